@@ -1,0 +1,1 @@
+"""Face detection, alignment and verification with 1-bit networks on small devices."""

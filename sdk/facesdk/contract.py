@@ -1,0 +1,231 @@
+"""The contract that a model file carries about itself.
+
+A facesdk model is one ``.tflite`` file. Its TFLite ``Model.metadata`` table has an entry named
+``facesdk.json`` whose buffer is the UTF-8 JSON of a :class:`Contract`: everything needed to feed
+the network and to read its output. ``runtime/bundle.py`` reads it; the converters write it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from facesdk.errors import ContractError, InputError
+
+METADATA_NAME = "facesdk.json"
+SCHEMA_VERSION = 1
+TASKS = ("detection", "recognition")
+COLORS = ("RGB", "BGR")
+TEMPLATES = {"arcface-112x112": (112, 112), "arcface-112x96": (112, 96)}
+"""Alignment templates by name, each with the (height, width) of its crop."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """How pixels become the network's input: ``(pixel - mean) / scale``, float32 NHWC.
+
+    Attributes:
+        height: Rows; None if the network takes any number (a fully convolutional detector).
+        width: Columns; None like ``height``.
+        color: Channel order, ``"RGB"`` or ``"BGR"``.
+        mean: Subtracted from each pixel (0 to 255).
+        scale: Then divides it; greater than 0.
+    """
+
+    height: int | None
+    width: int | None
+    color: str
+    mean: float
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A similarity threshold and the evidence for it.
+
+    Attributes:
+        fmr: The false match rate it aims at, above 0 and below 1.
+        similarity: Two embeddings at or above it count as the same person.
+        fnmr: The false non-match rate measured there, 0 to 1.
+        positive_pairs: Number of pairs of one person it was measured on.
+        negative_pairs: Number of pairs of two people it was measured on.
+    """
+
+    fmr: float
+    similarity: float
+    fnmr: float
+    positive_pairs: int
+    negative_pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What a model file says about itself.
+
+    Attributes:
+        name: The model's name, for example ``"compactfacenet-qb"``.
+        task: ``"detection"`` or ``"recognition"``.
+        architecture: Network family, for example ``"CompactFaceNet"`` or ``"MTCNN O-Net"``.
+        variant: Variant of it: ``"QB"`` (1-bit weights and activations), ``"Q"`` (1-bit weights),
+            ``"float"``.
+        input: How pixels become the network's input.
+        license: SPDX identifier, or words where none fits.
+        source: Where the weights come from, in words.
+        source_sha256: SHA-256 (hex) of the weights that were converted.
+        template: Alignment template of the crop (recognition), a key of :data:`TEMPLATES`.
+        dim: Length of the embedding (recognition).
+        flip_concatenation: Whether the embedding is that of the crop and of its mirror image,
+            concatenated (then ``dim`` counts both).
+        thresholds: Recommended thresholds, ascending in FMR (recognition).
+        thresholds_source: What the thresholds were measured on, in words.
+        training_data: What the model was trained on and under which terms, in words.
+        schema_version: Version of this record, :data:`SCHEMA_VERSION`.
+    """
+
+    name: str
+    task: str
+    architecture: str
+    variant: str
+    input: InputSpec
+    license: str
+    source: str
+    source_sha256: str
+    template: str | None = None
+    dim: int | None = None
+    flip_concatenation: bool = False
+    thresholds: tuple[Threshold, ...] = ()
+    thresholds_source: str = ""
+    training_data: str = ""
+    schema_version: int = SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        _validate(self)
+
+    def threshold_for(self, fmr: float) -> Threshold:
+        """The threshold calibrated for a false match rate.
+
+        Raises:
+            InputError: The model has no threshold for that rate; the message lists those it has.
+        """
+        for threshold in self.thresholds:
+            if math.isclose(threshold.fmr, fmr, rel_tol=1e-6):
+                return threshold
+        known = ", ".join(f"{t.fmr:g}" for t in self.thresholds) or "none"
+        raise InputError(
+            f"model {self.name} has no threshold for a false match rate of {fmr:g} "
+            f"(it has: {known}); choose one of these or give a threshold"
+        )
+
+    def to_json(self) -> str:
+        """JSON text, keys sorted, so that equal contracts give equal bytes."""
+        return json.dumps(asdict(self), sort_keys=True, indent=1)
+
+    @staticmethod
+    def from_json(text: str | bytes) -> Contract:
+        """Parse and validate a contract.
+
+        Raises:
+            ContractError: Not JSON, an unknown schema version, or a field that is missing, unknown
+                or out of its range.
+        """
+        try:
+            record = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ContractError(f"the model's contract is not valid JSON ({error})") from None
+        if not isinstance(record, dict):
+            raise ContractError("the model's contract must be a JSON object")
+        version = record.get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise ContractError(
+                f"the model's contract has schema version {version!r}, this facesdk reads "
+                f"{SCHEMA_VERSION}: upgrade facesdk or convert the model again"
+            )
+        thresholds = record.get("thresholds", [])
+        if not isinstance(thresholds, list):
+            raise ContractError("the model's contract: thresholds must be a list")
+        built = dict(record)
+        built["input"] = _build(InputSpec, record.get("input"), "input")
+        built["thresholds"] = tuple(_build(Threshold, row, "thresholds") for row in thresholds)
+        contract: Contract = _build(Contract, built, "contract")
+        return contract
+
+
+def _build(kind: type, record: Any, where: str) -> Any:
+    if not isinstance(record, dict):
+        raise ContractError(f"the model's contract: {where} must be a JSON object")
+    unknown = sorted(set(record) - {field.name for field in fields(kind)})
+    if unknown:
+        raise ContractError(f"the model's contract: {where} has unknown fields {unknown}")
+    try:
+        return kind(**record)
+    except TypeError as error:
+        raise ContractError(f"the model's contract: {where} is incomplete ({error})") from None
+
+
+def _validate(contract: Contract) -> None:
+    def require(condition: bool, message: str) -> None:
+        if not condition:
+            raise ContractError(f"the model's contract: {message}")
+
+    for field in ("name", "architecture", "variant", "license", "source", "source_sha256",
+                  "thresholds_source", "training_data"):
+        value = getattr(contract, field)
+        require(isinstance(value, str), f"{field} must be a string, but got {value!r}")
+    require(bool(contract.name), "name must not be empty")
+    require(contract.task in TASKS, f"task must be one of {TASKS}, but got {contract.task!r}")
+    _validate_input(contract.input, require)
+    if contract.task == "recognition":
+        require(
+            isinstance(contract.template, str) and contract.template in TEMPLATES,
+            f"template must be one of {sorted(TEMPLATES)}, but got {contract.template!r}",
+        )
+        size = (contract.input.height, contract.input.width)
+        require(
+            size == TEMPLATES[contract.template or ""],
+            f"input is {size} but template {contract.template} gives "
+            f"{TEMPLATES[contract.template or '']}",
+        )
+        require(_is_int(contract.dim, 1, 1 << 16), f"dim must be 1 to 65536, got {contract.dim!r}")
+        require(
+            isinstance(contract.flip_concatenation, bool), "flip_concatenation must be true or false"
+        )
+        require(
+            not contract.flip_concatenation or (contract.dim or 0) % 2 == 0,
+            "dim must be even where flip_concatenation is true",
+        )
+    for row in contract.thresholds:
+        require(_is_number(row.fmr) and 0 < row.fmr < 1, f"fmr must be in (0, 1), got {row.fmr!r}")
+        require(
+            _is_number(row.similarity) and -1 <= row.similarity <= 1,
+            f"a threshold must be in [-1, 1], but got {row.similarity!r}",
+        )
+        require(_is_number(row.fnmr) and 0 <= row.fnmr <= 1, f"fnmr must be in [0, 1]: {row.fnmr!r}")
+        require(
+            _is_int(row.positive_pairs, 1, 1 << 60) and _is_int(row.negative_pairs, 1, 1 << 60),
+            "the pair counts of a threshold must be positive integers",
+        )
+
+
+def _validate_input(spec: InputSpec, require: Any) -> None:
+    for name in ("height", "width"):
+        value = getattr(spec, name)
+        require(
+            value is None or _is_int(value, 1, 1 << 14),
+            f"input {name} must be null or 1 to 16384, but got {value!r}",
+        )
+    require(spec.color in COLORS, f"input color must be one of {COLORS}, but got {spec.color!r}")
+    require(_is_number(spec.mean), f"input mean must be a number, but got {spec.mean!r}")
+    require(
+        _is_number(spec.scale) and spec.scale > 0,
+        f"input scale must be a number above 0, but got {spec.scale!r}",
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_int(value: object, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high

@@ -1,0 +1,86 @@
+"""The exception tree of facesdk and the process exit codes.
+
+Every message is one line that says what was wrong and what to do. The command line maps an
+exception to a status through :attr:`FaceSDKError.exit_code`, and nowhere else.
+
+====  =============================================================
+code  meaning
+====  =============================================================
+0     success; for ``verify``: the same person
+1     ``verify`` only: different people
+2     usage or bad input (arguments, images, models)
+3     this installation cannot do it (runtime, operators, an extra)
+130   interrupted
+====  =============================================================
+"""
+
+from __future__ import annotations
+
+import importlib.util
+
+EXIT_SAME = 0
+EXIT_DIFFERENT = 1
+EXIT_BAD_INPUT = 2
+EXIT_UNAVAILABLE = 3
+EXIT_INTERRUPTED = 130
+
+
+class FaceSDKError(Exception):
+    """Base of all errors that facesdk raises on purpose."""
+
+    exit_code = EXIT_BAD_INPUT
+
+
+class InputError(FaceSDKError):
+    """A path, an image, an array or an option is not usable."""
+
+
+class NoFaceError(InputError):
+    """An operation needs a face and the image has none (or not the one asked for)."""
+
+
+class ModelError(FaceSDKError):
+    """A model file is missing, corrupt, or not of the kind that was asked for."""
+
+
+class ContractError(ModelError):
+    """A model carries no contract, or one that this version cannot read."""
+
+
+class EmbeddingMismatchError(FaceSDKError):
+    """Embeddings of two different models were compared."""
+
+
+class RuntimeUnavailableError(FaceSDKError):
+    """No TFLite runtime is installed, or the requested one is not."""
+
+    exit_code = EXIT_UNAVAILABLE
+
+
+class OperatorLibraryError(FaceSDKError):
+    """The operator library is missing or refused to load."""
+
+    exit_code = EXIT_UNAVAILABLE
+
+
+class DependencyError(FaceSDKError):
+    """A command needs an optional extra that is not installed."""
+
+    exit_code = EXIT_UNAVAILABLE
+
+
+def require_extra(module: str, *, extra: str) -> None:
+    """Raise unless an optional dependency can be imported.
+
+    Args:
+        module: The top-level module the caller is about to import, for example ``"tensorflow"``.
+        extra: The extra of the ``facesdk`` distribution that provides it.
+
+    Raises:
+        DependencyError: The module is not installed; the message names the pip line.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise DependencyError(
+            f"this command needs {module}, which is not installed: "
+            f"run `pip install 'facesdk[{extra}]'`"
+        )

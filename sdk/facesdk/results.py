@@ -1,0 +1,211 @@
+"""What the stages return: frozen, slotted dataclasses, each with ``to_dict()`` for JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+
+
+def _checked(name: str, value: Any, shape: tuple[int, ...]) -> FloatArray:
+    array = np.array(value, dtype=np.float32)
+    if array.shape != shape:
+        raise ValueError(f"{name} must be a float array with shape {shape}, but got {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, but got {array.tolist()}")
+    array.flags.writeable = False
+    return array
+
+
+def _rounded(values: FloatArray) -> Any:
+    return np.round(values.astype(float), 2).tolist()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """One detected face, in pixels of the (upright) image it was found in.
+
+    Attributes:
+        box: float32 ``(4,)``: left, top, right, bottom. May reach beyond the image border.
+        score: The detector's confidence, 0 to 1.
+        landmarks: float32 ``(5, 2)`` of x, y: the eye on the left of the image, the eye on the
+            right, nose tip, mouth corner on the left, mouth corner on the right.
+    """
+
+    box: FloatArray
+    score: float
+    landmarks: FloatArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "box", _checked("box", self.box, (4,)))
+        object.__setattr__(self, "landmarks", _checked("landmarks", self.landmarks, (5, 2)))
+        object.__setattr__(self, "score", float(self.score))
+
+    @property
+    def width(self) -> float:
+        """Box width in pixels."""
+        return float(self.box[2] - self.box[0])
+
+    @property
+    def height(self) -> float:
+        """Box height in pixels."""
+        return float(self.box[3] - self.box[1])
+
+    @property
+    def area(self) -> float:
+        """Box area in square pixels."""
+        return self.width * self.height
+
+    def to_dict(self) -> dict[str, Any]:
+        """Box and landmarks rounded to 0.01 px, the score to 1e-4."""
+        return {
+            "box": _rounded(self.box),
+            "score": round(self.score, 4),
+            "landmarks": _rounded(self.landmarks),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """The faces of one photo, largest box first.
+
+    Attributes:
+        image: The path or a name of the photo.
+        width: Width of the upright photo in pixels.
+        height: Height of the upright photo in pixels.
+        faces: The faces found; empty if there is none.
+    """
+
+    image: str
+    width: int
+    height: int
+    faces: tuple[Face, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record that ``facesdk detect --json`` prints."""
+        return {
+            "image": self.image,
+            "width": self.width,
+            "height": self.height,
+            "faces": [face.to_dict() for face in self.faces],
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedding:
+    """A face as a point on the unit sphere.
+
+    Attributes:
+        vector: float32 ``(dim,)`` with Euclidean norm 1.
+        model: Name of the model that made it.
+        model_id: SHA-256 (hex) of the model file. Only embeddings with equal ids compare.
+    """
+
+    vector: FloatArray
+    model: str
+    model_id: str
+
+    def __post_init__(self) -> None:
+        vector = _checked("vector", self.vector, (np.size(self.vector),))
+        if not np.isclose(np.linalg.norm(vector), 1.0, atol=1e-3):
+            raise ValueError(
+                f"vector must have norm 1, but got {float(np.linalg.norm(vector)):.6g}"
+            )
+        object.__setattr__(self, "vector", vector)
+
+    @property
+    def dim(self) -> int:
+        """Length of the vector."""
+        return int(self.vector.size)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Model, dimension and the vector as a list of floats."""
+        return {"model": self.model, "dim": self.dim, "embedding": self.vector.tolist()}
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Wall-clock time of each stage of one verification, in milliseconds, for both photos."""
+
+    detect: float
+    align: float
+    embed: float
+    match: float
+
+    @property
+    def total(self) -> float:
+        """Sum of the four stages; decoding the files is not part of it."""
+        return self.detect + self.align + self.embed + self.match
+
+    def to_dict(self) -> dict[str, float]:
+        """The stages and ``total``, rounded to a microsecond."""
+        return {key: round(ms, 3) for key, ms in {**asdict(self), "total": self.total}.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The outcome of comparing two embeddings.
+
+    Attributes:
+        same: Whether ``similarity >= threshold``.
+        similarity: Cosine similarity, -1 to 1.
+        threshold: The similarity from which two faces count as the same person.
+        fmr: The false match rate the threshold was calibrated for; None if the caller chose the
+            threshold.
+        model: Name of the recognition model.
+    """
+
+    same: bool
+    similarity: float
+    threshold: float
+    fmr: float | None
+    model: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Similarity and threshold rounded to 1e-6."""
+        return {
+            "same": self.same,
+            "similarity": round(self.similarity, 6),
+            "threshold": round(self.threshold, 6),
+            "fmr": self.fmr,
+            "model": self.model,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Whether two photos show the same person, and how that was found.
+
+    Attributes:
+        match: The decision.
+        faces: The compared face of each photo.
+        crops: The aligned crop of each photo, uint8 RGB.
+        timings: Time of each stage.
+    """
+
+    match: Match
+    faces: tuple[Face, Face]
+    crops: tuple[NDArray[np.uint8], NDArray[np.uint8]]
+    timings: Timings
+
+    @property
+    def same(self) -> bool:
+        """Whether the two photos show the same person."""
+        return self.match.same
+
+    @property
+    def similarity(self) -> float:
+        """Cosine similarity of the two embeddings, -1 to 1."""
+        return self.match.similarity
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record that ``facesdk verify --json`` prints."""
+        return {
+            **self.match.to_dict(),
+            "faces": [face.to_dict() for face in self.faces],
+            "timings_ms": self.timings.to_dict(),
+        }

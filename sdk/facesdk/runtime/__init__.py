@@ -1,0 +1,1 @@
+"""Running ``.tflite`` files on whichever stock runtime is installed, with our operators."""

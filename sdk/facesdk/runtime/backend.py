@@ -1,0 +1,57 @@
+"""Which stock TFLite runtime is installed: LiteRT or tflite-runtime."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from facesdk.errors import RuntimeUnavailableError
+
+ENVIRONMENT = "FACESDK_RUNTIME"
+_MODULES = {"litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
+_DISTRIBUTIONS = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime"}
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """An installed runtime.
+
+    Attributes:
+        name: ``"litert"`` or ``"tflite-runtime"``.
+        version: Version of the installed distribution.
+        interpreter: Its ``interpreter`` module, with ``Interpreter`` and ``load_delegate``.
+    """
+
+    name: str
+    version: str
+    interpreter: Any
+
+
+def load_backend() -> Backend:
+    """Import the runtime to use: LiteRT if installed, else tflite-runtime.
+
+    The environment variable ``FACESDK_RUNTIME`` (``litert`` or ``tflite-runtime``) forces one.
+
+    Raises:
+        RuntimeUnavailableError: None is installed, or not the forced one, or the name is unknown.
+    """
+    forced = os.environ.get(ENVIRONMENT)
+    if forced and forced not in _MODULES:
+        raise RuntimeUnavailableError(
+            f"{ENVIRONMENT} must be one of {', '.join(_MODULES)}, but got {forced!r}"
+        )
+    reasons = []
+    for name in (forced,) if forced else tuple(_MODULES):
+        try:
+            module = importlib.import_module(f"{_MODULES[name]}.interpreter")
+        except ImportError as error:
+            reasons.append(f"{name}: {' '.join(str(error).split())}")
+            continue
+        return Backend(name, importlib.metadata.version(_DISTRIBUTIONS[name]), module)
+    raise RuntimeUnavailableError(
+        "no TFLite runtime can be imported: run `pip install ai-edge-litert` "
+        f"({'; '.join(reasons)})"
+    )

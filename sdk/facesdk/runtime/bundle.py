@@ -1,0 +1,100 @@
+"""A model file: its bytes, its digest, its contract, and the custom operators it needs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from facesdk.contract import METADATA_NAME, Contract
+from facesdk.errors import ContractError, ModelError
+from facesdk.runtime.flatbuffer import FlatbufferError, Table, verify
+
+MAX_MODEL_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class ModelBundle:
+    """A verified model file.
+
+    Attributes:
+        path: Where it was read from.
+        content: The whole file.
+        custom_ops: Names of the custom operators in it, for example ``("LceBconv2d",)``.
+        embedded_contract: The contract in the file; None if it carries none.
+    """
+
+    path: Path
+    content: bytes
+    custom_ops: tuple[str, ...]
+    embedded_contract: Contract | None
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> ModelBundle:
+        """Read and verify a ``.tflite`` file.
+
+        Raises:
+            ModelError: The file is missing, unreadable, truncated, or not a TFLite model.
+            ContractError: It carries a contract that this version cannot read.
+        """
+        path = Path(path)
+        content = _read(path)
+        try:
+            model = verify(content)
+            codes = _custom_ops(model)
+        except FlatbufferError as error:
+            raise ModelError(
+                f"{path} is not a usable TFLite model, or is truncated: {error}"
+            ) from None
+        return ModelBundle(path, content, codes, _contract(model, path))
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the file, hex."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def contract(self) -> Contract:
+        """The contract in the file.
+
+        Raises:
+            ContractError: The file carries none.
+        """
+        if self.embedded_contract is None:
+            raise ContractError(
+                f"{self.path} carries no facesdk contract: convert it with `facesdk convert`, "
+                "or give its contract"
+            )
+        return self.embedded_contract
+
+
+def _read(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if path.is_dir():
+            raise ModelError(f"{path} is a directory, but a .tflite model file is needed")
+        if size > MAX_MODEL_BYTES:
+            raise ModelError(f"{path} has {size} bytes; a model may have {MAX_MODEL_BYTES} at most")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ModelError(f"model file {path} does not exist") from None
+    except OSError as error:
+        raise ModelError(f"cannot read model file {path}: {error.strerror}") from None
+
+
+def _custom_ops(model: Table) -> tuple[str, ...]:
+    names = (code.bytes(1).decode("utf-8", "replace") for code in model.tables(1))
+    return tuple(sorted({name for name in names if name}))
+
+
+def _contract(model: Table, path: Path) -> Contract | None:
+    buffers = list(model.tables(4))
+    for entry in model.tables(6):
+        if entry.bytes(0) == METADATA_NAME.encode():
+            try:
+                return Contract.from_json(buffers[entry.scalar(1)].bytes(0))
+            except ContractError as error:
+                raise ContractError(f"{path}: {error}") from None
+    return None

@@ -1,0 +1,246 @@
+"""A FlatBuffers verifier for TFLite models.
+
+Stock runtimes before LiteRT map a model without checking it, so that a truncated or hostile file
+crashes the process. :func:`verify` walks every table, vector and string that a runtime follows
+and proves that each lies inside the file; :class:`Table` then reads fields of a verified file.
+
+Sources: the FlatBuffers binary format (flatbuffers.dev/internals) and TensorFlow Lite's
+``schema.fbs``, file identifier ``TFL3``. Field numbers below are those of the schema.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+IDENTIFIER = b"TFL3"
+_SCALAR = {"i8": "<b", "u8": "<B", "i32": "<i", "u32": "<I", "u64": "<Q"}
+_MAX_TABLES = 1_000_000
+
+SCHEMA: dict[str, dict[int, str]] = {
+    "Model": {
+        0: "u32", 1: "[OperatorCode]", 2: "[SubGraph]", 3: "string", 4: "[Buffer]", 5: "[4]",
+        6: "[Metadata]", 7: "[SignatureDef]",
+    },
+    "OperatorCode": {0: "i8", 1: "string", 2: "i32", 3: "i32"},
+    "SubGraph": {0: "[Tensor]", 1: "[4]", 2: "[4]", 3: "[Operator]", 4: "string"},
+    "Tensor": {
+        0: "[4]", 1: "i8", 2: "u32", 3: "string", 4: "QuantizationParameters", 5: "u8",
+        6: "unsupported", 7: "[4]", 8: "u8", 9: "unsupported",
+    },
+    "QuantizationParameters": {0: "[4]", 1: "[4]", 2: "[4]", 3: "[8]", 5: "unsupported", 6: "i32"},
+    "Operator": {
+        0: "u32", 1: "[4]", 2: "[4]", 3: "u8", 4: "options", 5: "[1]", 6: "i8", 7: "[1]", 8: "[4]",
+        9: "u64", 10: "u64", 12: "Options",
+    },
+    "Buffer": {0: "[1]", 1: "u64", 2: "u64"},
+    "Metadata": {0: "string", 1: "u32"},
+    "SignatureDef": {0: "[TensorMap]", 1: "[TensorMap]", 2: "string", 4: "u32"},
+    "TensorMap": {0: "string", 1: "u32"},
+    "Options": {},
+    "ConcatEmbeddingsOptions": {1: "[4]", 2: "[4]"},
+    "ReshapeOptions": {0: "[4]"},
+    "SqueezeOptions": {0: "[4]"},
+    "BucketizeOptions": {0: "[4]"},
+    "VarHandleOptions": {0: "string", 1: "string"},
+}
+"""Tables by name, each with its fields by number. ``[4]`` is a vector of 4-byte scalars."""
+
+_OPTIONS_WITH_VECTORS = {
+    3: "ConcatEmbeddingsOptions",
+    17: "ReshapeOptions",
+    30: "SqueezeOptions",
+    106: "BucketizeOptions",
+    111: "VarHandleOptions",
+}
+"""Members of the union BuiltinOptions that hold more than scalars, by their tag."""
+
+
+class FlatbufferError(ValueError):
+    """The file is not a well-formed TFLite flatbuffer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table of the file: where it starts and of which type it is."""
+
+    data: bytes
+    position: int
+    kind: str
+
+    def scalar(self, field: int, default: int = 0) -> int:
+        """An integer field, or its default where the file leaves it out."""
+        at = self._locate(field)
+        return default if at is None else _unpack(self.data, _SCALAR[SCHEMA[self.kind][field]], at)
+
+    def table(self, field: int, kind: str | None = None) -> Table | None:
+        """A sub-table, or None where the file leaves it out."""
+        at = self._locate(field)
+        if at is None:
+            return None
+        return Table(self.data, _indirect(self.data, at), kind or SCHEMA[self.kind][field])
+
+    def tables(self, field: int) -> Iterator[Table]:
+        """The elements of a vector of tables."""
+        start, count = self._vector(field)
+        kind = SCHEMA[self.kind][field][1:-1]
+        for at in range(start, start + 4 * count, 4):
+            yield Table(self.data, _indirect(self.data, at), kind)
+
+    def count(self, field: int) -> int:
+        """The number of elements of a vector."""
+        return self._vector(field)[1]
+
+    def integers(self, field: int) -> tuple[int, ...]:
+        """A vector of int32."""
+        start, count = self._vector(field)
+        values: tuple[int, ...] = struct.unpack_from(f"<{count}i", self.data, start)
+        return values
+
+    def bytes(self, field: int) -> bytes:
+        """A vector of bytes or a string without its terminator."""
+        start, count = self._vector(field)
+        return self.data[start : start + count]
+
+    def _vector(self, field: int) -> tuple[int, int]:
+        at = self._locate(field)
+        if at is None:
+            return 0, 0
+        start = _indirect(self.data, at)
+        return start + 4, _unpack(self.data, "<I", start)
+
+    def _locate(self, field: int) -> int | None:
+        vtable = self.position - _unpack(self.data, "<i", self.position)
+        entry = 4 + 2 * field
+        if entry + 2 > _unpack(self.data, "<H", vtable):
+            return None
+        offset = _unpack(self.data, "<H", vtable + entry)
+        return self.position + offset if offset else None
+
+
+def verify(data: bytes) -> Table:
+    """Check a whole model file.
+
+    Args:
+        data: The content of a ``.tflite`` file.
+
+    Returns:
+        The root table (``Model``).
+
+    Raises:
+        FlatbufferError: The file is too short, has no ``TFL3`` identifier, an offset leads out of
+            it, an index points at nothing, or it uses a part of the schema that is not supported
+            here (sparse tensors, variant tensors, custom quantization).
+    """
+    if len(data) < 16:
+        raise FlatbufferError(f"only {len(data)} bytes long")
+    if data[4:8] != IDENTIFIER:
+        raise FlatbufferError("no TFL3 identifier")
+    root = Table(data, _indirect(data, 0), "Model")
+    pending = [root]
+    seen = {(root.position, root.kind)}
+    while pending:
+        for child in _verify_table(pending.pop()):
+            key = (child.position, child.kind)
+            if key not in seen:
+                seen.add(key)
+                pending.append(child)
+        if len(seen) > _MAX_TABLES:
+            raise FlatbufferError(f"more than {_MAX_TABLES} tables")
+    _verify_indices(root)
+    return root
+
+
+def _verify_table(table: Table) -> Iterator[Table]:
+    data, position = table.data, table.position
+    vtable = position - _unpack(data, "<i", position)
+    vtable_size = _unpack(data, "<H", vtable)
+    size = _unpack(data, "<H", vtable + 2)
+    if vtable_size < 4 or vtable_size % 2 or size < 4:
+        raise FlatbufferError(f"malformed table at byte {position}")
+    _inside(data, vtable, vtable_size)
+    _inside(data, position, size)
+    for number in range((vtable_size - 4) // 2):
+        offset = _unpack(data, "<H", vtable + 4 + 2 * number)
+        if offset == 0:
+            continue
+        if not 4 <= offset < size:
+            raise FlatbufferError(f"field outside of its table at byte {position}")
+        kind = SCHEMA[table.kind].get(number)
+        if kind is not None:
+            yield from _verify_field(table, number, kind, position + offset)
+
+
+def _verify_field(table: Table, number: int, kind: str, at: int) -> Iterator[Table]:
+    data = table.data
+    if kind in _SCALAR:
+        _inside(data, at, struct.calcsize(_SCALAR[kind]))
+    elif kind == "unsupported":
+        raise FlatbufferError(f"{table.kind} uses field {number} of the schema, not supported here")
+    elif kind == "string" or kind in ("[1]", "[4]", "[8]"):
+        start = _indirect(data, at)
+        width = 1 if kind == "string" else int(kind[1])
+        count = _unpack(data, "<I", start)
+        _inside(data, start + 4, count * width + (kind == "string"))
+        if kind == "string" and data[start + 4 + count] != 0:
+            raise FlatbufferError(f"unterminated string at byte {start}")
+    elif kind.startswith("["):
+        start = _indirect(data, at)
+        _inside(data, start + 4, 4 * _unpack(data, "<I", start))
+        yield from table.tables(number)
+    elif kind == "options":
+        tag = table.scalar(3)
+        yield Table(data, _indirect(data, at), _OPTIONS_WITH_VECTORS.get(tag, "Options"))
+    else:
+        yield Table(data, _indirect(data, at), kind)
+
+
+def _verify_indices(model: Table) -> None:
+    buffers, codes = model.count(4), model.count(1)
+    for buffer in model.tables(4):
+        if buffer.scalar(1) > 1:
+            _inside(model.data, buffer.scalar(1), buffer.scalar(2))
+    for entry in model.tables(6):
+        _index("metadata", entry.scalar(1), buffers)
+    if model.count(2) == 0:
+        raise FlatbufferError("no subgraph")
+    for graph in model.tables(2):
+        tensors = graph.count(0)
+        for tensor in graph.tables(0):
+            _index("tensor", tensor.scalar(2), buffers)
+            if any(size < 0 for size in tensor.integers(0)):
+                raise FlatbufferError("a tensor has a negative dimension")
+        for index in graph.integers(1) + graph.integers(2):
+            _index("subgraph", index, tensors)
+        for operator in graph.tables(3):
+            _index("operator", operator.scalar(0), codes)
+            if operator.scalar(9) > 1:
+                _inside(model.data, operator.scalar(9), operator.scalar(10))
+            for index in operator.integers(1) + operator.integers(2) + operator.integers(8):
+                if index != -1:
+                    _index("operator", index, tensors)
+
+
+def _index(owner: str, index: int, count: int) -> None:
+    if not 0 <= index < count:
+        raise FlatbufferError(f"a {owner} refers to number {index} of {count}")
+
+
+def _inside(data: bytes, start: int, size: int) -> None:
+    if start < 0 or start + size > len(data):
+        raise FlatbufferError(
+            f"bytes {start} to {start + size} are outside of the file ({len(data)} bytes)"
+        )
+
+
+def _unpack(data: bytes, code: str, at: int) -> Any:
+    _inside(data, at, struct.calcsize(code))
+    return struct.unpack_from(code, data, at)[0]
+
+
+def _indirect(data: bytes, at: int) -> int:
+    target: int = at + _unpack(data, "<I", at)
+    _inside(data, target, 4)
+    return target

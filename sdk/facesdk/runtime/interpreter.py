@@ -1,0 +1,160 @@
+"""One network, ready to run, on whichever runtime is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from facesdk.errors import InputError, ModelError
+from facesdk.runtime import plugin
+from facesdk.runtime.backend import load_backend
+from facesdk.runtime.bundle import ModelBundle
+
+Shape = tuple[int, ...]
+
+
+class Interpreter:
+    """A TFLite interpreter with allocated tensors.
+
+    The operator library is loaded if, and only if, the model has operators it implements. An
+    instance is not safe to share between threads.
+
+    Args:
+        bundle: The model.
+        threads: Number of threads the runtime may use, at least 1.
+        input_shapes: Shapes to allocate for, one per input; None keeps those of the file.
+
+    Raises:
+        InputError: ``threads`` or the number of ``input_shapes`` is wrong.
+        ModelError: The runtime refuses the model; the message is the runtime's own.
+        OperatorLibraryError: The model needs the operator library and it is not usable.
+        RuntimeUnavailableError: No runtime is installed.
+    """
+
+    def __init__(
+        self,
+        bundle: ModelBundle,
+        *,
+        threads: int = 1,
+        input_shapes: Sequence[Shape] | None = None,
+    ) -> None:
+        if threads < 1:
+            raise InputError(f"threads must be at least 1, but got {threads}")
+        self._bundle = bundle
+        unknown = set(bundle.custom_ops) - set(plugin.OPERATORS)
+        if unknown:
+            raise ModelError(
+                f"{bundle.path} needs custom operators that facesdk does not have: "
+                f"{', '.join(sorted(unknown))}"
+            )
+        backend = load_backend()
+        delegates = [plugin.load_operators(backend)] if bundle.custom_ops else []
+        try:
+            self._interpreter: Any = backend.interpreter.Interpreter(
+                model_content=bundle.content,
+                num_threads=threads,
+                experimental_delegates=delegates,
+            )
+        except (ValueError, RuntimeError) as error:
+            raise self._refused(error) from None
+        self._read_details()
+        if input_shapes is None:
+            self._allocate()
+        else:
+            self.resize(*input_shapes)
+
+    @property
+    def input_shapes(self) -> tuple[Shape, ...]:
+        """Shapes of the inputs as allocated."""
+        return tuple(tuple(int(n) for n in row["shape"]) for row in self._inputs)
+
+    @property
+    def output_shapes(self) -> tuple[Shape, ...]:
+        """Shapes of the outputs as allocated."""
+        return tuple(tuple(int(n) for n in row["shape"]) for row in self._outputs)
+
+    def resize(self, *shapes: Shape) -> None:
+        """Allocate for other input shapes, one per input.
+
+        Raises:
+            InputError: Not one shape per input.
+            ModelError: The network cannot take these shapes.
+        """
+        if len(shapes) != len(self._inputs):
+            raise InputError(
+                f"shapes must be one per input ({len(self._inputs)}), but got {len(shapes)}"
+            )
+        try:
+            for row, shape in zip(self._inputs, shapes, strict=True):
+                self._interpreter.resize_tensor_input(row["index"], shape, strict=False)
+        except (ValueError, RuntimeError) as error:
+            raise self._refused(error) from None
+        self._allocate()
+
+    def run(self, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
+        """One inference.
+
+        Args:
+            inputs: One array per input, of its shape and dtype.
+
+        Returns:
+            A copy of each output.
+
+        Raises:
+            InputError: An array does not fit its input.
+            ModelError: The runtime failed.
+        """
+        if len(inputs) != len(self._inputs):
+            raise InputError(
+                f"inputs must be one array per input ({len(self._inputs)}), but got {len(inputs)}"
+            )
+        try:
+            for row, array in zip(self._inputs, inputs, strict=True):
+                self._interpreter.set_tensor(row["index"], array)
+        except ValueError as error:
+            raise InputError(f"{self._bundle.path}: {_one_line(error)}") from None
+        try:
+            self._interpreter.invoke()
+            return [self._interpreter.get_tensor(row["index"]) for row in self._outputs]
+        except (ValueError, RuntimeError) as error:
+            raise self._refused(error) from None
+
+    def _allocate(self) -> None:
+        try:
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise self._refused(error) from None
+        self._read_details()
+
+    def _read_details(self) -> None:
+        self._inputs: list[dict[str, Any]] = self._interpreter.get_input_details()
+        self._outputs: list[dict[str, Any]] = self._interpreter.get_output_details()
+
+    def _refused(self, error: Exception) -> ModelError:
+        return ModelError(f"the runtime refuses {self._bundle.path}: {_one_line(error)}")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def check_float_input(interpreter: Interpreter, expected: Sequence[int | None], what: str) -> None:
+    """Raise unless the network has one input of a given shape.
+
+    Args:
+        interpreter: The network.
+        expected: Its input shape; None where any size will do.
+        what: How to name the model in the message.
+
+    Raises:
+        ModelError: The shape differs.
+    """
+    shapes = interpreter.input_shapes
+    fits = len(shapes) == 1 and len(shapes[0]) == len(expected)
+    if not fits or any(e not in (None, n) for n, e in zip(shapes[0], expected, strict=True)):
+        wanted = tuple("any" if e is None else e for e in expected)
+        raise ModelError(f"{what} must have one input of shape {wanted}, but has {shapes}")
+
+
