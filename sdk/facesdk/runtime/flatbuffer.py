@@ -52,8 +52,8 @@ _OPTIONS_WITH_VECTORS = {
     3: "ConcatEmbeddingsOptions",
     17: "ReshapeOptions",
     30: "SqueezeOptions",
-    106: "BucketizeOptions",
     111: "VarHandleOptions",
+    115: "BucketizeOptions",
 }
 """Members of the union BuiltinOptions that hold more than scalars, by their tag."""
 

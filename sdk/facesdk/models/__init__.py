@@ -1,0 +1,1 @@
+"""The packaged models: ``<task>/<name>.tflite``, each with its licence beside it."""

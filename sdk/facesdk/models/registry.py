@@ -1,0 +1,83 @@
+"""Finding packaged models by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import facesdk
+from facesdk.contract import Contract
+from facesdk.errors import ModelError
+from facesdk.runtime.bundle import ModelBundle
+
+DEFAULT_RECOGNIZER = "compactfacenet-qb"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A packaged model.
+
+    Attributes:
+        path: The file.
+        sha256: SHA-256 of the file, hex.
+        size: Size of the file in bytes.
+        contract: The contract in the file.
+    """
+
+    path: Path
+    sha256: str
+    size: int
+    contract: Contract
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record that ``facesdk models --json`` prints."""
+        return {
+            "name": self.contract.name,
+            "task": self.contract.task,
+            "path": str(self.path),
+            "sha256": self.sha256,
+            "bytes": self.size,
+            "dim": self.contract.dim,
+            "thresholds": {f"{row.fmr:g}": row.similarity for row in self.contract.thresholds},
+            "architecture": self.contract.architecture,
+            "variant": self.contract.variant,
+            "license": self.contract.license,
+        }
+
+
+def packaged() -> tuple[ModelEntry, ...]:
+    """Every packaged model, by task and name.
+
+    Raises:
+        ModelError: A packaged file is corrupt.
+    """
+    entries = []
+    for path in sorted(_files().values()):
+        bundle = ModelBundle.load(path)
+        entries.append(ModelEntry(path, bundle.sha256, len(bundle.content), bundle.contract))
+    return tuple(entries)
+
+
+def resolve(name_or_path: str | Path) -> Path:
+    """The file of a packaged model, or the path itself if it is one.
+
+    Raises:
+        ModelError: Neither a packaged model nor an existing file; the message lists the models.
+    """
+    files = _files()
+    if str(name_or_path) in files:
+        return files[str(name_or_path)]
+    if Path(name_or_path).exists():
+        return Path(name_or_path)
+    raise ModelError(
+        f"{name_or_path} is neither a file nor a packaged model ({', '.join(sorted(files))})"
+    )
+
+
+def _files() -> dict[str, Path]:
+    return {
+        path.stem: path
+        for folder in facesdk.__path__
+        for path in sorted(Path(folder).glob("models/*/*.tflite"))
+    }
