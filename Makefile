@@ -1,0 +1,49 @@
+# `make demo` and `make test` do all the set-up in .venv. Only `system` needs root, and says so.
+PYTHON ?= python3
+BIN := .venv/bin
+NATIVE := $(shell find sdk/native -type f -not -path '*/tests/*')
+PYTHON_SOURCES := $(shell find sdk/facesdk training converters -type f -not -name '*.pyc')
+SYSTEM_PACKAGES := libgl1 libglib2.0-0
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: demo test test-slow lint clean system
+
+demo: .venv/.device
+	$(BIN)/facesdk demo --output out
+
+test: .venv/.dev
+	$(PYTEST) -m "not slow"
+
+test-slow: .venv/.dev
+	$(PYTEST) -m slow
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade pip
+
+# The device side only: no TensorFlow. A development install, once there, serves the demo too.
+.venv/.device: pyproject.toml $(NATIVE) $(PYTHON_SOURCES) | system .venv/bin/python
+	if [ -e .venv/.dev ]; then $(MAKE) .venv/.dev; else $(BIN)/pip install .; fi
+	touch $@
+
+.venv/.dev: pyproject.toml $(NATIVE) | system .venv/bin/python
+	$(BIN)/pip install --editable '.[train,convert,bench,dev]'
+	touch $@
+
+# opencv-python's wheels need two shared libraries that a bare Debian does not have.
+system:
+	@if ldconfig -p | grep -q 'libGL\.so\.1' && ldconfig -p | grep -q 'libgthread-2\.0\.so\.0'; then :; \
+	elif [ "$$(id -u)" = 0 ]; then \
+		echo "installing $(SYSTEM_PACKAGES) with apt-get"; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(SYSTEM_PACKAGES); \
+	else \
+		echo "opencv-python needs system libraries; run: sudo apt-get install $(SYSTEM_PACKAGES)" >&2; exit 1; \
+	fi

@@ -1,0 +1,1 @@
+"""The ``facesdk`` command: one module a verb group."""

@@ -1,0 +1,129 @@
+"""The root of the command line: verbs, plug-in verbs, and errors to exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from typing import Annotated, Any
+
+import typer
+import typer.core
+import typer.main
+
+import facesdk
+from facesdk.cli import demo, doctor, evaluate, faces, models
+from facesdk.errors import EXIT_INTERRUPTED, FaceSDKError
+
+PLUGIN_GROUP = "facesdk.commands"
+EXIT_INTERNAL = 70
+
+
+class VerbGroup(typer.core.TyperGroup):
+    """Verbs of this package and, loaded on use, those that other packages register.
+
+    A distribution adds a verb by an entry point of the group ``facesdk.commands`` that names a
+    ``typer.Typer``. Errors that facesdk raises on purpose become one line on stderr and the exit
+    code of :mod:`facesdk.errors`.
+    """
+
+    @cached_property
+    def plugins(self) -> dict[str, EntryPoint]:
+        """Entry points of plug-in verbs, by verb."""
+        return {point.name: point for point in entry_points(group=PLUGIN_GROUP)}
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Every verb, those of this package first."""
+        return [*super().list_commands(ctx), *sorted(self.plugins)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A verb by its name; imports the package that has it."""
+        if cmd_name in self.plugins and cmd_name not in self.commands:
+            command = typer.main.get_command(self.plugins[cmd_name].load())
+            command.name = cmd_name
+            self.commands[cmd_name] = command
+        return super().get_command(ctx, cmd_name)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a verb and map errors to exit codes."""
+        try:
+            return super().invoke(ctx)
+        except FaceSDKError as error:
+            typer.echo(f"facesdk: {' '.join(str(error).split())}", err=True)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            typer.echo("facesdk: interrupted", err=True)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+app = typer.Typer(
+    cls=VerbGroup,
+    name="facesdk",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Face detection, alignment and verification with 1-bit networks on small devices.",
+    epilog="Exit status: 0 success (verify: same), 1 verify: different, 2 usage or bad input, "
+    "3 this installation lacks something.",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"facesdk {facesdk.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Face detection, alignment and verification with 1-bit networks on small devices."""
+
+
+faces.register(app)
+app.command("models")(models.models)
+app.command("doctor")(doctor.doctor)
+app.command("demo")(demo.demo)
+app.add_typer(evaluate.app, name="evaluate")
+
+
+def main() -> None:
+    """Entry point of the ``facesdk`` script.
+
+    A bug must not look like "different people", so an unexpected exception ends with status 70.
+    """
+    _silence_native_logs()
+    try:
+        app()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_INTERNAL)
+    except Exception as error:
+        if os.environ.get("FACESDK_DEBUG"):
+            traceback.print_exc()
+        typer.echo(
+            f"facesdk: internal error, please report it: {type(error).__name__}: {error} "
+            "(FACESDK_DEBUG=1 shows where)",
+            err=True,
+        )
+        sys.exit(EXIT_INTERNAL)
+
+
+def _silence_native_logs() -> None:
+    """Keep the runtimes' own log lines, written to descriptor 2 by C++ code, off the terminal.
+
+    They have no switch for it. Python's ``sys.stderr`` keeps the terminal; FACESDK_DEBUG=1 keeps
+    the log lines too.
+    """
+    if os.environ.get("FACESDK_DEBUG"):
+        return
+    sys.stderr.flush()
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

@@ -1,0 +1,36 @@
+"""``facesdk models``."""
+
+from __future__ import annotations
+
+import json as json_module
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from facesdk.cli import options
+from facesdk.models import registry
+
+
+def models(json: options.Json = False) -> None:
+    """List the packaged models: name, task, file, size, thresholds, licence.
+
+    Examples:
+
+        facesdk models
+
+        facesdk models --json | jq -r '.[] | select(.task == "recognition") | .path'
+    """
+    entries = registry.packaged()
+    if json:
+        typer.echo(json_module.dumps([entry.to_dict() for entry in entries]))
+        return
+    table = Table("name", "task", "variant", "bytes", "dim", "thresholds (FMR: similarity)", "licence")
+    for entry in entries:
+        contract = entry.contract
+        rows = ", ".join(f"{row.fmr:g}: {row.similarity:.3f}" for row in contract.thresholds)
+        table.add_row(
+            contract.name, contract.task, contract.variant, f"{entry.size:,}",
+            str(contract.dim or ""), rows, contract.license,
+        )
+    Console().print(table)

@@ -1,0 +1,53 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from facesdk.contract import Contract
+from facesdk.errors import ContractError
+
+Photos = Annotated[list[Path], typer.Argument(metavar="IMG...", help="Photos.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Model = Annotated[
+    str, typer.Option("--model", help="Name of a packaged recognition model, or a .tflite file.")
+]
+ContractFile = Annotated[
+    Optional[Path],
+    typer.Option("--contract", help="JSON contract of a model file that carries none."),
+]
+MinFace = Annotated[
+    int, typer.Option("--min-face", min=12, help="Side of the smallest face to find, in pixels.")
+]
+MaxFaces = Annotated[
+    Optional[int],
+    typer.Option("--max-faces", min=1, help="Find at most that many faces a photo, the largest."),
+]
+Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads for each network.")]
+FaceNumbers = Annotated[
+    Optional[list[int]],
+    typer.Option(
+        "--face",
+        min=0,
+        help="Number of the face to use where a photo has several; 0, the default, is the largest.",
+    ),
+]
+
+
+def read_contract(path: Path | None) -> Contract | None:
+    """The contract in a JSON file; None for None.
+
+    Raises:
+        ContractError: The file cannot be read or is not a contract.
+    """
+    if path is None:
+        return None
+    try:
+        return Contract.from_json(path.read_bytes())
+    except OSError as error:
+        raise ContractError(f"cannot read contract {path}: {error.strerror}") from None
+    except ContractError as error:
+        raise ContractError(f"{path}: {error}") from None

@@ -1,0 +1,129 @@
+"""Annotated pictures: boxes, landmarks, aligned crops, verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facesdk.results import Face, Verification
+
+Picture = NDArray[np.uint8]
+
+_GREEN = (46, 204, 113)
+_RED = (231, 76, 60)
+_BLUE = (52, 152, 219)
+_YELLOW = (241, 196, 15)
+_INK = (33, 37, 41)
+_PAPER = (250, 250, 250)
+_PHOTO_HEIGHT = 480
+_CROP_HEIGHT = 224
+_GAP = 16
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def draw_faces(image: Picture, faces: Sequence[Face], *, chosen: int | None = None) -> Picture:
+    """A copy of a photo with the box, number, score and landmarks of each face.
+
+    Args:
+        image: uint8 RGB ``(H, W, 3)``.
+        faces: Faces in pixels of ``image``.
+        chosen: Number of a face to draw in another colour.
+
+    Returns:
+        uint8 RGB of the same shape.
+    """
+    canvas = image.copy()
+    unit = max(1, round(max(image.shape[:2]) / 500))
+    for number, face in enumerate(faces):
+        colour = _GREEN if number == chosen else _BLUE
+        left, top, right, bottom = (int(round(float(v))) for v in face.box)
+        cv2.rectangle(canvas, (left, top), (right, bottom), colour, 2 * unit, cv2.LINE_AA)
+        label = f"{number}: {face.score:.3f}"
+        cv2.putText(
+            canvas, label, (left, max(14 * unit, top - 6 * unit)), _FONT, 0.5 * unit, colour, unit,
+            cv2.LINE_AA,
+        )
+        for x, y in face.landmarks:
+            cv2.circle(canvas, (round(float(x)), round(float(y))), 3 * unit, _YELLOW, -1, cv2.LINE_AA)
+    return canvas
+
+
+def draw_verification(
+    photos: tuple[Picture, Picture],
+    verification: Verification,
+    titles: tuple[str, str] = ("", ""),
+) -> Picture:
+    """One picture that tells a whole verification.
+
+    Above, the two photos with the compared faces; below, the two aligned crops and the verdict with
+    similarity, threshold and time of each stage.
+
+    Args:
+        photos: The two photos, uint8 RGB.
+        verification: What :meth:`facesdk.FaceEngine.verify` said of them.
+        titles: A caption for each photo.
+
+    Returns:
+        uint8 RGB.
+    """
+    marked = [
+        _scaled(draw_faces(photo, [face], chosen=0), _PHOTO_HEIGHT)
+        for photo, face in zip(photos, verification.faces, strict=True)
+    ]
+    crops = [_scaled(crop, _CROP_HEIGHT) for crop in verification.crops]
+    panel = _verdict_panel(verification)
+    upper = _row([_captioned(photo, title) for photo, title in zip(marked, titles, strict=True)])
+    lower = _row([*crops, panel])
+    width = max(upper.shape[1], lower.shape[1])
+    return np.vstack([_widened(upper, width), _widened(lower, width)])
+
+
+def _verdict_panel(verification: Verification) -> Picture:
+    match, timings = verification.match, verification.timings
+    panel = np.full((_CROP_HEIGHT, 480, 3), _PAPER, np.uint8)
+    verdict, colour = ("SAME PERSON", _GREEN) if match.same else ("DIFFERENT PEOPLE", _RED)
+    cv2.putText(panel, verdict, (8, 40), _FONT, 1.1, colour, 3, cv2.LINE_AA)
+    origin = "chosen by the user" if match.fmr is None else f"for FMR {match.fmr:g}"
+    lines = (
+        f"similarity  {match.similarity:.3f}",
+        f"threshold   {match.threshold:.3f} ({origin})",
+        f"model       {match.model}",
+        f"detect {timings.detect:.1f}  align {timings.align:.1f}  embed {timings.embed:.1f} ms",
+        f"total  {timings.total:.1f} ms for both photos",
+    )
+    for number, line in enumerate(lines):
+        cv2.putText(panel, line, (8, 84 + 30 * number), _FONT, 0.6, _INK, 1, cv2.LINE_AA)
+    return panel
+
+
+def _captioned(photo: Picture, title: str) -> Picture:
+    caption = np.full((28, photo.shape[1], 3), _PAPER, np.uint8)
+    cv2.putText(caption, title, (2, 20), _FONT, 0.6, _INK, 1, cv2.LINE_AA)
+    return np.vstack([photo, caption])
+
+
+def _scaled(image: Picture, height: int) -> Picture:
+    width = max(1, round(image.shape[1] * height / image.shape[0]))
+    shrinks = height < image.shape[0]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(image, (width, height), interpolation=method).astype(np.uint8)
+
+
+def _row(pictures: Sequence[Picture]) -> Picture:
+    height = pictures[0].shape[0]
+    gap = np.full((height, _GAP, 3), _PAPER, np.uint8)
+    parts = [gap]
+    for picture in pictures:
+        parts += [picture, gap]
+    row = np.hstack(parts)
+    return np.vstack([np.full((_GAP, row.shape[1], 3), _PAPER, np.uint8), row])
+
+
+def _widened(picture: Picture, width: int) -> Picture:
+    missing = width - picture.shape[1]
+    return cv2.copyMakeBorder(
+        picture, 0, 0, 0, missing, cv2.BORDER_CONSTANT, value=_PAPER
+    ).astype(np.uint8)

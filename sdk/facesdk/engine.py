@@ -1,0 +1,190 @@
+"""The whole pipeline: detect, align, embed, match."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesdk import alignment, images, matching
+from facesdk.contract import Contract
+from facesdk.detection.detector import Detector
+from facesdk.detection.mtcnn import MTCNN
+from facesdk.embedding import Embedder
+from facesdk.errors import InputError, NoFaceError
+from facesdk.models import registry
+from facesdk.results import Detections, Embedding, Face, Timings, Verification
+
+ImageSource = str | os.PathLike[str] | NDArray[Any]
+DEFAULT_FMR = 1e-3
+
+
+class FaceEngine:
+    """Detection, alignment, embedding and verification, one method a stage.
+
+    Every method takes a path or an array (uint8 RGB ``(H, W, 3)`` or grey ``(H, W)``). Faces are
+    ordered by the area of their box, largest first, and chosen by their number in that order.
+    An engine is not safe to share between threads.
+
+    Example:
+        >>> engine = FaceEngine.load()
+        >>> engine.verify("a.jpg", "b.jpg").same
+        True
+
+    Args:
+        detector: Finds faces.
+        embedder: Embeds aligned crops.
+    """
+
+    def __init__(self, detector: Detector, embedder: Embedder) -> None:
+        self.detector = detector
+        self.embedder = embedder
+
+    @classmethod
+    def load(
+        cls,
+        model: str | os.PathLike[str] = registry.DEFAULT_RECOGNIZER,
+        *,
+        contract: Contract | None = None,
+        min_face: int = 20,
+        max_faces: int | None = None,
+        threads: int = 1,
+    ) -> FaceEngine:
+        """Load the packaged detector and a recognition model.
+
+        Args:
+            model: Name of a packaged recognition model, or the path of a ``.tflite`` file.
+            contract: How to feed a file that carries no contract.
+            min_face: Side of the smallest face to find, in pixels, at least 12.
+            max_faces: Return at most that many faces a photo, the largest; None for all.
+            threads: Threads each network may use, at least 1.
+
+        Raises:
+            ModelError: The model is unknown or not usable.
+            InputError: An option is out of its range.
+        """
+        embedder = Embedder.load(registry.resolve(model), contract, threads=threads)
+        detector = MTCNN.load(min_face=min_face, max_faces=max_faces, threads=threads)
+        return cls(detector, embedder)
+
+    def detect(self, image: ImageSource) -> Detections:
+        """Find the faces of a photo.
+
+        Raises:
+            InputError: The photo cannot be read.
+        """
+        pixels = images.as_image(image)
+        height, width = pixels.shape[:2]
+        return Detections(_name(image), width, height, tuple(self.detector.detect(pixels)))
+
+    def align(self, image: ImageSource, face: Face | int = 0) -> NDArray[np.uint8]:
+        """Cut out one face, in the template that the recognition model expects.
+
+        Args:
+            image: The photo.
+            face: A detected face, or its number.
+
+        Returns:
+            uint8 RGB crop.
+
+        Raises:
+            NoFaceError: The photo has no face of that number.
+        """
+        pixels = images.as_image(image)
+        if not isinstance(face, Face):
+            face = choose(self.detect(pixels).faces, face, _name(image))
+        return alignment.align(pixels, face.landmarks, self.embedder.template)
+
+    def embed(self, image: ImageSource, face: Face | int = 0) -> Embedding:
+        """Embed one face of a photo; arguments and errors as in :meth:`align`."""
+        return self.embedder.embed_one(self.align(image, face))
+
+    def verify(
+        self,
+        a: ImageSource,
+        b: ImageSource,
+        *,
+        faces: tuple[int, int] = (0, 0),
+        names: tuple[str, str] | None = None,
+        fmr: float = DEFAULT_FMR,
+        threshold: float | None = None,
+    ) -> Verification:
+        """Decide whether two photos show the same person.
+
+        Args:
+            a: First photo.
+            b: Second photo.
+            faces: Which face of each photo to compare.
+            names: What error messages call the photos; None for their paths.
+            fmr: Use the model's threshold for this false match rate.
+            threshold: Use this similarity instead.
+
+        Raises:
+            NoFaceError: A photo has no face of the number asked for.
+            InputError: A photo cannot be read, or the model has no threshold for ``fmr``.
+        """
+        calibrated = None if threshold is not None else self.embedder.contract.threshold_for(fmr)
+        photos = [images.as_image(a), images.as_image(b)]
+        clock = _Clock()
+        found = [self.detector.detect(photo) for photo in photos]
+        detect_ms = clock.lap()
+        chosen = [
+            choose(tuple(rows), number, name)
+            for rows, number, name in zip(found, faces, names or (_name(a), _name(b)), strict=True)
+        ]
+        clock.lap()
+        crops = [
+            alignment.align(photo, face.landmarks, self.embedder.template)
+            for photo, face in zip(photos, chosen, strict=True)
+        ]
+        align_ms = clock.lap()
+        first, second = (self.embedder.embed_one(crop) for crop in crops)
+        embed_ms = clock.lap()
+        match = matching.compare(
+            first,
+            second,
+            threshold=calibrated.similarity if calibrated else float(threshold or 0.0),
+            fmr=calibrated.fmr if calibrated else None,
+        )
+        timings = Timings(detect_ms, align_ms, embed_ms, clock.lap())
+        return Verification(match, (chosen[0], chosen[1]), (crops[0], crops[1]), timings)
+
+
+def choose(faces: tuple[Face, ...], number: int, image: str) -> Face:
+    """Pick a face by its number, 0 being the largest; the only face whatever the number.
+
+    Raises:
+        InputError: The number is negative.
+        NoFaceError: There is no such face; the message names the photo.
+    """
+    if number < 0:
+        raise InputError(f"the number of a face must be 0 or more, but got {number}")
+    if not faces:
+        raise NoFaceError(f"{image}: no face found; use a photo with a visible face")
+    if len(faces) == 1:
+        return faces[0]
+    if number >= len(faces):
+        raise NoFaceError(
+            f"{image}: there is no face {number}; {len(faces)} found, numbered from 0, largest first"
+        )
+    return faces[number]
+
+
+class _Clock:
+    """Milliseconds between laps."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+
+    def lap(self) -> float:
+        now = time.perf_counter()
+        elapsed, self._start = now - self._start, now
+        return elapsed * 1e3
+
+
+def _name(image: ImageSource) -> str:
+    return str(Path(image)) if isinstance(image, (str, os.PathLike)) else "image"

@@ -1,0 +1,1 @@
+"""How well a model verifies faces: the LFW protocol, ROC, DET. NumPy only, so devices can run it."""

@@ -1,0 +1,97 @@
+"""Vectors that were expensive to compute, kept on disk by the digest of what they came from.
+
+A cache is a folder of ``.npz`` files, each with ``keys`` (uint8 ``(n, 32)``, SHA-256) and ``rows``
+(float32 ``(n, width)``). A file is written whole or not at all and never changed, so an interrupted
+run loses at most the rows since the last file, and two runs may share a folder.
+"""
+
+from __future__ import annotations
+
+import io
+import secrets
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from facesdk.errors import InputError
+from facesdk.files import write_atomic
+from facesdk.results import FloatArray
+
+ROWS_PER_FILE = 512
+
+
+class RowCache:
+    """Float vectors of one length by SHA-256 digest.
+
+    Args:
+        folder: Where to keep them; made when the first file is written. None keeps them in memory.
+        width: Length of a vector.
+
+    Raises:
+        InputError: A file of the folder is damaged or its vectors have another length.
+    """
+
+    def __init__(self, folder: Path | None, width: int) -> None:
+        self._folder = folder
+        self._width = width
+        self._rows: dict[bytes, FloatArray] = {}
+        self._unsaved: dict[bytes, FloatArray] = {}
+        for path in sorted(folder.glob("*.npz")) if folder else ():
+            self._read(path)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def get(self, key: bytes) -> FloatArray | None:
+        """The vector of a digest, float32 ``(width,)``; None if it is not known."""
+        return self._rows.get(key)
+
+    def put(self, key: bytes, row: FloatArray) -> None:
+        """Remember a vector; every :data:`ROWS_PER_FILE` of them are saved.
+
+        Args:
+            key: SHA-256 digest, 32 bytes.
+            row: float32 ``(width,)``.
+
+        Raises:
+            InputError: The cache cannot be written.
+        """
+        self._rows[key] = self._unsaved[key] = row
+        if len(self._unsaved) == ROWS_PER_FILE:
+            self.save()
+
+    def save(self) -> None:
+        """Write what is not yet on the disk.
+
+        Raises:
+            InputError: The cache cannot be written.
+        """
+        if self._folder is None or not self._unsaved:
+            return
+        stream = io.BytesIO()
+        np.savez(
+            stream,
+            keys=np.frombuffer(b"".join(self._unsaved), np.uint8).reshape(-1, 32),
+            rows=np.array(list(self._unsaved.values()), np.float32),
+        )
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"cannot make the cache folder {self._folder} ({error.strerror}); use --no-cache"
+            ) from None
+        write_atomic(self._folder / f"{secrets.token_hex(8)}.npz", stream.getvalue())
+        self._unsaved.clear()
+
+    def _read(self, path: Path) -> None:
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                keys, rows = archive["keys"], archive["rows"]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            keys, rows = np.empty(0), np.empty(0)
+        if (keys.dtype, keys.shape, rows.dtype, rows.shape) != (
+            np.uint8, (len(rows), 32), np.float32, (len(rows), self._width)
+        ):
+            raise InputError(f"the cache file {path} is damaged: delete it, or use --no-cache")
+        self._rows.update(zip((key.tobytes() for key in keys), rows, strict=True))
