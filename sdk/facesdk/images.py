@@ -26,7 +26,7 @@ RgbImage = NDArray[np.uint8]
 """uint8 ``(H, W, 3)``, RGB, C-contiguous, H and W at least 1."""
 
 MAX_PIXELS = 64_000_000
-"""Largest photo that is decoded, in pixels: 192 MB as RGB. Read from the header, before decoding."""
+"""Largest photo that is decoded, in pixels: 192 MB as RGB. The header is asked first."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "PPM")
 """Formats that are read, in Pillow's names; of an animation, the first picture."""

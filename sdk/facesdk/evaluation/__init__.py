@@ -1,1 +1,1 @@
-"""How well a model verifies faces: the LFW protocol, ROC, DET. NumPy only, so devices can run it."""
+"""How well a model verifies faces: LFW, ROC, DET. Device dependencies only."""

@@ -43,11 +43,14 @@ class RowCache:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def get(self, key: bytes) -> FloatArray | None:
-        """The vector of a digest, float32 ``(width,)``; None if it is not known."""
-        return self._rows.get(key)
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._rows
 
-    def put(self, key: bytes, row: FloatArray) -> None:
+    def __getitem__(self, key: bytes) -> FloatArray:
+        """The vector of a digest, float32 ``(width,)``; KeyError if it is not known."""
+        return self._rows[key]
+
+    def __setitem__(self, key: bytes, row: FloatArray) -> None:
         """Remember a vector; every :data:`ROWS_PER_FILE` of them are saved.
 
         Args:

@@ -14,16 +14,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 import facesdk
 from facesdk import images
@@ -31,8 +28,8 @@ from facesdk.alignment import align
 from facesdk.contract import TEMPLATES
 from facesdk.detection.detector import Detector
 from facesdk.embedding import Embedder
-from facesdk.errors import InputError
 from facesdk.evaluation.cache import RowCache
+from facesdk.evaluation.photos import LfwPhotos
 from facesdk.evaluation.protocol import Protocol
 from facesdk.evaluation.verification import (
     OperatingPoint,
@@ -119,64 +116,6 @@ class LfwResult:
         }
 
 
-class LfwPhotos:
-    """The photos of LFW in a folder or a zip file, by their LFW name ``Name/Name_0001.jpg``.
-
-    They may lie in a folder of the folder, as in ``lfw.zip`` with all names under ``lfw/``.
-
-    Args:
-        path: The folder or the zip file.
-        names: The photos that are needed.
-
-    Raises:
-        InputError: Neither folder nor zip, or a photo is missing.
-    """
-
-    def __init__(self, path: str | os.PathLike[str], names: Sequence[str]) -> None:
-        self.names = tuple(names)
-        self._path = Path(path)
-        self._root = self._find(self._open(), self.names[0])
-        missing = [name for name in self.names if not self._root.joinpath(name).is_file()]
-        if missing:
-            raise InputError(
-                f"{path} lacks {len(missing)} of the {len(self.names)} photos that the pairs need, "
-                f"the first is {missing[0]}"
-            )
-
-    def read(self, name: str) -> bytes:
-        """The content of a photo's file.
-
-        Raises:
-            InputError: It cannot be read.
-        """
-        try:
-            return self._root.joinpath(name).read_bytes()
-        except (OSError, RuntimeError, zipfile.BadZipFile) as error:
-            raise InputError(f"cannot read {name} in {self._path}: {error}") from None
-
-    def _open(self) -> Path | zipfile.Path:
-        if self._path.is_dir():
-            return self._path
-        try:
-            return zipfile.Path(self._path)
-        except OSError as error:
-            raise InputError(f"cannot read the photos {self._path}: {error.strerror}") from None
-        except zipfile.BadZipFile:
-            raise InputError(
-                f"{self._path} is neither a folder nor a zip file: give LFW's photos"
-            ) from None
-
-    def _find(self, root: Path | zipfile.Path, name: str) -> Path | zipfile.Path:
-        inner = (child for child in root.iterdir() if child.is_dir())
-        for folder in (root, *inner):
-            if folder.joinpath(name).is_file():
-                return folder
-        raise InputError(
-            f"{self._path} has no {name}, nor has a folder in it: give the folder or zip file that "
-            "has LFW's photos as Name/Name_0001.jpg"
-        )
-
-
 def evaluate_lfw(
     embedder: Embedder,
     detector: Detector,
@@ -203,17 +142,34 @@ def evaluate_lfw(
         InputError: A photo cannot be read, or the cache cannot be read or written.
         ModelError: The model fails on a crop.
     """
-    located = RowCache(_folder(cache, "landmarks", detector_id), 10)
+    landmarks = RowCache(_folder(cache, "landmarks", detector_id), 10)
     identity = (detector_id, embedder.model_id, embedder.contract.to_json())
-    embedded = RowCache(_folder(cache, "embeddings", *identity), embedder.dim)
+    embeddings = RowCache(_folder(cache, "embeddings", *identity), embedder.dim)
     try:
-        keys = _embed_all(photos, detector, embedder, located, embedded, progress)
+        digests = _embed_all(photos, detector, embedder, landmarks, embeddings, progress)
     finally:
-        located.save()
-        embedded.save()
-    vectors = {name: embedded.get(key) for name, key in keys.items()}
-    undetected = sum(not np.isfinite(_known(located, key)).all() for key in keys.values())
-    return _score(embedder, detector_id, protocol, vectors, undetected)
+        landmarks.save()
+        embeddings.save()
+    vectors = {name: embeddings[digest].astype(np.float64) for name, digest in digests.items()}
+    similarities = np.array([vectors[p.first] @ vectors[p.second] for p in protocol.pairs])
+    same = np.array([pair.same for pair in protocol.pairs])
+    folds = np.repeat(np.arange(len(protocol.folds)), [len(fold) for fold in protocol.folds])
+    validation = cross_validate(similarities, same, folds)
+    curve = error_curve(similarities, same)
+    return LfwResult(
+        model=embedder.name,
+        model_id=embedder.model_id,
+        detector=detector_id,
+        template=embedder.template,
+        flip=embedder.contract.flip_concatenation,
+        accuracies=tuple(validation.accuracies.tolist()),
+        thresholds=tuple(validation.thresholds.tolist()),
+        pairs=len(protocol.pairs),
+        photos=len(digests),
+        undetected=sum(bool(np.isnan(landmarks[digest]).any()) for digest in digests.values()),
+        equal_error_rate=equal_error_rate(curve),
+        tar_at_far=tar_at_far(curve, FARS),
+    )
 
 
 def central_face(faces: Iterable[Face], height: int, width: int) -> Face | None:
@@ -251,23 +207,48 @@ def _embed_all(
     photos: LfwPhotos,
     detector: Detector,
     embedder: Embedder,
-    located: RowCache,
-    embedded: RowCache,
+    landmarks: RowCache,
+    embeddings: RowCache,
     progress: Progress | None,
 ) -> dict[str, bytes]:
-    """Fill both caches for every photo; returns the digest of each photo's file."""
-    keys: dict[str, bytes] = {}
-    waiting: dict[bytes, NDArray[np.uint8]] = {}
-    for done, name in enumerate(photos.names, start=1):
-        data = photos.read(name)
-        key = keys[name] = hashlib.sha256(data).digest()
-        if located.get(key) is None or (embedded.get(key) is None and key not in waiting):
+    """Have every photo in both caches; returns the digest of each photo's file."""
+    digests: dict[str, bytes] = {}
+    for start in range(0, len(photos.names), _BATCH):
+        crops: dict[bytes, images.RgbImage] = {}
+        for name in photos.names[start : start + _BATCH]:
+            data = photos.read(name)
+            digest = digests[name] = hashlib.sha256(data).digest()
+            if digest in landmarks and digest in embeddings:
+                continue
             image = images.decode(io.BytesIO(data), name=name)
-            if located.get(key) is None:
-                located.put(key, _locate(detector, image))
-            waiting[key] = _crop(image, _known(located, key), embedder.template)
-        if len(waiting) == _BATCH or done == len(photos.names):
-            _embed_waiting(embedder, waiting, embedded)
+            if digest not in landmarks:
+                landmarks[digest] = _locate(detector, image)
+            if digest not in embeddings:
+                crops[digest] = _crop(image, landmarks[digest].reshape(5, 2), embedder.template)
+        if crops:
+            vectors = embedder.embed(np.stack(list(crops.values())))
+            for digest, vector in zip(crops, vectors, strict=True):
+                embeddings[digest] = vector
         if progress is not None:
-            progress(done, len(photos.names))
-    return keys
+            progress(len(digests), len(photos.names))
+    return digests
+
+
+def _locate(detector: Detector, image: images.RgbImage) -> FloatArray:
+    """The ten landmark coordinates of the central face; NaN where there is no face."""
+    face = central_face(detector.detect(image), *image.shape[:2])
+    return np.full(10, np.nan, np.float32) if face is None else face.landmarks.reshape(10)
+
+
+def _crop(image: images.RgbImage, landmarks: FloatArray, template: str) -> images.RgbImage:
+    if np.isnan(landmarks).any():
+        return centre_crop(image, template)
+    return align(image, landmarks, template)
+
+
+def _folder(cache: Path | None, kind: str, *identity: str) -> Path | None:
+    """A folder for what is computed alike: by this version, with equal ``identity``."""
+    if cache is None:
+        return None
+    text = "\n".join((facesdk.__version__, *identity))
+    return cache / f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"

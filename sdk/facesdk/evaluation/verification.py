@@ -95,7 +95,8 @@ def best_threshold(similarities: ArrayLike, same: ArrayLike) -> float:
     scores, labels = _checked(similarities, same)
     values, accepted_same, accepted_different = _accepted(scores, labels)
     right = accepted_same - accepted_different
-    halfway = (values[1:-1] + values[2:]) / 2
+    upper, lower = values[1:-1], values[2:]
+    halfway = np.where((upper + lower) / 2 > lower, (upper + lower) / 2, upper)
     candidates = np.concatenate([[np.nextafter(values[1], np.inf)], halfway, values[-1:]])
     best = np.flatnonzero(right == right.max())
     return float(candidates[best[len(best) // 2]])
