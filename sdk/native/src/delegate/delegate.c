@@ -1,0 +1,294 @@
+/* The external delegate: claims the LCE nodes of a graph and runs each connected set of them as one kernel.
+ *
+ * Tensors between two nodes of one set get no memory from the runtime, so the set owns it ("inner" tensors). Everything
+ * read from the model is checked before use; what is wrong is reported in one line through the runtime.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "operators.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+typedef struct plugin {
+  TfLiteDelegate delegate; /* first: the runtime sees a pointer to it */
+  const facesdk_path *path;
+  int32_t zero_padding; /* facesdk_zero_padding */
+} plugin;
+
+typedef struct inner_tensor {
+  int index;
+  bool written; /* by a node already prepared */
+  tensor_shape shape;
+  void *data;
+} inner_tensor;
+
+/* A set of nodes that the runtime runs as one. */
+typedef struct partition {
+  const plugin *plugin;
+  size_t op_count;
+  op_node *ops;
+  inner_tensor *inner; /* op_count entries; those in use have an index >= 0 */
+} partition;
+
+static TfLiteStatus report(TfLiteContext *context, const op_node *op, const facesdk_error *error) {
+  context->ReportError(context, "facesdk operators: %s (node %d): %s", op_name(op), op->node_index, error->message);
+  return kTfLiteError;
+}
+
+static TfLiteStatus report_text(TfLiteContext *context, const char *text) {
+  context->ReportError(context, "facesdk operators: %s", text);
+  return kTfLiteError;
+}
+
+/* ---- a partition's life: init, prepare, invoke, free ---- */
+
+static bool contains(const TfLiteIntArray *array, int value) {
+  for (int i = 0; i < array->size; ++i) {
+    if (array->data[i] == value) return true;
+  }
+  return false;
+}
+
+static void partition_destroy(partition *self) {
+  if (self == NULL) return;
+  for (size_t i = 0; i < self->op_count; ++i) {
+    if (self->ops != NULL) op_release(&self->ops[i]);
+    if (self->inner != NULL) free(self->inner[i].data);
+  }
+  free(self->ops);
+  free(self->inner);
+  free(self);
+}
+
+static void kernel_free(TfLiteContext *context, void *buffer) {
+  (void)context;
+  partition_destroy(buffer);
+}
+
+static TfLiteStatus partition_read(partition *self, TfLiteContext *context, const TfLiteDelegateParams *params) {
+  for (size_t i = 0; i < self->op_count; ++i) {
+    const int node_index = params->nodes_to_replace->data[i];
+    TfLiteNode *node;
+    TfLiteRegistration *registration;
+    if (context->GetNodeAndRegistration(context, node_index, &node, &registration) != kTfLiteOk) return kTfLiteError;
+    facesdk_error error;
+    op_node *op = &self->ops[i];
+    if (op_read(op, op_kind_of(registration->custom_name), context, node_index, node, &error) != FACESDK_OK) {
+      return report(context, op, &error);
+    }
+    for (size_t j = 0; j < i; ++j) {
+      if (self->ops[j].output == op->output) return report_text(context, "two nodes write the same tensor");
+    }
+    self->inner[i].index = contains(params->output_tensors, op->output) ? -1 : op->output;
+  }
+  return kTfLiteOk;
+}
+
+/* NULL after an error; prepare then fails. */
+static void *kernel_init(TfLiteContext *context, const char *buffer, size_t length) {
+  (void)length;
+  const TfLiteDelegateParams *params = (const TfLiteDelegateParams *)(const void *)buffer;
+  partition *self = calloc(1, sizeof *self);
+  if (self == NULL) return NULL;
+  self->plugin = params->delegate->data_;
+  self->op_count = (size_t)params->nodes_to_replace->size;
+  self->ops = calloc(self->op_count, sizeof *self->ops);
+  self->inner = calloc(self->op_count, sizeof *self->inner);
+  if (self->ops == NULL || self->inner == NULL || partition_read(self, context, params) != kTfLiteOk) {
+    partition_destroy(self);
+    return NULL;
+  }
+  return self;
+}
+
+static inner_tensor *find_inner(const partition *self, int index) {
+  for (size_t i = 0; i < self->op_count; ++i) {
+    if (self->inner[i].index == index) return &self->inner[i];
+  }
+  return NULL;
+}
+
+static TfLiteStatus input_shape(const partition *self, TfLiteContext *context, const op_node *op, tensor_shape *result) {
+  const inner_tensor *inner = find_inner(self, op->inputs[0]);
+  if (inner != NULL) {
+    *result = inner->shape;
+    return inner->written ? kTfLiteOk : report_text(context, "a node reads a tensor before it is written");
+  }
+  if (shape_from_dims(result, context->tensors[op->inputs[0]].dims)) return kTfLiteOk;
+  return report_text(context, "an input tensor must have 1 to 8 dimensions");
+}
+
+static TfLiteStatus resize(TfLiteContext *context, int index, const tensor_shape *shape) {
+  TfLiteIntArray *dims = malloc(sizeof *dims + (size_t)shape->rank * sizeof dims->data[0]);
+  if (dims == NULL) return report_text(context, "out of memory");
+  dims->size = shape->rank;
+  for (int i = 0; i < shape->rank; ++i) dims->data[i] = shape->dims[i];
+  return context->ResizeTensor(context, &context->tensors[index], dims);
+}
+
+static TfLiteStatus kernel_prepare(TfLiteContext *context, TfLiteNode *node) {
+  partition *self = node->user_data;
+  if (self == NULL) return report_text(context, "the operators could not be initialised");
+  for (size_t i = 0; i < self->op_count; ++i) self->inner[i].written = false;
+  for (size_t i = 0; i < self->op_count; ++i) {
+    op_node *op = &self->ops[i];
+    tensor_shape input, output;
+    if (input_shape(self, context, op, &input) != kTfLiteOk) return kTfLiteError;
+    facesdk_error error;
+    if (op_prepare(op, self->plugin->path, self->plugin->zero_padding, context, &input, &output, &error) !=
+        FACESDK_OK) {
+      return report(context, op, &error);
+    }
+    inner_tensor *inner = &self->inner[i];
+    if (inner->index < 0) {
+      const TfLiteStatus status = resize(context, op->output, &output);
+      if (status != kTfLiteOk) return status;
+      continue;
+    }
+    free(inner->data);
+    inner->data = malloc(op->output_bytes > 0 ? op->output_bytes : 1);
+    if (inner->data == NULL) return report_text(context, "out of memory");
+    inner->shape = output;
+    inner->written = true;
+  }
+  return kTfLiteOk;
+}
+
+/* Memory of a tensor; NULL if the runtime's tensor does not have the size that was prepared for. */
+static void *memory_of(const partition *self, const TfLiteContext *context, int index, size_t bytes) {
+  const inner_tensor *inner = find_inner(self, index);
+  if (inner != NULL) return inner->data;
+  const TfLiteTensor *tensor = &context->tensors[index];
+  return tensor->bytes == bytes ? tensor->data : NULL;
+}
+
+static TfLiteStatus kernel_invoke(TfLiteContext *context, TfLiteNode *node) {
+  partition *self = node->user_data;
+  for (size_t i = 0; i < self->op_count; ++i) {
+    op_node *op = &self->ops[i];
+    if (op->output_bytes == 0) continue;
+    const void *input = memory_of(self, context, op->inputs[0], op->input_bytes);
+    void *output = memory_of(self, context, op->output, op->output_bytes);
+    facesdk_error error;
+    if (input == NULL || output == NULL) {
+      return report_text(context, "a tensor changed its size after allocate_tensors()");
+    }
+    if (op_run(op, self->plugin->path, context, input, output, &error) != FACESDK_OK) {
+      return report(context, op, &error);
+    }
+  }
+  return kTfLiteOk;
+}
+
+/* ---- claiming nodes ---- */
+
+/* Fills `claimed` (room for the whole plan) with the nodes that are ours, after checking each. */
+static TfLiteStatus collect(TfLiteContext *context, const TfLiteIntArray *plan, TfLiteIntArray *claimed) {
+  claimed->size = 0;
+  for (int i = 0; i < plan->size; ++i) {
+    TfLiteNode *node;
+    TfLiteRegistration *registration;
+    if (context->GetNodeAndRegistration(context, plan->data[i], &node, &registration) != kTfLiteOk) {
+      return kTfLiteError;
+    }
+    if (registration->builtin_code != kTfLiteBuiltinCustom || registration->custom_name == NULL) continue;
+    const op_kind *kind = op_kind_of(registration->custom_name);
+    if (kind == NULL) continue;
+    op_node op;
+    facesdk_error error;
+    if (op_read(&op, kind, context, plan->data[i], node, &error) != FACESDK_OK) return report(context, &op, &error);
+    claimed->data[claimed->size++] = plan->data[i];
+  }
+  return kTfLiteOk;
+}
+
+static TfLiteStatus delegate_prepare(TfLiteContext *context, TfLiteDelegate *delegate) {
+  TfLiteIntArray *runtime_plan;
+  if (context->GetExecutionPlan(context, &runtime_plan) != kTfLiteOk) return kTfLiteError;
+  /* The runtime may reuse the plan's memory in any later call. */
+  const size_t bytes = sizeof(TfLiteIntArray) + (size_t)runtime_plan->size * sizeof(int);
+  TfLiteIntArray *plan = malloc(bytes), *claimed = malloc(bytes);
+  TfLiteStatus status = kTfLiteError;
+  if (plan == NULL || claimed == NULL) {
+    report_text(context, "out of memory");
+  } else {
+    memcpy(plan, runtime_plan, bytes);
+    status = collect(context, plan, claimed);
+    if (status == kTfLiteOk && claimed->size > 0) {
+      const TfLiteRegistration registration = {
+          .init = kernel_init,
+          .free = kernel_free,
+          .prepare = kernel_prepare,
+          .invoke = kernel_invoke,
+          .custom_name = "FacesdkOperators",
+          .version = 1,
+      };
+      status = context->ReplaceNodeSubsetsWithDelegateKernels(context, registration, claimed, delegate);
+    }
+  }
+  free(plan);
+  free(claimed);
+  return status;
+}
+
+/* ---- entry points ---- */
+
+typedef void (*error_callback)(const char *);
+
+__attribute__((format(printf, 2, 3))) static void tell(error_callback report_error, const char *format, ...) {
+  if (report_error == NULL) return;
+  char line[512];
+  va_list arguments;
+  va_start(arguments, format);
+  (void)vsnprintf(line, sizeof line, format, arguments);
+  va_end(arguments);
+  report_error(line);
+}
+
+static bool read_plugin_option(plugin *self, const char *key, const char *value, error_callback report_error) {
+  if (key == NULL || value == NULL || strcmp(key, "zero_padding") != 0) {
+    tell(report_error, "facesdk operators: unknown delegate option '%.64s'; the only one is zero_padding",
+         key != NULL ? key : "(null)");
+    return false;
+  }
+  if (strcmp(value, "optimized") == 0) {
+    self->zero_padding = FACESDK_ZERO_PADDING_OPTIMIZED;
+  } else if (strcmp(value, "reference") == 0) {
+    self->zero_padding = FACESDK_ZERO_PADDING_REFERENCE;
+  } else {
+    tell(report_error, "facesdk operators: zero_padding must be 'optimized' or 'reference', but got '%.64s'", value);
+    return false;
+  }
+  return true;
+}
+
+EXPORT void tflite_plugin_destroy_delegate(TfLiteDelegate *delegate);
+EXPORT TfLiteDelegate *tflite_plugin_create_delegate(const char *const *keys, const char *const *values, size_t count,
+                                                     error_callback report_error);
+
+void tflite_plugin_destroy_delegate(TfLiteDelegate *delegate) {
+  if (delegate != NULL) free(delegate->data_);
+}
+
+TfLiteDelegate *tflite_plugin_create_delegate(const char *const *keys, const char *const *values, size_t count,
+                                              error_callback report_error) {
+  plugin *self = calloc(1, sizeof *self);
+  if (self == NULL) {
+    tell(report_error, "facesdk operators: out of memory");
+    return NULL;
+  }
+  self->delegate = (TfLiteDelegate){
+      .data_ = self, .Prepare = delegate_prepare, .flags = kTfLiteDelegateFlagsAllowDynamicTensors};
+  facesdk_error error;
+  bool usable = facesdk_ops_default(&self->path, &error) == FACESDK_OK;
+  if (!usable) tell(report_error, "facesdk operators: %s", error.message);
+  for (size_t i = 0; i < count && usable; ++i) usable = read_plugin_option(self, keys[i], values[i], report_error);
+  if (!usable) {
+    free(self);
+    return NULL;
+  }
+  return &self->delegate;
+}

@@ -1,0 +1,24 @@
+/* Word counts of bit-packed tensors and overflow-checked sizes. */
+#ifndef FACESDK_KERNELS_PACKING_H_
+#define FACESDK_KERNELS_PACKING_H_
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "facesdk_ops needs a little-endian machine: flatbuffers hold little-endian words"
+#endif
+
+enum { FACESDK_WORD_BITS = 32 };
+
+static inline size_t facesdk_words(size_t channels) {
+  return channels / FACESDK_WORD_BITS + (channels % FACESDK_WORD_BITS != 0);
+}
+
+/* *total *= factor; false on overflow. */
+static inline bool facesdk_multiply(size_t *total, size_t factor) {
+  return !__builtin_mul_overflow(*total, factor, total);
+}
+
+#endif

@@ -1,0 +1,153 @@
+/* The oracle: one bit at a time, written to be read. Every other path must give the same bytes. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "output_transform.h"
+#include "packing.h"
+
+static bool always(void) { return true; }
+
+static bool is_negative(facesdk_type type, const void *input, size_t i, int32_t zero_point) {
+  switch (type) {
+    case FACESDK_FLOAT32:
+      return ((const float *)input)[i] < 0.0f;
+    case FACESDK_INT8:
+      return ((const int8_t *)input)[i] < zero_point;
+    default:
+      return ((const uint8_t *)input)[i] == 0;
+  }
+}
+
+static uint32_t get_bit(const uint32_t *words, size_t i) {
+  return words[i / FACESDK_WORD_BITS] >> (i % FACESDK_WORD_BITS) & 1u;
+}
+
+static void quantize(facesdk_type type, const void *input, size_t rows, size_t channels, int32_t zero_point,
+                     uint32_t *output) {
+  const size_t words = facesdk_words(channels);
+  for (size_t i = 0; i < rows * words; ++i) output[i] = 0;
+  for (size_t row = 0; row < rows; ++row) {
+    for (size_t c = 0; c < channels; ++c) {
+      const uint32_t bit = is_negative(type, input, row * channels + c, zero_point);
+      output[row * words + c / FACESDK_WORD_BITS] |= bit << (c % FACESDK_WORD_BITS);
+    }
+  }
+}
+
+static void dequantize(const uint32_t *input, size_t rows, size_t channels, const void *clear, const void *set,
+                       size_t size, void *output) {
+  const size_t words = facesdk_words(channels);
+  char *out = output;
+  for (size_t row = 0; row < rows; ++row) {
+    for (size_t c = 0; c < channels; ++c, out += size) {
+      memcpy(out, get_bit(input + row * words, c) ? set : clear, size);
+    }
+  }
+}
+
+static void bmaxpool2d(const facesdk_bmaxpool2d_plan *plan, const uint32_t *input, uint32_t *output) {
+  const facesdk_window *y = &plan->y, *x = &plan->x;
+  for (size_t batch = 0; batch < plan->batch; ++batch) {
+    for (int32_t out_y = 0; out_y < y->output; ++out_y) {
+      for (int32_t out_x = 0; out_x < x->output; ++out_x) {
+        for (size_t word = 0; word < plan->words; ++word) {
+          uint32_t all = UINT32_MAX;
+          for (int32_t tap_y = 0; tap_y < y->filter; ++tap_y) {
+            for (int32_t tap_x = 0; tap_x < x->filter; ++tap_x) {
+              const int64_t in_y = facesdk_window_cell(y, out_y, tap_y), in_x = facesdk_window_cell(x, out_x, tap_x);
+              if (!facesdk_window_inside(y, in_y) || !facesdk_window_inside(x, in_x)) continue;
+              const size_t pixel =
+                  (batch * (size_t)y->input + (size_t)in_y) * (size_t)x->input + (size_t)in_x;
+              all &= input[pixel * plan->words + word];
+            }
+          }
+          *output++ = all;
+        }
+      }
+    }
+  }
+}
+
+/* The filter as it is. */
+static bool bconv2d_prepare(facesdk_bconv2d *op, const uint32_t *filter) {
+  const size_t bytes = (size_t)op->options.channels_out * op->taps * op->group_words * sizeof(uint32_t);
+  op->packed_filter = malloc(bytes);
+  if (op->packed_filter == NULL) return false;
+  memcpy(op->packed_filter, filter, bytes);
+  return true;
+}
+
+/* Doubled popcount of one output channel at one window position, with padded cells read as +1; *padded_sum gets the sum
+ * of the weights (+1 or -1) that lie over padded cells. */
+static int32_t convolve(const facesdk_bconv2d *op, const uint32_t *image, int32_t out_y, int32_t out_x,
+                        size_t channel, int32_t *padded_sum) {
+  const size_t group = channel / op->group_channels_out;
+  const size_t pixel_words = op->group_words * (size_t)op->options.groups;
+  const uint32_t *filter = (const uint32_t *)op->packed_filter + channel * op->taps * op->group_words;
+  int32_t popcount = 0;
+  *padded_sum = 0;
+  for (int32_t tap_y = 0; tap_y < op->y.filter; ++tap_y) {
+    for (int32_t tap_x = 0; tap_x < op->x.filter; ++tap_x, filter += op->group_words) {
+      const int64_t in_y = facesdk_window_cell(&op->y, out_y, tap_y), in_x = facesdk_window_cell(&op->x, out_x, tap_x);
+      const bool inside = facesdk_window_inside(&op->y, in_y) && facesdk_window_inside(&op->x, in_x);
+      for (size_t w = 0; w < op->group_words; ++w) {
+        uint32_t cells = 0;
+        if (inside) {
+          cells = image[((size_t)in_y * (size_t)op->x.input + (size_t)in_x) * pixel_words + group * op->group_words + w];
+        }
+        const uint32_t differ = cells ^ filter[w];
+        for (size_t bit = 0; bit < FACESDK_WORD_BITS; ++bit) popcount += (int32_t)get_bit(&differ, bit);
+      }
+      if (!inside) {
+        for (int32_t c = 0; c < op->group_channels_in; ++c) *padded_sum += get_bit(filter, (size_t)c) ? -1 : 1;
+      }
+    }
+  }
+  return 2 * popcount;
+}
+
+static void store(const facesdk_bconv2d *op, int32_t doubled, int32_t padded_sum, size_t channel, void *pixel) {
+  if (op->correction == FACESDK_CORRECT_INTEGER) doubled += padded_sum;
+  switch (op->options.output_type) {
+    case FACESDK_FLOAT32: {
+      float value = facesdk_to_float(op, doubled, channel);
+      if (op->correction == FACESDK_CORRECT_FLOAT) value += (float)padded_sum * op->multiplier[channel];
+      ((float *)pixel)[channel] = value;
+      break;
+    }
+    case FACESDK_INT8:
+      ((int8_t *)pixel)[channel] = facesdk_to_int8(op, doubled, channel);
+      break;
+    default:
+      ((uint32_t *)pixel)[channel / FACESDK_WORD_BITS] |= facesdk_to_bit(op, doubled, channel)
+                                                          << (channel % FACESDK_WORD_BITS);
+  }
+}
+
+static void bconv2d_run(const facesdk_bconv2d *op, const uint32_t *input, void *output) {
+  const size_t image_words =
+      (size_t)op->y.input * (size_t)op->x.input * op->group_words * (size_t)op->options.groups;
+  char *pixel = output;
+  for (int32_t batch = 0; batch < op->options.batch; ++batch, input += image_words) {
+    for (int32_t out_y = 0; out_y < op->y.output; ++out_y) {
+      for (int32_t out_x = 0; out_x < op->x.output; ++out_x, pixel += op->pixel_bytes) {
+        memset(pixel, 0, op->pixel_bytes);
+        for (size_t channel = 0; channel < (size_t)op->options.channels_out; ++channel) {
+          int32_t padded_sum;
+          const int32_t doubled = convolve(op, input, out_y, out_x, channel, &padded_sum);
+          store(op, doubled, padded_sum, channel, pixel);
+        }
+      }
+    }
+  }
+}
+
+const facesdk_path facesdk_path_reference = {
+    .name = "reference",
+    .supported = always,
+    .quantize = quantize,
+    .dequantize = dequantize,
+    .bmaxpool2d = bmaxpool2d,
+    .bconv2d_prepare = bconv2d_prepare,
+    .bconv2d_run = bconv2d_run,
+};
