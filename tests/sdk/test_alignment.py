@@ -105,7 +105,7 @@ def test_a_drawn_face_lands_on_the_template():
     landmarks = apply(known_transform(2.0, 40, 220, 20), TEMPLATE)
     for channel, point in zip((0, 1, 2, 0, 1), landmarks):
         dot = np.zeros(image.shape[:2], dtype=np.uint8)
-        cv2.circle(dot, tuple(int(round(16 * v)) for v in point), 16 * 5, 255, -1, cv2.LINE_AA, 4)
+        cv2.circle(dot, tuple(round(16 * v) for v in point), 16 * 5, 255, -1, cv2.LINE_AA, 4)
         image[..., channel] = np.maximum(image[..., channel], dot)
     crop = align(image, landmarks)
     for index, (x, y) in enumerate(TEMPLATE):

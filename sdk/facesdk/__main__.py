@@ -1,0 +1,5 @@
+"""``python -m facesdk``."""
+
+from facesdk.cli.main import main
+
+main()
