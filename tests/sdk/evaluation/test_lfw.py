@@ -1,4 +1,4 @@
-"""The whole protocol on a miniature LFW of coloured people, with a detector and a model to match."""
+"""The whole protocol on a miniature LFW of coloured people, with a detector and a model to fit."""
 
 from __future__ import annotations
 
