@@ -5,6 +5,7 @@ NATIVE := $(shell find sdk/native -type f -not -path '*/tests/*')
 PYTHON_SOURCES := $(shell find sdk/facesdk training converters -type f -not -name '*.pyc')
 SYSTEM_PACKAGES := libgl1 libglib2.0-0
 PYTEST := $(BIN)/python -m pytest
+PYTEST_ARGS ?= -m "not slow"
 
 .PHONY: demo test test-slow lint clean system
 
@@ -12,7 +13,7 @@ demo: .venv/.device
 	$(BIN)/facesdk demo --output out
 
 test: .venv/.dev
-	$(PYTEST) -m "not slow"
+	$(PYTEST) $(PYTEST_ARGS)
 
 test-slow: .venv/.dev
 	$(PYTEST) -m slow

@@ -1,0 +1,211 @@
+"""The contract of the command line for scripts, through real processes and real photos."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import facesdk
+from facesdk import images
+from facesdk.contract import TEMPLATES
+
+SAMPLES = next(
+    Path(folder) / "samples" for folder in facesdk.__path__ if (Path(folder) / "samples").is_dir()
+)
+OBAMA, OBAMA2, BIDEN = (str(SAMPLES / f"{name}.jpg") for name in ("obama", "obama2", "biden"))
+
+
+def run(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "facesdk", *arguments], capture_output=True, text=True
+    )
+    assert done.returncode == status, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def assert_one_line(text: str) -> None:
+    assert text.endswith("\n")
+    assert text.count("\n") == 1
+    assert "Traceback" not in text
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Two people side by side; the one on the right is larger."""
+    small = cv2.resize(images.load(OBAMA), (364, 455), interpolation=cv2.INTER_AREA)
+    large = cv2.resize(images.load(BIDEN), (400, 909), interpolation=cv2.INTER_AREA)
+    canvas = np.zeros((909, 800, 3), np.uint8)
+    canvas[:455, :364] = small
+    canvas[:, 400:] = large
+    path = tmp_path_factory.mktemp("crowd") / "crowd.png"
+    images.save(path, canvas)
+    return str(path)
+
+
+def test_verify_same() -> None:
+    done = run("verify", OBAMA, OBAMA2, "--json")
+    record = json.loads(done.stdout)
+    assert set(record) == {
+        "same", "similarity", "threshold", "fmr", "model", "faces", "timings_ms",
+    }
+    assert record["same"] is True
+    assert record["similarity"] >= record["threshold"]
+    assert len(record["faces"]) == 2
+    assert set(record["faces"][0]) == {"box", "score", "landmarks"}
+    assert set(record["timings_ms"]) == {"detect", "align", "embed", "match", "total"}
+    assert all(value >= 0 for value in record["timings_ms"].values())
+    assert done.stderr == ""
+
+
+def test_verify_different_and_save(tmp_path: Path) -> None:
+    target = tmp_path / "verdict.png"
+    done = run("verify", OBAMA, BIDEN, "--json", "--save", str(target), status=1)
+    assert json.loads(done.stdout)["same"] is False
+    picture = images.load(target)
+    assert picture.shape[0] > 400
+    assert [path.name for path in tmp_path.iterdir()] == ["verdict.png"]
+
+
+def test_verify_in_words() -> None:
+    text = run("verify", OBAMA, OBAMA2).stdout
+    for word in ("SAME PERSON", "similarity", "threshold", "detect", "align", "embed", "match"):
+        assert word in text
+
+
+def test_a_threshold_of_the_caller_has_no_fmr() -> None:
+    record = json.loads(run("verify", OBAMA, OBAMA2, "--threshold", "1", "--json", status=1).stdout)
+    assert record["fmr"] is None
+    assert record["threshold"] == 1
+
+
+def test_an_fmr_the_model_does_not_have() -> None:
+    done = run("verify", OBAMA, OBAMA2, "--fmr", "0.123", status=2)
+    assert_one_line(done.stderr)
+    assert "0.123" in done.stderr
+
+
+def test_a_face_is_picked_by_its_number(crowd: str) -> None:
+    assert json.loads(run("verify", crowd, BIDEN, "--json").stdout)["same"]
+    assert not json.loads(run("verify", crowd, BIDEN, "--face", "1", "--json", status=1).stdout)[
+        "same"
+    ]
+    assert json.loads(
+        run("verify", crowd, OBAMA, "--face", "1", "--face", "0", "--json").stdout
+    )["same"]
+    done = run("verify", crowd, OBAMA, "--face", "7", status=2)
+    assert_one_line(done.stderr)
+    assert "no face 7" in done.stderr
+
+
+def test_detect_prints_one_object_a_line(tmp_path: Path, crowd: str) -> None:
+    blank = tmp_path / "blank.png"
+    images.save(blank, np.full((90, 120, 3), 128, np.uint8))
+    done = run("detect", crowd, str(blank), "--json", "--draw", str(tmp_path / "drawn"))
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert set(first) == {"image", "width", "height", "faces"}
+    assert (first["width"], first["height"], len(first["faces"])) == (800, 909, 2)
+    assert first["faces"][0]["box"][0] > first["faces"][1]["box"][0]
+    assert second == {"image": str(blank), "width": 120, "height": 90, "faces": []}
+    assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == [
+        "blank.faces.png", "crowd.faces.png",
+    ]
+
+
+def test_detect_does_the_other_photos_after_a_bad_one(tmp_path: Path) -> None:
+    done = run("detect", str(tmp_path / "none.jpg"), OBAMA, "--json", status=2)
+    assert json.loads(done.stdout)["image"] == OBAMA
+    assert_one_line(done.stderr)
+
+
+def test_max_faces_keeps_the_largest(crowd: str) -> None:
+    both = json.loads(run("detect", crowd, "--json").stdout)["faces"]
+    one = json.loads(run("detect", crowd, "--max-faces", "1", "--json").stdout)["faces"]
+    assert one == both[:1]
+
+
+def test_embed() -> None:
+    lines = run("embed", OBAMA, OBAMA2, "--json").stdout.splitlines()
+    records = [json.loads(line) for line in lines]
+    assert [record["image"] for record in records] == [OBAMA, OBAMA2]
+    for record in records:
+        assert set(record) == {"image", "model", "dim", "embedding"}
+        assert len(record["embedding"]) == record["dim"]
+        assert np.linalg.norm(record["embedding"]) == pytest.approx(1, abs=1e-4)
+    verified = json.loads(run("verify", OBAMA, OBAMA2, "--json").stdout)
+    cosine = float(np.dot(records[0]["embedding"], records[1]["embedding"]))
+    assert verified["similarity"] == pytest.approx(cosine, abs=1e-5)
+
+
+@pytest.mark.parametrize("template", sorted(TEMPLATES))
+def test_align(tmp_path: Path, crowd: str, template: str) -> None:
+    done = run("align", crowd, "--all", "--template", template, "-o", str(tmp_path), "--json")
+    crops = json.loads(done.stdout)["crops"]
+    assert len(crops) == 2
+    for crop in crops:
+        assert images.load(crop["path"]).shape == (*TEMPLATES[template], 3)
+
+
+def test_models_lists_real_files() -> None:
+    records = json.loads(run("models", "--json").stdout)
+    assert {record["task"] for record in records} == {"detection", "recognition"}
+    for record in records:
+        assert {"name", "task", "path", "sha256", "bytes", "dim", "thresholds"} <= set(record)
+        content = Path(record["path"]).read_bytes()
+        assert len(content) == record["bytes"]
+        assert hashlib.sha256(content).hexdigest() == record["sha256"]
+    recogniser = next(r for r in records if r["name"] == "compactfacenet-qb")
+    assert recogniser["bytes"] <= 1_500_000
+    assert {"0.01", "0.001"} <= set(recogniser["thresholds"])
+
+
+def test_doctor() -> None:
+    record = json.loads(run("doctor", "--json").stdout)
+    assert {"runtime", "ops", "cpu", "python", "models"} <= set(record)
+    assert set(record["runtime"]) == {"name", "version"}
+    assert set(record["ops"]) == {"path", "version", "isa", "available"}
+    assert record["ops"]["isa"] in record["ops"]["available"]
+    assert record["problems"] == []
+
+
+def test_doctor_reports_a_missing_library(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FACESDK_OPS_LIBRARY", str(tmp_path / "none.so"))
+    record = json.loads(run("doctor", "--json", status=3).stdout)
+    assert record["ops"] is None
+    assert "none.so" in record["problems"][0]
+
+
+def test_demo(tmp_path: Path) -> None:
+    lines = run("demo", "-o", str(tmp_path), "--json").stdout.splitlines()
+    records = [json.loads(line) for line in lines]
+    assert [record["same"] for record in records] == [True, False]
+    for record in records:
+        assert images.load(record["picture"]).shape[2] == 3
+
+
+@pytest.mark.parametrize("arguments", [["verify", OBAMA], ["detect"], ["nonsense"], ["verify", "-x"]])
+def test_usage_errors_have_status_2(arguments: list[str]) -> None:
+    run(*arguments, status=2)
+
+
+@pytest.mark.parametrize(
+    "verb",
+    ["detect", "align", "embed", "verify", "models", "doctor", "demo", "evaluate lfw",
+     "train distill", "convert mtcnn", "convert lce"],
+)
+def test_every_verb_has_examples_and_json(verb: str) -> None:
+    text = run(*verb.split(), "--help").stdout
+    assert "--json" in text
+    assert f"facesdk {verb}" in text
+
+
+def test_version() -> None:
+    assert run("--version").stdout.strip() == f"facesdk {facesdk.__version__}"

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import facesdk
+from facesdk import FaceEngine, images
+from facesdk.drawing import draw_faces, draw_verification
+from facesdk.embedding import Embedder
+from facesdk.engine import choose
+from facesdk.errors import ContractError, InputError, NoFaceError
+from facesdk.models import registry
+
+SAMPLES = next(
+    Path(folder) / "samples" for folder in facesdk.__path__ if (Path(folder) / "samples").is_dir()
+)
+OBAMA, OBAMA2, BIDEN = (SAMPLES / f"{name}.jpg" for name in ("obama", "obama2", "biden"))
+
+
+@pytest.fixture(scope="module")
+def engine() -> FaceEngine:
+    return FaceEngine.load()
+
+
+def test_paths_and_arrays_give_the_same(engine: FaceEngine) -> None:
+    by_path = engine.embed(OBAMA)
+    by_array = engine.embed(images.load(OBAMA))
+    np.testing.assert_array_equal(by_path.vector, by_array.vector)
+
+
+def test_stages_add_up_to_verify(engine: FaceEngine) -> None:
+    whole = engine.verify(OBAMA, BIDEN)
+    faces = [engine.detect(path).faces[0] for path in (OBAMA, BIDEN)]
+    crops = [engine.align(path, face) for path, face in zip((OBAMA, BIDEN), faces, strict=True)]
+    vectors = [engine.embedder.embed_one(crop).vector for crop in crops]
+    assert whole.similarity == pytest.approx(float(vectors[0] @ vectors[1]), abs=1e-6)
+    for found, crop in zip(whole.crops, crops, strict=True):
+        np.testing.assert_array_equal(found, crop)
+
+
+def test_verification_is_symmetric(engine: FaceEngine) -> None:
+    forth, back = engine.verify(OBAMA, OBAMA2), engine.verify(OBAMA2, OBAMA)
+    assert forth.similarity == pytest.approx(back.similarity, abs=1e-6)
+
+
+def test_a_photo_matches_itself(engine: FaceEngine) -> None:
+    assert engine.verify(OBAMA, OBAMA).similarity == pytest.approx(1, abs=1e-5)
+
+
+def test_size_and_brightness_keep_the_person(engine: FaceEngine) -> None:
+    photo = images.load(OBAMA2)
+    smaller = cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    darker = (smaller * 0.7).astype(np.uint8)
+    assert engine.verify(OBAMA, darker).same
+
+
+def test_no_face_is_an_error(engine: FaceEngine) -> None:
+    blank = np.full((100, 100, 3), 200, np.uint8)
+    assert engine.detect(blank).faces == ()
+    with pytest.raises(NoFaceError, match="no face found"):
+        engine.verify(blank, OBAMA)
+
+
+def test_choose_takes_the_only_face_and_refuses_others(engine: FaceEngine) -> None:
+    (face,) = engine.detect(OBAMA).faces
+    assert choose((face,), 3, "x") is face
+    with pytest.raises(NoFaceError, match="there is no face 2; 2 found"):
+        choose((face, face), 2, "x")
+    with pytest.raises(InputError, match="0 or more"):
+        choose((face,), -1, "x")
+
+
+@pytest.mark.parametrize(
+    "crops",
+    [np.zeros((2, 10, 10, 3), np.uint8), np.zeros((112, 112, 3), np.uint8),
+     np.zeros((1, 112, 112, 3), np.float32)],
+)
+def test_embed_refuses_other_crops(engine: FaceEngine, crops: np.ndarray) -> None:
+    with pytest.raises(InputError, match="crops must be a uint8 array"):
+        engine.embedder.embed(crops)
+
+
+def test_a_batch_equals_its_parts(engine: FaceEngine) -> None:
+    crops = np.stack([engine.align(path) for path in (OBAMA, OBAMA2, BIDEN)])
+    together = engine.embedder.embed(crops)
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+    for crop, vector in zip(crops, together, strict=True):
+        np.testing.assert_array_equal(engine.embedder.embed(crop[None])[0], vector)
+
+
+def test_a_detector_is_no_recogniser() -> None:
+    with pytest.raises(ContractError, match="is a model for detection"):
+        Embedder.load(registry.resolve("mtcnn-pnet"))
+
+
+def test_registry_names_are_those_of_the_contracts() -> None:
+    for entry in registry.packaged():
+        assert registry.resolve(entry.contract.name) == entry.path
+
+
+def test_drawings_show_the_faces(engine: FaceEngine) -> None:
+    photo = images.load(OBAMA)
+    faces = engine.detect(photo).faces
+    drawn = draw_faces(photo, faces)
+    assert drawn.shape == photo.shape
+    assert not np.array_equal(drawn, photo)
+    left, top = (int(v) for v in faces[0].box[:2])
+    assert not np.array_equal(drawn[top, left + 20 : left + 40], photo[top, left + 20 : left + 40])
+    verification = engine.verify(photo, OBAMA2)
+    picture = draw_verification((photo, images.load(OBAMA2)), verification, ("a", "b"))
+    assert picture.dtype == np.uint8
+    assert picture.shape[1] > picture.shape[0]
