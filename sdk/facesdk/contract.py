@@ -169,8 +169,16 @@ def _validate(contract: Contract) -> None:
         if not condition:
             raise ContractError(f"the model's contract: {message}")
 
-    for field in ("name", "architecture", "variant", "license", "source", "source_sha256",
-                  "thresholds_source", "training_data"):
+    for field in (
+        "name",
+        "architecture",
+        "variant",
+        "license",
+        "source",
+        "source_sha256",
+        "thresholds_source",
+        "training_data",
+    ):
         value = getattr(contract, field)
         require(isinstance(value, str), f"{field} must be a string, but got {value!r}")
     require(bool(contract.name), "name must not be empty")
@@ -189,7 +197,8 @@ def _validate(contract: Contract) -> None:
         )
         require(_is_int(contract.dim, 1, 1 << 16), f"dim must be 1 to 65536, got {contract.dim!r}")
         require(
-            isinstance(contract.flip_concatenation, bool), "flip_concatenation must be true or false"
+            isinstance(contract.flip_concatenation, bool),
+            "flip_concatenation must be true or false",
         )
         require(
             not contract.flip_concatenation or (contract.dim or 0) % 2 == 0,
@@ -201,7 +210,9 @@ def _validate(contract: Contract) -> None:
             _is_number(row.similarity) and -1 <= row.similarity <= 1,
             f"a threshold must be in [-1, 1], but got {row.similarity!r}",
         )
-        require(_is_number(row.fnmr) and 0 <= row.fnmr <= 1, f"fnmr must be in [0, 1]: {row.fnmr!r}")
+        require(
+            _is_number(row.fnmr) and 0 <= row.fnmr <= 1, f"fnmr must be in [0, 1]: {row.fnmr!r}"
+        )
         require(
             _is_int(row.positive_pairs, 1, 1 << 60) and _is_int(row.negative_pairs, 1, 1 << 60),
             "the pair counts of a threshold must be positive integers",

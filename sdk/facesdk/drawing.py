@@ -39,15 +39,23 @@ def draw_faces(image: Picture, faces: Sequence[Face], *, chosen: int | None = No
     unit = max(1, round(max(image.shape[:2]) / 500))
     for number, face in enumerate(faces):
         colour = _GREEN if number == chosen else _BLUE
-        left, top, right, bottom = (int(round(float(v))) for v in face.box)
+        left, top, right, bottom = (round(float(v)) for v in face.box)
         cv2.rectangle(canvas, (left, top), (right, bottom), colour, 2 * unit, cv2.LINE_AA)
         label = f"{number}: {face.score:.3f}"
         cv2.putText(
-            canvas, label, (left, max(14 * unit, top - 6 * unit)), _FONT, 0.5 * unit, colour, unit,
+            canvas,
+            label,
+            (left, max(14 * unit, top - 6 * unit)),
+            _FONT,
+            0.5 * unit,
+            colour,
+            unit,
             cv2.LINE_AA,
         )
         for x, y in face.landmarks:
-            cv2.circle(canvas, (round(float(x)), round(float(y))), 3 * unit, _YELLOW, -1, cv2.LINE_AA)
+            cv2.circle(
+                canvas, (round(float(x)), round(float(y))), 3 * unit, _YELLOW, -1, cv2.LINE_AA
+            )
     return canvas
 
 
@@ -124,6 +132,6 @@ def _row(pictures: Sequence[Picture]) -> Picture:
 
 def _widened(picture: Picture, width: int) -> Picture:
     missing = width - picture.shape[1]
-    return cv2.copyMakeBorder(
-        picture, 0, 0, 0, missing, cv2.BORDER_CONSTANT, value=_PAPER
-    ).astype(np.uint8)
+    return cv2.copyMakeBorder(picture, 0, 0, 0, missing, cv2.BORDER_CONSTANT, value=_PAPER).astype(
+        np.uint8
+    )

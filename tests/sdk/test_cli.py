@@ -9,10 +9,9 @@ import sys
 from pathlib import Path
 
 import cv2
+import facesdk
 import numpy as np
 import pytest
-
-import facesdk
 from facesdk import images
 from facesdk.contract import TEMPLATES
 
@@ -53,7 +52,13 @@ def test_verify_same() -> None:
     done = run("verify", OBAMA, OBAMA2, "--json")
     record = json.loads(done.stdout)
     assert set(record) == {
-        "same", "similarity", "threshold", "fmr", "model", "faces", "timings_ms",
+        "same",
+        "similarity",
+        "threshold",
+        "fmr",
+        "model",
+        "faces",
+        "timings_ms",
     }
     assert record["same"] is True
     assert record["similarity"] >= record["threshold"]
@@ -96,9 +101,9 @@ def test_a_face_is_picked_by_its_number(crowd: str) -> None:
     assert not json.loads(run("verify", crowd, BIDEN, "--face", "1", "--json", status=1).stdout)[
         "same"
     ]
-    assert json.loads(
-        run("verify", crowd, OBAMA, "--face", "1", "--face", "0", "--json").stdout
-    )["same"]
+    assert json.loads(run("verify", crowd, OBAMA, "--face", "1", "--face", "0", "--json").stdout)[
+        "same"
+    ]
     done = run("verify", crowd, OBAMA, "--face", "7", status=2)
     assert_one_line(done.stderr)
     assert "no face 7" in done.stderr
@@ -114,7 +119,8 @@ def test_detect_prints_one_object_a_line(tmp_path: Path, crowd: str) -> None:
     assert first["faces"][0]["box"][0] > first["faces"][1]["box"][0]
     assert second == {"image": str(blank), "width": 120, "height": 90, "faces": []}
     assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == [
-        "blank.faces.png", "crowd.faces.png",
+        "blank.faces.png",
+        "crowd.faces.png",
     ]
 
 
@@ -174,9 +180,7 @@ def test_doctor() -> None:
     assert record["problems"] == []
 
 
-def test_doctor_reports_a_missing_library(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_doctor_reports_a_missing_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FACESDK_OPS_LIBRARY", str(tmp_path / "none.so"))
     record = json.loads(run("doctor", "--json", status=3).stdout)
     assert record["ops"] is None
@@ -191,15 +195,28 @@ def test_demo(tmp_path: Path) -> None:
         assert images.load(record["picture"]).shape[2] == 3
 
 
-@pytest.mark.parametrize("arguments", [["verify", OBAMA], ["detect"], ["nonsense"], ["verify", "-x"]])
+@pytest.mark.parametrize(
+    "arguments", [["verify", OBAMA], ["detect"], ["nonsense"], ["verify", "-x"]]
+)
 def test_usage_errors_have_status_2(arguments: list[str]) -> None:
     run(*arguments, status=2)
 
 
 @pytest.mark.parametrize(
     "verb",
-    ["detect", "align", "embed", "verify", "models", "doctor", "demo", "evaluate lfw",
-     "train distill", "convert mtcnn", "convert lce"],
+    [
+        "detect",
+        "align",
+        "embed",
+        "verify",
+        "models",
+        "doctor",
+        "demo",
+        "evaluate lfw",
+        "train distill",
+        "convert mtcnn",
+        "convert lce",
+    ],
 )
 def test_every_verb_has_examples_and_json(verb: str) -> None:
     text = run(*verb.split(), "--help").stdout

@@ -4,18 +4,21 @@ import dataclasses
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from facesdk.contract import TEMPLATES, Contract, InputSpec, Threshold
 from facesdk.errors import ContractError, InputError
+from hypothesis import given
+from hypothesis import strategies as st
 
 words = st.text(max_size=20)
 rates = st.floats(1e-9, 0.999)
 counts = st.integers(1, 10**9)
 thresholds = st.builds(
-    Threshold, fmr=rates, similarity=st.floats(-1, 1), fnmr=st.floats(0, 1),
-    positive_pairs=counts, negative_pairs=counts,
+    Threshold,
+    fmr=rates,
+    similarity=st.floats(-1, 1),
+    fnmr=st.floats(0, 1),
+    positive_pairs=counts,
+    negative_pairs=counts,
 )
 
 
@@ -28,8 +31,13 @@ def contracts(draw: st.DrawFn) -> Contract:
         task="recognition",
         architecture=draw(words),
         variant=draw(words),
-        input=InputSpec(height, width, draw(st.sampled_from(["RGB", "BGR"])),
-                        draw(st.floats(-300, 300)), draw(st.floats(1e-3, 300))),
+        input=InputSpec(
+            height,
+            width,
+            draw(st.sampled_from(["RGB", "BGR"])),
+            draw(st.floats(-300, 300)),
+            draw(st.floats(1e-3, 300)),
+        ),
         license=draw(words),
         source=draw(words),
         source_sha256=draw(words),
@@ -43,9 +51,16 @@ def contracts(draw: st.DrawFn) -> Contract:
 
 def example() -> dict:
     contract = Contract(
-        name="m", task="recognition", architecture="a", variant="QB",
-        input=InputSpec(112, 112, "RGB", 127.5, 128.0), license="l", source="s", source_sha256="0",
-        template="arcface-112x112", dim=192,
+        name="m",
+        task="recognition",
+        architecture="a",
+        variant="QB",
+        input=InputSpec(112, 112, "RGB", 127.5, 128.0),
+        license="l",
+        source="s",
+        source_sha256="0",
+        template="arcface-112x112",
+        dim=192,
         thresholds=(Threshold(0.01, 0.3, 0.1, 1000, 100_000),),
     )
     return json.loads(contract.to_json())
@@ -101,8 +116,14 @@ def test_a_wrong_input_field_is_named(change: dict, message: str) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"fmr": 0}, {"fmr": 1}, {"similarity": 2}, {"fnmr": -0.1}, {"positive_pairs": 0},
-     {"negative_pairs": 1.5}],
+    [
+        {"fmr": 0},
+        {"fmr": 1},
+        {"similarity": 2},
+        {"fnmr": -0.1},
+        {"positive_pairs": 0},
+        {"negative_pairs": 1.5},
+    ],
 )
 def test_a_wrong_threshold_is_refused(change: dict) -> None:
     record = example()
@@ -132,7 +153,11 @@ def test_threshold_for_names_the_known_rates() -> None:
 def test_detection_needs_no_template() -> None:
     contract = Contract.from_json(json.dumps(example()))
     detector = dataclasses.replace(
-        contract, task="detection", template=None, dim=None, thresholds=(),
+        contract,
+        task="detection",
+        template=None,
+        dim=None,
+        thresholds=(),
         input=InputSpec(None, None, "RGB", 127.5, 128.0),
     )
     assert Contract.from_json(detector.to_json()) == detector

@@ -3,10 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
+import facesdk
 import numpy as np
 import pytest
-
-import facesdk
 from facesdk import FaceEngine, images
 from facesdk.drawing import draw_faces, draw_verification
 from facesdk.embedding import Embedder
@@ -75,8 +74,11 @@ def test_choose_takes_the_only_face_and_refuses_others(engine: FaceEngine) -> No
 
 @pytest.mark.parametrize(
     "crops",
-    [np.zeros((2, 10, 10, 3), np.uint8), np.zeros((112, 112, 3), np.uint8),
-     np.zeros((1, 112, 112, 3), np.float32)],
+    [
+        np.zeros((2, 10, 10, 3), np.uint8),
+        np.zeros((112, 112, 3), np.uint8),
+        np.zeros((1, 112, 112, 3), np.float32),
+    ],
 )
 def test_embed_refuses_other_crops(engine: FaceEngine, crops: np.ndarray) -> None:
     with pytest.raises(InputError, match="crops must be a uint8 array"):

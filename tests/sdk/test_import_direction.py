@@ -68,6 +68,16 @@ def test_help_lists_the_verbs_of_other_packages() -> None:
         [sys.executable, "-m", "facesdk", "--help"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    for verb in ("detect", "align", "embed", "verify", "models", "doctor", "demo", "evaluate",
-                 "convert", "train"):
+    for verb in (
+        "detect",
+        "align",
+        "embed",
+        "verify",
+        "models",
+        "doctor",
+        "demo",
+        "evaluate",
+        "convert",
+        "train",
+    ):
         assert verb in done.stdout

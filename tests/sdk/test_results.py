@@ -5,7 +5,6 @@ import json
 
 import numpy as np
 import pytest
-
 from facesdk.results import Detections, Embedding, Face, Match, Timings, Verification
 
 FACE = Face([1, 2, 11, 22], 0.98765, np.arange(10).reshape(5, 2))
@@ -48,10 +47,20 @@ def test_verification_has_the_keys_of_the_contract() -> None:
     )
     record = json.loads(json.dumps(verification.to_dict()))
     assert set(record) == {
-        "same", "similarity", "threshold", "fmr", "model", "faces", "timings_ms",
+        "same",
+        "similarity",
+        "threshold",
+        "fmr",
+        "model",
+        "faces",
+        "timings_ms",
     }
     assert record["timings_ms"] == {
-        "detect": 1, "align": 2, "embed": 3, "match": 4, "total": 10,
+        "detect": 1,
+        "align": 2,
+        "embed": 3,
+        "match": 4,
+        "total": 10,
     }
     assert set(record["faces"][0]) == {"box", "score", "landmarks"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def packaged() -> tuple[ModelEntry, ...]:
     return tuple(entries)
 
 
-def resolve(name_or_path: str | Path) -> Path:
+def resolve(name_or_path: str | os.PathLike[str]) -> Path:
     """The file of a packaged model, or the path itself if it is one.
 
     Raises:

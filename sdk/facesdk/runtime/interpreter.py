@@ -156,5 +156,3 @@ def check_float_input(interpreter: Interpreter, expected: Sequence[int | None], 
     if not fits or any(e not in (None, n) for n, e in zip(shapes[0], expected, strict=True)):
         wanted = tuple("any" if e is None else e for e in expected)
         raise ModelError(f"{what} must have one input of shape {wanted}, but has {shapes}")
-
-

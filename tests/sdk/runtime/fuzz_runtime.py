@@ -15,7 +15,6 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-
 from facesdk.errors import FaceSDKError
 from facesdk.runtime.bundle import ModelBundle
 from facesdk.runtime.interpreter import Interpreter

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from facesdk.errors import (
     InputError,
     ModelError,
@@ -34,9 +33,13 @@ def test_the_environment_forces_a_runtime(monkeypatch: pytest.MonkeyPatch, runti
     monkeypatch.setenv("FACESDK_RUNTIME", runtime)
     backend = load_backend()
     assert backend.name == runtime
-    assert backend.interpreter.__name__.split(".")[0] == {
-        "litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime",
-    }[runtime]
+    assert (
+        backend.interpreter.__name__.split(".")[0]
+        == {
+            "litert": "ai_edge_litert",
+            "tflite-runtime": "tflite_runtime",
+        }[runtime]
+    )
 
 
 def test_an_unknown_runtime_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
