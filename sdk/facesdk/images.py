@@ -176,7 +176,8 @@ def _to_array(image: Image.Image, name: str) -> RgbImage:
     if image.mode == "F":
         raise InputError(f"{name} has floating-point samples: convert it to 8 or 16 bit first")
     if image.mode.startswith("I"):
-        return _sixteen_bit(np.asarray(image), name)
+        high_byte = (np.asarray(image) >> 8).astype(np.uint8)
+        return np.repeat(high_byte[..., None], 3, axis=2)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
@@ -190,12 +191,6 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(_EXIF_ORIENTATION, 1))
     except (*_DECODER_ERRORS, TypeError):
         return 1
-
-
-def _sixteen_bit(grey: NDArray[Any], name: str) -> RgbImage:
-    if grey.min() < 0 or grey.max() > 0xFFFF:
-        raise InputError(f"{name} has 32-bit samples: convert it to 8 or 16 bit first")
-    return np.repeat((grey >> 8).astype(np.uint8)[..., None], 3, axis=2)
 
 
 def _too_large(name: str) -> InputError:

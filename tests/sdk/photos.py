@@ -97,3 +97,9 @@ def truncated_jpeg(rgb: NDArray[np.uint8], keep: float = 0.5) -> bytes:
     """The first part of a JPEG."""
     whole = encode(rgb, "JPEG")
     return whole[: int(len(whole) * keep)]
+
+
+def float_pfm(image: NDArray[np.float32]) -> bytes:
+    """A portable float map of grey samples ``(H, W)``."""
+    height, width = image.shape
+    return f"Pf\n{width} {height}\n-1.0\n".encode() + image.astype("<f4").tobytes()

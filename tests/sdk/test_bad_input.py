@@ -60,10 +60,7 @@ BROKEN: dict[str, tuple[Bytes, str]] = {
     "text": (lambda rgb: b"I am a letter, not a photo.\n" * 40, "is not an image"),
     "truncated": (photos.truncated_jpeg, "is truncated or corrupt"),
     "bomb": (lambda rgb: photos.bomb_png(), "is larger than the limit of 64 megapixels"),
-    "float": (
-        lambda rgb: photos.encode(np.zeros((9, 9), np.float32), "PPM"),
-        "has floating-point samples",
-    ),
+    "float": (lambda rgb: photos.float_pfm(rgb[..., 0] / 255), "has floating-point samples"),
 }
 
 VERBS = {

@@ -146,7 +146,7 @@ def test_empty_file() -> None:
 
 def test_floating_point_samples_are_refused() -> None:
     with pytest.raises(InputError, match="floating-point"):
-        decode(photos.encode(np.zeros((2, 2), np.float32), "PPM"))
+        decode(photos.float_pfm(np.zeros((2, 2), np.float32)))
 
 
 @settings(max_examples=300, deadline=None)
