@@ -169,7 +169,7 @@ def choose(faces: tuple[Face, ...], number: int, image: str) -> Face:
         return faces[0]
     if number >= len(faces):
         raise NoFaceError(
-            f"{image}: there is no face {number}; {len(faces)} found, numbered from 0, largest first"
+            f"{image}: there is no face {number}; {len(faces)} found, numbered from 0 by size"
         )
     return faces[number]
 

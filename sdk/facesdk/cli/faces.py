@@ -213,7 +213,7 @@ def _face_numbers(given: list[int] | None, photos: int) -> list[int]:
         return given * photos
     if len(given) != photos:
         raise InputError(
-            f"--face must be given once, or once for each of {photos} photos, not {len(given)} times"
+            f"--face must be given once or {photos} times (once a photo), but got {len(given)}"
         )
     return given
 
@@ -231,6 +231,7 @@ def _describe(found: Detections) -> str:
     for number, face in enumerate(found.faces):
         left, top, right, bottom = face.box
         lines.append(
-            f"  {number}: box {left:.0f},{top:.0f} to {right:.0f},{bottom:.0f}, score {face.score:.3f}"
+            f"  {number}: box {left:.0f},{top:.0f} to {right:.0f},{bottom:.0f}, "
+            f"score {face.score:.3f}"
         )
     return "\n".join(lines)

@@ -87,7 +87,8 @@ def load_operators(backend: Backend) -> Any:
         return backend.interpreter.load_delegate(str(path))
     except (ValueError, OSError) as error:
         raise OperatorLibraryError(
-            f"{backend.name} {backend.version} could not load {path}: {' '.join(str(error).split())}"
+            f"{backend.name} {backend.version} could not load {path}: "
+            f"{' '.join(str(error).split())}"
         ) from None
 
 

@@ -21,7 +21,7 @@ from facesdk.runtime.interpreter import Interpreter
 
 
 def damaged(data: bytes, chance: random.Random) -> bytes:
-    """Cut off the end, or change a few bytes, more often where the structure lies than in weights."""
+    """Cut off the end, or change a few bytes where the structure of a file lies."""
     if chance.random() < 0.4:
         return data[: chance.randrange(len(data))]
     changed = bytearray(data)
