@@ -1,0 +1,26 @@
+"""What every face detector offers."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from facesdk.images import RgbImage
+from facesdk.results import Face
+
+
+class Detector(Protocol):
+    """Finds faces in a photo."""
+
+    def detect(self, image: RgbImage) -> list[Face]:
+        """Find the faces of a photo.
+
+        Args:
+            image: uint8 RGB ``(height, width, 3)``, upright, of any size.
+
+        Returns:
+            The faces in pixels of ``image``, largest box first; empty if there is none.
+
+        Raises:
+            InputError: ``image`` is not such an array.
+        """
+        ...
