@@ -50,14 +50,13 @@ def overlaps(boxes: Boxes, others: Boxes, *, of_smaller: bool = False) -> NDArra
     Returns:
         ``(n, m)``, 0 to 1.
     """
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    common = np.maximum(high - low, 0).prod(axis=2)
-    areas, other_areas = sizes(boxes).prod(axis=1)[:, None], sizes(others).prod(axis=1)[None]
-    if of_smaller:
-        whole = np.minimum(areas, other_areas)
-    else:
-        whole = areas + other_areas - common
+    left, top, right, bottom = boxes.T[:, :, None]
+    other_left, other_top, other_right, other_bottom = others.T[:, None, :]
+    common = np.maximum(np.minimum(right, other_right) - np.maximum(left, other_left), 0)
+    common *= np.maximum(np.minimum(bottom, other_bottom) - np.maximum(top, other_top), 0)
+    area = (right - left) * (bottom - top)
+    other_area = (other_right - other_left) * (other_bottom - other_top)
+    whole = np.minimum(area, other_area) if of_smaller else area + other_area - common
     return np.divide(common, whole, out=np.zeros_like(common), where=whole > 0)
 
 
@@ -85,7 +84,7 @@ def suppress(
         block, rest = rest[:_BLOCK], rest[_BLOCK:]
         close = overlaps(boxes[block], boxes[block], of_smaller=of_smaller) > threshold
         alive = np.ones(len(block), dtype=bool)
-        for row in np.flatnonzero(np.triu(close, 1).any(axis=1)):
+        for row in np.flatnonzero(close.sum(axis=1) > 1):
             if alive[row]:
                 alive[row + 1 :] &= ~close[row, row + 1 :]
         kept.append(block[alive])

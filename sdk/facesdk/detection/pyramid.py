@@ -83,9 +83,9 @@ def level(image: RgbImage, scale: float) -> RgbImage:
     height, width = (ceil(side * scale) for side in image.shape[:2])
     small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     bottom, right = MARGIN + height % STRIDE, MARGIN + width % STRIDE
-    border = cv2.BORDER_CONSTANT
-    padded = cv2.copyMakeBorder(small, MARGIN, bottom, MARGIN, right, border, value=BLANK)
-    return np.asarray(padded)
+    padded = np.full((MARGIN + height + bottom, MARGIN + width + right, 3), BLANK, dtype=np.uint8)
+    padded[MARGIN : MARGIN + height, MARGIN : MARGIN + width] = small
+    return padded
 
 
 def tiles(image: RgbImage, scale: float) -> Iterator[Tile]:
