@@ -119,8 +119,8 @@ def test_detect_prints_one_object_a_line(tmp_path: Path, crowd: str) -> None:
     assert first["faces"][0]["box"][0] > first["faces"][1]["box"][0]
     assert second == {"image": str(blank), "width": 120, "height": 90, "faces": []}
     assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == [
-        "blank.faces.png",
-        "crowd.faces.png",
+        "blank.faces.jpg",
+        "crowd.faces.jpg",
     ]
 
 
@@ -128,6 +128,17 @@ def test_detect_does_the_other_photos_after_a_bad_one(tmp_path: Path) -> None:
     done = run("detect", str(tmp_path / "none.jpg"), OBAMA, "--json", status=2)
     assert json.loads(done.stdout)["image"] == OBAMA
     assert_one_line(done.stderr)
+
+
+def test_two_photos_of_one_name_are_not_saved_over_each_other(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for folder in (tmp_path, tmp_path / "a"):
+        images.save(folder / "p.png", np.zeros((20, 20, 3), np.uint8))
+    same = [str(tmp_path / "p.png"), str(tmp_path / "a" / "p.png")]
+    for verb in (["detect", "--draw"], ["align", "-o"]):
+        done = run(verb[0], *same, verb[1], str(tmp_path / "out"), status=2)
+        assert_one_line(done.stderr)
+    assert not (tmp_path / "out").exists()
 
 
 def test_max_faces_keeps_the_largest(crowd: str) -> None:

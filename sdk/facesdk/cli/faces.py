@@ -45,13 +45,15 @@ def detect(
         facesdk detect team.jpg --min-face 40 --draw annotated/
     """
     detector = MTCNN.load(min_face=min_face, max_faces=max_faces, threads=threads)
+    if draw is not None:
+        _require_distinct_names(photos)
 
     def one(path: Path, _: int) -> None:
         image = images.load(path)
         height, width = image.shape[:2]
         found = Detections(str(path), width, height, tuple(detector.detect(image)))
         if draw is not None:
-            images.save(_target(draw, path, "faces"), drawing.draw_faces(image, found.faces))
+            images.save(_target(draw, path, "faces.jpg"), drawing.draw_faces(image, found.faces))
         output.emit(found.to_dict(), json=json, text=_describe(found))
 
     _for_each(photos, [0] * len(photos), one)
@@ -82,6 +84,7 @@ def align(
     """
     detector = MTCNN.load(min_face=min_face, max_faces=max_faces, threads=threads)
     numbers = _face_numbers(face, len(photos))
+    _require_distinct_names(photos)
 
     def one(path: Path, number: int) -> None:
         image = images.load(path)
@@ -90,7 +93,7 @@ def align(
         crops = []
         for index, row in enumerate(found):
             if every or row is picked:
-                target = _target(out, path, f"face{index}", suffix=".png")
+                target = _target(out, path, f"face{index}.png")
                 images.save(target, alignment.align(image, row.landmarks, template))
                 crops.append({"face": index, "path": str(target), **row.to_dict()})
         record = {"image": str(path), "template": template, "crops": crops}
@@ -218,12 +221,20 @@ def _face_numbers(given: list[int] | None, photos: int) -> list[int]:
     return given
 
 
-def _target(folder: Path, photo: Path, what: str, suffix: str | None = None) -> Path:
+def _require_distinct_names(photos: Sequence[Path]) -> None:
+    names: dict[str, Path] = {}
+    for path in photos:
+        other = names.setdefault(path.stem, path)
+        if other != path:
+            raise InputError(f"{other} and {path} would be saved under one name: do them apart")
+
+
+def _target(folder: Path, photo: Path, ending: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot create folder {folder}: {error.strerror}") from None
-    return folder / f"{photo.stem}.{what}{suffix or photo.suffix}"
+    return folder / f"{photo.stem}.{ending}"
 
 
 def _describe(found: Detections) -> str:
