@@ -5,12 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from facesdk.alignment import align, similarity_transform, template_points
-from facesdk.contract import TEMPLATES
-from facesdk.errors import InputError
 from hypothesis import given
 from hypothesis import strategies as st
 from skimage.transform import SimilarityTransform
+
+from facesdk.alignment import align, similarity_transform, template_points
+from facesdk.contract import TEMPLATES
+from facesdk.errors import InputError
 
 TEMPLATE = template_points("arcface-112x112")
 

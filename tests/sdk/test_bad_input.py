@@ -10,28 +10,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import facesdk
 import numpy as np
 import pytest
-from facesdk import images
-from facesdk.cli.main import app
 from numpy.typing import NDArray
 from PIL import Image
 from typer.testing import CliRunner
 
+from facesdk import images, samples
+from facesdk.cli.main import app
 from sdk import photos
 
-SAMPLES = next(
-    Path(folder) / "samples" for folder in facesdk.__path__ if (Path(folder) / "samples").is_dir()
-)
-OTHER = SAMPLES / "obama2.jpg"
+OTHER = samples.OBAMA2
 
 Bytes = Callable[[NDArray[np.uint8]], bytes]
 
 
 def portrait() -> NDArray[np.uint8]:
     """The head and shoulders of a sample photo, 384x384."""
-    crop = images.load(SAMPLES / "obama.jpg")[0:576, 202:778]
+    crop = images.load(samples.OBAMA)[0:576, 202:778]
     return np.asarray(Image.fromarray(crop).resize((384, 384), Image.Resampling.BOX))
 
 

@@ -9,16 +9,14 @@ import sys
 from pathlib import Path
 
 import cv2
-import facesdk
 import numpy as np
 import pytest
-from facesdk import images
+
+import facesdk
+from facesdk import images, samples
 from facesdk.contract import TEMPLATES
 
-SAMPLES = next(
-    Path(folder) / "samples" for folder in facesdk.__path__ if (Path(folder) / "samples").is_dir()
-)
-OBAMA, OBAMA2, BIDEN = (str(SAMPLES / f"{name}.jpg") for name in ("obama", "obama2", "biden"))
+OBAMA, OBAMA2, BIDEN = map(str, (samples.OBAMA, samples.OBAMA2, samples.BIDEN))
 
 
 def run(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:

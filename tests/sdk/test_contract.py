@@ -4,10 +4,11 @@ import dataclasses
 import json
 
 import pytest
-from facesdk.contract import TEMPLATES, Contract, InputSpec, Threshold
-from facesdk.errors import ContractError, InputError
 from hypothesis import given
 from hypothesis import strategies as st
+
+from facesdk.contract import TEMPLATES, Contract, InputSpec, Threshold
+from facesdk.errors import ContractError, InputError
 
 words = st.text(max_size=20)
 rates = st.floats(1e-9, 0.999)

@@ -1,22 +1,16 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
-import facesdk
 import numpy as np
 import pytest
+
 from facesdk import FaceEngine, images
 from facesdk.drawing import draw_faces, draw_verification
 from facesdk.embedding import Embedder
 from facesdk.engine import choose
 from facesdk.errors import ContractError, InputError, NoFaceError
 from facesdk.models import registry
-
-SAMPLES = next(
-    Path(folder) / "samples" for folder in facesdk.__path__ if (Path(folder) / "samples").is_dir()
-)
-OBAMA, OBAMA2, BIDEN = (SAMPLES / f"{name}.jpg" for name in ("obama", "obama2", "biden"))
+from facesdk.samples import BIDEN, OBAMA, OBAMA2
 
 
 @pytest.fixture(scope="module")

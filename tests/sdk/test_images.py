@@ -12,12 +12,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from facesdk import images
-from facesdk.errors import InputError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from facesdk import images
+from facesdk.errors import InputError
 from sdk import photos
 
 RGB = photos.quadrants()

@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from facesdk.errors import EmbeddingMismatchError, InputError
 from facesdk.matching import compare, cosine_similarity
 from facesdk.results import Embedding
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def unit(values: list[float], model_id: str = "id") -> Embedding:

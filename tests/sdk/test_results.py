@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+
 from facesdk.results import Detections, Embedding, Face, Match, Timings, Verification
 
 FACE = Face([1, 2, 11, 22], 0.98765, np.arange(10).reshape(5, 2))

@@ -8,15 +8,14 @@ from typing import Annotated
 
 import typer
 
-import facesdk
-from facesdk import drawing, images
+from facesdk import drawing, images, samples
 from facesdk.cli import options, output
 from facesdk.engine import FaceEngine
 from facesdk.errors import InputError
 from facesdk.models.registry import DEFAULT_RECOGNIZER
 
-PAIRS = (("obama.jpg", "obama2.jpg"), ("obama.jpg", "biden.jpg"))
-"""Packaged portraits (public domain, see ``samples/ORIGIN.md``): one person twice, then two."""
+PAIRS = ((samples.OBAMA, samples.OBAMA2), (samples.OBAMA, samples.BIDEN))
+"""One person twice, then two people."""
 
 
 def demo(
@@ -43,21 +42,13 @@ def demo(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot create folder {out}: {error.strerror}") from None
-    for names in PAIRS:
-        first, second = (images.load(_sample(name)) for name in names)
+    for a, b in PAIRS:
+        first, second = images.load(a), images.load(b)
         engine.verify(first, second)
         verification = engine.verify(first, second)
-        target = out / f"{Path(names[0]).stem}-{Path(names[1]).stem}.jpg"
-        images.save(target, drawing.draw_verification((first, second), verification, names))
-        record = {"images": list(names), "picture": str(target), **verification.to_dict()}
-        heading = f"{names[0]} and {names[1]}: "
-        text = f"{heading}{output.verdict(verification)}\n  picture     {target}"
+        target = out / f"{a.stem}-{b.stem}.jpg"
+        picture = drawing.draw_verification((first, second), verification, (a.name, b.name))
+        images.save(target, picture)
+        record = {"images": [str(a), str(b)], "picture": str(target), **verification.to_dict()}
+        text = f"{a.name} and {b.name}: {output.verdict(verification)}\n  picture     {target}"
         typer.echo(json_module.dumps(record) if json else text)
-
-
-def _sample(name: str) -> Path:
-    for folder in facesdk.__path__:
-        path = Path(folder) / "samples" / name
-        if path.is_file():
-            return path
-    raise InputError(f"the packaged photo {name} is missing: install facesdk again")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import facesdk
 from facesdk.contract import Contract
 from facesdk.errors import ModelError
 from facesdk.runtime.bundle import ModelBundle
@@ -77,8 +76,4 @@ def resolve(name_or_path: str | os.PathLike[str]) -> Path:
 
 
 def _files() -> dict[str, Path]:
-    return {
-        path.stem: path
-        for folder in facesdk.__path__
-        for path in sorted(Path(folder).glob("models/*/*.tflite"))
-    }
+    return {path.stem: path for path in Path(__file__).parent.glob("*/*.tflite")}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from facesdk.errors import InputError
 from facesdk.evaluation.cache import ROWS_PER_FILE, RowCache
 

@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import facesdk
 import pytest
-from facesdk.errors import EXIT_BAD_INPUT
 from PIL import Image
+
+import facesdk
+from facesdk.errors import EXIT_BAD_INPUT
 
 SAMPLES = next(
     Path(folder) / "samples" for folder in facesdk.__path__ if (Path(folder) / "samples").is_dir()

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from facesdk.contract import Contract, InputSpec
 from facesdk.errors import InputError
 from facesdk.evaluation.lfw import LfwResult, central_face, centre_crop, evaluate_lfw
 from facesdk.evaluation.photos import LfwPhotos
 from facesdk.evaluation.protocol import Protocol, parse_pairs
 from facesdk.results import Face
-from numpy.typing import NDArray
-
 from sdk import photos
 
 COLOURS = {"Ann": (250, 20, 20), "Bob": (20, 250, 20), "Cleo": (20, 20, 250), "Dan": (250, 250, 20)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from facesdk.errors import InputError
 from facesdk.evaluation.protocol import Pair, parse_pairs, read_pairs
 

@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from facesdk.errors import InputError
 from facesdk.evaluation.verification import (
     best_threshold,
@@ -16,8 +19,6 @@ from facesdk.evaluation.verification import (
     error_curve,
     tar_at_far,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 HAND = ([0.9, 0.8, 0.4, 0.6, 0.3, 0.1], [True, True, True, False, False, False])
 

@@ -15,6 +15,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+
 from facesdk.errors import FaceSDKError
 from facesdk.runtime.bundle import ModelBundle
 from facesdk.runtime.interpreter import Interpreter

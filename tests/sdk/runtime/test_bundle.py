@@ -6,12 +6,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from facesdk.errors import ContractError, ModelError
 from facesdk.models import registry
 from facesdk.runtime.bundle import ModelBundle
 from facesdk.runtime.flatbuffer import FlatbufferError, verify
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 MODEL = registry.resolve("mtcnn-pnet")
 CONTENT = MODEL.read_bytes()
