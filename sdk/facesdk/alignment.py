@@ -109,8 +109,8 @@ def align(
         uint8 RGB crop, ``(112, 112, 3)`` or ``(112, 96, 3)`` as the template says.
 
     Raises:
-        InputError: The image is not uint8 RGB or is too long for OpenCV, the template is unknown, or
-            the landmarks are not five distinct finite points.
+        InputError: The image is not uint8 RGB or is too long for OpenCV, the template is unknown,
+            or the landmarks are not five distinct finite points.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise InputError(

@@ -103,7 +103,7 @@ def test_the_narrow_crop_is_the_centre_of_the_square_one():
 def test_a_drawn_face_lands_on_the_template():
     image = np.zeros((400, 500, 3), dtype=np.uint8)
     landmarks = apply(known_transform(2.0, 40, 220, 20), TEMPLATE)
-    for channel, point in zip((0, 1, 2, 0, 1), landmarks):
+    for channel, point in zip((0, 1, 2, 0, 1), landmarks, strict=True):
         dot = np.zeros(image.shape[:2], dtype=np.uint8)
         cv2.circle(dot, tuple(round(16 * v) for v in point), 16 * 5, 255, -1, cv2.LINE_AA, 4)
         image[..., channel] = np.maximum(image[..., channel], dot)

@@ -11,12 +11,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-import facesdk
+from facesdk import samples
 from facesdk.errors import EXIT_BAD_INPUT
 
-SAMPLES = next(
-    Path(folder) / "samples" for folder in facesdk.__path__ if (Path(folder) / "samples").is_dir()
-)
 MODEL = "compactfacenet-qb"
 PAIRS = "2\t1\nObama\t1\t2\nObama\t1\tBiden\t1\nBiden\t1\t2\nObama\t2\tBiden\t2\n"
 
@@ -43,7 +40,7 @@ def lfw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ):
         folder = tmp_path / "lfw" / person
         folder.mkdir(parents=True, exist_ok=True)
-        photo = Image.open(SAMPLES / f"{sample}.jpg")
+        photo = Image.open(Path(samples.__file__).with_name(f"{sample}.jpg"))
         photo.thumbnail((400, 400))
         if mirrored:
             photo = photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
