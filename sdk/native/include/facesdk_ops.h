@@ -46,6 +46,10 @@ typedef enum facesdk_status {
   FACESDK_UNSUPPORTED_ISA = 4, /* the path exists, but this CPU cannot run it */
 } facesdk_status;
 
+/* Limits, so that no size can overflow: heights, widths, strides and dilations, and bytes of one tensor. */
+#define FACESDK_MAX_SPATIAL 65536
+#define FACESDK_MAX_TENSOR_BYTES ((size_t)1 << 30)
+
 /* One line without a newline; always terminated. */
 typedef struct facesdk_error {
   char message[256];
@@ -136,7 +140,7 @@ FACESDK_OPS_API facesdk_status facesdk_dequantize(const facesdk_path *path, cons
 typedef struct facesdk_bmaxpool2d_options {
   int32_t batch, input_height, input_width, channels; /* logical channels, each >= 1 */
   int32_t filter_height, filter_width;                /* >= 1 */
-  int32_t stride_height, stride_width;                /* >= 1 */
+  int32_t stride_height, stride_width;                /* 1..FACESDK_MAX_SPATIAL, as are the sizes above */
   int32_t padding;                                    /* facesdk_padding; padded cells never win the maximum */
 } facesdk_bmaxpool2d_options;
 

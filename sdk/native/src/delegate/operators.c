@@ -75,7 +75,7 @@ static facesdk_status shape_bytes(const tensor_shape *shape, TfLiteType type, si
   *bytes = element_bytes(type);
   for (int i = 0; i < shape->rank; ++i) {
     if (!facesdk_multiply(bytes, (size_t)shape->dims[i])) {
-      return invalid(error, "a tensor is larger than the address space");
+      return invalid(error, "a tensor is larger than 1 GiB");
     }
   }
   return FACESDK_OK;
@@ -143,7 +143,7 @@ static facesdk_status set_matrix(op_node *op, const tensor_shape *unpacked, face
   op->options.matrix.rows = 1;
   for (int i = 0; i < unpacked->rank - 1; ++i) {
     if (!facesdk_multiply(&op->options.matrix.rows, (size_t)unpacked->dims[i])) {
-      return invalid(error, "a tensor is larger than the address space");
+      return invalid(error, "a tensor is larger than 1 GiB");
     }
   }
   op->options.matrix.channels = (size_t)unpacked->dims[unpacked->rank - 1];

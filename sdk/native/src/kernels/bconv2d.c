@@ -6,7 +6,7 @@
 #include "packing.h"
 #include "path.h"
 
-/* 2 * popcount, plus a correction of the same size, must fit int32 with room to spare. */
+/* 2 * popcount, plus a correction of half that size, must fit int32 with room to spare. */
 static const size_t MAX_FILTER_BITS = (size_t)1 << 28;
 
 static bool positive_finite(float value) { return value > 0.0f && value <= 3.402823466e38f; }
@@ -95,8 +95,8 @@ static facesdk_status derive(facesdk_bconv2d *op, const facesdk_bconv2d_options 
       !facesdk_multiply(&input_bytes, (size_t)o->input_width) ||
       !facesdk_multiply(&input_bytes, input_pixel_bytes) || !facesdk_multiply(&output_bytes, (size_t)op->y.output) ||
       !facesdk_multiply(&output_bytes, (size_t)op->x.output) || !facesdk_multiply(&output_bytes, op->pixel_bytes) ||
-      !facesdk_multiply(&all_filters, filter_bytes) || all_filters > SIZE_MAX / 4) {
-    return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "the input, output or filter is larger than the address space");
+      !facesdk_multiply(&all_filters, filter_bytes)) {
+    return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "the input, output or filter is larger than 1 GiB");
   }
   return FACESDK_OK;
 }
@@ -151,83 +151,77 @@ static bool fuse_output_transform(facesdk_bconv2d *op, const float *multiplier, 
   return true;
 }
 
-/* The filter taps [first, end) that are inside the input at a window position; taps before and after are padded. */
-typedef struct tap_range {
-  int32_t first, end;
-} tap_range;
-
-static tap_range inside_taps(const facesdk_window *window, int32_t position) {
-  tap_range range = {0, window->filter};
-  while (range.first < range.end && !facesdk_window_inside(window, facesdk_window_cell(window, position, range.first))) {
-    ++range.first;
-  }
-  while (range.end > range.first && !facesdk_window_inside(window, facesdk_window_cell(window, position, range.end - 1))) {
-    --range.end;
-  }
-  return range;
-}
-
 /* Sorts the window positions of one axis into classes of equal inside taps. Class 0 has every tap inside. Writes
- * class_of[position] and ranges[class] (room for output + 1) and returns the number of classes. */
-static size_t classify(const facesdk_window *window, uint32_t *class_of, tap_range *ranges) {
+ * class_of[position] and taps[class] (room for output + 1) and returns the number of classes. Both ends of the inside
+ * taps fall monotonically along the axis, so positions of equal taps are neighbours. */
+static size_t classify(const facesdk_window *window, uint32_t *class_of, facesdk_taps *taps) {
   size_t count = 1;
-  ranges[0] = (tap_range){0, window->filter};
+  taps[0] = (facesdk_taps){0, window->filter};
   for (int32_t position = 0; position < window->output; ++position) {
-    const tap_range range = inside_taps(window, position);
-    size_t found = 0;
-    while (found < count && (ranges[found].first != range.first || ranges[found].end != range.end)) ++found;
-    if (found == count) ranges[count++] = range;
-    class_of[position] = (uint32_t)found;
+    const facesdk_taps here = facesdk_window_taps(window, position);
+    const bool whole = here.first == 0 && here.end == window->filter;
+    const bool as_before = taps[count - 1].first == here.first && taps[count - 1].end == here.end;
+    if (!whole && !as_before) taps[count++] = here;
+    class_of[position] = whole ? 0 : (uint32_t)(count - 1);
   }
   return count;
 }
 
-/* Kernels read padded cells as clear bits, that is +1. For padding with 0, a padded tap must instead add nothing to the
- * dot product, so doubled = K - dot lacks the sum of the tap's weights, channels - 2 * popcount(tap), for each padded
- * tap. That sum depends on the class of the window position only. */
+/* sums[y * (width + 1) + x]: sum of one output channel's weights over the taps above and left of (y, x). */
+static void integrate_weights(const facesdk_bconv2d *op, const uint32_t *filter, int32_t *sums) {
+  const size_t pitch = (size_t)op->x.filter + 1;
+  memset(sums, 0, pitch * sizeof *sums);
+  for (size_t y = 0; y < (size_t)op->y.filter; ++y) {
+    int32_t *above = sums + y * pitch, *row = above + pitch;
+    int32_t line = 0;
+    row[0] = 0;
+    for (size_t x = 0; x + 1 < pitch; ++x) {
+      int32_t negative = 0;
+      for (size_t w = 0; w < op->group_words; ++w) negative += __builtin_popcount(*filter++);
+      line += op->group_channels_in - 2 * negative;
+      row[x + 1] = above[x + 1] + line;
+    }
+  }
+}
+
+/* Sum of the weights of the taps that are not inside. */
+static int32_t padded_weights(const int32_t *sums, size_t pitch, size_t taps, facesdk_taps y, facesdk_taps x) {
+  const int32_t *top = sums + (size_t)y.first * pitch, *bottom = sums + (size_t)y.end * pitch;
+  const int32_t inside = bottom[x.end] - bottom[x.first] - top[x.end] + top[x.first];
+  return sums[taps - 1] - inside;
+}
+
+/* Kernels read padded cells as clear bits, that is +1. For padding with 0 a padded tap must add nothing to the dot
+ * product, so that doubled = K - dot is larger by the sum of the padded taps' weights. That sum depends on nothing but
+ * the class of the window position. */
 static bool tabulate_corrections(facesdk_bconv2d *op, const uint32_t *filter) {
   const size_t channels = (size_t)op->options.channels_out;
   const size_t heights = (size_t)op->y.output, widths = (size_t)op->x.output;
-  const size_t filter_width = (size_t)op->x.filter;
-  tap_range *y_ranges = calloc(heights + 1, sizeof *y_ranges);
-  tap_range *x_ranges = calloc(widths + 1, sizeof *x_ranges);
-  int32_t *tap_sums = calloc(op->taps, sizeof *tap_sums);
+  const size_t pitch = (size_t)op->x.filter + 1, sums_count = ((size_t)op->y.filter + 1) * pitch;
+  facesdk_taps *y_taps = calloc(heights + 1, sizeof *y_taps);
+  facesdk_taps *x_taps = calloc(widths + 1, sizeof *x_taps);
+  int32_t *sums = calloc(sums_count, sizeof *sums);
   op->y_class = calloc(heights, sizeof *op->y_class);
   op->x_class = calloc(widths, sizeof *op->x_class);
   bool done = false;
-  if (y_ranges == NULL || x_ranges == NULL || tap_sums == NULL || op->y_class == NULL || op->x_class == NULL) {
-    goto release;
-  }
-  const size_t y_classes = classify(&op->y, op->y_class, y_ranges);
-  op->x_classes = classify(&op->x, op->x_class, x_ranges);
-  size_t rows = y_classes;
-  if (!facesdk_multiply(&rows, op->x_classes) || rows > SIZE_MAX / channels) goto release;
-  op->corrections = calloc(rows * channels, sizeof(int32_t));
-  if (op->corrections == NULL) goto release;
-
-  for (size_t c = 0; c < channels; ++c) {
-    for (size_t tap = 0; tap < op->taps; ++tap) {
-      const uint32_t *words = filter + (c * op->taps + tap) * op->group_words;
-      int32_t popcount = 0;
-      for (size_t w = 0; w < op->group_words; ++w) popcount += __builtin_popcount(words[w]);
-      tap_sums[tap] = op->group_channels_in - 2 * popcount;
-    }
-    for (size_t row = 0; row < rows; ++row) {
-      const tap_range y = y_ranges[row / op->x_classes], x = x_ranges[row % op->x_classes];
-      int32_t sum = 0;
-      for (size_t tap = 0; tap < op->taps; ++tap) {
-        const int32_t ty = (int32_t)(tap / filter_width), tx = (int32_t)(tap % filter_width);
-        const bool inside = ty >= y.first && ty < y.end && tx >= x.first && tx < x.end;
-        if (!inside) sum += tap_sums[tap];
+  if (y_taps != NULL && x_taps != NULL && sums != NULL && op->y_class != NULL && op->x_class != NULL) {
+    const size_t y_classes = classify(&op->y, op->y_class, y_taps);
+    op->x_classes = classify(&op->x, op->x_class, x_taps);
+    const size_t rows = y_classes * op->x_classes;
+    size_t bytes = sizeof(int32_t);
+    if (facesdk_multiply(&bytes, rows) && facesdk_multiply(&bytes, channels)) op->corrections = malloc(bytes);
+    done = op->corrections != NULL;
+    for (size_t c = 0; done && c < channels; ++c, filter += op->taps * op->group_words) {
+      integrate_weights(op, filter, sums);
+      for (size_t row = 0; row < rows; ++row) {
+        op->corrections[row * channels + c] =
+            padded_weights(sums, pitch, sums_count, y_taps[row / op->x_classes], x_taps[row % op->x_classes]);
       }
-      op->corrections[row * channels + c] = sum;
     }
   }
-  done = true;
-release:
-  free(y_ranges);
-  free(x_ranges);
-  free(tap_sums);
+  free(y_taps);
+  free(x_taps);
+  free(sums);
   return done;
 }
 

@@ -21,7 +21,7 @@ static facesdk_status derive(facesdk_bmaxpool2d_plan *plan, const facesdk_bmaxpo
   size_t bytes = sizeof(uint32_t);
   if (!facesdk_multiply(&bytes, plan->batch) || !facesdk_multiply(&bytes, (size_t)o->input_height) ||
       !facesdk_multiply(&bytes, (size_t)o->input_width) || !facesdk_multiply(&bytes, plan->words)) {
-    return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "the input is larger than the address space");
+    return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "the input is larger than 1 GiB");
   }
   return FACESDK_OK;
 }

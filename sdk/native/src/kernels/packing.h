@@ -1,10 +1,12 @@
-/* Word counts of bit-packed tensors and overflow-checked sizes. */
+/* Word counts of bit-packed tensors and checked sizes. */
 #ifndef FACESDK_KERNELS_PACKING_H_
 #define FACESDK_KERNELS_PACKING_H_
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "facesdk_ops.h"
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "facesdk_ops needs a little-endian machine: flatbuffers hold little-endian words"
@@ -16,9 +18,9 @@ static inline size_t facesdk_words(size_t channels) {
   return channels / FACESDK_WORD_BITS + (channels % FACESDK_WORD_BITS != 0);
 }
 
-/* *total *= factor; false on overflow. */
+/* *total *= factor; false if that exceeds FACESDK_MAX_TENSOR_BYTES. */
 static inline bool facesdk_multiply(size_t *total, size_t factor) {
-  return !__builtin_mul_overflow(*total, factor, total);
+  return !__builtin_mul_overflow(*total, factor, total) && *total <= FACESDK_MAX_TENSOR_BYTES;
 }
 
 #endif

@@ -62,28 +62,19 @@ static void dequantize(const uint32_t *input, size_t rows, size_t channels, cons
   }
 }
 
-/* The part [first, end) of a window that lies inside the input; a max-pool window is never dilated. */
-static void clip(const facesdk_window *window, int32_t position, int64_t *first, int64_t *end) {
-  *first = facesdk_window_cell(window, position, 0);
-  *end = *first + window->filter;
-  if (*first < 0) *first = 0;
-  if (*end > window->input) *end = window->input;
-}
-
 static void bmaxpool2d(const facesdk_bmaxpool2d_plan *plan, const uint32_t *input, uint32_t *output) {
   const size_t words = plan->words;
   for (size_t batch = 0; batch < plan->batch; ++batch) {
     for (int32_t out_y = 0; out_y < plan->y.output; ++out_y) {
-      int64_t y0, y1, x0, x1;
-      clip(&plan->y, out_y, &y0, &y1);
+      const facesdk_taps y = facesdk_window_taps(&plan->y, out_y);
       for (int32_t out_x = 0; out_x < plan->x.output; ++out_x, output += words) {
-        clip(&plan->x, out_x, &x0, &x1);
+        const facesdk_taps x = facesdk_window_taps(&plan->x, out_x);
         memset(output, 0xff, words * sizeof *output);
-        for (int64_t y = y0; y < y1; ++y) {
-          for (int64_t x = x0; x < x1; ++x) {
-            const uint32_t *pixel =
-                input + ((batch * (size_t)plan->y.input + (size_t)y) * (size_t)plan->x.input + (size_t)x) * words;
-            for (size_t w = 0; w < words; ++w) output[w] &= pixel[w];
+        for (int32_t tap_y = y.first; tap_y < y.end; ++tap_y) {
+          const size_t row = batch * (size_t)plan->y.input + (size_t)facesdk_window_cell(&plan->y, out_y, tap_y);
+          for (int32_t tap_x = x.first; tap_x < x.end; ++tap_x) {
+            const size_t pixel = row * (size_t)plan->x.input + (size_t)facesdk_window_cell(&plan->x, out_x, tap_x);
+            for (size_t w = 0; w < words; ++w) output[w] &= input[pixel * words + w];
           }
         }
       }
@@ -117,16 +108,14 @@ static scratch scratch_of(const facesdk_bconv2d *op) {
 static bool bconv2d_prepare(facesdk_bconv2d *op, const uint32_t *filter) {
   const size_t groups = (size_t)op->options.groups, row = row_words(op), blocks = blocks_a_group(op);
   const size_t filter_words = op->taps * op->group_words;
-  size_t packed_words = groups;
-  if (!facesdk_multiply(&packed_words, blocks) || !facesdk_multiply(&packed_words, row * BLOCK) ||
-      packed_words > SIZE_MAX / sizeof(uint64_t) - 64) {
-    return false;
-  }
-  uint64_t *packed = aligned_alloc(64, (packed_words * sizeof(uint64_t) + 63) / 64 * 64);
+  const size_t block_bytes = row * BLOCK * sizeof(uint64_t);
+  size_t packed_bytes = groups;
+  if (!facesdk_multiply(&packed_bytes, blocks) || !facesdk_multiply(&packed_bytes, block_bytes)) return false;
+  uint64_t *packed = aligned_alloc(sizeof(lanes), packed_bytes);
   op->packed_filter = packed;
   op->scratch = calloc(row * 2 + groups * blocks * BLOCK, sizeof(int32_t));
   if (packed == NULL || op->scratch == NULL) return false;
-  memset(packed, 0, packed_words * sizeof(uint64_t));
+  memset(packed, 0, packed_bytes);
   for (size_t channel = 0; channel < (size_t)op->options.channels_out; ++channel, filter += filter_words) {
     const size_t group = channel / op->group_channels_out, in_group = channel % op->group_channels_out;
     uint64_t *block = packed + (group * blocks + in_group / BLOCK) * row * BLOCK;

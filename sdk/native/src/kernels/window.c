@@ -9,9 +9,9 @@ facesdk_status facesdk_window_init(facesdk_window *window, const char *axis, int
     int32_t value;
   } fields[] = {{"input", input}, {"filter", filter}, {"stride", stride}, {"dilation", dilation}};
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; ++i) {
-    if (fields[i].value < 1) {
-      return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "%s %s must be at least 1, but got %d", fields[i].name,
-                          axis, (int)fields[i].value);
+    if (fields[i].value < 1 || fields[i].value > FACESDK_MAX_SPATIAL) {
+      return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "%s %s must be in 1..%d, but got %d", fields[i].name, axis,
+                          FACESDK_MAX_SPATIAL, (int)fields[i].value);
     }
   }
   const int64_t dilated = ((int64_t)filter - 1) * dilation + 1;
@@ -33,13 +33,11 @@ facesdk_status facesdk_window_init(facesdk_window *window, const char *axis, int
                         (long long)dilated, axis, (int)input);
   }
   const int64_t overhang = (output - 1) * stride + dilated - input;
-  const int64_t pad = overhang > 0 ? overhang / 2 : 0;
-  if (pad > INT32_MAX) {
-    return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "the dilated filter %s (%lld) is too large", axis,
-                        (long long)dilated);
-  }
-  *window = (facesdk_window){
-      .input = input, .filter = filter, .stride = stride, .dilation = dilation, .output = (int32_t)output,
-      .pad = (int32_t)pad};
+  *window = (facesdk_window){.input = input,
+                             .filter = filter,
+                             .stride = stride,
+                             .dilation = dilation,
+                             .output = (int32_t)output,
+                             .pad = overhang > 0 ? overhang / 2 : 0};
   return FACESDK_OK;
 }

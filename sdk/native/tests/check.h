@@ -1,0 +1,37 @@
+/* Assertions that survive -DNDEBUG, and repeatable random numbers. */
+#ifndef FACESDK_TESTS_CHECK_H_
+#define FACESDK_TESTS_CHECK_H_
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CHECK(condition)                                                                  \
+  do {                                                                                    \
+    if (!(condition)) {                                                                   \
+      fprintf(stderr, "%s:%d: check failed: %s\n", __FILE__, __LINE__, #condition);       \
+      abort();                                                                            \
+    }                                                                                     \
+  } while (0)
+
+/* xorshift64* */
+static inline uint32_t random_u32(uint64_t *state) {
+  *state ^= *state >> 12;
+  *state ^= *state << 25;
+  *state ^= *state >> 27;
+  return (uint32_t)(*state * 0x2545F4914F6CDD1Du >> 32);
+}
+
+/* Uniform in [low, high]. */
+static inline int32_t random_between(uint64_t *state, int32_t low, int32_t high) {
+  return low + (int32_t)(random_u32(state) % (uint32_t)(high - low + 1));
+}
+
+/* Exact-size memory, so that the address sanitizer sees any overrun. */
+static inline void *allocate(size_t bytes) {
+  void *memory = malloc(bytes);
+  CHECK(memory != NULL || bytes == 0);
+  return memory;
+}
+
+#endif

@@ -1,0 +1,184 @@
+#include "fake_runtime.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "check.h"
+
+TfLiteDelegate *tflite_plugin_create_delegate(const char *const *keys, const char *const *values, size_t count,
+                                              void (*report_error)(const char *));
+void tflite_plugin_destroy_delegate(TfLiteDelegate *delegate);
+
+enum { MESSAGE_SIZE = 512, MAX_RUN_BYTES = 1 << 22 };
+
+typedef struct runtime {
+  TfLiteContext context; /* first */
+  TfLiteTensor tensors[FAKE_MAX_TENSORS];
+  TfLiteNode nodes[FAKE_MAX_NODES];
+  TfLiteRegistration registrations[FAKE_MAX_NODES];
+  TfLiteIntArray *plan;
+  TfLiteNode kernel_node;
+  TfLiteRegistration kernel;
+  const fake_graph *graph;
+  char *message;
+  int messages;
+} runtime;
+
+static TfLiteIntArray *int_array(const int *values, int count) {
+  TfLiteIntArray *array = allocate(sizeof *array + (size_t)count * sizeof(int));
+  array->size = count;
+  if (count > 0) memcpy(array->data, values, (size_t)count * sizeof(int));
+  return array;
+}
+
+__attribute__((format(printf, 2, 3))) static void report_error(TfLiteContext *context, const char *format, ...) {
+  runtime *self = (runtime *)context;
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(self->message, MESSAGE_SIZE, format, arguments);
+  va_end(arguments);
+  CHECK(strchr(self->message, '\n') == NULL);
+  ++self->messages;
+}
+
+static TfLiteStatus get_execution_plan(TfLiteContext *context, TfLiteIntArray **plan) {
+  *plan = ((runtime *)context)->plan;
+  return kTfLiteOk;
+}
+
+static TfLiteStatus get_node(TfLiteContext *context, int index, TfLiteNode **node, TfLiteRegistration **registration) {
+  runtime *self = (runtime *)context;
+  CHECK(index >= 0 && index < self->graph->node_count);
+  *node = &self->nodes[index];
+  *registration = &self->registrations[index];
+  return kTfLiteOk;
+}
+
+static TfLiteStatus resize_tensor(TfLiteContext *context, TfLiteTensor *tensor, TfLiteIntArray *dims) {
+  (void)context;
+  free(tensor->dims);
+  tensor->dims = dims;
+  return kTfLiteOk;
+}
+
+static TfLiteStatus replace_nodes(TfLiteContext *context, TfLiteRegistration registration,
+                                  const TfLiteIntArray *nodes, TfLiteDelegate *delegate) {
+  runtime *self = (runtime *)context;
+  self->kernel = registration;
+  TfLiteDelegateParams params = {.delegate = delegate,
+                                 .nodes_to_replace = int_array(nodes->data, nodes->size),
+                                 .input_tensors = int_array(NULL, 0),
+                                 .output_tensors = int_array(&self->graph->graph_output, 1)};
+  self->kernel_node.user_data = registration.init(context, (const char *)&params, 0);
+  free(params.nodes_to_replace);
+  free(params.input_tensors);
+  free(params.output_tensors);
+  return kTfLiteOk;
+}
+
+static size_t element_bytes(TfLiteType type) { return type == kTfLiteFloat32 || type == kTfLiteInt32 ? 4 : 1; }
+
+/* Bytes of a tensor as its shape says; more than MAX_RUN_BYTES counts as MAX_RUN_BYTES + 1. */
+static size_t bytes_of(const TfLiteTensor *tensor) {
+  size_t bytes = element_bytes(tensor->type);
+  for (int i = 0; i < tensor->dims->size; ++i) {
+    const int dim = tensor->dims->data[i];
+    if (dim <= 0) return 0;
+    if (bytes > MAX_RUN_BYTES / (size_t)dim) return MAX_RUN_BYTES + 1;
+    bytes *= (size_t)dim;
+  }
+  return bytes;
+}
+
+static void fill(TfLiteTensor *tensor, size_t bytes) {
+  uint64_t seed = 7;
+  tensor->bytes = bytes;
+  tensor->data = allocate(bytes);
+  for (size_t i = 0; i < bytes; ++i) ((uint8_t *)tensor->data)[i] = (uint8_t)random_u32(&seed);
+}
+
+static void load(runtime *self, const fake_graph *graph, char *message) {
+  memset(self, 0, sizeof *self);
+  self->graph = graph;
+  self->message = message;
+  message[0] = '\0';
+  self->context = (TfLiteContext){.tensors_size = (size_t)graph->tensor_count,
+                                  .GetExecutionPlan = get_execution_plan,
+                                  .tensors = self->tensors,
+                                  .ResizeTensor = resize_tensor,
+                                  .ReportError = report_error,
+                                  .GetNodeAndRegistration = get_node,
+                                  .ReplaceNodeSubsetsWithDelegateKernels = replace_nodes};
+  for (int i = 0; i < graph->tensor_count; ++i) {
+    const fake_tensor *source = &graph->tensors[i];
+    TfLiteTensor *tensor = &self->tensors[i];
+    tensor->type = source->type;
+    tensor->dims = int_array(source->dims, source->rank);
+    tensor->params = source->params;
+    tensor->allocation_type = source->constant ? kTfLiteMmapRo : kTfLiteArenaRw;
+    if (source->constant) fill(tensor, source->data_bytes);
+  }
+  int order[FAKE_MAX_NODES];
+  for (int i = 0; i < graph->node_count; ++i) {
+    const fake_node *source = &graph->nodes[i];
+    void *options = allocate((size_t)source->options_size);
+    if (source->options_size > 0) memcpy(options, source->options, (size_t)source->options_size);
+    self->nodes[i] = (TfLiteNode){.inputs = int_array(source->inputs, source->input_count),
+                                  .outputs = int_array(source->outputs, source->output_count),
+                                  .custom_initial_data = options,
+                                  .custom_initial_data_size = source->options_size};
+    self->registrations[i] = (TfLiteRegistration){.builtin_code = kTfLiteBuiltinCustom, .custom_name = source->name};
+    order[i] = i;
+  }
+  self->plan = int_array(order, graph->node_count);
+}
+
+static void unload(runtime *self) {
+  for (int i = 0; i < self->graph->tensor_count; ++i) {
+    free(self->tensors[i].dims);
+    free(self->tensors[i].data);
+  }
+  for (int i = 0; i < self->graph->node_count; ++i) {
+    free(self->nodes[i].inputs);
+    free(self->nodes[i].outputs);
+    free((void *)(uintptr_t)self->nodes[i].custom_initial_data);
+  }
+  free(self->plan);
+}
+
+/* Gives memory to every tensor that is not constant; false if the graph is too large to run in a test. */
+static bool plan_memory(runtime *self) {
+  for (int i = 0; i < self->graph->tensor_count; ++i) {
+    if (self->graph->tensors[i].constant) continue;
+    const size_t bytes = bytes_of(&self->tensors[i]);
+    if (bytes > MAX_RUN_BYTES) return false;
+    free(self->tensors[i].data);
+    fill(&self->tensors[i], bytes);
+  }
+  return true;
+}
+
+static fake_outcome run_once(runtime *self, TfLiteDelegate *delegate) {
+  if (delegate->Prepare(&self->context, delegate) != kTfLiteOk) return FAKE_CLAIM_REFUSED;
+  if (self->kernel.prepare == NULL) return FAKE_RAN; /* nothing was claimed */
+  for (int i = 0; i < 2; ++i) { /* allocate_tensors() may be called again */
+    if (self->kernel.prepare(&self->context, &self->kernel_node) != kTfLiteOk) return FAKE_PREPARE_REFUSED;
+  }
+  if (!plan_memory(self)) return FAKE_RAN;
+  return self->kernel.invoke(&self->context, &self->kernel_node) == kTfLiteOk ? FAKE_RAN : FAKE_INVOKE_REFUSED;
+}
+
+fake_outcome fake_runtime_run(const fake_graph *graph, char *message) {
+  runtime self;
+  load(&self, graph, message);
+  TfLiteDelegate *delegate = tflite_plugin_create_delegate(NULL, NULL, 0, NULL);
+  CHECK(delegate != NULL);
+  const fake_outcome outcome = run_once(&self, delegate);
+  CHECK((outcome == FAKE_RAN) == (self.messages == 0));
+  if (self.kernel.free != NULL && self.kernel_node.user_data != NULL) {
+    self.kernel.free(&self.context, self.kernel_node.user_data);
+  }
+  tflite_plugin_destroy_delegate(delegate);
+  unload(&self);
+  return outcome;
+}

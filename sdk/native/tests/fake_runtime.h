@@ -1,0 +1,39 @@
+/* A TFLite runtime reduced to what a delegate sees: one graph, one partition of all claimed nodes. */
+#ifndef FACESDK_TESTS_FAKE_RUNTIME_H_
+#define FACESDK_TESTS_FAKE_RUNTIME_H_
+
+#include "delegate/tfl_abi.h"
+
+enum { FAKE_MAX_TENSORS = 12, FAKE_MAX_NODES = 4, FAKE_MAX_RANK = 5, FAKE_MAX_INPUTS = 6 };
+
+typedef struct fake_tensor {
+  TfLiteType type;
+  int rank;
+  int dims[FAKE_MAX_RANK];
+  TfLiteQuantizationParams params;
+  bool constant;
+  size_t data_bytes; /* of a constant: what the file holds, whatever the shape says */
+} fake_tensor;
+
+typedef struct fake_node {
+  const char *name;
+  int input_count, inputs[FAKE_MAX_INPUTS];
+  int output_count, outputs[1];
+  uint8_t options[256];
+  int options_size;
+} fake_node;
+
+typedef struct fake_graph {
+  int tensor_count, node_count;
+  fake_tensor tensors[FAKE_MAX_TENSORS];
+  fake_node nodes[FAKE_MAX_NODES];
+  int graph_output; /* the tensor that leaves the partition */
+} fake_graph;
+
+typedef enum fake_outcome { FAKE_CLAIM_REFUSED, FAKE_PREPARE_REFUSED, FAKE_INVOKE_REFUSED, FAKE_RAN } fake_outcome;
+
+/* Loads the graph, applies the delegate, prepares, and runs once. Data is exact-size heap memory filled with a pattern.
+ * Every refusal must come with one reported line, which is left in *message (512 bytes). */
+fake_outcome fake_runtime_run(const fake_graph *graph, char *message);
+
+#endif

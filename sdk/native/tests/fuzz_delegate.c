@@ -1,0 +1,134 @@
+/* Broken models into the delegate. The input is a list of edits to a valid graph
+ *   float -> LceQuantize -> LceBconv2d -> LceBMaxPool2d -> LceBconv2d or LceDequantize -> result
+ * each of three bytes: what to change, where, and to which value. */
+#include <string.h>
+
+#include "check.h"
+#include "fake_runtime.h"
+#include "flexbuffer_writer.h"
+#include "fuzz.h"
+
+/* Huge scratch memory may be refused; the sanitizer must then return NULL as malloc does. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void) { return "allocator_may_return_null=1"; }
+
+static long outcomes[FAKE_RAN + 1];
+
+static fake_tensor tensor(TfLiteType type, int rank, const int *dims, bool constant) {
+  fake_tensor result = {.type = type, .rank = rank, .params = {0.5f, 3}, .constant = constant};
+  size_t bytes = type == kTfLiteInt8 ? 1 : 4;
+  for (int i = 0; i < rank; ++i) {
+    result.dims[i] = dims[i];
+    bytes *= (size_t)dims[i];
+  }
+  result.data_bytes = bytes;
+  return result;
+}
+
+/* Tensors: 0 image, 1 bits, 2 bits after convolution, 3 pooled bits, 4 result; 5.. constants. */
+static fake_graph valid_graph(unsigned variant) {
+  const int channels = variant & 1 ? 40 : 64, words = 2;
+  const TfLiteType result_type = variant & 2 ? kTfLiteInt8 : kTfLiteFloat32;
+  const int per_channel[] = {channels};
+  fake_graph graph = {.tensor_count = 10, .node_count = 4, .graph_output = 4};
+  graph.tensors[0] = tensor(result_type, 4, (int[]){1, 5, 4, channels}, false);
+  graph.tensors[1] = tensor(kTfLiteInt32, 4, (int[]){1, 5, 4, words}, false);
+  graph.tensors[2] = tensor(kTfLiteInt32, 4, (int[]){1, 5, 4, words}, false);
+  graph.tensors[3] = tensor(kTfLiteInt32, 4, (int[]){1, 3, 2, words}, false);
+  graph.tensors[4] = tensor(result_type, 4, (int[]){1, 3, 2, channels}, false);
+  graph.tensors[5] = tensor(kTfLiteInt32, 4, (int[]){channels, 3, 3, words}, true);
+  graph.tensors[6] = tensor(kTfLiteFloat32, 1, per_channel, true);
+  graph.tensors[7] = tensor(kTfLiteFloat32, 1, per_channel, true);
+  graph.tensors[8] = tensor(kTfLiteInt32, 1, per_channel, true);
+  graph.tensors[9] = tensor(kTfLiteInt32, 4, (int[]){channels, 3, 3, words}, true);
+  graph.nodes[0] = (fake_node){.name = "LceQuantize", .input_count = 1, .inputs = {0}, .output_count = 1, .outputs = {1}};
+  graph.nodes[1] = (fake_node){.name = "LceBconv2d", .input_count = 5, .inputs = {1, 5, -1, -1, 8}, .output_count = 1,
+                               .outputs = {2}};
+  graph.nodes[2] = (fake_node){.name = "LceBMaxPool2d", .input_count = 1, .inputs = {2}, .output_count = 1, .outputs = {3}};
+  graph.nodes[3] = variant & 4
+      ? (fake_node){.name = "LceDequantize", .input_count = 1, .inputs = {3}, .output_count = 1, .outputs = {4}}
+      : (fake_node){.name = "LceBconv2d", .input_count = 5, .inputs = {3, 9, 6, 7, -1}, .output_count = 1, .outputs = {4}};
+  uint8_t options[512];
+  for (int i = 1; i < 4; ++i) {
+    size_t size = 0;
+    if (i == 2) size = write_bmaxpool2d_options(options, 0);
+    if (i == 1 || (i == 3 && !(variant & 4))) size = write_bconv2d_options(options, channels, 0, variant & 8 ? 0 : 1, 0);
+    memcpy(graph.nodes[i].options, options, size);
+    graph.nodes[i].options_size = (int)size;
+  }
+  return graph;
+}
+
+static int hostile(uint8_t value) {
+  static const int values[] = {0, -1, 1, 2, 31, 33, 64, 65537, 1 << 20, 1 << 30, INT32_MAX, INT32_MIN};
+  return value < 128 ? value : values[value % (sizeof values / sizeof values[0])];
+}
+
+static void edit(fake_graph *graph, uint8_t what, uint8_t where, uint8_t value) {
+  fake_node *node = &graph->nodes[where % FAKE_MAX_NODES];
+  fake_tensor *changed = &graph->tensors[where % graph->tensor_count];
+  switch (what % 12) {
+    case 0:
+    case 1:
+      if (node->options_size > 0) node->options[what / 12 * 7 % node->options_size] = value;
+      break;
+    case 2:
+      if (node->options_size > 40) node->options[node->options_size - 1 - what / 12 % 40] = value;
+      break;
+    case 3:
+      node->options_size = node->options_size * value / 255;
+      break;
+    case 4:
+      changed->dims[value % FAKE_MAX_RANK] = hostile((uint8_t)(what / 12 * 13));
+      break;
+    case 5:
+      changed->dims[what / 12 % 4] = hostile(value);
+      break;
+    case 6:
+      changed->rank = value % (FAKE_MAX_RANK + 1);
+      break;
+    case 7:
+      changed->type = (TfLiteType)(value % 11);
+      break;
+    case 8:
+      node->inputs[value % FAKE_MAX_INPUTS] = what / 12 - 3;
+      break;
+    case 9:
+      node->outputs[0] = value % 16 - 2;
+      break;
+    case 10:
+      if (value & 1) node->input_count = value / 2 % (FAKE_MAX_INPUTS + 1);
+      if (value & 64) node->output_count = 0;
+      changed->constant ^= value & 2;
+      break;
+    default:
+      changed->params = (TfLiteQuantizationParams){(float)hostile(value) * 0.25f, hostile((uint8_t)(what / 12 * 11))};
+      if (value & 1) graph->graph_output = where % graph->tensor_count;
+  }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  if (size < 1) return 0;
+  fake_graph graph = valid_graph(data[0]);
+  for (size_t i = 1; i + 3 <= size && i < 31; i += 3) edit(&graph, data[i], data[i + 1], data[i + 2]);
+  char message[512];
+  const fake_outcome outcome = fake_runtime_run(&graph, message);
+  CHECK(outcome == FAKE_RAN || strncmp(message, "facesdk operators: ", 19) == 0);
+  ++outcomes[outcome];
+  return 0;
+}
+
+/* One to four random edits. */
+size_t fuzz_seed_input(uint8_t *buffer, uint32_t number) {
+  uint64_t seed = number + 1u;
+  const size_t edits = number % 5;
+  buffer[0] = (uint8_t)(number >> 8);
+  for (size_t i = 1; i < 1 + 3 * edits; ++i) buffer[i] = (uint8_t)random_u32(&seed);
+  return 1 + 3 * edits;
+}
+
+void fuzz_finish(void) {
+  CHECK(outcomes[FAKE_RAN] > 0 && outcomes[FAKE_CLAIM_REFUSED] > 0 && outcomes[FAKE_PREPARE_REFUSED] > 0);
+  printf("ran %ld, refused %ld when claiming, %ld when preparing, %ld when running\n", outcomes[FAKE_RAN],
+         outcomes[FAKE_CLAIM_REFUSED], outcomes[FAKE_PREPARE_REFUSED], outcomes[FAKE_INVOKE_REFUSED]);
+}

@@ -1,0 +1,76 @@
+/* One-hot tests: each channel must land in its own bit, and meet its own weight. */
+#include <math.h>
+#include <string.h>
+
+#include "check.h"
+#include "facesdk_ops.h"
+
+enum { CHANNELS = 70, WORDS = 3 };
+
+static uint32_t bit_of(const uint32_t *words, int channel) { return words[channel / 32] >> (channel % 32) & 1; }
+
+static void quantize_one_hot(const facesdk_path *path) {
+  for (int hot = 0; hot < CHANNELS; ++hot) {
+    float input[CHANNELS], output[CHANNELS];
+    uint32_t words[WORDS];
+    for (int c = 0; c < CHANNELS; ++c) input[c] = c == hot ? -1.0f : 1.0f;
+    CHECK(facesdk_quantize(path, FACESDK_FLOAT32, input, 1, CHANNELS, 0, words, NULL) == FACESDK_OK);
+    for (int c = 0; c < 32 * WORDS; ++c) CHECK(bit_of(words, c) == (c == hot));
+    CHECK(facesdk_dequantize(path, words, 1, CHANNELS, FACESDK_FLOAT32, 0.0f, 0, output, NULL) == FACESDK_OK);
+    CHECK(memcmp(input, output, sizeof input) == 0);
+  }
+}
+
+/* -0.0 and NaN are not negative; int8 compares with the zero point, also one that int8 cannot hold. */
+static void quantize_edges(const facesdk_path *path) {
+  const float values[] = {-0.0f, 0.0f, NAN, -NAN, INFINITY, -INFINITY, 1e-45f, -1e-45f};
+  const uint32_t expected = 1u << 5 | 1u << 7;
+  uint32_t word;
+  CHECK(facesdk_quantize(path, FACESDK_FLOAT32, values, 1, 8, 0, &word, NULL) == FACESDK_OK && word == expected);
+  const int8_t bytes[] = {-128, -1, 0, 1, 127};
+  const struct {
+    int32_t zero_point;
+    uint32_t word;
+  } cases[] = {{0, 3}, {1, 7}, {-128, 0}, {127, 15}, {128, 31}, {-1000, 0}, {1000, 31}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    CHECK(facesdk_quantize(path, FACESDK_INT8, bytes, 1, 5, cases[i].zero_point, &word, NULL) == FACESDK_OK);
+    CHECK(word == cases[i].word);
+  }
+  const uint8_t truths[] = {0, 1, 2, 255};
+  CHECK(facesdk_quantize(path, FACESDK_BOOL, truths, 1, 4, 0, &word, NULL) == FACESDK_OK && word == 1);
+}
+
+/* A 1x1 convolution of a one-hot pixel with one-hot filters: the two agree in all channels, or differ in two. */
+static void convolve_one_hot(const facesdk_path *path) {
+  const facesdk_bconv2d_options options = {.batch = 1, .input_height = 1, .input_width = 1, .channels_in = CHANNELS,
+                                           .channels_out = CHANNELS, .filter_height = 1, .filter_width = 1,
+                                           .groups = 1, .stride_height = 1, .stride_width = 1, .dilation_height = 1,
+                                           .dilation_width = 1, .padding = FACESDK_VALID, .pad_value = 1,
+                                           .output_type = FACESDK_FLOAT32};
+  uint32_t filter[CHANNELS][WORDS] = {{0}};
+  float multiplier[CHANNELS], bias[CHANNELS] = {0};
+  for (int c = 0; c < CHANNELS; ++c) {
+    filter[c][c / 32] = 1u << (c % 32);
+    multiplier[c] = 1.0f;
+  }
+  facesdk_bconv2d *op;
+  CHECK(facesdk_bconv2d_create(path, &options, filter[0], multiplier, bias, NULL, &op, NULL) == FACESDK_OK);
+  for (int hot = 0; hot < CHANNELS; ++hot) {
+    float output[CHANNELS];
+    facesdk_bconv2d_run(op, filter[hot], output);
+    for (int c = 0; c < CHANNELS; ++c) CHECK(output[c] == (float)(c == hot ? CHANNELS : CHANNELS - 4));
+  }
+  facesdk_bconv2d_destroy(op);
+}
+
+int main(void) {
+  for (size_t i = 0; i < facesdk_ops_isa_count(); ++i) {
+    if (!facesdk_ops_isa_supported(i)) continue;
+    const facesdk_path *path;
+    CHECK(facesdk_ops_find(facesdk_ops_isa_name(i), &path, NULL) == FACESDK_OK);
+    quantize_one_hot(path);
+    quantize_edges(path);
+    convolve_one_hot(path);
+  }
+  return 0;
+}

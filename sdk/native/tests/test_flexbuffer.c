@@ -1,0 +1,73 @@
+/* The FlexBuffer reader on maps of every width, on bytes from LCE's converter, and on broken maps. */
+#include "delegate/flexbuffer.h"
+
+#include <string.h>
+
+#include "check.h"
+#include "flexbuffer_writer.h"
+
+static void every_width(void) {
+  const int64_t largest[] = {INT8_MAX, INT16_MAX, INT32_MAX, INT64_MAX};
+  for (int log2_width = 0; log2_width < 4; ++log2_width) {
+    const flexbuffer_entry entries[] = {
+        {"a", largest[log2_width]}, {"b", -largest[log2_width] - 1}, {"bb", -1}, {"c", 0}};
+    uint8_t buffer[512];
+    const size_t size = write_flexbuffer(buffer, entries, 4, log2_width);
+    flexbuffer_map map;
+    CHECK(flexbuffer_map_open(&map, buffer, size) == FLEXBUFFER_OK);
+    for (int i = 0; i < 4; ++i) {
+      int64_t value = 99;
+      CHECK(flexbuffer_map_integer(&map, entries[i].key, &value) == FLEXBUFFER_OK && value == entries[i].value);
+    }
+    int64_t untouched = 99;
+    CHECK(flexbuffer_map_integer(&map, "d", &untouched) == FLEXBUFFER_MISSING && untouched == 99);
+  }
+}
+
+/* {"b": true, "i": 300 (indirect, 2 bytes), "u": 200 (unsigned)} laid out by hand after the format's description. */
+static void other_types(void) {
+  const uint8_t buffer[] = {
+      'b', 0, 'i', 0, 'u', 0, 0x2c, 0x01,      /* names, then the indirect 300 at offset 6 */
+      3, 9, 8, 7,                              /* keys: count, offsets at 9, 10, 11 */
+      3, 1, 3,                                 /* map: offset to the keys, their width, count */
+      1, 10, 200,                              /* values at 15, 16, 17 */
+      26 << 2, 6 << 2 | 1, 2 << 2,             /* bool, indirect int of 2 bytes, unsigned int */
+      6, 9 << 2, 1,                            /* root: offset to the values, map, width */
+  };
+  flexbuffer_map map;
+  int64_t value;
+  CHECK(flexbuffer_map_open(&map, buffer, sizeof buffer) == FLEXBUFFER_OK);
+  CHECK(flexbuffer_map_integer(&map, "b", &value) == FLEXBUFFER_NOT_INTEGER);
+  CHECK(flexbuffer_map_integer(&map, "i", &value) == FLEXBUFFER_OK && value == 300);
+  CHECK(flexbuffer_map_integer(&map, "u", &value) == FLEXBUFFER_OK && value == 200);
+}
+
+/* Every prefix and suffix of a valid map, in memory of exactly that size; the sanitizers watch the borders. */
+static void truncation(void) {
+  uint8_t whole[512];
+  const size_t size = write_bconv2d_options(whole, 64, 0, 1, 0);
+  for (size_t cut = 0; cut < size; ++cut) {
+    for (int tail = 0; tail < 2; ++tail) {
+      uint8_t *part = allocate(size - cut);
+      memcpy(part, tail ? whole + cut : whole, size - cut);
+      flexbuffer_map map;
+      int64_t value;
+      if (flexbuffer_map_open(&map, part, size - cut) == FLEXBUFFER_OK) {
+        (void)flexbuffer_map_integer(&map, "stride_width", &value);
+      } else {
+        CHECK(cut > 0);
+      }
+      free(part);
+    }
+  }
+  flexbuffer_map map;
+  CHECK(flexbuffer_map_open(&map, NULL, 0) == FLEXBUFFER_MALFORMED);
+  CHECK(flexbuffer_map_open(&map, whole, 2) == FLEXBUFFER_MALFORMED);
+}
+
+int main(void) {
+  every_width();
+  other_types();
+  truncation();
+  return 0;
+}

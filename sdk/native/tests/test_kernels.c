@@ -1,0 +1,173 @@
+/* Every operator of every path against reference.c, on random shapes, byte for byte. */
+#include <string.h>
+
+#include "check.h"
+#include "facesdk_ops.h"
+#include "kernels/packing.h"
+
+enum { ROUNDS = 600 };
+
+/* Words with clear bits behind the last channel. */
+static uint32_t *random_bits(uint64_t *seed, size_t rows, size_t channels) {
+  const size_t words = facesdk_words(channels);
+  uint32_t *data = allocate(rows * words * sizeof *data);
+  for (size_t i = 0; i < rows * words; ++i) {
+    const size_t left = channels - i % words * 32;
+    data[i] = random_u32(seed) & (left < 32 ? (1u << left) - 1 : UINT32_MAX);
+  }
+  return data;
+}
+
+static const facesdk_path *path_named(const char *name) {
+  const facesdk_path *path;
+  facesdk_error error;
+  CHECK(facesdk_ops_find(name, &path, &error) == FACESDK_OK);
+  return path;
+}
+
+static void quantize_round(uint64_t *seed, const facesdk_path *path, const facesdk_path *reference) {
+  const size_t rows = (size_t)random_between(seed, 0, 5), channels = (size_t)random_between(seed, 1, 140);
+  const facesdk_type type = (facesdk_type)random_between(seed, FACESDK_FLOAT32, FACESDK_BOOL);
+  const int32_t zero_point = random_between(seed, -140, 140);
+  const size_t element = type == FACESDK_FLOAT32 ? sizeof(float) : 1;
+  const size_t packed = rows * facesdk_words(channels) * sizeof(uint32_t), plain = rows * channels * element;
+  uint8_t *input = allocate(plain);
+  for (size_t i = 0; i < plain; ++i) input[i] = (uint8_t)random_u32(seed);
+  if (type == FACESDK_BOOL) {
+    for (size_t i = 0; i < plain; ++i) input[i] &= 1;
+  }
+  uint32_t *expected = allocate(packed), *actual = allocate(packed);
+  CHECK(facesdk_quantize(reference, type, input, rows, channels, zero_point, expected, NULL) == FACESDK_OK);
+  CHECK(facesdk_quantize(path, type, input, rows, channels, zero_point, actual, NULL) == FACESDK_OK);
+  CHECK(packed == 0 || memcmp(expected, actual, packed) == 0);
+
+  uint8_t *unpacked = allocate(plain), *unpacked_reference = allocate(plain);
+  const float scale = (float)random_between(seed, 1, 400) / 100.0f;
+  const int32_t int8_zero = random_between(seed, -128, 127);
+  CHECK(facesdk_dequantize(reference, expected, rows, channels, type, scale, int8_zero, unpacked_reference, NULL) ==
+        FACESDK_OK);
+  CHECK(facesdk_dequantize(path, expected, rows, channels, type, scale, int8_zero, unpacked, NULL) == FACESDK_OK);
+  CHECK(plain == 0 || memcmp(unpacked, unpacked_reference, plain) == 0);
+  free(input);
+  free(expected);
+  free(actual);
+  free(unpacked);
+  free(unpacked_reference);
+}
+
+static void bmaxpool2d_round(uint64_t *seed, const facesdk_path *path, const facesdk_path *reference) {
+  const facesdk_bmaxpool2d_options options = {
+      .batch = random_between(seed, 1, 2),
+      .input_height = random_between(seed, 1, 7),
+      .input_width = random_between(seed, 1, 7),
+      .channels = random_between(seed, 1, 70),
+      .filter_height = random_between(seed, 1, 4),
+      .filter_width = random_between(seed, 1, 4),
+      .stride_height = random_between(seed, 1, 3),
+      .stride_width = random_between(seed, 1, 3),
+      .padding = random_between(seed, FACESDK_SAME, FACESDK_VALID),
+  };
+  int32_t shape[4];
+  if (facesdk_bmaxpool2d_output_shape(&options, shape, NULL) != FACESDK_OK) return;
+  const size_t channels = (size_t)options.channels;
+  const size_t bytes = (size_t)(shape[0] * shape[1] * shape[2]) * facesdk_words(channels) * sizeof(uint32_t);
+  uint32_t *input =
+      random_bits(seed, (size_t)(options.batch * options.input_height * options.input_width), channels);
+  uint32_t *expected = allocate(bytes), *actual = allocate(bytes);
+  CHECK(facesdk_bmaxpool2d(reference, &options, input, expected, NULL) == FACESDK_OK);
+  CHECK(facesdk_bmaxpool2d(path, &options, input, actual, NULL) == FACESDK_OK);
+  CHECK(memcmp(expected, actual, bytes) == 0);
+  free(input);
+  free(expected);
+  free(actual);
+}
+
+static facesdk_bconv2d_options random_convolution(uint64_t *seed) {
+  const int32_t groups = random_between(seed, 0, 3) == 0 ? random_between(seed, 2, 3) : 1;
+  static const int32_t types[] = {FACESDK_FLOAT32, FACESDK_INT8, FACESDK_BITS};
+  return (facesdk_bconv2d_options){
+      .batch = random_between(seed, 1, 2),
+      .input_height = random_between(seed, 1, 7),
+      .input_width = random_between(seed, 1, 7),
+      .channels_in = groups > 1 ? 32 * groups * random_between(seed, 1, 3) : random_between(seed, 1, 300),
+      .channels_out = groups * random_between(seed, 1, 21),
+      .filter_height = random_between(seed, 1, 5),
+      .filter_width = random_between(seed, 1, 5),
+      .groups = groups,
+      .stride_height = random_between(seed, 1, 3),
+      .stride_width = random_between(seed, 1, 3),
+      .dilation_height = random_between(seed, 1, 3),
+      .dilation_width = random_between(seed, 1, 3),
+      .padding = random_between(seed, FACESDK_SAME, FACESDK_VALID),
+      .pad_value = random_between(seed, 0, 1),
+      .activation = random_between(seed, FACESDK_ACTIVATION_NONE, FACESDK_ACTIVATION_RELU6),
+      .output_type = types[random_between(seed, 0, 2)],
+      .zero_padding = random_between(seed, FACESDK_ZERO_PADDING_OPTIMIZED, FACESDK_ZERO_PADDING_REFERENCE),
+      .output_scale = (float)random_between(seed, 1, 100) / 10.0f,
+      .output_zero_point = random_between(seed, -128, 127),
+  };
+}
+
+static float random_float(uint64_t *seed) { return (float)random_between(seed, -1000000, 1000000) / 333333.0f; }
+
+static void bconv2d_round(uint64_t *seed, const facesdk_path *path, const facesdk_path *reference) {
+  const facesdk_bconv2d_options options = random_convolution(seed);
+  int32_t shape[4];
+  if (facesdk_bconv2d_output_shape(&options, shape, NULL) != FACESDK_OK) return;
+  const size_t outputs = (size_t)options.channels_out;
+  const size_t taps = (size_t)(options.filter_height * options.filter_width);
+  const size_t group_channels = (size_t)(options.channels_in / options.groups);
+  const size_t pixel = options.output_type == FACESDK_FLOAT32 ? outputs * sizeof(float)
+                       : options.output_type == FACESDK_INT8  ? outputs
+                                                              : facesdk_words(outputs) * sizeof(uint32_t);
+  const size_t bytes = (size_t)(shape[0] * shape[1] * shape[2]) * pixel;
+  uint32_t *filter = random_bits(seed, outputs * taps, group_channels);
+  uint32_t *input = random_bits(seed, (size_t)(options.batch * options.input_height * options.input_width),
+                                (size_t)options.channels_in);
+  float *multiplier = allocate(outputs * sizeof *multiplier), *bias = allocate(outputs * sizeof *bias);
+  int32_t *thresholds = allocate(outputs * sizeof *thresholds);
+  for (size_t c = 0; c < outputs; ++c) {
+    multiplier[c] = random_float(seed);
+    bias[c] = random_float(seed);
+    thresholds[c] = random_between(seed, -2, (int32_t)(taps * group_channels) + 2);
+  }
+  thresholds[0] = random_between(seed, 0, 1) ? INT32_MAX : INT32_MIN;
+  void *expected = allocate(bytes), *actual = allocate(bytes);
+  const facesdk_path *paths[] = {reference, path};
+  void *results[] = {expected, actual};
+  for (int i = 0; i < 2; ++i) {
+    facesdk_bconv2d *op;
+    facesdk_error error;
+    CHECK(facesdk_bconv2d_create(paths[i], &options, filter, multiplier, bias, thresholds, &op, &error) == FACESDK_OK);
+    memset(results[i], 0xa5, bytes);
+    facesdk_bconv2d_run(op, input, results[i]);
+    facesdk_bconv2d_run(op, input, results[i]); /* scratch memory must not remember */
+    facesdk_bconv2d_destroy(op);
+  }
+  CHECK(memcmp(expected, actual, bytes) == 0);
+  free(filter);
+  free(input);
+  free(multiplier);
+  free(bias);
+  free(thresholds);
+  free(expected);
+  free(actual);
+}
+
+int main(void) {
+  const facesdk_path *reference = path_named("reference");
+  for (size_t i = 0; i < facesdk_ops_isa_count(); ++i) {
+    if (!facesdk_ops_isa_supported(i)) continue;
+    const facesdk_path *path = path_named(facesdk_ops_isa_name(i));
+    const size_t runs_before = facesdk_ops_isa_runs(i);
+    uint64_t seed = 20240601;
+    for (int round = 0; round < ROUNDS; ++round) {
+      quantize_round(&seed, path, reference);
+      bmaxpool2d_round(&seed, path, reference);
+      bconv2d_round(&seed, path, reference);
+    }
+    CHECK(facesdk_ops_isa_runs(i) - runs_before > 3 * ROUNDS);
+    printf("%s: %d rounds agree with reference\n", facesdk_ops_isa_name(i), ROUNDS);
+  }
+  return 0;
+}

@@ -1,0 +1,42 @@
+"""Run the corpus in one stock runtime: ``python run_models.py RUNTIME LIBRARY CORPUS OUT [KEY=VALUE...]``.
+
+A process of its own, because two runtimes (or a runtime and LCE) do not share a process well, and
+because a crash must be seen as one. Delegate options follow as KEY=VALUE. Writes one ``.npz`` with
+an array a case.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import numpy as np
+from operator_models import activations
+
+
+def main(runtime: str, library: str, corpus: Path, out: Path, options: list[str]) -> None:
+    module = importlib.import_module(f"{runtime}.interpreter")
+    # Without XNNPACK, whose float and int8 kernels round differently from the stock ones.
+    resolver = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    results = {}
+    for file in sorted(corpus.glob("*.tflite")):
+        operators = module.load_delegate(library, dict(option.split("=", 1) for option in options))
+        interpreter = module.Interpreter(
+            model_path=str(file),
+            experimental_delegates=[operators],
+            experimental_op_resolver_type=resolver,
+            num_threads=1,
+        )
+        interpreter.allocate_tensors()
+        (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
+        seed = int(np.load(file.with_suffix(".npz"))["seed"])
+        values = activations(tuple(source["shape"]), source["dtype"], seed)
+        interpreter.set_tensor(source["index"], values)
+        interpreter.invoke()
+        results[file.stem] = interpreter.get_tensor(target["index"])
+    np.savez(out, **results)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), sys.argv[5:])

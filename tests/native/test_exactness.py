@@ -1,0 +1,99 @@
+"""Our operators in stock runtimes against LCE's own interpreter: every byte must agree."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from native.operator_models import CASES
+
+HERE = Path(__file__).parent
+CORPUS = HERE / "corpus"
+RUNTIMES = ("ai_edge_litert", "tflite_runtime")
+COMPARISONS = [(name, oracle) for name, case in CASES.items() for oracle in case.oracles]
+Outputs = dict[str, np.ndarray]
+
+
+@pytest.fixture(scope="session")
+def run(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Outputs]:
+    """Outputs of the whole corpus in a runtime, on a kernel path, in a zero-padding mode."""
+    done: dict[tuple[str, str, str], Outputs] = {}
+
+    def outputs(runtime: str, isa: str, mode: str) -> Outputs:
+        key = (runtime, isa, mode)
+        if key not in done:
+            out = tmp_path_factory.mktemp("outputs") / "outputs.npz"
+            command = [sys.executable, str(HERE / "run_models.py"), runtime, str(library)]
+            command += [str(CORPUS), str(out), f"zero_padding={mode}"]
+            environment = os.environ | {"FACESDK_OPS_ISA": isa}
+            result = subprocess.run(command, env=environment, capture_output=True, text=True)
+            assert result.returncode == 0, result.stderr
+            done[key] = dict(np.load(out))
+        return done[key]
+
+    return outputs
+
+
+def expected(name: str, oracle: str) -> np.ndarray:
+    return np.load(CORPUS / f"{name}.npz")[oracle]
+
+
+def assert_same_bytes(actual: np.ndarray, reference: np.ndarray) -> None:
+    assert actual.dtype == reference.dtype
+    assert actual.shape == reference.shape
+    assert actual.tobytes() == reference.tobytes()
+
+
+def test_corpus_is_complete_and_varied() -> None:
+    assert {file.stem for file in CORPUS.glob("*.tflite")} == set(CASES)
+    assert len(CASES) >= 60
+    for name, oracle in COMPARISONS:
+        assert len(np.unique(expected(name, oracle))) >= 2, name
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(("name", "oracle"), COMPARISONS)
+def test_model_equals_lce(
+    run: Callable[..., Outputs], name: str, oracle: str, runtime: str
+) -> None:
+    assert_same_bytes(run(runtime, "portable", oracle)[name], expected(name, oracle))
+
+
+@pytest.mark.parametrize(("name", "oracle"), COMPARISONS)
+def test_reference_path_equals_lce(run: Callable[..., Outputs], name: str, oracle: str) -> None:
+    actual = run("ai_edge_litert", "reference", oracle)[name]
+    assert_same_bytes(actual, expected(name, oracle))
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.overhang])
+def test_window_over_both_borders_is_padded_with_zeros(
+    run: Callable[..., Outputs], name: str
+) -> None:
+    """LCE's optimised kernels are wrong here; ours differ from the exact result by rounding only."""
+    actual = run("ai_edge_litert", "portable", "optimized")[name]
+    np.testing.assert_allclose(actual, expected(name, "reference"), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["float_same_zero_c31", "relu_same_zero"],
+        pytest.param(list(CASES), marks=pytest.mark.slow, id="all"),
+    ],
+)
+def test_corpus_can_be_generated_again(names: list[str], tmp_path: Path) -> None:
+    """The committed outputs are what the converter and LCE's interpreter give today."""
+    command = [sys.executable, str(HERE / "make_corpus.py"), str(tmp_path), *names]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    for name in names:
+        fresh = np.load(tmp_path / f"{name}.npz")
+        assert set(fresh.files) == {"seed", *CASES[name].oracles}
+        for oracle in CASES[name].oracles:
+            assert_same_bytes(fresh[oracle], expected(name, oracle))
