@@ -1,0 +1,197 @@
+"""A trained binarized network to a flatbuffer for Larq Compute Engine's operators.
+
+`larq_compute_engine` turns each pair of sign and binary convolution into ``LceQuantize`` and
+``LceBconv2d`` with bit-packed weights, and folds batch normalisation into the latter. facesdk's
+operator library runs both in any stock TFLite runtime. What is added here is the proof that the
+result computes what Keras computed, and the contract.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import larq_compute_engine as lce
+import numpy as np
+from larq_compute_engine.tflite.python.interpreter import Interpreter
+from numpy.typing import NDArray
+
+import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+from facesdk.contract import TEMPLATES, Contract, InputSpec, Threshold
+from facesdk.errors import InputError, ModelError
+from facesdk.files import write_atomic
+from facesdk_converters.metadata import write_contract
+from facesdk_training import runs
+from facesdk_training.architectures.compact_face_net import (
+    CompactFaceNetConfig,
+    build_compact_face_net,
+)
+from facesdk_training.data import PIXEL_MEAN, PIXEL_SCALE
+
+MIN_COSINE = 0.999
+"""Smallest accepted cosine between Keras' and the converted network's embedding of one input."""
+
+_PARITY_INPUTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingParity:
+    """How far the embeddings of a converted network are from those of its source.
+
+    Where a value lies within rounding of a sign's threshold, the two may take different signs, so
+    single numbers can differ by more than rounding; the direction hardly does.
+
+    Attributes:
+        inputs: Number of inputs compared.
+        max_difference: Largest absolute difference of the unit embeddings.
+        min_cosine: Smallest cosine between the two embeddings of one input.
+    """
+
+    inputs: int
+    max_difference: float
+    min_cosine: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures, the difference with three significant digits."""
+        return {
+            "inputs": self.inputs,
+            "max_difference": float(f"{self.max_difference:.3g}"),
+            "min_cosine": round(self.min_cosine, 6),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertedRun:
+    """A run that has become a model file.
+
+    Attributes:
+        path: The model file.
+        bytes: Its size.
+        contract: The contract in it.
+        parity: Keras against LCE's own interpreter.
+    """
+
+    path: Path
+    bytes: int
+    contract: Contract
+    parity: EmbeddingParity
+
+    def to_dict(self) -> dict[str, Any]:
+        """Path, size, name and parity."""
+        return {
+            "path": str(self.path),
+            "bytes": self.bytes,
+            "name": self.contract.name,
+            "parity": self.parity.to_dict(),
+        }
+
+
+def convert_keras(model: Any) -> bytes:
+    """Converts a Larq model.
+
+    Args:
+        model: A Keras 2 model whose binary convolutions are `larq.layers.QuantConv2D`.
+
+    Returns:
+        Content of a ``.tflite`` file that needs LCE's operators.
+    """
+    return bytes(lce.convert_keras_model(model))
+
+
+def embedding_parity(model: Any, content: bytes, inputs: NDArray[np.float32]) -> EmbeddingParity:
+    """Compares Keras with LCE's interpreter.
+
+    Args:
+        model: The Keras model.
+        content: The converted model.
+        inputs: float32 [N, height, width, 3], normalised.
+    """
+    interpreter = Interpreter(content, use_indirect_bgemm=True)
+    expected = _unit(np.asarray(model(inputs)))
+    got = _unit(np.concatenate([interpreter.predict(crop[np.newaxis]) for crop in inputs]))
+    return EmbeddingParity(
+        inputs=len(inputs),
+        max_difference=float(np.abs(expected - got).max()),
+        min_cosine=float(np.sum(expected * got, axis=1).min()),
+    )
+
+
+def convert_run(run: Path, output: Path, *, name: str | None = None) -> ConvertedRun:
+    """Converts a finished run of ``facesdk train distill``.
+
+    Args:
+        run: The run folder, see :mod:`facesdk_training.runs`.
+        output: The ``.tflite`` file to write.
+        name: Name for the contract; by default ``compactfacenet-`` and the variant.
+
+    Raises:
+        InputError: The folder is not a finished run, or the output cannot be written.
+        ModelError: The converted network does not compute what Keras computes.
+    """
+    config = runs.read_record(run / runs.CONFIG)
+    calibration = runs.read_record(run / runs.CALIBRATION)
+    source_sha256 = runs.weights_sha256(run)
+    try:
+        network = CompactFaceNetConfig.from_dict(config["distillation"]["network"])
+        contract = _contract(config, calibration, network, source_sha256, name)
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{run} was not written by this version of facesdk: {error!r}") from None
+    model = build_compact_face_net(network)
+    try:
+        model.load_weights(run / runs.WEIGHTS)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{run / runs.WEIGHTS} does not fit its config: {error}") from None
+    content = convert_keras(model)
+    parity = embedding_parity(
+        model, content, _smooth_noise(network.input_height, network.input_width)
+    )
+    if not parity.min_cosine >= MIN_COSINE:
+        raise ModelError(
+            f"the converted network differs from {run}: the cosine of two embeddings is "
+            f"{parity.min_cosine:.4f}, at least {MIN_COSINE} is needed; report it with the "
+            "versions of tensorflow and larq-compute-engine"
+        )
+    content = write_contract(content, contract)
+    write_atomic(output, content)
+    return ConvertedRun(output, len(content), contract, parity)
+
+
+def _contract(
+    config: dict[str, Any],
+    calibration: dict[str, Any],
+    network: CompactFaceNetConfig,
+    source_sha256: str,
+    name: str | None,
+) -> Contract:
+    size = (network.input_height, network.input_width)
+    template = next((key for key, value in TEMPLATES.items() if value == size), None)
+    return Contract(
+        name=name or f"compactfacenet-{network.variant.lower()}",
+        task="recognition",
+        architecture="CompactFaceNet",
+        variant=network.variant,
+        input=InputSpec(*size, color="RGB", mean=PIXEL_MEAN, scale=PIXEL_SCALE),
+        license=config["license"],
+        source=f"facesdk train distill, from {config['teacher']} "
+        f"(sha256 {config['teacher_sha256']})",
+        source_sha256=source_sha256,
+        template=template,
+        dim=network.embedding_length,
+        thresholds=tuple(Threshold(**row) for row in calibration["thresholds"]),
+        thresholds_source=f"all pairs of {calibration['crops']} crops of "
+        f"{calibration['identities']} identities kept out of training",
+        training_data=config["training_data"],
+    )
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+
+def _smooth_noise(height: int, width: int) -> NDArray[np.float32]:
+    """Inputs as varied as photos at every scale from 4 pixels up, float32 in [-1, 1]."""
+    rng = np.random.default_rng(2020)
+    noise = rng.uniform(-1.0, 1.0, (_PARITY_INPUTS, -(-height // 4), -(-width // 4), 3))
+    enlarged = noise.repeat(4, axis=1).repeat(4, axis=2)
+    return enlarged[:, :height, :width].astype(np.float32)

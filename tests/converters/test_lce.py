@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+from facesdk.embedding import Embedder
+from facesdk.errors import ContractError, InputError, ModelError
+from facesdk.runtime.bundle import ModelBundle
+from facesdk_converters import lce
+from facesdk_training import runs
+from facesdk_training.architectures.compact_face_net import (
+    CompactFaceNetConfig,
+    build_compact_face_net,
+)
+from facesdk_training.data import normalise
+from facesdk_training.distillation import DistillationConfig
+
+NETWORK = CompactFaceNetConfig(
+    stem_channels=(16, 32), stages=((32, 2), (64, 1)), embedding_length=24
+)
+THRESHOLD = {
+    "fmr": 0.01,
+    "similarity": 0.31,
+    "fnmr": 0.05,
+    "positive_pairs": 60,
+    "negative_pairs": 5000,
+}
+
+
+def finished_run(run: Path, network: CompactFaceNetConfig = NETWORK) -> Path:
+    """A run folder whose weights are random, batch statistics included."""
+    run.mkdir()
+    model = build_compact_face_net(network)
+    rng = np.random.default_rng(4)
+    for variable in model.weights:
+        if any(part in variable.name for part in ("gamma", "variance")):
+            variable.assign(rng.uniform(0.5, 2, variable.shape))
+        elif any(part in variable.name for part in ("beta", "mean", "shift")):
+            variable.assign(rng.normal(0, 0.5, variable.shape))
+    model.save_weights(run / runs.WEIGHTS)
+    runs.write_record(
+        run / runs.CONFIG,
+        {
+            "teacher": "projection",
+            "teacher_sha256": "1" * 64,
+            "training_data": "synthetic patterns",
+            "license": "Apache-2.0",
+            "distillation": asdict(DistillationConfig(network=network)),
+        },
+    )
+    runs.write_record(
+        run / runs.CALIBRATION, {"crops": 120, "identities": 30, "thresholds": [THRESHOLD]}
+    )
+    return run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return finished_run(tmp_path_factory.mktemp("runs") / "run")
+
+
+@pytest.fixture(scope="module")
+def converted(run: Path) -> lce.ConvertedRun:
+    return lce.convert_run(run, run.parent / "model.tflite")
+
+
+def test_keras_and_lces_interpreter_agree(converted: lce.ConvertedRun) -> None:
+    assert converted.parity.inputs == 16
+    assert converted.parity.min_cosine > 0.9999
+    assert converted.bytes == converted.path.stat().st_size
+    assert json.loads(json.dumps(converted.to_dict()))["parity"]["inputs"] == 16
+
+
+def test_facesdks_runtime_agrees_with_keras(converted: lce.ConvertedRun, run: Path) -> None:
+    crops = np.random.default_rng(8).integers(0, 256, (4, 112, 96, 3), dtype=np.uint8)
+    model = build_compact_face_net(NETWORK)
+    model.load_weights(run / runs.WEIGHTS)
+    expected = np.asarray(model(normalise(crops)))
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    got = Embedder.load(converted.path).embed(crops)
+    assert np.sum(got * expected, axis=1).min() > 0.999
+
+
+def test_the_file_carries_the_contract_of_the_run(converted: lce.ConvertedRun, run: Path) -> None:
+    contract = ModelBundle.load(converted.path).contract
+    assert contract == converted.contract
+    assert contract.name == "compactfacenet-qb"
+    assert (contract.architecture, contract.variant) == ("CompactFaceNet", "QB")
+    assert (contract.template, contract.dim) == ("arcface-112x96", 24)
+    assert asdict(contract.input) == {
+        "height": 112,
+        "width": 96,
+        "color": "RGB",
+        "mean": 127.5,
+        "scale": 128.0,
+    }
+    assert [asdict(row) for row in contract.thresholds] == [THRESHOLD]
+    assert contract.thresholds_source == (
+        "all pairs of 120 crops of 30 identities kept out of training"
+    )
+    assert contract.training_data == "synthetic patterns"
+    assert contract.source_sha256 == runs.weights_sha256(run)
+    assert "1" * 64 in contract.source
+
+
+def test_every_binary_convolution_is_fast(converted: lce.ConvertedRun) -> None:
+    """LCE's rules: each unit is one quantize and one convolution with its batch norm folded in."""
+    model = schema.ModelT.InitFromPackedBuf(converted.path.read_bytes())
+    names = {value: key for key, value in vars(schema.BuiltinOperator).items()}
+    operators = []
+    for operator in model.subgraphs[0].operators:
+        code = model.operatorCodes[operator.opcodeIndex]
+        operators.append(code.customCode.decode() if code.customCode else names[code.builtinCode])
+    unit = ["ADD", "LceQuantize", "LceBconv2d", "ADD", "PRELU"]
+    transition = ["AVERAGE_POOL_2D", "CONV_2D"]
+    head = ["DEPTHWISE_CONV_2D", "FULLY_CONNECTED"]
+    shapes = {"RESHAPE"}
+    assert [name for name in operators if name not in shapes] == [
+        *("CONV_2D", "CONV_2D"),
+        *unit,
+        *unit,
+        *transition,
+        *unit,
+        *head,
+    ]
+
+
+def test_a_network_that_computes_something_else_is_refused(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = finished_run(tmp_path / "other")
+    stranger = build_compact_face_net(NETWORK)
+    content = lce.convert_keras(stranger)
+    monkeypatch.setattr(lce, "convert_keras", lambda model: content)
+    with pytest.raises(ModelError, match=r"differs from .*: the cosine of two embeddings"):
+        lce.convert_run(other, tmp_path / "model.tflite")
+    assert not (tmp_path / "model.tflite").exists()
+
+
+def test_a_run_without_weights_says_how_to_finish_it(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot read config"):
+        lce.convert_run(tmp_path, tmp_path / "model.tflite")
+    for name in (runs.CONFIG, runs.CALIBRATION):
+        (tmp_path / name).write_bytes((run / name).read_bytes())
+    with pytest.raises(InputError, match=r"finish it with .*--resume"):
+        lce.convert_run(tmp_path, tmp_path / "model.tflite")
+    (tmp_path / runs.WEIGHTS).write_bytes(b"not HDF5")
+    with pytest.raises(InputError, match="does not fit its config"):
+        lce.convert_run(tmp_path, tmp_path / "model.tflite")
+    (tmp_path / runs.CONFIG).write_text("{}")
+    with pytest.raises(InputError, match="was not written by this version"):
+        lce.convert_run(tmp_path, tmp_path / "model.tflite")
+
+
+def test_a_contract_needs_a_template_of_the_networks_size(tmp_path: Path) -> None:
+    narrow = CompactFaceNetConfig(
+        input_width=80, stem_channels=(16, 32), stages=((32, 1),), embedding_length=24
+    )
+    with pytest.raises(ContractError, match="template must be one of"):
+        lce.convert_run(finished_run(tmp_path / "run", narrow), tmp_path / "model.tflite")

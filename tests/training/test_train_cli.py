@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+import signal
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from facesdk.errors import InputError
+from facesdk_training import runs
+from facesdk_training.cli import app
+from facesdk_training.distillation import DistillationConfig
+from training.faces import write_data, write_teacher
+
+
+@pytest.fixture
+def arguments(tmp_path: Path) -> list[str]:
+    """A run of 4 steps of the real network."""
+    data = write_data(tmp_path / "data", {"a": 44})
+    teacher = write_teacher(tmp_path / "teacher.tflite", 192)
+    return [
+        *("distill", "--data", str(data), "--teacher", str(teacher)),
+        *("--out", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")),
+    ]
+
+
+OPTIONS = (
+    *("--validation-set", "a", "--validation-share", "0.7", "--epochs", "1"),
+    *("--batch-size", "12", "--validate-every", "2"),
+)
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_an_interrupted_run_resumes_and_reports(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def append_and_interrupt(run: Path, figures: dict[str, float]) -> None:
+        append_log(run, figures)
+        signal.raise_signal(signal.SIGINT)
+
+    append_log = runs.append_log
+    handler = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(runs, "append_log", append_and_interrupt)
+    interrupted = invoke(*arguments, *OPTIONS)
+    assert interrupted.exit_code == 130, interrupted.output
+    assert "saved at step 2 of" in interrupted.stderr
+    assert "--resume" in interrupted.stderr
+    assert signal.getsignal(signal.SIGINT) is handler
+
+    monkeypatch.setattr(runs, "append_log", append_log)
+    done = invoke(*arguments, "--resume", "--json")
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    run = tmp_path / "run"
+    steps = [json.loads(line)["step"] for line in (run / runs.LOG).read_text().splitlines()]
+    assert steps == sorted(set(steps))
+    assert report["steps"] == steps[-1] > 2
+    assert report["weights_sha256"] == runs.weights_sha256(run)
+    assert report["thresholds"] == runs.read_record(run / runs.CALIBRATION)["thresholds"]
+    config = runs.read_record(run / runs.CONFIG)
+    assert config["teacher"] == "projection"
+    assert config["crops"]["train"] + config["crops"]["validation"] <= 44 * 4
+
+    again = invoke(*arguments, "--resume")
+    assert isinstance(again.exception, InputError)
+    assert "is finished already" in str(again.exception)
+
+
+def started(run: Path) -> None:
+    """The folder of a run that was just begun."""
+    run.mkdir()
+    record = {"data_sha256": "0" * 64, "teacher_sha256": "0" * 64}
+    config = DistillationConfig(validation_sets=("a",), validation_share=0.7, batch_size=8)
+    runs.write_record(run / runs.CONFIG, {**record, "distillation": asdict(config)})
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ((), "already holds a run: add --resume"),
+        (("--resume", "--batch-size", "16"), "began with another --batch-size"),
+        (("--resume", "--variant", "float"), "began with another --variant"),
+        (("--resume",), "began with another data"),
+    ],
+)
+def test_a_run_is_not_mixed_with_another(
+    arguments: list[str], tmp_path: Path, extra: tuple[str, ...], message: str
+) -> None:
+    started(tmp_path / "run")
+    result = invoke(*arguments, *extra)
+    assert isinstance(result.exception, InputError), result.output
+    assert message in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (("--resume",), "holds no run to resume"),
+        (("--variant", "Q"), "variant must be"),
+        (("--epochs", "0"), "must be above 0"),
+        (("--validation-set", "z"), "no identity with two trusted crops"),
+    ],
+)
+def test_unusable_options_are_one_clear_error(
+    arguments: list[str], tmp_path: Path, extra: tuple[str, ...], message: str
+) -> None:
+    result = invoke(*arguments, *extra)
+    assert isinstance(result.exception, InputError), result.output
+    assert message in str(result.exception)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_teacher_of_another_length_is_refused(arguments: list[str], tmp_path: Path) -> None:
+    write_teacher(tmp_path / "teacher.tflite", 128)
+    result = invoke(*arguments, *OPTIONS)
+    assert isinstance(result.exception, InputError)
+    assert "has 128 numbers, but the student's has 192" in str(result.exception)

@@ -1,0 +1,1 @@
+"""Network architectures; each module builds one family as a Keras model."""

@@ -1,0 +1,124 @@
+"""Face crops for training: a folder with ``manifest.csv`` and one zip of images a set.
+
+The manifest has the columns
+
+    set              name of a zip in the folder, without ``.zip``
+    identity         label within the set; may be empty (unlabelled)
+    file             path of the image inside the zip
+    cos_to_identity  cosine of the crop's embedding to the mean of its identity's; low means
+                     that the label is doubtful; may be empty
+    max_cos_lfw      not read here
+
+Crops are 112x112 images aligned to the ``arcface-112x112`` template.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facesdk.errors import InputError
+
+CROP_SIZE = 112
+PIXEL_MEAN = 127.5
+PIXEL_SCALE = 128.0
+
+
+@dataclass(frozen=True, slots=True)
+class CropRecord:
+    """One row of the manifest."""
+
+    set: str
+    identity: str
+    file: str
+    cos_to_identity: float | None
+
+
+class FaceCrops:
+    """The crops of a data folder, held in memory as encoded images and decoded on access.
+
+    Attributes:
+        records: The manifest's rows.
+        keys: SHA-256 of each encoded crop, 32 bytes.
+        digest: SHA-256 (hex) over the manifest and the keys.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Reads the manifest and the encoded crops.
+
+        Raises:
+            InputError: The folder, a column, a zip or a file in it is missing or unreadable.
+        """
+        manifest = folder / "manifest.csv"
+        if not manifest.is_file():
+            raise InputError(f"{folder} has no manifest.csv: give the folder of the face crops")
+        self.records = _read_manifest(manifest)
+        self._encoded: list[bytes] = [b""] * len(self.records)
+        rows_of_set: dict[str, list[int]] = {}
+        for row, record in enumerate(self.records):
+            rows_of_set.setdefault(record.set, []).append(row)
+        for name, rows in sorted(rows_of_set.items()):
+            try:
+                with zipfile.ZipFile(folder / f"{name}.zip") as archive:
+                    for row in rows:
+                        self._encoded[row] = archive.read(self.records[row].file)
+            except (OSError, KeyError, zipfile.BadZipFile) as error:
+                raise InputError(f"cannot read the crops of set {name}: {error}") from error
+        self.keys = [hashlib.sha256(encoded).digest() for encoded in self._encoded]
+        self.digest = hashlib.sha256(manifest.read_bytes() + b"".join(self.keys)).hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def image(self, row: int) -> NDArray[np.uint8]:
+        """Decodes a crop.
+
+        Returns:
+            uint8 [112, 112, 3], RGB.
+
+        Raises:
+            InputError: The file is not an image of that size.
+        """
+        image = cv2.imdecode(np.frombuffer(self._encoded[row], np.uint8), cv2.IMREAD_COLOR)
+        if image is None or image.shape != (CROP_SIZE, CROP_SIZE, 3):
+            record = self.records[row]
+            raise InputError(
+                f"{record.file} of set {record.set} is not a {CROP_SIZE}x{CROP_SIZE} image"
+            )
+        return np.ascontiguousarray(image[:, :, ::-1], dtype=np.uint8)
+
+
+def _read_manifest(path: Path) -> list[CropRecord]:
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = {"set", "identity", "file", "cos_to_identity"} - set(reader.fieldnames or ())
+        if missing:
+            raise InputError(f"{path} lacks the columns {', '.join(sorted(missing))}")
+        return [_record(row, path, reader.line_num) for row in reader]
+
+
+def _record(row: dict[str, str], path: Path, line: int) -> CropRecord:
+    cosine = row["cos_to_identity"]
+    try:
+        number = float(cosine) if cosine else None
+    except ValueError:
+        raise InputError(f"{path}, line {line}: cos_to_identity is {cosine!r}") from None
+    return CropRecord(row["set"], row["identity"], row["file"], number)
+
+
+def normalise(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """uint8 pixels to the network's input, (x - 127.5) / 128, float32 of the same shape."""
+    return (images.astype(np.float32) - np.float32(PIXEL_MEAN)) / np.float32(PIXEL_SCALE)
+
+
+def centre_crop(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """The central [height, width, 3] of an image."""
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return image[top : top + height, left : left + width]
