@@ -39,6 +39,7 @@ _WITHIN_LEVEL, _ACROSS_LEVELS, _REFINED, _FINAL = 0.5, 0.7, 0.7, 0.7
 Candidates = tuple[Boxes, Array]
 """Boxes ``(n, 4)`` and a network's output ``(n, columns)`` for each."""
 
+
 class MTCNN:
     """Face detector with five landmarks; see the module for the method.
 
@@ -101,8 +102,8 @@ class MTCNN:
     def _propose(self, image: RgbImage) -> Boxes:
         """P-Net on every level: squares that may hold a face."""
         found = [(np.empty((0, 4)), np.empty((0, 5), dtype=np.float32))]
-        for scale in pyramid.scales(*image.shape[:2], self.min_face):
-            level = _concatenate([self._look(tile) for tile in pyramid.tiles(image, scale)])
+        for scale, pixels in pyramid.levels(image, self.min_face):
+            level = _concatenate([self._look(tile) for tile in pyramid.tiles(pixels, scale)])
             found.append(_strongest(*level, _WITHIN_LEVEL))
         boxes, outputs = _strongest(*_concatenate(found), _ACROSS_LEVELS)
         return squared(regress(boxes, outputs[:, 1:5]))
@@ -114,9 +115,7 @@ class MTCNN:
 
     def _refine(self, image: RgbImage, boxes: Boxes) -> Boxes:
         """R-Net on every proposal: better squares, and fewer."""
-        boxes, outputs = _strongest(
-            *_classify(self._rnet, image, boxes, THRESHOLDS[1]), _REFINED
-        )
+        boxes, outputs = _strongest(*_classify(self._rnet, image, boxes, THRESHOLDS[1]), _REFINED)
         return squared(regress(boxes, outputs[:, 1:5]))
 
     def _decide(self, image: RgbImage, boxes: Boxes) -> list[Face]:

@@ -30,6 +30,7 @@ MARGIN = WINDOW // 2
 TILE_CELLS = 123
 """Windows along a side that P-Net looks at in one run, at most."""
 
+_OVERSAMPLING = 8
 _TILE_SIDE = (TILE_CELLS - 1) * STRIDE + WINDOW
 
 
@@ -68,35 +69,48 @@ class Tile:
         return np.hstack([low, high])
 
 
-def scales(height: int, width: int, min_face: int) -> list[float]:
-    """The scales of a photo's pyramid, falling."""
-    found = []
+def levels(image: RgbImage, min_face: int) -> Iterator[tuple[float, RgbImage]]:
+    """The levels of a photo's pyramid.
+
+    Args:
+        image: uint8 RGB ``(height, width, 3)``.
+        min_face: Side in pixels that a window of the first level covers.
+
+    Yields:
+        The scale of a level, falling, and the photo at that scale with its margin, both sides even.
+    """
+    height, width = image.shape[:2]
     scale = WINDOW / min_face
+    shrunk = 1.0
     while min(height, width) * scale >= WINDOW - MARGIN:
-        found.append(scale)
+        # Averaging all pixels of a large photo for each small level would take most of the time.
+        while scale <= shrunk / _OVERSAMPLING:
+            shrunk /= 2
+            image = _resized(image, ceil(height * shrunk), ceil(width * shrunk))
+        yield scale, _with_margin(_resized(image, ceil(height * scale), ceil(width * scale)))
         scale *= FACTOR
-    return found
 
 
-def level(image: RgbImage, scale: float) -> RgbImage:
-    """A photo at one scale, with its margin; both sides are even, so that windows fit."""
-    height, width = (ceil(side * scale) for side in image.shape[:2])
-    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    bottom, right = MARGIN + height % STRIDE, MARGIN + width % STRIDE
-    padded = np.full((MARGIN + height + bottom, MARGIN + width + right, 3), BLANK, dtype=np.uint8)
-    padded[MARGIN : MARGIN + height, MARGIN : MARGIN + width] = small
-    return padded
-
-
-def tiles(image: RgbImage, scale: float) -> Iterator[Tile]:
+def tiles(pixels: RgbImage, scale: float) -> Iterator[Tile]:
     """One level, cut into tiles that together show each window at least once."""
-    pixels = level(image, scale)
     height, width = pixels.shape[:2]
     for row in _starts(height):
         for column in _starts(width):
             top, left = row * STRIDE, column * STRIDE
             part = pixels[top : top + _TILE_SIDE, left : left + _TILE_SIDE]
             yield Tile(part[None].astype(np.float32), row, column, scale)
+
+
+def _resized(image: RgbImage, height: int, width: int) -> RgbImage:
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
+
+
+def _with_margin(image: RgbImage) -> RgbImage:
+    height, width = image.shape[:2]
+    bottom, right = MARGIN + height % STRIDE, MARGIN + width % STRIDE
+    padded = np.full((MARGIN + height + bottom, MARGIN + width + right, 3), BLANK, dtype=np.uint8)
+    padded[MARGIN : MARGIN + height, MARGIN : MARGIN + width] = image
+    return padded
 
 
 def _starts(side: int) -> list[int]:
