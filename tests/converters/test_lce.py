@@ -81,7 +81,7 @@ def test_facesdks_runtime_agrees_with_keras(converted: lce.ConvertedRun, run: Pa
     crops = np.random.default_rng(8).integers(0, 256, (4, 112, 96, 3), dtype=np.uint8)
     model = build_compact_face_net(NETWORK)
     model.load_weights(run / runs.WEIGHTS)
-    expected = np.asarray(model(normalise(crops)))
+    expected = np.array(model(normalise(crops)))
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     got = Embedder.load(converted.path).embed(crops)
     assert np.sum(got * expected, axis=1).min() > 0.999

@@ -76,7 +76,7 @@ def distill(
         Optional[list[str]],
         typer.Option(
             help="Set whose identities may be held out; repeatable.",
-            show_default="the large labelled ones",
+            show_default="celeba10k, celeba_wild, glint",
         ),
     ] = None,
     validate_every: Annotated[

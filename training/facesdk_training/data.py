@@ -5,8 +5,8 @@ The manifest has the columns
     set              name of a zip in the folder, without ``.zip``
     identity         label within the set; may be empty (unlabelled)
     file             path of the image inside the zip
-    cos_to_identity  cosine of the crop's embedding to the mean of its identity's; low means
-                     that the label is doubtful; may be empty
+    cos_to_identity  cosine of the crop's embedding to the mean of its identity's; low or empty
+                     means that the label is doubtful
     max_cos_lfw      not read here
 
 Crops are 112x112 images aligned to the ``arcface-112x112`` template.

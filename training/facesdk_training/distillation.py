@@ -68,7 +68,7 @@ class DistillationConfig:
     warmup_steps: int = 300
     similarity_weight: float = 2.0
     convolution_dtype: str = "float32"
-    validation_sets: tuple[str, ...] = ("celeba10k", "celeba_val_trung", "celeba_wild", "glint")
+    validation_sets: tuple[str, ...] = ("celeba10k", "celeba_wild", "glint")
     validation_share: float = 0.12
     validate_every: int = 650
     seed: int = 1

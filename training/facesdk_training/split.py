@@ -51,7 +51,8 @@ def split_by_identity(
         embeddings: float32 [N, D], unit teacher embeddings of the rows.
         validation_sets: Sets whose identities may be chosen.
         validation_share: Share of those sets' identities, 0 to 1.
-        min_cos_to_identity: Validation crops below it are excluded as doubtful labels.
+        min_cos_to_identity: Validation crops below it, or without that figure, are excluded as
+            doubtful labels.
         max_lookalike_cosine: Cosine to an identity's mean from which a crop counts as that person.
 
     Raises:
