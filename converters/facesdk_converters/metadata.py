@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+
 from facesdk.contract import METADATA_NAME, Contract
 from facesdk.errors import ModelError
 from facesdk.runtime.flatbuffer import FlatbufferError, verify
-
 from facesdk_converters.graph import pack
 
 

@@ -19,15 +19,16 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from facesdk.contract import Contract, InputSpec
-from facesdk.errors import InputError, ModelError
 from numpy.typing import NDArray
 
+from facesdk.contract import Contract, InputSpec
+from facesdk.errors import InputError, ModelError
 from facesdk_converters.graph import SequentialGraph
 from facesdk_converters.metadata import write_contract
 from facesdk_converters.parity import Parity, compare
@@ -148,7 +149,7 @@ def convert(wheel: Path) -> list[Converted]:
         parity = compare(
             content,
             _random_windows(network.side),
-            lambda windows, net=published, outputs=network.outputs: _run(net, outputs, windows),
+            partial(_run, published, network.outputs),
             activate=_face_probability,
         )
         if parity.max_difference > TOLERANCE:

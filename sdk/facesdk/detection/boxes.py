@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Boxes = NDArray[np.float64]
+Array = NDArray[np.float64] | NDArray[np.float32]
 
 _BLOCK = 256
 
@@ -19,7 +20,7 @@ def sizes(boxes: Boxes) -> Boxes:
     return boxes[:, 2:] - boxes[:, :2]
 
 
-def regress(boxes: Boxes, offsets: NDArray[np.floating]) -> Boxes:
+def regress(boxes: Boxes, offsets: Array) -> Boxes:
     """Move each edge by an offset that is given as a share of the box's width or height.
 
     Args:
@@ -57,11 +58,12 @@ def overlaps(boxes: Boxes, others: Boxes, *, of_smaller: bool = False) -> NDArra
     area = (right - left) * (bottom - top)
     other_area = (other_right - other_left) * (other_bottom - other_top)
     whole = np.minimum(area, other_area) if of_smaller else area + other_area - common
-    return np.divide(common, whole, out=np.zeros_like(common), where=whole > 0)
+    shares: Boxes = np.divide(common, whole, out=np.zeros_like(common), where=whole > 0)
+    return shares
 
 
 def suppress(
-    boxes: Boxes, scores: NDArray[np.floating], threshold: float, *, of_smaller: bool = False
+    boxes: Boxes, scores: Array, threshold: float, *, of_smaller: bool = False
 ) -> NDArray[np.intp]:
     """Greedy non-maximum suppression.
 
