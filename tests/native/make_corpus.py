@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 from operator_models import CASES, activations, build, operators, seed_of
 
-
 OPTIONS = {"optimized": "use_indirect_bgemm", "reference": "use_reference_bconv"}
 
 

@@ -21,7 +21,8 @@ def noise(shape: tuple[int, ...], seed: int) -> np.ndarray:
     """Uniform uint32 values, the same on every platform and NumPy version (splitmix64)."""
     count = int(np.prod(shape))
     with np.errstate(over="ignore"):
-        x = np.arange(1, count + 1, dtype=np.uint64) + np.uint64(seed) * np.uint64(0x632BE59BD9B4E019)
+        start = np.uint64(seed) * np.uint64(0x632BE59BD9B4E019)
+        x = np.arange(1, count + 1, dtype=np.uint64) + start
         x *= np.uint64(0x9E3779B97F4A7C15)
         x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -149,7 +150,9 @@ def _cases() -> dict[str, Case]:
     cases["float_groups2"] = _conv((5, 4, 64), 8, groups=2)
     cases["float_groups3"] = _conv((5, 4, 96), 9, groups=3)
     cases["float_groups2_zero"] = _conv((5, 4, 128), 12, groups=2, pad_value=0.0)
-    cases["float_groups2_stride2_valid"] = _conv((7, 6, 64), 6, groups=2, strides=2, padding="valid")
+    cases["float_groups2_stride2_valid"] = _conv(
+        (7, 6, 64), 6, groups=2, strides=2, padding="valid"
+    )
     # Batch.
     cases["float_batch2"] = _conv((5, 4, 40), 8, batch=2)
     cases["float_batch2_zero_stride2"] = _conv((5, 4, 32), 8, batch=2, pad_value=0.0, strides=2)
@@ -186,15 +189,11 @@ def _cases() -> dict[str, Case]:
     # int8.
     int8_ops = frozenset({QUANTIZE, CONV})
     cases["int8"] = Case((5, 4, 32), (Conv(8),), int8_ops, int8="io")
-    cases["int8_relu"] = Case(
-        (5, 4, 33), (Conv(8, activation="relu"),), int8_ops, int8="io"
-    )
+    cases["int8_relu"] = Case((5, 4, 33), (Conv(8, activation="relu"),), int8_ops, int8="io")
     cases["int8_stride2_valid"] = Case(
         (8, 7, 40), (Conv(12, strides=2, padding="valid"),), int8_ops, int8="io"
     )
-    cases["int8_groups2"] = Case(
-        (5, 4, 64), (Conv(8, groups=2),), int8_ops, int8="io"
-    )
+    cases["int8_groups2"] = Case((5, 4, 64), (Conv(8, groups=2),), int8_ops, int8="io")
     cases["int8_dequantize"] = Case(
         (4, 3, 32), (Conv(40), Sign()), int8_ops | {DEQUANTIZE}, int8="io"
     )
@@ -209,7 +208,9 @@ def _cases() -> dict[str, Case]:
     for name in ("relu_same", "relu_n1_to_1", "int8"):
         image = (*cases[name].image[:2], 32)
         cases[f"{name}_zero"] = replace(
-            cases[name], image=image, patch=cases[name].patch | {"pad_values": 0},
+            cases[name],
+            image=image,
+            patch=cases[name].patch | {"pad_values": 0},
             oracles=("reference",),
         )
     return cases
@@ -278,6 +279,12 @@ def build(name: str) -> bytes:
 
 def patch_option(content: bytes, key: str, value: int) -> bytes:
     """Change a custom option of the first operator that has it; it must be inline, one byte."""
+    at = option_position(content, key)
+    return content[:at] + bytes([value]) + content[at + 1 :]
+
+
+def option_position(content: bytes, key: str) -> int:
+    """Where the value of a custom option is, if its FlexBuffer map has a width of one byte."""
     start, size = option_bytes(content, key)
     options = content[start : start + size]
     values = size - 3 - options[-3]  # the root offset counts back to the values
@@ -286,16 +293,15 @@ def patch_option(content: bytes, key: str, value: int) -> bytes:
     names = [
         options[keys + i - options[keys + i] :].split(b"\0", 1)[0].decode() for i in range(count)
     ]
-    at = start + values + names.index(key)
-    return content[:at] + bytes([value]) + content[at + 1 :]
+    return start + values + names.index(key)
 
 
 def option_bytes(content: bytes, key: str) -> tuple[int, int]:
     """Position and size of the first operator's custom options that contain ``key``."""
-    import tflite
+    from ai_edge_litert import schema_py_generated as schema
 
     base = np.frombuffer(content, np.uint8).ctypes.data
-    graph = tflite.Model.GetRootAsModel(content, 0).Subgraphs(0)
+    graph = schema.Model.GetRootAsModel(content, 0).Subgraphs(0)
     for i in range(graph.OperatorsLength()):
         options = graph.Operators(i).CustomOptionsAsNumpy()
         if not isinstance(options, int) and key.encode() in options.tobytes():
@@ -305,9 +311,9 @@ def option_bytes(content: bytes, key: str) -> tuple[int, int]:
 
 def operators(content: bytes) -> list[str]:
     """Names of the operators in a model file, built-in ones as ``builtin <code>``."""
-    import tflite
+    from ai_edge_litert import schema_py_generated as schema
 
-    model = tflite.Model.GetRootAsModel(content, 0)
+    model = schema.Model.GetRootAsModel(content, 0)
     graph = model.Subgraphs(0)
     names = []
     for i in range(graph.OperatorsLength()):

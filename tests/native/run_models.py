@@ -1,8 +1,8 @@
-"""Run the corpus in one stock runtime: ``python run_models.py RUNTIME LIBRARY CORPUS OUT [KEY=VALUE...]``.
+"""Run the corpus: ``python run_models.py RUNTIME LIBRARY CORPUS OUT [KEY=VALUE...]``.
 
-A process of its own, because two runtimes (or a runtime and LCE) do not share a process well, and
-because a crash must be seen as one. Delegate options follow as KEY=VALUE. Writes one ``.npz`` with
-an array a case.
+One stock runtime in a process of its own, because two runtimes (or a runtime and LCE) do not share
+a process well, and because a crash must be seen as one. Delegate options follow as KEY=VALUE.
+Writes one ``.npz`` with an array a case.
 """
 
 from __future__ import annotations

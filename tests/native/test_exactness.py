@@ -75,9 +75,9 @@ def test_reference_path_equals_lce(run: Callable[..., Outputs], name: str, oracl
 def test_window_over_both_borders_is_padded_with_zeros(
     run: Callable[..., Outputs], name: str
 ) -> None:
-    """LCE's optimised kernels are wrong here; ours differ from the exact result by rounding only."""
+    """LCE's optimised kernels are off by whole weights here; ours by float32's rounding of 2K."""
     actual = run("ai_edge_litert", "portable", "optimized")[name]
-    np.testing.assert_allclose(actual, expected(name, "reference"), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(actual, expected(name, "reference"), rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize(
