@@ -117,7 +117,7 @@ def distill(
 
     The student learns to place each crop where the teacher places it; labels only serve to hold out
     identities for validation and for the thresholds. Ctrl-C saves; --resume goes on from there, and
-    ends as an uninterrupted run would. Convert a finished run with `facesdk convert`.
+    ends as an uninterrupted run would. Convert a finished run with `facesdk convert lce`.
 
     Examples:
 
@@ -215,7 +215,7 @@ def _resumed(run: Path, overrides: dict[str, Any], variant: str | None) -> Disti
     from facesdk_training.distillation import DistillationConfig
 
     if (run / runs.WEIGHTS).exists():
-        raise InputError(f"{run} is finished already: convert it with `facesdk convert`")
+        raise InputError(f"{run} is finished already: convert it with `facesdk convert lce`")
     if not (run / runs.CONFIG).is_file():
         raise InputError(f"{run} holds no run to resume: leave out --resume")
     config = DistillationConfig.from_dict(runs.read_record(run / runs.CONFIG)["distillation"])
