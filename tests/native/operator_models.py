@@ -80,6 +80,13 @@ class Sign:
 
 
 @dataclass(frozen=True)
+class FloatConv:
+    """A float convolution, so that the binary layers around it are separate parts of the graph."""
+
+    filters: int
+
+
+@dataclass(frozen=True)
 class Case:
     """One model: input size, layers, and the custom operators the file must contain.
 
@@ -89,7 +96,7 @@ class Case:
     """
 
     image: Image
-    layers: tuple[Conv | Pool | Sign, ...]
+    layers: tuple[Conv | Pool | Sign | FloatConv, ...]
     ops: frozenset[str]
     batch: int = 1
     int8: str = ""  # "", "io" (int8 input and output) or "inner" (float input and output)
@@ -100,6 +107,7 @@ class Case:
 
 QUANTIZE, DEQUANTIZE = "LceQuantize", "LceDequantize"
 CONV, POOL = "LceBconv2d", "LceBMaxPool2d"
+CONV_2D = "builtin 3"
 RELU_N1_TO_1 = 2
 
 
@@ -186,6 +194,11 @@ def _cases() -> dict[str, Case]:
         cases[f"dequantize_c{channels}"] = Case(
             (4, 3, 32), (Conv(channels), Sign()), frozenset({QUANTIZE, CONV, DEQUANTIZE})
         )
+    # Binary layers on both sides of a float one.
+    cases["mixed"] = Case(
+        (7, 6, 3), (FloatConv(32), Conv(32), FloatConv(32), Conv(8)),
+        frozenset({QUANTIZE, CONV, CONV_2D}),
+    )  # fmt: skip
     # int8.
     int8_ops = frozenset({QUANTIZE, CONV})
     cases["int8"] = Case((5, 4, 32), (Conv(8),), int8_ops, int8="io")
@@ -245,6 +258,9 @@ def build(name: str) -> bytes:
             x = keras.layers.MaxPooling2D(layer.size, layer.strides, layer.padding)(x)
         elif isinstance(layer, Sign):
             x = larq.quantizers.SteSign()(x)
+        elif isinstance(layer, FloatConv):
+            kernel = constant(-1.0, 1.0)
+            x = keras.layers.Conv2D(layer.filters, 3, kernel_initializer=kernel)(x)
         else:
             x = larq.layers.QuantConv2D(
                 layer.filters,

@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter, load_delegate
 
-from native.operator_models import CASES
+from native.operator_models import CASES, activations, seed_of
 
 HERE = Path(__file__).parent
 CORPUS = HERE / "corpus"
@@ -78,6 +80,41 @@ def test_window_over_both_borders_is_padded_with_zeros(
     """LCE's optimised kernels are off by whole weights here; ours by float32's rounding of 2K."""
     actual = run("ai_edge_litert", "portable", "optimized")[name]
     np.testing.assert_allclose(actual, expected(name, "reference"), rtol=0, atol=1e-4)
+
+
+def interpreter(library: Path, name: str) -> Any:
+    """The model in LiteRT as users run it, with XNNPACK for what is not ours."""
+    return Interpreter(
+        model_path=str(CORPUS / f"{name}.tflite"),
+        experimental_delegates=[load_delegate(str(library))],
+        num_threads=1,
+    )
+
+
+def invoke(model: Any, values: np.ndarray) -> np.ndarray:
+    model.set_tensor(model.get_input_details()[0]["index"], values)
+    model.invoke()
+    return model.get_tensor(model.get_output_details()[0]["index"])
+
+
+def test_xnnpack_runs_beside_the_operators(library: Path) -> None:
+    model = interpreter(library, "mixed")
+    model.allocate_tensors()
+    shape = tuple(model.get_input_details()[0]["shape"])
+    output = invoke(model, activations(shape, np.float32, seed_of("mixed")))
+    np.testing.assert_allclose(output, expected("mixed", "optimized"), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["float_same_zero_c64", "pool_2x2", "dequantize_c45", "int8"])
+def test_resized_batch_equals_single_images(library: Path, name: str) -> None:
+    model = interpreter(library, name)
+    source = model.get_input_details()[0]
+    images = activations((3, *source["shape"][1:]), source["dtype"], 5)
+    model.allocate_tensors()
+    single = [invoke(model, images[i : i + 1]) for i in range(3)]
+    model.resize_tensor_input(source["index"], images.shape)
+    model.allocate_tensors()
+    assert_same_bytes(invoke(model, images), np.concatenate(single))
 
 
 @pytest.mark.parametrize(
