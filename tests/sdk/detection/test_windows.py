@@ -1,0 +1,57 @@
+"""Windows cut out of a photo, also where they leave it."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import cv2
+import numpy as np
+
+from facesdk.detection.windows import BLANK, cut
+
+
+def photo(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(7).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def test_a_window_of_the_wanted_size_is_copied():
+    image = photo(60, 80)
+    windows = cut(image, np.array([[10.0, 20, 34, 44], [56, 36, 80, 60]]), 24)
+    assert windows.dtype == np.float32
+    np.testing.assert_array_equal(windows[0], image[20:44, 10:34])
+    np.testing.assert_array_equal(windows[1], image[36:60, 56:80])
+
+
+def test_a_larger_window_is_averaged():
+    image = photo(96, 96)
+    (window,) = cut(image, np.array([[0.0, 0, 96, 96]]), 24)
+    np.testing.assert_allclose(window, image.reshape(24, 4, 24, 4, 3).mean(axis=(1, 3)), atol=0.51)
+
+
+def test_outside_the_photo_is_blank():
+    image = photo(30, 30)
+    (window,) = cut(image, np.array([[-8.0, 10, 16, 34]]), 24)
+    np.testing.assert_array_equal(window[:20, 8:], image[10:30, :16])
+    assert (window[:, :8] == BLANK).all()
+    assert (window[20:] == BLANK).all()
+
+
+def test_a_window_beside_the_photo_is_blank():
+    windows = cut(photo(30, 30), np.array([[40.0, 5, 52, 17], [-30, -30, -2, -2]]), 24)
+    assert (windows == BLANK).all()
+
+
+def test_a_window_far_larger_than_the_photo_takes_little_memory():
+    image = cv2.resize(photo(8, 8), (1000, 1000), interpolation=cv2.INTER_LINEAR)
+    tracemalloc.start()
+    (window,) = cut(image, np.array([[-9500.0, -9500, 10500, 10500]]), 48)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6
+    inside = (np.abs(window - BLANK).max(axis=2) > 4).nonzero()
+    assert min(map(min, inside)) >= 22
+    assert max(map(max, inside)) <= 26
+
+
+def test_no_window():
+    assert cut(photo(9, 9), np.empty((0, 4)), 24).shape == (0, 24, 24, 3)
