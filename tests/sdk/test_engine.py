@@ -58,7 +58,7 @@ def test_no_face_is_an_error(engine: FaceEngine) -> None:
 
 
 def test_choose_takes_the_only_face_and_refuses_others(engine: FaceEngine) -> None:
-    (face,) = engine.detect(OBAMA).faces
+    (face,) = engine.detect(OBAMA2).faces
     assert choose((face,), 3, "x") is face
     with pytest.raises(NoFaceError, match="there is no face 2; 2 found"):
         choose((face, face), 2, "x")
