@@ -20,6 +20,7 @@ test-slow: .venv/.dev
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 clean:

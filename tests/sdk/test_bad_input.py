@@ -84,9 +84,7 @@ def fails(verb: str, photo: Path, folder: Path, message: str) -> None:
     """Run a verb on a bad photo; one line on stderr, status 2, and nothing else anywhere."""
     out = folder / "out"
     out.mkdir(exist_ok=True)
-    arguments = [
-        word.replace("PHOTO", str(photo)).replace("OUT", str(out)) for word in VERBS[verb]
-    ]
+    arguments = [word.replace("PHOTO", str(photo)).replace("OUT", str(out)) for word in VERBS[verb]]
     result = invoke(*arguments, "--json")
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
@@ -111,9 +109,7 @@ def test_a_disguise_changes_nothing(
     path.write_bytes(DISGUISES[disguise](PORTRAIT))
     record = detected(path)
     assert (record["width"], record["height"]) == (384, 384)
-    landmarks, expected = (
-        np.array(found["faces"][0]["landmarks"]) for found in (record, original)
-    )
+    landmarks, expected = (np.array(found["faces"][0]["landmarks"]) for found in (record, original))
     assert np.linalg.norm(landmarks - expected, axis=1).max() < 3
 
 

@@ -22,6 +22,7 @@ from sdk import photos
 
 RGB = photos.quadrants()
 
+
 @pytest.fixture(autouse=True)
 def silent(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
     """Decoders must not write to the standard streams themselves."""

@@ -94,7 +94,10 @@ class RowCache:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             keys, rows = np.empty(0), np.empty(0)
         if (keys.dtype, keys.shape, rows.dtype, rows.shape) != (
-            np.uint8, (len(rows), 32), np.float32, (len(rows), self._width)
+            np.uint8,
+            (len(rows), 32),
+            np.float32,
+            (len(rows), self._width),
         ):
             raise InputError(f"the cache file {path} is damaged: delete it, or use --no-cache")
         self._rows.update(zip((key.tobytes() for key in keys), rows, strict=True))
