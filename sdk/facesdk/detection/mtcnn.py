@@ -76,9 +76,9 @@ class MTCNN:
             raise InputError(f"max_faces must be at least 1 or None, but got {max_faces}")
         self.min_face = min_face
         self.max_faces = max_faces
-        self._pnet = CascadeNetwork(pnet, "MTCNN P-Net", 12, threads)
-        self._rnet = CascadeNetwork(rnet, "MTCNN R-Net", 24, threads)
-        self._onet = CascadeNetwork(onet, "MTCNN O-Net", 48, threads)
+        self._pnet = CascadeNetwork(pnet, "MTCNN P-Net", 12, 5, threads)
+        self._rnet = CascadeNetwork(rnet, "MTCNN R-Net", 24, 5, threads)
+        self._onet = CascadeNetwork(onet, "MTCNN O-Net", 48, 15, threads)
         self._lock = threading.Lock()
 
     @classmethod
@@ -101,7 +101,7 @@ class MTCNN:
 
     def _propose(self, image: RgbImage) -> Boxes:
         """P-Net on every level: squares that may hold a face."""
-        found = [(np.empty((0, 4)), np.empty((0, 5), dtype=np.float32))]
+        found = [(np.empty((0, 4)), np.empty((0, self._pnet.columns), dtype=np.float32))]
         for scale, pixels in pyramid.levels(image, self.min_face):
             level = _concatenate([self._look(tile) for tile in pyramid.tiles(pixels, scale)])
             found.append(_strongest(*level, _WITHIN_LEVEL))

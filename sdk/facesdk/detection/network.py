@@ -20,21 +20,24 @@ _BATCHES = (16, 4, 1)
 class CascadeNetwork:
     """A network that keeps an interpreter for each of the input shapes it was given last.
 
-    To resize an interpreter costs more than to run it; to keep one costs memory for its
+    To resize or build an interpreter costs more than to run it; to keep one costs memory for its
     activations, some 60 bytes for each pixel of its input.
 
     Args:
         bundle: The model.
         architecture: The architecture that its contract must name.
         side: Side of the windows it looks at, in pixels.
+        columns: Columns of its output.
         threads: Threads the network may use, at least 1.
 
     Raises:
-        ModelError: The model has another architecture.
+        ModelError: The model has another architecture, or other inputs or outputs than it.
         ContractError: The model carries no contract.
     """
 
-    def __init__(self, bundle: ModelBundle, architecture: str, side: int, threads: int) -> None:
+    def __init__(
+        self, bundle: ModelBundle, architecture: str, side: int, columns: int, threads: int
+    ) -> None:
         if bundle.contract.architecture != architecture:
             raise ModelError(
                 f"{bundle.path} is {bundle.contract.architecture}, but {architecture} is needed"
@@ -46,7 +49,12 @@ class CascadeNetwork:
 
         self._interpreter = interpreter
         self.side = side
-        self._columns = interpreter((1, side, side, 3)).output_shapes[0][-1]
+        self.columns = columns
+        shapes = interpreter((1, side, side, 3)).output_shapes
+        if len(shapes) != 1 or shapes[0][-1] != columns:
+            raise ModelError(
+                f"{bundle.path} must have one output of {columns} columns, but got {shapes}"
+            )
 
     def run(self, pixels: Array) -> Array:
         """Run once.
@@ -62,7 +70,7 @@ class CascadeNetwork:
 
     def run_batches(self, windows: Array) -> Array:
         """Run on any number of windows, also none, in batches of few different sizes."""
-        outputs = [np.empty((0, self._columns), dtype=np.float32)]
+        outputs = [np.empty((0, self.columns), dtype=np.float32)]
         while len(windows):
             size = next(size for size in _BATCHES if size <= len(windows))
             outputs.append(self.run(windows[:size]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import facesdk
 from facesdk import images
@@ -231,6 +234,35 @@ def test_networks_in_the_wrong_place_are_refused():
     )
     with pytest.raises(ModelError, match="MTCNN R-Net is needed"):
         MTCNN(pnet, onet, rnet)
+
+
+def test_a_network_with_other_outputs_is_refused():
+    pnet, rnet, onet = (
+        ModelBundle.load(registry.resolve(f"mtcnn-{name}")) for name in ("pnet", "rnet", "onet")
+    )
+    impostor = dataclasses.replace(pnet, embedded_contract=onet.contract)
+    with pytest.raises(ModelError, match="15 columns"):
+        MTCNN(pnet, rnet, impostor)
+
+
+@settings(max_examples=30)
+@given(
+    height=st.integers(1, 160),
+    width=st.integers(1, 160),
+    blur=st.integers(1, 40),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_any_picture_gives_faces_that_make_sense(detector, height, width, blur, seed):
+    """Noise of any size and coarseness: some of it looks like a face to the networks."""
+    rng = np.random.default_rng(seed)
+    noise = rng.integers(0, 256, (-(-height // blur), -(-width // blur), 3), dtype=np.uint8)
+    image = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+    for face in detector.detect(image):
+        assert 0.7 <= face.score <= 1
+        assert face.width > 0
+        assert face.height > 0
+        assert -width < face.box[0] < face.box[2] < 2 * width
+        assert -height < face.box[1] < face.box[3] < 2 * height
 
 
 @pytest.mark.parametrize(
