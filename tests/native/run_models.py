@@ -2,17 +2,25 @@
 
 One stock runtime in a process of its own, because two runtimes (or a runtime and LCE) do not share
 a process well, and because a crash must be seen as one. Delegate options follow as KEY=VALUE.
-Writes one ``.npz`` with an array a case.
+Writes one ``.npz`` with an array a case, and ``runs``: how many operators each kernel path has run.
 """
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import sys
 from pathlib import Path
 
 import numpy as np
 from operator_models import activations
+
+
+def runs_by_path(library: str) -> np.ndarray:
+    operators = ctypes.CDLL(library)  # the copy that the runtime has loaded
+    operators.facesdk_ops_isa_runs.restype = ctypes.c_size_t
+    count = operators.facesdk_ops_isa_count()
+    return np.array([operators.facesdk_ops_isa_runs(ctypes.c_size_t(i)) for i in range(count)])
 
 
 def main(runtime: str, library: str, corpus: Path, out: Path, options: list[str]) -> None:
@@ -35,7 +43,7 @@ def main(runtime: str, library: str, corpus: Path, out: Path, options: list[str]
         interpreter.set_tensor(source["index"], values)
         interpreter.invoke()
         results[file.stem] = interpreter.get_tensor(target["index"])
-    np.savez(out, **results)
+    np.savez(out, runs=runs_by_path(library), **results)
 
 
 if __name__ == "__main__":

@@ -73,6 +73,14 @@ def test_reference_path_equals_lce(run: Callable[..., Outputs], name: str, oracl
     assert_same_bytes(actual, expected(name, oracle))
 
 
+@pytest.mark.parametrize("isa", ["reference", "portable"])
+def test_runtime_uses_the_forced_path_only(run: Callable[..., Outputs], isa: str) -> None:
+    runs = run("ai_edge_litert", isa, "optimized")["runs"]
+    forced = ["reference", "portable"].index(isa)
+    assert runs[forced] > 2 * len(CASES)
+    assert runs.sum() == runs[forced]
+
+
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.overhang])
 def test_window_over_both_borders_is_padded_with_zeros(
     run: Callable[..., Outputs], name: str

@@ -9,7 +9,7 @@ static size_t mutate(uint8_t *data, size_t size, uint64_t *seed) {
   const int edits = random_between(seed, 0, 4);
   for (int i = 0; i < edits && size > 0; ++i) {
     uint8_t *at = data + random_u32(seed) % size;
-    switch (random_between(seed, 0, 5)) {
+    switch (random_between(seed, 0, 6)) {
       case 0:
         *at ^= (uint8_t)(1u << random_between(seed, 0, 7));
         break;
@@ -24,6 +24,9 @@ static size_t mutate(uint8_t *data, size_t size, uint64_t *seed) {
         break;
       case 4:
         data[size - 1 - random_u32(seed) % (size < 24 ? size : 24)] = (uint8_t)random_u32(seed);
+        break;
+      case 5:
+        *at = data[random_u32(seed) % size];
         break;
       default:
         size -= random_u32(seed) % (size < 8 ? size : 8);

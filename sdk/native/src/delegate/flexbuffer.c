@@ -58,12 +58,10 @@ flexbuffer_status flexbuffer_map_open(flexbuffer_map *map, const uint8_t *data, 
   return FLEXBUFFER_OK;
 }
 
-/* Compares the terminated string at `offset` with `key`; *equal is set if the string ends inside the buffer. */
-static bool compare_key(const flexbuffer_map *map, size_t offset, const char *key, bool *equal) {
-  const size_t room = map->size - offset;
-  if (memchr(map->data + offset, '\0', room) == NULL) return false;
-  *equal = strcmp((const char *)map->data + offset, key) == 0;
-  return true;
+/* True if the terminated string at `offset` is `key`; a string that runs out of the buffer is not. */
+static bool key_is(const flexbuffer_map *map, size_t offset, const char *key) {
+  const size_t length = strlen(key) + 1;
+  return length <= map->size - offset && memcmp(map->data + offset, key, length) == 0;
 }
 
 static flexbuffer_status read_integer(const flexbuffer_map *map, size_t index, int64_t *value) {
@@ -101,12 +99,10 @@ static flexbuffer_status read_integer(const flexbuffer_map *map, size_t index, i
 flexbuffer_status flexbuffer_map_integer(const flexbuffer_map *map, const char *key, int64_t *value) {
   for (size_t i = 0; i < map->count; ++i) {
     size_t offset;
-    bool equal;
-    if (!follow(map->data, map->size, map->keys + i * map->key_width, map->key_width, &offset) ||
-        !compare_key(map, offset, key, &equal)) {
+    if (!follow(map->data, map->size, map->keys + i * map->key_width, map->key_width, &offset)) {
       return FLEXBUFFER_MALFORMED;
     }
-    if (equal) return read_integer(map, i, value);
+    if (key_is(map, offset, key)) return read_integer(map, i, value);
   }
   return FLEXBUFFER_MISSING;
 }

@@ -86,7 +86,7 @@ static void bmaxpool2d(const facesdk_bmaxpool2d_plan *plan, const uint32_t *inpu
 
 /* One row of 64-bit words is everything one window of one group covers; two 32-bit words share a 64-bit one, so a row
  * need not align with taps. Filters are stored in blocks of BLOCK output channels, [block][word][BLOCK]. */
-enum { BLOCK = 4, LANES = 2, VECTORS = BLOCK / LANES };
+enum { BLOCK = 4, LANES = 2, VECTORS = BLOCK / LANES, CACHE_LINE = 64 };
 
 typedef uint64_t lanes __attribute__((vector_size(LANES * sizeof(uint64_t)), may_alias));
 
@@ -111,10 +111,11 @@ static bool bconv2d_prepare(facesdk_bconv2d *op, const uint32_t *filter) {
   const size_t block_bytes = row * BLOCK * sizeof(uint64_t);
   size_t packed_bytes = groups;
   if (!facesdk_multiply(&packed_bytes, blocks) || !facesdk_multiply(&packed_bytes, block_bytes)) return false;
-  uint64_t *packed = aligned_alloc(sizeof(lanes), packed_bytes);
-  op->packed_filter = packed;
+  void *packed_memory;
+  if (posix_memalign(&packed_memory, CACHE_LINE, packed_bytes) != 0) return false;
+  uint64_t *packed = op->packed_filter = packed_memory;
   op->scratch = calloc(row * 2 + groups * blocks * BLOCK, sizeof(int32_t));
-  if (packed == NULL || op->scratch == NULL) return false;
+  if (op->scratch == NULL) return false;
   memset(packed, 0, packed_bytes);
   for (size_t channel = 0; channel < (size_t)op->options.channels_out; ++channel, filter += filter_words) {
     const size_t group = channel / op->group_channels_out, in_group = channel % op->group_channels_out;
