@@ -76,9 +76,9 @@ class MTCNN:
             raise InputError(f"max_faces must be at least 1 or None, but got {max_faces}")
         self.min_face = min_face
         self.max_faces = max_faces
-        self._pnet = CascadeNetwork(pnet, "MTCNN P-Net", 12, 5, threads)
-        self._rnet = CascadeNetwork(rnet, "MTCNN R-Net", 24, 5, threads)
-        self._onet = CascadeNetwork(onet, "MTCNN O-Net", 48, 15, threads)
+        self._pnet = CascadeNetwork(pnet, "MTCNN P-Net", side=12, columns=5, threads=threads)
+        self._rnet = CascadeNetwork(rnet, "MTCNN R-Net", side=24, columns=5, threads=threads)
+        self._onet = CascadeNetwork(onet, "MTCNN O-Net", side=48, columns=15, threads=threads)
         self._lock = threading.Lock()
 
     @classmethod

@@ -36,7 +36,7 @@ class CascadeNetwork:
     """
 
     def __init__(
-        self, bundle: ModelBundle, architecture: str, side: int, columns: int, threads: int
+        self, bundle: ModelBundle, architecture: str, *, side: int, columns: int, threads: int
     ) -> None:
         if bundle.contract.architecture != architecture:
             raise ModelError(
