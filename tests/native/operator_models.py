@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,9 @@ from typing import Any
 import numpy as np
 
 Image = tuple[int, int, int]
+
+# tflite-runtime's last release has no wheel for Python 3.12 and later.
+RUNTIMES = ("ai_edge_litert", "tflite_runtime")[: 2 if sys.version_info < (3, 12) else 1]
 
 
 def noise(shape: tuple[int, ...], seed: int) -> np.ndarray:

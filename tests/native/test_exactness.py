@@ -13,11 +13,10 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, load_delegate
 
-from native.operator_models import CASES, activations, seed_of
+from native.operator_models import CASES, RUNTIMES, activations, seed_of
 
 HERE = Path(__file__).parent
 CORPUS = HERE / "corpus"
-RUNTIMES = ("ai_edge_litert", "tflite_runtime")
 COMPARISONS = [(name, oracle) for name, case in CASES.items() for oracle in case.oracles]
 Outputs = dict[str, np.ndarray]
 

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from native.operator_models import noise, option_bytes, option_position
+from native.operator_models import RUNTIMES, noise, option_bytes, option_position
 
 HERE = Path(__file__).parent
 CORPUS = HERE / "corpus"
-RUNTIMES = ("ai_edge_litert", "tflite_runtime")
 PREFIX = "facesdk operators: "
 
 

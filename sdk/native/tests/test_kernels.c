@@ -154,6 +154,31 @@ static void bconv2d_round(uint64_t *seed, const facesdk_path *path, const facesd
   free(actual);
 }
 
+/* Every bit differs, over more words than any counter narrower than 32 bits can take. */
+static void count_without_overflow(const facesdk_path *path) {
+  const int32_t channels[] = {32, 64, 480, 992, 15872, 15904, 70000 / 32 * 32, 400000};
+  for (size_t i = 0; i < sizeof channels / sizeof channels[0]; ++i) {
+    const facesdk_bconv2d_options options = {
+        .batch = 1, .input_height = 1, .input_width = 1, .channels_in = channels[i], .channels_out = 5,
+        .filter_height = 1, .filter_width = 1, .groups = 1, .stride_height = 1, .stride_width = 1,
+        .dilation_height = 1, .dilation_width = 1, .padding = FACESDK_VALID, .pad_value = 1,
+        .output_type = FACESDK_FLOAT32};
+    const size_t words = facesdk_words((size_t)channels[i]);
+    uint32_t *input = allocate(words * sizeof *input), *filter = calloc(5 * words, sizeof *filter);
+    CHECK(filter != NULL);
+    memset(input, 0xff, words * sizeof *input);
+    const float multiplier[] = {1, 1, 1, 1, 1}, bias[5] = {0};
+    float output[5];
+    facesdk_bconv2d *op;
+    CHECK(facesdk_bconv2d_create(path, &options, filter, multiplier, bias, NULL, &op, NULL) == FACESDK_OK);
+    facesdk_bconv2d_run(op, input, output);
+    for (int c = 0; c < 5; ++c) CHECK(output[c] == -(float)channels[i]);
+    facesdk_bconv2d_destroy(op);
+    free(input);
+    free(filter);
+  }
+}
+
 int main(void) {
   const facesdk_path *reference = path_named("reference");
   for (size_t i = 0; i < facesdk_ops_isa_count(); ++i) {
@@ -167,6 +192,7 @@ int main(void) {
       bconv2d_round(&seed, path, reference);
     }
     CHECK(facesdk_ops_isa_runs(i) - runs_before > 3 * ROUNDS);
+    count_without_overflow(path);
     printf("%s: %d rounds agree with reference\n", facesdk_ops_isa_name(i), ROUNDS);
   }
   return 0;

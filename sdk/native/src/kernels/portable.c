@@ -147,14 +147,19 @@ static void gather(const facesdk_bconv2d *op, const uint32_t *image, int32_t out
   }
 }
 
-static inline lanes popcount(lanes v) {
+/* The popcount of each byte, 0..8. */
+static inline lanes count_bytes(lanes v) {
   v -= v >> 1 & 0x5555555555555555u;
   v = (v & 0x3333333333333333u) + (v >> 2 & 0x3333333333333333u);
-  v = (v + (v >> 4)) & 0x0f0f0f0f0f0f0f0fu;
-  v += v >> 8;
+  return (v + (v >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+}
+
+/* The sum of the eight bytes of each lane. */
+static inline lanes sum_bytes(lanes v) {
+  v = (v & 0x00ff00ff00ff00ffu) + (v >> 8 & 0x00ff00ff00ff00ffu);
   v += v >> 16;
   v += v >> 32;
-  return v & 0x7f;
+  return v & 0xffff;
 }
 
 /* Bitwise full adder: *sum becomes the sum bit of *sum + a + b, the carry bit is returned. */
@@ -165,25 +170,31 @@ static inline lanes carry_save_add(lanes *sum, lanes a, lanes b) {
   return carry;
 }
 
-/* Doubled popcounts of row xor filter for the LANES channels that start at `filter`. */
+/* Doubled popcounts of row xor filter for the LANES channels that start at `filter`. Bytes count up to 248 before they
+ * are summed: 31 groups of eight words for `eights`, and all the rest at the end. */
 static inline lanes count_lanes(const uint64_t *row, size_t words, const lanes *filter) {
-  lanes ones = {0}, twos = {0}, fours = {0}, eights = {0}, total = {0};
+  lanes ones = {0}, twos = {0}, fours = {0}, total = {0};
 #define DIFFER(i) (filter[(k + (i)) * VECTORS] ^ row[k + (i)])
   size_t k = 0;
-  for (; k + 8 <= words; k += 8) {
-    const lanes two_a = carry_save_add(&ones, DIFFER(0), DIFFER(1));
-    const lanes two_b = carry_save_add(&ones, DIFFER(2), DIFFER(3));
-    const lanes four_a = carry_save_add(&twos, two_a, two_b);
-    const lanes two_c = carry_save_add(&ones, DIFFER(4), DIFFER(5));
-    const lanes two_d = carry_save_add(&ones, DIFFER(6), DIFFER(7));
-    const lanes four_b = carry_save_add(&twos, two_c, two_d);
-    eights += popcount(carry_save_add(&fours, four_a, four_b));
+  while (k + 8 <= words) {
+    lanes eights = {0};
+    for (int group = 0; group < 31 && k + 8 <= words; ++group, k += 8) {
+      const lanes two_a = carry_save_add(&ones, DIFFER(0), DIFFER(1));
+      const lanes two_b = carry_save_add(&ones, DIFFER(2), DIFFER(3));
+      const lanes four_a = carry_save_add(&twos, two_a, two_b);
+      const lanes two_c = carry_save_add(&ones, DIFFER(4), DIFFER(5));
+      const lanes two_d = carry_save_add(&ones, DIFFER(6), DIFFER(7));
+      const lanes four_b = carry_save_add(&twos, two_c, two_d);
+      eights += count_bytes(carry_save_add(&fours, four_a, four_b));
+    }
+    total += sum_bytes(eights) << 3;
   }
-  for (; k + 2 <= words; k += 2) total += popcount(carry_save_add(&ones, DIFFER(0), DIFFER(1))) << 1;
-  if (k < words) total += popcount(DIFFER(0));
+  lanes rest = {0};
+  for (; k + 2 <= words; k += 2) rest += count_bytes(carry_save_add(&ones, DIFFER(0), DIFFER(1))) << 1;
+  if (k < words) rest += count_bytes(DIFFER(0));
 #undef DIFFER
-  total += popcount(ones) + (popcount(twos) << 1) + (popcount(fours) << 2) + (eights << 3);
-  return total << 1;
+  rest += count_bytes(ones) + (count_bytes(twos) << 1) + (count_bytes(fours) << 2);
+  return (total + sum_bytes(rest)) << 1;
 }
 
 static void convolve_group(const uint64_t *row, size_t words, const uint64_t *filter, size_t blocks, int32_t *doubled) {
