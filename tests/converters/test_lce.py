@@ -71,10 +71,11 @@ def converted(run: Path) -> lce.ConvertedRun:
 
 
 def test_keras_and_lces_interpreter_agree(converted: lce.ConvertedRun) -> None:
-    assert converted.parity.inputs == 16
-    assert converted.parity.min_cosine > 0.9999
+    assert converted.parity.inputs == 32
+    assert converted.parity.min_cosine > 0.98
+    assert converted.parity.median_cosine > 0.99999
     assert converted.bytes == converted.path.stat().st_size
-    assert json.loads(json.dumps(converted.to_dict()))["parity"]["inputs"] == 16
+    assert json.loads(json.dumps(converted.to_dict()))["parity"]["inputs"] == 32
 
 
 def test_facesdks_runtime_agrees_with_keras(converted: lce.ConvertedRun, run: Path) -> None:
@@ -138,7 +139,7 @@ def test_a_network_that_computes_something_else_is_refused(
     stranger = build_compact_face_net(NETWORK)
     content = lce.convert_keras(stranger)
     monkeypatch.setattr(lce, "convert_keras", lambda model: content)
-    with pytest.raises(ModelError, match=r"differs from .*: the cosine of two embeddings"):
+    with pytest.raises(ModelError, match=r"differs from .*: cosines of embeddings"):
         lce.convert_run(other, tmp_path / "model.tflite")
     assert not (tmp_path / "model.tflite").exists()
 
