@@ -25,19 +25,19 @@ def models(json: options.Json = False) -> None:
     if json:
         typer.echo(json_module.dumps([entry.to_dict() for entry in entries]))
         return
-    table = Table(
-        "name", "task", "variant", "bytes", "dim", "thresholds (FMR: similarity)", "licence"
-    )
+    table = Table()
+    for heading in ("name", "task", "variant", "bytes", "FMR: threshold"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("licence")
     for entry in entries:
         contract = entry.contract
-        rows = ", ".join(f"{row.fmr:g}: {row.similarity:.3f}" for row in contract.thresholds)
+        thresholds = "\n".join(f"{row.fmr:g}: {row.similarity:.3f}" for row in contract.thresholds)
         table.add_row(
             contract.name,
             contract.task,
             contract.variant,
             f"{entry.size:,}",
-            str(contract.dim or ""),
-            rows,
+            thresholds,
             contract.license,
         )
     Console().print(table)
