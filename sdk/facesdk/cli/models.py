@@ -28,7 +28,6 @@ def models(json: options.Json = False) -> None:
     table = Table()
     for heading in ("name", "task", "variant", "bytes", "FMR: threshold"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("licence")
     for entry in entries:
         contract = entry.contract
         thresholds = "\n".join(f"{row.fmr:g}: {row.similarity:.3f}" for row in contract.thresholds)
@@ -38,6 +37,7 @@ def models(json: options.Json = False) -> None:
             contract.variant,
             f"{entry.size:,}",
             thresholds,
-            contract.license,
         )
     Console().print(table)
+    for entry in entries:
+        typer.echo(f"{entry.contract.name}: {entry.contract.license}")
