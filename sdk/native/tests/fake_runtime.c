@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "flexbuffer_writer.h"
 
 TfLiteDelegate *tflite_plugin_create_delegate(const char *const *keys, const char *const *values, size_t count,
                                               void (*report_error)(const char *));
@@ -23,6 +24,50 @@ typedef struct runtime {
   char *message;
   int messages;
 } runtime;
+
+static fake_tensor tensor(TfLiteType type, int rank, const int *dims, bool constant) {
+  fake_tensor result = {.type = type, .rank = rank, .params = {0.5f, 3}, .constant = constant};
+  size_t bytes = type == kTfLiteInt8 ? 1 : 4;
+  for (int i = 0; i < rank; ++i) {
+    result.dims[i] = dims[i];
+    bytes *= (size_t)dims[i];
+  }
+  result.data_bytes = bytes;
+  return result;
+}
+
+fake_graph fake_graph_valid(unsigned variant) {
+  const int channels = variant & 1 ? 40 : 64, words = 2;
+  const TfLiteType result_type = variant & 2 ? kTfLiteInt8 : kTfLiteFloat32;
+  const int per_channel[] = {channels};
+  fake_graph graph = {.tensor_count = 10, .node_count = 4, .graph_output = 4};
+  graph.tensors[0] = tensor(result_type, 4, (int[]){1, 5, 4, channels}, false);
+  graph.tensors[1] = tensor(kTfLiteInt32, 4, (int[]){1, 5, 4, words}, false);
+  graph.tensors[2] = tensor(kTfLiteInt32, 4, (int[]){1, 5, 4, words}, false);
+  graph.tensors[3] = tensor(kTfLiteInt32, 4, (int[]){1, 3, 2, words}, false);
+  graph.tensors[4] = tensor(result_type, 4, (int[]){1, 3, 2, channels}, false);
+  graph.tensors[5] = tensor(kTfLiteInt32, 4, (int[]){channels, 3, 3, words}, true);
+  graph.tensors[6] = tensor(kTfLiteFloat32, 1, per_channel, true);
+  graph.tensors[7] = tensor(kTfLiteFloat32, 1, per_channel, true);
+  graph.tensors[8] = tensor(kTfLiteInt32, 1, per_channel, true);
+  graph.tensors[9] = tensor(kTfLiteInt32, 4, (int[]){channels, 3, 3, words}, true);
+  graph.nodes[0] = (fake_node){.name = "LceQuantize", .input_count = 1, .inputs = {0}, .output_count = 1, .outputs = {1}};
+  graph.nodes[1] = (fake_node){.name = "LceBconv2d", .input_count = 5, .inputs = {1, 5, -1, -1, 8}, .output_count = 1,
+                               .outputs = {2}};
+  graph.nodes[2] = (fake_node){.name = "LceBMaxPool2d", .input_count = 1, .inputs = {2}, .output_count = 1, .outputs = {3}};
+  graph.nodes[3] = variant & 4
+      ? (fake_node){.name = "LceDequantize", .input_count = 1, .inputs = {3}, .output_count = 1, .outputs = {4}}
+      : (fake_node){.name = "LceBconv2d", .input_count = 5, .inputs = {3, 9, 6, 7, -1}, .output_count = 1, .outputs = {4}};
+  uint8_t options[512];
+  for (int i = 1; i < 4; ++i) {
+    size_t size = 0;
+    if (i == 2) size = write_bmaxpool2d_options(options, 0);
+    if (i == 1 || (i == 3 && !(variant & 4))) size = write_bconv2d_options(options, channels, 0, variant & 8 ? 0 : 1, 0);
+    memcpy(graph.nodes[i].options, options, size);
+    graph.nodes[i].options_size = (int)size;
+  }
+  return graph;
+}
 
 static TfLiteIntArray *int_array(const int *values, int count) {
   TfLiteIntArray *array = allocate(sizeof *array + (size_t)count * sizeof(int));

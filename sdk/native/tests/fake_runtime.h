@@ -32,6 +32,13 @@ typedef struct fake_graph {
 
 typedef enum fake_outcome { FAKE_CLAIM_REFUSED, FAKE_PREPARE_REFUSED, FAKE_INVOKE_REFUSED, FAKE_RAN } fake_outcome;
 
+/* A valid graph
+ *   image (0) -> LceQuantize -> bits (1) -> LceBconv2d -> bits (2) -> LceBMaxPool2d -> bits (3) -> node 3 -> result (4)
+ * with the constants 5 filter of node 1, 6 multiplier, 7 bias, 8 thresholds, 9 filter of node 3. Bits of `variant`:
+ * 1 40 instead of 64 channels, 2 int8 instead of float32, 4 node 3 is LceDequantize instead of LceBconv2d, 8 zero
+ * padding. */
+fake_graph fake_graph_valid(unsigned variant);
+
 /* Loads the graph, applies the delegate, prepares, and runs once. Data is exact-size heap memory filled with a pattern.
  * Every refusal must come with one reported line, which is left in *message (512 bytes). */
 fake_outcome fake_runtime_run(const fake_graph *graph, char *message);

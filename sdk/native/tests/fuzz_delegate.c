@@ -1,11 +1,9 @@
-/* Broken models into the delegate. The input is a list of edits to a valid graph
- *   float -> LceQuantize -> LceBconv2d -> LceBMaxPool2d -> LceBconv2d or LceDequantize -> result
- * each of three bytes: what to change, where, and to which value. */
+/* Broken models into the delegate. The input is a list of edits to a valid graph, each of three bytes: what to change,
+ * where, and to which value. */
 #include <string.h>
 
 #include "check.h"
 #include "fake_runtime.h"
-#include "flexbuffer_writer.h"
 #include "fuzz.h"
 
 /* Huge scratch memory may be refused; the sanitizer must then return NULL as malloc does. */
@@ -13,51 +11,6 @@ const char *__asan_default_options(void);
 const char *__asan_default_options(void) { return "allocator_may_return_null=1"; }
 
 static long outcomes[FAKE_RAN + 1];
-
-static fake_tensor tensor(TfLiteType type, int rank, const int *dims, bool constant) {
-  fake_tensor result = {.type = type, .rank = rank, .params = {0.5f, 3}, .constant = constant};
-  size_t bytes = type == kTfLiteInt8 ? 1 : 4;
-  for (int i = 0; i < rank; ++i) {
-    result.dims[i] = dims[i];
-    bytes *= (size_t)dims[i];
-  }
-  result.data_bytes = bytes;
-  return result;
-}
-
-/* Tensors: 0 image, 1 bits, 2 bits after convolution, 3 pooled bits, 4 result; 5.. constants. */
-static fake_graph valid_graph(unsigned variant) {
-  const int channels = variant & 1 ? 40 : 64, words = 2;
-  const TfLiteType result_type = variant & 2 ? kTfLiteInt8 : kTfLiteFloat32;
-  const int per_channel[] = {channels};
-  fake_graph graph = {.tensor_count = 10, .node_count = 4, .graph_output = 4};
-  graph.tensors[0] = tensor(result_type, 4, (int[]){1, 5, 4, channels}, false);
-  graph.tensors[1] = tensor(kTfLiteInt32, 4, (int[]){1, 5, 4, words}, false);
-  graph.tensors[2] = tensor(kTfLiteInt32, 4, (int[]){1, 5, 4, words}, false);
-  graph.tensors[3] = tensor(kTfLiteInt32, 4, (int[]){1, 3, 2, words}, false);
-  graph.tensors[4] = tensor(result_type, 4, (int[]){1, 3, 2, channels}, false);
-  graph.tensors[5] = tensor(kTfLiteInt32, 4, (int[]){channels, 3, 3, words}, true);
-  graph.tensors[6] = tensor(kTfLiteFloat32, 1, per_channel, true);
-  graph.tensors[7] = tensor(kTfLiteFloat32, 1, per_channel, true);
-  graph.tensors[8] = tensor(kTfLiteInt32, 1, per_channel, true);
-  graph.tensors[9] = tensor(kTfLiteInt32, 4, (int[]){channels, 3, 3, words}, true);
-  graph.nodes[0] = (fake_node){.name = "LceQuantize", .input_count = 1, .inputs = {0}, .output_count = 1, .outputs = {1}};
-  graph.nodes[1] = (fake_node){.name = "LceBconv2d", .input_count = 5, .inputs = {1, 5, -1, -1, 8}, .output_count = 1,
-                               .outputs = {2}};
-  graph.nodes[2] = (fake_node){.name = "LceBMaxPool2d", .input_count = 1, .inputs = {2}, .output_count = 1, .outputs = {3}};
-  graph.nodes[3] = variant & 4
-      ? (fake_node){.name = "LceDequantize", .input_count = 1, .inputs = {3}, .output_count = 1, .outputs = {4}}
-      : (fake_node){.name = "LceBconv2d", .input_count = 5, .inputs = {3, 9, 6, 7, -1}, .output_count = 1, .outputs = {4}};
-  uint8_t options[512];
-  for (int i = 1; i < 4; ++i) {
-    size_t size = 0;
-    if (i == 2) size = write_bmaxpool2d_options(options, 0);
-    if (i == 1 || (i == 3 && !(variant & 4))) size = write_bconv2d_options(options, channels, 0, variant & 8 ? 0 : 1, 0);
-    memcpy(graph.nodes[i].options, options, size);
-    graph.nodes[i].options_size = (int)size;
-  }
-  return graph;
-}
 
 static int hostile(uint8_t value) {
   static const int values[] = {0, -1, 1, 2, 31, 33, 64, 65537, 1 << 20, 1 << 30, INT32_MAX, INT32_MIN};
@@ -109,7 +62,7 @@ static void edit(fake_graph *graph, uint8_t what, uint8_t where, uint8_t value) 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (size < 1) return 0;
-  fake_graph graph = valid_graph(data[0]);
+  fake_graph graph = fake_graph_valid(data[0]);
   for (size_t i = 1; i + 3 <= size && i < 31; i += 3) edit(&graph, data[i], data[i + 1], data[i + 2]);
   char message[512];
   const fake_outcome outcome = fake_runtime_run(&graph, message);

@@ -77,6 +77,21 @@ static void broken_maps(void) {
   CHECK(changed(23, 0, 23, 0, "u") == FLEXBUFFER_MALFORMED);       /* a root of no width */
 }
 
+/* A map shorter than the key that is looked up. */
+static void short_map(void) {
+  const uint8_t bytes[] = {'c', 0, 1, 3, 1, 1, 1, 7, 1 << 2, 2, 9 << 2, 1};
+  uint8_t *map_bytes = allocate(sizeof bytes);
+  memcpy(map_bytes, bytes, sizeof bytes);
+  flexbuffer_map map;
+  int64_t value;
+  CHECK(flexbuffer_map_open(&map, map_bytes, sizeof bytes) == FLEXBUFFER_OK);
+  CHECK(flexbuffer_map_integer(&map, "c", &value) == FLEXBUFFER_OK && value == 7);
+  CHECK(flexbuffer_map_integer(&map, "channels_in", &value) == FLEXBUFFER_MISSING);
+  map_bytes[3] = 0; /* the name is the vector of names itself */
+  CHECK(flexbuffer_map_integer(&map, "channels_in", &value) == FLEXBUFFER_MISSING);
+  free(map_bytes);
+}
+
 /* Every prefix and suffix of a valid map, in memory of exactly that size; the sanitizers watch the borders. */
 static void truncation(void) {
   uint8_t whole[512];
@@ -104,6 +119,7 @@ int main(void) {
   every_width();
   other_types();
   broken_maps();
+  short_map();
   truncation();
   return 0;
 }

@@ -87,21 +87,25 @@ static TfLiteStatus partition_read(partition *self, TfLiteContext *context, cons
   return kTfLiteOk;
 }
 
-/* NULL after an error; prepare then fails. */
+/* NULL after an error, which it reports; prepare then fails. */
 static void *kernel_init(TfLiteContext *context, const char *buffer, size_t length) {
   (void)length;
   const TfLiteDelegateParams *params = (const TfLiteDelegateParams *)(const void *)buffer;
+  const size_t count = (size_t)params->nodes_to_replace->size;
   partition *self = calloc(1, sizeof *self);
-  if (self == NULL) return NULL;
-  self->plugin = params->delegate->data_;
-  self->op_count = (size_t)params->nodes_to_replace->size;
-  self->ops = calloc(self->op_count, sizeof *self->ops);
-  self->inner = calloc(self->op_count, sizeof *self->inner);
-  if (self->ops == NULL || self->inner == NULL || partition_read(self, context, params) != kTfLiteOk) {
-    partition_destroy(self);
-    return NULL;
+  if (self != NULL) {
+    *self = (partition){.plugin = params->delegate->data_,
+                        .op_count = count,
+                        .ops = calloc(count, sizeof *self->ops),
+                        .inner = calloc(count, sizeof *self->inner)};
   }
-  return self;
+  if (self == NULL || self->ops == NULL || self->inner == NULL) {
+    report_text(context, "out of memory");
+  } else if (partition_read(self, context, params) == kTfLiteOk) {
+    return self;
+  }
+  partition_destroy(self);
+  return NULL;
 }
 
 static inner_tensor *find_inner(const partition *self, int index) {
@@ -131,7 +135,7 @@ static TfLiteStatus resize(TfLiteContext *context, int index, const tensor_shape
 
 static TfLiteStatus kernel_prepare(TfLiteContext *context, TfLiteNode *node) {
   partition *self = node->user_data;
-  if (self == NULL) return report_text(context, "the operators could not be initialised");
+  if (self == NULL) return kTfLiteError; /* kernel_init said why */
   for (size_t i = 0; i < self->op_count; ++i) self->inner[i].written = false;
   for (size_t i = 0; i < self->op_count; ++i) {
     op_node *op = &self->ops[i];

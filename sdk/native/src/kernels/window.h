@@ -28,10 +28,8 @@ static inline facesdk_taps facesdk_window_taps(const facesdk_window *window, int
   const int64_t cell = facesdk_window_cell(window, position, 0), dilation = window->dilation;
   const int64_t first = cell >= 0 ? 0 : (-cell + dilation - 1) / dilation;
   const int64_t end = cell >= window->input ? 0 : (window->input - cell + dilation - 1) / dilation;
-  facesdk_taps taps = {.first = (int32_t)(first < window->filter ? first : window->filter),
-                       .end = (int32_t)(end < window->filter ? end : window->filter)};
-  if (taps.end < taps.first) taps.end = taps.first;
-  return taps;
+  return (facesdk_taps){.first = (int32_t)(first < window->filter ? first : window->filter),
+                        .end = (int32_t)(end < window->filter ? end : window->filter)};
 }
 
 static inline int facesdk_window_inside(const facesdk_window *window, int64_t cell) {

@@ -1,4 +1,4 @@
-/* One-hot tests: each channel must land in its own bit, and meet its own weight. */
+/* Results known by hand: each channel lands in its own bit and meets its own weight; edges of comparison and rounding. */
 #include <math.h>
 #include <string.h>
 
@@ -63,6 +63,27 @@ static void convolve_one_hot(const facesdk_path *path) {
   facesdk_bconv2d_destroy(op);
 }
 
+/* Halves round away from zero, the ends saturate, NaN gives -128. */
+static void round_int8(const facesdk_path *path) {
+  const facesdk_bconv2d_options options = {.batch = 1, .input_height = 1, .input_width = 1, .channels_in = 32,
+                                           .channels_out = 9, .filter_height = 1, .filter_width = 1, .groups = 1,
+                                           .stride_height = 1, .stride_width = 1, .dilation_height = 1,
+                                           .dilation_width = 1, .padding = FACESDK_VALID, .pad_value = 1,
+                                           .output_type = FACESDK_INT8, .output_scale = 8.0f,
+                                           .output_zero_point = 0};
+  const uint32_t input = 0x3fff; /* against clear weights: 14 differ, so dot = 32 - 28 = 4, and 4 / 8 = 0.5 */
+  const uint32_t filter[9] = {0};
+  const float multiplier[9] = {1, -1, 3, -3, 1, -1, 1000, -1000, NAN};
+  const float bias[9] = {0, 0, 0, 0, -0.5f, 0.5f, 0, 0, 0};
+  const int8_t expected[9] = {1, -1, 2, -2, 0, 0, 127, -128, -128};
+  int8_t output[9];
+  facesdk_bconv2d *op;
+  CHECK(facesdk_bconv2d_create(path, &options, filter, multiplier, bias, NULL, &op, NULL) == FACESDK_OK);
+  facesdk_bconv2d_run(op, &input, output);
+  for (int c = 0; c < 9; ++c) CHECK(output[c] == expected[c]);
+  facesdk_bconv2d_destroy(op);
+}
+
 int main(void) {
   for (size_t i = 0; i < facesdk_ops_isa_count(); ++i) {
     if (!facesdk_ops_isa_supported(i)) continue;
@@ -71,6 +92,7 @@ int main(void) {
     quantize_one_hot(path);
     quantize_edges(path);
     convolve_one_hot(path);
+    round_int8(path);
   }
   return 0;
 }
