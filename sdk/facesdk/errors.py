@@ -17,12 +17,16 @@ code  meaning
 from __future__ import annotations
 
 import importlib.util
+import sys
 
 EXIT_SAME = 0
 EXIT_DIFFERENT = 1
 EXIT_BAD_INPUT = 2
 EXIT_UNAVAILABLE = 3
 EXIT_INTERRUPTED = 130
+
+TRAINING_PYTHON_LIMIT = (3, 13)
+"""First Python that the train and convert extras have no packages for."""
 
 
 class FaceSDKError(Exception):
@@ -80,7 +84,8 @@ def require_extra(module: str, *, extra: str) -> None:
         DependencyError: The module is not installed; the message names the pip line.
     """
     if importlib.util.find_spec(module) is None:
+        limit = "" if sys.version_info < TRAINING_PYTHON_LIMIT else " with Python 3.10 to 3.12"
         raise DependencyError(
             f"this command needs {module}, which is not installed: "
-            f"run `pip install 'facesdk[{extra}]'`"
+            f"run `pip install 'facesdk[{extra}]'`{limit}"
         )
