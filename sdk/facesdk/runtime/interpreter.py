@@ -14,6 +14,11 @@ from facesdk.runtime.bundle import ModelBundle
 
 Shape = tuple[int, ...]
 
+MAX_THREADS = 64
+"""More than any of these networks can use; runtimes crash where threads run out."""
+_REFUSALS = (ValueError, RuntimeError, MemoryError)
+"""What a runtime raises when a model or its shapes do not suit it."""
+
 
 class Interpreter:
     """A TFLite interpreter with allocated tensors.
@@ -23,7 +28,7 @@ class Interpreter:
 
     Args:
         bundle: The model.
-        threads: Number of threads the runtime may use, at least 1.
+        threads: Number of threads the runtime may use, 1 to :data:`MAX_THREADS`.
         input_shapes: Shapes to allocate for, one per input; None keeps those of the file.
 
     Raises:
@@ -40,8 +45,8 @@ class Interpreter:
         threads: int = 1,
         input_shapes: Sequence[Shape] | None = None,
     ) -> None:
-        if threads < 1:
-            raise InputError(f"threads must be at least 1, but got {threads}")
+        if not 1 <= threads <= MAX_THREADS:
+            raise InputError(f"threads must be 1 to {MAX_THREADS}, but got {threads}")
         self._bundle = bundle
         unknown = set(bundle.custom_ops) - set(plugin.OPERATORS)
         if unknown:
@@ -57,7 +62,7 @@ class Interpreter:
                 num_threads=threads,
                 experimental_delegates=delegates,
             )
-        except (ValueError, RuntimeError) as error:
+        except _REFUSALS as error:
             raise self._refused(error) from None
         self._read_details()
         if input_shapes is None:
@@ -89,7 +94,7 @@ class Interpreter:
         try:
             for row, shape in zip(self._inputs, shapes, strict=True):
                 self._interpreter.resize_tensor_input(row["index"], shape, strict=False)
-        except (ValueError, RuntimeError) as error:
+        except _REFUSALS as error:
             raise self._refused(error) from None
         self._allocate()
 
@@ -118,15 +123,20 @@ class Interpreter:
         try:
             self._interpreter.invoke()
             return [self._interpreter.get_tensor(row["index"]) for row in self._outputs]
-        except (ValueError, RuntimeError) as error:
+        except _REFUSALS as error:
             raise self._refused(error) from None
 
     def _allocate(self) -> None:
         try:
             self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
+        except _REFUSALS as error:
             raise self._refused(error) from None
         self._read_details()
+        if not self._outputs or any(0 in shape for shape in self.output_shapes):
+            raise ModelError(
+                f"{self._bundle.path} has no output for inputs of shape "
+                f"{', '.join(map(str, self.input_shapes))}"
+            )
 
     def _read_details(self) -> None:
         self._inputs: list[dict[str, Any]] = self._interpreter.get_input_details()

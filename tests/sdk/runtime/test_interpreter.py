@@ -109,6 +109,24 @@ def test_an_impossible_shape_is_a_model_error() -> None:
         Interpreter(ModelBundle.load(RNET), input_shapes=[(1, 1, 1, 3)])
 
 
+@needs_each_runtime
+def test_inputs_too_small_for_any_output_are_refused(
+    monkeypatch: pytest.MonkeyPatch, runtime: str
+) -> None:
+    monkeypatch.setenv("FACESDK_RUNTIME", runtime)
+    with pytest.raises(ModelError):
+        Interpreter(ModelBundle.load(PNET), input_shapes=[(1, 10, 10, 3)])
+
+
+@needs_each_runtime
+def test_inputs_beyond_all_memory_are_refused(
+    monkeypatch: pytest.MonkeyPatch, runtime: str
+) -> None:
+    monkeypatch.setenv("FACESDK_RUNTIME", runtime)
+    with pytest.raises(ModelError):
+        Interpreter(ModelBundle.load(PNET), input_shapes=[(100_000, 100_000, 100_000, 3)])
+
+
 def test_threads_must_be_positive() -> None:
     with pytest.raises(InputError, match="threads"):
         Interpreter(ModelBundle.load(PNET), threads=0)
