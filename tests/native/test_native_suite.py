@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,8 @@ SOURCE = Path(__file__).parents[2] / "sdk" / "native"
 
 @pytest.mark.slow
 def test_c_suite_under_sanitizers(tmp_path: Path) -> None:
-    cmake, ctest = shutil.which("cmake"), shutil.which("ctest")
+    folders = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    cmake, ctest = (shutil.which(tool, path=folders) for tool in ("cmake", "ctest"))
     assert cmake, "cmake is needed: pip install cmake"
     assert ctest, "ctest comes with cmake: pip install cmake"
     options = ["-DFACESDK_TESTS=ON", "-DFACESDK_SANITIZE=ON", "-DFACESDK_WERROR=ON"]
