@@ -15,6 +15,7 @@ from facesdk.runtime.flatbuffer import Table, verify
 from facesdk.runtime.interpreter import Interpreter
 from facesdk_converters.graph import SequentialGraph, pack
 from facesdk_converters.metadata import write_contract
+from runtimes import RUNTIMES
 
 CONTRACT = Contract(
     name="née",  # not ASCII
@@ -104,7 +105,7 @@ def test_buffers_stay_aligned_whatever_the_length_of_the_contract(model, length)
     assert all(start % 16 == 0 for start, count in buffers(content) if count)
 
 
-@pytest.mark.parametrize("runtime", ["litert", "tflite-runtime"])
+@pytest.mark.parametrize("runtime", RUNTIMES)
 def test_runtimes_compute_the_same_with_it(model, tmp_path, monkeypatch, runtime):
     monkeypatch.setenv("FACESDK_RUNTIME", runtime)
     pixels = np.random.default_rng(1).uniform(0, 255, (2, 4, 5, 3)).astype(np.float32)

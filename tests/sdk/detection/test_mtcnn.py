@@ -21,6 +21,7 @@ from facesdk.errors import InputError, ModelError
 from facesdk.models import registry
 from facesdk.results import Face
 from facesdk.runtime.bundle import ModelBundle
+from runtimes import RUNTIMES
 
 from .mtcnn_oracle import OracleMTCNN, iou
 
@@ -210,14 +211,12 @@ def test_one_detector_serves_several_threads(detector, portrait):
     np.testing.assert_array_equal(found, expected * 3)
 
 
-def test_both_runtimes_find_the_same_face(monkeypatch, portrait):
-    found = {}
-    for name in ("litert", "tflite-runtime"):
-        monkeypatch.setenv("FACESDK_RUNTIME", name)
-        (found[name],) = MTCNN.load().detect(portrait)
-    np.testing.assert_allclose(
-        found["litert"].landmarks, found["tflite-runtime"].landmarks, atol=0.01
-    )
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_every_runtime_finds_the_same_face(monkeypatch, portrait, detector, runtime):
+    (expected,) = detector.detect(portrait)
+    monkeypatch.setenv("FACESDK_RUNTIME", runtime)
+    (face,) = MTCNN.load().detect(portrait)
+    np.testing.assert_allclose(face.landmarks, expected.landmarks, atol=0.01)
 
 
 @pytest.mark.parametrize(

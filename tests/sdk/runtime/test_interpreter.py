@@ -19,11 +19,11 @@ from facesdk.runtime import plugin
 from facesdk.runtime.backend import load_backend
 from facesdk.runtime.bundle import ModelBundle
 from facesdk.runtime.interpreter import Interpreter
+from runtimes import RUNTIMES
 
 PNET = registry.resolve("mtcnn-pnet")
 RNET = registry.resolve("mtcnn-rnet")
 BINARY = registry.resolve(registry.DEFAULT_RECOGNIZER)
-RUNTIMES = ["litert"] + (["tflite-runtime"] if sys.version_info < (3, 12) else [])
 FUZZER = Path(__file__).with_name("fuzz_runtime.py")
 
 needs_each_runtime = pytest.mark.parametrize("runtime", RUNTIMES)
