@@ -57,7 +57,7 @@ SCHEMA: dict[str, dict[int, str]] = {
         8: "[4]",
         9: "u64",
         10: "u64",
-        12: "Options",
+        12: "unsupported",
     },
     "Buffer": {0: "[1]", 1: "u64", 2: "u64"},
     "Metadata": {0: "string", 1: "u32"},
@@ -80,6 +80,11 @@ _OPTIONS_WITH_VECTORS = {
     115: "BucketizeOptions",
 }
 """Members of the union BuiltinOptions that hold more than scalars, by their tag."""
+
+
+_INPUTS = {4: 3}
+"""Inputs that an operator must have where runtimes do not check their number, by builtin code: the
+optimised kernel of DEPTHWISE_CONV_2D reads a bias even if there is none."""
 
 
 class FlatbufferError(ValueError):
@@ -156,7 +161,8 @@ def verify(data: bytes) -> Table:
     Raises:
         FlatbufferError: The file is too short, has no ``TFL3`` identifier, an offset leads out of
             it, an index points at nothing, or it uses a part of the schema that is not supported
-            here (sparse tensors, variant tensors, custom quantization).
+            here (sparse tensors, variant tensors, custom quantization, StableHLO options); or the
+            operators do not write each tensor once and before it is read.
     """
     if len(data) < 16:
         raise FlatbufferError(f"only {len(data)} bytes long")
@@ -222,10 +228,14 @@ def _verify_field(table: Table, number: int, kind: str, at: int) -> Iterator[Tab
 
 
 def _verify_indices(model: Table) -> None:
-    buffers, codes = model.count(4), model.count(1)
-    for buffer in model.tables(4):
+    buffers = model.count(4)
+    codes = [max(code.scalar(0), code.scalar(3)) for code in model.tables(1)]
+    filled = set()
+    for number, buffer in enumerate(model.tables(4)):
         if buffer.scalar(1) > 1:
             _inside(model.data, buffer.scalar(1), buffer.scalar(2))
+        if buffer.scalar(1) > 1 or buffer.count(0):
+            filled.add(number)
     for entry in model.tables(6):
         _index("metadata", entry.scalar(1), buffers)
     if model.count(2) == 0:
@@ -239,12 +249,46 @@ def _verify_indices(model: Table) -> None:
         for index in graph.integers(1) + graph.integers(2):
             _index("subgraph", index, tensors)
         for operator in graph.tables(3):
-            _index("operator", operator.scalar(0), codes)
+            _index("operator", operator.scalar(0), len(codes))
+            code = codes[operator.scalar(0)]
+            if operator.count(1) < _INPUTS.get(code, 0):
+                raise FlatbufferError(f"an operator {code} has less than {_INPUTS[code]} inputs")
             if operator.scalar(9) > 1:
                 _inside(model.data, operator.scalar(9), operator.scalar(10))
-            for index in operator.integers(1) + operator.integers(2) + operator.integers(8):
+            for index in operator.integers(2):
+                _index("operator", index, tensors)
+            for index in operator.integers(1) + operator.integers(8):
                 if index != -1:
                     _index("operator", index, tensors)
+        _verify_order(graph, filled)
+
+
+def _verify_order(graph: Table, filled: set[int]) -> None:
+    """Every tensor is written once, and before it is read; ``filled`` buffers hold constants.
+
+    Runtimes plan memory by that order and give none to a tensor that breaks it. Variables, and
+    tensors without elements, need no writer.
+    """
+    given = set(graph.integers(1))
+    written, readable = set(given), set(given)
+    for number, tensor in enumerate(graph.tables(0)):
+        if tensor.scalar(2) in filled:
+            written.add(number)
+            readable.add(number)
+        elif tensor.scalar(5) or 0 in tensor.integers(0):
+            readable.add(number)
+    for operator in graph.tables(3):
+        for index in operator.integers(1):
+            if index not in readable and index != -1:
+                raise FlatbufferError(f"an operator reads tensor {index} before it is written")
+        for index in operator.integers(2):
+            if index in written:
+                raise FlatbufferError(f"tensor {index} is written twice, or is a constant or input")
+            written.add(index)
+            readable.add(index)
+    for index in graph.integers(2):
+        if index not in readable:
+            raise FlatbufferError(f"output tensor {index} is never written")
 
 
 def _index(owner: str, index: int, count: int) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from facesdk.errors import ContractError, ModelError
 from facesdk.models import registry
 from facesdk.runtime.bundle import ModelBundle
-from facesdk.runtime.flatbuffer import FlatbufferError, verify
+from facesdk.runtime.flatbuffer import FlatbufferError, Table, verify
 
 MODEL = registry.resolve("mtcnn-pnet")
 CONTENT = MODEL.read_bytes()
@@ -88,3 +89,49 @@ def test_damage_raises_nothing_but_flatbuffer_errors(changes: list[tuple[int, in
         damaged[position] = value
     with suppress(FlatbufferError):
         verify(bytes(damaged))
+
+
+def changed(content: bytes, table: Table, field: int, element: int, value: int) -> bytes:
+    """A copy with another element of a vector of int32; element -1 is the vector's length."""
+    start, _ = table._vector(field)
+    result = bytearray(content)
+    struct.pack_into("<i", result, start + 4 * element, value)
+    return bytes(result)
+
+
+INPUTS, OUTPUTS = 1, 2
+GRAPH = next(verify(CONTENT).tables(2))
+FIRST, SECOND = list(GRAPH.tables(3))[:2]
+IMAGE, RESULT = GRAPH.integers(INPUTS)[0], GRAPH.integers(OUTPUTS)[0]
+
+
+@pytest.mark.parametrize(
+    ("damaged", "message"),
+    [
+        (changed(CONTENT, FIRST, INPUTS, 0, RESULT), "reads tensor .* before it is written"),
+        (changed(CONTENT, FIRST, OUTPUTS, 0, IMAGE), "written twice, or is a constant or input"),
+        (changed(CONTENT, FIRST, OUTPUTS, 0, FIRST.integers(INPUTS)[1]), "is a constant or input"),
+        (changed(CONTENT, SECOND, OUTPUTS, 0, FIRST.integers(OUTPUTS)[0]), "is written twice"),
+        (changed(CONTENT, SECOND, OUTPUTS, 0, -1), "refers to number -1"),
+        (changed(CONTENT, GRAPH, INPUTS, -1, 0), f"reads tensor {IMAGE} before it is written"),
+    ],
+)
+def test_a_tensor_is_written_once_and_before_it_is_read(damaged: bytes, message: str) -> None:
+    with pytest.raises(FlatbufferError, match=message):
+        verify(damaged)
+
+
+def test_an_output_that_nothing_writes_is_refused() -> None:
+    *_, last = GRAPH.tables(3)
+    with pytest.raises(FlatbufferError, match=f"output tensor {RESULT} is never written"):
+        verify(changed(CONTENT, last, OUTPUTS, -1, 0))
+
+
+def test_a_depthwise_convolution_without_bias_is_refused() -> None:
+    content = registry.resolve(registry.DEFAULT_RECOGNIZER).read_bytes()
+    model = verify(content)
+    codes = [code.scalar(3) for code in model.tables(1)]
+    operators = next(model.tables(2)).tables(3)
+    depthwise = next(row for row in operators if codes[row.scalar(0)] == 4)
+    with pytest.raises(FlatbufferError, match="an operator 4 has less than 3 inputs"):
+        verify(changed(content, depthwise, INPUTS, -1, 2))
