@@ -149,6 +149,11 @@ def _describe(result: LfwResult) -> str:
         f"accuracy        {100 * result.accuracy:7.2f} % +- {100 * result.std:.2f}  "
         "(mean and standard deviation of the folds)",
         *rates,
+        *(
+            f"threshold {rates.threshold:.3f} of the model, for FMR {aimed:g}: here FMR "
+            f"{rates.fmr:.4f}, FNMR {rates.fnmr:.4f}"
+            for aimed, rates in result.recommended
+        ),
         f"EER             {result.equal_error_rate:8.4f}",
         f"undetected      {result.undetected:5d}     (decided from the middle of the photo)",
         f"measured with   {result.detector}, {result.template}, "

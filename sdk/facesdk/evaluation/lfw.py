@@ -32,10 +32,12 @@ from facesdk.evaluation.cache import RowCache
 from facesdk.evaluation.photos import LfwPhotos
 from facesdk.evaluation.protocol import Protocol
 from facesdk.evaluation.verification import (
+    ErrorRates,
     OperatingPoint,
     cross_validate,
     equal_error_rate,
     error_curve,
+    error_rates,
     tar_at_far,
 )
 from facesdk.results import Face, FloatArray
@@ -72,6 +74,8 @@ class LfwResult:
         undetected: Number of photos without a detected face.
         equal_error_rate: Where FMR and FNMR meet, over all pairs.
         tar_at_far: True accept rates over all pairs.
+        recommended: For each threshold of the model's contract, the false match rate it was
+            calibrated for and the rates it has on these pairs.
     """
 
     model: str
@@ -86,6 +90,7 @@ class LfwResult:
     undetected: int
     equal_error_rate: float
     tar_at_far: tuple[OperatingPoint, ...]
+    recommended: tuple[tuple[float, ErrorRates], ...]
 
     @property
     def accuracy(self) -> float:
@@ -116,6 +121,14 @@ class LfwResult:
             "undetected": self.undetected,
             "equal_error_rate": round(self.equal_error_rate, 6),
             "tar_at_far": {f"{point.far:g}": round(point.tar, 6) for point in self.tar_at_far},
+            "at_recommended_thresholds": {
+                f"{aimed:g}": {
+                    "threshold": round(rates.threshold, 6),
+                    "fmr": round(rates.fmr, 6),
+                    "fnmr": round(rates.fnmr, 6),
+                }
+                for aimed, rates in self.recommended
+            },
         }
 
 
@@ -172,6 +185,9 @@ def evaluate_lfw(
         undetected=sum(bool(np.isnan(landmarks[digest]).any()) for digest in digests.values()),
         equal_error_rate=equal_error_rate(curve),
         tar_at_far=tar_at_far(curve, FARS),
+        recommended=tuple(
+            (row.fmr, error_rates(curve, row.similarity)) for row in embedder.contract.thresholds
+        ),
     )
 
 

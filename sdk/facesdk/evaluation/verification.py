@@ -78,6 +78,21 @@ class OperatingPoint:
     threshold: float
 
 
+@dataclass(frozen=True, slots=True)
+class ErrorRates:
+    """Both error rates at one threshold.
+
+    Attributes:
+        threshold: Similarity from which a pair is accepted.
+        fmr: Share of different-person pairs that are accepted, 0 to 1.
+        fnmr: Share of same-person pairs that are not, 0 to 1.
+    """
+
+    threshold: float
+    fmr: float
+    fnmr: float
+
+
 def best_threshold(similarities: ArrayLike, same: ArrayLike) -> float:
     """The threshold with the most right decisions.
 
@@ -175,6 +190,17 @@ def tar_at_far(curve: ErrorCurve, fars: Iterable[float]) -> tuple[OperatingPoint
         at = int(np.flatnonzero(curve.fmr <= far + _ROUNDING)[-1])
         points.append(OperatingPoint(far, float(1 - curve.fnmr[at]), float(curve.thresholds[at])))
     return tuple(points)
+
+
+def error_rates(curve: ErrorCurve, threshold: float) -> ErrorRates:
+    """Both error rates at any threshold.
+
+    Args:
+        curve: From :func:`error_curve`.
+        threshold: Similarity from which a pair is accepted; finite.
+    """
+    at = int(np.count_nonzero(curve.thresholds >= threshold)) - 1
+    return ErrorRates(threshold, float(curve.fmr[at]), float(curve.fnmr[at]))
 
 
 def equal_error_rate(curve: ErrorCurve) -> float:

@@ -57,6 +57,7 @@ def test_json_is_one_object_on_stdout(lfw: list[str], tmp_path: Path) -> None:
     done = run(MODEL, *lfw, "--json")
     record: dict[str, Any] = json.loads(done.stdout)
     assert {"accuracy", "std", "folds", "pairs", "tar_at_far", "undetected"} <= set(record)
+    assert {"0.01", "0.001"} <= set(record["at_recommended_thresholds"])
     assert (record["folds"], record["pairs"], record["photos"]) == (2, 4, 4)
     assert (record["accuracy"], record["undetected"]) == (1.0, 0)
     before = cached(tmp_path)

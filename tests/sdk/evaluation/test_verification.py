@@ -17,6 +17,7 @@ from facesdk.evaluation.verification import (
     cross_validate,
     equal_error_rate,
     error_curve,
+    error_rates,
     tar_at_far,
 )
 
@@ -149,6 +150,16 @@ def test_curve_is_the_naive_loop(pairs: tuple[list[float], list[bool]]) -> None:
     assert curve.thresholds.tolist() == [math.inf, *sorted(set(scores), reverse=True)]
     for threshold, fmr, fnmr in zip(curve.thresholds, curve.fmr, curve.fnmr, strict=True):
         assert (fmr, fnmr) == pytest.approx(rates(scores, same, threshold))
+
+
+@given(scored_pairs(), st.one_of(SIMILARITY, st.floats(-1, 1)))
+def test_error_rates_at_any_threshold_are_the_naive_loop(
+    pairs: tuple[list[float], list[bool]], threshold: float
+) -> None:
+    scores, same = pairs
+    found = error_rates(error_curve(scores, same), threshold)
+    assert found.threshold == threshold
+    assert (found.fmr, found.fnmr) == pytest.approx(rates(scores, same, threshold))
 
 
 @settings(deadline=None)
