@@ -214,8 +214,8 @@ def _verify_field(table: Table, number: int, kind: str, at: int) -> Iterator[Tab
         width = 1 if kind == "string" else int(kind[1])
         count = _unpack(data, "<I", start)
         _inside(data, start + 4, count * width + (kind == "string"))
-        if kind == "string" and data[start + 4 + count] != 0:
-            raise FlatbufferError(f"unterminated string at byte {start}")
+        if kind == "string":
+            _verify_string(data, start + 4, count)
     elif kind.startswith("["):
         start = _indirect(data, at)
         _inside(data, start + 4, 4 * _unpack(data, "<I", start))
@@ -225,6 +225,15 @@ def _verify_field(table: Table, number: int, kind: str, at: int) -> Iterator[Tab
         yield Table(data, _indirect(data, at), _OPTIONS_WITH_VECTORS.get(tag, "Options"))
     else:
         yield Table(data, _indirect(data, at), kind)
+
+
+def _verify_string(data: bytes, start: int, count: int) -> None:
+    if data[start + count] != 0:
+        raise FlatbufferError(f"unterminated string at byte {start}")
+    try:
+        data[start : start + count].decode()
+    except UnicodeDecodeError:
+        raise FlatbufferError(f"the string at byte {start} is not UTF-8") from None
 
 
 def _verify_indices(model: Table) -> None:

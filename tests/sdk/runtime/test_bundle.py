@@ -121,6 +121,11 @@ def test_a_tensor_is_written_once_and_before_it_is_read(damaged: bytes, message:
         verify(damaged)
 
 
+def test_a_name_that_is_not_utf8_is_refused() -> None:
+    with pytest.raises(FlatbufferError, match="is not UTF-8"):
+        verify(CONTENT.replace(b"facesdk.json", b"\xf9acesdk.json"))
+
+
 def test_an_output_that_nothing_writes_is_refused() -> None:
     *_, last = GRAPH.tables(3)
     with pytest.raises(FlatbufferError, match=f"output tensor {RESULT} is never written"):
