@@ -1,12 +1,40 @@
-"""Writing files so that nobody ever sees half of one."""
+"""Reading files that end, and writing files so that nobody ever sees half of one."""
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 from facesdk.errors import InputError
+
+
+def require_regular(path: str | os.PathLike[str]) -> None:
+    """Raise unless a path is a regular file.
+
+    A pipe that nobody writes to and a device like ``/dev/zero`` would be read for ever.
+
+    Raises:
+        OSError: The file does not exist, or is a folder, a pipe or a device.
+    """
+    mode = os.stat(path).st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+
+
+def read_regular(path: str | os.PathLike[str]) -> bytes:
+    """The content of a regular file.
+
+    Raises:
+        OSError: It cannot be read, or :func:`require_regular` refuses it.
+    """
+    require_regular(path)
+    return Path(path).read_bytes()
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
@@ -23,7 +51,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
         InputError: The file cannot be written; the message says why.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
     try:
         with temporary.open("xb") as stream:
             stream.write(data)
@@ -33,4 +61,5 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()

@@ -9,6 +9,7 @@ import typer
 
 from facesdk.contract import Contract
 from facesdk.errors import ContractError
+from facesdk.files import read_regular
 
 Photos = Annotated[list[Path], typer.Argument(metavar="IMG...", help="Photos.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
@@ -46,7 +47,7 @@ def read_contract(path: Path | None) -> Contract | None:
     if path is None:
         return None
     try:
-        return Contract.from_json(path.read_bytes())
+        return Contract.from_json(read_regular(path))
     except OSError as error:
         raise ContractError(f"cannot read contract {path}: {error.strerror}") from None
     except ContractError as error:

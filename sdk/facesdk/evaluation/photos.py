@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from facesdk.errors import InputError
+from facesdk.files import require_regular
 
 
 class LfwPhotos:
@@ -50,6 +51,7 @@ class LfwPhotos:
         if self._path.is_dir():
             return self._path
         try:
+            require_regular(self._path)
             return zipfile.Path(self._path)
         except OSError as error:
             raise InputError(f"cannot read the photos {self._path}: {error.strerror}") from None

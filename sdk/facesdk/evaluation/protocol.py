@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from facesdk.errors import InputError
+from facesdk.files import read_regular
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def read_pairs(path: str | os.PathLike[str]) -> Protocol:
             has the number of the line.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = read_regular(path).decode()
     except OSError as error:
         raise InputError(f"cannot read the pairs {path}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -68,7 +68,7 @@ def resolve(name_or_path: str | os.PathLike[str]) -> Path:
     files = _files()
     if str(name_or_path) in files:
         return files[str(name_or_path)]
-    if Path(name_or_path).exists():
+    if os.path.exists(name_or_path):
         return Path(name_or_path)
     raise ModelError(
         f"{name_or_path} is neither a file nor a packaged model ({', '.join(sorted(files))})"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from facesdk.contract import METADATA_NAME, Contract
 from facesdk.errors import ContractError, ModelError
+from facesdk.files import read_regular
 from facesdk.runtime.flatbuffer import FlatbufferError, Table, verify
 
 MAX_MODEL_BYTES = 1 << 30
@@ -77,7 +78,7 @@ def _read(path: Path) -> bytes:
             raise ModelError(f"{path} is a directory, but a .tflite model file is needed")
         if size > MAX_MODEL_BYTES:
             raise ModelError(f"{path} has {size} bytes; a model may have {MAX_MODEL_BYTES} at most")
-        return path.read_bytes()
+        return read_regular(path)
     except FileNotFoundError:
         raise ModelError(f"model file {path} does not exist") from None
     except OSError as error:
