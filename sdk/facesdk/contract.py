@@ -30,8 +30,8 @@ class InputSpec:
         height: Rows; None if the network takes any number (a fully convolutional detector).
         width: Columns; None like ``height``.
         color: Channel order, ``"RGB"`` or ``"BGR"``.
-        mean: Subtracted from each pixel (0 to 255).
-        scale: Then divides it; greater than 0.
+        mean: Subtracted from each pixel (0 to 255); -1e6 to 1e6.
+        scale: Then divides it; 1e-6 to 1e6.
     """
 
     height: int | None
@@ -137,7 +137,7 @@ class Contract:
         if not isinstance(record, dict):
             raise ContractError("the model's contract must be a JSON object")
         version = record.get("schema_version")
-        if version != SCHEMA_VERSION:
+        if type(version) is not int or version != SCHEMA_VERSION:
             raise ContractError(
                 f"the model's contract has schema version {version!r}, this facesdk reads "
                 f"{SCHEMA_VERSION}: upgrade facesdk or convert the model again"
@@ -181,7 +181,10 @@ def _validate(contract: Contract) -> None:
     ):
         value = getattr(contract, field)
         require(isinstance(value, str), f"{field} must be a string, but got {value!r}")
-    require(bool(contract.name), "name must not be empty")
+    require(
+        bool(contract.name) and contract.name.isprintable(),
+        f"name must be one line of printable characters, but got {contract.name!r}",
+    )
     require(contract.task in TASKS, f"task must be one of {TASKS}, but got {contract.task!r}")
     _validate_input(contract.input, require)
     if contract.task == "recognition":
@@ -205,14 +208,14 @@ def _validate(contract: Contract) -> None:
             "dim must be even where flip_concatenation is true",
         )
     for row in contract.thresholds:
-        require(_is_number(row.fmr) and 0 < row.fmr < 1, f"fmr must be in (0, 1), got {row.fmr!r}")
         require(
-            _is_number(row.similarity) and -1 <= row.similarity <= 1,
+            _is_number(row.fmr, 0, 1) and 0 < row.fmr < 1, f"fmr must be in (0, 1), got {row.fmr!r}"
+        )
+        require(
+            _is_number(row.similarity, -1, 1),
             f"a threshold must be in [-1, 1], but got {row.similarity!r}",
         )
-        require(
-            _is_number(row.fnmr) and 0 <= row.fnmr <= 1, f"fnmr must be in [0, 1]: {row.fnmr!r}"
-        )
+        require(_is_number(row.fnmr, 0, 1), f"fnmr must be in [0, 1], but got {row.fnmr!r}")
         require(
             _is_int(row.positive_pairs, 1, 1 << 60) and _is_int(row.negative_pairs, 1, 1 << 60),
             "the pair counts of a threshold must be positive integers",
@@ -227,15 +230,18 @@ def _validate_input(spec: InputSpec, require: Any) -> None:
             f"input {name} must be null or 1 to 16384, but got {value!r}",
         )
     require(spec.color in COLORS, f"input color must be one of {COLORS}, but got {spec.color!r}")
-    require(_is_number(spec.mean), f"input mean must be a number, but got {spec.mean!r}")
     require(
-        _is_number(spec.scale) and spec.scale > 0,
-        f"input scale must be a number above 0, but got {spec.scale!r}",
+        _is_number(spec.mean, -1e6, 1e6),
+        f"input mean must be a number from -1e6 to 1e6, but got {spec.mean!r}",
+    )
+    require(
+        _is_number(spec.scale, 1e-6, 1e6),
+        f"input scale must be a number from 1e-6 to 1e6, but got {spec.scale!r}",
     )
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+def _is_number(value: object, low: float, high: float) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
 
 
 def _is_int(value: object, low: int, high: int) -> bool:

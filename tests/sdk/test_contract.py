@@ -28,7 +28,7 @@ def contracts(draw: st.DrawFn) -> Contract:
     template = draw(st.sampled_from(sorted(TEMPLATES)))
     height, width = TEMPLATES[template]
     return Contract(
-        name=draw(st.text(min_size=1, max_size=20)),
+        name=draw(st.text(min_size=1, max_size=20).filter(str.isprintable)),
         task="recognition",
         architecture=draw(words),
         variant=draw(words),
@@ -77,8 +77,11 @@ def test_json_round_trip(contract: Contract) -> None:
     [
         ({"schema_version": 2}, "schema version 2"),
         ({"schema_version": None}, "schema version None"),
+        ({"schema_version": True}, "schema version True"),
         ({"task": "segmentation"}, "task must be one of"),
-        ({"name": ""}, "name must not be empty"),
+        ({"name": ""}, "name must be one line"),
+        ({"name": "two\nlines"}, "name must be one line"),
+        ({"name": "\udce9"}, "name must be one line"),
         ({"name": 3}, "name must be a string"),
         ({"dim": 0}, "dim must be"),
         ({"dim": True}, "dim must be"),
@@ -101,8 +104,13 @@ def test_a_wrong_field_is_named(change: dict, message: str) -> None:
     ("change", "message"),
     [
         ({"scale": 0}, "scale"),
+        ({"scale": 1e-300}, "scale"),
+        ({"scale": 10**400}, "scale"),
+        ({"scale": float("nan")}, "scale"),
         ({"scale": "128"}, "scale"),
         ({"mean": None}, "mean"),
+        ({"mean": -(10**400)}, "mean"),
+        ({"mean": 1e300}, "mean"),
         ({"color": "YUV"}, "color"),
         ({"height": -1}, "height"),
         ({"width": 1.5}, "width"),
@@ -120,6 +128,7 @@ def test_a_wrong_input_field_is_named(change: dict, message: str) -> None:
     [
         {"fmr": 0},
         {"fmr": 1},
+        {"fmr": 10**400},
         {"similarity": 2},
         {"fnmr": -0.1},
         {"positive_pairs": 0},
