@@ -41,17 +41,8 @@ def draw_faces(image: Picture, faces: Sequence[Face], *, chosen: int | None = No
         colour = _GREEN if number == chosen else _BLUE
         left, top, right, bottom = (round(float(v)) for v in face.box)
         cv2.rectangle(canvas, (left, top), (right, bottom), colour, 2 * unit, cv2.LINE_AA)
-        label = f"{number}: {face.score:.3f}"
-        cv2.putText(
-            canvas,
-            label,
-            (left, max(14 * unit, top - 6 * unit)),
-            _FONT,
-            0.5 * unit,
-            colour,
-            unit,
-            cv2.LINE_AA,
-        )
+        at = (left, max(14 * unit, top - 6 * unit))
+        _write(canvas, f"{number}: {face.score:.3f}", at, 0.5 * unit, colour, unit)
         for x, y in face.landmarks:
             cv2.circle(
                 canvas, (round(float(x)), round(float(y))), 3 * unit, _YELLOW, -1, cv2.LINE_AA
@@ -94,7 +85,7 @@ def _verdict_panel(verification: Verification) -> Picture:
     match, timings = verification.match, verification.timings
     panel = np.full((_CROP_HEIGHT, 540, 3), _PAPER, np.uint8)
     verdict, colour = ("SAME PERSON", _GREEN) if match.same else ("DIFFERENT PEOPLE", _RED)
-    cv2.putText(panel, verdict, (8, 40), _FONT, 1.1, colour, 3, cv2.LINE_AA)
+    _write(panel, verdict, (8, 40), 1.1, colour, 3)
     origin = "chosen by the user" if match.fmr is None else f"for FMR {match.fmr:g}"
     stages = f"{timings.detect:.1f} + {timings.align:.1f} + {timings.embed:.1f} ms"
     rows = (
@@ -106,15 +97,27 @@ def _verdict_panel(verification: Verification) -> Picture:
     )
     for number, row in enumerate(rows):
         for text, left in zip(row, (8, 120), strict=True):
-            at = (left, 84 + 30 * number)
-            cv2.putText(panel, text, at, _FONT, 0.55, _INK, 1, cv2.LINE_AA)
+            _write(panel, text, (left, 84 + 30 * number), 0.55, _INK)
     return panel
 
 
 def _captioned(photo: Picture, title: str) -> Picture:
     caption = np.full((28, photo.shape[1], 3), _PAPER, np.uint8)
-    cv2.putText(caption, title, (2, 20), _FONT, 0.6, _INK, 1, cv2.LINE_AA)
+    _write(caption, title, (2, 20), 0.6, _INK)
     return np.vstack([photo, caption])
+
+
+def _write(
+    canvas: Picture,
+    text: str,
+    at: tuple[int, int],
+    size: float,
+    colour: tuple[int, int, int],
+    thickness: int = 1,
+) -> None:
+    """OpenCV's font has ASCII only, and its binding crashes on a file name that is no Unicode."""
+    printable = text.encode("ascii", "replace").decode()
+    cv2.putText(canvas, printable, at, _FONT, size, colour, thickness, cv2.LINE_AA)
 
 
 def _scaled(image: Picture, height: int) -> Picture:

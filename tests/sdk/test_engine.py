@@ -50,6 +50,22 @@ def test_size_and_brightness_keep_the_person(engine: FaceEngine) -> None:
     assert engine.verify(OBAMA, darker).same
 
 
+@pytest.mark.parametrize("threads", [0, 65, 10**20])
+def test_threads_beyond_reason_are_refused(threads: int) -> None:
+    """Runtimes crash where the system gives no more threads."""
+    with pytest.raises(InputError, match="threads must be 1 to 64"):
+        FaceEngine.load(threads=threads)
+
+
+def test_a_title_that_is_no_unicode_is_drawn(engine: FaceEngine) -> None:
+    photos = (images.load(OBAMA), images.load(OBAMA2))
+    result = engine.verify(*photos)
+    written, plain = (
+        draw_verification(photos, result, titles) for titles in (("\udce9", "日"), ("?", "?"))
+    )
+    np.testing.assert_array_equal(written, plain)
+
+
 def test_no_face_is_an_error(engine: FaceEngine) -> None:
     blank = np.full((100, 100, 3), 200, np.uint8)
     assert engine.detect(blank).faces == ()
