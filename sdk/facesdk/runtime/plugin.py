@@ -45,7 +45,7 @@ def library_path() -> Path:
     if forced:
         if not Path(forced).is_file():
             raise OperatorLibraryError(f"{ENVIRONMENT} names {forced}, which is not a file")
-        return Path(forced)
+        return Path(forced).absolute()
     for folder in facesdk.__path__:
         candidate = Path(folder) / "_native" / "libfacesdk_ops.so"
         if candidate.is_file():
