@@ -10,7 +10,9 @@ code  meaning
 1     ``verify`` only: different people
 2     usage or bad input (arguments, images, models)
 3     this installation cannot do it (runtime, operators, an extra)
+70    a bug of facesdk
 130   interrupted
+141   nobody reads the output any more (``facesdk ... | head -1``)
 ====  =============================================================
 """
 
@@ -23,7 +25,9 @@ EXIT_SAME = 0
 EXIT_DIFFERENT = 1
 EXIT_BAD_INPUT = 2
 EXIT_UNAVAILABLE = 3
+EXIT_INTERNAL = 70
 EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
 
 TRAINING_PYTHON_LIMIT = (3, 13)
 """First Python that the train and convert extras have no packages for."""

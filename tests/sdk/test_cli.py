@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -205,10 +207,74 @@ def test_demo(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["verify", OBAMA], ["detect"], ["nonsense"], ["verify", "-x"]]
+    "arguments",
+    [
+        ["verify", OBAMA],
+        ["verify", OBAMA, OBAMA2, OBAMA],
+        ["verify", OBAMA, OBAMA2, "--threshold", "nan"],
+        ["verify", "-x"],
+        ["detect"],
+        ["detect", OBAMA, "--min-face", "11"],
+        ["evaluate", "lfw"],
+        ["nonsense"],
+        ["--nonsense"],
+    ],
 )
-def test_usage_errors_have_status_2(arguments: list[str]) -> None:
-    run(*arguments, status=2)
+def test_usage_errors_are_one_line_and_status_2(arguments: list[str]) -> None:
+    done = run(*arguments, status=2)
+    assert done.stdout == ""
+    assert_one_line(done.stderr)
+    assert "--help`" in done.stderr
+
+
+def test_nothing_asked_is_answered_with_the_help() -> None:
+    assert "Usage:" in run(status=2).stdout
+
+
+def test_a_closed_pipe_is_no_verdict() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    for verb in (["verify", OBAMA, OBAMA2], ["detect", OBAMA, OBAMA2], ["models"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "facesdk", *verb], stdout=writer, stderr=subprocess.PIPE
+        )
+        assert (done.returncode, done.stderr) == (141, b"")
+    os.close(writer)
+
+
+def test_a_closed_stderr_is_no_verdict(tmp_path: Path) -> None:
+    command = f'exec "{sys.executable}" -m facesdk verify "{OBAMA}" "{tmp_path}/none.jpg" 2>&-'
+    assert subprocess.run(["sh", "-c", command]).returncode == 2
+
+
+def test_an_operator_library_beside_us(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    packaged = json.loads(run("doctor", "--json").stdout)["ops"]["path"]
+    shutil.copy(packaged, tmp_path / "own.so")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(os.path.abspath, sys.path)))
+    monkeypatch.setenv("FACESDK_OPS_LIBRARY", "own.so")
+    monkeypatch.chdir(tmp_path)
+    assert json.loads(run("doctor", "--json").stdout)["ops"]["path"] == str(tmp_path / "own.so")
+
+
+def test_odd_file_names(tmp_path: Path) -> None:
+    """No Unicode, two lines, or beyond the terminal's alphabet: names are printed all the same."""
+    for name in (b"\xe9.png", b"two\nlines.png", "日本.png".encode()):
+        path = tmp_path / os.fsdecode(name)
+        shutil.copy(OBAMA, path)
+        saved = path.with_suffix(".verdict.jpg")
+        for arguments in (["detect", path], ["verify", path, path, "--save", saved]):
+            done = subprocess.run(
+                [sys.executable, "-m", "facesdk", *arguments],
+                env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+                capture_output=True,
+            )
+            assert (done.returncode, done.stderr) == (0, b"")
+        assert saved.is_file()
+        path.write_bytes(b"no image")
+        done = subprocess.run(
+            [sys.executable, "-m", "facesdk", "detect", path], capture_output=True
+        )
+        assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
 
 
 @pytest.mark.parametrize(
@@ -235,3 +301,21 @@ def test_every_verb_has_examples_and_json(verb: str) -> None:
 
 def test_version() -> None:
     assert run("--version").stdout.strip() == f"facesdk {facesdk.__version__}"
+
+
+def test_pipes_and_devices_are_refused_not_awaited(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    pairs = tmp_path / "pairs.txt"
+    pairs.write_text("2 1\nA 1 2\nA 1 B 1\nB 1 2\nA 2 B 2\n")
+    for path in (str(pipe), "/dev/zero"):
+        for arguments in (
+            ["detect", path],
+            ["embed", OBAMA, "--model", path],
+            ["embed", OBAMA, "--contract", path],
+            ["evaluate", "lfw", "compactfacenet-qb", "--images", str(tmp_path), "--pairs", path],
+            ["evaluate", "lfw", "compactfacenet-qb", "--images", path, "--pairs", str(pairs)],
+        ):
+            done = run(*arguments, status=2)
+            assert_one_line(done.stderr)
+            assert "not a regular file" in done.stderr

@@ -202,7 +202,7 @@ def _for_each(
         try:
             work(path, number)
         except InputError as error:
-            typer.echo(f"facesdk: {error}", err=True)
+            output.emit_error(str(error))
             failed = True
     if failed:
         raise typer.Exit(EXIT_BAD_INPUT)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Annotated, Any
@@ -14,19 +17,27 @@ import typer.core
 import typer.main
 
 import facesdk
-from facesdk.cli import demo, doctor, evaluate, faces, models
-from facesdk.errors import EXIT_INTERRUPTED, FaceSDKError
+from facesdk.cli import demo, doctor, evaluate, faces, models, output
+from facesdk.errors import (
+    EXIT_BAD_INPUT,
+    EXIT_BROKEN_PIPE,
+    EXIT_INTERNAL,
+    EXIT_INTERRUPTED,
+    FaceSDKError,
+)
 
 PLUGIN_GROUP = "facesdk.commands"
-EXIT_INTERNAL = 70
+
+_UsageError: Any = typer.BadParameter.__base__
+"""The class is public in Click only, which Typer has under different names."""
 
 
 class VerbGroup(typer.core.TyperGroup):
     """Verbs of this package and, loaded on use, those that other packages register.
 
     A distribution adds a verb by an entry point of the group ``facesdk.commands`` that names a
-    ``typer.Typer``. Errors that facesdk raises on purpose become one line on stderr and the exit
-    code of :mod:`facesdk.errors`.
+    ``typer.Typer``. Errors that facesdk raises on purpose, and wrong usage, become one line on
+    stderr and the exit code of :mod:`facesdk.errors`.
     """
 
     @cached_property
@@ -46,16 +57,37 @@ class VerbGroup(typer.core.TyperGroup):
             self.commands[cmd_name] = command
         return super().get_command(ctx, cmd_name)
 
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Parse the options before the verb and map errors to exit codes."""
+        with _errors_to_exit_codes():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: Any) -> Any:
         """Run a verb and map errors to exit codes."""
-        try:
+        with _errors_to_exit_codes():
             return super().invoke(ctx)
-        except FaceSDKError as error:
-            typer.echo(f"facesdk: {' '.join(str(error).split())}", err=True)
-            raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            typer.echo("facesdk: interrupted", err=True)
-            raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+@contextmanager
+def _errors_to_exit_codes() -> Iterator[None]:
+    try:
+        yield
+    except FaceSDKError as error:
+        output.emit_error(str(error))
+        raise typer.Exit(error.exit_code) from None
+    except _UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            raise
+        verb = error.ctx.command_path if error.ctx else "facesdk"
+        output.emit_error(f"{error.format_message().rstrip('.')}: see `{verb} --help`")
+        raise typer.Exit(EXIT_BAD_INPUT) from None
+    except KeyboardInterrupt:
+        output.emit_error("interrupted")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    except BrokenPipeError:
+        # Typer would end with 1, which means "different people". Python flushes stdout at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(EXIT_BROKEN_PIPE) from None
 
 
 app = typer.Typer(
@@ -102,11 +134,10 @@ def main() -> None:
     A bug must not look like "different people", so an unexpected exception ends with status 70.
     """
     _silence_native_logs()
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # names beyond the terminal's alphabet
     try:
         app()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_INTERNAL)
     except Exception as error:
         if os.environ.get("FACESDK_DEBUG"):
             traceback.print_exc()
@@ -122,10 +153,14 @@ def _silence_native_logs() -> None:
     """Keep the runtimes' own log lines, written to descriptor 2 by C++ code, off the terminal.
 
     They have no switch for it. Python's ``sys.stderr`` keeps the terminal; FACESDK_DEBUG=1 keeps
-    the log lines too.
+    the log lines too. Where descriptor 2 is closed, ``sys.stderr`` is None and stays so.
     """
     if os.environ.get("FACESDK_DEBUG"):
         return
-    sys.stderr.flush()
-    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    if sys.stderr is not None:
+        sys.stderr.flush()
+        sys.stderr = os.fdopen(
+            os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace"
+        )
+    os.dup2(null, 2)

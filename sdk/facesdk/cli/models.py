@@ -38,6 +38,9 @@ def models(json: options.Json = False) -> None:
             f"{entry.size:,}",
             thresholds,
         )
-    Console().print(table)
+    console = Console()
+    with console.capture() as drawn:
+        console.print(table)
+    typer.echo(drawn.get(), nl=False)
     for entry in entries:
         typer.echo(f"{entry.contract.name}: {entry.contract.license}")

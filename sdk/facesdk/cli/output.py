@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json as json_module
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -13,6 +15,34 @@ from facesdk.results import Verification
 def emit(record: Any, *, json: bool, text: str) -> None:
     """Print a record to stdout, as one line of JSON or as text."""
     typer.echo(json_module.dumps(record) if json else text)
+
+
+def emit_error(message: str) -> None:
+    """Print a message to stderr as one line, whatever the file names in it."""
+    typer.echo(f"facesdk: {' '.join(message.split())}", err=True)
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[..., None]]:
+    """A progress bar on stderr.
+
+    Args:
+        label: What is counted.
+
+    Returns:
+        A function of the number done, the total, and optionally a new label.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(label, total=None)
+
+        def advance(done: int, total: int, label: str | None = None) -> None:
+            bar.update(task, completed=done, total=total, description=label)
+
+        yield advance
 
 
 def verdict(verification: Verification) -> str:
