@@ -260,13 +260,8 @@ def _embed(teacher: Embedder, crops: FaceCrops, cache: Path | None) -> Any:
     from facesdk_training.teacher import teacher_embeddings
 
     folder = cache or platformdirs.user_cache_path("facesdk") / "teacher"
-    with _progress_bar("teacher", None) as bar:
-        return teacher_embeddings(
-            teacher,
-            crops,
-            folder,
-            lambda done, total: bar.update(bar.task_ids[0], completed=done, total=total),
-        )
+    with output.progress_bar("teacher") as progress:
+        return teacher_embeddings(teacher, crops, folder, progress)
 
 
 def _describe(crops: FaceCrops, split: Split) -> str:
@@ -277,11 +272,9 @@ def _describe(crops: FaceCrops, split: Split) -> str:
 def _run(distillation: Any, run: Path, *, json: bool) -> None:
     from facesdk_training import runs
 
-    with _on_signal(distillation.stop), _progress_bar("distil", distillation.total_steps) as bar:
+    with _on_signal(distillation.stop), output.progress_bar("distil") as progress:
         finished = distillation.train(
-            lambda step, loss: bar.update(
-                bar.task_ids[0], completed=step, description=f"distil, loss {loss:.4f}"
-            )
+            lambda step, loss: progress(step, distillation.total_steps, f"distil, loss {loss:.4f}")
         )
     if not finished:
         typer.echo(
@@ -319,18 +312,3 @@ def _on_signal(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in zip(numbers, previous, strict=True):
             signal.signal(number, handler)
-
-
-def _progress_bar(description: str, total: int | None) -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    bar = Progress(
-        "{task.description}",
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
-    bar.add_task(description, total=total)
-    return bar

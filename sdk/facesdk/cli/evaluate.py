@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -15,7 +13,7 @@ from facesdk.cli import options, output
 
 if TYPE_CHECKING:
     from facesdk.contract import Contract
-    from facesdk.evaluation.lfw import LfwResult, Progress
+    from facesdk.evaluation.lfw import LfwResult
 
 MIN_FACE = 20
 
@@ -85,7 +83,7 @@ def lfw(
     bundle = ModelBundle.load(registry.resolve(model))
     agreed = options.read_contract(contract) or bundle.contract
     embedder = Embedder(bundle, _with_flip(agreed, flip), threads=threads)
-    with _progress_bar() as progress:
+    with output.progress_bar("photos") as progress:
         result = evaluate_lfw(
             embedder,
             MTCNN.load(min_face=MIN_FACE, threads=threads),
@@ -125,17 +123,6 @@ def _cache_folder() -> Path:
     import platformdirs
 
     return platformdirs.user_cache_path("facesdk") / "evaluation"
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Progress]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns: list[Any] = ["photos", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("photos", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _describe(result: LfwResult) -> str:
