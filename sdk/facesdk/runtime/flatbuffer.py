@@ -87,6 +87,11 @@ _INPUTS = {4: 3}
 optimised kernel of DEPTHWISE_CONV_2D reads a bias even if there is none."""
 
 
+_OPTIONAL_FROM = {9: 2, 32: 1, 67: 3}
+"""First input that an operator may leave out, by builtin code: the bias of FULLY_CONNECTED and of
+TRANSPOSE_CONV, and what custom operators check themselves. LiteRT crashes on others (-1)."""
+
+
 class FlatbufferError(ValueError):
     """The file is not a well-formed TFLite flatbuffer."""
 
@@ -264,11 +269,11 @@ def _verify_indices(model: Table) -> None:
                 raise FlatbufferError(f"an operator {code} has less than {_INPUTS[code]} inputs")
             if operator.scalar(9) > 1:
                 _inside(model.data, operator.scalar(9), operator.scalar(10))
-            for index in operator.integers(2):
-                _index("operator", index, tensors)
-            for index in operator.integers(1) + operator.integers(8):
-                if index != -1:
+            for place, index in enumerate(operator.integers(1)):
+                if index != -1 or place < _OPTIONAL_FROM.get(code, place + 1):
                     _index("operator", index, tensors)
+            for index in operator.integers(2) + operator.integers(8):
+                _index("operator", index, tensors)
         _verify_order(graph, filled)
 
 

@@ -113,6 +113,7 @@ IMAGE, RESULT = GRAPH.integers(INPUTS)[0], GRAPH.integers(OUTPUTS)[0]
         (changed(CONTENT, FIRST, OUTPUTS, 0, FIRST.integers(INPUTS)[1]), "is a constant or input"),
         (changed(CONTENT, SECOND, OUTPUTS, 0, FIRST.integers(OUTPUTS)[0]), "is written twice"),
         (changed(CONTENT, SECOND, OUTPUTS, 0, -1), "refers to number -1"),
+        (changed(CONTENT, FIRST, INPUTS, 2, -1), "refers to number -1"),
         (changed(CONTENT, GRAPH, INPUTS, -1, 0), f"reads tensor {IMAGE} before it is written"),
     ],
 )
@@ -130,6 +131,14 @@ def test_an_output_that_nothing_writes_is_refused() -> None:
     *_, last = GRAPH.tables(3)
     with pytest.raises(FlatbufferError, match=f"output tensor {RESULT} is never written"):
         verify(changed(CONTENT, last, OUTPUTS, -1, 0))
+
+
+def test_inputs_are_left_out_only_where_runtimes_allow_it() -> None:
+    content = registry.resolve("mtcnn-rnet").read_bytes()
+    *_, dense = next(verify(content).tables(2)).tables(3)
+    verify(changed(content, dense, INPUTS, 2, -1))
+    with pytest.raises(FlatbufferError, match="refers to number -1"):
+        verify(changed(content, dense, INPUTS, 1, -1))
 
 
 def test_a_depthwise_convolution_without_bias_is_refused() -> None:
