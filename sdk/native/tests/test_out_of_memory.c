@@ -1,0 +1,39 @@
+/* Each allocation of the delegate fails in turn: the graph is refused with a line that says so, and nothing leaks (the
+ * sanitizers see that). The linker sends the library's calls here (--wrap). */
+#include <errno.h>
+#include <string.h>
+
+#include "check.h"
+#include "fake_runtime.h"
+
+void *__real_malloc(size_t bytes);
+void *__real_calloc(size_t count, size_t bytes);
+int __real_posix_memalign(void **memory, size_t alignment, size_t bytes);
+void *__wrap_malloc(size_t bytes);
+void *__wrap_calloc(size_t count, size_t bytes);
+int __wrap_posix_memalign(void **memory, size_t alignment, size_t bytes);
+
+static int allocations, failing;
+
+static bool fails(void) { return allocations++ == failing; }
+
+void *__wrap_malloc(size_t bytes) { return fails() ? NULL : __real_malloc(bytes); }
+
+void *__wrap_calloc(size_t count, size_t bytes) { return fails() ? NULL : __real_calloc(count, bytes); }
+
+int __wrap_posix_memalign(void **memory, size_t alignment, size_t bytes) {
+  return fails() ? ENOMEM : __real_posix_memalign(memory, alignment, bytes);
+}
+
+int main(void) {
+  for (unsigned variant = 0; variant < 16; ++variant) {
+    const fake_graph graph = fake_graph_valid(variant);
+    char message[512];
+    /* Allocation 0 is the delegate itself, which fake_runtime_run() needs. */
+    for (failing = 1, allocations = 0; fake_runtime_run(&graph, message) != FAKE_RAN; ++failing, allocations = 0) {
+      CHECK(strstr(message, "out of memory") != NULL);
+    }
+    CHECK(failing > 10 && failing == allocations);
+  }
+  return 0;
+}
