@@ -83,6 +83,8 @@ def load(path: str | os.PathLike[str]) -> RgbImage:
         raise InputError(f"{path} does not exist: check the path of the image") from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(f"{str(path)!r} is not a file name: {error}") from None
     with stream:
         return decode(stream, name=str(path))
 

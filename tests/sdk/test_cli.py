@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -245,6 +246,12 @@ def test_a_closed_pipe_is_no_verdict() -> None:
 def test_a_closed_stderr_is_no_verdict(tmp_path: Path) -> None:
     command = f'exec "{sys.executable}" -m facesdk verify "{OBAMA}" "{tmp_path}/none.jpg" 2>&-'
     assert subprocess.run(["sh", "-c", command]).returncode == 2
+
+
+def test_ctrl_c_while_modules_load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "cv2.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    assert run("verify", OBAMA, OBAMA2, status=-signal.SIGINT).stderr == ""
 
 
 def test_an_operator_library_beside_us(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

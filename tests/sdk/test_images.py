@@ -182,6 +182,8 @@ def test_load_names_what_is_wrong_with_the_path(tmp_path: Path) -> None:
         images.load(tmp_path)
     with pytest.raises(InputError, match=r"cannot read .*too long"):
         images.load(tmp_path / ("x" * 300))
+    with pytest.raises(InputError, match="is not a file name: embedded null"):
+        images.load("a\0b.jpg")
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     with pytest.raises(InputError, match="not a regular file"):

@@ -129,7 +129,7 @@ app.add_typer(evaluate.app, name="evaluate")
 
 
 def main() -> None:
-    """Entry point of the ``facesdk`` script.
+    """Run the command line.
 
     A bug must not look like "different people", so an unexpected exception ends with status 70.
     """
