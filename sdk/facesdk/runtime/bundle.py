@@ -86,7 +86,7 @@ def _read(path: Path) -> bytes:
 
 
 def _custom_ops(model: Table) -> tuple[str, ...]:
-    names = (code.bytes(1).decode("utf-8", "replace") for code in model.tables(1))
+    names = (code.bytes(1).decode() for code in model.tables(1))
     return tuple(sorted({name for name in names if name}))
 
 
