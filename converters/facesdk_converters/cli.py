@@ -12,7 +12,9 @@ from facesdk.errors import InputError, require_extra
 from facesdk.files import write_atomic
 
 app = typer.Typer(
-    no_args_is_help=True, help="Convert networks to model files (needs the extra `convert`)."
+    no_args_is_help=True,
+    add_completion=False,
+    help="Convert networks to model files (needs the extra `convert`).",
 )
 
 

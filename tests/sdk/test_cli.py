@@ -306,6 +306,11 @@ def test_every_verb_has_examples_and_json(verb: str) -> None:
     assert f"facesdk {verb}" in text
 
 
+@pytest.mark.parametrize("group", ["evaluate", "train", "convert"])
+def test_groups_offer_no_completion_of_their_own(group: str) -> None:
+    assert "completion" not in run(group, "--help").stdout
+
+
 def test_version() -> None:
     assert run("--version").stdout.strip() == f"facesdk {facesdk.__version__}"
 

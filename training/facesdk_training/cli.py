@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from facesdk_training.distillation import DistillationConfig
     from facesdk_training.split import Split
 
-app = typer.Typer(no_args_is_help=True, help="Train binarized networks (needs the extra `train`).")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Train binarized networks (needs the extra `train`).",
+)
 
 
 @app.callback()

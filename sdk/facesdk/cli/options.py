@@ -11,7 +11,7 @@ from facesdk.contract import Contract
 from facesdk.errors import ContractError
 from facesdk.files import read_regular
 
-Photos = Annotated[list[Path], typer.Argument(metavar="IMG...", help="Photos.", show_default=False)]
+Photos = Annotated[list[Path], typer.Argument(metavar="IMG", help="Photos.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Model = Annotated[
     str, typer.Option("--model", help="Name of a packaged recognition model, or a .tflite file.")
