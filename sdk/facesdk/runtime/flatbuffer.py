@@ -64,6 +64,7 @@ SCHEMA: dict[str, dict[int, str]] = {
     "SignatureDef": {0: "[TensorMap]", 1: "[TensorMap]", 2: "string", 4: "u32"},
     "TensorMap": {0: "string", 1: "u32"},
     "Options": {},
+    "Pool2DOptions": {1: "i32", 2: "i32", 3: "i32", 4: "i32"},
     "ConcatEmbeddingsOptions": {1: "[4]", 2: "[4]"},
     "ReshapeOptions": {0: "[4]"},
     "SqueezeOptions": {0: "[4]"},
@@ -72,14 +73,18 @@ SCHEMA: dict[str, dict[int, str]] = {
 }
 """Tables by name, each with its fields by number. ``[4]`` is a vector of 4-byte scalars."""
 
-_OPTIONS_WITH_VECTORS = {
+_OPTIONS = {
     3: "ConcatEmbeddingsOptions",
+    5: "Pool2DOptions",
     17: "ReshapeOptions",
     30: "SqueezeOptions",
     111: "VarHandleOptions",
     115: "BucketizeOptions",
 }
-"""Members of the union BuiltinOptions that hold more than scalars, by their tag."""
+"""Members of the union BuiltinOptions that hold more than scalars, or scalars to check, by tag."""
+
+_MAX_WINDOW = 65536
+"""Largest side and stride of a pooling window; runtimes hang or crash on absurd ones."""
 
 
 _INPUTS = {4: 3}
@@ -166,8 +171,9 @@ def verify(data: bytes) -> Table:
     Raises:
         FlatbufferError: The file is too short, has no ``TFL3`` identifier, an offset leads out of
             it, an index points at nothing, or it uses a part of the schema that is not supported
-            here (sparse tensors, variant tensors, custom quantization, StableHLO options); or the
-            operators do not write each tensor once and before it is read.
+            here (sparse tensors, variant tensors, custom quantization, StableHLO options), an
+            operator lacks a required input or has an absurd window, or the operators do not write
+            each tensor once and before it is read.
     """
     if len(data) < 16:
         raise FlatbufferError(f"only {len(data)} bytes long")
@@ -227,7 +233,7 @@ def _verify_field(table: Table, number: int, kind: str, at: int) -> Iterator[Tab
         yield from table.tables(number)
     elif kind == "options":
         tag = table.scalar(3)
-        yield Table(data, _indirect(data, at), _OPTIONS_WITH_VECTORS.get(tag, "Options"))
+        yield Table(data, _indirect(data, at), _OPTIONS.get(tag, "Options"))
     else:
         yield Table(data, _indirect(data, at), kind)
 
@@ -263,18 +269,27 @@ def _verify_indices(model: Table) -> None:
         for index in graph.integers(1) + graph.integers(2):
             _index("subgraph", index, tensors)
         for operator in graph.tables(3):
-            _index("operator", operator.scalar(0), len(codes))
-            code = codes[operator.scalar(0)]
-            if operator.count(1) < _INPUTS.get(code, 0):
-                raise FlatbufferError(f"an operator {code} has less than {_INPUTS[code]} inputs")
-            if operator.scalar(9) > 1:
-                _inside(model.data, operator.scalar(9), operator.scalar(10))
-            for place, index in enumerate(operator.integers(1)):
-                if index != -1 or place < _OPTIONAL_FROM.get(code, place + 1):
-                    _index("operator", index, tensors)
-            for index in operator.integers(2) + operator.integers(8):
-                _index("operator", index, tensors)
+            _verify_operator(operator, codes, tensors)
         _verify_order(graph, filled)
+
+
+def _verify_operator(operator: Table, codes: list[int], tensors: int) -> None:
+    _index("operator", operator.scalar(0), len(codes))
+    code = codes[operator.scalar(0)]
+    if operator.scalar(9) > 1:
+        _inside(operator.data, operator.scalar(9), operator.scalar(10))
+    if operator.count(1) < _INPUTS.get(code, 0):
+        raise FlatbufferError(f"an operator {code} has less than {_INPUTS[code]} inputs")
+    for place, index in enumerate(operator.integers(1)):
+        if index != -1 or place < _OPTIONAL_FROM.get(code, place + 1):
+            _index("operator", index, tensors)
+    for index in operator.integers(2) + operator.integers(8):
+        _index("operator", index, tensors)
+    options = operator.table(4, _OPTIONS.get(operator.scalar(3), "Options"))
+    if options is not None and options.kind == "Pool2DOptions":
+        sizes = [options.scalar(field) for field in SCHEMA[options.kind]]
+        if not all(1 <= size <= _MAX_WINDOW for size in sizes):
+            raise FlatbufferError(f"a pooling window has strides and sides {sizes}")
 
 
 def _verify_order(graph: Table, filled: set[int]) -> None:

@@ -141,6 +141,21 @@ def test_inputs_are_left_out_only_where_runtimes_allow_it() -> None:
         verify(changed(content, dense, INPUTS, 1, -1))
 
 
+@pytest.mark.parametrize("field", range(1, 5))
+@pytest.mark.parametrize("value", [-16_777_213, 0, 65_537])
+def test_an_absurd_pooling_window_is_refused(field: int, value: int) -> None:
+    tag = 5
+    pool = next(row for row in GRAPH.tables(3) if row.scalar(3) == tag)
+    options = pool.table(4, "Pool2DOptions")
+    assert options is not None
+    at = options._locate(field)
+    assert at is not None
+    damaged = bytearray(CONTENT)
+    struct.pack_into("<i", damaged, at, value)
+    with pytest.raises(FlatbufferError, match=f"a pooling window has .*{value}"):
+        verify(bytes(damaged))
+
+
 def test_a_depthwise_convolution_without_bias_is_refused() -> None:
     content = registry.resolve(registry.DEFAULT_RECOGNIZER).read_bytes()
     model = verify(content)
