@@ -21,7 +21,7 @@ class Backend:
 
     Attributes:
         name: ``"litert"`` or ``"tflite-runtime"``.
-        version: Version of the installed distribution.
+        version: Version of the installed distribution; "unknown" without its metadata.
         interpreter: Its ``interpreter`` module, with ``Interpreter`` and ``load_delegate``.
     """
 
@@ -50,8 +50,15 @@ def load_backend() -> Backend:
         except ImportError as error:
             reasons.append(f"{name}: {' '.join(str(error).split())}")
             continue
-        return Backend(name, importlib.metadata.version(_DISTRIBUTIONS[name]), module)
+        return Backend(name, _version(_DISTRIBUTIONS[name]), module)
     raise RuntimeUnavailableError(
         "no TFLite runtime can be imported: run `pip install ai-edge-litert` "
         f"({'; '.join(reasons)})"
     )
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"

@@ -143,7 +143,14 @@ class Interpreter:
         self._outputs: list[dict[str, Any]] = self._interpreter.get_output_details()
 
     def _refused(self, error: Exception) -> ModelError:
-        return ModelError(f"the runtime refuses {self._bundle.path}: {_one_line(error)}")
+        """The runtime's message, or only the operator library's where that says what is wrong.
+
+        When the library refuses an operator, the runtime goes on to call it unresolved.
+        """
+        text = _one_line(error)
+        reason, consequence, _ = text.partition("Encountered unresolved custom op")
+        named = consequence and reason.startswith("facesdk operators: ")
+        return ModelError(f"the runtime refuses {self._bundle.path}: {reason if named else text}")
 
 
 def _one_line(error: Exception) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -172,3 +173,22 @@ def test_damaged_models_never_crash(
     assert outcomes.pop("loaded") > 0
     assert outcomes.pop("refused") > 0
     assert outcomes == {}
+
+
+@needs_each_runtime
+def test_only_the_reason_of_a_refused_operator_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, runtime: str
+) -> None:
+    monkeypatch.setenv("FACESDK_RUNTIME", runtime)
+    path = tmp_path / "options.tflite"
+    path.write_bytes(BINARY.read_bytes().replace(b"channels_in", b"channels_on"))
+    with pytest.raises(ModelError, match="channels_in is missing$"):
+        Interpreter(ModelBundle.load(path))
+
+
+def test_a_runtime_without_metadata_still_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(distribution: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(distribution)
+
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    assert load_backend().version == "unknown"
