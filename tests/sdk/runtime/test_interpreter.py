@@ -182,7 +182,7 @@ def test_only_the_reason_of_a_refused_operator_is_told(
     monkeypatch.setenv("FACESDK_RUNTIME", runtime)
     path = tmp_path / "options.tflite"
     path.write_bytes(BINARY.read_bytes().replace(b"channels_in", b"channels_on"))
-    with pytest.raises(ModelError, match="channels_in is missing$"):
+    with pytest.raises(ModelError, match=r"channels_in is missing$"):
         Interpreter(ModelBundle.load(path))
 
 
