@@ -13,7 +13,8 @@ from ai_edge_litert import schema_py_generated as schema
 
 from facesdk.contract import METADATA_NAME, Contract
 from facesdk.errors import ModelError
-from facesdk.runtime.flatbuffer import FlatbufferError, verify
+from facesdk.runtime.flatbuffer import FlatbufferError
+from facesdk.runtime.verifier import verify
 from facesdk_converters.graph import pack
 
 

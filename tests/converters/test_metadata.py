@@ -11,8 +11,9 @@ from ai_edge_litert import schema_py_generated as schema
 from facesdk.contract import METADATA_NAME, Contract, InputSpec
 from facesdk.errors import ModelError
 from facesdk.runtime.bundle import ModelBundle
-from facesdk.runtime.flatbuffer import Table, verify
+from facesdk.runtime.flatbuffer import Table
 from facesdk.runtime.interpreter import Interpreter
+from facesdk.runtime.verifier import verify
 from facesdk_converters.graph import SequentialGraph, pack
 from facesdk_converters.metadata import write_contract
 from runtimes import RUNTIMES

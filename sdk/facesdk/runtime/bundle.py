@@ -11,7 +11,8 @@ from pathlib import Path
 from facesdk.contract import METADATA_NAME, Contract
 from facesdk.errors import ContractError, ModelError
 from facesdk.files import read_regular
-from facesdk.runtime.flatbuffer import FlatbufferError, Table, verify
+from facesdk.runtime.flatbuffer import FlatbufferError, Table
+from facesdk.runtime.verifier import verify
 
 MAX_MODEL_BYTES = 1 << 30
 

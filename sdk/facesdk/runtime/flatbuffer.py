@@ -1,8 +1,7 @@
-"""A FlatBuffers verifier for TFLite models.
+"""The FlatBuffers format of TFLite models: a verifier and a reader.
 
-Stock runtimes before LiteRT map a model without checking it, so that a truncated or hostile file
-crashes the process. :func:`verify` walks every table, vector and string that a runtime follows
-and proves that each lies inside the file; :class:`Table` then reads fields of a verified file.
+:func:`verify_structure` walks every table, vector and string that a runtime follows and proves
+that each lies inside the file; :class:`Table` then reads fields of a verified file.
 
 Sources: the FlatBuffers binary format (flatbuffers.dev/internals) and TensorFlow Lite's
 ``schema.fbs``, file identifier ``TFL3``. Field numbers below are those of the schema.
@@ -73,7 +72,7 @@ SCHEMA: dict[str, dict[int, str]] = {
 }
 """Tables by name, each with its fields by number. ``[4]`` is a vector of 4-byte scalars."""
 
-_OPTIONS = {
+OPTIONS = {
     3: "ConcatEmbeddingsOptions",
     5: "Pool2DOptions",
     17: "ReshapeOptions",
@@ -83,22 +82,9 @@ _OPTIONS = {
 }
 """Members of the union BuiltinOptions that hold more than scalars, or scalars to check, by tag."""
 
-_MAX_WINDOW = 65536
-"""Largest side and stride of a pooling window; runtimes hang or crash on absurd ones."""
-
-
-_INPUTS = {4: 3}
-"""Inputs that an operator must have where runtimes do not check their number, by builtin code: the
-optimised kernel of DEPTHWISE_CONV_2D reads a bias even if there is none."""
-
-
-_OPTIONAL_FROM = {9: 2, 32: 1, 67: 3}
-"""First input that an operator may leave out, by builtin code: the bias of FULLY_CONNECTED and of
-TRANSPOSE_CONV, and what custom operators check themselves. LiteRT crashes on others (-1)."""
-
 
 class FlatbufferError(ValueError):
-    """The file is not a well-formed TFLite flatbuffer."""
+    """The file is not a well-formed TFLite model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +145,8 @@ class Table:
         return self.position + offset if offset else None
 
 
-def verify(data: bytes) -> Table:
-    """Check a whole model file.
+def verify_structure(data: bytes) -> Table:
+    """Check that every offset of a model file leads to where it may.
 
     Args:
         data: The content of a ``.tflite`` file.
@@ -170,10 +156,8 @@ def verify(data: bytes) -> Table:
 
     Raises:
         FlatbufferError: The file is too short, has no ``TFL3`` identifier, an offset leads out of
-            it, an index points at nothing, or it uses a part of the schema that is not supported
-            here (sparse tensors, variant tensors, custom quantization, StableHLO options), an
-            operator lacks a required input or has an absurd window, or the operators do not write
-            each tensor once and before it is read.
+            it, a string is not UTF-8, or it uses a part of the schema that is not supported here
+            (sparse tensors, variant tensors, custom quantization, StableHLO options).
     """
     if len(data) < 16:
         raise FlatbufferError(f"only {len(data)} bytes long")
@@ -190,7 +174,6 @@ def verify(data: bytes) -> Table:
                 pending.append(child)
         if len(seen) > _MAX_TABLES:
             raise FlatbufferError(f"more than {_MAX_TABLES} tables")
-    _verify_indices(root)
     return root
 
 
@@ -201,8 +184,8 @@ def _verify_table(table: Table) -> Iterator[Table]:
     size = _unpack(data, "<H", vtable + 2)
     if vtable_size < 4 or vtable_size % 2 or size < 4:
         raise FlatbufferError(f"malformed table at byte {position}")
-    _inside(data, vtable, vtable_size)
-    _inside(data, position, size)
+    require_inside(data, vtable, vtable_size)
+    require_inside(data, position, size)
     for number in range((vtable_size - 4) // 2):
         offset = _unpack(data, "<H", vtable + 4 + 2 * number)
         if offset == 0:
@@ -217,23 +200,23 @@ def _verify_table(table: Table) -> Iterator[Table]:
 def _verify_field(table: Table, number: int, kind: str, at: int) -> Iterator[Table]:
     data = table.data
     if kind in _SCALAR:
-        _inside(data, at, struct.calcsize(_SCALAR[kind]))
+        require_inside(data, at, struct.calcsize(_SCALAR[kind]))
     elif kind == "unsupported":
         raise FlatbufferError(f"{table.kind} uses field {number} of the schema, not supported here")
     elif kind == "string" or kind in ("[1]", "[4]", "[8]"):
         start = _indirect(data, at)
         width = 1 if kind == "string" else int(kind[1])
         count = _unpack(data, "<I", start)
-        _inside(data, start + 4, count * width + (kind == "string"))
+        require_inside(data, start + 4, count * width + (kind == "string"))
         if kind == "string":
             _verify_string(data, start + 4, count)
     elif kind.startswith("["):
         start = _indirect(data, at)
-        _inside(data, start + 4, 4 * _unpack(data, "<I", start))
+        require_inside(data, start + 4, 4 * _unpack(data, "<I", start))
         yield from table.tables(number)
     elif kind == "options":
         tag = table.scalar(3)
-        yield Table(data, _indirect(data, at), _OPTIONS.get(tag, "Options"))
+        yield Table(data, _indirect(data, at), OPTIONS.get(tag, "Options"))
     else:
         yield Table(data, _indirect(data, at), kind)
 
@@ -247,85 +230,8 @@ def _verify_string(data: bytes, start: int, count: int) -> None:
         raise FlatbufferError(f"the string at byte {start} is not UTF-8") from None
 
 
-def _verify_indices(model: Table) -> None:
-    buffers = model.count(4)
-    codes = [max(code.scalar(0), code.scalar(3)) for code in model.tables(1)]
-    filled = set()
-    for number, buffer in enumerate(model.tables(4)):
-        if buffer.scalar(1) > 1:
-            _inside(model.data, buffer.scalar(1), buffer.scalar(2))
-        if buffer.scalar(1) > 1 or buffer.count(0):
-            filled.add(number)
-    for entry in model.tables(6):
-        _index("metadata", entry.scalar(1), buffers)
-    if model.count(2) == 0:
-        raise FlatbufferError("no subgraph")
-    for graph in model.tables(2):
-        tensors = graph.count(0)
-        for tensor in graph.tables(0):
-            _index("tensor", tensor.scalar(2), buffers)
-            if any(size < 0 for size in tensor.integers(0)):
-                raise FlatbufferError("a tensor has a negative dimension")
-        for index in graph.integers(1) + graph.integers(2):
-            _index("subgraph", index, tensors)
-        for operator in graph.tables(3):
-            _verify_operator(operator, codes, tensors)
-        _verify_order(graph, filled)
-
-
-def _verify_operator(operator: Table, codes: list[int], tensors: int) -> None:
-    _index("operator", operator.scalar(0), len(codes))
-    code = codes[operator.scalar(0)]
-    if operator.scalar(9) > 1:
-        _inside(operator.data, operator.scalar(9), operator.scalar(10))
-    if operator.count(1) < _INPUTS.get(code, 0):
-        raise FlatbufferError(f"an operator {code} has less than {_INPUTS[code]} inputs")
-    for place, index in enumerate(operator.integers(1)):
-        if index != -1 or place < _OPTIONAL_FROM.get(code, place + 1):
-            _index("operator", index, tensors)
-    for index in operator.integers(2) + operator.integers(8):
-        _index("operator", index, tensors)
-    options = operator.table(4, _OPTIONS.get(operator.scalar(3), "Options"))
-    if options is not None and options.kind == "Pool2DOptions":
-        sizes = [options.scalar(field) for field in SCHEMA[options.kind]]
-        if not all(1 <= size <= _MAX_WINDOW for size in sizes):
-            raise FlatbufferError(f"a pooling window has strides and sides {sizes}")
-
-
-def _verify_order(graph: Table, filled: set[int]) -> None:
-    """Every tensor is written once, and before it is read; ``filled`` buffers hold constants.
-
-    Runtimes plan memory by that order and give none to a tensor that breaks it. Variables, and
-    tensors without elements, need no writer.
-    """
-    given = set(graph.integers(1))
-    written, readable = set(given), set(given)
-    for number, tensor in enumerate(graph.tables(0)):
-        if tensor.scalar(2) in filled:
-            written.add(number)
-            readable.add(number)
-        elif tensor.scalar(5) or 0 in tensor.integers(0):
-            readable.add(number)
-    for operator in graph.tables(3):
-        for index in operator.integers(1):
-            if index not in readable and index != -1:
-                raise FlatbufferError(f"an operator reads tensor {index} before it is written")
-        for index in operator.integers(2):
-            if index in written:
-                raise FlatbufferError(f"tensor {index} is written twice, or is a constant or input")
-            written.add(index)
-            readable.add(index)
-    for index in graph.integers(2):
-        if index not in readable:
-            raise FlatbufferError(f"output tensor {index} is never written")
-
-
-def _index(owner: str, index: int, count: int) -> None:
-    if not 0 <= index < count:
-        raise FlatbufferError(f"a {owner} refers to number {index} of {count}")
-
-
-def _inside(data: bytes, start: int, size: int) -> None:
+def require_inside(data: bytes, start: int, size: int) -> None:
+    """Raise a FlatbufferError unless ``size`` bytes from ``start`` are part of the file."""
     if start < 0 or start + size > len(data):
         raise FlatbufferError(
             f"bytes {start} to {start + size} are outside of the file ({len(data)} bytes)"
@@ -333,11 +239,11 @@ def _inside(data: bytes, start: int, size: int) -> None:
 
 
 def _unpack(data: bytes, code: str, at: int) -> Any:
-    _inside(data, at, struct.calcsize(code))
+    require_inside(data, at, struct.calcsize(code))
     return struct.unpack_from(code, data, at)[0]
 
 
 def _indirect(data: bytes, at: int) -> int:
     target: int = at + _unpack(data, "<I", at)
-    _inside(data, target, 4)
+    require_inside(data, target, 4)
     return target

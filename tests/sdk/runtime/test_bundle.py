@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from facesdk.errors import ContractError, ModelError
 from facesdk.models import registry
 from facesdk.runtime.bundle import ModelBundle
-from facesdk.runtime.flatbuffer import FlatbufferError, Table, verify
+from facesdk.runtime.flatbuffer import FlatbufferError, Table
+from facesdk.runtime.verifier import verify
 
 MODEL = registry.resolve("mtcnn-pnet")
 CONTENT = MODEL.read_bytes()
