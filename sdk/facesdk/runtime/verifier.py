@@ -40,8 +40,8 @@ def verify(data: bytes) -> Table:
 
     Raises:
         FlatbufferError: The format is broken (:func:`verify_structure`), an index points at
-            nothing, an operator lacks a required input or has an absurd window, or the operators do not
-            write each tensor once and before it is read.
+            nothing, an operator lacks a required input or has an absurd window, or the operators
+            do not write each tensor once and before it is read.
     """
     model = verify_structure(data)
     _verify_references(model)
