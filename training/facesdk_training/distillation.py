@@ -20,6 +20,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from facesdk.errors import InputError
+from facesdk.evaluation.calibration import PairSimilarities, all_pairs, balanced_accuracy, calibrate
 from facesdk.files import write_atomic
 from facesdk_training import runs
 from facesdk_training.architectures.compact_face_net import (
@@ -27,7 +28,6 @@ from facesdk_training.architectures.compact_face_net import (
     build_compact_face_net,
 )
 from facesdk_training.batches import Augmentation, BatchSampler, prefetch
-from facesdk_training.calibration import PairSimilarities, all_pairs, balanced_accuracy, calibrate
 from facesdk_training.data import FaceCrops, centre_crop, normalise
 from facesdk_training.losses import distillation_loss
 from facesdk_training.split import Split

@@ -1,4 +1,4 @@
-"""Thresholds from the similarities of validation identities."""
+"""Thresholds from the similarities of labelled pairs."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facesdk.errors import InputError
-from facesdk_training.calibration import PairSimilarities, all_pairs, balanced_accuracy, calibrate
+from facesdk.evaluation.calibration import PairSimilarities, all_pairs, balanced_accuracy, calibrate
 
 
 def scores(positives: int = 500, negatives: int = 40_000) -> PairSimilarities:
