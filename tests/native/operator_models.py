@@ -50,6 +50,17 @@ def activations(shape: tuple[int, ...], dtype: Any, seed: int) -> np.ndarray:
     return values
 
 
+def input_values(name: str, content: bytes) -> np.ndarray:
+    """The input of a case: its seed's values, in the shape and type that the model declares."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = schema.Model.GetRootAsModel(content, 0).Subgraphs(0)
+    tensor = graph.Tensors(graph.Inputs(0))
+    types = {schema.TensorType.FLOAT32: np.float32, schema.TensorType.INT8: np.int8}
+    shape = tuple(int(size) for size in tensor.ShapeAsNumpy())
+    return activations(shape, types[tensor.Type()], seed_of(name))
+
+
 def uniform(shape: tuple[int, ...], seed: int, low: float, high: float) -> np.ndarray:
     return (noise(shape, seed) / 2.0**32 * (high - low) + low).astype(np.float32)
 
