@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+
+Name = TypeVar("Name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,21 +28,25 @@ class Timing:
 
 
 def measure(
-    candidates: Mapping[str, Callable[[], object]], *, runs: int, warm_up: int
-) -> dict[str, Timing]:
+    candidates: Mapping[Name, Callable[[], object]], *, runs: int, warm_up: int, untimed: int = 0
+) -> dict[Name, Timing]:
     """Time candidates in turn.
 
     Args:
         candidates: What to call, by name.
         runs: Timed rounds, at least 1.
         warm_up: Rounds before them that are not counted.
+        untimed: Calls before each timed one. One gives a candidate its caches back, which the
+            others have taken since its last turn: then it is timed as if it ran alone.
 
     Returns:
         The timing of each, by name.
     """
-    times: dict[str, list[float]] = {name: [] for name in candidates}
+    times: dict[Name, list[float]] = {name: [] for name in candidates}
     for number in range(warm_up + runs):
         for name, call in candidates.items():
+            for _ in range(untimed):
+                call()
             start = time.perf_counter()
             call()
             elapsed = (time.perf_counter() - start) * 1e3

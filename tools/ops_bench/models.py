@@ -1,0 +1,235 @@
+"""What is timed: convolutions and networks as ``.tflite`` files, converted once and kept."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+RECIPE = 1
+"""Part of the file names: raise it when a model below changes, or old files will be used."""
+
+
+class ConversionError(Exception):
+    """The models cannot be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A 3x3 convolution with stride 1, SAME padding, as many channels out as in, and a batch-norm.
+
+    Attributes:
+        height: Rows of the image.
+        width: Columns of the image.
+        channels: Channels in and out.
+    """
+
+    height: int
+    width: int
+    channels: int
+
+    @classmethod
+    def parse(cls, text: str) -> Layer:
+        """``"14x14x256"`` as a layer.
+
+        Raises:
+            ValueError: It is not three positive numbers, or the channels are no multiple of 32.
+        """
+        match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)x([1-9]\d*)", text)
+        if not match or int(match[3]) % 32:
+            raise ValueError(
+                f"a shape is HEIGHTxWIDTHxCHANNELS, channels a multiple of 32, but got {text!r}"
+            )
+        return cls(*map(int, match.groups()))
+
+    @property
+    def name(self) -> str:
+        """As it is parsed."""
+        return f"{self.height}x{self.width}x{self.channels}"
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Shape of the input, and of the output."""
+        return (1, self.height, self.width, self.channels)
+
+    @property
+    def operations(self) -> int:
+        """Bit operations: two (xor, popcount) for each bit of a window, padded ones included."""
+        return 2 * self.height * self.width * 9 * self.channels**2
+
+    def file(self, folder: Path, kind: str) -> Path:
+        """Where its ``binary``, ``int8`` or ``float`` model is."""
+        return folder / f"conv-{self.name}.v{RECIPE}.{kind}.tflite"
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A QuickNet-shaped network with random weights.
+
+    Attributes:
+        height: Rows of the RGB image.
+        width: Columns of the RGB image.
+    """
+
+    height: int
+    width: int
+
+    @property
+    def name(self) -> str:
+        """Its input, as ``"224x224"``."""
+        return f"{self.height}x{self.width}"
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Shape of the input."""
+        return (1, self.height, self.width, 3)
+
+    def file(self, folder: Path) -> Path:
+        """Where its model is."""
+        return folder / f"quicknet-{self.name}.v{RECIPE}.tflite"
+
+
+LAYERS = (Layer(14, 14, 256), Layer(56, 48, 64), Layer(7, 6, 512), Layer(28, 24, 128))
+NETWORKS = (Network(224, 224), Network(112, 96))
+"""The first is ImageNet's input, the second a face."""
+
+
+def ensure(folder: Path, layers: Iterable[Layer], networks: Iterable[Network]) -> None:
+    """Convert what the folder does not have yet, in a process of its own: this needs TensorFlow.
+
+    Raises:
+        ConversionError: The conversion failed; its own messages are on stderr.
+    """
+    missing = [
+        (layer, kind)
+        for layer in layers
+        for kind in ("binary", "float", "int8")
+        if not layer.file(folder, kind).exists()
+    ]
+    absent = [network for network in networks if not network.file(folder).exists()]
+    if not missing and not absent:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_convert, args=(folder, missing, absent))
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise ConversionError("the conversion failed: it needs `pip install 'facesdk[convert]'`")
+
+
+def _convert(folder: Path, layers: list[tuple[Layer, str]], networks: list[Network]) -> None:
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import larq_compute_engine
+    import tensorflow as tf
+
+    tf.keras.utils.set_random_seed(0)
+    makers: dict[str, Callable[[Layer], bytes]] = {
+        "binary": lambda layer: larq_compute_engine.convert_keras_model(_binary(layer)),
+        "float": lambda layer: tf.lite.TFLiteConverter.from_keras_model(_plain(layer)).convert(),
+        "int8": _int8,
+    }
+    for layer, kind in layers:
+        _write(layer.file(folder, kind), makers[kind](layer))
+    for network in networks:
+        content = larq_compute_engine.convert_keras_model(_quicknet(network))
+        _write(network.file(folder), content)
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_suffix(".part")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def _norm() -> Any:
+    """A batch-norm that a converter cannot fold to nothing."""
+    import tensorflow as tf
+
+    uniform = tf.keras.initializers.RandomUniform
+    return tf.keras.layers.BatchNormalization(
+        gamma_initializer=uniform(0.5, 1.5),
+        beta_initializer=uniform(-1, 1),
+        moving_mean_initializer=uniform(-1, 1),
+    )
+
+
+def _binary_convolution(channels: int, **options: Any) -> Any:
+    import larq
+
+    return larq.layers.QuantConv2D(
+        channels,
+        3,
+        input_quantizer="ste_sign",
+        kernel_quantizer="ste_sign",
+        padding="same",
+        pad_values=1.0,
+        use_bias=False,
+        **options,
+    )
+
+
+def _binary(layer: Layer) -> Any:
+    import tensorflow as tf
+
+    image = tf.keras.Input(layer.shape[1:], batch_size=1)
+    return tf.keras.Model(image, _norm()(_binary_convolution(layer.channels)(image)))
+
+
+def _plain(layer: Layer) -> Any:
+    import tensorflow as tf
+
+    image = tf.keras.Input(layer.shape[1:], batch_size=1)
+    plain = tf.keras.layers.Conv2D(layer.channels, 3, padding="same", use_bias=False)
+    return tf.keras.Model(image, _norm()(plain(image)))
+
+
+def _int8(layer: Layer) -> bytes:
+    """Post-training quantization, one scale a channel, int8 in and out."""
+    import tensorflow as tf
+
+    random = np.random.default_rng(0)
+    converter = tf.lite.TFLiteConverter.from_keras_model(_plain(layer))
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: (
+        [random.standard_normal(layer.shape).astype(np.float32)] for _ in range(4)
+    )
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    content: bytes = converter.convert()
+    return content
+
+
+def _quicknet(network: Network) -> Any:
+    """QuickNet's layers (Bannink et al., MLSys 2021, arXiv:2011.09398) up to its logits.
+
+    Four sections of four residual 1-bit convolutions with 64, 128, 256 and 512 channels, float
+    transitions with anti-aliased pooling between them.
+    """
+    import tensorflow as tf
+
+    layers = tf.keras.layers
+
+    def convolution(channels: int, size: int, strides: int = 1) -> Any:
+        return layers.Conv2D(channels, size, strides, padding="same", use_bias=False)
+
+    image = tf.keras.Input(network.shape[1:], batch_size=1)
+    x = layers.ReLU()(_norm()(convolution(16, 3, 2)(image)))
+    x = _norm()(layers.DepthwiseConv2D(3, 2, padding="same", use_bias=False)(x))
+    x = _norm()(convolution(64, 1)(x))
+    for channels in (64, 128, 256, 512):
+        if channels != x.shape[-1]:
+            x = layers.MaxPool2D(2, strides=1)(layers.ReLU()(x))
+            x = layers.DepthwiseConv2D(3, 2, padding="same", use_bias=False)(x)
+            x = _norm()(convolution(channels, 1)(x))
+        for _ in range(4):
+            x = layers.Add()([x, _norm()(_binary_convolution(channels, activation="relu")(x))])
+    x = layers.GlobalAveragePooling2D()(layers.ReLU()(x))
+    return tf.keras.Model(image, layers.Dense(1000)(x))
