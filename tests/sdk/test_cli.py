@@ -187,9 +187,19 @@ def test_doctor() -> None:
     record = json.loads(run("doctor", "--json").stdout)
     assert {"runtime", "ops", "cpu", "python", "models"} <= set(record)
     assert set(record["runtime"]) == {"name", "version"}
-    assert set(record["ops"]) == {"path", "version", "isa", "available"}
-    assert record["ops"]["isa"] in record["ops"]["available"]
+    assert set(record["ops"]) == {"path", "version", "isa", "why", "available", "unavailable"}
+    assert record["ops"]["isa"] == record["ops"]["available"][-1]
+    assert record["cpu"]["threads"] >= 1
     assert record["problems"] == []
+
+
+def test_doctor_says_that_a_path_is_forced(monkeypatch: pytest.MonkeyPatch) -> None:
+    best = json.loads(run("doctor", "--json").stdout)["ops"]["isa"]
+    monkeypatch.setenv("FACESDK_OPS_ISA", "reference")
+    ops = json.loads(run("doctor", "--json").stdout)["ops"]
+    assert (ops["isa"], ops["available"][-1]) == ("reference", best)
+    assert ops["why"] == f"FACESDK_OPS_ISA forces it; {best} would be faster"
+    assert f"reference: {ops['why']}" in run("doctor").stdout
 
 
 def test_doctor_reports_a_missing_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

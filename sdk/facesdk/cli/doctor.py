@@ -5,17 +5,18 @@ from __future__ import annotations
 import json as json_module
 import platform
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import typer
 
 import facesdk
 from facesdk.cli import options
+from facesdk.cpu import Cpu, describe_cpu
 from facesdk.errors import EXIT_UNAVAILABLE, FaceSDKError
 from facesdk.models import registry
 from facesdk.runtime import plugin
 from facesdk.runtime.backend import load_backend
+from facesdk.runtime.plugin import OperatorLibrary
 
 
 def doctor(json: options.Json = False) -> None:
@@ -28,13 +29,14 @@ def doctor(json: options.Json = False) -> None:
         facesdk doctor --json | jq -r .ops.isa
     """
     problems: list[str] = []
+    cpu = describe_cpu()
     report = {
         "facesdk": facesdk.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "cpu": _cpu(),
+        "cpu": _cpu_row(cpu),
         "runtime": _probe(_runtime, problems),
-        "ops": _probe(_operators, problems),
+        "ops": _probe(lambda: _operators(cpu), problems),
         "models": _probe(_models, problems),
         "problems": problems,
     }
@@ -60,7 +62,7 @@ def _runtime() -> dict[str, str]:
     return {"name": backend.name, "version": backend.version}
 
 
-def _operators() -> dict[str, Any]:
+def _operators(cpu: Cpu) -> dict[str, Any]:
     """Loads the library into the runtime as well, so a broken pair is found here."""
     library = plugin.describe_library()
     plugin.load_operators(load_backend())
@@ -68,27 +70,41 @@ def _operators() -> dict[str, Any]:
         "path": str(library.path),
         "version": library.version,
         "isa": library.isa,
+        "why": _why(library, cpu),
         "available": list(library.available),
+        "unavailable": {
+            path.name: {"requires": path.requires, "missing": list(cpu.missing(path.requires))}
+            for path in library.paths
+            if not path.supported
+        },
     }
+
+
+def _why(library: OperatorLibrary, cpu: Cpu) -> str:
+    """Why the library runs the kernel path it runs."""
+    names = [path.name for path in library.paths]
+    chosen = library.paths[names.index(library.isa)]
+    if library.forced:
+        best = library.available[-1]
+        faster = f"; {best} would be faster" if best != library.isa else ""
+        return f"{plugin.FORCED_PATH} forces it{faster}"
+    reasons = []
+    for path in library.paths[names.index(library.isa) + 1 :]:
+        missing = cpu.missing(path.requires)
+        lack = f", this CPU lacks {', '.join(missing)}" if missing else ", which is not usable here"
+        reasons.append(f"{path.name} needs {path.requires}{lack}")
+    if reasons:
+        return f"the best this CPU can run; {'; '.join(reasons)}"
+    having = f"; this CPU has {chosen.requires}" if chosen.requires else ""
+    return f"the best there is{having}"
 
 
 def _models() -> list[dict[str, Any]]:
     return [entry.to_dict() for entry in registry.packaged()]
 
 
-def _cpu() -> dict[str, str]:
-    """Machine type and, where the kernel tells, the model name (Linux ``/proc/cpuinfo``)."""
-    cpu = {"machine": platform.machine(), "model": platform.processor() or "unknown"}
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return cpu
-    for line in text.splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() in ("model name", "Model"):
-            cpu["model"] = value.strip()
-            break
-    return cpu
+def _cpu_row(cpu: Cpu) -> dict[str, Any]:
+    return {"machine": cpu.machine, "model": cpu.model, "threads": cpu.threads}
 
 
 def _line(key: str, value: Any) -> str:
@@ -96,7 +112,13 @@ def _line(key: str, value: Any) -> str:
         value = ", ".join(f"{row['name']} ({row['bytes']:,} bytes)" for row in value or [])
     elif key == "problems":
         value = "; ".join(value) or "none"
+    elif key == "cpu":
+        value = f"{value['machine']} | {value['model']} | {value['threads']} threads"
+    elif key == "ops" and value is not None:
+        value = (
+            f"{value['path']} | {value['version']} | {value['isa']}: {value['why']} | "
+            f"can run {', '.join(value['available'])} | threads: the interpreter's num_threads"
+        )
     elif isinstance(value, dict):
-        parts = (", ".join(v) if isinstance(v, list) else v for v in value.values())
-        value = " | ".join(parts)
+        value = " | ".join(value.values())
     return f"{key:<9} {value if value is not None else 'NOT USABLE, see problems'}"

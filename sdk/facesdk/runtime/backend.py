@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import os
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +34,8 @@ class Backend:
 def load_backend() -> Backend:
     """Import the runtime to use: LiteRT if installed, else tflite-runtime.
 
-    The environment variable ``FACESDK_RUNTIME`` (``litert`` or ``tflite-runtime``) forces one.
+    One that the program has imported goes first: two runtimes do not share a process well. The
+    environment variable ``FACESDK_RUNTIME`` (``litert`` or ``tflite-runtime``) forces one.
 
     Raises:
         RuntimeUnavailableError: None is installed, or not the forced one, or the name is unknown.
@@ -44,7 +46,7 @@ def load_backend() -> Backend:
             f"{ENVIRONMENT} must be one of {', '.join(_MODULES)}, but got {forced!r}"
         )
     reasons = []
-    for name in (forced,) if forced else tuple(_MODULES):
+    for name in (forced,) if forced else sorted(_MODULES, key=_not_imported):
         try:
             module = importlib.import_module(f"{_MODULES[name]}.interpreter")
         except ImportError as error:
@@ -55,6 +57,10 @@ def load_backend() -> Backend:
         "no TFLite runtime can be imported: run `pip install ai-edge-litert` "
         f"({'; '.join(reasons)})"
     )
+
+
+def _not_imported(name: str) -> bool:
+    return f"{_MODULES[name]}.interpreter" not in sys.modules
 
 
 def _version(distribution: str) -> str:

@@ -52,7 +52,8 @@ class Interpreter:
         if unknown:
             raise ModelError(
                 f"{bundle.path} needs custom operators that facesdk does not have: "
-                f"{', '.join(sorted(unknown))}"
+                f"{', '.join(sorted(unknown))} (it has {', '.join(plugin.OPERATORS)}); convert the "
+                "network again without them"
             )
         backend = load_backend()
         delegates = [plugin.load_operators(backend)] if bundle.custom_ops else []

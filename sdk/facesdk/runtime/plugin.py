@@ -10,12 +10,29 @@ from pathlib import Path
 from typing import Any
 
 import facesdk
-from facesdk.errors import OperatorLibraryError
-from facesdk.runtime.backend import Backend
+from facesdk.errors import InputError, OperatorLibraryError
+from facesdk.runtime.backend import Backend, load_backend
 
 ENVIRONMENT = "FACESDK_OPS_LIBRARY"
+FORCED_PATH = "FACESDK_OPS_ISA"
+ZERO_PADDING = ("optimized", "reference")
 OPERATORS = ("LceBMaxPool2d", "LceBconv2d", "LceDequantize", "LceQuantize")
 """The custom operators the library implements."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelPath:
+    """The kernels for one instruction set.
+
+    Attributes:
+        name: For example ``"avx2"``; what ``FACESDK_OPS_ISA`` takes.
+        supported: Whether this CPU can run it.
+        requires: What a CPU must have, in words; empty if nothing.
+    """
+
+    name: str
+    supported: bool
+    requires: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +43,20 @@ class OperatorLibrary:
         path: The shared library.
         version: Its version.
         isa: The kernel path it chose for this CPU, or that ``FACESDK_OPS_ISA`` forces.
-        available: Every kernel path this CPU can run, best last.
+        forced: Whether ``FACESDK_OPS_ISA`` forces it.
+        paths: Every kernel path in it, best last.
     """
 
     path: Path
     version: str
     isa: str
-    available: tuple[str, ...]
+    forced: bool
+    paths: tuple[KernelPath, ...]
+
+    @property
+    def available(self) -> tuple[str, ...]:
+        """Names of the kernel paths this CPU can run, best last."""
+        return tuple(path.name for path in self.paths if path.supported)
 
 
 def library_path() -> Path:
@@ -64,27 +88,54 @@ def describe_library() -> OperatorLibrary:
     """
     path = library_path()
     library = _open(path)
-    chosen = library.facesdk_ops_isa()
+    paths = _paths(library)
+    chosen, forced = library.facesdk_ops_isa(), os.environ.get(FORCED_PATH)
     if chosen is None:
-        forced = os.environ.get("FACESDK_OPS_ISA")
+        usable = ", ".join(kernels.name for kernels in paths if kernels.supported)
         raise OperatorLibraryError(
-            f"FACESDK_OPS_ISA={forced} is not a kernel path of this CPU; "
-            f"available: {', '.join(_available(library))}"
+            f"{FORCED_PATH}={forced} is not a kernel path of this CPU; available: {usable}"
         )
-    return OperatorLibrary(
-        path, library.facesdk_ops_version().decode(), chosen.decode(), _available(library)
-    )
+    version = library.facesdk_ops_version().decode()
+    return OperatorLibrary(path, version, chosen.decode(), bool(forced), paths)
 
 
-def load_operators(backend: Backend) -> Any:
-    """A delegate object of the runtime, to be given to its ``Interpreter``.
+def load_ops(*, zero_padding: str = "optimized") -> Any:
+    """The operators as a delegate for the stock runtime in use: the one already imported, else as
+    :func:`~facesdk.runtime.backend.load_backend` chooses.
+
+    >>> Interpreter("model.tflite", experimental_delegates=[load_ops()])
+
+    One delegate may serve several interpreters, one after the other or at the same time.
+
+    Args:
+        zero_padding: How a float output is corrected for ``pad_values=0``: ``"optimized"`` as
+            LCE's optimised kernels, ``"reference"`` as its reference kernel (docs/operators.md).
+
+    Returns:
+        What the runtime's own ``load_delegate`` returns.
 
     Raises:
+        InputError: ``zero_padding`` is neither.
+        OperatorLibraryError: The library is missing or refused to load; the message says why.
+        RuntimeUnavailableError: No runtime is installed.
+    """
+    return load_operators(load_backend(), zero_padding=zero_padding)
+
+
+def load_operators(backend: Backend, *, zero_padding: str = "optimized") -> Any:
+    """Like :func:`load_ops`, for the given runtime.
+
+    Raises:
+        InputError: ``zero_padding`` is neither ``"optimized"`` nor ``"reference"``.
         OperatorLibraryError: The library is missing or refused to load; the message says why.
     """
+    if zero_padding not in ZERO_PADDING:
+        raise InputError(
+            f"zero_padding must be one of {', '.join(ZERO_PADDING)}, but got {zero_padding!r}"
+        )
     path = describe_library().path
     try:
-        return backend.interpreter.load_delegate(str(path))
+        return backend.interpreter.load_delegate(str(path), {"zero_padding": zero_padding})
     except (ValueError, OSError) as error:
         raise OperatorLibraryError(
             f"{backend.name} {backend.version} could not load {path}: "
@@ -101,6 +152,9 @@ def _open(path: Path) -> ctypes.CDLL:
         library.facesdk_ops_isa_count.restype = ctypes.c_size_t
         library.facesdk_ops_isa_name.restype = ctypes.c_char_p
         library.facesdk_ops_isa_name.argtypes = [ctypes.c_size_t]
+        if hasattr(library, "facesdk_ops_isa_requires"):
+            library.facesdk_ops_isa_requires.restype = ctypes.c_char_p
+            library.facesdk_ops_isa_requires.argtypes = [ctypes.c_size_t]
         library.facesdk_ops_isa_supported.restype = ctypes.c_int
         library.facesdk_ops_isa_supported.argtypes = [ctypes.c_size_t]
     except (OSError, AttributeError) as error:
@@ -108,9 +162,13 @@ def _open(path: Path) -> ctypes.CDLL:
     return library
 
 
-def _available(library: ctypes.CDLL) -> tuple[str, ...]:
+def _paths(library: ctypes.CDLL) -> tuple[KernelPath, ...]:
+    requires = getattr(library, "facesdk_ops_isa_requires", lambda index: b"")
     return tuple(
-        library.facesdk_ops_isa_name(number).decode()
-        for number in range(library.facesdk_ops_isa_count())
-        if library.facesdk_ops_isa_supported(number)
+        KernelPath(
+            library.facesdk_ops_isa_name(index).decode(),
+            bool(library.facesdk_ops_isa_supported(index)),
+            requires(index).decode(),
+        )
+        for index in range(library.facesdk_ops_isa_count())
     )

@@ -189,9 +189,25 @@ static TfLiteStatus kernel_invoke(TfLiteContext *context, TfLiteNode *node) {
 
 /* ---- claiming nodes ---- */
 
+/* As the runtimes register a custom operator that they do not have. */
+static bool is_unresolved(const TfLiteRegistration *registration) {
+  return registration->init == NULL && registration->prepare == NULL && registration->free == NULL;
+}
+
+/* No error here, since another delegate may claim the operator. If none does, the runtimes' error, which names no
+ * remedy, follows this text. */
+static void advise(TfLiteContext *context, const char *custom_name, int node_index) {
+  const bool of_lce = strncmp(custom_name, "Lce", 3) == 0;
+  context->ReportError(context, "facesdk operators: the model also needs the custom operator %.64s (node %d): %s. ",
+                       custom_name, node_index,
+                       of_lce ? "LCE 0.16 has no such operator; convert the network again with that version"
+                              : "give the interpreter a delegate that has it, or convert the network without it");
+}
+
 /* Fills `claimed` (room for the whole plan) with the nodes that are ours, after checking each. */
 static TfLiteStatus collect(TfLiteContext *context, const TfLiteIntArray *plan, TfLiteIntArray *claimed) {
   claimed->size = 0;
+  bool advised = false;
   for (int i = 0; i < plan->size; ++i) {
     TfLiteNode *node;
     TfLiteRegistration *registration;
@@ -200,7 +216,13 @@ static TfLiteStatus collect(TfLiteContext *context, const TfLiteIntArray *plan, 
     }
     if (registration->builtin_code != kTfLiteBuiltinCustom || registration->custom_name == NULL) continue;
     const op_kind *kind = op_kind_of(registration->custom_name);
-    if (kind == NULL) continue;
+    if (kind == NULL) {
+      if (is_unresolved(registration) && !advised) {
+        advise(context, registration->custom_name, plan->data[i]);
+        advised = true;
+      }
+      continue;
+    }
     op_node op;
     facesdk_error error;
     if (op_read(&op, kind, context, plan->data[i], node, &error) != FACESDK_OK) return report(context, &op, &error);
