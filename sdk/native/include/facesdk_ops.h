@@ -36,7 +36,7 @@ extern "C" {
 #define FACESDK_OPS_API __attribute__((visibility("default")))
 
 /* Changes when a struct or a signature below changes incompatibly. */
-#define FACESDK_OPS_ABI_VERSION 1
+#define FACESDK_OPS_ABI_VERSION 2
 
 typedef enum facesdk_status {
   FACESDK_OK = 0,
@@ -108,6 +108,9 @@ FACESDK_OPS_API size_t facesdk_ops_isa_count(void);
 
 /* Name of path `index`; NULL if out of range. */
 FACESDK_OPS_API const char *facesdk_ops_isa_name(size_t index);
+
+/* What a CPU must have to run path `index`, in words, for example "AVX2 and POPCNT"; "" if nothing, NULL if out of range. */
+FACESDK_OPS_API const char *facesdk_ops_isa_requires(size_t index);
 
 /* 1 if this CPU can run path `index`, else 0 (also if out of range). */
 FACESDK_OPS_API int facesdk_ops_isa_supported(size_t index);
@@ -194,8 +197,12 @@ FACESDK_OPS_API facesdk_status facesdk_bconv2d_create(const facesdk_path *path, 
                                                       facesdk_bconv2d **op, facesdk_error *error);
 
 /* Runs it: input bit-packed NHWC, output NHWC of output_type. Uses scratch memory inside `op`: one call at a time for
- * each op; different ops may run in parallel. */
-FACESDK_OPS_API void facesdk_bconv2d_run(facesdk_bconv2d *op, const uint32_t *input, void *output);
+ * each op; different ops may run in parallel.
+ * `threads` is the number of threads that may compute, the caller included; 1 or less: the caller alone. The others come
+ * from one pool for the whole process, which never has more of them than the process may use CPUs, serves one call at a
+ * time (a call that finds it taken computes alone), and ends with the last convolution. The result does not depend on
+ * the number of threads. */
+FACESDK_OPS_API void facesdk_bconv2d_run(facesdk_bconv2d *op, const uint32_t *input, void *output, int32_t threads);
 
 /* Releases it; NULL is allowed. */
 FACESDK_OPS_API void facesdk_bconv2d_destroy(facesdk_bconv2d *op);

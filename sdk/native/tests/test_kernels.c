@@ -140,8 +140,8 @@ static void bconv2d_round(uint64_t *seed, const facesdk_path *path, const facesd
     facesdk_error error;
     CHECK(facesdk_bconv2d_create(paths[i], &options, filter, multiplier, bias, thresholds, &op, &error) == FACESDK_OK);
     memset(results[i], 0xa5, bytes);
-    facesdk_bconv2d_run(op, input, results[i]);
-    facesdk_bconv2d_run(op, input, results[i]); /* scratch memory must not remember */
+    facesdk_bconv2d_run(op, input, results[i], 1);
+    facesdk_bconv2d_run(op, input, results[i], 1); /* scratch memory must not remember */
     facesdk_bconv2d_destroy(op);
   }
   CHECK(memcmp(expected, actual, bytes) == 0);
@@ -171,7 +171,7 @@ static void count_without_overflow(const facesdk_path *path) {
     float output[5];
     facesdk_bconv2d *op;
     CHECK(facesdk_bconv2d_create(path, &options, filter, multiplier, bias, NULL, &op, NULL) == FACESDK_OK);
-    facesdk_bconv2d_run(op, input, output);
+    facesdk_bconv2d_run(op, input, output, 1);
     for (int c = 0; c < 5; ++c) CHECK(output[c] == -(float)channels[i]);
     facesdk_bconv2d_destroy(op);
     free(input);

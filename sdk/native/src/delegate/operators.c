@@ -340,8 +340,8 @@ static facesdk_status bconv2d_prepare(op_node *op, const facesdk_path *path, int
 
 static facesdk_status bconv2d_run(op_node *op, const facesdk_path *path, TfLiteContext *context, const void *input,
                                   void *output, facesdk_error *error) {
-  (void)path, (void)context, (void)error;
-  facesdk_bconv2d_run(op->bconv2d, input, output);
+  (void)path, (void)error;
+  facesdk_bconv2d_run(op->bconv2d, input, output, context->recommended_num_threads);
   return FACESDK_OK;
 }
 

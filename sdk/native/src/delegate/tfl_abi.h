@@ -117,6 +117,7 @@ typedef struct TfLiteContext {
                                                         TfLiteRegistration registration,
                                                         const TfLiteIntArray *nodes_to_replace,
                                                         struct TfLiteDelegate *delegate);
+  int recommended_num_threads; /* the interpreter's num_threads; -1 if the user did not say */
 } TfLiteContext;
 
 /* `buffer` of a delegate kernel's init. */

@@ -2,9 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blocked.h"
 #include "error.h"
 #include "packing.h"
-#include "path.h"
+#include "pool.h"
 
 /* 2 * popcount, plus a correction of half that size, must fit int32 with room to spare. */
 static const size_t MAX_FILTER_BITS = (size_t)1 << 28;
@@ -104,9 +105,9 @@ static facesdk_status derive(facesdk_bconv2d *op, const facesdk_bconv2d_options 
 /* LCE fuses in double and rounds each constant to float32 once (tflite/kernels/bconv2d.cc, OneTimeSetup). */
 static bool fuse_output_transform(facesdk_bconv2d *op, const float *multiplier, const float *bias,
                                   const int32_t *thresholds) {
-  const size_t channels = (size_t)op->options.channels_out;
+  const size_t channels = (size_t)op->options.channels_out, room = channels + FACESDK_CHANNEL_SLACK;
   if (op->options.output_type == FACESDK_BITS) {
-    op->doubled_thresholds = calloc(channels, sizeof(int32_t));
+    op->doubled_thresholds = calloc(room, sizeof(int32_t));
     if (op->doubled_thresholds == NULL) return false;
     for (size_t c = 0; c < channels; ++c) {
       const int64_t doubled = 2 * (int64_t)thresholds[c];
@@ -116,8 +117,8 @@ static bool fuse_output_transform(facesdk_bconv2d *op, const float *multiplier, 
     }
     return true;
   }
-  op->multiplier = calloc(channels, sizeof(float));
-  op->bias = calloc(channels, sizeof(float));
+  op->multiplier = calloc(room, sizeof(float));
+  op->bias = calloc(room, sizeof(float));
   if (op->multiplier == NULL || op->bias == NULL) return false;
 
   const int32_t dot_max = (int32_t)op->taps * op->group_channels_in;
@@ -146,6 +147,7 @@ static bool fuse_output_transform(facesdk_bconv2d *op, const float *multiplier, 
     default:
       break;
   }
+  op->clamps = low > -dot_max || high < dot_max;
   op->clamp_min = dot_max - high;
   op->clamp_max = dot_max - low;
   return true;
@@ -209,7 +211,9 @@ static bool tabulate_corrections(facesdk_bconv2d *op, const uint32_t *filter) {
     op->x_classes = classify(&op->x, op->x_class, x_taps);
     const size_t rows = y_classes * op->x_classes;
     size_t bytes = sizeof(int32_t);
-    if (facesdk_multiply(&bytes, rows) && facesdk_multiply(&bytes, channels)) op->corrections = malloc(bytes);
+    if (facesdk_multiply(&bytes, rows) && facesdk_multiply(&bytes, channels)) {
+      op->corrections = calloc(bytes / sizeof(int32_t) + FACESDK_CHANNEL_SLACK, sizeof(int32_t));
+    }
     done = op->corrections != NULL;
     for (size_t c = 0; done && c < channels; ++c, filter += op->taps * op->group_words) {
       integrate_weights(op, filter, sums);
@@ -257,6 +261,7 @@ facesdk_status facesdk_bconv2d_create(const facesdk_path *path, const facesdk_bc
   facesdk_bconv2d *op = malloc(sizeof *op);
   if (op == NULL) return facesdk_fail(error, FACESDK_OUT_OF_MEMORY, "out of memory");
   *op = derived;
+  facesdk_pool_acquire();
   if (!fuse_output_transform(op, multiplier, bias, thresholds) ||
       (op->correction != FACESDK_CORRECT_NOTHING && !tabulate_corrections(op, filter)) ||
       !path->bconv2d_prepare(op, filter)) {
@@ -269,8 +274,8 @@ facesdk_status facesdk_bconv2d_create(const facesdk_path *path, const facesdk_bc
   return FACESDK_OK;
 }
 
-void facesdk_bconv2d_run(facesdk_bconv2d *op, const uint32_t *input, void *output) {
-  op->path->bconv2d_run(op, input, output);
+void facesdk_bconv2d_run(facesdk_bconv2d *op, const uint32_t *input, void *output, int32_t threads) {
+  op->path->bconv2d_run(op, input, output, threads);
   facesdk_path_count_run(op->path);
 }
 
@@ -282,7 +287,8 @@ void facesdk_bconv2d_destroy(facesdk_bconv2d *op) {
   free(op->corrections);
   free(op->y_class);
   free(op->x_class);
-  free(op->packed_filter);
-  free(op->scratch);
+  free(op->filter);
+  facesdk_blocked_release(op);
   free(op);
+  facesdk_pool_release();
 }

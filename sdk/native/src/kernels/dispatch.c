@@ -11,6 +11,12 @@
 static const facesdk_path *const paths[] = {
     &facesdk_path_reference,
     &facesdk_path_portable,
+#if defined(__x86_64__)
+    &facesdk_path_popcnt,
+    &facesdk_path_avx2,
+    &facesdk_path_avx512,
+    &facesdk_path_avx512vpopcntdq,
+#endif
 };
 
 enum { PATH_COUNT = sizeof paths / sizeof paths[0] };
@@ -69,6 +75,8 @@ const char *facesdk_ops_isa(void) {
 }
 
 size_t facesdk_ops_isa_count(void) { return PATH_COUNT; }
+
+const char *facesdk_ops_isa_requires(size_t index) { return index < PATH_COUNT ? paths[index]->requires : NULL; }
 
 const char *facesdk_ops_isa_name(size_t index) { return index < PATH_COUNT ? paths[index]->name : NULL; }
 

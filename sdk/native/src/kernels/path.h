@@ -19,6 +19,9 @@ typedef enum facesdk_correction {
   FACESDK_CORRECT_FLOAT,       /* add correction * multiplier to the float result */
 } facesdk_correction;
 
+/* Arrays over output channels can be read this far behind the last channel. */
+enum { FACESDK_CHANNEL_SLACK = 64 };
+
 struct facesdk_bconv2d {
   const facesdk_path *path;
   facesdk_bconv2d_options options;
@@ -31,6 +34,7 @@ struct facesdk_bconv2d {
   size_t pixel_bytes;        /* bytes of one output pixel */
 
   /* Output transform: see output_transform.h. Arrays of channels_out; which exist depends on output_type. */
+  bool clamps;
   int32_t clamp_min, clamp_max;
   float *multiplier, *bias;
   int32_t *doubled_thresholds;
@@ -42,13 +46,22 @@ struct facesdk_bconv2d {
   uint32_t *y_class, *x_class;
   size_t x_classes;
 
-  /* Owned by the path: made by its bconv2d_prepare, released with free(). */
-  void *packed_filter;
-  void *scratch;
+  /* Made by the path's bconv2d_prepare. */
+  uint32_t *filter;               /* released with free() */
+  struct facesdk_blocked *blocked; /* see blocked.h */
 };
+
+/* The corrections of an output pixel (y * width + x) for all channels; NULL if there are none. */
+static inline const int32_t *facesdk_bconv2d_correction(const facesdk_bconv2d *op, size_t pixel) {
+  if (op->correction == FACESDK_CORRECT_NOTHING) return NULL;
+  const size_t width = (size_t)op->x.output;
+  const size_t row = op->y_class[pixel / width] * op->x_classes + op->x_class[pixel % width];
+  return row == 0 ? NULL : op->corrections + row * (size_t)op->options.channels_out;
+}
 
 struct facesdk_path {
   const char *name;
+  const char *requires; /* what the CPU must have, in words; "" if nothing */
   bool (*supported)(void);
 
   void (*quantize)(facesdk_type type, const void *input, size_t rows, size_t channels, int32_t zero_point,
@@ -58,13 +71,19 @@ struct facesdk_path {
                      size_t size, void *output);
   void (*bmaxpool2d)(const facesdk_bmaxpool2d_plan *plan, const uint32_t *input, uint32_t *output);
 
-  /* Sets packed_filter and scratch; everything else in `op` is complete. False if memory ran out. */
+  /* Everything else in `op` is complete. False if memory ran out. */
   bool (*bconv2d_prepare)(facesdk_bconv2d *op, const uint32_t *filter);
-  void (*bconv2d_run)(const facesdk_bconv2d *op, const uint32_t *input, void *output);
+  void (*bconv2d_run)(const facesdk_bconv2d *op, const uint32_t *input, void *output, int32_t threads);
+  const struct facesdk_blocked_kernel *blocked; /* for paths that use blocked.h */
 };
 
 extern const facesdk_path facesdk_path_reference;
 extern const facesdk_path facesdk_path_portable;
+extern const facesdk_path facesdk_path_popcnt;
+extern const facesdk_path facesdk_path_avx2;
+extern const facesdk_path facesdk_path_avx512;
+extern const facesdk_path facesdk_path_avx512vpopcntdq;
+extern const facesdk_path facesdk_path_neon;
 
 /* Counts one operator run of the path, see facesdk_ops_isa_runs(). */
 void facesdk_path_count_run(const facesdk_path *path);

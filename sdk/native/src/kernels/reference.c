@@ -71,9 +71,9 @@ static void bmaxpool2d(const facesdk_bmaxpool2d_plan *plan, const uint32_t *inpu
 /* The filter as it is. */
 static bool bconv2d_prepare(facesdk_bconv2d *op, const uint32_t *filter) {
   const size_t bytes = (size_t)op->options.channels_out * op->taps * op->group_words * sizeof(uint32_t);
-  op->packed_filter = malloc(bytes);
-  if (op->packed_filter == NULL) return false;
-  memcpy(op->packed_filter, filter, bytes);
+  op->filter = malloc(bytes);
+  if (op->filter == NULL) return false;
+  memcpy(op->filter, filter, bytes);
   return true;
 }
 
@@ -83,7 +83,7 @@ static int32_t convolve(const facesdk_bconv2d *op, const uint32_t *image, int32_
                         size_t channel, int32_t *padded_sum) {
   const size_t group = channel / op->group_channels_out;
   const size_t pixel_words = op->group_words * (size_t)op->options.groups;
-  const uint32_t *filter = (const uint32_t *)op->packed_filter + channel * op->taps * op->group_words;
+  const uint32_t *filter = op->filter + channel * op->taps * op->group_words;
   int32_t popcount = 0;
   *padded_sum = 0;
   for (int32_t tap_y = 0; tap_y < op->y.filter; ++tap_y) {
@@ -124,7 +124,8 @@ static void store(const facesdk_bconv2d *op, int32_t doubled, int32_t padded_sum
   }
 }
 
-static void bconv2d_run(const facesdk_bconv2d *op, const uint32_t *input, void *output) {
+static void bconv2d_run(const facesdk_bconv2d *op, const uint32_t *input, void *output, int32_t threads) {
+  (void)threads;
   const size_t image_words =
       (size_t)op->y.input * (size_t)op->x.input * op->group_words * (size_t)op->options.groups;
   char *pixel = output;
@@ -144,6 +145,7 @@ static void bconv2d_run(const facesdk_bconv2d *op, const uint32_t *input, void *
 
 const facesdk_path facesdk_path_reference = {
     .name = "reference",
+    .requires = "",
     .supported = always,
     .quantize = quantize,
     .dequantize = dequantize,

@@ -1,0 +1,55 @@
+/* AVX2: no population count of vectors, so carry-save adders, and a table lookup for half bytes at their end. */
+#include <immintrin.h>
+
+#include "cpu_x86.h"
+
+#define LANES 8
+#define VECTORS 1
+#define TILE 2
+#define PAIRED true
+#include "blocked_strip.h"
+#include "carry_save.h"
+#include "portable.h"
+
+INLINE uint32_t signs(ivec v) { return (uint32_t)_mm256_movemask_ps((__m256)v); }
+
+/* Majority of sum, d and e, where u = d ^ e: where d and e differ it is the sum, else d. */
+INLINE vec majority(vec u, vec sum, vec d) { return (u & sum) | (~u & d); }
+
+INLINE vec add_unit(vec *sum, vec first, vec both, const uint32_t pair[2]) {
+  const vec d = first ^ broadcast(pair[0]), u = both ^ broadcast(pair[1]);
+  const vec carry = majority(u, *sum, d);
+  *sum ^= u;
+  return carry;
+}
+
+INLINE vec add_bits(vec *sum, vec a, vec b) {
+  const vec u = a ^ b, carry = majority(u, *sum, a);
+  *sum ^= u;
+  return carry;
+}
+
+INLINE vec count_bytes(vec v) {
+  const __m256i table = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,  //
+                                         0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+  const vec low = broadcast(0x0f0f0f0f);
+  return (vec)_mm256_add_epi8(_mm256_shuffle_epi8(table, (__m256i)(v & low)),
+                              _mm256_shuffle_epi8(table, (__m256i)(v >> 4 & low)));
+}
+
+INLINE vec sum_bytes(vec v) {
+  const __m256i ones = _mm256_set1_epi8(1);
+  return (vec)_mm256_madd_epi16(_mm256_maddubs_epi16((__m256i)v, ones), _mm256_set1_epi16(1));
+}
+
+const facesdk_path facesdk_path_avx2 = {
+    .name = "avx2",
+    .requires = "AVX2 and POPCNT",
+    .supported = facesdk_cpu_has_avx2,
+    .quantize = facesdk_portable_quantize,
+    .dequantize = facesdk_portable_dequantize,
+    .bmaxpool2d = facesdk_portable_bmaxpool2d,
+    .blocked = &kernel,
+    .bconv2d_prepare = facesdk_blocked_prepare,
+    .bconv2d_run = facesdk_blocked_run,
+};

@@ -1,0 +1,49 @@
+/* x86-64 with POPCNT: 64 bits an instruction, for CPUs before AVX2. */
+#include <nmmintrin.h>
+
+#include "cpu_x86.h"
+
+#define LANES 4
+#define VECTORS 2
+#define TILE 1
+#include "blocked_strip.h"
+#include "portable.h"
+
+INLINE uint32_t signs(ivec v) { return (uint32_t)_mm_movemask_ps((__m128)v); }
+
+INLINE void count_tile(const facesdk_blocked *plan, const uint32_t *const pixel[TILE], const uint32_t *filter,
+                       vec counts[TILE][VECTORS]) {
+  uint64_t sums[BLOCK] = {0};
+  const uint32_t *step = plan->steps;
+  for (size_t n = plan->units; n > 0; --n, ++step, filter += 2 * BLOCK) {
+    uint64_t words;
+    memcpy(&words, pixel[0] + *step, sizeof words);
+    UNROLL for (size_t c = 0; c < BLOCK; ++c) {
+      uint64_t weights;
+      memcpy(&weights, filter + 2 * c, sizeof weights);
+      sums[c] += (uint64_t)_mm_popcnt_u64(words ^ weights);
+    }
+  }
+  for (size_t n = plan->singles; n > 0; --n, ++step, filter += BLOCK) {
+    UNROLL for (size_t c = 0; c < BLOCK; ++c) sums[c] += (uint64_t)_mm_popcnt_u32(pixel[0][*step] ^ filter[c]);
+  }
+  UNROLL for (size_t v = 0; v < VECTORS; ++v) {
+    const uint64_t *sum = sums + v * LANES;
+    counts[0][v] = (vec){(uint32_t)sum[0], (uint32_t)sum[1], (uint32_t)sum[2], (uint32_t)sum[3]};
+  }
+}
+
+static const facesdk_blocked_kernel kernel = {
+    .block = BLOCK, .tile = TILE, .unit = 2, .channels_first = true, .strip = strip};
+
+const facesdk_path facesdk_path_popcnt = {
+    .name = "popcnt",
+    .requires = "POPCNT and SSE4.2",
+    .supported = facesdk_cpu_has_popcnt,
+    .quantize = facesdk_portable_quantize,
+    .dequantize = facesdk_portable_dequantize,
+    .bmaxpool2d = facesdk_portable_bmaxpool2d,
+    .blocked = &kernel,
+    .bconv2d_prepare = facesdk_blocked_prepare,
+    .bconv2d_run = facesdk_blocked_run,
+};
