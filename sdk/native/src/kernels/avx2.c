@@ -8,8 +8,8 @@
 #define TILE 2
 #define PAIRED true
 #include "blocked_strip.h"
+#include "bits.h"
 #include "carry_save.h"
-#include "portable.h"
 
 INLINE uint32_t signs(ivec v) { return (uint32_t)_mm256_movemask_ps((__m256)v); }
 
@@ -46,9 +46,9 @@ const facesdk_path facesdk_path_avx2 = {
     .name = "avx2",
     .requires = "AVX2 and POPCNT",
     .supported = facesdk_cpu_has_avx2,
-    .quantize = facesdk_portable_quantize,
-    .dequantize = facesdk_portable_dequantize,
-    .bmaxpool2d = facesdk_portable_bmaxpool2d,
+    .quantize = quantize,
+    .dequantize = dequantize,
+    .bmaxpool2d = facesdk_bmaxpool2d_rows,
     .blocked = &kernel,
     .bconv2d_prepare = facesdk_blocked_prepare,
     .bconv2d_run = facesdk_blocked_run,

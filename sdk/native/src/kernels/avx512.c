@@ -9,8 +9,8 @@
 #define TILE 7
 #define PAIRED false
 #include "blocked_strip.h"
+#include "bits.h"
 #include "carry_save.h"
-#include "portable.h"
 #include "ternary.h"
 
 INLINE uint32_t signs(ivec v) { return _mm512_movepi32_mask((__m512i)v); }
@@ -47,9 +47,9 @@ const facesdk_path facesdk_path_avx512 = {
     .name = "avx512",
     .requires = "AVX-512 F, BW, DQ and VL",
     .supported = facesdk_cpu_has_avx512,
-    .quantize = facesdk_portable_quantize,
-    .dequantize = facesdk_portable_dequantize,
-    .bmaxpool2d = facesdk_portable_bmaxpool2d,
+    .quantize = quantize,
+    .dequantize = dequantize,
+    .bmaxpool2d = facesdk_bmaxpool2d_rows,
     .blocked = &kernel,
     .bconv2d_prepare = facesdk_blocked_prepare,
     .bconv2d_run = facesdk_blocked_run,

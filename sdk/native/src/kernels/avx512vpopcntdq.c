@@ -11,7 +11,7 @@
 #define VECTORS 1
 #define TILE 7
 #include "blocked_strip.h"
-#include "portable.h"
+#include "bits.h"
 #include "ternary.h"
 
 INLINE uint32_t signs(ivec v) { return _mm512_movepi32_mask((__m512i)v); }
@@ -58,9 +58,9 @@ const facesdk_path facesdk_path_avx512vpopcntdq = {
     .name = "avx512vpopcntdq",
     .requires = "AVX-512 F, BW, DQ, VL and VPOPCNTDQ",
     .supported = facesdk_cpu_has_avx512_vpopcntdq,
-    .quantize = facesdk_portable_quantize,
-    .dequantize = facesdk_portable_dequantize,
-    .bmaxpool2d = facesdk_portable_bmaxpool2d,
+    .quantize = quantize,
+    .dequantize = dequantize,
+    .bmaxpool2d = facesdk_bmaxpool2d_rows,
     .blocked = &kernel,
     .bconv2d_prepare = facesdk_blocked_prepare,
     .bconv2d_run = facesdk_blocked_run,

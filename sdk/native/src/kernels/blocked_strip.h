@@ -1,28 +1,17 @@
 /* The part of a blocked kernel that is the same for every instruction set: tiles along a strip of output pixels, and
  * the output transform. A path's file includes it after defining
  *
- *   LANES    32-bit lanes of a vector
+ *   LANES    see vectors.h
  *   VECTORS  vectors of a block of output channels
  *   TILE     output pixels of a tile
  *
- * and defines the two functions declared below behind it. Vectors are those of GCC and Clang; what they compile to
- * follows from the flags of the path's file. The arithmetic is that of output_transform.h, operation by operation. */
-#include <string.h>
-
+ * and defines `signs` (vectors.h) and count_tile behind it. The arithmetic is that of output_transform.h, operation by
+ * operation. */
 #include "blocked.h"
 #include "packing.h"
+#include "vectors.h"
 
-#define INLINE static inline __attribute__((always_inline))
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 32")
-#endif
-
-typedef uint32_t vec __attribute__((vector_size(LANES * 4)));
-typedef int32_t ivec __attribute__((vector_size(LANES * 4)));
-typedef float fvec __attribute__((vector_size(LANES * 4)));
-typedef int8_t bytes __attribute__((vector_size(LANES)));
+typedef int8_t bvec __attribute__((vector_size(LANES)));
 
 enum { BLOCK = LANES * VECTORS };
 
@@ -30,19 +19,6 @@ enum { BLOCK = LANES * VECTORS };
  * pixel[i]; its units and singles are at plan->steps from there. */
 INLINE void count_tile(const facesdk_blocked *plan, const uint32_t *const pixel[TILE], const uint32_t *filter,
                        vec counts[TILE][VECTORS]);
-
-/* Bit i is the sign of lane i; the other bits are 0. */
-INLINE uint32_t signs(ivec v);
-
-INLINE vec load(const void *memory) {
-  vec v;
-  memcpy(&v, memory, sizeof v);
-  return v;
-}
-
-INLINE vec broadcast(uint32_t word) { return (vec){0} + word; }
-
-INLINE ivec choose(ivec mask, ivec yes, ivec no) { return (mask & yes) | (~mask & no); }
 
 /* Channels of the output that a block computes. */
 typedef struct block_channels {
@@ -59,14 +35,14 @@ INLINE fvec to_float(const facesdk_bconv2d *op, ivec doubled, size_t channel) {
   return scaled + (fvec)load(op->bias + channel);
 }
 
-INLINE bytes to_int8(fvec value) {
+INLINE bvec to_int8(fvec value) {
   const fvec low = (fvec){0} - 128.0f, high = (fvec){0} + 127.0f, half = (fvec){0} + 0.5f;
   value = (fvec)choose(value > low, (ivec)value, (ivec)low); /* NaN gives -128 */
   value = (fvec)choose(value < high, (ivec)value, (ivec)high);
   const ivec whole = __builtin_convertvector(value, ivec);
   const fvec fraction = value - __builtin_convertvector(whole, fvec);
   const ivec rounded = whole - (fraction >= half) + (fraction <= -half); /* true is -1 */
-  return __builtin_convertvector(rounded, bytes);
+  return __builtin_convertvector(rounded, bvec);
 }
 
 /* One output pixel of a block. `type` is a constant wherever this is called. */
@@ -87,7 +63,7 @@ INLINE void store_pixel(const facesdk_bconv2d *op, block_channels block, const v
     }
     fvec value = to_float(op, doubled, channel);
     if (type == FACESDK_INT8) {
-      const bytes rounded = to_int8(value);
+      const bvec rounded = to_int8(value);
       memcpy(block.count == BLOCK ? (int8_t *)pixel + channel : result.bytes + v * LANES, &rounded, sizeof rounded);
       continue;
     }

@@ -77,6 +77,9 @@ struct facesdk_path {
   const struct facesdk_blocked_kernel *blocked; /* for paths that use blocked.h */
 };
 
+/* bmaxpool2d of every path but the reference. */
+void facesdk_bmaxpool2d_rows(const facesdk_bmaxpool2d_plan *plan, const uint32_t *input, uint32_t *output);
+
 extern const facesdk_path facesdk_path_reference;
 extern const facesdk_path facesdk_path_portable;
 extern const facesdk_path facesdk_path_popcnt;

@@ -7,7 +7,7 @@
 #define VECTORS 2
 #define TILE 1
 #include "blocked_strip.h"
-#include "portable.h"
+#include "bits.h"
 
 INLINE uint32_t signs(ivec v) { return (uint32_t)_mm_movemask_ps((__m128)v); }
 
@@ -40,9 +40,9 @@ const facesdk_path facesdk_path_popcnt = {
     .name = "popcnt",
     .requires = "POPCNT and SSE4.2",
     .supported = facesdk_cpu_has_popcnt,
-    .quantize = facesdk_portable_quantize,
-    .dequantize = facesdk_portable_dequantize,
-    .bmaxpool2d = facesdk_portable_bmaxpool2d,
+    .quantize = quantize,
+    .dequantize = dequantize,
+    .bmaxpool2d = facesdk_bmaxpool2d_rows,
     .blocked = &kernel,
     .bconv2d_prepare = facesdk_blocked_prepare,
     .bconv2d_run = facesdk_blocked_run,

@@ -1,0 +1,30 @@
+/* Vectors of one instruction set, for a path's file, which defines LANES (32-bit lanes of a vector) before it includes
+ * this and `signs` behind it. They are those of GCC and Clang: what they compile to follows from the file's flags. */
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 32")
+#endif
+
+typedef uint32_t vec __attribute__((vector_size(LANES * 4)));
+typedef int32_t ivec __attribute__((vector_size(LANES * 4)));
+typedef float fvec __attribute__((vector_size(LANES * 4)));
+
+/* Bit i is the sign of lane i; the other bits are 0. */
+INLINE uint32_t signs(ivec v);
+
+INLINE vec load(const void *memory) {
+  vec v;
+  memcpy(&v, memory, sizeof v);
+  return v;
+}
+
+INLINE vec broadcast(uint32_t word) { return (vec){0} + word; }
+
+/* mask lanes are 0 or -1, as comparisons give them. */
+INLINE ivec choose(ivec mask, ivec yes, ivec no) { return (mask & yes) | (~mask & no); }
