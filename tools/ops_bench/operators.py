@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ops_bench.models import Layer
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 FLOAT32, SAME, ONE_PADDING = 0, 0, 1
 """``facesdk_type``, ``facesdk_padding`` and ``pad_value`` of ``facesdk_ops.h``."""
 
@@ -101,6 +101,7 @@ class Operators:
             operator,
             _address(words),
             _address(output),
+            ctypes.c_int32(1),
         )
         return call, output
 

@@ -7,11 +7,14 @@
 #define VECTORS 1
 #define TILE 2
 #define PAIRED true
+#define FEW_UNITS 24
 #include "blocked_strip.h"
 #include "bits.h"
 #include "carry_save.h"
 
 INLINE uint32_t signs(ivec v) { return (uint32_t)_mm256_movemask_ps((__m256)v); }
+
+INLINE uint32_t below_zero(fvec v) { return signs(v < 0.0f); }
 
 /* Majority of sum, d and e, where u = d ^ e: where d and e differ it is the sum, else d. */
 INLINE vec majority(vec u, vec sum, vec d) { return (u & sum) | (~u & d); }

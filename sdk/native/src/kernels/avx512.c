@@ -1,28 +1,19 @@
 /* AVX-512 without VPOPCNTDQ: carry-save adders whose sum and carry are one instruction each, and a table lookup for half
  * bytes at their end. Eight words take 25 instructions, hardly more than with VPOPCNTDQ. */
-#include <immintrin.h>
-
-#include "cpu_x86.h"
-
 #define LANES 16
 #define VECTORS 1
 #define TILE 7
 #define PAIRED false
+#define FEW_UNITS 0
 #include "blocked_strip.h"
 #include "bits.h"
 #include "carry_save.h"
-#include "ternary.h"
-
-INLINE uint32_t signs(ivec v) { return _mm512_movepi32_mask((__m512i)v); }
-
-INLINE vec add_word(vec sum, vec filter, uint32_t word) {
-  return (vec)_mm512_ternarylogic_epi32((__m512i)sum, (__m512i)filter, (__m512i)broadcast(word), XOR3);
-}
+#include "avx512.h"
 
 INLINE vec add_unit(vec *sum, vec first, vec second, const uint32_t words[2]) {
   const vec before = *sum, between = add_word(before, first, words[0]);
   *sum = add_word(between, second, words[1]);
-  return (vec)_mm512_ternarylogic_epi32((__m512i)before, (__m512i)between, (__m512i)*sum, FALLS);
+  return fallen(before, between, *sum);
 }
 
 INLINE vec add_bits(vec *sum, vec a, vec b) {

@@ -39,7 +39,7 @@ INLINE uint32_t negative_word(const void *values, facesdk_type type, int8_t larg
   uint32_t word = 0;
   if (type == FACESDK_FLOAT32) {
     UNROLL for (size_t i = 0; i < FACESDK_WORD_BITS; i += LANES) {
-      word |= signs((fvec)load((const float *)values + i) < 0.0f) << i;
+      word |= below_zero((fvec)load((const float *)values + i)) << i;
     }
     return word;
   }

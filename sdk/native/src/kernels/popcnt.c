@@ -11,6 +11,8 @@
 
 INLINE uint32_t signs(ivec v) { return (uint32_t)_mm_movemask_ps((__m128)v); }
 
+INLINE uint32_t below_zero(fvec v) { return signs(v < 0.0f); }
+
 INLINE void count_tile(const facesdk_blocked *plan, const uint32_t *const pixel[TILE], const uint32_t *filter,
                        vec counts[TILE][VECTORS]) {
   uint64_t sums[BLOCK] = {0};

@@ -4,6 +4,7 @@
 #define VECTORS 2
 #define TILE 2
 #define PAIRED true
+#define FEW_UNITS 0
 #include "blocked_strip.h"
 #include "bits.h"
 #include "carry_save.h"
@@ -14,6 +15,8 @@ INLINE uint32_t signs(ivec v) {
   v = v >> 31 & (ivec){1, 2, 4, 8};
   return (uint32_t)(v[0] | v[1] | v[2] | v[3]);
 }
+
+INLINE uint32_t below_zero(fvec v) { return signs(v < 0.0f); }
 
 /* Majority of sum, d and e, where u = d ^ e: where d and e differ it is the sum, else d. */
 INLINE vec majority(vec u, vec sum, vec d) { return (u & sum) | (~u & d); }
