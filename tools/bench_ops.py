@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace, scratch: Path) -> None:
         layer_times.append(times)
     network_times = []
     for network in networks:
-        whole = time_network(network, folder, paths, operators, settings)
+        whole = time_network(network, folder, paths, operators, roofs, settings)
         print(f"\n{report.network_section(whole)}", flush=True)
         network_times.append(whole)
     rows = verdicts(layer_times, network_times, best)

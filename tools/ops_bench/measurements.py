@@ -93,15 +93,21 @@ class NetworkTimes:
 
     Attributes:
         network: Its name.
+        operations: Bit operations of its binary convolutions.
         larq: LCE with XNNPACK, without the copies of input and output.
         larq_copies: Those copies, already taken off.
+        rest: The stock runtime with XNNPACK on all that is not a binary convolution.
         paths: Ours in the stock runtime with XNNPACK, by kernel path.
+        roofs: Bit operations of a call of each roofline, and its timing.
     """
 
     network: str
+    operations: int
     larq: Timing
     larq_copies: Timing
+    rest: Timing
     paths: dict[str, Timing]
+    roofs: dict[str, tuple[int, Timing]]
 
 
 def time_layer(
@@ -163,33 +169,48 @@ def time_layer(
             )
             for path in paths
         },
-        {roof.name: (roof.operations, times["roof"][roof.name]) for roof in roofs},
+        _operations_and_times(roofs, times["roof"]),
     )
 
 
 def time_network(
-    network: Network, folder: Path, paths: Sequence[str], operators: Operators, settings: Settings
+    network: Network,
+    folder: Path,
+    paths: Sequence[str],
+    operators: Operators,
+    roofs: Sequence[Roofline],
+    settings: Settings,
 ) -> NetworkTimes:
     """Time a whole network; XNNPACK runs the float layers of all candidates.
 
     Raises:
         CandidateError: Results point in another direction than LCE's, or a kernel path did not run.
     """
-    file = network.file(folder)
+    file = network.file(folder, "binary")
     image = np.random.default_rng(0).standard_normal(network.shape).astype(np.float32)
     larq = LarqModel(file.read_bytes(), xnnpack=True)
     copies = LarqModel(copying_model(network.shape))
+    rest = Model(network.file(folder, "rest"))
+    rest.set(image)
     expected = larq.run(image)
     calls: dict[tuple[str, str], Callable[[], object]] = {
         ("peer", "larq"): lambda: larq.run(image),
         ("peer", "copies"): lambda: copies.run(image),
+        ("peer", "rest"): rest.invoke,
     }
+    calls |= {("roof", roof.name): roof.call for roof in roofs}
     for path in paths:
         calls["model", path] = _ours(file, path, operators, image, expected, MIN_COSINE)
     times = settings.time(calls)
     peers = times["peer"]
     return NetworkTimes(
-        network.name, _without(peers["larq"], peers["copies"]), peers["copies"], times["model"]
+        network.name,
+        network.operations,
+        _without(peers["larq"], peers["copies"]),
+        peers["copies"],
+        peers["rest"],
+        times["model"],
+        _operations_and_times(roofs, times["roof"]),
     )
 
 
@@ -228,6 +249,12 @@ def _threads(
         calls["threads", str(threads)] = model.invoke
     times = settings.time(calls)["threads"]
     return times["1"], times["2"]
+
+
+def _operations_and_times(
+    roofs: Sequence[Roofline], times: dict[str, Timing]
+) -> dict[str, tuple[int, Timing]]:
+    return {roof.name: (roof.operations, times[roof.name]) for roof in roofs}
 
 
 def _without(whole: Timing, part: Timing) -> Timing:

@@ -90,11 +90,24 @@ class Network:
         """Shape of the input."""
         return (1, self.height, self.width, 3)
 
-    def file(self, folder: Path) -> Path:
-        """Where its model is."""
-        return folder / f"quicknet-{self.name}.v{RECIPE}.tflite"
+    @property
+    def operations(self) -> int:
+        """Bit operations of its binary convolutions, counted as a layer's."""
+        height, width, total = self.height, self.width, 0
+        for _ in range(2):
+            height, width = -(-height // 2), -(-width // 2)
+        for channels in SECTIONS:
+            total += BLOCKS * Layer(height, width, channels).operations
+            height, width = height // 2, width // 2
+        return total
+
+    def file(self, folder: Path, kind: str) -> Path:
+        """Where its ``binary`` model is, or its ``rest``: the same without binary convolutions."""
+        return folder / f"quicknet-{self.name}.v{RECIPE}.{kind}.tflite"
 
 
+SECTIONS, BLOCKS = (64, 128, 256, 512), 4
+"""Channels of a network's sections, and binary convolutions in each."""
 LAYERS = (Layer(14, 14, 256), Layer(56, 48, 64), Layer(7, 6, 512), Layer(28, 24, 128))
 NETWORKS = (Network(224, 224), Network(112, 96))
 """The first is ImageNet's input, the second a face."""
@@ -112,7 +125,12 @@ def ensure(folder: Path, layers: Iterable[Layer], networks: Iterable[Network]) -
         for kind in ("binary", "float", "int8")
         if not layer.file(folder, kind).exists()
     ]
-    absent = [network for network in networks if not network.file(folder).exists()]
+    absent = [
+        (network, kind)
+        for network in networks
+        for kind in ("binary", "rest")
+        if not network.file(folder, kind).exists()
+    ]
     if not missing and not absent:
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -124,23 +142,34 @@ def ensure(folder: Path, layers: Iterable[Layer], networks: Iterable[Network]) -
         raise ConversionError("the conversion failed: it needs `pip install 'facesdk[convert]'`")
 
 
-def _convert(folder: Path, layers: list[tuple[Layer, str]], networks: list[Network]) -> None:
+def _convert(
+    folder: Path, layers: list[tuple[Layer, str]], networks: list[tuple[Network, str]]
+) -> None:
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import larq_compute_engine
     import tensorflow as tf
 
     tf.keras.utils.set_random_seed(0)
-    makers: dict[str, Callable[[Layer], bytes]] = {
-        "binary": lambda layer: larq_compute_engine.convert_keras_model(_binary(layer)),
-        "float": lambda layer: tf.lite.TFLiteConverter.from_keras_model(_plain(layer)).convert(),
+
+    def convert_plain(model: Any) -> bytes:
+        content: bytes = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+        return content
+
+    convert_binary = larq_compute_engine.convert_keras_model
+    layer_makers: dict[str, Callable[[Layer], bytes]] = {
+        "binary": lambda layer: convert_binary(_binary(layer)),
+        "float": lambda layer: convert_plain(_plain(layer)),
         "int8": _int8,
     }
+    network_makers: dict[str, Callable[[Network], bytes]] = {
+        "binary": lambda network: convert_binary(_quicknet(network, binary=True)),
+        "rest": lambda network: convert_plain(_quicknet(network, binary=False)),
+    }
     for layer, kind in layers:
-        _write(layer.file(folder, kind), makers[kind](layer))
-    for network in networks:
-        content = larq_compute_engine.convert_keras_model(_quicknet(network))
-        _write(network.file(folder), content)
+        _write(layer.file(folder, kind), layer_makers[kind](layer))
+    for network, kind in networks:
+        _write(network.file(folder, kind), network_makers[kind](network))
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -207,11 +236,12 @@ def _int8(layer: Layer) -> bytes:
     return content
 
 
-def _quicknet(network: Network) -> Any:
+def _quicknet(network: Network, *, binary: bool) -> Any:
     """QuickNet's layers (Bannink et al., MLSys 2021, arXiv:2011.09398) up to its logits.
 
     Four sections of four residual 1-bit convolutions with 64, 128, 256 and 512 channels, float
-    transitions with anti-aliased pooling between them.
+    transitions with anti-aliased pooling between them. If not ``binary``, a block adds its input to
+    itself instead, so that all that is not a binary convolution remains.
     """
     import tensorflow as tf
 
@@ -224,12 +254,16 @@ def _quicknet(network: Network) -> Any:
     x = layers.ReLU()(_norm()(convolution(16, 3, 2)(image)))
     x = _norm()(layers.DepthwiseConv2D(3, 2, padding="same", use_bias=False)(x))
     x = _norm()(convolution(64, 1)(x))
-    for channels in (64, 128, 256, 512):
+    for channels in SECTIONS:
         if channels != x.shape[-1]:
             x = layers.MaxPool2D(2, strides=1)(layers.ReLU()(x))
             x = layers.DepthwiseConv2D(3, 2, padding="same", use_bias=False)(x)
             x = _norm()(convolution(channels, 1)(x))
-        for _ in range(4):
-            x = layers.Add()([x, _norm()(_binary_convolution(channels, activation="relu")(x))])
+        for _ in range(BLOCKS):
+            block = [_binary_convolution(channels, activation="relu"), _norm()] if binary else []
+            y = x
+            for step in block:
+                y = step(y)
+            x = layers.Add()([x, y])
     x = layers.GlobalAveragePooling2D()(layers.ReLU()(x))
     return tf.keras.Model(image, layers.Dense(1000)(x))

@@ -17,16 +17,15 @@ CALL_SECONDS = 1e-4
 """About how long one call computes: as long as the operators it stands beside."""
 
 OF_PATH = {
-    "portable": "popcnt 64 bit",
-    "popcnt": "popcnt 64 bit",
-    "avx2": "pshufb 256 bit",
-    "avx512": "pshufb 512 bit",
-    "avx512vpopcntdq": "vpopcntq 512 bit",
+    "portable": ("popcnt 64",),
+    "popcnt": ("popcnt 64",),
+    "avx2": ("pshufb 256", "carry-save 256"),
+    "avx512": ("pshufb 512", "carry-save 512"),
+    "avx512vpopcntdq": ("vpopcntq 512",),
 }
-"""The instruction that bounds each kernel path.
+"""The ways to count that a kernel path has; the fastest is its roof.
 
-The portable path may not use it and is compared with it all the same. Table look-ups (pshufb) are
-not the last word: carry-save adders can pass them.
+The portable path may not use the popcount instruction, and is compared with it all the same.
 """
 
 
@@ -35,7 +34,7 @@ class Roofline:
     """A loop of xor, popcount and add, on registers.
 
     Attributes:
-        name: The instruction that counts.
+        name: How it counts, and the bits of its registers.
         operations: Bit operations of one call; a bit that is xored and counted makes two.
         call: Runs it.
     """
@@ -63,7 +62,7 @@ def compiler() -> str:
 
 
 def build(folder: Path) -> list[Roofline]:
-    """Compile the program and size each loop that this CPU can run, slowest instruction first.
+    """Compile the program and size each loop that this CPU can run, as the program lists them.
 
     Args:
         folder: Where the shared library goes; it must outlive the result.
