@@ -141,7 +141,9 @@ def time_layer(
             raise CandidateError(f"XNNPACK does not run the {kind} convolution of {layer.name}")
         calls["peer", kind] = model.invoke
     for path in paths:
-        calls["model", path] = _ours(layer.file(folder, "binary"), path, operators, image, expected)
+        calls["model", path] = proven(
+            layer.file(folder, "binary"), path, operators, image, expected
+        )
         calls["sign", path], words = operators.sign(path, image)
         calls["sign", path]()
         calls["convolution", path], _ = operators.convolution(path, layer, words)
@@ -200,7 +202,7 @@ def time_network(
     }
     calls |= {("roof", roof.name): roof.call for roof in roofs}
     for path in paths:
-        calls["model", path] = _ours(file, path, operators, image, expected, MIN_COSINE)
+        calls["model", path] = proven(file, path, operators, image, expected, MIN_COSINE)
     times = settings.time(calls)
     peers = times["peer"]
     return NetworkTimes(
@@ -214,7 +216,7 @@ def time_network(
     )
 
 
-def _ours(
+def proven(
     file: Path,
     path: str,
     operators: Operators,
@@ -222,7 +224,19 @@ def _ours(
     expected: NDArray[np.float32],
     min_cosine: float | None = None,
 ) -> Callable[[], object]:
-    """A call of our model on one kernel path, once it has proven to run there and to be right."""
+    """A call of our model on one kernel path, which has proven to run there and to be right.
+
+    Args:
+        file: The model.
+        path: The kernel path.
+        operators: The library, whose counters tell which path ran.
+        image: The input; it stays set.
+        expected: LCE's output for it.
+        min_cosine: How far directions may differ; None asks for equal numbers.
+
+    Raises:
+        CandidateError: The path did not run, or the output is another.
+    """
     model = Model(file, path=path)
     before = operators.runs(path)
     actual = model.run(image)

@@ -150,8 +150,6 @@ def _convert(
     import larq_compute_engine
     import tensorflow as tf
 
-    tf.keras.utils.set_random_seed(0)
-
     def convert_plain(model: Any) -> bytes:
         content: bytes = tf.lite.TFLiteConverter.from_keras_model(model).convert()
         return content
@@ -167,8 +165,10 @@ def _convert(
         "rest": lambda network: convert_plain(_quicknet(network, binary=False)),
     }
     for layer, kind in layers:
+        tf.keras.utils.set_random_seed(0)
         _write(layer.file(folder, kind), layer_makers[kind](layer))
     for network, kind in networks:
+        tf.keras.utils.set_random_seed(0)
         _write(network.file(folder, kind), network_makers[kind](network))
 
 
