@@ -80,7 +80,10 @@ class Operators:
     def convolution(
         self, path: str, layer: Layer, words: NDArray[np.uint32]
     ) -> tuple[partial[None], NDArray[np.float32]]:
-        """A call that convolves packed words with random weights, and the floats it writes."""
+        """A call that convolves packed words on one thread, and the floats it writes.
+
+        Weights are random.
+        """
         random = np.random.default_rng(0)
         channels = layer.channels
         options = ConvolutionOptions(
