@@ -9,10 +9,10 @@ import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imp
 from facesdk.errors import InputError
 from facesdk_training.architectures.compact_face_net import (
     CompactFaceNetConfig,
-    PolynomialSign,
-    ReducedPrecisionQuantConv2D,
     build_compact_face_net,
 )
+from facesdk_training.architectures.layers import ReducedPrecisionQuantConv2D
+from facesdk_training.quantizers import PolynomialSign
 
 UNIT = "stage1_unit1"
 

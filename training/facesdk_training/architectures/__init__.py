@@ -1,1 +1,1 @@
-"""Network architectures; each module builds one family as a Keras model."""
+"""Network architectures: a module a family of Keras models, and ``registry`` to build by name."""

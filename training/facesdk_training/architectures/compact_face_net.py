@@ -21,7 +21,6 @@ The network obeys Larq Compute Engine's rules for fast inference: channels a mul
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -29,11 +28,17 @@ import larq as lq
 import tensorflow as tf
 
 from facesdk.errors import InputError
+from facesdk_training.architectures.layers import (
+    ChannelShift,
+    ReducedPrecisionQuantConv2D,
+    batch_normalisation,
+    prelu,
+)
+from facesdk_training.quantizers import PolynomialSign
 
 keras = tf.keras
 
 Variant = Literal["QB", "float"]
-PRELU_INITIAL_SLOPE = 0.25  # at Keras' default of 0 every later sign would see only +1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,55 +85,6 @@ class CompactFaceNetConfig:
         )
 
 
-class PolynomialSign(lq.quantizers.Quantizer):
-    """sign(x) with Bi-Real Net's gradient 2 - 2|x| for |x| < 1 and 0 elsewhere.
-
-    The same function as `larq.quantizers.ApproxSign` in half the passes over memory.
-    """
-
-    precision = 1
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """-1 where the input is negative, else +1; same shape and dtype."""
-
-        @tf.custom_gradient
-        def quantize(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-            def gradient(upstream: tf.Tensor) -> tf.Tensor:
-                return upstream * tf.nn.relu(2.0 - 2.0 * tf.abs(x))
-
-            return lq.math.sign(x), gradient
-
-        return super().call(quantize(inputs))
-
-
-class ReducedPrecisionQuantConv2D(lq.layers.QuantConv2D):
-    """A QuantConv2D that convolves, forward and backward, in a narrower type than its variables.
-
-    +-1 is exact in bfloat16; the sums are rounded to its 8 significant bits.
-    """
-
-    def __init__(self, *args: object, convolution_dtype: str, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)
-        self.convolution_dtype = convolution_dtype
-
-    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """The convolution behind the quantizers; result in the dtype of the inputs."""
-        narrow = [tf.cast(tensor, self.convolution_dtype) for tensor in (inputs, kernel)]
-        return tf.cast(super().convolution_op(*narrow), inputs.dtype)
-
-
-class ChannelShift(keras.layers.Layer):
-    """Adds one learned value a channel, (..., C) -> (..., C): the movable threshold of RSign."""
-
-    def build(self, input_shape: tf.TensorShape) -> None:
-        """Creates the C values, all 0."""
-        self.shift = self.add_weight("shift", shape=(input_shape[-1],), initializer="zeros")
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """The shifted input, of the same shape."""
-        return inputs + self.shift
-
-
 def build_compact_face_net(
     config: CompactFaceNetConfig, convolution_dtype: str = "float32"
 ) -> keras.Model:
@@ -136,8 +92,9 @@ def build_compact_face_net(
 
     Args:
         config: Shape of the network.
-        convolution_dtype: "float32", or "bfloat16" for faster training on a CPU that has it: see
-            :class:`ReducedPrecisionQuantConv2D`. Convert a model built with "float32".
+        convolution_dtype: "float32", or "bfloat16" for faster training on a CPU that has it (see
+            :class:`~facesdk_training.architectures.layers.ReducedPrecisionQuantConv2D`). Convert a
+            model built with "float32".
 
     Returns:
         A Keras model float32 [N, height, width, 3], RGB scaled to about [-1, 1], to float32
@@ -157,25 +114,13 @@ def build_compact_face_net(
     )
 
 
-def _batch_normalisation(x: tf.Tensor, name: str) -> tf.Tensor:
-    return keras.layers.BatchNormalization(momentum=0.98, epsilon=1e-5, name=f"{name}_bn")(x)
-
-
-def _prelu(x: tf.Tensor, name: str) -> tf.Tensor:
-    return keras.layers.PReLU(
-        alpha_initializer=keras.initializers.Constant(PRELU_INITIAL_SLOPE),
-        shared_axes=[1, 2],
-        name=f"{name}_prelu",
-    )(x)
-
-
 def _stem(x: tf.Tensor, channels: tuple[int, int]) -> tf.Tensor:
     for index, filters in enumerate(channels):
         name = f"stem{index + 1}"
         x = keras.layers.Conv2D(
             filters, 3, strides=2, padding="same", use_bias=False, name=f"{name}_conv"
         )(x)
-        x = _batch_normalisation(x, name)
+        x = batch_normalisation(x, name)
         if index == 0:
             x = keras.layers.ReLU(name=f"{name}_relu")(x)
     return x
@@ -184,7 +129,7 @@ def _stem(x: tf.Tensor, channels: tuple[int, int]) -> tf.Tensor:
 def _transition(x: tf.Tensor, channels: int, name: str) -> tf.Tensor:
     x = keras.layers.AveragePooling2D(2, name=f"{name}_pool")(x)
     x = keras.layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_conv")(x)
-    return _batch_normalisation(x, name)
+    return batch_normalisation(x, name)
 
 
 def _residual_unit(x: tf.Tensor, variant: Variant, convolution_dtype: str, name: str) -> tf.Tensor:
@@ -208,11 +153,11 @@ def _residual_unit(x: tf.Tensor, variant: Variant, convolution_dtype: str, name:
         branch = keras.layers.Conv2D(
             channels, 3, padding="same", use_bias=False, name=f"{name}_conv"
         )(shifted)
-    branch = _batch_normalisation(branch, name)
-    return _prelu(keras.layers.Add(name=f"{name}_add")([x, branch]), name)
+    branch = batch_normalisation(branch, name)
+    return prelu(keras.layers.Add(name=f"{name}_add")([x, branch]), name)
 
 
 def _head(x: tf.Tensor, embedding_length: int) -> tf.Tensor:
     x = keras.layers.DepthwiseConv2D(x.shape[1:3], use_bias=False, name="head_depthwise")(x)
-    x = keras.layers.Flatten(name="head_flatten")(_batch_normalisation(x, "head"))
+    x = keras.layers.Flatten(name="head_flatten")(batch_normalisation(x, "head"))
     return keras.layers.Dense(embedding_length, name="embedding")(x)

@@ -1,0 +1,64 @@
+"""Layers that several architectures are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import larq as lq
+import tensorflow as tf
+
+keras = tf.keras
+
+PRELU_INITIAL_SLOPE = 0.25
+"""Initial slope of PReLU; at Keras' default of 0 a sign behind it would see only +1."""
+
+_REGISTERED = keras.utils.register_keras_serializable(package="facesdk")
+
+
+@_REGISTERED
+class ReducedPrecisionQuantConv2D(lq.layers.QuantConv2D):
+    """A QuantConv2D that convolves, forward and backward, in a narrower type than its variables.
+
+    +-1 is exact in bfloat16; the sums are rounded to its 8 significant bits.
+    """
+
+    def __init__(self, *args: object, convolution_dtype: str, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.convolution_dtype = convolution_dtype
+
+    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """The convolution behind the quantizers; result in the dtype of the inputs."""
+        narrow = [tf.cast(tensor, self.convolution_dtype) for tensor in (inputs, kernel)]
+        return tf.cast(super().convolution_op(*narrow), inputs.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """What the constructor takes."""
+        return {**super().get_config(), "convolution_dtype": self.convolution_dtype}
+
+
+@_REGISTERED
+class ChannelShift(keras.layers.Layer):
+    """Adds one learned value a channel, (..., C) -> (..., C): the movable threshold of RSign."""
+
+    def build(self, input_shape: tf.TensorShape) -> None:
+        """Creates the C values, all 0."""
+        self.shift = self.add_weight("shift", shape=(input_shape[-1],), initializer="zeros")
+        super().build(input_shape)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The shifted input, of the same shape."""
+        return inputs + self.shift
+
+
+def batch_normalisation(x: tf.Tensor, name: str) -> tf.Tensor:
+    """Batch normalisation whose running statistics settle in about 200 steps."""
+    return keras.layers.BatchNormalization(momentum=0.98, epsilon=1e-5, name=f"{name}_bn")(x)
+
+
+def prelu(x: tf.Tensor, name: str) -> tf.Tensor:
+    """PReLU with one slope a channel (K. He et al., "Delving Deep into Rectifiers", ICCV 2015)."""
+    return keras.layers.PReLU(
+        alpha_initializer=keras.initializers.Constant(PRELU_INITIAL_SLOPE),
+        shared_axes=[1, 2],
+        name=f"{name}_prelu",
+    )(x)
