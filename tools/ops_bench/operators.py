@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ops_bench.models import Layer
 
 ABI_VERSION = 2
+ALIGNMENT = 64
 FLOAT32, SAME, ONE_PADDING = 0, 0, 1
 """``facesdk_type``, ``facesdk_padding`` and ``pad_value`` of ``facesdk_ops.h``."""
 
@@ -63,12 +64,14 @@ class Operators:
     ) -> tuple[partial[int], NDArray[np.uint32]]:
         """A call that binarizes and packs an image, and the words it writes."""
         *pixels, channels = image.shape
-        words = np.zeros((*pixels, -(-channels // 32)), np.uint32)
+        source = _aligned(image.shape, np.float32)
+        source[:] = image
+        words = _aligned((*pixels, -(-channels // 32)), np.uint32)
         call = partial(
             self._library.facesdk_quantize,
             self._path(path),
             FLOAT32,
-            _address(image),
+            _address(source),
             ctypes.c_size_t(int(np.prod(pixels))),
             ctypes.c_size_t(channels),
             0,
@@ -93,7 +96,7 @@ class Operators:
         shape = (channels, 3, 3, -(-channels // 32))
         filters = random.integers(0, 2**32, shape, np.uint32)
         scale, bias = random.standard_normal((2, channels)).astype(np.float32)
-        output = np.zeros((1, layer.height, layer.width, channels), np.float32)
+        output = _aligned(layer.shape, np.float32)
         operator = ctypes.c_void_p()
         self._checked(
             "facesdk_bconv2d_create", self._path(path), ctypes.byref(options), _address(filters),
@@ -117,6 +120,14 @@ class Operators:
         message = ctypes.create_string_buffer(256)
         if getattr(self._library, name)(*arguments, message):
             raise ValueError(f"{name}: {message.value.decode()}")
+
+
+def _aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Zeros at a multiple of 64 bytes, as runtimes place tensors; NumPy promises only 16."""
+    count = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    octets = np.zeros(count + ALIGNMENT, np.uint8)
+    start = -octets.ctypes.data % ALIGNMENT
+    return octets[start : start + count].view(dtype).reshape(shape)
 
 
 def _address(array: NDArray[Any]) -> ctypes.c_void_p:

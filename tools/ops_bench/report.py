@@ -100,7 +100,8 @@ def heading(machine: Machine, settings: Settings) -> str:
   operators. LCE's interpreter copies input and output in each run, the stock runtime need not; the
   copies, timed beside it with a model without operators, are taken off LCE's times. XNNPACK's
   convolutions have no sign before them; the int8 one is int8 from input to output.
-- Ratios above 1: faster than the peer."""
+- Ratios above 1: faster than the peer. A target is met if the ratios of both the fastest and the
+  middle runs reach it."""
 
 
 def layer_section(times: LayerTimes) -> str:
