@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ops_bench.operators import ConvolutionOptions as ConvOptions
+
 FLOAT32, INT8, BOOL, BITS = range(4)
 SAME, VALID = range(2)
 NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
@@ -22,19 +24,6 @@ int32, size_t, pointer = ctypes.c_int32, ctypes.c_size_t, ctypes.c_void_p
 
 class Error(ctypes.Structure):
     _fields_ = [("message", ctypes.c_char * 256)]
-
-
-class ConvOptions(ctypes.Structure):
-    _fields_ = [
-        *((name, int32) for name in (
-            "batch", "input_height", "input_width", "channels_in", "channels_out",
-            "filter_height", "filter_width", "groups", "stride_height", "stride_width",
-            "dilation_height", "dilation_width", "padding", "pad_value", "activation",
-            "output_type", "zero_padding",
-        )),
-        ("output_scale", ctypes.c_float),
-        ("output_zero_point", int32),
-    ]  # fmt: skip
 
 
 class PoolOptions(ctypes.Structure):
