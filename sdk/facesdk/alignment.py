@@ -112,6 +112,30 @@ def align(
         InputError: The image is not uint8 RGB or is too long for OpenCV, the template is unknown,
             or the landmarks are not five distinct finite points.
     """
+    margin = _margin(template)
+    square = align_square(image, landmarks, _SIDE)
+    return np.ascontiguousarray(square[:, margin : _SIDE - margin])
+
+
+def align_square(image: NDArray[np.uint8], landmarks: ArrayLike, side: int) -> NDArray[np.uint8]:
+    """Cut a face out with more, or less, around it than the 112x112 template has.
+
+    The landmarks meet that template's in the central 112x112 pixels, so that 128 gives 8 pixels
+    more on each side to cut from at random, as the FaceResNet paper does.
+
+    Args:
+        image: uint8 RGB ``(height, width, 3)``.
+        landmarks: ``(5, 2)``, as in :func:`align`.
+        side: Side of the crop, in pixels; even, at least 2.
+
+    Returns:
+        uint8 RGB ``(side, side, 3)``.
+
+    Raises:
+        InputError: As :func:`align`, or the side is not so.
+    """
+    if side < 2 or side % 2:
+        raise InputError(f"the side of a crop must be even and at least 2, but got {side}")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise InputError(
             f"image must be uint8 with shape (height, width, 3), "
@@ -122,10 +146,8 @@ def align(
             f"image must be at most {_OPENCV_LONGEST_SIDE} pixels long, but got shape "
             f"{image.shape}: scale it down first"
         )
-    margin = _margin(template)
-    matrix = similarity_transform(landmarks, _ARCFACE)
-    square = cv2.warpAffine(image, matrix, (_SIDE, _SIDE), flags=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(square[:, margin : _SIDE - margin], dtype=np.uint8)
+    matrix = similarity_transform(landmarks, _ARCFACE + (side - _SIDE) // 2)
+    return np.asarray(cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR), np.uint8)
 
 
 def _margin(template: str) -> int:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from facesdk.errors import InputError
 
+MANIFEST = "manifest.csv"
 CROP_SIZE = 112
 PIXEL_MEAN = 127.5
 PIXEL_SCALE = 128.0
@@ -65,10 +66,10 @@ class FaceCrops:
         Raises:
             InputError: The folder, a column, a zip or a file in it is missing or unreadable.
         """
-        manifest = folder / "manifest.csv"
+        manifest = folder / MANIFEST
         if not manifest.is_file():
-            raise InputError(f"{folder} has no manifest.csv: give the folder of the face crops")
-        self.records = _read_manifest(manifest)
+            raise InputError(f"{folder} has no {MANIFEST}: give the folder of the face crops")
+        self.records = read_manifest(manifest)
         self._encoded: list[bytes] = [b""] * len(self.records)
         rows_of_set: dict[str, list[int]] = {}
         for row, record in enumerate(self.records):
@@ -104,7 +105,12 @@ class FaceCrops:
         return np.ascontiguousarray(image[:, :, ::-1], dtype=np.uint8)
 
 
-def _read_manifest(path: Path) -> list[CropRecord]:
+def read_manifest(path: Path) -> list[CropRecord]:
+    """The rows of a manifest.
+
+    Raises:
+        InputError: It cannot be read, or a column or number in it is wrong.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)

@@ -1,0 +1,3 @@
+"""``facesdk data prepare``: photos of people become shards of aligned crops. No TensorFlow needed
+before the shards are written, so that worker processes start quickly.
+"""

@@ -1,0 +1,148 @@
+"""``facesdk data``: make training data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from facesdk.cli import options, output
+from facesdk.errors import InputError, require_extra
+
+if TYPE_CHECKING:
+    from facesdk_training.preparation.prepare import PreparationReport
+
+NEAR_DUPLICATE_BITS = 30
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Make training data of photos (needs the extra `train`).",
+)
+
+
+@app.callback()
+def data() -> None:
+    """Make training data of photos (needs the extra `train`)."""
+
+
+@app.command()
+def prepare(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PHOTOS",
+            help="A folder or zip with a folder of photos for each person, or a folder of aligned "
+            "crops with a manifest.csv.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="DIR", help="Folder of the dataset."),
+    ] = Path("dataset"),
+    size: Annotated[
+        Optional[int],
+        typer.Option(
+            min=32,
+            max=512,
+            help="Side of the crops: 128 has a margin to crop from at random, 112 has none.",
+            show_default="128, and 112 for aligned crops",
+        ),
+    ] = None,
+    aligned: Annotated[
+        bool,
+        typer.Option("--aligned", help="The photos are aligned crops already: do not detect."),
+    ] = False,
+    encoding: Annotated[
+        str, typer.Option(help="How crops are stored: jpeg (quality 95) or png (exact).")
+    ] = "jpeg",
+    keep: Annotated[
+        Optional[Path],
+        typer.Option("--keep-list", metavar="FILE", help="Use only the photos of this list."),
+    ] = None,
+    drop: Annotated[
+        Optional[Path],
+        typer.Option("--drop-list", metavar="FILE", help="Leave out the photos of this list."),
+    ] = None,
+    near_duplicate_bits: Annotated[
+        int,
+        typer.Option(
+            min=-1,
+            max=64,
+            help="Crops whose 256-bit perceptual hashes differ in so few bits are one photo; -1 "
+            "keeps near duplicates.",
+        ),
+    ] = NEAR_DUPLICATE_BITS,
+    min_images: Annotated[
+        int, typer.Option(min=1, help="Leave out people with fewer usable photos.")
+    ] = 1,
+    validation_images: Annotated[
+        int, typer.Option(min=0, help="Photos a person to hold out for validation.")
+    ] = 2,
+    shard_size: Annotated[int, typer.Option(min=1, help="Most crops a shard.")] = 4096,
+    min_face: options.MinFace = 20,
+    workers: Annotated[
+        Optional[int],
+        typer.Option(min=1, help="Processes that crop.", show_default="one a processor"),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Detect, align and clean photos, and write them as TFRecord shards.
+
+    Leaves out photos without a face, unreadable ones and duplicates; holds out two photos a person.
+    The folder gets a report, a list of what was left out and why, and contact sheets to look at. An
+    interrupted run goes on where it stopped when the same command is given again, and ends with the
+    same files.
+
+    Examples:
+
+        facesdk data prepare CASIA-WebFace/ -o casia --keep-list cleaned_list.txt --min-images 5
+
+        facesdk data prepare photos.zip -o photos --size 112 --encoding png --workers 8
+
+        facesdk data prepare faces/ -o faces-records        # faces/manifest.csv and faces/*.zip
+    """
+    require_extra("tensorflow", extra="train")
+    require_extra("imagehash", extra="train")
+    from facesdk_training.preparation.cropping import ENCODINGS, CropSettings
+    from facesdk_training.preparation.prepare import PreparationOptions
+    from facesdk_training.preparation.prepare import prepare as run
+    from facesdk_training.preparation.selection import SelectionRules
+    from facesdk_training.preparation.sources import open_source
+
+    if encoding not in ENCODINGS:
+        raise InputError(f"--encoding must be one of {', '.join(ENCODINGS)}, but got {encoding}")
+    photos = open_source(source, aligned=aligned)
+    asked = PreparationOptions(
+        CropSettings(size or (112 if photos.aligned else 128), encoding, photos.aligned, min_face),
+        SelectionRules(
+            None if near_duplicate_bits < 0 else near_duplicate_bits, min_images, validation_images
+        ),
+        keep,
+        drop,
+        shard_size,
+    )
+    with output.progress_bar("crop") as progress:
+        report = run(photos, out, asked, workers=workers or os.cpu_count() or 1, progress=progress)
+    output.emit({"dataset": str(out), **report.to_dict()}, json=json, text=_describe(report, out))
+
+
+def _describe(report: PreparationReport, out: Path) -> str:
+    dropped = [f"  {count:9,d}  {reason}" for reason, count in report.dropped.items()]
+    lines = [
+        f"{out}: {report.train + report.validation:,d} of {report.photos:,d} photos, "
+        f"{report.people:,d} people",
+        f"  {report.train:9,d}  train"
+        + f" ({report.unlabelled:,d} unlabelled)" * bool(report.unlabelled),
+        f"  {report.validation:9,d}  validation",
+        *(["left out:", *dropped] if dropped else []),
+    ]
+    if report.other_names:
+        lines.append(f"{report.other_names:,d} duplicates have another name: see dropped.csv")
+    if report.unknown_list_entries:
+        lines.append(f"{report.unknown_list_entries:,d} list entries name nothing of the source")
+    lines.append(f"look at {out / 'contact-sheet.jpg'} before training")
+    return "\n".join(lines)
