@@ -1,4 +1,4 @@
-"""``facesdk data prepare``: what is kept, what is dropped, and that interruptions leave no trace."""
+"""``facesdk data prepare``: what is kept, what is dropped; interruptions leave no trace."""
 
 from __future__ import annotations
 
