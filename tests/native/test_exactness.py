@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, load_delegate
 
+from facesdk.runtime.plugin import describe_library
 from native.operator_models import CASES, RUNTIMES, activations, seed_of
+from native.workers import PATHS
 
 HERE = Path(__file__).parent
 CORPUS = HERE / "corpus"
@@ -45,30 +47,23 @@ def expected(name: str, oracle: str) -> np.ndarray:
     return np.load(CORPUS / f"{name}.npz")[oracle]
 
 
-def assert_same_bytes(actual: np.ndarray, reference: np.ndarray) -> None:
-    assert actual.dtype == reference.dtype
-    assert actual.shape == reference.shape
-    assert actual.tobytes() == reference.tobytes()
+def assert_same_bytes(actual: np.ndarray, reference: np.ndarray, name: str) -> None:
+    assert actual.dtype == reference.dtype, name
+    assert actual.shape == reference.shape, name
+    assert actual.tobytes() == reference.tobytes(), name
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize(("name", "oracle"), COMPARISONS)
-def test_model_equals_lce(
-    run: Callable[..., Outputs], name: str, oracle: str, runtime: str
-) -> None:
-    assert_same_bytes(run(runtime, "portable", oracle)[name], expected(name, oracle))
+@pytest.mark.parametrize("isa", PATHS)
+def test_models_equal_lce(run: Callable[..., Outputs], isa: str, runtime: str) -> None:
+    for name, oracle in COMPARISONS:
+        assert_same_bytes(run(runtime, isa, oracle)[name], expected(name, oracle), name)
 
 
-@pytest.mark.parametrize(("name", "oracle"), COMPARISONS)
-def test_reference_path_equals_lce(run: Callable[..., Outputs], name: str, oracle: str) -> None:
-    actual = run("ai_edge_litert", "reference", oracle)[name]
-    assert_same_bytes(actual, expected(name, oracle))
-
-
-@pytest.mark.parametrize("isa", ["reference", "portable"])
+@pytest.mark.parametrize("isa", PATHS)
 def test_runtime_uses_the_forced_path_only(run: Callable[..., Outputs], isa: str) -> None:
     runs = run("ai_edge_litert", isa, "optimized")["runs"]
-    forced = ["reference", "portable"].index(isa)
+    forced = [path.name for path in describe_library().paths].index(isa)
     assert runs[forced] > 2 * len(CASES)
     assert runs.sum() == runs[forced]
 
@@ -78,8 +73,9 @@ def test_window_over_both_borders_is_padded_with_zeros(
     run: Callable[..., Outputs], name: str
 ) -> None:
     """LCE's optimised kernels are off by whole weights here; ours by float32's rounding of 2K."""
-    actual = run("ai_edge_litert", "portable", "optimized")[name]
-    np.testing.assert_allclose(actual, expected(name, "reference"), rtol=0, atol=1e-4)
+    for isa in PATHS:
+        actual = run("ai_edge_litert", isa, "optimized")[name]
+        np.testing.assert_allclose(actual, expected(name, "reference"), rtol=0, atol=1e-4)
 
 
 def interpreter(library: Path, name: str) -> Any:
@@ -114,4 +110,4 @@ def test_resized_batch_equals_single_images(library: Path, name: str) -> None:
     single = [invoke(model, images[i : i + 1]) for i in range(3)]
     model.resize_tensor_input(source["index"], images.shape)
     model.allocate_tensors()
-    assert_same_bytes(invoke(model, images), np.concatenate(single))
+    assert_same_bytes(invoke(model, images), np.concatenate(single), name)

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from native.workers import PATHS
 from ops_bench.operators import ConvolutionOptions as ConvOptions
 
 FLOAT32, INT8, BOOL, BITS = range(4)
 SAME, VALID = range(2)
 NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
 OPTIMIZED, REFERENCE = range(2)
-PATHS = ("reference", "portable")
 
 int32, size_t, pointer = ctypes.c_int32, ctypes.c_size_t, ctypes.c_void_p
 

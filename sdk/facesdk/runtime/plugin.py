@@ -152,9 +152,8 @@ def _open(path: Path) -> ctypes.CDLL:
         library.facesdk_ops_isa_count.restype = ctypes.c_size_t
         library.facesdk_ops_isa_name.restype = ctypes.c_char_p
         library.facesdk_ops_isa_name.argtypes = [ctypes.c_size_t]
-        if hasattr(library, "facesdk_ops_isa_requires"):
-            library.facesdk_ops_isa_requires.restype = ctypes.c_char_p
-            library.facesdk_ops_isa_requires.argtypes = [ctypes.c_size_t]
+        library.facesdk_ops_isa_requires.restype = ctypes.c_char_p
+        library.facesdk_ops_isa_requires.argtypes = [ctypes.c_size_t]
         library.facesdk_ops_isa_supported.restype = ctypes.c_int
         library.facesdk_ops_isa_supported.argtypes = [ctypes.c_size_t]
     except (OSError, AttributeError) as error:
@@ -163,12 +162,11 @@ def _open(path: Path) -> ctypes.CDLL:
 
 
 def _paths(library: ctypes.CDLL) -> tuple[KernelPath, ...]:
-    requires = getattr(library, "facesdk_ops_isa_requires", lambda index: b"")
     return tuple(
         KernelPath(
             library.facesdk_ops_isa_name(index).decode(),
             bool(library.facesdk_ops_isa_supported(index)),
-            requires(index).decode(),
+            library.facesdk_ops_isa_requires(index).decode(),
         )
         for index in range(library.facesdk_ops_isa_count())
     )
