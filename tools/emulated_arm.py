@@ -225,7 +225,9 @@ def install_tools() -> None:
     programs = {machine.emulator: "qemu-user-static" for machine in MACHINES.values()}
     for machine in MACHINES.values():
         programs[machine.compiler] = f"gcc-{machine.triplet}"
-    missing = sorted({package for program, package in programs.items() if not shutil.which(program)})
+    missing = sorted(
+        {package for program, package in programs.items() if not shutil.which(program)}
+    )
     if not missing:
         return
     command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
