@@ -7,7 +7,7 @@ SYSTEM_PACKAGES := libgl1 libglib2.0-0
 PYTEST := $(BIN)/python -m pytest
 PYTEST_ARGS ?= -m "not slow"
 
-.PHONY: demo test test-slow lint clean system
+.PHONY: demo test test-slow wheels lint clean system
 
 demo: .venv/.device
 	$(BIN)/facesdk demo --output out
@@ -15,8 +15,12 @@ demo: .venv/.device
 test: .venv/.dev
 	$(PYTEST) $(PYTEST_ARGS)
 
-test-slow: .venv/.dev
+test-slow: .venv/.dev .venv/.wheels
 	$(PYTEST) -m slow
+
+# The wheels of every platform, built, checked and tried; they are put into dist/.
+wheels: .venv/.dev .venv/.wheels
+	$(BIN)/python tools/build_wheels.py
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -38,6 +42,10 @@ clean:
 
 .venv/.dev: pyproject.toml $(NATIVE) | system .venv/bin/python
 	$(BIN)/pip install --editable '.[train,convert,bench,dev]'
+	touch $@
+
+.venv/.wheels: .venv/.dev
+	$(BIN)/pip install --editable '.[wheels]'
 	touch $@
 
 # opencv-python's wheels need two shared libraries that a bare Debian does not have.

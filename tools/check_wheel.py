@@ -158,7 +158,8 @@ def _check_versions(wheel: Path) -> Version:
     command = [sys.executable, "-m", "auditwheel", "show", "--json", str(wheel)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
-        raise WheelError(f"auditwheel: {done.stderr.strip() or done.stdout.strip()}")
+        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise WheelError(f"auditwheel: {lines[-1] if lines else done.returncode}")
     report = json.loads(done.stdout)
     named = [name for names in report["versioned_symbols"].values() for name in names]
     versions = [Version(name.removeprefix("GLIBC_")) for name in named]
