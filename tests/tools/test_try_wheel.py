@@ -29,9 +29,10 @@ def installation(tmp_path: Path) -> Installation:
 
 def answer(folder: Path, *, same: bool = True, other: bool = False, ops: str | None = None) -> None:
     """What the stand-in reports; with the defaults, what an installation must."""
+    library = ops or str(folder / "libfacesdk_ops.so")
     report = {
         "runtime": {"name": "litert", "version": "1"},
-        "ops": {"path": ops or str(folder / "libfacesdk_ops.so"), "isa": "portable", "available": ["portable"]},
+        "ops": {"path": library, "available": ["portable"]},
     }
     answers = {"doctor": report, "verify": {"same": same}, "other": {"same": other}}
     (folder / "answers.json").write_text(json.dumps(answers))
