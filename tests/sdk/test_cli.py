@@ -183,6 +183,12 @@ def test_models_lists_real_files() -> None:
     assert {"0.01", "0.001"} <= set(recogniser["thresholds"])
 
 
+def test_models_refuses_what_it_does_not_know() -> None:
+    done = run("models", "nonsense", status=2)
+    assert_one_line(done.stderr)
+    assert "facesdk models --help`" in done.stderr
+
+
 def test_doctor() -> None:
     record = json.loads(run("doctor", "--json").stdout)
     assert {"runtime", "ops", "cpu", "python", "models"} <= set(record)
@@ -305,6 +311,7 @@ def test_odd_file_names(tmp_path: Path) -> None:
         "doctor",
         "demo",
         "evaluate lfw",
+        "models summary",
         "train distill",
         "convert mtcnn",
         "convert lce",
@@ -316,7 +323,7 @@ def test_every_verb_has_examples_and_json(verb: str) -> None:
     assert f"facesdk {verb}" in text
 
 
-@pytest.mark.parametrize("group", ["evaluate", "train", "convert"])
+@pytest.mark.parametrize("group", ["evaluate", "models", "train", "convert"])
 def test_groups_offer_no_completion_of_their_own(group: str) -> None:
     assert "completion" not in run(group, "--help").stdout
 

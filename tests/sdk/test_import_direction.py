@@ -47,7 +47,14 @@ def test_imports_point_one_way(package: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["detect", "--help"], ["train", "--help"], ["convert", "--help"]]
+    "arguments",
+    [
+        ["--help"],
+        ["detect", "--help"],
+        ["models", "--help"],
+        ["train", "--help"],
+        ["convert", "--help"],
+    ],
 )
 def test_help_starts_without_tensorflow(arguments: list[str]) -> None:
     script = (

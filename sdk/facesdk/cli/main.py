@@ -8,16 +8,13 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
 from typing import Annotated, Any
 
 import typer
-import typer.core
-import typer.main
 
 import facesdk
 from facesdk.cli import demo, doctor, evaluate, faces, models, output
+from facesdk.cli.plugins import PluginGroup
 from facesdk.errors import (
     EXIT_BAD_INPUT,
     EXIT_BROKEN_PIPE,
@@ -26,36 +23,18 @@ from facesdk.errors import (
     FaceSDKError,
 )
 
-PLUGIN_GROUP = "facesdk.commands"
-
 _UsageError: Any = typer.BadParameter.__base__
 """The class is public in Click only, which Typer has under different names."""
 
 
-class VerbGroup(typer.core.TyperGroup):
-    """Verbs of this package and, loaded on use, those that other packages register.
+class VerbGroup(PluginGroup):
+    """The verbs of facesdk, and one place that maps errors to exit codes.
 
-    A distribution adds a verb by an entry point of the group ``facesdk.commands`` that names a
-    ``typer.Typer``. Errors that facesdk raises on purpose, and wrong usage, become one line on
-    stderr and the exit code of :mod:`facesdk.errors`.
+    Errors that facesdk raises on purpose, and wrong usage, become one line on stderr and the exit
+    code of :mod:`facesdk.errors`.
     """
 
-    @cached_property
-    def plugins(self) -> dict[str, EntryPoint]:
-        """Entry points of plug-in verbs, by verb."""
-        return {point.name: point for point in entry_points(group=PLUGIN_GROUP)}
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Every verb, those of this package first."""
-        return [*super().list_commands(ctx), *sorted(self.plugins)]
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """A verb by its name; imports the package that has it."""
-        if cmd_name in self.plugins and cmd_name not in self.commands:
-            command = typer.main.get_command(self.plugins[cmd_name].load())
-            command.name = cmd_name
-            self.commands[cmd_name] = command
-        return super().get_command(ctx, cmd_name)
+    entry_point_group = "facesdk.commands"
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Parse the options before the verb and map errors to exit codes."""
@@ -122,7 +101,7 @@ def root(
 
 
 faces.register(app)
-app.command("models")(models.models)
+app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 app.add_typer(evaluate.app, name="evaluate")

@@ -9,10 +9,22 @@ from rich.console import Console
 from rich.table import Table
 
 from facesdk.cli import options
+from facesdk.cli.plugins import PluginGroup
+from facesdk.errors import InputError
 from facesdk.models import registry
 
 
-def models(json: options.Json = False) -> None:
+class ModelsGroup(PluginGroup):
+    """What can be asked about models beside the list of those in the package."""
+
+    entry_point_group = "facesdk.commands.models"
+
+
+app = typer.Typer(cls=ModelsGroup, add_completion=False)
+
+
+@app.callback(invoke_without_command=True)
+def models(ctx: typer.Context, json: options.Json = False) -> None:
     """List the packaged models: name, task, file, size, thresholds, licence.
 
     Examples:
@@ -21,6 +33,10 @@ def models(json: options.Json = False) -> None:
 
         facesdk models --json | jq -r '.[] | select(.task == "recognition") | .path'
     """
+    if ctx.invoked_subcommand is not None:
+        if json:
+            raise InputError(f"--json belongs behind `{ctx.invoked_subcommand}`")
+        return
     entries = registry.packaged()
     if json:
         typer.echo(json_module.dumps([entry.to_dict() for entry in entries]))

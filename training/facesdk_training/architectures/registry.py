@@ -45,6 +45,18 @@ ARCHITECTURES: Mapping[str, Config] = MappingProxyType(
 activations. QB has 1-bit activations as well."""
 
 
+def architecture_name(name: str) -> str:
+    """The key of :data:`ARCHITECTURES` that a name means, in upper or lower case.
+
+    Raises:
+        InputError: There is no such architecture.
+    """
+    for key in ARCHITECTURES:
+        if key.lower() == name.lower():
+            return key
+    raise InputError(f"architecture must be one of {', '.join(ARCHITECTURES)}, not {name!r}")
+
+
 def configure(name: str, **overrides: Any) -> Config:
     """The configuration of an architecture, with some fields replaced.
 
@@ -56,9 +68,7 @@ def configure(name: str, **overrides: Any) -> Config:
     Raises:
         InputError: There is no such architecture or field, or a value does not fit.
     """
-    key = next((key for key in ARCHITECTURES if key.lower() == name.lower()), None)
-    if key is None:
-        raise InputError(f"architecture must be one of {', '.join(ARCHITECTURES)}, not {name!r}")
+    key = architecture_name(name)
     config = ARCHITECTURES[key]
     fields = [field.name for field in dataclasses.fields(config)]
     if unknown := sorted(set(overrides) - set(fields)):

@@ -1,0 +1,69 @@
+"""QB obeys the engine's rules: every binary layer becomes one operator."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+from facesdk_converters import lce
+from facesdk_training.architectures import registry
+
+
+@pytest.fixture(scope="module")
+def network() -> object:
+    model = registry.build("QB", width=0.25, units=(1, 1, 1, 1), embedding_length=32)
+    rng = np.random.default_rng(4)
+    for variable in model.weights:
+        if any(part in variable.name for part in ("gamma", "variance")):
+            variable.assign(rng.uniform(0.5, 2, variable.shape))
+        elif any(part in variable.name for part in ("beta", "mean", "shift")):
+            variable.assign(rng.normal(0, 0.5, variable.shape))
+    return model
+
+
+@pytest.fixture(scope="module")
+def content(network: object) -> bytes:
+    return lce.convert_keras(network)
+
+
+def test_from_bits_to_bits_inside_a_unit_and_folded_norms_elsewhere(content: bytes) -> None:
+    model = schema.ModelT.InitFromPackedBuf(content)
+    graph = model.subgraphs[0]
+    names = {value: key for key, value in vars(schema.BuiltinOperator).items()}
+    types = {value: key for key, value in vars(schema.TensorType).items()}
+    operators = []
+    for operator in graph.operators:
+        code = model.operatorCodes[operator.opcodeIndex]
+        name = code.customCode.decode() if code.customCode else names[code.builtinCode]
+        if name == "LceBconv2d":
+            kind = types[graph.tensors[operator.outputs[0]].type]
+            name += " to bits" if kind == "INT32" else f" to {kind}"
+        operators.append(name)
+    sign = ["ADD", "LceQuantize"]  # the shift is the only thing in front of a sign
+    unit = [*sign, *["LceBconv2d to bits"] * 2, "LceBconv2d to FLOAT32", "ADD"]
+    transition = [*sign, "LceBconv2d to FLOAT32", "MAX_POOL_2D"]
+    assert [name for name in operators if name != "RESHAPE"] == [
+        *("CONV_2D", "LceQuantize", "LceBconv2d to FLOAT32", "MAX_POOL_2D"),
+        *unit,
+        *(*transition, *unit) * 3,
+        *(*sign, "LceBconv2d to FLOAT32"),
+    ]
+
+
+def test_keras_and_lces_interpreter_agree(network: object, content: bytes) -> None:
+    inputs = np.random.default_rng(8).uniform(-1, 1, (4, 112, 96, 3)).astype(np.float32)
+    parity = lce.embedding_parity(network, content, inputs)
+    assert parity.min_cosine > 0.98
+    assert parity.median_cosine > 0.999
+
+
+def test_the_file_has_one_bit_a_weight(network: object, content: bytes) -> None:
+    binary = sum(
+        layer.kernel.shape.num_elements()
+        for layer in network.layers
+        if getattr(layer, "kernel_quantizer", None) is not None
+    )
+    assert binary > 300_000
+    assert binary / 8 < len(content) < binary / 8 + 60_000
