@@ -94,7 +94,7 @@ class Operators:
             "facesdk_bconv2d_create", self.path, ctypes.byref(options), address(filters),
             address(multiplier), address(bias), address(thresholds), ctypes.byref(op),
         )  # fmt: skip
-        self.library.facesdk_bconv2d_run(op, address(words), address(output), int32(1))
+        self.library.facesdk_bconv2d_run(op, address(words), None, address(output), int32(1))
         self.library.facesdk_bconv2d_destroy(op)
         return output
 

@@ -106,6 +106,7 @@ class Operators:
             self._library.facesdk_bconv2d_run,
             operator,
             _address(words),
+            None,
             _address(output),
             ctypes.c_int32(1),
         )

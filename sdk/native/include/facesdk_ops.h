@@ -196,13 +196,15 @@ FACESDK_OPS_API facesdk_status facesdk_bconv2d_create(const facesdk_path *path, 
                                                       const float *bias, const int32_t *thresholds,
                                                       facesdk_bconv2d **op, facesdk_error *error);
 
-/* Runs it: input bit-packed NHWC, output NHWC of output_type. Uses scratch memory inside `op`: one call at a time for
+/* Runs it: input bit-packed NHWC, output NHWC of output_type. `residual` is NULL or, for FLOAT32 output, a tensor of the
+ * output's shape that is added to it (it may be the output itself); other types ignore it. Uses scratch memory inside `op`: one call at a time for
  * each op; different ops may run in parallel.
  * `threads` is the number of threads that may compute, the caller included; 1 or less: the caller alone. The others come
  * from one pool for the whole process, which never has more of them than the process may use CPUs, serves one call at a
  * time (a call that finds it taken computes alone), and ends with the last convolution. The result does not depend on
  * the number of threads. */
-FACESDK_OPS_API void facesdk_bconv2d_run(facesdk_bconv2d *op, const uint32_t *input, void *output, int32_t threads);
+FACESDK_OPS_API void facesdk_bconv2d_run(facesdk_bconv2d *op, const uint32_t *input, const float *residual,
+                                         void *output, int32_t threads);
 
 /* Releases it; NULL is allowed. */
 FACESDK_OPS_API void facesdk_bconv2d_destroy(facesdk_bconv2d *op);

@@ -57,7 +57,7 @@ static void convolve_one_hot(const facesdk_path *path) {
   CHECK(facesdk_bconv2d_create(path, &options, filter[0], multiplier, bias, NULL, &op, NULL) == FACESDK_OK);
   for (int hot = 0; hot < CHANNELS; ++hot) {
     float output[CHANNELS];
-    facesdk_bconv2d_run(op, filter[hot], output, 1);
+    facesdk_bconv2d_run(op, filter[hot], NULL, output, 1);
     for (int c = 0; c < CHANNELS; ++c) CHECK(output[c] == (float)(c == hot ? CHANNELS : CHANNELS - 4));
   }
   facesdk_bconv2d_destroy(op);
@@ -79,7 +79,7 @@ static void round_int8(const facesdk_path *path) {
   int8_t output[9];
   facesdk_bconv2d *op;
   CHECK(facesdk_bconv2d_create(path, &options, filter, multiplier, bias, NULL, &op, NULL) == FACESDK_OK);
-  facesdk_bconv2d_run(op, &input, output, 1);
+  facesdk_bconv2d_run(op, &input, NULL, output, 1);
   for (int c = 0; c < 9; ++c) CHECK(output[c] == expected[c]);
   facesdk_bconv2d_destroy(op);
 }

@@ -1,5 +1,8 @@
 /* The external delegate: claims the LCE nodes of a graph and runs each connected set of them as one kernel.
  *
+ * An addition of a convolution's result to something else, as residual networks have it, is claimed as well and becomes
+ * part of the convolution: the sum is written at once, instead of being read and written once more.
+ *
  * Tensors between two nodes of one set get no memory from the runtime, so the set owns it ("inner" tensors). Everything
  * read from the model is checked before use; what is wrong is reported in one line through the runtime.
  */
@@ -8,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buffers.h"
 #include "operators.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -18,11 +22,14 @@ typedef struct plugin {
   int32_t zero_padding; /* facesdk_zero_padding */
 } plugin;
 
+/* The result of an operator, if only other operators of the partition read it. */
 typedef struct inner_tensor {
-  int index;
-  bool written; /* by a node already prepared */
+  int index;       /* -1: it leaves the partition, and the runtime has its memory */
+  size_t last_use; /* the operator that reads it last; its own if none does */
+  bool written;    /* by an operator already prepared */
   tensor_shape shape;
-  void *data;
+  size_t bytes;
+  size_t buffer;
 } inner_tensor;
 
 /* A set of nodes that the runtime runs as one. */
@@ -30,7 +37,8 @@ typedef struct partition {
   const plugin *plugin;
   size_t op_count;
   op_node *ops;
-  inner_tensor *inner; /* op_count entries; those in use have an index >= 0 */
+  inner_tensor *inner; /* of each operator's result */
+  buffers buffers;
 } partition;
 
 static TfLiteStatus report(TfLiteContext *context, const op_node *op, const facesdk_error *error) {
@@ -56,16 +64,16 @@ static void partition_destroy(partition *self) {
   if (self == NULL) return;
   for (size_t i = 0; i < self->op_count; ++i) {
     if (self->ops != NULL) op_release(&self->ops[i]);
-    if (self->inner != NULL) free(self->inner[i].data);
   }
   free(self->ops);
   free(self->inner);
+  buffers_release(&self->buffers);
   free(self);
 }
 
-static void kernel_free(TfLiteContext *context, void *buffer) {
+static void kernel_free(TfLiteContext *context, void *self) {
   (void)context;
-  partition_destroy(buffer);
+  partition_destroy(self);
 }
 
 static TfLiteStatus partition_read(partition *self, TfLiteContext *context, const TfLiteDelegateParams *params) {
@@ -76,7 +84,7 @@ static TfLiteStatus partition_read(partition *self, TfLiteContext *context, cons
     if (context->GetNodeAndRegistration(context, node_index, &node, &registration) != kTfLiteOk) return kTfLiteError;
     facesdk_error error;
     op_node *op = &self->ops[i];
-    if (op_read(op, op_kind_of(registration->custom_name), context, node_index, node, &error) != FACESDK_OK) {
+    if (op_read(op, op_kind_of(registration), context, node_index, node, &error) != FACESDK_OK) {
       return report(context, op, &error);
     }
     for (size_t j = 0; j < i; ++j) {
@@ -87,10 +95,46 @@ static TfLiteStatus partition_read(partition *self, TfLiteContext *context, cons
   return kTfLiteOk;
 }
 
+static bool reads(const op_node *op, int index) { return op->inputs[0] == index || op->residual == index; }
+
+/* The operator of a sum's inputs that can take the sum in: one whose result nothing else reads. op_count if none. */
+static size_t find_fusable(const partition *self, size_t add) {
+  for (size_t i = 0; i < add; ++i) {
+    const int result = self->inner[i].index;
+    if (result < 0 || !reads(&self->ops[add], result)) continue;
+    size_t readers = 0;
+    for (size_t j = 0; j < self->op_count; ++j) readers += reads(&self->ops[j], result);
+    if (readers == 1 && op_fuse_add(&self->ops[add], &self->ops[i])) return i;
+  }
+  return self->op_count;
+}
+
+static void fuse_sums(partition *self) {
+  for (size_t i = 0; i < self->op_count; ++i) {
+    if (!op_is_add(self->ops[i].kind)) continue;
+    const size_t fused = find_fusable(self, i);
+    if (fused == self->op_count) continue;
+    const size_t behind = self->op_count - fused - 1;
+    memmove(&self->ops[fused], &self->ops[fused + 1], behind * sizeof *self->ops);
+    memmove(&self->inner[fused], &self->inner[fused + 1], behind * sizeof *self->inner);
+    --self->op_count;
+    --i;
+  }
+}
+
+static void find_last_uses(partition *self) {
+  for (size_t i = 0; i < self->op_count; ++i) {
+    self->inner[i].last_use = i;
+    for (size_t j = i + 1; j < self->op_count; ++j) {
+      if (self->inner[i].index >= 0 && reads(&self->ops[j], self->inner[i].index)) self->inner[i].last_use = j;
+    }
+  }
+}
+
 /* NULL after an error, which it reports; prepare then fails. */
-static void *kernel_init(TfLiteContext *context, const char *buffer, size_t length) {
+static void *kernel_init(TfLiteContext *context, const char *params_bytes, size_t length) {
   (void)length;
-  const TfLiteDelegateParams *params = (const TfLiteDelegateParams *)(const void *)buffer;
+  const TfLiteDelegateParams *params = (const TfLiteDelegateParams *)(const void *)params_bytes;
   const size_t count = (size_t)params->nodes_to_replace->size;
   partition *self = calloc(1, sizeof *self);
   if (self != NULL) {
@@ -99,9 +143,11 @@ static void *kernel_init(TfLiteContext *context, const char *buffer, size_t leng
                         .ops = calloc(count, sizeof *self->ops),
                         .inner = calloc(count, sizeof *self->inner)};
   }
-  if (self == NULL || self->ops == NULL || self->inner == NULL) {
+  if (self == NULL || self->ops == NULL || self->inner == NULL || !buffers_init(&self->buffers, count)) {
     report_text(context, "out of memory");
   } else if (partition_read(self, context, params) == kTfLiteOk) {
+    fuse_sums(self);
+    find_last_uses(self);
     return self;
   }
   partition_destroy(self);
@@ -115,13 +161,13 @@ static inner_tensor *find_inner(const partition *self, int index) {
   return NULL;
 }
 
-static TfLiteStatus input_shape(const partition *self, TfLiteContext *context, const op_node *op, tensor_shape *result) {
-  const inner_tensor *inner = find_inner(self, op->inputs[0]);
+static TfLiteStatus shape_of(const partition *self, TfLiteContext *context, int index, tensor_shape *result) {
+  const inner_tensor *inner = find_inner(self, index);
   if (inner != NULL) {
     *result = inner->shape;
     return inner->written ? kTfLiteOk : report_text(context, "a node reads a tensor before it is written");
   }
-  if (shape_from_dims(result, context->tensors[op->inputs[0]].dims)) return kTfLiteOk;
+  if (shape_from_dims(result, context->tensors[index].dims)) return kTfLiteOk;
   return report_text(context, "an input tensor must have 1 to 8 dimensions");
 }
 
@@ -133,38 +179,61 @@ static TfLiteStatus resize(TfLiteContext *context, int index, const tensor_shape
   return context->ResizeTensor(context, &context->tensors[index], dims);
 }
 
+/* Finds a buffer for the result of operator i, after all before it. A sum may be written over what was added. */
+static void plan_buffer(partition *self, size_t i) {
+  inner_tensor *result = &self->inner[i];
+  inner_tensor *residual = find_inner(self, self->ops[i].residual);
+  const bool in_place = result->index >= 0 && residual != NULL && residual->last_use == i &&
+                        residual->bytes == result->bytes;
+  if (in_place) {
+    result->buffer = residual->buffer;
+  } else if (result->index >= 0) {
+    result->buffer = buffers_take(&self->buffers, result->bytes);
+  }
+  for (size_t j = 0; j <= i; ++j) {
+    inner_tensor *done = &self->inner[j];
+    if (done->index >= 0 && done->last_use == i && !(in_place && done == residual)) {
+      buffers_give(&self->buffers, done->buffer);
+    }
+  }
+}
+
+static TfLiteStatus prepare_op(partition *self, TfLiteContext *context, size_t i) {
+  op_node *op = &self->ops[i];
+  tensor_shape input, output, residual;
+  if (shape_of(self, context, op->inputs[0], &input) != kTfLiteOk) return kTfLiteError;
+  facesdk_error error;
+  if (op_prepare(op, self->plugin->path, self->plugin->zero_padding, context, &input, &output, &error) != FACESDK_OK) {
+    return report(context, op, &error);
+  }
+  if (op->residual >= 0) {
+    if (shape_of(self, context, op->residual, &residual) != kTfLiteOk) return kTfLiteError;
+    if (!shapes_equal(&residual, &output)) return report_text(context, "a sum needs tensors of one shape");
+  }
+  inner_tensor *inner = &self->inner[i];
+  if (inner->index < 0) return resize(context, op->output, &output);
+  inner->shape = output;
+  inner->bytes = op->output_bytes;
+  inner->written = true;
+  return kTfLiteOk;
+}
+
 static TfLiteStatus kernel_prepare(TfLiteContext *context, TfLiteNode *node) {
   partition *self = node->user_data;
   if (self == NULL) return kTfLiteError; /* kernel_init said why */
   for (size_t i = 0; i < self->op_count; ++i) self->inner[i].written = false;
+  buffers_reset(&self->buffers);
   for (size_t i = 0; i < self->op_count; ++i) {
-    op_node *op = &self->ops[i];
-    tensor_shape input, output;
-    if (input_shape(self, context, op, &input) != kTfLiteOk) return kTfLiteError;
-    facesdk_error error;
-    if (op_prepare(op, self->plugin->path, self->plugin->zero_padding, context, &input, &output, &error) !=
-        FACESDK_OK) {
-      return report(context, op, &error);
-    }
-    inner_tensor *inner = &self->inner[i];
-    if (inner->index < 0) {
-      const TfLiteStatus status = resize(context, op->output, &output);
-      if (status != kTfLiteOk) return status;
-      continue;
-    }
-    free(inner->data);
-    inner->data = malloc(op->output_bytes > 0 ? op->output_bytes : 1);
-    if (inner->data == NULL) return report_text(context, "out of memory");
-    inner->shape = output;
-    inner->written = true;
+    if (prepare_op(self, context, i) != kTfLiteOk) return kTfLiteError;
+    plan_buffer(self, i);
   }
-  return kTfLiteOk;
+  return buffers_allocate(&self->buffers) ? kTfLiteOk : report_text(context, "out of memory");
 }
 
 /* Memory of a tensor; NULL if the runtime's tensor does not have the size that was prepared for. */
 static void *memory_of(const partition *self, const TfLiteContext *context, int index, size_t bytes) {
   const inner_tensor *inner = find_inner(self, index);
-  if (inner != NULL) return inner->data;
+  if (inner != NULL) return inner->bytes == bytes ? self->buffers.all[inner->buffer].memory : NULL;
   const TfLiteTensor *tensor = &context->tensors[index];
   return tensor->bytes == bytes ? tensor->data : NULL;
 }
@@ -175,12 +244,14 @@ static TfLiteStatus kernel_invoke(TfLiteContext *context, TfLiteNode *node) {
     op_node *op = &self->ops[i];
     if (op->output_bytes == 0) continue;
     const void *input = memory_of(self, context, op->inputs[0], op->input_bytes);
+    const bool adds = op->residual >= 0;
+    const void *residual = adds ? memory_of(self, context, op->residual, op->output_bytes) : NULL;
     void *output = memory_of(self, context, op->output, op->output_bytes);
     facesdk_error error;
-    if (input == NULL || output == NULL) {
+    if (input == NULL || output == NULL || (adds && residual == NULL)) {
       return report_text(context, "a tensor changed its size after allocate_tensors()");
     }
-    if (op_run(op, self->plugin->path, context, input, output, &error) != FACESDK_OK) {
+    if (op_run(op, self->plugin->path, context, input, residual, output, &error) != FACESDK_OK) {
       return report(context, op, &error);
     }
   }
@@ -191,7 +262,8 @@ static TfLiteStatus kernel_invoke(TfLiteContext *context, TfLiteNode *node) {
 
 /* As the runtimes register a custom operator that they do not have. */
 static bool is_unresolved(const TfLiteRegistration *registration) {
-  return registration->init == NULL && registration->prepare == NULL && registration->free == NULL;
+  return registration->builtin_code == kTfLiteBuiltinCustom && registration->custom_name != NULL &&
+         registration->init == NULL && registration->prepare == NULL && registration->free == NULL;
 }
 
 /* No error here, since another delegate may claim the operator. If none does, the runtimes' error, which names no
@@ -204,6 +276,34 @@ static void advise(TfLiteContext *context, const char *custom_name, int node_ind
                               : "give the interpreter a delegate that has it, or convert the network without it");
 }
 
+/* The nodes of the plan that read a tensor. */
+static int count_readers(TfLiteContext *context, const TfLiteIntArray *plan, int index) {
+  int readers = 0;
+  for (int i = 0; i < plan->size; ++i) {
+    TfLiteNode *node;
+    TfLiteRegistration *registration;
+    if (context->GetNodeAndRegistration(context, plan->data[i], &node, &registration) != kTfLiteOk) continue;
+    readers += node->inputs != NULL && contains(node->inputs, index);
+  }
+  return readers;
+}
+
+/* Whether an ADD sums up what a claimed convolution computes for it alone. */
+static bool takes_convolution(TfLiteContext *context, const TfLiteIntArray *plan, const TfLiteIntArray *claimed,
+                              const TfLiteNode *add) {
+  if (!op_can_add(context, add)) return false;
+  for (int i = 0; i < claimed->size; ++i) {
+    TfLiteNode *node;
+    TfLiteRegistration *registration;
+    if (context->GetNodeAndRegistration(context, claimed->data[i], &node, &registration) != kTfLiteOk) continue;
+    const int result = node->outputs->data[0];
+    if (op_is_convolution(op_kind_of(registration)) && contains(add->inputs, result)) {
+      return count_readers(context, plan, result) == 1;
+    }
+  }
+  return false;
+}
+
 /* Fills `claimed` (room for the whole plan) with the nodes that are ours, after checking each. */
 static TfLiteStatus collect(TfLiteContext *context, const TfLiteIntArray *plan, TfLiteIntArray *claimed) {
   claimed->size = 0;
@@ -214,8 +314,7 @@ static TfLiteStatus collect(TfLiteContext *context, const TfLiteIntArray *plan, 
     if (context->GetNodeAndRegistration(context, plan->data[i], &node, &registration) != kTfLiteOk) {
       return kTfLiteError;
     }
-    if (registration->builtin_code != kTfLiteBuiltinCustom || registration->custom_name == NULL) continue;
-    const op_kind *kind = op_kind_of(registration->custom_name);
+    const op_kind *kind = op_kind_of(registration);
     if (kind == NULL) {
       if (is_unresolved(registration) && !advised) {
         advise(context, registration->custom_name, plan->data[i]);
@@ -223,6 +322,7 @@ static TfLiteStatus collect(TfLiteContext *context, const TfLiteIntArray *plan, 
       }
       continue;
     }
+    if (op_is_add(kind) && !takes_convolution(context, plan, claimed, node)) continue;
     op_node op;
     facesdk_error error;
     if (op_read(&op, kind, context, plan->data[i], node, &error) != FACESDK_OK) return report(context, &op, &error);

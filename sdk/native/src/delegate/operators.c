@@ -12,8 +12,8 @@ struct op_kind {
   facesdk_status (*read)(op_node *op, TfLiteContext *context, const TfLiteNode *node, facesdk_error *error);
   facesdk_status (*prepare)(op_node *op, const facesdk_path *path, int32_t zero_padding, TfLiteContext *context,
                             const tensor_shape *input, tensor_shape *output, facesdk_error *error);
-  facesdk_status (*run)(op_node *op, const facesdk_path *path, TfLiteContext *context, const void *input, void *output,
-                        facesdk_error *error);
+  facesdk_status (*run)(op_node *op, const facesdk_path *path, TfLiteContext *context, const void *input,
+                        const void *residual, void *output, facesdk_error *error);
 };
 
 static facesdk_status invalid(facesdk_error *error, const char *message) {
@@ -68,6 +68,10 @@ bool shape_from_dims(tensor_shape *shape, const TfLiteIntArray *dims) {
     shape->dims[i] = dims->data[i];
   }
   return true;
+}
+
+bool shapes_equal(const tensor_shape *a, const tensor_shape *b) {
+  return a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof a->dims[0]) == 0;
 }
 
 /* Bytes of a tensor of that shape and type. */
@@ -162,7 +166,8 @@ static facesdk_status quantize_prepare(op_node *op, const facesdk_path *path, in
 }
 
 static facesdk_status quantize_run(op_node *op, const facesdk_path *path, TfLiteContext *context, const void *input,
-                                   void *output, facesdk_error *error) {
+                                   const void *residual, void *output, facesdk_error *error) {
+  (void)residual;
   const TfLiteTensor *tensor = tensor_of(context, op->inputs[0]);
   return facesdk_quantize(path, kernel_type(tensor->type), input, op->options.matrix.rows,
                           op->options.matrix.channels, tensor->params.zero_point, output, error);
@@ -200,7 +205,8 @@ static facesdk_status dequantize_prepare(op_node *op, const facesdk_path *path, 
 }
 
 static facesdk_status dequantize_run(op_node *op, const facesdk_path *path, TfLiteContext *context, const void *input,
-                                     void *output, facesdk_error *error) {
+                                     const void *residual, void *output, facesdk_error *error) {
+  (void)residual;
   const TfLiteTensor *tensor = tensor_of(context, op->output);
   return facesdk_dequantize(path, input, op->options.matrix.rows, op->options.matrix.channels,
                             kernel_type(tensor->type), tensor->params.scale, tensor->params.zero_point, output, error);
@@ -243,7 +249,8 @@ static facesdk_status bmaxpool2d_prepare(op_node *op, const facesdk_path *path, 
 }
 
 static facesdk_status bmaxpool2d_run(op_node *op, const facesdk_path *path, TfLiteContext *context, const void *input,
-                                     void *output, facesdk_error *error) {
+                                     const void *residual, void *output, facesdk_error *error) {
+  (void)residual;
   (void)context;
   return facesdk_bmaxpool2d(path, &op->options.bmaxpool2d, input, output, error);
 }
@@ -339,10 +346,48 @@ static facesdk_status bconv2d_prepare(op_node *op, const facesdk_path *path, int
 }
 
 static facesdk_status bconv2d_run(op_node *op, const facesdk_path *path, TfLiteContext *context, const void *input,
-                                  void *output, facesdk_error *error) {
+                                  const void *residual, void *output, facesdk_error *error) {
   (void)path, (void)error;
-  facesdk_bconv2d_run(op->bconv2d, input, output, context->recommended_num_threads);
+  facesdk_bconv2d_run(op->bconv2d, input, residual, output, context->recommended_num_threads);
   return FACESDK_OK;
+}
+
+/* ---- ADD ---- */
+
+static facesdk_status add_read(op_node *op, TfLiteContext *context, const TfLiteNode *node, facesdk_error *error) {
+  if (!op_can_add(context, node)) return invalid(error, "both inputs must be float32 tensors of the output's shape");
+  op->residual = op->inputs[1];
+  return FACESDK_OK;
+}
+
+static facesdk_status add_prepare(op_node *op, const facesdk_path *path, int32_t zero_padding, TfLiteContext *context,
+                                  const tensor_shape *input, tensor_shape *output, facesdk_error *error) {
+  (void)op, (void)path, (void)zero_padding, (void)context, (void)error;
+  *output = *input;
+  return FACESDK_OK;
+}
+
+static facesdk_status add_run(op_node *op, const facesdk_path *path, TfLiteContext *context, const void *input,
+                              const void *residual, void *output, facesdk_error *error) {
+  (void)path, (void)context, (void)error;
+  const float *a = input, *b = residual;
+  float *sum = output;
+  for (size_t i = 0; i < op->output_bytes / sizeof *sum; ++i) sum[i] = a[i] + b[i];
+  return FACESDK_OK;
+}
+
+bool op_can_add(const TfLiteContext *context, const TfLiteNode *node) {
+  const TfLiteAddParams *params = node->builtin_data;
+  if (params == NULL || params->activation != 0) return false;
+  if (node->inputs == NULL || node->inputs->size != 2 || node->outputs == NULL || node->outputs->size != 1) return false;
+  const int indices[] = {node->inputs->data[0], node->inputs->data[1], node->outputs->data[0]};
+  tensor_shape shapes[3];
+  for (int i = 0; i < 3; ++i) {
+    if (indices[i] < 0 || (size_t)indices[i] >= context->tensors_size) return false;
+    const TfLiteTensor *tensor = tensor_of(context, indices[i]);
+    if (tensor->type != kTfLiteFloat32 || is_constant(tensor) || !shape_from_dims(&shapes[i], tensor->dims)) return false;
+  }
+  return shapes_equal(&shapes[0], &shapes[1]) && shapes_equal(&shapes[0], &shapes[2]) && indices[0] != indices[1];
 }
 
 /* ---- all ---- */
@@ -354,11 +399,31 @@ static const op_kind kinds[] = {
     {"LceBconv2d", 5, bconv2d_read, bconv2d_prepare, bconv2d_run},
 };
 
-const op_kind *op_kind_of(const char *custom_name) {
+static const op_kind add_kind = {"ADD", 2, add_read, add_prepare, add_run};
+
+const op_kind *op_kind_of(const TfLiteRegistration *registration) {
+  if (registration->builtin_code == kTfLiteBuiltinAdd) return &add_kind;
+  if (registration->builtin_code != kTfLiteBuiltinCustom || registration->custom_name == NULL) return NULL;
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; ++i) {
-    if (strcmp(custom_name, kinds[i].name) == 0) return &kinds[i];
+    if (strcmp(registration->custom_name, kinds[i].name) == 0) return &kinds[i];
   }
   return NULL;
+}
+
+bool op_is_add(const op_kind *kind) { return kind == &add_kind; }
+
+bool op_is_convolution(const op_kind *kind) { return kind->run == bconv2d_run; }
+
+bool op_fuse_add(op_node *add, const op_node *convolution) {
+  const bool goes = op_is_add(add->kind) && op_is_convolution(convolution->kind) && convolution->residual < 0 &&
+                    convolution->options.bconv2d.output_type == FACESDK_FLOAT32 &&
+                    (convolution->output == add->inputs[0]) != (convolution->output == add->residual);
+  if (!goes) return false;
+  const int residual = convolution->output == add->residual ? add->inputs[0] : add->residual, output = add->output;
+  *add = *convolution;
+  add->residual = residual;
+  add->output = output;
+  return true;
 }
 
 const char *op_name(const op_node *op) { return op->kind->name; }
@@ -368,6 +433,7 @@ facesdk_status op_read(op_node *op, const op_kind *kind, TfLiteContext *context,
   memset(op, 0, sizeof *op);
   op->kind = kind;
   op->node_index = node_index;
+  op->residual = kTfLiteOptionalTensor;
   if (node->inputs == NULL || node->inputs->size != kind->input_count || node->outputs == NULL ||
       node->outputs->size != 1) {
     return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "expected %d inputs and 1 output, but got %d and %d",
@@ -405,9 +471,9 @@ facesdk_status op_prepare(op_node *op, const facesdk_path *path, int32_t zero_pa
   return status;
 }
 
-facesdk_status op_run(op_node *op, const facesdk_path *path, TfLiteContext *context, const void *input, void *output,
-                      facesdk_error *error) {
-  return op->kind->run(op, path, context, input, output, error);
+facesdk_status op_run(op_node *op, const facesdk_path *path, TfLiteContext *context, const void *input,
+                      const void *residual, void *output, facesdk_error *error) {
+  return op->kind->run(op, path, context, input, residual, output, error);
 }
 
 void op_release(op_node *op) {

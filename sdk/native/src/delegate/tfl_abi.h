@@ -32,7 +32,7 @@ typedef enum TfLiteAllocationType {
   kTfLiteCustom = 6,
 } TfLiteAllocationType;
 
-enum { kTfLiteBuiltinCustom = 32 };       /* TfLiteRegistration.builtin_code of a custom operator */
+enum { kTfLiteBuiltinAdd = 0, kTfLiteBuiltinCustom = 32 }; /* TfLiteRegistration.builtin_code */
 enum { kTfLiteDelegateFlagsAllowDynamicTensors = 1 };
 enum { kTfLiteOptionalTensor = -1 };      /* index of an input that is left out */
 
@@ -69,6 +69,11 @@ typedef struct TfLiteTensor {
   void *sparsity;
   const TfLiteIntArray *dims_signature;
 } TfLiteTensor;
+
+/* builtin_data of an ADD; leading field. */
+typedef struct TfLiteAddParams {
+  int activation; /* 0: none */
+} TfLiteAddParams;
 
 typedef struct TfLiteNode {
   TfLiteIntArray *inputs; /* tensor indices */

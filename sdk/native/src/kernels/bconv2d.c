@@ -274,8 +274,9 @@ facesdk_status facesdk_bconv2d_create(const facesdk_path *path, const facesdk_bc
   return FACESDK_OK;
 }
 
-void facesdk_bconv2d_run(facesdk_bconv2d *op, const uint32_t *input, void *output, int32_t threads) {
-  op->path->bconv2d_run(op, input, output, threads);
+void facesdk_bconv2d_run(facesdk_bconv2d *op, const uint32_t *input, const float *residual, void *output,
+                         int32_t threads) {
+  op->path->bconv2d_run(op, input, op->options.output_type == FACESDK_FLOAT32 ? residual : NULL, output, threads);
   facesdk_path_count_run(op->path);
 }
 

@@ -180,6 +180,7 @@ static void copy_image(const facesdk_bconv2d *op, const uint32_t *input) {
 typedef struct tile_work {
   const facesdk_bconv2d *op;
   const uint32_t *image;
+  const float *residual;
   char *output;
   size_t tiles;
 } tile_work;
@@ -193,7 +194,7 @@ static void run_tiles(void *context, size_t first, size_t end) {
     const size_t stop = block_end < end ? block_end : end;
     const size_t end_pixel = (stop - block * w->tiles) * kernel->tile;
     kernel->strip(w->op, w->image, block, (first - block * w->tiles) * kernel->tile,
-                  end_pixel < pixels ? end_pixel : pixels, w->output);
+                  end_pixel < pixels ? end_pixel : pixels, w->residual, w->output);
     first = stop;
   }
 }
@@ -207,19 +208,23 @@ static int32_t useful_threads(const facesdk_bconv2d *op, int32_t threads) {
   return most < (double)threads ? (int32_t)most : threads;
 }
 
-void facesdk_blocked_run(const facesdk_bconv2d *op, const uint32_t *input, void *output, int32_t threads) {
+void facesdk_blocked_run(const facesdk_bconv2d *op, const uint32_t *input, const float *residual, void *output,
+                         int32_t threads) {
   const facesdk_blocked *plan = op->blocked;
   const size_t tile = op->path->blocked->tile, groups = (size_t)op->options.groups;
   const size_t image_words = (size_t)op->y.input * (size_t)op->x.input * op->group_words * groups;
   const size_t output_bytes = plan->pixel_count * op->pixel_bytes;
-  tile_work work = {.op = op, .output = output, .tiles = (plan->pixel_count + tile - 1) / tile};
+  tile_work work = {.op = op, .residual = residual, .output = output, .tiles = (plan->pixel_count + tile - 1) / tile};
   threads = useful_threads(op, threads);
-  for (int32_t batch = 0; batch < op->options.batch; ++batch, input += image_words, work.output += output_bytes) {
+  for (int32_t batch = 0; batch < op->options.batch; ++batch) {
     if (plan->image != NULL) copy_image(op, input);
     work.image = plan->image != NULL ? plan->image : input;
     if (op->options.output_type == FACESDK_BITS && op->options.channels_out % FACESDK_WORD_BITS != 0) {
       memset(work.output, 0, output_bytes);
     }
     facesdk_pool_run(run_tiles, &work, work.tiles * plan->blocks * groups, threads);
+    input += image_words;
+    work.output += output_bytes;
+    if (residual != NULL) work.residual += output_bytes / sizeof *residual;
   }
 }

@@ -34,8 +34,10 @@ struct facesdk_blocked_kernel {
 
   bool channels_first; /* filter words of a unit: [channel][word] instead of [word][channel] */
 
-  /* Output pixels [first, end) of one image for block `block` of all blocks of all groups. */
-  void (*strip)(const facesdk_bconv2d *op, const uint32_t *image, size_t block, size_t first, size_t end, char *output);
+  /* Output pixels [first, end) of one image for block `block` of all blocks of all groups. `residual` is NULL or lies as
+   * the float output does. */
+  void (*strip)(const facesdk_bconv2d *op, const uint32_t *image, size_t block, size_t first, size_t end,
+                const float *residual, char *output);
 };
 
 struct facesdk_blocked {
@@ -60,7 +62,8 @@ struct facesdk_blocked {
 
 /* bconv2d_prepare and bconv2d_run of every path with a blocked kernel, and the release of what they made. */
 bool facesdk_blocked_prepare(facesdk_bconv2d *op, const uint32_t *filter);
-void facesdk_blocked_run(const facesdk_bconv2d *op, const uint32_t *input, void *output, int32_t threads);
+void facesdk_blocked_run(const facesdk_bconv2d *op, const uint32_t *input, const float *residual, void *output,
+                         int32_t threads);
 void facesdk_blocked_release(facesdk_bconv2d *op);
 
 /* Writes the low `count` bits as channels first..first+count-1 of a bit-packed pixel. */

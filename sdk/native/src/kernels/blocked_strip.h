@@ -45,9 +45,17 @@ INLINE bvec to_int8(fvec value) {
   return __builtin_convertvector(rounded, bvec);
 }
 
+/* Vector v of the floats of a block; zeros for channels that do not exist. */
+INLINE fvec load_floats(const float *floats, block_channels block, size_t v) {
+  if (block.count == BLOCK) return (fvec)load(floats + block.first + v * LANES);
+  float room[BLOCK] = {0};
+  memcpy(room, floats + block.first, block.count * sizeof *floats);
+  return (fvec)load(room + v * LANES);
+}
+
 /* One output pixel of a block. `type` is a constant wherever this is called. */
 INLINE void store_pixel(const facesdk_bconv2d *op, block_channels block, const vec counts[VECTORS],
-                        const int32_t *correction, facesdk_type type, char *pixel) {
+                        const int32_t *correction, const float *residual, facesdk_type type, char *pixel) {
   union {
     float floats[BLOCK];
     int8_t bytes[BLOCK];
@@ -70,6 +78,7 @@ INLINE void store_pixel(const facesdk_bconv2d *op, block_channels block, const v
     if (correction != NULL && op->correction == FACESDK_CORRECT_FLOAT) {
       value += __builtin_convertvector((ivec)load(correction + channel), fvec) * (fvec)load(op->multiplier + channel);
     }
+    if (residual != NULL) value += load_floats(residual, block, v);
     memcpy(block.count == BLOCK ? (float *)(void *)pixel + channel : result.floats + v * LANES, &value, sizeof value);
   }
   if (type == FACESDK_BITS) {
@@ -81,7 +90,7 @@ INLINE void store_pixel(const facesdk_bconv2d *op, block_channels block, const v
 }
 
 INLINE void strip_of_type(const facesdk_bconv2d *op, const uint32_t *image, size_t block, size_t first, size_t end,
-                          char *output, facesdk_type type) {
+                          const float *residual, char *output, facesdk_type type) {
   const facesdk_blocked *plan = op->blocked;
   const size_t group = block / plan->blocks, in_group = block % plan->blocks * BLOCK;
   const size_t left = op->group_channels_out - in_group;
@@ -96,22 +105,23 @@ INLINE void strip_of_type(const facesdk_bconv2d *op, const uint32_t *image, size
     count_tile(plan, pixel, filter, counts);
     UNROLL for (size_t i = 0; i < TILE; ++i) {
       if (at + i >= end) break;
-      store_pixel(op, channels, counts[i], facesdk_bconv2d_correction(op, at + i), type,
+      const float *add = residual == NULL ? NULL : residual + (at + i) * (size_t)op->options.channels_out;
+      store_pixel(op, channels, counts[i], facesdk_bconv2d_correction(op, at + i), add, type,
                   output + (at + i) * op->pixel_bytes);
     }
   }
 }
 
 static void strip(const facesdk_bconv2d *op, const uint32_t *image, size_t block, size_t first, size_t end,
-                  char *output) {
+                  const float *residual, char *output) {
   switch (op->options.output_type) {
     case FACESDK_FLOAT32:
-      strip_of_type(op, image, block, first, end, output, FACESDK_FLOAT32);
+      strip_of_type(op, image, block, first, end, residual, output, FACESDK_FLOAT32);
       break;
     case FACESDK_INT8:
-      strip_of_type(op, image, block, first, end, output, FACESDK_INT8);
+      strip_of_type(op, image, block, first, end, NULL, output, FACESDK_INT8);
       break;
     default:
-      strip_of_type(op, image, block, first, end, output, FACESDK_BITS);
+      strip_of_type(op, image, block, first, end, NULL, output, FACESDK_BITS);
   }
 }

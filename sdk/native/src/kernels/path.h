@@ -73,7 +73,8 @@ struct facesdk_path {
 
   /* Everything else in `op` is complete. False if memory ran out. */
   bool (*bconv2d_prepare)(facesdk_bconv2d *op, const uint32_t *filter);
-  void (*bconv2d_run)(const facesdk_bconv2d *op, const uint32_t *input, void *output, int32_t threads);
+  void (*bconv2d_run)(const facesdk_bconv2d *op, const uint32_t *input, const float *residual, void *output,
+                      int32_t threads);
   const struct facesdk_blocked_kernel *blocked; /* for paths that use blocked.h */
 };
 

@@ -106,12 +106,14 @@ static int32_t convolve(const facesdk_bconv2d *op, const uint32_t *image, int32_
   return 2 * popcount;
 }
 
-static void store(const facesdk_bconv2d *op, int32_t doubled, int32_t padded_sum, size_t channel, void *pixel) {
+static void store(const facesdk_bconv2d *op, int32_t doubled, int32_t padded_sum, size_t channel,
+                  const float *residual, void *pixel) {
   if (op->correction == FACESDK_CORRECT_INTEGER) doubled += padded_sum;
   switch (op->options.output_type) {
     case FACESDK_FLOAT32: {
       float value = facesdk_to_float(op, doubled, channel);
       if (op->correction == FACESDK_CORRECT_FLOAT) value += (float)padded_sum * op->multiplier[channel];
+      if (residual != NULL) value += residual[channel];
       ((float *)pixel)[channel] = value;
       break;
     }
@@ -124,7 +126,8 @@ static void store(const facesdk_bconv2d *op, int32_t doubled, int32_t padded_sum
   }
 }
 
-static void bconv2d_run(const facesdk_bconv2d *op, const uint32_t *input, void *output, int32_t threads) {
+static void bconv2d_run(const facesdk_bconv2d *op, const uint32_t *input, const float *residual, void *output,
+                        int32_t threads) {
   (void)threads;
   const size_t image_words =
       (size_t)op->y.input * (size_t)op->x.input * op->group_words * (size_t)op->options.groups;
@@ -132,12 +135,13 @@ static void bconv2d_run(const facesdk_bconv2d *op, const uint32_t *input, void *
   for (int32_t batch = 0; batch < op->options.batch; ++batch, input += image_words) {
     for (int32_t out_y = 0; out_y < op->y.output; ++out_y) {
       for (int32_t out_x = 0; out_x < op->x.output; ++out_x, pixel += op->pixel_bytes) {
-        memset(pixel, 0, op->pixel_bytes);
+        if (op->options.output_type == FACESDK_BITS) memset(pixel, 0, op->pixel_bytes);
         for (size_t channel = 0; channel < (size_t)op->options.channels_out; ++channel) {
           int32_t padded_sum;
           const int32_t doubled = convolve(op, input, out_y, out_x, channel, &padded_sum);
-          store(op, doubled, padded_sum, channel, pixel);
+          store(op, doubled, padded_sum, channel, residual, pixel);
         }
+        if (residual != NULL) residual += op->options.channels_out;
       }
     }
   }
