@@ -57,7 +57,7 @@ class Operators:
         words = np.full((rows, -(-channels // 32)), 0xA5A5A5A5, np.uint32)
         self.call(
             "facesdk_quantize", self.path, kind[values.dtype], address(values), size_t(rows),
-            size_t(channels), zero_point, address(words),
+            size_t(channels), zero_point, address(words), 1,
         )  # fmt: skip
         return words
 
@@ -352,7 +352,7 @@ def test_forced_path_is_the_one_that_runs(library: Path, monkeypatch: pytest.Mon
         before = runs()
         path = pointer()
         assert ops.facesdk_ops_default(ctypes.byref(path), None) == 0
-        arguments = (address(value), one, one, 0, address(word), None)
+        arguments = (address(value), one, one, 0, address(word), 1, None)
         assert ops.facesdk_quantize(path, FLOAT32, *arguments) == 0
         np.testing.assert_array_equal(runs() - before, np.eye(len(names))[number])
     monkeypatch.setenv("FACESDK_OPS_ISA", "nonsense")

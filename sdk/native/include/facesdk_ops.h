@@ -124,10 +124,11 @@ FACESDK_OPS_API size_t facesdk_ops_isa_runs(size_t index);
 /* Binarizes and packs. A bit is set where
  *   FLOAT32: x < 0 (so -0.0 and NaN give a clear bit);  INT8: x < zero_point;  BOOL: x is 0.
  * input [rows, channels] of `type`, output [rows, ceil(channels / 32)] words. `zero_point` counts for INT8 only and may
- * be any int32. Rows may be 0, channels must be at least 1. */
+ * be any int32. Rows may be 0, channels must be at least 1. `threads` as for facesdk_bconv2d_run(); more than one help
+ * only while a convolution exists. */
 FACESDK_OPS_API facesdk_status facesdk_quantize(const facesdk_path *path, facesdk_type type, const void *input,
                                                 size_t rows, size_t channels, int32_t zero_point, uint32_t *output,
-                                                facesdk_error *error);
+                                                int32_t threads, facesdk_error *error);
 
 /* Unpacks: clear bit -> +1, set bit -> -1.
  *   FLOAT32: 1.0 and -1.0;  BOOL: 1 and 0;

@@ -38,8 +38,8 @@ static void quantize_round(uint64_t *seed, const facesdk_path *path, const faces
     for (size_t i = 0; i < plain; ++i) input[i] &= 1;
   }
   uint32_t *expected = allocate(packed), *actual = allocate(packed);
-  CHECK(facesdk_quantize(reference, type, input, rows, channels, zero_point, expected, NULL) == FACESDK_OK);
-  CHECK(facesdk_quantize(path, type, input, rows, channels, zero_point, actual, NULL) == FACESDK_OK);
+  CHECK(facesdk_quantize(reference, type, input, rows, channels, zero_point, expected, 1, NULL) == FACESDK_OK);
+  CHECK(facesdk_quantize(path, type, input, rows, channels, zero_point, actual, 1, NULL) == FACESDK_OK);
   CHECK(packed == 0 || memcmp(expected, actual, packed) == 0);
 
   uint8_t *unpacked = allocate(plain), *unpacked_reference = allocate(plain);

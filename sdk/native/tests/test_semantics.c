@@ -14,7 +14,7 @@ static void quantize_one_hot(const facesdk_path *path) {
     float input[CHANNELS], output[CHANNELS];
     uint32_t words[WORDS];
     for (int c = 0; c < CHANNELS; ++c) input[c] = c == hot ? -1.0f : 1.0f;
-    CHECK(facesdk_quantize(path, FACESDK_FLOAT32, input, 1, CHANNELS, 0, words, NULL) == FACESDK_OK);
+    CHECK(facesdk_quantize(path, FACESDK_FLOAT32, input, 1, CHANNELS, 0, words, 1, NULL) == FACESDK_OK);
     for (int c = 0; c < 32 * WORDS; ++c) CHECK(bit_of(words, c) == (c == hot));
     CHECK(facesdk_dequantize(path, words, 1, CHANNELS, FACESDK_FLOAT32, 0.0f, 0, output, NULL) == FACESDK_OK);
     CHECK(memcmp(input, output, sizeof input) == 0);
@@ -26,18 +26,18 @@ static void quantize_edges(const facesdk_path *path) {
   const float values[] = {-0.0f, 0.0f, NAN, -NAN, INFINITY, -INFINITY, 1e-45f, -1e-45f};
   const uint32_t expected = 1u << 5 | 1u << 7;
   uint32_t word;
-  CHECK(facesdk_quantize(path, FACESDK_FLOAT32, values, 1, 8, 0, &word, NULL) == FACESDK_OK && word == expected);
+  CHECK(facesdk_quantize(path, FACESDK_FLOAT32, values, 1, 8, 0, &word, 1, NULL) == FACESDK_OK && word == expected);
   const int8_t bytes[] = {-128, -1, 0, 1, 127};
   const struct {
     int32_t zero_point;
     uint32_t word;
   } cases[] = {{0, 3}, {1, 7}, {-128, 0}, {127, 15}, {128, 31}, {-1000, 0}, {1000, 31}};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
-    CHECK(facesdk_quantize(path, FACESDK_INT8, bytes, 1, 5, cases[i].zero_point, &word, NULL) == FACESDK_OK);
+    CHECK(facesdk_quantize(path, FACESDK_INT8, bytes, 1, 5, cases[i].zero_point, &word, 1, NULL) == FACESDK_OK);
     CHECK(word == cases[i].word);
   }
   const uint8_t truths[] = {0, 1, 2, 255};
-  CHECK(facesdk_quantize(path, FACESDK_BOOL, truths, 1, 4, 0, &word, NULL) == FACESDK_OK && word == 1);
+  CHECK(facesdk_quantize(path, FACESDK_BOOL, truths, 1, 4, 0, &word, 1, NULL) == FACESDK_OK && word == 1);
 }
 
 /* A 1x1 convolution of a one-hot pixel with one-hot filters: the two agree in all channels, or differ in two. */

@@ -66,9 +66,9 @@ static void elementwise(const facesdk_path *path) {
   const float one = 1.0f;
   uint32_t word = 0;
   int8_t byte;
-  CHECK(facesdk_quantize(path, FACESDK_BITS, &one, 1, 1, 0, &word, NULL) == FACESDK_INVALID_ARGUMENT);
-  CHECK(facesdk_quantize(path, FACESDK_FLOAT32, &one, 1, 0, 0, &word, NULL) == FACESDK_INVALID_ARGUMENT);
-  CHECK(facesdk_quantize(path, FACESDK_FLOAT32, &one, SIZE_MAX / 2, 64, 0, &word, NULL) == FACESDK_INVALID_ARGUMENT);
+  CHECK(facesdk_quantize(path, FACESDK_BITS, &one, 1, 1, 0, &word, 1, NULL) == FACESDK_INVALID_ARGUMENT);
+  CHECK(facesdk_quantize(path, FACESDK_FLOAT32, &one, 1, 0, 0, &word, 1, NULL) == FACESDK_INVALID_ARGUMENT);
+  CHECK(facesdk_quantize(path, FACESDK_FLOAT32, &one, SIZE_MAX / 2, 64, 0, &word, 1, NULL) == FACESDK_INVALID_ARGUMENT);
   const float scales[] = {0.0f, -1.0f, INFINITY, NAN};
   for (size_t i = 0; i < sizeof scales / sizeof scales[0]; ++i) {
     CHECK(facesdk_dequantize(path, &word, 1, 1, FACESDK_INT8, scales[i], 0, &byte, NULL) == FACESDK_INVALID_ARGUMENT);
@@ -92,7 +92,7 @@ static void choice(void) {
     uint32_t word;
     const size_t before = facesdk_ops_isa_runs(i);
     CHECK(facesdk_ops_default(&path, &error) == FACESDK_OK);
-    CHECK(facesdk_quantize(path, FACESDK_FLOAT32, &one, 1, 1, 0, &word, &error) == FACESDK_OK);
+    CHECK(facesdk_quantize(path, FACESDK_FLOAT32, &one, 1, 1, 0, &word, 1, &error) == FACESDK_OK);
     CHECK(facesdk_ops_isa_runs(i) == before + 1);
   }
   CHECK(setenv("FACESDK_OPS_ISA", "nonsense", 1) == 0);

@@ -170,7 +170,8 @@ static facesdk_status quantize_run(op_node *op, const facesdk_path *path, TfLite
   (void)residual;
   const TfLiteTensor *tensor = tensor_of(context, op->inputs[0]);
   return facesdk_quantize(path, kernel_type(tensor->type), input, op->options.matrix.rows,
-                          op->options.matrix.channels, tensor->params.zero_point, output, error);
+                          op->options.matrix.channels, tensor->params.zero_point, output,
+                          context->recommended_num_threads, error);
 }
 
 /* ---- LceDequantize ---- */

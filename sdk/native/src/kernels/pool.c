@@ -20,9 +20,9 @@ enum {
 _Static_assert((MAX_WORKERS + 1) * CHUNKS_A_THREAD <= CHUNK_MASK, "the number of chunks fits into its bits");
 
 static struct {
-  pthread_mutex_t mutex; /* of users, and for sleeping */
+  pthread_mutex_t mutex; /* for sleeping */
   pthread_cond_t wake;
-  int users;
+  atomic_int users;
   _Atomic pid_t process; /* whose threads the workers are: a fork has none */
 
   atomic_bool busy; /* a caller has the pool; guards all that follows */
@@ -137,27 +137,24 @@ static int workers_for(int32_t threads) {
   return pool.workers < wanted ? pool.workers : wanted;
 }
 
-void facesdk_pool_acquire(void) {
-  pthread_mutex_lock(&pool.mutex);
-  ++pool.users;
-  pthread_mutex_unlock(&pool.mutex);
-}
+void facesdk_pool_acquire(void) { atomic_fetch_add(&pool.users, 1); }
 
 void facesdk_pool_release(void) {
-  pthread_mutex_lock(&pool.mutex);
-  const bool last = --pool.users == 0;
-  pthread_mutex_unlock(&pool.mutex);
-  if (!last || atomic_load(&pool.process) != getpid()) return;
-  atomic_store(&pool.stop, true);
-  wake_all();
-  for (int i = 0; i < pool.workers; ++i) pthread_join(pool.threads[i], NULL);
-  pool.workers = 0;
-  atomic_store(&pool.stop, false);
+  if (atomic_fetch_sub(&pool.users, 1) > 1 || atomic_load(&pool.process) != getpid()) return;
+  while (atomic_exchange(&pool.busy, true)) sched_yield();
+  if (atomic_load(&pool.users) == 0) { /* still */
+    atomic_store(&pool.stop, true);
+    wake_all();
+    for (int i = 0; i < pool.workers; ++i) pthread_join(pool.threads[i], NULL);
+    pool.workers = 0;
+    atomic_store(&pool.stop, false);
+  }
+  atomic_store(&pool.busy, false);
 }
 
 void facesdk_pool_run(void (*run)(void *context, size_t first, size_t end), void *context, size_t count,
                       int32_t threads) {
-  if (threads < 2 || count < 2 || !enter()) {
+  if (threads < 2 || count < 2 || atomic_load(&pool.users) == 0 || !enter()) {
     run(context, 0, count);
     return;
   }

@@ -2,6 +2,7 @@
 #include "error.h"
 #include "packing.h"
 #include "path.h"
+#include "pool.h"
 
 static facesdk_status check_matrix(size_t rows, size_t channels, facesdk_error *error) {
   size_t bytes = sizeof(float);
@@ -13,15 +14,37 @@ static facesdk_status check_matrix(size_t rows, size_t channels, facesdk_error *
   return FACESDK_OK;
 }
 
+/* Fewer values than this are not worth waking a thread. */
+enum { MIN_VALUES_A_THREAD = 1 << 15 };
+
+typedef struct quantize_work {
+  const facesdk_path *path;
+  facesdk_type type;
+  const char *input;
+  size_t channels;
+  int32_t zero_point;
+  uint32_t *output;
+} quantize_work;
+
+static void quantize_rows(void *context, size_t first, size_t end) {
+  const quantize_work *w = context;
+  const size_t size = w->type == FACESDK_FLOAT32 ? sizeof(float) : 1;
+  w->path->quantize(w->type, w->input + first * w->channels * size, end - first, w->channels, w->zero_point,
+                    w->output + first * facesdk_words(w->channels));
+}
+
 facesdk_status facesdk_quantize(const facesdk_path *path, facesdk_type type, const void *input, size_t rows,
-                                size_t channels, int32_t zero_point, uint32_t *output, facesdk_error *error) {
+                                size_t channels, int32_t zero_point, uint32_t *output, int32_t threads,
+                                facesdk_error *error) {
   if (type != FACESDK_FLOAT32 && type != FACESDK_INT8 && type != FACESDK_BOOL) {
     return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "input type must be float32, int8 or bool, but got %d",
                         (int)type);
   }
   const facesdk_status status = check_matrix(rows, channels, error);
   if (status != FACESDK_OK) return status;
-  path->quantize(type, input, rows, channels, zero_point, output);
+  quantize_work work = {path, type, input, channels, zero_point, output};
+  const size_t most = rows * channels / MIN_VALUES_A_THREAD;
+  facesdk_pool_run(quantize_rows, &work, rows, most < (size_t)(threads > 0 ? threads : 1) ? (int32_t)most : threads);
   facesdk_path_count_run(path);
   return FACESDK_OK;
 }

@@ -1,0 +1,138 @@
+/* The thread pool: every index once, the same bytes with any number of threads, many callers, forks. Also meant for
+ * ThreadSanitizer (-DFACESDK_SANITIZE_THREADS=ON). */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "facesdk_ops.h"
+#include "kernels/pool.h"
+
+enum { MAX_COUNT = 1000, CALLERS = 4, SIZE = 24, CHANNELS = 128, OUTPUTS = SIZE * SIZE * CHANNELS };
+
+static atomic_int visits[MAX_COUNT];
+
+static void visit(void *context, size_t first, size_t end) {
+  (void)context;
+  for (size_t i = first; i < end; ++i) atomic_fetch_add(&visits[i], 1);
+}
+
+static void every_index_once(void) {
+  facesdk_pool_acquire();
+  const size_t counts[] = {0, 1, 2, 3, 15, 16, 17, 999};
+  for (size_t i = 0; i < sizeof counts / sizeof counts[0]; ++i) {
+    for (int32_t threads = -1; threads < 70; threads += 3) {
+      memset(visits, 0, sizeof visits);
+      facesdk_pool_run(visit, NULL, counts[i], threads);
+      for (size_t j = 0; j < MAX_COUNT; ++j) CHECK(atomic_load(&visits[j]) == (j < counts[i]));
+    }
+  }
+  facesdk_pool_release();
+}
+
+/* A convolution large enough to be worth several threads, and its input. */
+typedef struct test_layer {
+  facesdk_bconv2d *op;
+  uint32_t *input;
+} test_layer;
+
+static test_layer make_layer(uint64_t seed) {
+  const facesdk_bconv2d_options options = {
+      .batch = 1, .input_height = SIZE, .input_width = SIZE, .channels_in = CHANNELS, .channels_out = CHANNELS,
+      .filter_height = 3, .filter_width = 3, .groups = 1, .stride_height = 1, .stride_width = 1,
+      .dilation_height = 1, .dilation_width = 1, .padding = FACESDK_SAME, .pad_value = 1,
+      .output_type = FACESDK_FLOAT32};
+  enum { WORDS = CHANNELS / 32 };
+  uint32_t *filter = allocate(CHANNELS * 9 * WORDS * sizeof *filter);
+  test_layer result = {.input = allocate(SIZE * SIZE * WORDS * sizeof *filter)};
+  for (size_t i = 0; i < CHANNELS * 9 * WORDS; ++i) filter[i] = random_u32(&seed);
+  for (size_t i = 0; i < SIZE * SIZE * WORDS; ++i) result.input[i] = random_u32(&seed);
+  float multiplier[CHANNELS], bias[CHANNELS];
+  for (size_t i = 0; i < CHANNELS; ++i) {
+    multiplier[i] = (float)random_between(&seed, -100, 100) / 7.0f;
+    bias[i] = (float)random_between(&seed, -100, 100) / 3.0f;
+  }
+  const facesdk_path *path;
+  CHECK(facesdk_ops_default(&path, NULL) == FACESDK_OK);
+  CHECK(facesdk_bconv2d_create(path, &options, filter, multiplier, bias, NULL, &result.op, NULL) == FACESDK_OK);
+  free(filter);
+  return result;
+}
+
+static void release_layer(test_layer *layer) {
+  facesdk_bconv2d_destroy(layer->op);
+  free(layer->input);
+}
+
+static void same_bytes(void) {
+  test_layer layer = make_layer(1);
+  float *expected = allocate(OUTPUTS * sizeof *expected), *actual = allocate(OUTPUTS * sizeof *actual);
+  facesdk_bconv2d_run(layer.op, layer.input, NULL, expected, 1);
+  for (int32_t threads = 0; threads <= 8; ++threads) {
+    memset(actual, 0xa5, OUTPUTS * sizeof *actual);
+    facesdk_bconv2d_run(layer.op, layer.input, NULL, actual, threads);
+    CHECK(memcmp(expected, actual, OUTPUTS * sizeof *actual) == 0);
+  }
+  release_layer(&layer);
+  free(expected);
+  free(actual);
+}
+
+/* One of several callers, each with operators of its own that come and go. */
+static void *call_often(void *argument) {
+  const uint64_t seed = (uint64_t)(uintptr_t)argument;
+  float *expected = allocate(OUTPUTS * sizeof *expected), *actual = allocate(OUTPUTS * sizeof *actual);
+  for (int life = 0; life < 3; ++life) {
+    test_layer layer = make_layer(seed);
+    facesdk_bconv2d_run(layer.op, layer.input, NULL, expected, 1);
+    for (int i = 0; i < 5; ++i) {
+      facesdk_bconv2d_run(layer.op, layer.input, NULL, actual, 4);
+      CHECK(memcmp(expected, actual, OUTPUTS * sizeof *actual) == 0);
+    }
+    release_layer(&layer);
+  }
+  free(expected);
+  free(actual);
+  return NULL;
+}
+
+static void many_callers(void) {
+  pthread_t threads[CALLERS];
+  for (uintptr_t i = 0; i < CALLERS; ++i) CHECK(pthread_create(&threads[i], NULL, call_often, (void *)(i + 1)) == 0);
+  for (int i = 0; i < CALLERS; ++i) CHECK(pthread_join(threads[i], NULL) == 0);
+}
+
+#if !defined(__SANITIZE_THREAD__) /* which does not follow a forked child's threads */
+/* A fork has the operators, but not the threads. */
+static void fork_after_use(void) {
+  test_layer layer = make_layer(2);
+  float *output = allocate(OUTPUTS * sizeof *output);
+  facesdk_bconv2d_run(layer.op, layer.input, NULL, output, 4);
+  const pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    facesdk_bconv2d_run(layer.op, layer.input, NULL, output, 4);
+    facesdk_bconv2d_run(layer.op, layer.input, NULL, output, 4);
+    facesdk_bconv2d_destroy(layer.op);
+    _exit(0);
+  }
+  int status = -1;
+  CHECK(waitpid(child, &status, 0) == child && status == 0);
+  facesdk_bconv2d_run(layer.op, layer.input, NULL, output, 4);
+  release_layer(&layer);
+  free(output);
+}
+#endif
+
+int main(void) {
+  every_index_once();
+  same_bytes();
+  many_callers();
+#if !defined(__SANITIZE_THREAD__)
+  fork_after_use();
+#endif
+  return 0;
+}
