@@ -76,6 +76,7 @@ class Operators:
             ctypes.c_size_t(channels),
             0,
             _address(words),
+            1,
             None,
         )
         return call, words
