@@ -16,9 +16,9 @@ INLINE uint32_t below_zero(fvec v) {
   return _mm512_cmp_ps_mask((__m512)v, _mm512_setzero_ps(), _CMP_LT_OQ);
 }
 
-/* sum ^ filter ^ word */
+/* sum ^ filter ^ word. The instruction overwrites its first operand, so that is the one not needed any more. */
 INLINE vec add_word(vec sum, vec filter, uint32_t word) {
-  return (vec)_mm512_ternarylogic_epi32((__m512i)sum, (__m512i)filter, (__m512i)broadcast(word), XOR3);
+  return (vec)_mm512_ternarylogic_epi32((__m512i)broadcast(word), (__m512i)sum, (__m512i)filter, XOR3);
 }
 
 /* The carry out of the two steps from one running sum to the next and to the next but one. */

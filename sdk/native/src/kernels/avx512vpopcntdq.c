@@ -12,29 +12,31 @@
 
 INLINE vec count_lanes(vec v) { return (vec)_mm512_popcnt_epi32((__m512i)v); }
 
-INLINE void count_tile(const facesdk_blocked *plan, const uint32_t *const pixel[TILE], const uint32_t *filter,
+INLINE void count_tile(size_t tile, const facesdk_window_words *words, const uint32_t *const pixel[TILE],
                        vec counts[TILE][VECTORS]) {
   vec sum[TILE], carries[TILE];
-  UNROLL for (size_t i = 0; i < TILE; ++i) sum[i] = carries[i] = broadcast(0);
-  const uint32_t *step = plan->steps;
-  for (size_t n = plan->units; n > 0; --n, ++step, filter += 2 * BLOCK) {
+  UNROLL for (size_t i = 0; i < tile; ++i) sum[i] = carries[i] = broadcast(0);
+  const uint32_t *step = words->unit_steps, *filter = words->unit_filter;
+  for (size_t n = words->units; n > 0; --n, ++step, filter += 2 * BLOCK) {
     const vec first = load(filter), second = load(filter + BLOCK);
-    UNROLL for (size_t i = 0; i < TILE; ++i) {
-      const uint32_t *words = pixel[i] + *step;
-      const vec before = sum[i], between = add_word(before, first, words[0]);
-      sum[i] = add_word(between, second, words[1]);
+    UNROLL for (size_t i = 0; i < tile; ++i) {
+      const uint32_t *unit = pixel[i] + *step;
+      const vec before = sum[i], between = add_word(before, first, unit[0]);
+      sum[i] = add_word(between, second, unit[1]);
       carries[i] += count_lanes(fallen(before, between, sum[i]));
     }
   }
-  for (size_t n = plan->singles; n > 0; --n, ++step, filter += BLOCK) {
+  step = words->single_steps;
+  filter = words->single_filter;
+  for (size_t n = words->singles; n > 0; --n, ++step, filter += BLOCK) {
     const vec word = load(filter);
-    UNROLL for (size_t i = 0; i < TILE; ++i) {
+    UNROLL for (size_t i = 0; i < tile; ++i) {
       const vec before = sum[i];
       sum[i] = add_word(before, word, pixel[i][*step]);
       carries[i] += count_lanes(before & ~sum[i]);
     }
   }
-  UNROLL for (size_t i = 0; i < TILE; ++i) counts[i][0] = carries[i] + carries[i] + count_lanes(sum[i]);
+  UNROLL for (size_t i = 0; i < tile; ++i) counts[i][0] = carries[i] + carries[i] + count_lanes(sum[i]);
 }
 
 static const facesdk_blocked_kernel kernel = {.block = BLOCK, .tile = TILE, .unit = 2, .strip = strip};

@@ -66,7 +66,7 @@ static bool make_offsets(facesdk_bconv2d *op, facesdk_blocked *plan, const faces
   plan->units = runs.count * (runs.words / kernel->unit);
   plan->singles = runs.count * (runs.words % kernel->unit);
   plan->pixel_count = (size_t)op->y.output * (size_t)op->x.output;
-  plan->pixels = allocate(plan->pixel_count + kernel->tile, sizeof(uint32_t));
+  plan->pixels = allocate(plan->pixel_count, sizeof(uint32_t));
   plan->steps = allocate(plan->units + plan->singles, sizeof(uint32_t));
   if (plan->pixels == NULL || plan->steps == NULL) return false;
 
@@ -76,7 +76,6 @@ static bool make_offsets(facesdk_bconv2d *op, facesdk_blocked *plan, const faces
       *pixel++ = (uint32_t)(y * (size_t)op->y.stride * plan->image_row + x * (size_t)op->x.stride * cell);
     }
   }
-  for (size_t i = 0; i < kernel->tile; ++i) pixel[i] = pixel[-1];
 
   const size_t row_runs = runs.count / (size_t)op->y.filter; /* runs of one filter row */
   uint32_t *unit = plan->steps, *single = plan->steps + plan->units;
@@ -120,6 +119,45 @@ static bool pack_filter(facesdk_bconv2d *op, facesdk_blocked *plan, const facesd
   return true;
 }
 
+/* Counts the set bits of the filter's rows outside of [inside.first, inside.end), for each output channel. */
+static int32_t *count_outside(const facesdk_bconv2d *op, facesdk_taps inside, const uint32_t *filter) {
+  const size_t row = (size_t)op->x.filter * op->group_words, height = (size_t)op->y.filter;
+  int32_t *counts = allocate((size_t)op->options.channels_out + FACESDK_CHANNEL_SLACK, sizeof *counts);
+  for (size_t c = 0; counts != NULL && c < (size_t)op->options.channels_out; ++c) {
+    for (size_t y = 0; y < height; ++y, filter += row) {
+      if (y >= (size_t)inside.first && y < (size_t)inside.end) continue;
+      for (size_t w = 0; w < row; ++w) counts[c] += __builtin_popcount(filter[w]);
+    }
+  }
+  return counts;
+}
+
+static bool make_zones(facesdk_bconv2d *op, facesdk_blocked *plan, const uint32_t *filter) {
+  const size_t width = (size_t)op->x.output, taps = (size_t)op->y.filter;
+  plan->zones = calloc((size_t)op->y.output, sizeof *plan->zones);
+  if (plan->zones == NULL) return false;
+  facesdk_taps before = {-1, -1};
+  for (int32_t y = 0; y < op->y.output; ++y) {
+    const facesdk_taps inside = facesdk_window_taps(&op->y, y);
+    if (inside.first != before.first || inside.end != before.end) {
+      facesdk_zone *zone = &plan->zones[plan->zone_count++];
+      const size_t first = (size_t)inside.first, rows = inside.end > inside.first ? (size_t)(inside.end - inside.first) : 0;
+      *zone = (facesdk_zone){.first_pixel = (size_t)y * width,
+                             .first_unit = plan->units / taps * first,
+                             .units = plan->units / taps * rows,
+                             .first_single = plan->singles / taps * first,
+                             .singles = plan->singles / taps * rows};
+      if (rows < taps) {
+        zone->outside = count_outside(op, inside, filter);
+        if (zone->outside == NULL) return false;
+      }
+      before = inside;
+    }
+    plan->zones[plan->zone_count - 1].end_pixel = ((size_t)y + 1) * width;
+  }
+  return true;
+}
+
 /* Whether the image stays small and its offsets fit. */
 static bool image_is_practical(const facesdk_bconv2d *op) {
   const size_t pixel_bytes = op->group_words * (size_t)op->options.groups * sizeof(uint32_t);
@@ -138,12 +176,14 @@ bool facesdk_blocked_prepare(facesdk_bconv2d *op, const uint32_t *filter) {
   if (plan == NULL) return false;
   plan->scattered_bits = op->options.groups > 1 && op->group_channels_out % 8 != 0;
   return make_image(op, plan, kernel->paired) && make_offsets(op, plan, kernel) &&
-         pack_filter(op, plan, kernel, filter);
+         make_zones(op, plan, filter) && pack_filter(op, plan, kernel, filter);
 }
 
 void facesdk_blocked_release(facesdk_bconv2d *op) {
   facesdk_blocked *plan = op->blocked;
   if (plan == NULL) return;
+  for (size_t i = 0; i < plan->zone_count; ++i) free(plan->zones[i].outside);
+  free(plan->zones);
   free(plan->pixels);
   free(plan->steps);
   free(plan->filter);
@@ -176,7 +216,7 @@ static void copy_image(const facesdk_bconv2d *op, const uint32_t *input) {
   }
 }
 
-/* One run's work: `tiles` tiles of pixels for each block, in this order. */
+/* One run's work: `tiles` tiles of pixels, zone by zone, for each block, in this order. */
 typedef struct tile_work {
   const facesdk_bconv2d *op;
   const uint32_t *image;
@@ -185,16 +225,31 @@ typedef struct tile_work {
   size_t tiles;
 } tile_work;
 
+static size_t tiles_of(const facesdk_zone *zone, size_t tile) {
+  return (zone->end_pixel - zone->first_pixel + tile - 1) / tile;
+}
+
+/* Tiles [first, end) of one block. */
+static void run_block(const tile_work *w, size_t block, size_t first, size_t end) {
+  const facesdk_blocked_kernel *kernel = w->op->path->blocked;
+  for (const facesdk_zone *zone = w->op->blocked->zones; end > 0; ++zone) {
+    const size_t tiles = tiles_of(zone, kernel->tile), stop = end < tiles ? end : tiles;
+    if (first < stop) {
+      const size_t last = zone->first_pixel + stop * kernel->tile;
+      kernel->strip(w->op, w->image, block, zone, zone->first_pixel + first * kernel->tile,
+                    last < zone->end_pixel ? last : zone->end_pixel, w->residual, w->output);
+    }
+    first = first > tiles ? first - tiles : 0;
+    end -= stop;
+  }
+}
+
 static void run_tiles(void *context, size_t first, size_t end) {
   const tile_work *w = context;
-  const facesdk_blocked_kernel *kernel = w->op->path->blocked;
-  const size_t pixels = w->op->blocked->pixel_count;
   while (first < end) {
-    const size_t block = first / w->tiles, block_end = (block + 1) * w->tiles;
-    const size_t stop = block_end < end ? block_end : end;
-    const size_t end_pixel = (stop - block * w->tiles) * kernel->tile;
-    kernel->strip(w->op, w->image, block, (first - block * w->tiles) * kernel->tile,
-                  end_pixel < pixels ? end_pixel : pixels, w->residual, w->output);
+    const size_t block = first / w->tiles, start = block * w->tiles;
+    const size_t stop = start + w->tiles < end ? start + w->tiles : end;
+    run_block(w, block, first - start, stop - start);
     first = stop;
   }
 }
@@ -214,7 +269,8 @@ void facesdk_blocked_run(const facesdk_bconv2d *op, const uint32_t *input, const
   const size_t tile = op->path->blocked->tile, groups = (size_t)op->options.groups;
   const size_t image_words = (size_t)op->y.input * (size_t)op->x.input * op->group_words * groups;
   const size_t output_bytes = plan->pixel_count * op->pixel_bytes;
-  tile_work work = {.op = op, .residual = residual, .output = output, .tiles = (plan->pixel_count + tile - 1) / tile};
+  tile_work work = {.op = op, .residual = residual, .output = output};
+  for (size_t i = 0; i < plan->zone_count; ++i) work.tiles += tiles_of(&plan->zones[i], tile);
   threads = useful_threads(op, threads);
   for (int32_t batch = 0; batch < op->options.batch; ++batch) {
     if (plan->image != NULL) copy_image(op, input);

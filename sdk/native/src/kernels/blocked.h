@@ -20,6 +20,7 @@
 
 typedef struct facesdk_blocked_kernel facesdk_blocked_kernel;
 typedef struct facesdk_blocked facesdk_blocked;
+typedef struct facesdk_zone facesdk_zone;
 
 /* What a path's kernel expects of the packed data. */
 struct facesdk_blocked_kernel {
@@ -34,17 +35,34 @@ struct facesdk_blocked_kernel {
 
   bool channels_first; /* filter words of a unit: [channel][word] instead of [word][channel] */
 
-  /* Output pixels [first, end) of one image for block `block` of all blocks of all groups. `residual` is NULL or lies as
-   * the float output does. */
-  void (*strip)(const facesdk_bconv2d *op, const uint32_t *image, size_t block, size_t first, size_t end,
-                const float *residual, char *output);
+  /* Output pixels [first, end) of one image, of one zone, for block `block` of all blocks of all groups. `residual` is
+   * NULL or lies as the float output does. */
+  void (*strip)(const facesdk_bconv2d *op, const uint32_t *image, size_t block, const facesdk_zone *zone, size_t first,
+                size_t end, const float *residual, char *output);
 };
+
+/* Rows of output pixels whose windows have the same rows of taps inside the input. Those outside are not computed: there
+ * every bit of the input is clear, so that they add a constant to the count. */
+struct facesdk_zone {
+  size_t first_pixel, end_pixel;
+  size_t first_unit, units, first_single, singles; /* of the window, those inside */
+  int32_t *outside;                                /* [channels_out] the constants; NULL if all rows are inside */
+};
+
+/* What a kernel counts in each window: where its words are, and their filters. */
+typedef struct facesdk_window_words {
+  const uint32_t *unit_steps, *single_steps;
+  const uint32_t *unit_filter, *single_filter;
+  size_t units, singles;
+} facesdk_window_words;
 
 struct facesdk_blocked {
   size_t blocks; /* a group */
+  size_t zone_count;
+  facesdk_zone *zones;
 
-  /* Offsets into the image: of each output pixel's window (then those of the last one, up to a whole tile), and from
-   * there of each unit, then of each single word that units leave over. A group's words are group_offset apart. */
+  /* Offsets into the image: of each output pixel's window, and from there of each unit, then of each single word that
+   * units leave over. A group's words are group_offset apart. */
   uint32_t *pixels, *steps;
   size_t pixel_count, units, singles, group_offset;
 

@@ -22,20 +22,20 @@ INLINE vec sum_bytes(vec v);
 enum { MAX_ROUNDS = 31 }; /* a byte counts to 255, and each round adds up to 8 */
 
 /* `levels` is a constant wherever this is called. */
-INLINE void count_with_levels(int levels, const facesdk_blocked *plan, const uint32_t *const pixel[TILE],
-                              const uint32_t *filter, vec counts[TILE][VECTORS]) {
+INLINE void count_with_levels(int levels, size_t tile, const facesdk_window_words *words,
+                              const uint32_t *const pixel[TILE], vec counts[TILE][VECTORS]) {
   const size_t round_units = (size_t)1 << (levels - 1); /* of two words */
   vec ones[TILE][VECTORS], twos[TILE][VECTORS], fours[TILE][VECTORS], byte_counts[TILE][VECTORS];
 #define EACH                                  \
   UNROLL for (size_t v = 0; v < VECTORS; ++v) \
-    UNROLL for (size_t i = 0; i < TILE; ++i)
+    UNROLL for (size_t i = 0; i < tile; ++i)
 #define ADD_UNIT(n)                                                \
   add_unit(&ones[i][v], load(filter + 2 * (n) * BLOCK + v * LANES), \
            load(filter + (2 * (n) + 1) * BLOCK + v * LANES), pixel[i] + step[n])
   EACH counts[i][v] = ones[i][v] = twos[i][v] = fours[i][v] = broadcast(0);
 
-  const uint32_t *step = plan->steps;
-  size_t rounds = plan->units / round_units;
+  const uint32_t *step = words->unit_steps, *filter = words->unit_filter;
+  size_t rounds = words->units / round_units;
   while (rounds > 0) {
     EACH byte_counts[i][v] = broadcast(0);
     size_t n = rounds < MAX_ROUNDS ? rounds : MAX_ROUNDS;
@@ -59,12 +59,14 @@ INLINE void count_with_levels(int levels, const facesdk_blocked *plan, const uin
     byte_counts[i][v] = count_bytes(twos[i][v]);
     if (levels == 3) byte_counts[i][v] += count_bytes(fours[i][v]) << 1;
   }
-  for (size_t n = plan->units % round_units; n > 0; --n, ++step, filter += 2 * BLOCK) {
+  for (size_t n = words->units % round_units; n > 0; --n, ++step, filter += 2 * BLOCK) {
     EACH byte_counts[i][v] += count_bytes(ADD_UNIT(0));
   }
   EACH counts[i][v] = (counts[i][v] << levels) + sum_bytes(count_bytes(ones[i][v]) + (byte_counts[i][v] << 1));
 
-  size_t singles = plan->singles;
+  step = words->single_steps;
+  filter = words->single_filter;
+  size_t singles = words->singles;
   while (singles > 0) {
     EACH byte_counts[i][v] = broadcast(0);
     size_t n = singles < MAX_ROUNDS ? singles : MAX_ROUNDS;
@@ -78,13 +80,13 @@ INLINE void count_with_levels(int levels, const facesdk_blocked *plan, const uin
 #undef ADD_UNIT
 }
 
-INLINE void count_tile(const facesdk_blocked *plan, const uint32_t *const pixel[TILE], const uint32_t *filter,
+INLINE void count_tile(size_t tile, const facesdk_window_words *words, const uint32_t *const pixel[TILE],
                        vec counts[TILE][VECTORS]) {
   const size_t few = FEW_UNITS;
-  if (plan->units < few) {
-    count_with_levels(2, plan, pixel, filter, counts);
+  if (words->units < few) {
+    count_with_levels(2, tile, words, pixel, counts);
   } else {
-    count_with_levels(3, plan, pixel, filter, counts);
+    count_with_levels(3, tile, words, pixel, counts);
   }
 }
 

@@ -51,9 +51,8 @@ struct facesdk_bconv2d {
   struct facesdk_blocked *blocked; /* see blocked.h */
 };
 
-/* The corrections of an output pixel (y * width + x) for all channels; NULL if there are none. */
+/* The corrections of an output pixel (y * width + x) for all channels; NULL if it has none. For ops that correct. */
 static inline const int32_t *facesdk_bconv2d_correction(const facesdk_bconv2d *op, size_t pixel) {
-  if (op->correction == FACESDK_CORRECT_NOTHING) return NULL;
   const size_t width = (size_t)op->x.output;
   const size_t row = op->y_class[pixel / width] * op->x_classes + op->x_class[pixel % width];
   return row == 0 ? NULL : op->corrections + row * (size_t)op->options.channels_out;

@@ -13,20 +13,23 @@ INLINE uint32_t signs(ivec v) { return (uint32_t)_mm_movemask_ps((__m128)v); }
 
 INLINE uint32_t below_zero(fvec v) { return signs(v < 0.0f); }
 
-INLINE void count_tile(const facesdk_blocked *plan, const uint32_t *const pixel[TILE], const uint32_t *filter,
+INLINE void count_tile(size_t tile, const facesdk_window_words *words, const uint32_t *const pixel[TILE],
                        vec counts[TILE][VECTORS]) {
+  (void)tile; /* 1 */
   uint64_t sums[BLOCK] = {0};
-  const uint32_t *step = plan->steps;
-  for (size_t n = plan->units; n > 0; --n, ++step, filter += 2 * BLOCK) {
-    uint64_t words;
-    memcpy(&words, pixel[0] + *step, sizeof words);
+  const uint32_t *step = words->unit_steps, *filter = words->unit_filter;
+  for (size_t n = words->units; n > 0; --n, ++step, filter += 2 * BLOCK) {
+    uint64_t unit;
+    memcpy(&unit, pixel[0] + *step, sizeof unit);
     UNROLL for (size_t c = 0; c < BLOCK; ++c) {
       uint64_t weights;
       memcpy(&weights, filter + 2 * c, sizeof weights);
-      sums[c] += (uint64_t)_mm_popcnt_u64(words ^ weights);
+      sums[c] += (uint64_t)_mm_popcnt_u64(unit ^ weights);
     }
   }
-  for (size_t n = plan->singles; n > 0; --n, ++step, filter += BLOCK) {
+  step = words->single_steps;
+  filter = words->single_filter;
+  for (size_t n = words->singles; n > 0; --n, ++step, filter += BLOCK) {
     UNROLL for (size_t c = 0; c < BLOCK; ++c) sums[c] += (uint64_t)_mm_popcnt_u32(pixel[0][*step] ^ filter[c]);
   }
   UNROLL for (size_t v = 0; v < VECTORS; ++v) {
