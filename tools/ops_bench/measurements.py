@@ -15,6 +15,9 @@ from ops_bench.models import Layer, Network
 from ops_bench.operators import Operators
 from ops_bench.roofline import Roofline
 
+UNTIMED = 5
+"""Calls before each timed one: a network of many layers gets its caches and branch predictions back
+only in a few."""
 MIN_COSINE = 0.98
 """Two runtimes round float layers differently, so that now and then a sign flips in a network."""
 
@@ -35,7 +38,7 @@ class Settings:
         self, calls: dict[tuple[str, str], Callable[[], object]]
     ) -> dict[str, dict[str, Timing]]:
         """Timings of interleaved calls, by both parts of their names."""
-        timings = measure(calls, runs=self.runs, warm_up=self.warm_up, untimed=1)
+        timings = measure(calls, runs=self.runs, warm_up=self.warm_up, untimed=UNTIMED)
         result: dict[str, dict[str, Timing]] = {}
         for (kind, name), timing in timings.items():
             result.setdefault(kind, {})[name] = timing

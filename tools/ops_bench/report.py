@@ -14,7 +14,7 @@ from typing import Any
 from facesdk.runtime.backend import load_backend
 from facesdk.runtime.plugin import describe_library
 from interleaved import Timing
-from ops_bench.measurements import LayerTimes, NetworkTimes, Settings
+from ops_bench.measurements import UNTIMED, LayerTimes, NetworkTimes, Settings
 from ops_bench.roofline import FLAGS, compiler
 from ops_bench.targets import Ratio, Verdict, share_of_roof
 
@@ -93,8 +93,8 @@ def heading(machine: Machine, settings: Settings) -> str:
 - Machine: {machine.cpu}; {machine.cores} cores; {machine.system}; flags: {machine.features}
 - Versions: {names}; roofline built by {machine.compiler}
 - n = {settings.runs}, warm-up {settings.warm_up}, one thread unless said otherwise, one process,
-  candidates in turn. In its turn a candidate runs twice and its second run is timed, so that it
-  finds its own data in the caches.
+  candidates in turn. In its turn a candidate runs {UNTIMED} times before the run that is timed, so
+  that it finds its own data in the caches and its branches predicted.
 - A model is the sign of a float32 image, a 3x3 convolution and the batch-norm behind it: a whole
   .tflite file in LCE (`use_indirect_bgemm`), and the same file in the stock runtime with our
   operators. LCE's interpreter copies input and output in each run, the stock runtime need not; the
