@@ -71,6 +71,7 @@ def draw(layers: Sequence[LayerCost], machine: Machine, *, title: str, format: s
     Returns:
         Content of the image file.
     """
+    import matplotlib
     from matplotlib.figure import Figure
 
     counted = [layer for layer in layers if layer.multiply_adds]
@@ -102,7 +103,8 @@ def draw(layers: Sequence[LayerCost], machine: Machine, *, title: str, format: s
     )
     axes.legend()
     content = io.BytesIO()
-    figure.savefig(content, format=format, dpi=120)
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        figure.savefig(content, format=format, dpi=120)
     return content.getvalue()
 
 
