@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from facesdk.errors import ContractError, InputError
@@ -116,6 +116,22 @@ class Contract:
         raise InputError(
             f"model {self.name} has no threshold for a false match rate of {fmr:g} "
             f"(it has: {known}); choose one of these or give a threshold"
+        )
+
+    def with_flip(self, flip: bool) -> Contract:
+        """The same network with or without flip-concatenation.
+
+        Thresholds hold for the contract's own choice only, so another one has none.
+        """
+        if flip == self.flip_concatenation:
+            return self
+        dim = self.dim or 0
+        return replace(
+            self,
+            flip_concatenation=flip,
+            dim=2 * dim if flip else dim // 2,
+            thresholds=(),
+            thresholds_source="",
         )
 
     def to_json(self) -> str:

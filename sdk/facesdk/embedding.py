@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,60 +15,44 @@ from facesdk.runtime.bundle import ModelBundle
 from facesdk.runtime.interpreter import Interpreter, check_float_input
 
 
-class Embedder:
-    """A recognition network that turns aligned crops into unit vectors.
+class CropEmbedder(ABC):
+    """A recognition network, of whatever kind, behind its contract.
 
     Args:
-        bundle: The model file.
         contract: How to feed it.
-        threads: Threads the runtime may use, at least 1.
+        model_id: SHA-256 (hex) of its weights.
+        source: What error messages call it.
 
     Raises:
         ContractError: The contract is not for recognition.
-        ModelError: The network's input or output differs from the contract.
     """
 
-    def __init__(self, bundle: ModelBundle, contract: Contract, *, threads: int = 1) -> None:
+    def __init__(self, contract: Contract, model_id: str, source: str) -> None:
         if contract.task != "recognition" or contract.template is None or contract.dim is None:
             raise ContractError(
-                f"{bundle.path} is a model for {contract.task}, but one for recognition is needed"
+                f"{source} is a model for {contract.task}, but one for recognition is needed"
             )
         self.contract = contract
-        self.model_id = bundle.sha256
+        self.model_id = model_id
         self.template: str = contract.template
         self.dim: int = contract.dim
-        self._interpreter = Interpreter(bundle, threads=threads)
         self._crop_shape = (*TEMPLATES[contract.template], 3)
-        check_float_input(self._interpreter, (None, *self._crop_shape), str(bundle.path))
-        self._slots = self._interpreter.input_shapes[0][0]
-        network_dim = self.dim // 2 if contract.flip_concatenation else self.dim
-        if self._interpreter.output_shapes != ((self._slots, network_dim),):
-            raise ModelError(
-                f"{bundle.path} must have one output of shape {(self._slots, network_dim)} as its "
-                f"contract says, but has {self._interpreter.output_shapes}"
-            )
 
-    @classmethod
-    def load(
-        cls,
-        path: str | os.PathLike[str],
-        contract: Contract | None = None,
-        *,
-        threads: int = 1,
-    ) -> Embedder:
-        """Load a model file.
+    @abstractmethod
+    def forward(self, pixels: FloatArray) -> FloatArray:
+        """Run the network.
 
         Args:
-            path: The ``.tflite`` file.
-            contract: Used instead of the one in the file; needed for a file that carries none.
-            threads: Threads the runtime may use, at least 1.
+            pixels: float32 ``(N, height, width, 3)``, normalised and ordered as the contract says.
 
-        Raises:
-            ModelError: The file is not usable, or is not what the contract says.
-            ContractError: There is no contract, or it is not for recognition.
+        Returns:
+            float32 ``(N, network_dim)``.
         """
-        bundle = ModelBundle.load(path)
-        return cls(bundle, contract or bundle.contract, threads=threads)
+
+    @property
+    def network_dim(self) -> int:
+        """Length of the network's output; half of the embedding's with flip-concatenation."""
+        return self.dim // 2 if self.contract.flip_concatenation else self.dim
 
     @property
     def name(self) -> str:
@@ -112,12 +97,63 @@ class Embedder:
     def _forward(self, crops: NDArray[np.uint8]) -> FloatArray:
         spec = self.contract.input
         ordered = crops if spec.color == "RGB" else crops[..., ::-1]
-        pixels = (ordered.astype(np.float32) - np.float32(spec.mean)) / np.float32(spec.scale)
-        network_dim = self.dim // 2 if self.contract.flip_concatenation else self.dim
-        vectors = np.empty((len(crops), network_dim), np.float32)
+        return self.forward(
+            (ordered.astype(np.float32) - np.float32(spec.mean)) / np.float32(spec.scale)
+        )
+
+
+class Embedder(CropEmbedder):
+    """A recognition network in a ``.tflite`` file that turns aligned crops into unit vectors.
+
+    Args:
+        bundle: The model file.
+        contract: How to feed it.
+        threads: Threads the runtime may use, at least 1.
+
+    Raises:
+        ContractError: The contract is not for recognition.
+        ModelError: The network's input or output differs from the contract.
+    """
+
+    def __init__(self, bundle: ModelBundle, contract: Contract, *, threads: int = 1) -> None:
+        super().__init__(contract, bundle.sha256, str(bundle.path))
+        self._interpreter = Interpreter(bundle, threads=threads)
+        check_float_input(self._interpreter, (None, *self._crop_shape), str(bundle.path))
+        self._slots = self._interpreter.input_shapes[0][0]
+        if self._interpreter.output_shapes != ((self._slots, self.network_dim),):
+            raise ModelError(
+                f"{bundle.path} must have one output of shape {(self._slots, self.network_dim)} as "
+                f"its contract says, but has {self._interpreter.output_shapes}"
+            )
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        contract: Contract | None = None,
+        *,
+        threads: int = 1,
+    ) -> Embedder:
+        """Load a model file.
+
+        Args:
+            path: The ``.tflite`` file.
+            contract: Used instead of the one in the file; needed for a file that carries none.
+            threads: Threads the runtime may use, at least 1.
+
+        Raises:
+            ModelError: The file is not usable, or is not what the contract says.
+            ContractError: There is no contract, or it is not for recognition.
+        """
+        bundle = ModelBundle.load(path)
+        return cls(bundle, contract or bundle.contract, threads=threads)
+
+    def forward(self, pixels: FloatArray) -> FloatArray:
+        """See :meth:`CropEmbedder.forward`; as many crops at a time as the network takes."""
+        vectors = np.empty((len(pixels), self.network_dim), np.float32)
         batch = np.zeros((self._slots, *self._crop_shape), np.float32)
-        for start in range(0, len(crops), self._slots):
-            count = min(self._slots, len(crops) - start)
+        for start in range(0, len(pixels), self._slots):
+            count = min(self._slots, len(pixels) - start)
             batch[:count] = pixels[start : start + count]
             vectors[start : start + count] = self._interpreter.run(batch)[0][:count]
         return vectors

@@ -16,6 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from facesdk.errors import InputError
 
+MIN_FALSE_ACCEPTS = 3
+"""A FAR is reported only if at least this many false accepts are expected at it. With fewer, it is
+likelier than 5 % to see none at all, so the pairs cannot tell that rate from 0: the "rule of three"
+of J. Hanley and A. Lippman-Hand, "If nothing goes wrong, is everything all right?", JAMA, 1983."""
+
 _ROUNDING = 1e-9
 
 
@@ -171,8 +176,8 @@ def error_curve(similarities: ArrayLike, same: ArrayLike) -> ErrorCurve:
 def tar_at_far(curve: ErrorCurve, fars: Iterable[float]) -> tuple[OperatingPoint, ...]:
     """The true accept rate where the false accept rate is at most each of ``fars``.
 
-    A rate is left out where the negative pairs cannot show it, that is where fewer than one false
-    accept is expected (``far * negatives < 1``): 3,000 negatives support 1e-3 but not 1e-4.
+    A rate is left out where the negative pairs cannot show it, that is where fewer than
+    :data:`MIN_FALSE_ACCEPTS` are expected: 3,000 negatives support 1e-3 but not 1e-4.
 
     Args:
         curve: From :func:`error_curve`.
@@ -185,7 +190,7 @@ def tar_at_far(curve: ErrorCurve, fars: Iterable[float]) -> tuple[OperatingPoint
     for far in fars:
         if not 0 < far < 1:
             raise InputError(f"a false accept rate must be above 0 and below 1, but got {far}")
-        if far * curve.negatives < 1 - _ROUNDING:
+        if far * curve.negatives < MIN_FALSE_ACCEPTS - _ROUNDING:
             continue
         at = int(np.flatnonzero(curve.fmr <= far + _ROUNDING)[-1])
         points.append(OperatingPoint(far, float(1 - curve.fnmr[at]), float(curve.thresholds[at])))

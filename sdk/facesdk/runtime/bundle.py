@@ -91,12 +91,18 @@ def _custom_ops(model: Table) -> tuple[str, ...]:
     return tuple(sorted({name for name in names if name}))
 
 
-def _contract(model: Table, path: Path) -> Contract | None:
+def contract_buffer(model: Table) -> Table | None:
+    """The buffer of a verified model that holds its contract; None if it carries none."""
     buffers = list(model.tables(4))
     for entry in model.tables(6):
         if entry.bytes(0) == METADATA_NAME.encode():
-            try:
-                return Contract.from_json(buffers[entry.scalar(1)].bytes(0))
-            except ContractError as error:
-                raise ContractError(f"{path}: {error}") from None
+            return buffers[entry.scalar(1)]
     return None
+
+
+def _contract(model: Table, path: Path) -> Contract | None:
+    buffer = contract_buffer(model)
+    try:
+        return None if buffer is None else Contract.from_json(buffer.bytes(0))
+    except ContractError as error:
+        raise ContractError(f"{path}: {error}") from None

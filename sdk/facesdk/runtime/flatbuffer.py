@@ -129,6 +129,10 @@ class Table:
         start, count = self._vector(field)
         return self.data[start : start + count]
 
+    def offset_position(self, field: int) -> int | None:
+        """Where the offset of a vector, string or table lies; None where the file leaves it out."""
+        return self._locate(field)
+
     def _vector(self, field: int) -> tuple[int, int]:
         at = self._locate(field)
         if at is None:

@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 
 from facesdk.contract import Contract, InputSpec
 from facesdk.errors import InputError
-from facesdk.evaluation.lfw import LfwResult, central_face, centre_crop, evaluate_lfw
+from facesdk.evaluation.crops import central_face, centre_crop
+from facesdk.evaluation.embedded import Progress, embed_set
+from facesdk.evaluation.evaluation import Evaluation, Subject, evaluate
 from facesdk.evaluation.photos import LfwPhotos
 from facesdk.evaluation.protocol import Protocol, parse_pairs
+from facesdk.evaluation.verification_set import lfw_set
 from facesdk.results import Face
 from sdk import photos
 
@@ -100,15 +103,20 @@ def run(
     embedder: ColourEmbedder | None = None,
     cache: Path | None = None,
     protocol: Protocol = PROTOCOL,
-) -> LfwResult:
-    return evaluate_lfw(
-        embedder or ColourEmbedder(),  # type: ignore[arg-type]
+    progress: Progress | None = None,
+) -> Evaluation:
+    model = embedder or ColourEmbedder()
+    pairs = lfw_set(protocol, LfwPhotos(root, protocol.photos))
+    embedded = embed_set(
+        pairs,
+        model,  # type: ignore[arg-type]
         detector or ColourDetector(),
-        LfwPhotos(root, protocol.photos),
-        protocol,
         detector_id="colours",
         cache=cache,
+        progress=progress,
     )
+    subject = Subject(model.name, model.model_id, "colours", model.template, False)
+    return evaluate(pairs, embedded.vectors, subject, undetected=embedded.undetected)
 
 
 def test_people_of_different_colours_are_told_apart(folder: Path) -> None:
@@ -207,14 +215,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(folder: Path, tmp_path: Pat
 
 def test_progress_ends_at_all_photos(folder: Path) -> None:
     seen: list[tuple[int, int]] = []
-    evaluate_lfw(
-        ColourEmbedder(),  # type: ignore[arg-type]
-        ColourDetector(),
-        LfwPhotos(folder, PROTOCOL.photos),
-        PROTOCOL,
-        detector_id="colours",
-        progress=lambda done, total: seen.append((done, total)),
-    )
+    run(folder, progress=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (8, 8)
 
 

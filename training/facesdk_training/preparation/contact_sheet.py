@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk import images
+from facesdk.photo_source import Photo
 from facesdk_training.preparation.selection import Selection
-from facesdk_training.preparation.sources import Photo
 
 Picture = NDArray[np.uint8]
 

@@ -16,8 +16,8 @@ from facesdk import images
 from facesdk.alignment import align_square
 from facesdk.detection.mtcnn import MTCNN
 from facesdk.errors import InputError
-from facesdk.evaluation.lfw import central_face
-from facesdk_training.preparation.sources import Photo, PhotoReader
+from facesdk.evaluation.crops import central_face
+from facesdk.photo_source import Photo, PhotoReader
 
 ENCODINGS = {
     "jpeg": {"format": "JPEG", "quality": 95, "subsampling": 0},

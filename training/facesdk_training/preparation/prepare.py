@@ -41,11 +41,11 @@ import facesdk
 from facesdk import images
 from facesdk.errors import FaceSDKError, InputError
 from facesdk.files import write_atomic
+from facesdk.photo_source import Photo, PhotoSource
 from facesdk_training.preparation.cleaning import CleaningList
 from facesdk_training.preparation.contact_sheet import sheet_of_near_duplicates, sheet_of_people
 from facesdk_training.preparation.cropping import CropOutcome, Cropper, CropSettings
 from facesdk_training.preparation.selection import Selection, SelectionRules, select
-from facesdk_training.preparation.sources import Photo, PhotoSource
 from facesdk_training.preparation.store import CropStore
 from facesdk_training.records import (
     DATASET,

@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from facesdk.photo_source import Photo
 from facesdk_training.preparation.cropping import CropOutcome
 from facesdk_training.preparation.duplicates import first_of_equals, first_of_similar
-from facesdk_training.preparation.sources import Photo
 
 
 @dataclass(frozen=True, slots=True)

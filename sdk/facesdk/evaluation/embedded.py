@@ -1,0 +1,120 @@
+"""From the images of a verification set to their vectors."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import facesdk
+from facesdk import images
+from facesdk.detection.detector import Detector
+from facesdk.embedding import CropEmbedder
+from facesdk.errors import InputError
+from facesdk.evaluation.cache import RowCache
+from facesdk.evaluation.crops import aligned_crop, locate, located_crop
+from facesdk.evaluation.verification_set import VerificationSet
+from facesdk.results import FloatArray
+
+_BATCH = 32
+
+Progress = Callable[[int, int], None]
+"""Called with the number of images done and the number of all."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddedSet:
+    """The vectors of a set's images, in their order.
+
+    Attributes:
+        vectors: float32 ``(N, D)``, unit vectors.
+        undetected: Number of photos without a detected face.
+        crop: Gives the aligned crop of an image by its place, uint8 RGB; None where only embeddings
+            are at hand.
+    """
+
+    vectors: FloatArray
+    undetected: int = 0
+    crop: Callable[[int], images.RgbImage] | None = None
+
+
+def embed_set(
+    pairs: VerificationSet,
+    embedder: CropEmbedder,
+    detector: Detector | None,
+    *,
+    detector_id: str,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> EmbeddedSet:
+    """Detect (unless the images are aligned crops), crop and embed every image.
+
+    Args:
+        pairs: The set; its ``read`` must be there.
+        embedder: The recognition model.
+        detector: Finds the faces; may be None for aligned crops.
+        detector_id: Names the detector, its weights and settings; cached landmarks are used again
+            for an equal one.
+        cache: Folder that keeps landmarks and embeddings between runs; None for none.
+        progress: Told after each batch.
+
+    Raises:
+        InputError: An image cannot be read, or the cache cannot be read or written.
+        ModelError: The model fails on a crop.
+    """
+    if pairs.read is None or (detector is None and not pairs.aligned):
+        raise InputError("the set has no images, or no detector to find faces with")
+    read = pairs.read
+    landmarks = RowCache(_folder(cache, "landmarks", detector_id), 10)
+    kind = "aligned" if pairs.aligned else detector_id
+    identity = (kind, embedder.model_id, embedder.contract.to_json())
+    embeddings = RowCache(_folder(cache, "embeddings", *identity), embedder.dim)
+    digests: list[bytes] = []
+
+    def known(digest: bytes) -> bool:
+        return digest in embeddings and (pairs.aligned or digest in landmarks)
+
+    def crop_of(content: bytes, digest: bytes, name: str) -> images.RgbImage:
+        image = images.decode(io.BytesIO(content), name=name)
+        if pairs.aligned:
+            return aligned_crop(image, embedder.template, name=name)
+        if digest not in landmarks and detector is not None:
+            landmarks[digest] = locate(detector, image)
+        return located_crop(image, landmarks[digest], embedder.template)
+
+    try:
+        for start in range(0, len(pairs.names), _BATCH):
+            crops: dict[bytes, images.RgbImage] = {}
+            for number in range(start, min(start + _BATCH, len(pairs.names))):
+                content = read(number)
+                digest = hashlib.sha256(content).digest()
+                digests.append(digest)
+                if not known(digest) and digest not in crops:
+                    crops[digest] = crop_of(content, digest, pairs.names[number])
+            if crops:
+                vectors = embedder.embed(np.stack(list(crops.values())))
+                for digest, vector in zip(crops, vectors, strict=True):
+                    embeddings[digest] = vector
+            if progress is not None:
+                progress(len(digests), len(pairs.names))
+    finally:
+        landmarks.save()
+        embeddings.save()
+    undetected = sum(d in landmarks and bool(np.isnan(landmarks[d]).any()) for d in digests)
+    return EmbeddedSet(
+        np.stack([embeddings[digest] for digest in digests]),
+        undetected,
+        lambda number: crop_of(read(number), digests[number], pairs.names[number]),
+    )
+
+
+def _folder(cache: Path | None, kind: str, *identity: str) -> Path | None:
+    """A folder for what is computed alike: by this version, with equal ``identity``."""
+    if cache is None:
+        return None
+    text = "\n".join((facesdk.__version__, *identity))
+    return cache / f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"

@@ -1,0 +1,101 @@
+"""Embeddings in a file, so that they can be evaluated without the model or the photos.
+
+An ``.npz`` file (NumPy) with ``names`` (text ``(N,)``, the images), ``embeddings`` (float
+``(N, D)``), and optionally ``model`` and ``model_id`` (text). ``facesdk evaluate ...
+--save-embeddings`` writes one; any other program may.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facesdk.errors import InputError
+from facesdk.files import read_regular, write_atomic
+from facesdk.results import FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SavedEmbeddings:
+    """Unit vectors of named images.
+
+    Attributes:
+        names: The images.
+        vectors: float32 ``(N, D)``, each row of Euclidean norm 1.
+        model: Name of the model that made them; empty if unknown.
+        model_id: Its SHA-256 (hex); empty if unknown.
+    """
+
+    names: tuple[str, ...]
+    vectors: FloatArray
+    model: str = ""
+    model_id: str = ""
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> SavedEmbeddings:
+        """Read a file; its vectors may have any length above 0 and are normalised.
+
+        Raises:
+            InputError: It cannot be read, is no such file, or a vector has no direction.
+        """
+        try:
+            with np.load(io.BytesIO(read_regular(path)), allow_pickle=False) as archive:
+                names, vectors = archive["names"], archive["embeddings"]
+                text = {key: str(archive[key]) if key in archive else "" for key in _TEXTS}
+        except OSError as error:
+            raise InputError(f"cannot read the embeddings {path}: {error.strerror}") from None
+        except (KeyError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+            raise InputError(f"{path} is no file of saved embeddings: {error}") from None
+        if names.ndim != 1 or names.dtype.kind != "U" or vectors.shape[:1] != names.shape:
+            raise InputError(
+                f"{path}: names must be text (N,) and embeddings (N, D), but got {names.dtype} "
+                f"{names.shape} and {vectors.shape}"
+            )
+        if vectors.ndim != 2 or vectors.dtype.kind != "f" or len(set(names.tolist())) < len(names):
+            raise InputError(f"{path}: embeddings must be floats (N, D), each of another name")
+        lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+        if not np.isfinite(lengths).all() or not (lengths > 0).all():
+            raise InputError(f"{path} has an embedding without a direction")
+        return SavedEmbeddings(
+            tuple(names.tolist()), (vectors / lengths).astype(np.float32), **text
+        )
+
+    def save(self, path: Path) -> None:
+        """Write a file.
+
+        Raises:
+            InputError: It cannot be written.
+        """
+        stream = io.BytesIO()
+        np.savez(
+            stream,
+            names=np.array(self.names, dtype=np.str_),
+            embeddings=self.vectors,
+            model=np.array(self.model),
+            model_id=np.array(self.model_id),
+        )
+        write_atomic(path, stream.getvalue())
+
+    def of(self, names: Sequence[str]) -> FloatArray:
+        """The vectors of images in their order.
+
+        Raises:
+            InputError: An image has none.
+        """
+        place = {name: row for row, name in enumerate(self.names)}
+        missing = [name for name in names if name not in place]
+        if missing:
+            raise InputError(
+                f"the saved embeddings lack {len(missing)} of {len(names)} images, the first is "
+                f"{missing[0]}"
+            )
+        return self.vectors[[place[name] for name in names]]
+
+
+_TEXTS = ("model", "model_id")
