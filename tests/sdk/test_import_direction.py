@@ -54,6 +54,7 @@ def test_imports_point_one_way(package: str) -> None:
         ["models", "--help"],
         ["train", "--help"],
         ["convert", "--help"],
+        ["data", "--help"],
     ],
 )
 def test_help_starts_without_tensorflow(arguments: list[str]) -> None:
@@ -84,6 +85,8 @@ def test_help_lists_the_verbs_of_other_packages() -> None:
         "doctor",
         "demo",
         "evaluate",
+        "calibrate",
+        "data",
         "convert",
         "train",
     ):

@@ -19,7 +19,6 @@ from facesdk_training.architectures.compact_face_net import (
     CompactFaceNetConfig,
     build_compact_face_net,
 )
-from facesdk_training.architectures.layers import ChannelShift, ReducedPrecisionQuantConv2D
 from facesdk_training.data import PIXEL_MEAN, PIXEL_SCALE
 
 _BATCH = 32
@@ -58,24 +57,20 @@ class KerasEmbedder(CropEmbedder):
         return np.concatenate(batches) if batches else np.empty((0, self.network_dim), np.float32)
 
 
-def load_keras(
-    path: Path, contract: Contract | None, flip: bool | None, threads: int
-) -> KerasEmbedder:
+def load_keras(path: Path, contract: Contract | None, flip: bool | None) -> KerasEmbedder:
     """Load a finished run of ``facesdk train distill``, or a saved Keras model.
 
     Args:
-        path: The run folder, a ``.keras`` or ``.h5`` file with a whole model, or a SavedModel.
+        path: The run folder, a ``.keras`` file, or a SavedModel folder.
         contract: How to feed it; None for what facesdk trains: RGB, normalised by
             :func:`facesdk_training.data.normalise`, in the template of the model's input size.
         flip: Whether to concatenate the embedding of the mirror image; None as the contract says.
-        threads: Threads TensorFlow may use.
 
     Raises:
         InputError: A run is not finished.
         ModelError: It is not a usable model, or has an input of another size than the templates.
     """
     tf.get_logger().setLevel("ERROR")
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
     model, model_id = _load(path)
     agreed = contract or _default_contract(model, path, model_id)
     if flip is not None:
@@ -92,8 +87,7 @@ def _load(path: Path) -> tuple[Any, str]:
             model = build_compact_face_net(network)
             model.load_weights(path / runs.WEIGHTS)
             return model, model_id
-        custom = {layer.__name__: layer for layer in (ChannelShift, ReducedPrecisionQuantConv2D)}
-        return keras.models.load_model(path, custom_objects=custom, compile=False), _digest(path)
+        return keras.models.load_model(path, compile=False), _digest(path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"{path} is not a usable Keras model or finished run: {reason}") from None

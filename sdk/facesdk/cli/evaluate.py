@@ -226,10 +226,10 @@ def load_model(
         if contract is not None or flip is not None:
             raise InputError("saved embeddings need neither --contract nor --flip")
         return SavedEmbeddings.load(path)
-    if path.is_dir() or path.suffix in (".keras", ".h5", ".hdf5"):
+    if path.is_dir() or path.suffix == ".keras":
         require_extra("tensorflow", extra="train")
         (loader,) = entry_points(group=EMBEDDER_GROUP, name="keras")
-        embedder: CropEmbedder = loader.load()(path, given, flip, threads)
+        embedder: CropEmbedder = loader.load()(path, given, flip)
         return embedder
     bundle = ModelBundle.load(path)
     agreed = given or bundle.contract

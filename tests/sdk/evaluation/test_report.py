@@ -1,0 +1,100 @@
+"""The HTML report: complete, self-contained, and with the pictures it should show."""
+
+from __future__ import annotations
+
+import base64
+import html.parser
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facesdk.evaluation.evaluation import Evaluation, Subject, evaluate
+from facesdk.evaluation.people import people_set
+from facesdk.evaluation.report import WORST_PAIRS, html_report
+from facesdk.evaluation.verification_set import VerificationSet
+
+
+@pytest.fixture(scope="module")
+def measured() -> tuple[Evaluation, VerificationSet]:
+    rng = np.random.default_rng(0)
+    people = [f"p{number // 5}" for number in range(200)]
+    names = [f"<b>{number}</b>.jpg" for number in range(200)]
+    pairs = people_set(names, people)
+    centres = rng.normal(size=(40, 16))
+    vectors = centres.repeat(5, axis=0) + rng.normal(0, 0.8, (200, 16))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    subject = Subject("<model>", "0" * 64, "aligned crops", "arcface-112x112", False)
+    return evaluate(pairs, vectors, subject), pairs
+
+
+def crop(number: int) -> np.ndarray:
+    return np.full((112, 112, 3), number, np.uint8)
+
+
+class Links(html.parser.HTMLParser):
+    """Everything that a browser would load, and the tags that were opened and closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.tags: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.loaded += [
+            value or ""
+            for name, value in attrs
+            if name in ("src", "href", "xlink:href", "data", "srcset", "action")
+        ]
+
+
+def test_nothing_is_loaded_from_anywhere(measured: tuple[Evaluation, VerificationSet]) -> None:
+    text = html_report(*measured, crop)
+    page = Links()
+    page.feed(text)
+    assert page.loaded
+    assert all(link.startswith(("#", "data:image/jpeg;base64,")) for link in page.loaded)
+    assert not {"script", "link", "iframe", "object", "embed"} & set(page.tags)
+    assert page.tags.count("svg") == 3
+    assert "@import" not in text
+    assert set(re.findall(r"url\(([^)]{1})", text)) <= {"#"}
+
+
+def test_the_worst_pairs_are_shown_in_their_order(
+    measured: tuple[Evaluation, VerificationSet],
+) -> None:
+    evaluation, pairs = measured
+    page = Links()
+    page.feed(html_report(evaluation, pairs, crop))
+    pictures = [link for link in page.loaded if link.startswith("data:")]
+    assert len(pictures) == 2 * 2 * WORST_PAIRS
+    shown = [
+        int(np.asarray(Image.open(io.BytesIO(base64.b64decode(link.split(",")[1])))).mean().round())
+        for link in pictures
+    ]
+    expected = []
+    for kind, sign in ((True, 1), (False, -1)):
+        rows = [row for row in range(len(pairs.same)) if bool(pairs.same[row]) == kind]
+        rows.sort(key=lambda row: sign * evaluation.similarities[row])
+        for row in rows[:WORST_PAIRS]:
+            expected += [int(pairs.first[row]), int(pairs.second[row])]
+    assert shown == pytest.approx(expected, abs=1)
+
+
+def test_figures_and_names_are_text_not_markup(
+    measured: tuple[Evaluation, VerificationSet],
+) -> None:
+    evaluation, pairs = measured
+    text = html_report(evaluation, pairs, None)
+    assert "<img" not in text
+    assert "&lt;model&gt;" in text and "<model>" not in text
+    assert "<b>" not in text
+    assert f"{evaluation.equal_error_rate:.4f}" in text
+    assert f"{100 * evaluation.accuracy:.2f} %" in text
+
+
+def test_equal_evaluations_give_equal_files(measured: tuple[Evaluation, VerificationSet]) -> None:
+    assert html_report(*measured, crop) == html_report(*measured, crop)
