@@ -22,12 +22,13 @@ from facesdk.contract import TEMPLATES, Contract, InputSpec, Threshold
 from facesdk.errors import InputError, ModelError
 from facesdk.files import write_atomic
 from facesdk_converters.metadata import write_contract
+from facesdk_training import config as configuration
 from facesdk_training import runs
-from facesdk_training.architectures.compact_face_net import (
-    CompactFaceNetConfig,
-    build_compact_face_net,
-)
+from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
+from facesdk_training.architectures.registry import Config, build_embedder
+from facesdk_training.config import RunConfig
 from facesdk_training.data import PIXEL_MEAN, PIXEL_SCALE
+from facesdk_training.stages import network_config
 
 MIN_COSINE, MEDIAN_COSINE = 0.98, 0.9999
 """Smallest accepted cosine between Keras' and the converted network's embedding of an input, and
@@ -124,26 +125,27 @@ def embedding_parity(model: Any, content: bytes, inputs: NDArray[np.float32]) ->
 
 
 def convert_run(run: Path, output: Path, *, name: str | None = None) -> ConvertedRun:
-    """Converts a finished run of ``facesdk train distill``.
+    """Converts a finished run of ``facesdk train``.
 
     Args:
         run: The run folder, see :mod:`facesdk_training.runs`.
         output: The ``.tflite`` file to write.
-        name: Name for the contract; by default ``compactfacenet-`` and the variant.
+        name: Name for the contract; by default its architecture and variant.
 
     Raises:
         InputError: The folder is not a finished run, or the output cannot be written.
         ModelError: The converted network does not compute what Keras computes.
     """
-    config = runs.read_record(run / runs.CONFIG)
+    record = runs.read_record(run / runs.CONFIG)
     calibration = runs.read_record(run / runs.CALIBRATION)
     source_sha256 = runs.weights_sha256(run)
     try:
-        network = CompactFaceNetConfig.from_dict(config["distillation"]["network"])
-        contract = _contract(config, calibration, network, source_sha256, name)
+        config = configuration.parse(record["config"], str(run / runs.CONFIG))
+        contract = _contract(record, calibration, config, source_sha256, name)
     except (KeyError, TypeError) as error:
         raise InputError(f"{run} was not written by this version of facesdk: {error!r}") from None
-    model = build_compact_face_net(network)
+    network = network_config(config)
+    model = build_embedder(network)
     try:
         model.load_weights(run / runs.WEIGHTS)
     except (OSError, ValueError) as error:
@@ -165,31 +167,46 @@ def convert_run(run: Path, output: Path, *, name: str | None = None) -> Converte
 
 
 def _contract(
-    config: dict[str, Any],
+    record: dict[str, Any],
     calibration: dict[str, Any],
-    network: CompactFaceNetConfig,
+    config: RunConfig,
     source_sha256: str,
     name: str | None,
 ) -> Contract:
+    network = network_config(config)
+    architecture, variant = _names(config, network)
     size = (network.input_height, network.input_width)
     template = next((key for key, value in TEMPLATES.items() if value == size), None)
     return Contract(
-        name=name or f"compactfacenet-{network.variant.lower()}",
+        name=name or f"{architecture}-{variant}".lower(),
         task="recognition",
-        architecture="CompactFaceNet",
-        variant=network.variant,
+        architecture=architecture,
+        variant=variant,
         input=InputSpec(*size, color="RGB", mean=PIXEL_MEAN, scale=PIXEL_SCALE),
-        license=config["license"],
-        source=f"facesdk train distill, from {config['teacher']} "
-        f"(sha256 {config['teacher_sha256']})",
+        license=record["license"],
+        source=_source(record, config),
         source_sha256=source_sha256,
         template=template,
         dim=network.embedding_length,
         thresholds=tuple(Threshold(**row) for row in calibration["thresholds"]),
         thresholds_source=f"all pairs of {calibration['crops']} crops of "
         f"{calibration['identities']} identities kept out of training",
-        training_data=config["training_data"],
+        training_data=record["training_data"],
     )
+
+
+def _names(config: RunConfig, network: Config) -> tuple[str, str]:
+    """Architecture and variant; the paper's letters are variants of FaceResNet."""
+    if isinstance(network, CompactFaceNetConfig):
+        return "CompactFaceNet", network.variant
+    return "FaceResNet", str(config.network["architecture"]).upper()
+
+
+def _source(record: dict[str, Any], config: RunConfig) -> str:
+    if config.objective != "distillation":
+        return f"facesdk train run, {config.objective} over labelled identities"
+    teacher = record["teacher"]["name"]
+    return f"facesdk train distill, from {teacher} (sha256 {record['teacher_sha256']})"
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

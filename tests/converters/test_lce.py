@@ -19,7 +19,6 @@ from facesdk_training.architectures.compact_face_net import (
     build_compact_face_net,
 )
 from facesdk_training.data import normalise
-from facesdk_training.distillation import DistillationConfig
 
 NETWORK = CompactFaceNetConfig(
     stem_channels=(16, 32), stages=((32, 2), (64, 1)), embedding_length=24
@@ -47,11 +46,14 @@ def finished_run(run: Path, network: CompactFaceNetConfig = NETWORK) -> Path:
     runs.write_record(
         run / runs.CONFIG,
         {
-            "teacher": "projection",
+            "teacher": {"name": "projection"},
             "teacher_sha256": "1" * 64,
             "training_data": "synthetic patterns",
             "license": "Apache-2.0",
-            "distillation": asdict(DistillationConfig(network=network)),
+            "config": {
+                "objective": "distillation",
+                "network": {"architecture": "CompactFaceNet", **asdict(network)},
+            },
         },
     )
     runs.write_record(

@@ -2,22 +2,21 @@ from __future__ import annotations
 
 import json
 import signal
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from training.runs_for_tests import small_config
 from typer.testing import CliRunner, Result
 
 from facesdk.errors import InputError
 from facesdk_training import runs
 from facesdk_training.cli import app
-from facesdk_training.distillation import DistillationConfig
 from training.faces import write_data, write_teacher
 
 
 @pytest.fixture
 def arguments(tmp_path: Path) -> list[str]:
-    """A run of 4 steps of the real network."""
+    """A run of 4 steps."""
     data = write_data(tmp_path / "data", {"a": 44})
     teacher = write_teacher(tmp_path / "teacher.tflite", 192)
     return [
@@ -26,9 +25,17 @@ def arguments(tmp_path: Path) -> list[str]:
     ]
 
 
-OPTIONS = (
-    *("--validation-set", "a", "--validation-share", "0.7", "--epochs", "1"),
-    *("--batch-size", "12", "--validate-every", "2"),
+OPTIONS = tuple(
+    word
+    for assignment in (
+        "validation.sets=['a']",
+        "validation.share=0.7",
+        "validation.every=2",
+        "epochs=1",
+        "batch_size=12",
+        "network.stages=[[64, 1], [96, 1]]",
+    )
+    for word in ("--set", assignment)
 )
 
 
@@ -53,7 +60,7 @@ def test_an_interrupted_run_resumes_and_reports(
     assert signal.getsignal(signal.SIGINT) is handler
 
     monkeypatch.setattr(runs, "append_log", append_log)
-    done = invoke(*arguments, "--resume", "--json")
+    done = invoke("distill", "--out", str(tmp_path / "run"), "--resume", "--json")
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout)
     run = tmp_path / "run"
@@ -63,7 +70,7 @@ def test_an_interrupted_run_resumes_and_reports(
     assert report["weights_sha256"] == runs.weights_sha256(run)
     assert report["thresholds"] == runs.read_record(run / runs.CALIBRATION)["thresholds"]
     config = runs.read_record(run / runs.CONFIG)
-    assert config["teacher"] == "projection"
+    assert config["teacher"]["name"] == "projection"
     assert config["crops"]["train"] + config["crops"]["validation"] <= 44 * 4
 
     again = invoke(*arguments, "--resume")
@@ -71,27 +78,50 @@ def test_an_interrupted_run_resumes_and_reports(
     assert "is finished already" in str(again.exception)
 
 
-def started(run: Path) -> None:
-    """The folder of a run that was just begun."""
+def test_run_trains_a_classifier_from_a_file(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data", {"a": 30})
+    config = tmp_path / "my.toml"
+    config.write_text(
+        f"""
+        objective = "cosface"
+        epochs = 1
+        batch_size = 16
+        [network]
+        architecture = "QB"
+        width = 0.1
+        [data]
+        folder = "{data}"
+        [validation]
+        sets = ["a"]
+        share = 0.5
+        """
+    )
+    done = invoke("run", str(config), "--out", str(tmp_path / "run"), "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["steps"] == 4
+    assert (tmp_path / "run" / runs.WEIGHTS).exists()
+
+
+def started(run: Path, folder: Path) -> None:
+    """The folder of a run that was just begun, on other data."""
     run.mkdir()
-    record = {"data_sha256": "0" * 64, "teacher_sha256": "0" * 64}
-    config = DistillationConfig(validation_sets=("a",), validation_share=0.7, batch_size=8)
-    runs.write_record(run / runs.CONFIG, {**record, "distillation": asdict(config)})
+    write_teacher(folder / "teacher.tflite", 24)
+    config = small_config(folder).to_dict()
+    runs.write_record(run / runs.CONFIG, {"data_sha256": "0" * 64, "config": config})
 
 
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
         ((), "already holds a run: add --resume"),
-        (("--resume", "--batch-size", "16"), "began with another --batch-size"),
-        (("--resume", "--variant", "float"), "began with another --variant"),
+        (("--resume", "--set", "batch_size=16"), "leave out batch_size=16"),
         (("--resume",), "began with another data"),
     ],
 )
 def test_a_run_is_not_mixed_with_another(
     arguments: list[str], tmp_path: Path, extra: tuple[str, ...], message: str
 ) -> None:
-    started(tmp_path / "run")
+    started(tmp_path / "run", tmp_path)
     result = invoke(*arguments, *extra)
     assert isinstance(result.exception, InputError), result.output
     assert message in str(result.exception)
@@ -101,10 +131,15 @@ def test_a_run_is_not_mixed_with_another(
     ("extra", "message"),
     [
         (("--resume",), "holds no run to resume"),
-        (("--variant", "Q"), "variant must be"),
-        (("--epochs", "0"), "must be above 0"),
-        (("--epochs", "inf"), "must be above 0 and finite"),
-        (("--validation-set", "z"), "no identity with two trusted crops"),
+        (("--set", "network.variant=Q"), "variant must be one of QB"),
+        (("--set", "network.depth=3"), "CompactFaceNet has no depth"),
+        (("--set", "epochs=0"), "must be above 0"),
+        (("--set", "validation.sets=['z']"), "no identity with two trusted crops"),
+        (("--set", "data.sets=['z']"), "has no set z"),
+        (("--set", "teacher.model="), "set teacher.model, or give --teacher"),
+        (("--set", "data.folder="), "set data.folder, or give --data"),
+        (("--set", "objective=softmax", "--set", "data.min_crops=9"), "0 identities have 9"),
+        (("--set", "start_from=none.npz", *OPTIONS), "cannot read the weights none.npz"),
     ],
 )
 def test_unusable_options_are_one_clear_error(
@@ -113,7 +148,7 @@ def test_unusable_options_are_one_clear_error(
     result = invoke(*arguments, *extra)
     assert isinstance(result.exception, InputError), result.output
     assert message in str(result.exception)
-    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "run" / runs.CONFIG).exists()
 
 
 def test_a_run_of_another_version_is_refused(arguments: list[str], tmp_path: Path) -> None:

@@ -1,28 +1,35 @@
-"""Training batches: which crops, how distorted, prepared ahead by a thread."""
+"""Training batches: which crops, how distorted, prepared ahead by threads.
+
+A batch is a pure function of the seed and the step, so an interrupted run needs no other state than
+its step to go on as if it had not been interrupted, and any number of processes can share a step.
+"""
 
 from __future__ import annotations
 
 import queue
 import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.errors import InputError
-from facesdk_training.data import CROP_SIZE, PIXEL_MEAN
+from facesdk_training.data import PIXEL_MEAN, Crops, normalise
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """Label-preserving distortions of an aligned crop.
+    """Label-preserving distortions of an aligned crop, and whether the student mirrors it.
 
     Attributes:
+        random_crop: Whether the window of the network's size is placed anywhere in the crop, as in
+            the paper with crops of 128x128, instead of in its middle.
         shift: Largest translation, in pixels.
         scale: Largest relative change of size.
         rotation: Largest rotation, in degrees.
@@ -32,6 +39,9 @@ class Augmentation:
         grey: Probability of removing colour.
     """
 
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "allow_inf_nan": False}
+
+    random_crop: bool = False
     shift: float = 2.0
     scale: float = 0.04
     rotation: float = 4.0
@@ -43,10 +53,10 @@ class Augmentation:
     def apply(
         self, image: NDArray[np.uint8], height: int, width: int, rng: np.random.Generator
     ) -> NDArray[np.uint8]:
-        """Distorts an aligned crop and cuts its centre.
+        """Distorts an aligned crop and cuts a window out of it.
 
         Args:
-            image: uint8 [112, 112, 3].
+            image: uint8 [S, S, 3].
             height: Rows of the result.
             width: Columns of the result.
             rng: Source of all randomness; the same state gives the same result.
@@ -55,19 +65,20 @@ class Augmentation:
             uint8 [height, width, 3].
         """
         u = rng.uniform(-1.0, 1.0, 6)
-        chance = rng.uniform(0.0, 1.0, 4)
+        chance = rng.uniform(0.0, 1.0, 6)
+        full = image.shape[0]
         if chance[0] < self.low_resolution:
-            size = round(CROP_SIZE * (0.35 + 0.55 * chance[1]))
+            size = round(full * (0.35 + 0.55 * chance[1]))
             small = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-            image = cv2.resize(small, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_LINEAR)
-        centre = (CROP_SIZE - 1) / 2.0
+            image = cv2.resize(small, (full, full), interpolation=cv2.INTER_LINEAR)
+        centre = (full - 1) / 2.0
         matrix = cv2.getRotationMatrix2D(
             (centre, centre), self.rotation * u[0], 1.0 + self.scale * u[1]
         )
-        matrix[:, 2] += (
-            self.shift * u[2] - (CROP_SIZE - width) / 2.0,
-            self.shift * u[3] - (CROP_SIZE - height) / 2.0,
-        )
+        left, top = (full - width) / 2.0, (full - height) / 2.0
+        if self.random_crop:
+            left, top = (int(chance[4] * (2 * left + 1)), int(chance[5] * (2 * top + 1)))
+        matrix[:, 2] += (self.shift * u[2] - left, self.shift * u[3] - top)
         if chance[2] < 0.5:
             matrix[0] *= -1.0
             matrix[0, 2] += width - 1.0
@@ -118,6 +129,59 @@ class BatchSampler:
                 order = np.random.default_rng((self.seed, epoch)).permutation(self.rows)
             start = (step % self.steps_per_epoch) * self.batch_size
             yield step, order[start : start + self.batch_size]
+
+
+Batch = tuple[int, NDArray[np.float32], NDArray[Any]]
+"""A step, its images float32 [N, height, width, 3], normalised, and their targets [N, ...]."""
+
+
+@dataclass(frozen=True, slots=True)
+class CropBatches:
+    """The batches of a run.
+
+    Attributes:
+        crops: Where the images are.
+        targets: What is to be learned of each crop: int64 [len(crops)] labels, or float32
+            [len(crops), D] unit vectors.
+        sampler: Which crops make up a step.
+        augmentation: How they are distorted.
+        height: Rows of the network's input.
+        width: Columns of the network's input.
+        workers: Threads that decode and distort.
+    """
+
+    crops: Crops
+    targets: NDArray[Any]
+    sampler: BatchSampler
+    augmentation: Augmentation
+    height: int
+    width: int
+    workers: int = 1
+
+    def batches(self, first_step: int, last_step: int, part: slice) -> Iterator[Batch]:
+        """Yields a part of each batch of the steps first_step <= step < last_step.
+
+        Args:
+            first_step: The first.
+            last_step: The one behind the last.
+            part: Which positions of each batch; other processes take the others.
+
+        Raises:
+            InputError: A crop cannot be decoded.
+        """
+        positions = range(self.sampler.batch_size)[part]
+        with ThreadPoolExecutor(self.workers) as pool:
+            for step, rows in self.sampler.batches(first_step, last_step):
+                images = pool.map(
+                    self._image,
+                    rows[part],
+                    [(self.sampler.seed, step, position) for position in positions],
+                )
+                yield step, normalise(np.stack(list(images))), self.targets[rows[part]]
+
+    def _image(self, row: int, seed: tuple[int, int, int]) -> NDArray[np.uint8]:
+        rng = np.random.default_rng(seed)
+        return self.augmentation.apply(self.crops.image(row), self.height, self.width, rng)
 
 
 def prefetch(items: Iterable[T], depth: int) -> Iterator[T]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,16 +14,73 @@ from facesdk.cli import options, output
 from facesdk.errors import EXIT_INTERRUPTED, InputError, require_extra
 
 if TYPE_CHECKING:
-    from facesdk.embedding import Embedder
-    from facesdk_training.data import FaceCrops
-    from facesdk_training.distillation import DistillationConfig
-    from facesdk_training.split import Split
+    from facesdk_training.config import RunConfig
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     help="Train binarized networks (needs the extra `train`).",
 )
+
+ConfigFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CONFIG",
+        help="TOML file, or a shipped one: compactfacenet, compactfacenet-staged, paper.",
+    ),
+]
+Data = Annotated[
+    Optional[Path],
+    typer.Option(
+        metavar="DIR",
+        help="Prepared shards, or manifest.csv and a zip of aligned crops for each set.",
+        show_default="data.folder of the configuration",
+    ),
+]
+Teacher = Annotated[
+    Optional[Path],
+    typer.Option(
+        metavar="FILE",
+        help="Recognition model to learn from.",
+        show_default="teacher.model of the configuration",
+    ),
+]
+Out = Annotated[Path, typer.Option("--out", "-o", metavar="RUN", help="Folder of the run.")]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on with the run, with the configuration it began with."),
+]
+Assignments = Annotated[
+    Optional[list[str]],
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change the configuration, for example schedule.learning_rate=0.001; repeatable.",
+        show_default=False,
+    ),
+]
+Description = Annotated[
+    str, typer.Option(help="The training data in words, for the contract of the model.")
+]
+License = Annotated[
+    str,
+    typer.Option("--license", help="Terms of the weights, for the contract of the model."),
+]
+Cache = Annotated[
+    Optional[Path],
+    typer.Option(
+        metavar="DIR",
+        help="Folder for the teacher's embeddings.",
+        show_default="the user's cache folder",
+    ),
+]
+Threads = Annotated[
+    Optional[int], typer.Option(min=1, help="Threads to compute with.", show_default="all")
+]
+
+UNSTATED_LICENSE = "unstated: see the terms of the training data"
+CHANGEABLE = ("epochs", "validation.every", "data.workers", "data.folder", "teacher.", "precision")
+"""What ``--resume`` lets ``--set`` change."""
 
 
 @app.callback()
@@ -33,159 +89,138 @@ def train() -> None:
 
 
 @app.command()
-def distill(
-    data: Annotated[
-        Path,
-        typer.Option(
-            metavar="DIR",
-            help="Aligned 112x112 face crops: manifest.csv and a zip of images for each set.",
-            show_default=False,
-        ),
-    ],
-    teacher: Annotated[
-        Path,
-        typer.Option(metavar="FILE", help="Recognition model to learn from.", show_default=False),
-    ],
+def run(
+    config: ConfigFile,
+    data: Data = None,
+    teacher: Teacher = None,
     contract: options.ContractFile = None,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="RUN", help="Folder of the run.")
-    ] = Path("run"),
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run, with the options it began with.")
-    ] = False,
-    variant: Annotated[
-        Optional[str],
-        typer.Option(help="QB: 1-bit weights and activations; float: its twin.", show_default="QB"),
-    ] = None,
-    epochs: Annotated[
-        Optional[float],
-        typer.Option(
-            help="Passes over the crops. With --resume it changes the length of the schedule.",
-            show_default="6",
-        ),
-    ] = None,
-    batch_size: Annotated[
-        Optional[int], typer.Option(min=2, help="Crops a step.", show_default="64")
-    ] = None,
-    learning_rate: Annotated[
-        Optional[float], typer.Option(help="Peak learning rate of Adam.", show_default="0.002")
-    ] = None,
-    validation_share: Annotated[
-        Optional[float],
-        typer.Option(
-            min=0.0, max=1.0, help="Share of the identities to hold out.", show_default="0.12"
-        ),
-    ] = None,
-    validation_set: Annotated[
-        Optional[list[str]],
-        typer.Option(
-            help="Set whose identities may be held out; repeatable.",
-            show_default="celeba10k, celeba_wild, glint",
-        ),
-    ] = None,
-    validate_every: Annotated[
-        Optional[int],
-        typer.Option(min=1, help="Steps between validations and saves.", show_default="650"),
-    ] = None,
-    seed: Annotated[
-        Optional[int], typer.Option(min=0, help="Seed of all randomness.", show_default="1")
-    ] = None,
-    bfloat16: Annotated[
-        Optional[bool],
-        typer.Option(
-            "--bfloat16",
-            help="Binary convolutions in bfloat16: faster on a CPU or GPU that has it.",
-            show_default=False,
-        ),
-    ] = None,
-    description: Annotated[
-        str, typer.Option(help="The training data in words, for the contract of the model.")
-    ] = "",
-    weights_license: Annotated[
-        str, typer.Option("--license", help="Terms of the weights, for the contract of the model.")
-    ] = "unstated: see the terms of the training data",
-    cache: Annotated[
-        Optional[Path],
-        typer.Option(
-            metavar="DIR",
-            help="Folder for the teacher's embeddings.",
-            show_default="the user's cache folder",
-        ),
-    ] = None,
-    threads: Annotated[
-        Optional[int], typer.Option(min=1, help="Threads to compute with.", show_default="all")
-    ] = None,
+    out: Out = Path("run"),
+    resume: Resume = False,
+    assignments: Assignments = None,
+    description: Description = "",
+    weights_license: License = UNSTATED_LICENSE,
+    cache: Cache = None,
+    threads: Threads = None,
     json: options.Json = False,
 ) -> None:
-    """Distil a face recognition model into CompactFaceNet.
+    """Train a network as a configuration says.
+
+    Ctrl-C saves; --resume goes on from there, and ends as an uninterrupted run would. The weights
+    with the best figures on held-out people are kept. With TF_CONFIG, several machines work on one
+    run: start the same command on each, with the run folder on a shared disk.
+
+    Examples:
+
+        facesdk train run paper --data casia/ -o run --set network.architecture=C
+
+        facesdk train run my.toml -o run --set schedule.learning_rate=0.001 --set epochs=3
+
+        facesdk train run my.toml -o run --resume
+
+        tensorboard --logdir run
+    """
+    given = [*_paths(data, teacher, contract), *(assignments or ())]
+    _train(config, given, out, resume, description, weights_license, cache, threads, json)
+
+
+@app.command()
+def distill(
+    data: Data = None,
+    teacher: Teacher = None,
+    contract: options.ContractFile = None,
+    config: Annotated[
+        Path, typer.Option(metavar="CONFIG", help="TOML file, or a shipped one.")
+    ] = Path("compactfacenet"),
+    out: Out = Path("run"),
+    resume: Resume = False,
+    assignments: Assignments = None,
+    description: Description = "",
+    weights_license: License = UNSTATED_LICENSE,
+    cache: Cache = None,
+    threads: Threads = None,
+    json: options.Json = False,
+) -> None:
+    """Distil a face recognition model into a small one, by default CompactFaceNet.
 
     The student learns to place each crop where the teacher places it; labels only serve to hold out
-    identities for validation and for the thresholds. Ctrl-C saves; --resume goes on from there, and
-    ends as an uninterrupted run would. Convert a finished run with `facesdk convert lce`.
+    identities for validation and for the thresholds. The rest is as in `facesdk train run`. Convert
+    a finished run with `facesdk convert lce`.
 
     Examples:
 
         facesdk train distill --data faces/ --teacher mobilefacenet.tflite --contract teacher.json
 
-        facesdk train distill --data faces/ --teacher teacher.tflite -o run --epochs 12 --bfloat16
+        facesdk train distill --data faces/ --teacher teacher.tflite --config compactfacenet-staged
 
-        facesdk train distill --data faces/ --teacher teacher.tflite -o run --resume
+        facesdk train distill -o run --resume
     """
+    given = [*_paths(data, teacher, contract), *(assignments or ())]
+    _train(config, given, out, resume, description, weights_license, cache, threads, json)
+
+
+def _paths(data: Path | None, teacher: Path | None, contract: Path | None) -> list[str]:
+    named = {"data.folder": data, "teacher.model": teacher, "teacher.contract": contract}
+    return [f"{key}='''{path}'''" for key, path in named.items() if path is not None]
+
+
+def _train(
+    config_file: Path,
+    assignments: list[str],
+    out: Path,
+    resume: bool,
+    description: str,
+    weights_license: str,
+    cache: Path | None,
+    threads: int | None,
+    json: bool,
+) -> None:
     require_extra("tensorflow", extra="train")
     require_extra("larq", extra="train")
-    _prepare_tensorflow(threads)
-    from facesdk.embedding import Embedder
+    from facesdk_training import config as configuration
     from facesdk_training import runs
-    from facesdk_training.data import FaceCrops
-    from facesdk_training.distillation import Distillation
-    from facesdk_training.split import split_by_identity
 
-    overrides = _given(
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        validation_share=validation_share,
-        validation_sets=None if validation_set is None else tuple(validation_set),
-        validate_every=validate_every,
-        seed=seed,
-        convolution_dtype="bfloat16" if bfloat16 else None,
-    )
-    config = _resumed(out, overrides, variant) if resume else _fresh(out, overrides, variant)
-    model = Embedder.load(teacher, options.read_contract(contract))
-    _require_equal_length(model, config)
-    crops = FaceCrops(data)
-    targets = _embed(model, crops, cache)
-    split = split_by_identity(
-        crops.records,
-        targets,
-        validation_sets=config.validation_sets,
-        validation_share=config.validation_share,
-    )
-    sources = {"data_sha256": crops.digest, "teacher_sha256": model.model_id}
     if resume:
-        record = runs.read_record(out / runs.CONFIG)
-        _require_same_sources(out, record, sources)
+        config = _resumed(out, assignments)
     else:
-        record = {
-            **sources,
-            "teacher": model.name,
-            "training_data": description or _describe(crops, split),
-            "license": weights_license,
-        }
+        config = configuration.read(config_file, assignments)
+        if (out / runs.CONFIG).exists():
+            raise InputError(f"{out} already holds a run: add --resume, or choose another --out")
+    _prepare_tensorflow(threads)
+    from facesdk_training import jobs
+
+    strategy = jobs.distribution()
+    with output.progress_bar("teacher") as progress:
+        material = jobs.gather(config, cache or _default_cache(), progress)
+    if resume:
+        jobs.require_same_sources(out, material)
+        record = {**runs.read_record(out / runs.CONFIG), "config": config.to_dict()}
+    else:
+        record = jobs.record_of(config, material, description, weights_license)
     runs.make_folder(out)
-    runs.write_record(
-        out / runs.CONFIG,
-        {
-            **record,
-            "crops": {
-                "train": len(split.train),
-                "validation": len(split.validation),
-                "excluded": split.excluded,
-            },
-            "distillation": dataclasses.asdict(config),
-        },
-    )
-    _run(Distillation(out, config, crops, targets, split), out, json=json)
+    trainer = jobs.trainer(out, config, material, strategy)
+    if trainer.is_chief:
+        runs.write_record(out / runs.CONFIG, record)
+    _follow(trainer, out, json=json)
+
+
+def _resumed(out: Path, assignments: list[str]) -> RunConfig:
+    from facesdk_training import config as configuration
+    from facesdk_training import runs
+
+    if (out / runs.WEIGHTS).exists():
+        raise InputError(f"{out} is finished already: convert it with `facesdk convert lce`")
+    if not (out / runs.CONFIG).is_file():
+        raise InputError(f"{out} holds no run to resume: leave out --resume")
+    fixed = [text for text in assignments if not text.startswith(CHANGEABLE)]
+    if fixed:
+        raise InputError(
+            f"a resumed run keeps what it began with: leave out {', '.join(fixed)}, or start a new "
+            "run"
+        )
+    record = runs.read_record(out / runs.CONFIG).get("config")
+    if not isinstance(record, dict):
+        raise InputError(f"{out} was not written by this version of facesdk")
+    return configuration.parse(configuration.assigned(record, assignments), str(out / runs.CONFIG))
 
 
 def _prepare_tensorflow(threads: int | None) -> None:
@@ -199,102 +234,38 @@ def _prepare_tensorflow(threads: int | None) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
-def _given(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _fresh(run: Path, overrides: dict[str, Any], variant: str | None) -> DistillationConfig:
-    from facesdk_training import runs
-    from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
-    from facesdk_training.distillation import DistillationConfig
-
-    if (run / runs.CONFIG).exists():
-        raise InputError(f"{run} already holds a run: add --resume, or choose another --out")
-    network = CompactFaceNetConfig(**_given(variant=variant))
-    return DistillationConfig(network=network, **overrides)
-
-
-def _resumed(run: Path, overrides: dict[str, Any], variant: str | None) -> DistillationConfig:
-    from facesdk_training import runs
-    from facesdk_training.distillation import DistillationConfig
-
-    if (run / runs.WEIGHTS).exists():
-        raise InputError(f"{run} is finished already: convert it with `facesdk convert lce`")
-    if not (run / runs.CONFIG).is_file():
-        raise InputError(f"{run} holds no run to resume: leave out --resume")
-    record = runs.read_record(run / runs.CONFIG)
-    try:
-        config = DistillationConfig.from_dict(record["distillation"])
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{run} was not written by this version of facesdk: {error!r}") from None
-    changed = [
-        f"--{name.replace('_', '-')}"
-        for name, value in overrides.items()
-        if name != "epochs" and value != getattr(config, name)
-    ]
-    if variant not in (None, config.network.variant):
-        changed.append("--variant")
-    if changed:
-        raise InputError(
-            f"{run} began with another {', '.join(changed)}: leave it out, or start a new run"
-        )
-    return dataclasses.replace(config, **_given(epochs=overrides.get("epochs")))
-
-
-def _require_equal_length(teacher: Embedder, config: DistillationConfig) -> None:
-    if teacher.dim != config.network.embedding_length:
-        raise InputError(
-            f"the teacher's embedding has {teacher.dim} numbers, but the student's has "
-            f"{config.network.embedding_length}: use a teacher of that length"
-        )
-
-
-def _require_same_sources(run: Path, record: dict[str, Any], sources: dict[str, str]) -> None:
-    for key, digest in sources.items():
-        if record.get(key) != digest:
-            raise InputError(
-                f"{run} began with another {key.split('_')[0]} (SHA-256 {record.get(key)}): "
-                "give the same one, or start a new run"
-            )
-
-
-def _embed(teacher: Embedder, crops: FaceCrops, cache: Path | None) -> Any:
+def _default_cache() -> Path:
     import platformdirs
 
-    from facesdk_training.teacher import teacher_embeddings
-
-    folder = cache or platformdirs.user_cache_path("facesdk") / "teacher"
-    with output.progress_bar("teacher") as progress:
-        return teacher_embeddings(teacher, crops, folder, progress)
+    return platformdirs.user_cache_path("facesdk") / "teacher"
 
 
-def _describe(crops: FaceCrops, split: Split) -> str:
-    sets = sorted({record.set for record in crops.records})
-    return f"{len(split.train)} face crops of the sets {', '.join(sets)}"
-
-
-def _run(distillation: Any, run: Path, *, json: bool) -> None:
+def _follow(trainer: Any, out: Path, *, json: bool) -> None:
     from facesdk_training import runs
 
-    with _on_signal(distillation.stop), output.progress_bar("distil") as progress:
-        finished = distillation.train(
-            lambda step, loss: progress(step, distillation.total_steps, f"distil, loss {loss:.4f}")
+    with _on_signal(trainer.stop), output.progress_bar("train") as progress:
+        finished = trainer.train(
+            lambda step, loss, speed: progress(
+                step, trainer.total_steps, f"loss {loss:.4f}, {speed:.0f} images/s"
+            )
         )
     if not finished:
         typer.echo(
-            f"facesdk: interrupted, saved at step {distillation.step} of "
-            f"{distillation.total_steps}; go on with --resume",
+            f"facesdk: interrupted, saved at step {trainer.step} of {trainer.total_steps}; "
+            "go on with --resume",
             err=True,
         )
         raise typer.Exit(EXIT_INTERRUPTED)
+    if not trainer.is_chief:
+        return
     report = {
-        "run": str(run),
-        "steps": distillation.step,
-        "weights_sha256": runs.weights_sha256(run),
-        **runs.read_record(run / runs.CALIBRATION),
+        "run": str(out),
+        "steps": trainer.step,
+        "weights_sha256": runs.weights_sha256(out),
+        **runs.read_record(out / runs.CALIBRATION),
     }
     lines = [
-        f"{run}: {distillation.step} steps",
+        f"{out}: {trainer.step} steps",
         f"validation accuracy {100 * report['validation_accuracy']:.2f} % "
         f"({report['crops']} crops of {report['identities']} held-out identities, all pairs)",
         *(

@@ -16,16 +16,19 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import math
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.errors import InputError
+from facesdk_training.records import SPLITS, FaceDataset, read_records
 
 MANIFEST = "manifest.csv"
 CROP_SIZE = 112
@@ -51,6 +54,25 @@ class CropRecord:
     cos_to_identity: float | None
 
 
+class Crops(Protocol):
+    """Aligned crops by row.
+
+    Attributes:
+        records: What is known of each.
+        keys: SHA-256 of each, 32 bytes.
+        digest: SHA-256 (hex) over all that training can see.
+    """
+
+    records: list[CropRecord]
+    keys: list[bytes]
+    digest: str
+
+    def __len__(self) -> int: ...
+
+    def image(self, row: int) -> NDArray[np.uint8]:
+        """Decodes a crop: uint8 [S, S, 3], RGB; InputError if it cannot be."""
+
+
 class FaceCrops:
     """The crops of a data folder, held in memory as encoded images and decoded on access.
 
@@ -60,16 +82,24 @@ class FaceCrops:
         digest: SHA-256 (hex) over the manifest and the keys.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sets: tuple[str, ...] = ()) -> None:
         """Reads the manifest and the encoded crops.
 
+        Args:
+            folder: Where they are.
+            sets: Sets to read; all of them if empty.
+
         Raises:
-            InputError: The folder, a column, a zip or a file in it is missing or unreadable.
+            InputError: The folder, a set, a column, a zip or a file in it is missing or unreadable.
         """
         manifest = folder / MANIFEST
         if not manifest.is_file():
             raise InputError(f"{folder} has no {MANIFEST}: give the folder of the face crops")
         self.records = read_manifest(manifest)
+        if missing := set(sets) - {record.set for record in self.records}:
+            raise InputError(f"{manifest} has no set {', '.join(sorted(missing))}")
+        if sets:
+            self.records = [record for record in self.records if record.set in sets]
         self._encoded: list[bytes] = [b""] * len(self.records)
         rows_of_set: dict[str, list[int]] = {}
         for row, record in enumerate(self.records):
@@ -96,13 +126,60 @@ class FaceCrops:
         Raises:
             InputError: The file is not an image of that size.
         """
-        image = cv2.imdecode(np.frombuffer(self._encoded[row], np.uint8), cv2.IMREAD_COLOR)
-        if image is None or image.shape != (CROP_SIZE, CROP_SIZE, 3):
-            record = self.records[row]
-            raise InputError(
-                f"{record.file} of set {record.set} is not a {CROP_SIZE}x{CROP_SIZE} image"
-            )
-        return np.ascontiguousarray(image[:, :, ::-1], dtype=np.uint8)
+        record = self.records[row]
+        return _decode(self._encoded[row], CROP_SIZE, f"{record.file} of set {record.set}")
+
+
+class PreparedCrops:
+    """The crops of a prepared dataset, held in memory as encoded images and decoded on access.
+
+    The set of a record is its split, "train" or "validation".
+
+    Attributes:
+        records: Its records, first those of "train".
+        keys: SHA-256 of each encoded crop, 32 bytes.
+        digest: The dataset's.
+    """
+
+    def __init__(self, dataset: FaceDataset) -> None:
+        """Reads the shards.
+
+        Raises:
+            InputError: A shard is damaged.
+        """
+        self.records: list[CropRecord] = []
+        self._encoded: list[bytes] = []
+        for split in SPLITS:
+            for record in read_records(dataset, split):
+                known = not math.isnan(record.cos_to_identity)
+                cosine = record.cos_to_identity if known else None
+                self.records.append(CropRecord(split, record.identity, record.source, cosine))
+                self._encoded.append(record.image)
+        self.keys = [hashlib.sha256(encoded).digest() for encoded in self._encoded]
+        self.digest = dataset.digest
+        self._size = dataset.size
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def image(self, row: int) -> NDArray[np.uint8]:
+        """Decodes a crop.
+
+        Returns:
+            uint8 [size, size, 3], RGB, of the dataset's size.
+
+        Raises:
+            InputError: The record holds no image of that size.
+        """
+        record = self.records[row]
+        return _decode(self._encoded[row], self._size, f"{record.file} of split {record.set}")
+
+
+def _decode(encoded: bytes, size: int, name: str) -> NDArray[np.uint8]:
+    image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+    if image is None or image.shape != (size, size, 3):
+        raise InputError(f"{name} is not a {size}x{size} image")
+    return np.ascontiguousarray(image[:, :, ::-1], dtype=np.uint8)
 
 
 def read_manifest(path: Path) -> list[CropRecord]:

@@ -5,9 +5,13 @@ file               content
 =================  =================================================================================
 config.json        what was asked for, and the digests of the data and the teacher it was asked of
 log.jsonl          one JSON object a validation: step, loss, learning rate, validation figures
-checkpoints/       weights, optimizer and step of the last saves; enough to resume
-weights.h5         the final weights (Keras HDF5); a run that has it is finished
-calibration.json   validation figures and thresholds of the final weights
+tensorboard/       the same figures for TensorBoard
+checkpoints/       weights, optimizers and step of the last two saves; enough to resume
+best.h5            the weights with the best validation figure so far (Keras HDF5)
+latent.npz         the last weights in few bytes, to start another run from; written at the end and
+                   when a run is interrupted
+weights.h5         the best weights; a run that has it is finished
+calibration.json   validation figures and thresholds of ``weights.h5``
 =================  =================================================================================
 """
 
@@ -23,7 +27,10 @@ from facesdk.files import write_atomic
 
 CONFIG = "config.json"
 LOG = "log.jsonl"
+TENSORBOARD = "tensorboard"
 CHECKPOINTS = "checkpoints"
+BEST = "best.h5"
+LATENT = "latent.npz"
 WEIGHTS = "weights.h5"
 CALIBRATION = "calibration.json"
 
@@ -59,7 +66,7 @@ def read_record(path: Path) -> dict[str, Any]:
         record = json.loads(path.read_bytes())
     except OSError as error:
         raise InputError(
-            f"{path.parent} is not a finished run of `facesdk train distill`: "
+            f"{path.parent} is not a finished run of `facesdk train`: "
             f"cannot read {path.name} ({error.strerror})"
         ) from None
     except ValueError as error:
@@ -82,6 +89,46 @@ def append_log(run: Path, figures: dict[str, float]) -> None:
         raise InputError(f"cannot write {run / LOG}: {error.strerror}") from None
 
 
+def read_log(run: Path) -> list[dict[str, float]]:
+    """The rows of a run's log, oldest first; a last line that was not written whole is left out."""
+    try:
+        lines = (run / LOG).read_text(encoding="utf-8").splitlines(keepends=True)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise InputError(f"cannot read {run / LOG}: {error.strerror}") from None
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def forget_log_after(run: Path, step: int) -> None:
+    """Drops the rows of steps that were not saved, because they will be computed again.
+
+    Raises:
+        InputError: The log cannot be read or written.
+    """
+    if (run / LOG).exists():
+        rows = [row for row in read_log(run) if row["step"] <= step]
+        write_atomic(run / LOG, "".join(json.dumps(row) + "\n" for row in rows).encode())
+
+
+def best_figure(run: Path, name: str, stage: int) -> float | None:
+    """The best value of a figure in a stage of a run; None before the first validation."""
+    return max((row[name] for row in read_log(run) if row["stage"] == stage), default=None)
+
+
+def saved_step(run: Path) -> int | None:
+    """Step of the last complete checkpoint; None if there is none.
+
+    TensorFlow writes a checkpoint under temporary names, and names it in the file ``checkpoint``
+    when all of it is there; so a process that is killed while it saves loses nothing but the steps
+    since the save before.
+    """
+    import tensorflow as tf
+
+    latest = tf.train.latest_checkpoint(str(run / CHECKPOINTS))
+    return None if latest is None else int(latest.rpartition("-")[2])
+
+
 def weights_sha256(run: Path) -> str:
     """SHA-256 (hex) of a finished run's weights.
 
@@ -91,6 +138,4 @@ def weights_sha256(run: Path) -> str:
     try:
         return hashlib.sha256((run / WEIGHTS).read_bytes()).hexdigest()
     except OSError:
-        raise InputError(
-            f"{run} has no {WEIGHTS}: finish it with `facesdk train distill --resume`"
-        ) from None
+        raise InputError(f"{run} has no {WEIGHTS}: finish it with `--resume`") from None

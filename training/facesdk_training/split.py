@@ -32,7 +32,7 @@ class Split:
 
 def split_by_identity(
     records: list[CropRecord],
-    embeddings: NDArray[np.float32],
+    embeddings: NDArray[np.float32] | None,
     *,
     validation_sets: tuple[str, ...],
     validation_share: float,
@@ -48,7 +48,8 @@ def split_by_identity(
 
     Args:
         records: Rows of the manifest.
-        embeddings: float32 [N, D], unit teacher embeddings of the rows.
+        embeddings: float32 [N, D], unit teacher embeddings of the rows; None if there is no
+            teacher, and then nothing is known of people with two names.
         validation_sets: Sets whose identities may be chosen.
         validation_share: Share of those sets' identities, 0 to 1.
         min_cos_to_identity: Validation crops below it, or without that figure, are excluded as
@@ -71,6 +72,7 @@ def split_by_identity(
     validation: list[int] = []
     identities: list[int] = []
     centres: list[NDArray[np.float32]] = []
+    people = 0
     for _, rows in sorted(rows_of.items()):
         held_out[rows] = True
         trusted = [
@@ -78,20 +80,23 @@ def split_by_identity(
         ]
         if len(trusted) < 2:
             continue
-        centre = embeddings[trusted].mean(axis=0)
-        centre /= np.linalg.norm(centre)
-        if centres and float(np.max(np.stack(centres) @ centre)) > max_lookalike_cosine:
-            continue
+        if embeddings is not None:
+            centre = embeddings[trusted].mean(axis=0)
+            centre /= np.linalg.norm(centre)
+            if centres and float(np.max(np.stack(centres) @ centre)) > max_lookalike_cosine:
+                continue
+            centres.append(centre)
         validation.extend(trusted)
-        identities.extend([len(centres)] * len(trusted))
-        centres.append(centre)
-    if not centres:
+        identities.extend([people] * len(trusted))
+        people += 1
+    if not people:
         raise InputError(
             f"no identity with two trusted crops to validate on in the sets "
             f"{', '.join(validation_sets)}: name other sets or raise the validation share"
         )
-    lookalike = np.max(embeddings @ np.stack(centres).T, axis=1) > max_lookalike_cosine
-    train = np.flatnonzero(~held_out & ~lookalike)
+    if embeddings is not None:
+        held_out |= np.max(embeddings @ np.stack(centres).T, axis=1) > max_lookalike_cosine
+    train = np.flatnonzero(~held_out)
     return Split(
         train,
         np.asarray(validation, np.int64),

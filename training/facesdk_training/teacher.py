@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from facesdk.contract import TEMPLATES
 from facesdk.embedding import Embedder
 from facesdk.evaluation.cache import RowCache
-from facesdk_training.data import FaceCrops, centre_crop
+from facesdk_training.data import Crops, centre_crop
 
 _CROPS_A_CALL = 16
 
 
 def teacher_embeddings(
     teacher: Embedder,
-    crops: FaceCrops,
+    crops: Crops,
     cache: Path | None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> NDArray[np.float32]:

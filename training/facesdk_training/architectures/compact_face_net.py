@@ -22,7 +22,7 @@ The network obeys Larq Compute Engine's rules for fast inference: channels a mul
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import larq as lq
 import tensorflow as tf
@@ -38,7 +38,7 @@ from facesdk_training.quantizers import PolynomialSign
 
 keras = tf.keras
 
-Variant = Literal["QB", "float"]
+Variant = Literal["QB", "binary-activations", "float"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class CompactFaceNetConfig:
     """Shape of a CompactFaceNet.
 
     Attributes:
-        variant: "QB" has 1-bit weights and 1-bit activations, "float" is its full-precision twin.
+        variant: "QB" has 1-bit weights and 1-bit activations, "float" is its full-precision twin,
+            and "binary-activations", with float weights, a step between them for training.
         input_height: Height of the aligned crop, in pixels.
         input_width: Width of the aligned crop, in pixels.
         stem_channels: Output channels of the two stride-2 stem convolutions; the second must equal
@@ -63,8 +64,10 @@ class CompactFaceNetConfig:
     embedding_length: int = 192
 
     def __post_init__(self) -> None:
-        if self.variant not in ("QB", "float"):
-            raise InputError(f'variant must be "QB" or "float", but got {self.variant!r}')
+        if self.variant not in get_args(Variant):
+            raise InputError(
+                f"variant must be one of {', '.join(get_args(Variant))}, but got {self.variant!r}"
+            )
         if self.stem_channels[1] != self.stages[0][0]:
             raise InputError(
                 "the second stem convolution must have as many channels as the first stage, "
@@ -135,15 +138,16 @@ def _transition(x: tf.Tensor, channels: int, name: str) -> tf.Tensor:
 def _residual_unit(x: tf.Tensor, variant: Variant, convolution_dtype: str, name: str) -> tf.Tensor:
     channels = x.shape[-1]
     shifted = ChannelShift(name=f"{name}_shift")(x)
-    if variant == "QB":
+    if variant != "float":
+        binary = variant == "QB"
         branch = ReducedPrecisionQuantConv2D(
             channels,
             3,
             padding="same",
             pad_values=1.0,
             input_quantizer=PolynomialSign(),
-            kernel_quantizer=lq.quantizers.SteSign(clip_value=1.0),
-            kernel_constraint=lq.constraints.WeightClip(clip_value=1.0),
+            kernel_quantizer=lq.quantizers.SteSign(clip_value=1.0) if binary else None,
+            kernel_constraint=lq.constraints.WeightClip(clip_value=1.0) if binary else None,
             kernel_initializer="glorot_normal",
             use_bias=False,
             convolution_dtype=convolution_dtype,

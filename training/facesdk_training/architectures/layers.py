@@ -62,3 +62,49 @@ def prelu(x: tf.Tensor, name: str) -> tf.Tensor:
         shared_axes=[1, 2],
         name=f"{name}_prelu",
     )(x)
+
+
+@_REGISTERED
+class ResumableDropout(keras.layers.Layer):
+    """Dropout whose masks depend on a seed and on the number of training calls before.
+
+    That number is a weight, so it is in checkpoints, and a resumed run drops what an uninterrupted
+    one would have dropped. (N. Srivastava et al., "Dropout", JMLR 2014.)
+
+    Args:
+        rate: Share of the values that are set to 0 in training, 0 to below 1; the others are scaled
+            by 1 / (1 - rate).
+        seed: Seed of the masks.
+    """
+
+    def __init__(self, rate: float, seed: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rate = rate
+        self.seed = seed
+
+    def build(self, input_shape: tf.TensorShape) -> None:
+        """Creates the counter of training calls."""
+        self.calls = self.add_weight(
+            "calls",
+            shape=(),
+            dtype=tf.int64,
+            initializer="zeros",
+            trainable=False,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+        super().build(input_shape)
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """The inputs with some set to 0 in training, else as they are."""
+        if not training or not self.rate:
+            return inputs
+        context = tf.distribute.get_replica_context()
+        replica = tf.cast(context.replica_id_in_sync_group, tf.int64) if context else 0
+        seed = tf.stack([tf.constant(self.seed, tf.int64) + replica * 2**32, self.calls])
+        outputs = tf.nn.experimental.stateless_dropout(inputs, self.rate, seed=seed)
+        self.calls.assign_add(1)
+        return outputs
+
+    def get_config(self) -> dict[str, Any]:
+        """What the constructor takes."""
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}

@@ -19,6 +19,7 @@ from facesdk_training.architectures.compact_face_net import (
     build_compact_face_net,
 )
 from facesdk_training.architectures.face_res_net import FaceResNetConfig, build_face_res_net
+from facesdk_training.architectures.layers import ResumableDropout
 
 keras = tf.keras
 
@@ -106,7 +107,7 @@ def add_classifier(embedder: keras.Model, classes: int, *, dropout: float = 0.5)
     """
     if classes < 2:
         raise InputError(f"a classifier needs 2 classes or more, but got {classes}")
-    x = keras.layers.Dropout(dropout, name="dropout")(embedder.output)
+    x = ResumableDropout(dropout, name="dropout")(embedder.output)
     logits = keras.layers.Dense(classes, dtype="float32", name="fc6")(x)
     return keras.Model(embedder.input, logits, name=f"{embedder.name}_classifier")
 

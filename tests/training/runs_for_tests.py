@@ -1,0 +1,63 @@
+"""A run small enough to train in seconds, for the tests of the trainer."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from facesdk_training import config, jobs, runs
+from facesdk_training.config import RunConfig
+from facesdk_training.trainer import Trainer
+from training.faces import write_data, write_teacher
+
+DIM = 24
+
+
+def write_material(folder: Path) -> Path:
+    """Data and a teacher in a folder; returns the folder."""
+    write_data(folder / "data", {"a": 60})
+    write_teacher(folder / "teacher.tflite", DIM)
+    return folder
+
+
+def small_config(folder: Path, **changes: Any) -> RunConfig:
+    """16 steps on :func:`write_material`."""
+    record: dict[str, Any] = {
+        "objective": "distillation",
+        "network": {
+            "architecture": "CompactFaceNet",
+            "stem_channels": [8, 32],
+            "stages": [[32, 1], [64, 1]],
+            "embedding_length": DIM,
+        },
+        "epochs": 2,
+        "batch_size": 16,
+        "data": {"folder": str(folder / "data")},
+        "teacher": {"model": str(folder / "teacher.tflite")},
+        "schedule": {"warmup_steps": 3},
+        "validation": {"sets": ["a"], "share": 0.5, "every": 3},
+    }
+    return config.parse({**record, **changes}, "test")
+
+
+def trainer_of(run: Path, run_config: RunConfig, strategy: Any = None) -> Trainer:
+    """The trainer in a run folder, which is made."""
+    material = jobs.gather(run_config, None, lambda done, total: None)
+    run.mkdir(parents=True, exist_ok=True)
+    trainer = jobs.trainer(run, run_config, material, strategy)
+    if trainer.is_chief:
+        runs.write_record(run / runs.CONFIG, jobs.record_of(run_config, material, "test", "none"))
+    return trainer
+
+
+def main() -> None:
+    """Trains in a process of its own: folder of the material, run folder, validation interval."""
+    folder, run, every = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    run_config = small_config(folder, validation={"sets": ["a"], "share": 0.5, "every": every})
+    trainer = trainer_of(run, run_config, jobs.distribution())
+    trainer.train(lambda step, loss, speed: print(step, f"{loss:.9g}", flush=True))
+
+
+if __name__ == "__main__":
+    main()

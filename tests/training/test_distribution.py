@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from facesdk_training import runs
+from training.runs_for_tests import write_material
+
+TESTS = Path(__file__).parents[1]
+
+
+def start(material: Path, run: Path, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "training.runs_for_tests", str(material), str(run), "5"],
+        cwd=TESTS,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def losses(process: subprocess.Popen[str]) -> list[float]:
+    output, errors = process.communicate(timeout=600)
+    assert process.returncode == 0, errors[-3000:]
+    return [float(line.split()[1]) for line in output.splitlines()]
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [listening.getsockname()[1] for listening in sockets]
+    for listening in sockets:
+        listening.close()
+    return ports
+
+
+@pytest.mark.slow
+def test_two_workers_get_the_losses_of_one_process(tmp_path: Path) -> None:
+    material = write_material(tmp_path)
+    alone = losses(start(material, tmp_path / "alone"))
+    workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    processes = [
+        start(
+            material,
+            tmp_path / "together",
+            TF_CONFIG=json.dumps(
+                {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+            ),
+        )
+        for index in range(2)
+    ]
+    first, second = (losses(process) for process in processes)
+    assert first == second
+    # Signs flip where rounding differs, so later steps agree less than the first ones.
+    assert first[:4] == pytest.approx(alone[:4], rel=1e-3)
+    assert first == pytest.approx(alone, rel=0.05)
+    logs = [runs.read_log(tmp_path / name) for name in ("alone", "together")]
+    assert [row["step"] for row in logs[0]] == [row["step"] for row in logs[1]]
+    assert (tmp_path / "together" / runs.WEIGHTS).exists()

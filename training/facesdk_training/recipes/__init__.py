@@ -1,0 +1,1 @@
+"""Complete configurations, each a TOML file for `facesdk train run`."""
