@@ -5,13 +5,13 @@ import signal
 from pathlib import Path
 
 import pytest
-from training.runs_for_tests import small_config
 from typer.testing import CliRunner, Result
 
 from facesdk.errors import InputError
 from facesdk_training import runs
 from facesdk_training.cli import app
 from training.faces import write_data, write_teacher
+from training.runs_for_tests import small_config
 
 
 @pytest.fixture
@@ -37,6 +37,10 @@ OPTIONS = tuple(
     )
     for word in ("--set", assignment)
 )
+
+
+SETS = OPTIONS[:4]
+"""The sets and the share of them to hold out."""
 
 
 def invoke(*arguments: str) -> Result:
@@ -79,7 +83,7 @@ def test_an_interrupted_run_resumes_and_reports(
 
 
 def test_run_trains_a_classifier_from_a_file(tmp_path: Path) -> None:
-    data = write_data(tmp_path / "data", {"a": 30})
+    data = write_data(tmp_path / "data", {"a": 50})
     config = tmp_path / "my.toml"
     config.write_text(
         f"""
@@ -87,18 +91,19 @@ def test_run_trains_a_classifier_from_a_file(tmp_path: Path) -> None:
         epochs = 1
         batch_size = 16
         [network]
-        architecture = "QB"
-        width = 0.1
+        architecture = "CompactFaceNet"
+        stem_channels = [8, 32]
+        stages = [[32, 1]]
         [data]
         folder = "{data}"
         [validation]
         sets = ["a"]
-        share = 0.5
+        share = 0.7
         """
     )
     done = invoke("run", str(config), "--out", str(tmp_path / "run"), "--json")
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["steps"] == 4
+    assert json.loads(done.stdout)["steps"] >= 2
     assert (tmp_path / "run" / runs.WEIGHTS).exists()
 
 
@@ -106,7 +111,8 @@ def started(run: Path, folder: Path) -> None:
     """The folder of a run that was just begun, on other data."""
     run.mkdir()
     write_teacher(folder / "teacher.tflite", 24)
-    config = small_config(folder).to_dict()
+    validation = {"sets": ["a"], "share": 0.7}
+    config = small_config(folder, validation=validation).to_dict()
     runs.write_record(run / runs.CONFIG, {"data_sha256": "0" * 64, "config": config})
 
 
@@ -135,10 +141,11 @@ def test_a_run_is_not_mixed_with_another(
         (("--set", "network.depth=3"), "CompactFaceNet has no depth"),
         (("--set", "epochs=0"), "must be above 0"),
         (("--set", "validation.sets=['z']"), "no identity with two trusted crops"),
+        ((*SETS, "--set", "validation.share=0.3"), "positive and"),
         (("--set", "data.sets=['z']"), "has no set z"),
         (("--set", "teacher.model="), "set teacher.model, or give --teacher"),
         (("--set", "data.folder="), "set data.folder, or give --data"),
-        (("--set", "objective=softmax", "--set", "data.min_crops=9"), "0 identities have 9"),
+        ((*SETS, "--set", "objective=softmax", "--set", "data.min_crops=9"), "0 identities have 9"),
         (("--set", "start_from=none.npz", *OPTIONS), "cannot read the weights none.npz"),
     ],
 )

@@ -28,8 +28,6 @@ class Augmentation:
     """Label-preserving distortions of an aligned crop, and whether the student mirrors it.
 
     Attributes:
-        random_crop: Whether the window of the network's size is placed anywhere in the crop, as in
-            the paper with crops of 128x128, instead of in its middle.
         shift: Largest translation, in pixels.
         scale: Largest relative change of size.
         rotation: Largest rotation, in degrees.
@@ -37,11 +35,12 @@ class Augmentation:
         brightness: Largest change of brightness, in grey levels.
         low_resolution: Probability of shrinking the crop to 0.35-0.9 of its size and enlarging it.
         grey: Probability of removing colour.
+        random_crop: Whether the window of the network's size is placed anywhere in the crop, as in
+            the paper with crops of 128x128, instead of in its middle.
     """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "allow_inf_nan": False}
 
-    random_crop: bool = False
     shift: float = 2.0
     scale: float = 0.04
     rotation: float = 4.0
@@ -49,6 +48,7 @@ class Augmentation:
     brightness: float = 20.0
     low_resolution: float = 0.2
     grey: float = 0.08
+    random_crop: bool = False
 
     def apply(
         self, image: NDArray[np.uint8], height: int, width: int, rng: np.random.Generator

@@ -205,8 +205,7 @@ class Trainer:
 
         Raises:
             DivergedError: The loss is not finite.
-            InputError: A crop cannot be decoded, a file of the run cannot be written, or there are
-                too few held-out pairs for any figure.
+            InputError: A crop cannot be decoded, or a file of the run cannot be written.
             tensorflow.errors.OpError: A checkpoint cannot be written.
         """
         while self.step < self.total_steps:

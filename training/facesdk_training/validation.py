@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facesdk.errors import InputError
 from facesdk.evaluation.calibration import (
+    MIN_FALSE_MATCHES,
     PairSimilarities,
     all_pairs,
     balanced_accuracy,
@@ -34,12 +36,27 @@ class Validation:
         split: Which of them are held out, and who they show.
         height: Rows of the network's input.
         width: Columns of the network's input.
+
+    Raises:
+        InputError: They make too few pairs for the threshold at any of :data:`FMRS`.
     """
 
     crops: Crops
     split: Split
     height: int
     width: int
+
+    def __post_init__(self) -> None:
+        """Refuses too few pairs now, not after hours of training."""
+        _, counts = np.unique(self.split.validation_identities, return_counts=True)
+        positives = int(np.sum(counts * (counts - 1) // 2))
+        total = len(self.split.validation)
+        negatives = total * (total - 1) // 2 - positives
+        if not positives or negatives * max(FMRS) < MIN_FALSE_MATCHES:
+            raise InputError(
+                f"{positives} positive and {negatives} negative validation pairs support no "
+                "threshold: hold out more identities"
+            )
 
     def pairs(self, embed: Embed) -> PairSimilarities:
         """Similarities of all pairs: one centre crop each, not mirrored.
@@ -61,11 +78,7 @@ class Validation:
 
 
 def figures(pairs: PairSimilarities) -> dict[str, float]:
-    """The balanced accuracy, and the TAR at each supported FMR, by the names of the log.
-
-    Raises:
-        InputError: There are too few pairs for any FMR.
-    """
+    """The balanced accuracy, and the TAR at each supported FMR, by the names of the log."""
     result = {"validation_accuracy": balanced_accuracy(pairs)}
     for threshold in calibrate(pairs, FMRS):
         result[f"validation_tar_at_fmr_{threshold.fmr:g}"] = 1.0 - threshold.fnmr
