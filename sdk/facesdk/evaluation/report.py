@@ -38,7 +38,7 @@ td.n { text-align: right; font-variant-numeric: tabular-nums; }
 .plots, .pairs { display: flex; flex-wrap: wrap; gap: 1rem; }
 .plots svg { width: 22rem; height: auto; }
 figure { margin: 0; width: 228px; font-size: 12px; overflow-wrap: anywhere; }
-figure img { width: 112px; }
+figure img { height: 112px; }
 small { color: #6c757d; }
 """
 

@@ -6,6 +6,9 @@ import base64
 import html.parser
 import io
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -98,3 +101,28 @@ def test_figures_and_names_are_text_not_markup(
 
 def test_equal_evaluations_give_equal_files(measured: tuple[Evaluation, VerificationSet]) -> None:
     assert html_report(*measured, crop) == html_report(*measured, crop)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("chromium"), reason="needs the browser: apt install chromium")
+def test_a_browser_without_a_network_shows_curves_and_pictures(
+    measured: tuple[Evaluation, VerificationSet], tmp_path: Path
+) -> None:
+    colour = (200, 40, 160)
+    page, shot = tmp_path / "page.html", tmp_path / "shot.png"
+    page.write_text(html_report(*measured, lambda _: np.full((112, 112, 3), colour, np.uint8)))
+    command = ["chromium", "--headless", "--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND"]
+    options = [f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1100,2400"]
+    subprocess.run(
+        [*command, *options, f"--screenshot={shot}", page.as_uri()],
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+    pixels = np.asarray(Image.open(shot).convert("RGB")).astype(int)
+
+    def share(rgb: tuple[int, int, int]) -> float:
+        return float((np.abs(pixels - rgb).max(axis=-1) <= 6).mean())
+
+    assert share(colour) * pixels[..., 0].size > 20 * 112 * 112
+    assert share((0x34, 0x98, 0xDB)) * pixels[..., 0].size > 100
