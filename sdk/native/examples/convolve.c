@@ -26,8 +26,8 @@ int main(void) {
 
   /* Only signs count: a bit is set where a value is negative. Rows are pixels, or taps of a filter. */
   uint32_t bits[HEIGHT * WIDTH * WORDS], filter[FILTERS * TAPS * WORDS];
-  require(facesdk_quantize(path, FACESDK_FLOAT32, image, HEIGHT * WIDTH, CHANNELS, 0, bits, &error), &error);
-  require(facesdk_quantize(path, FACESDK_FLOAT32, weights, FILTERS * TAPS, CHANNELS, 0, filter, &error), &error);
+  require(facesdk_quantize(path, FACESDK_FLOAT32, image, HEIGHT * WIDTH, CHANNELS, 0, bits, 1, &error), &error);
+  require(facesdk_quantize(path, FACESDK_FLOAT32, weights, FILTERS * TAPS, CHANNELS, 0, filter, 1, &error), &error);
 
   const facesdk_bconv2d_options options = {
       .batch = 1, .input_height = HEIGHT, .input_width = WIDTH, .channels_in = CHANNELS, .channels_out = FILTERS,
@@ -38,7 +38,7 @@ int main(void) {
   facesdk_bconv2d *op;
   require(facesdk_bconv2d_create(path, &options, filter, multiplier, bias, NULL, &op, &error), &error);
   float output[HEIGHT][WIDTH][FILTERS];
-  facesdk_bconv2d_run(op, bits, output, 2 /* threads */);
+  facesdk_bconv2d_run(op, bits, NULL, output, 2 /* threads */);
   facesdk_bconv2d_destroy(op);
 
   printf("facesdk_ops %s on %s\n", facesdk_ops_version(), facesdk_ops_isa());
