@@ -4,10 +4,11 @@ BIN := .venv/bin
 NATIVE := $(shell find sdk/native -type f -not -path '*/tests/*')
 PYTHON_SOURCES := $(shell find sdk/facesdk training converters -type f -not -name '*.pyc')
 SYSTEM_PACKAGES := libgl1 libglib2.0-0
+CLANG_PACKAGES := clang libclang-rt-dev
 PYTEST := $(BIN)/python -m pytest
 PYTEST_ARGS ?= -m "not slow"
 
-.PHONY: demo test test-slow wheels lint clean system
+.PHONY: demo test test-slow wheels lint clean system clang
 
 demo: .venv/.device
 	$(BIN)/facesdk demo --output out
@@ -15,7 +16,7 @@ demo: .venv/.device
 test: .venv/.dev
 	$(PYTEST) $(PYTEST_ARGS)
 
-test-slow: .venv/.dev .venv/.wheels
+test-slow: .venv/.dev .venv/.wheels clang
 	$(PYTEST) -m slow
 
 # The wheels of every platform, built, checked and tried; they are put into dist/.
@@ -47,6 +48,16 @@ clean:
 .venv/.wheels: .venv/.dev
 	$(BIN)/pip install --editable '.[wheels]'
 	touch $@
+
+# The native suite is also built with Clang: for its sanitizers, and for libFuzzer.
+clang:
+	@if echo 'int main(void) { return 0; }' | clang -fsanitize=address -x c -o /dev/null - 2>/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ]; then \
+		echo "installing $(CLANG_PACKAGES) with apt-get"; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(CLANG_PACKAGES); \
+	else \
+		echo "the slow tests need clang; run: sudo apt-get install $(CLANG_PACKAGES)" >&2; exit 1; \
+	fi
 
 # opencv-python's wheels need two shared libraries that a bare Debian does not have.
 system:

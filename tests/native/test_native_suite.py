@@ -1,4 +1,4 @@
-"""The C tests and fuzzers, built with the address and undefined-behaviour sanitizers."""
+"""The C tests and fuzzers, built with the sanitizers of GCC and Clang, and run on every path."""
 
 from __future__ import annotations
 
@@ -10,20 +10,69 @@ from pathlib import Path
 
 import pytest
 
+from native.workers import PATHS
+
 SOURCE = Path(__file__).parents[2] / "sdk" / "native"
+PACKAGES = {"clang": "apt-get install clang libclang-rt-dev", "gcc": "apt-get install gcc"}
+FUZZ_SECONDS = 30
+
+pytestmark = pytest.mark.slow
 
 
-@pytest.mark.slow
-def test_c_suite_under_sanitizers(tmp_path: Path) -> None:
+def tool(name: str, install: str) -> str:
     folders = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    cmake, ctest = (shutil.which(tool, path=folders) for tool in ("cmake", "ctest"))
-    assert cmake, "cmake is needed: pip install cmake"
-    assert ctest, "ctest comes with cmake: pip install cmake"
-    options = ["-DFACESDK_TESTS=ON", "-DFACESDK_SANITIZE=ON", "-DFACESDK_WERROR=ON"]
-    for command in (
-        [cmake, "-S", str(SOURCE), "-B", str(tmp_path), *options],
-        [cmake, "--build", str(tmp_path), "--parallel", "2"],
-        [ctest, "--test-dir", str(tmp_path), "--output-on-failure"],
-    ):
-        result = subprocess.run(command, capture_output=True, text=True)
-        assert result.returncode == 0, result.stdout + result.stderr
+    found = shutil.which(name, path=folders)
+    assert found, f"{name} is needed: {install}"
+    return found
+
+
+def run(command: list[str], **environment: str) -> str:
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | environment, errors="replace"
+    )
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-8000:]
+    return done.stdout + done.stderr
+
+
+def build(folder: Path, compiler: str, sanitizers: str, *options: str) -> None:
+    cmake = tool("cmake", "pip install cmake")
+    compiler = tool(compiler, PACKAGES[compiler])
+    options = (
+        "-DFACESDK_TESTS=ON", "-DFACESDK_WERROR=ON", f"-DFACESDK_SANITIZE={sanitizers}",
+        f"-DCMAKE_C_COMPILER={compiler}", *options,
+    )  # fmt: skip
+    run([cmake, "-S", str(SOURCE), "-B", str(folder), *options])
+    run([cmake, "--build", str(folder), "--parallel", "2"])
+
+
+@pytest.mark.parametrize("compiler", PACKAGES)
+def test_c_suite_under_address_and_undefined_behaviour_sanitizers(
+    tmp_path: Path, compiler: str
+) -> None:
+    build(tmp_path, compiler, "address,undefined")
+    ctest = [tool("ctest", "pip install cmake"), "--test-dir", str(tmp_path), "--output-on-failure"]
+    run(ctest)
+    for path in PATHS:  # what uses the default path, on the others
+        run([*ctest, "-R", "delegate|memory|threads"], FACESDK_OPS_ISA=path)
+
+
+@pytest.mark.parametrize("compiler", PACKAGES)
+def test_threads_under_the_thread_sanitizer(tmp_path: Path, compiler: str) -> None:
+    build(tmp_path, compiler, "thread")
+    # Older thread sanitizers cannot place their shadow memory under address randomization.
+    fixed_addresses = [tool("setarch", "apt-get install util-linux"), "--addr-no-randomize"]
+    program = str(tmp_path / "tests" / "test_threads")
+    run([*fixed_addresses, program], TSAN_OPTIONS="die_after_fork=0")  # the test forks
+
+
+@pytest.mark.parametrize("target", ["fuzz_delegate", "fuzz_flexbuffer"])
+def test_libfuzzer_finds_nothing(tmp_path: Path, target: str) -> None:
+    """Guided by coverage of the code, from inputs that the mutation fuzzer starts with."""
+    build(tmp_path, "clang", "address,undefined", "-DFACESDK_FUZZ=ON")
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    run([str(tmp_path / "tests" / target), "200", "1", str(corpus)])
+    assert len(list(corpus.iterdir())) > 50
+    options = [f"-max_total_time={FUZZ_SECONDS}", "-max_len=1024", f"-artifact_prefix={tmp_path}/"]
+    log = run([str(tmp_path / "tests" / f"lib_{target}"), *options, str(corpus)])
+    assert "DONE" in log

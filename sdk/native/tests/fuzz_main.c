@@ -1,4 +1,5 @@
-/* A repeatable mutation fuzzer for machines without libFuzzer: fuzz_TARGET [COUNT [SEED]]. */
+/* A repeatable mutation fuzzer for machines without libFuzzer: fuzz_TARGET [COUNT [SEED [FOLDER]]]. Keeps its inputs in
+ * FOLDER, for libFuzzer to start from. */
 #include <string.h>
 
 #include "check.h"
@@ -35,6 +36,13 @@ static size_t mutate(uint8_t *data, size_t size, uint64_t *seed) {
   return size;
 }
 
+static void keep(const char *folder, long number, const uint8_t *data, size_t size) {
+  char name[4096];
+  CHECK(snprintf(name, sizeof name, "%s/%ld", folder, number) < (int)sizeof name);
+  FILE *file = fopen(name, "wb");
+  CHECK(file != NULL && fwrite(data, 1, size, file) == size && fclose(file) == 0);
+}
+
 int main(int argc, char **argv) {
   const long count = argc > 1 ? strtol(argv[1], NULL, 10) : 50000;
   uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
@@ -44,6 +52,7 @@ int main(int argc, char **argv) {
     const size_t size = mutate(buffer, fuzz_seed_input(buffer, random_u32(&seed)), &seed);
     uint8_t *exact = allocate(size);
     memcpy(exact, buffer, size);
+    if (argc > 3) keep(argv[3], i, exact, size);
     LLVMFuzzerTestOneInput(exact, size);
     free(exact);
   }
