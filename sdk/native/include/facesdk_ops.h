@@ -17,7 +17,7 @@
  *
  * Errors
  *   Functions that can fail return a facesdk_status and, if `error` is not NULL, leave one line of text in it. Pointers
- *   may be NULL only where the text says so. No function prints, exits, or keeps state other than the run counters.
+ *   may be NULL only where the text says so. No function prints or exits. The library's only state is the run counters and a pool of threads.
  *
  * Sources
  *   Bannink et al., "Larq Compute Engine: Design, Benchmark, and Deploy State-of-the-Art Binarized Neural Networks",
