@@ -12,6 +12,7 @@ ARM hardware, no virtual machine, no chroot. The first call makes the folder (``
 From Python::
 
     computer = emulated_arm.prepare(emulated_arm.ARMV7)       # EmulationError says what is missing
+    build = emulated_arm.build_native(computer)             # the operator library and its C tests
     done = computer.python("-m", "facesdk", "doctor", path=[site])     # a CompletedProcess
 
 Emulation shows whether results are right, never how fast anything is.
@@ -208,6 +209,46 @@ def prepare(machine: Machine, folder: Path = FOLDER) -> Computer:
             (partial / "recipe").write_text(recipe)
             partial.rename(home)
     return Computer(machine, home / "root", home / "site")
+
+
+def build_native(computer: Computer, folder: Path = FOLDER) -> Path:
+    """Cross-compile the operators and their C tests, which ``ctest`` then runs in the emulator.
+
+    Returns:
+        The build folder, with ``libfacesdk_ops.so``. What is up to date is not built again.
+
+    Raises:
+        EmulationError: The build failed.
+    """
+    machine = computer.machine
+    build = folder / f"native-{machine.name}"
+    settings = {
+        "CMAKE_SYSTEM_NAME": "Linux",
+        "CMAKE_SYSTEM_PROCESSOR": machine.processor,
+        "CMAKE_C_COMPILER": machine.compiler,
+        "CMAKE_CROSSCOMPILING_EMULATOR": ";".join(computer.emulator),
+        "FACESDK_TESTS": "ON",
+        "FACESDK_WERROR": "ON",
+    }
+    cmake = tool("cmake")
+    options = [f"-D{key}={value}" for key, value in settings.items()]
+    with _locked(folder / f"native-{machine.name}.lock"):
+        _run(cmake, "-S", str(ROOT / "sdk" / "native"), "-B", str(build), *options)
+        _run(cmake, "--build", str(build), "--parallel", "2")
+    return build
+
+
+def tool(name: str) -> str:
+    """Path of ``cmake`` or ``ctest``: from Python's environment, else from PATH.
+
+    Raises:
+        EmulationError: It is not installed.
+    """
+    folders = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    found = shutil.which(name, path=folders)
+    if found is None:
+        raise EmulationError(f"{name} is needed: pip install cmake")
+    return found
 
 
 def _recipe(machine: Machine) -> str:

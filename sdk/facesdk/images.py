@@ -51,6 +51,8 @@ _UPRIGHT = {
 }
 """What undoes each EXIF orientation (Exif 2.32, tag 0x0112); 1 is upright."""
 
+_TRANSPARENT_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
+
 _DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 """What Pillow's decoders raise on malformed files."""
 
@@ -180,7 +182,7 @@ def _to_array(image: Image.Image, name: str) -> RgbImage:
     if image.mode.startswith("I"):
         high_byte = (np.asarray(image) >> 8).astype(np.uint8)
         return np.repeat(high_byte[..., None], 3, axis=2)
-    if image.has_transparency_data:
+    if image.mode in _TRANSPARENT_MODES or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)

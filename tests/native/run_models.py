@@ -11,6 +11,7 @@ import ctypes
 import importlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from operator_models import activations
@@ -23,18 +24,19 @@ def runs_by_path(library: str) -> np.ndarray:
     return np.array([operators.facesdk_ops_isa_runs(ctypes.c_size_t(i)) for i in range(count)])
 
 
-def main(runtime: str, library: str, corpus: Path, out: Path, options: list[str]) -> None:
-    module = importlib.import_module(f"{runtime}.interpreter")
+def outputs(
+    module: Any, library: str, corpus: Path, options: dict[str, str], threads: int = 1
+) -> dict[str, np.ndarray]:
+    """What a runtime's ``interpreter`` module computes for each model with our operators."""
     # Without XNNPACK, whose float and int8 kernels round differently from the stock ones.
     resolver = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     results = {}
     for file in sorted(corpus.glob("*.tflite")):
-        operators = module.load_delegate(library, dict(option.split("=", 1) for option in options))
         interpreter = module.Interpreter(
             model_path=str(file),
-            experimental_delegates=[operators],
+            experimental_delegates=[module.load_delegate(library, options)],
             experimental_op_resolver_type=resolver,
-            num_threads=1,
+            num_threads=threads,
         )
         interpreter.allocate_tensors()
         (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
@@ -43,6 +45,13 @@ def main(runtime: str, library: str, corpus: Path, out: Path, options: list[str]
         interpreter.set_tensor(source["index"], values)
         interpreter.invoke()
         results[file.stem] = interpreter.get_tensor(target["index"])
+    return results
+
+
+def main(runtime: str, library: str, corpus: Path, out: Path, options: list[str]) -> None:
+    module = importlib.import_module(f"{runtime}.interpreter")
+    pairs = dict(option.split("=", 1) for option in options)
+    results = outputs(module, library, corpus, pairs)
     np.savez(out, runs=runs_by_path(library), **results)
 
 
