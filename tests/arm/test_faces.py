@@ -1,0 +1,116 @@
+"""The face pipeline on ARM and on this computer: the same answers, the same embeddings.
+
+Two things are compared. ``facesdk verify`` as a user runs it, from JPEG to verdict: the answer, the
+exit status and where the faces are. And the embeddings of the same aligned crops, cut here: from
+the photo on, another order of float additions moves landmarks by less than 0.01 pixels, that moves
+a few pixels of the crop by a level, and 1-bit activations make it visible in the embedding (by 0.01
+in similarity, mostly less), though in no answer.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from arm.conftest import HERE, TARGETS, Board
+from emulated_arm import ROOT
+from facesdk import FaceEngine
+from facesdk.samples import BIDEN, OBAMA, OBAMA2
+
+SDK = ROOT / "sdk"
+RUNTIMES = {"ai_edge_litert": "litert", "tflite_runtime": "tflite-runtime"}
+LARGE_FACES = ("--min-face", "100")  # a tenth of the work: emulated floats are slow
+VERIFICATIONS = [
+    *((target, OBAMA2, LARGE_FACES) for target in TARGETS),
+    *((target, BIDEN, LARGE_FACES) for target in TARGETS),
+    (TARGETS[0], OBAMA2, ()),
+]
+Target = tuple[str, str]
+Row = tuple[int, dict[str, Any]]
+
+
+def on(board: Board, runtime: str) -> dict[str, Any]:
+    environment = {
+        "FACESDK_OPS_LIBRARY": str(board.library),
+        "FACESDK_RUNTIME": RUNTIMES[runtime],
+    }
+    return {"path": [SDK], "environment": environment}
+
+
+def verdict(done: subprocess.CompletedProcess[str]) -> Row:
+    assert done.returncode in (0, 1), done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def verdicts(boards: dict[str, Board], pool: ThreadPoolExecutor) -> list[Future[Row]]:
+    def verify(target: Target, other: Path, options: tuple[str, ...]) -> Row:
+        board = boards[target[0]]
+        arguments = ("-m", "facesdk", "verify", OBAMA, other, "--json", *options)
+        return verdict(board.computer.python(*arguments, **on(board, target[1])))
+
+    return [pool.submit(verify, *case) for case in VERIFICATIONS]
+
+
+@pytest.mark.parametrize("number", range(len(VERIFICATIONS)))
+def test_verify_gives_the_same_answer(verdicts: list[Future[Row]], number: int) -> None:
+    _, other, options = VERIFICATIONS[number]
+    command = [sys.executable, "-m", "facesdk", "verify", OBAMA, other, "--json", *options]
+    expected_status, expected = verdict(subprocess.run(command, capture_output=True, text=True))
+    status, found = verdicts[number].result()
+    assert expected["same"] == (other == OBAMA2)
+    assert (status, found["same"]) == (expected_status, expected["same"])
+    for face, reference in zip(found["faces"], expected["faces"], strict=True):
+        for key in ("box", "landmarks"):
+            np.testing.assert_allclose(face[key], reference[key], rtol=0, atol=0.1)
+    assert abs(found["similarity"] - expected["similarity"]) < 0.05
+
+
+@pytest.fixture(scope="module")
+def embeddings(
+    boards: dict[str, Board], pool: ThreadPoolExecutor, tmp_path_factory: pytest.TempPathFactory
+) -> dict[Target, dict[str, np.ndarray]]:
+    """By target, what embed_crops.py writes for the slowest path and for the chosen one."""
+    folder = tmp_path_factory.mktemp("embeddings")
+    engine = FaceEngine.load()
+    crops = np.stack([engine.align(photo) for photo in (OBAMA, OBAMA2, BIDEN)])
+    np.save(folder / "crops.npy", crops)
+
+    def embed(target: Target) -> dict[str, np.ndarray]:
+        board, out = boards[target[0]], folder / f"{'-'.join(target)}.npz"
+        arguments = (HERE / "embed_crops.py", folder / "crops.npy", out, "reference", "")
+        done = board.computer.python(*arguments, **on(board, target[1]))
+        assert done.returncode == 0, done.stderr
+        return dict(np.load(out))
+
+    here = engine.embedder.embed(crops)
+    return {("here", ""): {"": here}} | dict(zip(TARGETS, pool.map(embed, TARGETS), strict=True))
+
+
+@pytest.mark.parametrize("target", TARGETS, ids="-".join)
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("path", ["reference", ""], ids=["reference", "chosen"])
+def test_same_crops_give_the_same_embeddings(
+    embeddings: dict[Target, dict[str, np.ndarray]], target: Target, threads: int, path: str
+) -> None:
+    expected = embeddings["here", ""][""]
+    found = embeddings[target][f"{path}-{threads}"]
+    assert found.shape == expected.shape == (3, 256)
+    assert np.min(np.sum(found * expected, axis=1)) > 0.99999
+
+
+@pytest.mark.parametrize("target", TARGETS, ids="-".join)
+def test_two_threads_are_two_threads(
+    embeddings: dict[Target, dict[str, np.ndarray]], target: Target
+) -> None:
+    """The reference path computes alone, so what the other one has more is the library's pool."""
+    tasks = {key: int(value) for key, value in embeddings[target].items() if "tasks" in key}
+    assert tasks["tasks--1"] == tasks["tasks-reference-1"]
+    assert tasks["tasks--2"] == tasks["tasks-reference-2"] + 1
