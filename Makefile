@@ -8,7 +8,7 @@ CLANG_PACKAGES := clang libclang-rt-dev
 PYTEST := $(BIN)/python -m pytest
 PYTEST_ARGS ?= -m "not slow"
 
-.PHONY: demo test test-slow wheels lint clean system clang
+.PHONY: demo test test-slow test-arm wheels lint clean system clang
 
 demo: .venv/.device
 	$(BIN)/facesdk demo --output out
@@ -17,7 +17,12 @@ test: .venv/.dev
 	$(PYTEST) $(PYTEST_ARGS)
 
 test-slow: .venv/.dev .venv/.wheels clang
-	$(PYTEST) -m slow
+	$(PYTEST) -m "slow and not arm"
+
+# Emulated ARM computers: the first run installs QEMU and cross compilers with apt-get, as root.
+test-arm: .venv/.dev
+	$(BIN)/python tools/emulated_arm.py
+	$(PYTEST) tests/arm
 
 # The wheels of every platform, built, checked and tried; they are put into dist/.
 wheels: .venv/.dev .venv/.wheels

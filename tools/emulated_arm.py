@@ -3,7 +3,7 @@
 A computer is a folder with Debian's Python 3.11 and its libraries, the stock TFLite runtimes and
 the device dependencies of facesdk, and programs run in it through QEMU's user-mode emulation: no
 ARM hardware, no virtual machine, no chroot. The first call makes the folder (``build/arm``, about
-1.5 GB, half a minute to two minutes), later ones reuse it until what it should hold changes.
+1.1 GB, half a minute to two minutes), later ones reuse it until what it should hold changes.
 
     python tools/emulated_arm.py                              set both computers up
     python tools/emulated_arm.py armv7 -c 'import platform; print(platform.machine())'

@@ -1,21 +1,19 @@
-"""The emulated computers, and what runs where."""
+"""The emulated computers, ready to run."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import emulated_arm
-from emulated_arm import MACHINES, Computer, Machine
+from arm.boards import Board
+from emulated_arm import MACHINES, Machine
 
 HERE = Path(__file__).parent
-TARGETS = [(name, module) for name, machine in MACHINES.items() for module in machine.modules]
-"""Each computer with each stock runtime that exists for it."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,18 +21,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.arm)
             item.add_marker(pytest.mark.slow)
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
-    """A computer, and the build folder of the operators and their C tests for it."""
-
-    computer: Computer
-    build: Path
-
-    @property
-    def library(self) -> Path:
-        return self.build / "libfacesdk_ops.so"
 
 
 @pytest.fixture(scope="session")

@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from arm.conftest import HERE, TARGETS, Board
+from arm.boards import TARGETS, Board, Target
 from emulated_arm import ROOT
 from facesdk import FaceEngine
 from facesdk.samples import BIDEN, OBAMA, OBAMA2
 
+HERE = Path(__file__).parent
 SDK = ROOT / "sdk"
 RUNTIMES = {"ai_edge_litert": "litert", "tflite_runtime": "tflite-runtime"}
 LARGE_FACES = ("--min-face", "100")  # a tenth of the work: emulated floats are slow
@@ -32,8 +33,8 @@ VERIFICATIONS = [
     *((target, BIDEN, LARGE_FACES) for target in TARGETS),
     (TARGETS[0], OBAMA2, ()),
 ]
-Target = tuple[str, str]
 Row = tuple[int, dict[str, Any]]
+Embeddings = tuple[np.ndarray, dict[Target, dict[str, np.ndarray]]]
 
 
 def on(board: Board, runtime: str) -> dict[str, Any]:
@@ -76,8 +77,9 @@ def test_verify_gives_the_same_answer(verdicts: list[Future[Row]], number: int) 
 @pytest.fixture(scope="module")
 def embeddings(
     boards: dict[str, Board], pool: ThreadPoolExecutor, tmp_path_factory: pytest.TempPathFactory
-) -> dict[Target, dict[str, np.ndarray]]:
-    """By target, what embed_crops.py writes for the slowest path and for the chosen one."""
+) -> Embeddings:
+    """Those of this computer; and by target, what embed_crops.py writes for the reference path and
+    for the one that the library chooses."""
     folder = tmp_path_factory.mktemp("embeddings")
     engine = FaceEngine.load()
     crops = np.stack([engine.align(photo) for photo in (OBAMA, OBAMA2, BIDEN)])
@@ -91,26 +93,23 @@ def embeddings(
         return dict(np.load(out))
 
     here = engine.embedder.embed(crops)
-    return {("here", ""): {"": here}} | dict(zip(TARGETS, pool.map(embed, TARGETS), strict=True))
+    return here, dict(zip(TARGETS, pool.map(embed, TARGETS), strict=True))
 
 
 @pytest.mark.parametrize("target", TARGETS, ids="-".join)
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("path", ["reference", ""], ids=["reference", "chosen"])
 def test_same_crops_give_the_same_embeddings(
-    embeddings: dict[Target, dict[str, np.ndarray]], target: Target, threads: int, path: str
+    embeddings: Embeddings, target: Target, threads: int, path: str
 ) -> None:
-    expected = embeddings["here", ""][""]
-    found = embeddings[target][f"{path}-{threads}"]
-    assert found.shape == expected.shape == (3, 256)
+    expected, found = embeddings[0], embeddings[1][target][f"{path}-{threads}"]
+    assert found.shape == expected.shape
     assert np.min(np.sum(found * expected, axis=1)) > 0.99999
 
 
 @pytest.mark.parametrize("target", TARGETS, ids="-".join)
-def test_two_threads_are_two_threads(
-    embeddings: dict[Target, dict[str, np.ndarray]], target: Target
-) -> None:
+def test_two_threads_are_two_threads(embeddings: Embeddings, target: Target) -> None:
     """The reference path computes alone, so what the other one has more is the library's pool."""
-    tasks = {key: int(value) for key, value in embeddings[target].items() if "tasks" in key}
+    tasks = {key: int(value) for key, value in embeddings[1][target].items() if "tasks" in key}
     assert tasks["tasks--1"] == tasks["tasks-reference-1"]
     assert tasks["tasks--2"] == tasks["tasks-reference-2"] + 1

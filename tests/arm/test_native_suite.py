@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 import emulated_arm
-from arm.conftest import Board
+from arm.boards import Board
 
 CompletedProcess = subprocess.CompletedProcess[str]
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arm.conftest import HERE, TARGETS, Board
+from arm.boards import TARGETS, Board, Target
 from native.operator_models import CASES
 
+HERE = Path(__file__).parent
 NATIVE = HERE.parent / "native"
 CORPUS = NATIVE / "corpus"
 COMPARISONS = [(name, oracle) for name, case in CASES.items() for oracle in case.oracles]
@@ -22,10 +23,10 @@ Outputs = Mapping[str, Mapping[str, np.ndarray]]
 @pytest.fixture(scope="session")
 def outputs(
     boards: dict[str, Board], pool: ThreadPoolExecutor, tmp_path_factory: pytest.TempPathFactory
-) -> dict[tuple[str, str], Outputs]:
+) -> dict[Target, Outputs]:
     """For each target: by kernel path and zero-padding mode, by case."""
 
-    def run(target: tuple[str, str], out: Path) -> Outputs:
+    def run(target: Target, out: Path) -> Outputs:
         board = boards[target[0]]
         arguments = (HERE / "run_corpus.py", target[1], board.library, CORPUS, out)
         done = board.computer.python(*arguments, path=[NATIVE])
@@ -43,7 +44,7 @@ def paths(outputs: Outputs) -> list[str]:
 @pytest.mark.parametrize("target", TARGETS, ids="-".join)
 @pytest.mark.parametrize(("name", "oracle"), COMPARISONS)
 def test_every_path_equals_lce(
-    outputs: dict[tuple[str, str], Outputs], name: str, oracle: str, target: tuple[str, str]
+    outputs: dict[Target, Outputs], name: str, oracle: str, target: Target
 ) -> None:
     expected = np.load(CORPUS / f"{name}.npz")[oracle]
     for path in paths(outputs[target]):
@@ -54,7 +55,7 @@ def test_every_path_equals_lce(
 
 @pytest.mark.parametrize("target", TARGETS, ids="-".join)
 def test_the_forced_path_is_the_one_that_ran(
-    outputs: dict[tuple[str, str], Outputs], target: tuple[str, str]
+    outputs: dict[Target, Outputs], target: Target
 ) -> None:
     found = outputs[target]
     assert {"reference", "portable"} <= set(paths(found))
