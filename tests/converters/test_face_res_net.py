@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 from facesdk_converters import lce
 from facesdk_training.architectures import registry
+from training.networks import faces, randomise
 
 
 @pytest.fixture(scope="module")
 def network() -> object:
     model = registry.build("QB", width=0.25, units=(1, 1, 1, 1), embedding_length=32)
-    rng = np.random.default_rng(4)
-    for variable in model.weights:
-        if any(part in variable.name for part in ("gamma", "variance")):
-            variable.assign(rng.uniform(0.5, 2, variable.shape))
-        elif any(part in variable.name for part in ("beta", "mean", "shift")):
-            variable.assign(rng.normal(0, 0.5, variable.shape))
+    randomise(model)
     return model
 
 
@@ -53,10 +48,11 @@ def test_from_bits_to_bits_inside_a_unit_and_folded_norms_elsewhere(content: byt
 
 
 def test_keras_and_lces_interpreter_agree(network: object, content: bytes) -> None:
-    inputs = np.random.default_rng(8).uniform(-1, 1, (4, 112, 96, 3)).astype(np.float32)
-    parity = lce.embedding_parity(network, content, inputs)
-    assert parity.min_cosine > 0.98
-    assert parity.median_cosine > 0.999
+    parity = lce.embedding_parity(network, content, faces(12))
+    # Decision 12: a value on a sign's threshold may take the other sign. In a network this narrow
+    # one sign moves the embedding of that input visibly, and no other.
+    assert parity.median_cosine > 0.99999
+    assert parity.min_cosine > 0.8
 
 
 def test_the_file_has_one_bit_a_weight(network: object, content: bytes) -> None:

@@ -13,6 +13,7 @@ from facesdk_training.architectures.compact_face_net import (
 )
 from facesdk_training.architectures.layers import ReducedPrecisionQuantConv2D
 from facesdk_training.quantizers import PolynomialSign
+from training.networks import faces, randomise, sign
 
 UNIT = "stage1_unit1"
 
@@ -24,23 +25,6 @@ def tiny(variant: str) -> CompactFaceNetConfig:
         stages=((32, 1), (64, 1)),
         embedding_length=16,
     )
-
-
-def randomise(model: tf.keras.Model) -> None:
-    rng = np.random.default_rng(9)
-    for variable in model.weights:
-        if any(part in variable.name for part in ("gamma", "variance")):
-            variable.assign(rng.uniform(0.5, 2, variable.shape))
-        elif any(part in variable.name for part in ("beta", "mean", "shift", "alpha")):
-            variable.assign(rng.normal(0, 0.5, variable.shape))
-
-
-def faces(count: int = 2) -> np.ndarray:
-    return np.random.default_rng(1).uniform(-1, 1, (count, 112, 96, 3)).astype(np.float32)
-
-
-def sign(x: np.ndarray) -> np.ndarray:
-    return np.where(x < 0, -1.0, 1.0)
 
 
 def naive_unit(x: np.ndarray, layer: dict[str, np.ndarray], *, binary: bool) -> np.ndarray:

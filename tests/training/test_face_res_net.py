@@ -12,25 +12,13 @@ import tensorflow as tf
 from facesdk.errors import InputError
 from facesdk_training.architectures import registry
 from facesdk_training.architectures.face_res_net import FaceResNetConfig
+from training.networks import faces, randomise, sign
 
 SMALL = {"width": 0.25, "units": (1, 1, 1, 1), "embedding_length": 24}
 
 
 def small(name: str, **overrides: object) -> tf.keras.Model:
     return registry.build(name, **{**SMALL, **overrides})
-
-
-def randomise(model: tf.keras.Model) -> None:
-    rng = np.random.default_rng(9)
-    for variable in model.weights:
-        if any(part in variable.name for part in ("gamma", "variance")):
-            variable.assign(rng.uniform(0.5, 2, variable.shape))
-        elif any(part in variable.name for part in ("beta", "mean", "shift", "alpha", "bias")):
-            variable.assign(rng.normal(0, 0.5, variable.shape))
-
-
-def faces(count: int = 2) -> np.ndarray:
-    return np.random.default_rng(1).uniform(-1, 1, (count, 112, 96, 3)).astype(np.float32)
 
 
 def convolutions(model: tf.keras.Model) -> list[lq.layers.QuantConv2D]:
@@ -82,10 +70,6 @@ def pool(x: np.ndarray) -> np.ndarray:
     height, width = x.shape[1] // 2 * 2, x.shape[2] // 2 * 2
     x = x[:, :height, :width]
     return x.reshape(len(x), height // 2, 2, width // 2, 2, -1).max((2, 4))
-
-
-def sign(x: np.ndarray) -> np.ndarray:
-    return np.where(x < 0, -1.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -235,6 +219,25 @@ def test_every_variable_has_a_gradient(name: str) -> None:
         values = tf.convert_to_tensor(gradient)
         assert bool(tf.reduce_all(tf.math.is_finite(values))), variable.name
         assert bool(tf.reduce_any(values != 0)), variable.name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["A", "C", "Q", "QB"])
+def test_it_learns_to_tell_four_patterns_apart(name: str) -> None:
+    tf.keras.utils.set_random_seed(1)
+    rng = np.random.default_rng(0)
+    patterns = rng.uniform(-1, 1, (4, 14, 12, 3)).repeat(8, axis=1).repeat(8, axis=2)
+    model = small(name, width=0.125, classes=4, dropout=0.0)
+    model.compile(
+        tf.keras.optimizers.Adam(2e-3),
+        tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    losses = []
+    for _ in range(25):
+        labels = rng.integers(0, 4, 16)
+        noise = rng.uniform(-1, 1, (16, 112, 96, 3))
+        losses.append(model.train_on_batch(0.6 * patterns[labels] + 0.4 * noise, labels))
+    assert np.mean(losses[-4:]) < 0.5 * np.log(4)
 
 
 def test_the_classifier_shares_the_embedder() -> None:

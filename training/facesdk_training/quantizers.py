@@ -57,16 +57,6 @@ BOUNDINGS: Mapping[str, Callable[[tf.Tensor], tf.Tensor]] = MappingProxyType(
 _REGISTERED = keras.utils.register_keras_serializable(package="facesdk")
 
 
-def _sign(x: tf.Tensor, slope: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
-    """sign(x) with the gradient ``slope(x)``."""
-
-    @tf.custom_gradient
-    def quantize(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-        return lq.math.sign(x), lambda upstream: upstream * slope(x)
-
-    return quantize(x)
-
-
 def _mean_magnitude(x: tf.Tensor, axis: list[int] | None = None) -> tf.Tensor:
     return tf.stop_gradient(tf.reduce_mean(tf.abs(x), axis=axis, keepdims=axis is not None))
 
@@ -82,7 +72,12 @@ class PolynomialSign(lq.quantizers.Quantizer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """-1 where the input is negative, else +1; same shape and dtype."""
-        return super().call(_sign(inputs, lambda x: tf.nn.relu(2.0 - 2.0 * tf.abs(x))))
+
+        @tf.custom_gradient
+        def quantize(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+            return lq.math.sign(x), lambda upstream: upstream * tf.nn.relu(2.0 - 2.0 * tf.abs(x))
+
+        return super().call(quantize(inputs))
 
 
 @_REGISTERED
@@ -201,7 +196,7 @@ def weight_quantizer(name: str) -> lq.quantizers.Quantizer | None:
         return None
     if name in _WEIGHTS:
         return _WEIGHTS[name]()
-    if match := re.fullmatch(r"dorefa-([2-8])", name):
+    if match := re.fullmatch(rf"dorefa-([2-{MAX_DOREFA_BITS}])", name):
         return lq.quantizers.DoReFa(k_bit=int(match[1]), mode="weights")
     raise InputError(
         f"weights must be quantized by one of {FLOAT}, {', '.join(_WEIGHTS)} to "
@@ -225,7 +220,7 @@ def activation_quantizer(name: str) -> lq.quantizers.Quantizer | None:
         return None
     if name in _ACTIVATIONS:
         return _ACTIVATIONS[name]()
-    if match := re.fullmatch(rf"dorefa-([2-8])-({'|'.join(BOUNDINGS)})", name):
+    if match := re.fullmatch(rf"dorefa-([2-{MAX_DOREFA_BITS}])-({'|'.join(BOUNDINGS)})", name):
         bits, bounding = int(match[1]), match[2]
         if bounding == "clip":
             return lq.quantizers.DoReFa(k_bit=bits)
