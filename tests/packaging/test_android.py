@@ -13,13 +13,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import ziglang
-from elftools.elf.elffile import ELFFile
-
-from check_wheel import allowed_symbols
 
 SOURCE = Path(__file__).parents[2] / "sdk" / "native"
-zig = Path(ziglang.__file__).with_name("zig")
 
 pytestmark = pytest.mark.slow
 
@@ -34,6 +29,9 @@ def run(*command: str | Path, cwd: Path) -> None:
 )
 def test_it_compiles_and_links(tmp_path: Path, machine: str, options: list[str]) -> None:
     import ziglang  # the extra `wheels`, which the fast suite has not
+    from elftools.elf.elffile import ELFFile
+
+    from check_wheel import allowed_symbols
 
     zig = Path(ziglang.__file__).with_name("zig")
     folders = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
