@@ -22,10 +22,9 @@ from facesdk.contract import TEMPLATES, Contract, InputSpec, Threshold
 from facesdk.errors import InputError, ModelError
 from facesdk.files import write_atomic
 from facesdk_converters.metadata import write_contract
-from facesdk_training import config as configuration
-from facesdk_training import runs
+from facesdk_training import finished, runs
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
-from facesdk_training.architectures.registry import Config, build_embedder
+from facesdk_training.architectures.registry import Config
 from facesdk_training.config import RunConfig
 from facesdk_training.data import PIXEL_MEAN, PIXEL_SCALE
 from facesdk_training.stages import network_config
@@ -139,17 +138,12 @@ def convert_run(run: Path, output: Path, *, name: str | None = None) -> Converte
     record = runs.read_record(run / runs.CONFIG)
     calibration = runs.read_record(run / runs.CALIBRATION)
     source_sha256 = runs.weights_sha256(run)
+    model, config = finished.load(run)
+    network = network_config(config)
     try:
-        config = configuration.parse(record["config"], str(run / runs.CONFIG))
         contract = _contract(record, calibration, config, source_sha256, name)
     except (KeyError, TypeError) as error:
         raise InputError(f"{run} was not written by this version of facesdk: {error!r}") from None
-    network = network_config(config)
-    model = build_embedder(network)
-    try:
-        model.load_weights(run / runs.WEIGHTS)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{run / runs.WEIGHTS} does not fit its config: {error}") from None
     content = convert_keras(model)
     parity = embedding_parity(
         model, content, _smooth_noise(network.input_height, network.input_width)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import pickle
 from pathlib import Path
@@ -53,7 +52,9 @@ def path(request: pytest.FixtureRequest, model: Any, tmp_path: Path) -> Path:
     path: Path = tmp_path / request.param
     if request.param == "run":
         path.mkdir()
-        config = {"distillation": {"network": dataclasses.asdict(CompactFaceNetConfig())}}
+        config = {
+            "config": {"objective": "distillation", "network": {"architecture": "CompactFaceNet"}}
+        }
         runs.write_record(path / runs.CONFIG, config)
         model.save_weights(path / runs.WEIGHTS)
     else:

@@ -14,11 +14,7 @@ from facesdk.contract import TEMPLATES, Contract, InputSpec
 from facesdk.embedding import CropEmbedder
 from facesdk.errors import ModelError
 from facesdk.results import FloatArray
-from facesdk_training import runs
-from facesdk_training.architectures.compact_face_net import (
-    CompactFaceNetConfig,
-    build_compact_face_net,
-)
+from facesdk_training import finished, runs
 from facesdk_training.data import PIXEL_MEAN, PIXEL_SCALE
 
 _BATCH = 32
@@ -58,7 +54,7 @@ class KerasEmbedder(CropEmbedder):
 
 
 def load_keras(path: Path, contract: Contract | None, flip: bool | None) -> KerasEmbedder:
-    """Load a finished run of ``facesdk train distill``, or a saved Keras model.
+    """Load a finished run of ``facesdk train``, or a saved Keras model.
 
     Args:
         path: The run folder, a ``.keras`` file, or a SavedModel folder.
@@ -82,11 +78,7 @@ def _load(path: Path) -> tuple[Any, str]:
     try:
         if (path / runs.CONFIG).is_file():
             model_id = runs.weights_sha256(path)
-            record = runs.read_record(path / runs.CONFIG)
-            network = CompactFaceNetConfig.from_dict(record["distillation"]["network"])
-            model = build_compact_face_net(network)
-            model.load_weights(path / runs.WEIGHTS)
-            return model, model_id
+            return finished.load(path)[0], model_id
         return keras.models.load_model(path, compile=False), _digest(path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]

@@ -61,8 +61,9 @@ class Distillation:
     def loss(self, outputs: tf.Tensor, targets: tf.Tensor, replicas: int) -> tf.Tensor:
         """See :class:`Objective`; targets float32 [N, D]."""
         student = tf.math.l2_normalize(tf.cast(outputs, tf.float32), axis=-1)
-        gather = _gather if replicas > 1 else tf.identity
-        relation = similarity_matrix_loss(student, targets, gather(student), gather(targets))
+        relation = similarity_matrix_loss(
+            student, targets, _gathered(student, replicas), _gathered(targets, replicas)
+        )
         total = cosine_loss(student, targets) + self.config.similarity_weight * relation
         return total / replicas
 
@@ -127,6 +128,15 @@ def objective_of(config: RunConfig, classes: int) -> Objective:
     return Classification(config.loss, classes, margins[config.objective])
 
 
-def _gather(rows: tf.Tensor) -> tf.Tensor:
-    """The rows of all replicas; gradients flow back to each."""
-    return tf.distribute.get_replica_context().all_gather(rows, axis=0)
+def _gathered(rows: tf.Tensor, replicas: int) -> tf.Tensor:
+    """The rows of all replicas, in order; gradients flow back to each.
+
+    A sum of rows padded with zeros, because ``all_gather`` fails for several workers with a replica
+    each (TensorFlow 2.19).
+    """
+    if replicas == 1:
+        return rows
+    context = tf.distribute.get_replica_context()
+    number, count = context.replica_id_in_sync_group, tf.shape(rows)[0]
+    padded = tf.pad(rows, [[number * count, (replicas - 1 - number) * count], [0, 0]])
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, padded)
