@@ -6,7 +6,7 @@ set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES FACESDK_ZIG FACESDK_TARGET)
 if(FACESDK_TARGET STREQUAL "armv7l")
   # Zig takes NEON for granted on ARMv7 and knows no -mfpu; the baseline is VFPv3-D16.
   set(zig_target -target arm-linux-gnueabihf.2.17 -mcpu=generic+v7a-neon-d32)
-  set(FACESDK_NEON_OPTIONS -Xclang -target-feature -Xclang +neon)
+  set(FACESDK_NEON_OPTIONS -mcpu=generic+v7a)
 elseif(FACESDK_TARGET MATCHES "^(x86_64|aarch64)$")
   set(zig_target -target ${FACESDK_TARGET}-linux-gnu.2.17)
 else()

@@ -27,6 +27,10 @@ static void quantize_edges(const facesdk_path *path) {
   const uint32_t expected = 1u << 5 | 1u << 7;
   uint32_t word;
   CHECK(facesdk_quantize(path, FACESDK_FLOAT32, values, 1, 8, 0, &word, 1, NULL) == FACESDK_OK && word == expected);
+  float whole_word[32];
+  for (int c = 0; c < 32; ++c) whole_word[c] = values[c % 8];
+  CHECK(facesdk_quantize(path, FACESDK_FLOAT32, whole_word, 1, 32, 0, &word, 1, NULL) == FACESDK_OK);
+  CHECK(word == expected * 0x01010101u);
   const int8_t bytes[] = {-128, -1, 0, 1, 127};
   const struct {
     int32_t zero_point;
@@ -84,6 +88,57 @@ static void round_int8(const facesdk_path *path) {
   facesdk_bconv2d_destroy(op);
 }
 
+/* Every bit of every window differs: no partial count of a path may overflow. */
+static void count_differences(const facesdk_path *path, int32_t channels_in, int32_t filter, int32_t dilation) {
+  enum { OUTPUTS = 19 };
+  const int32_t side = (filter - 1) * dilation + 1;
+  const facesdk_bconv2d_options options = {.batch = 1, .input_height = side, .input_width = side,
+                                           .channels_in = channels_in, .channels_out = OUTPUTS,
+                                           .filter_height = filter, .filter_width = filter, .groups = 1,
+                                           .stride_height = 1, .stride_width = 1, .dilation_height = dilation,
+                                           .dilation_width = dilation, .padding = FACESDK_VALID, .pad_value = 1,
+                                           .output_type = FACESDK_FLOAT32};
+  const size_t words = (size_t)channels_in / 32, taps = (size_t)(filter * filter);
+  const size_t weights_bytes = OUTPUTS * taps * words * sizeof(uint32_t);
+  const size_t input_bytes = (size_t)(side * side) * words * sizeof(uint32_t);
+  uint32_t *weights = allocate(weights_bytes), *input = allocate(input_bytes);
+  memset(weights, 0, weights_bytes);
+  memset(input, 0xff, input_bytes);
+  float multiplier[OUTPUTS], bias[OUTPUTS], output[OUTPUTS];
+  for (int c = 0; c < OUTPUTS; ++c) {
+    multiplier[c] = 1.0f;
+    bias[c] = (float)c;
+  }
+  facesdk_bconv2d *op;
+  CHECK(facesdk_bconv2d_create(path, &options, weights, multiplier, bias, NULL, &op, NULL) == FACESDK_OK);
+  facesdk_bconv2d_run(op, input, NULL, output, 1);
+  for (int c = 0; c < OUTPUTS; ++c) CHECK(output[c] == (float)(c - channels_in * (int32_t)taps));
+  facesdk_bconv2d_destroy(op);
+  free(weights);
+  free(input);
+}
+
+/* Results below the smallest normal float are exact, not zero. */
+static void keep_subnormals(const facesdk_path *path) {
+  enum { OUTPUTS = 19 };
+  const facesdk_bconv2d_options options = {.batch = 1, .input_height = 1, .input_width = 1, .channels_in = 32,
+                                           .channels_out = OUTPUTS, .filter_height = 1, .filter_width = 1,
+                                           .groups = 1, .stride_height = 1, .stride_width = 1, .dilation_height = 1,
+                                           .dilation_width = 1, .padding = FACESDK_VALID, .pad_value = 1,
+                                           .output_type = FACESDK_FLOAT32};
+  const uint32_t input = 0x3fff, filter[OUTPUTS] = {0}; /* dot = 4, see above */
+  float multiplier[OUTPUTS], bias[OUTPUTS], output[OUTPUTS];
+  for (int c = 0; c < OUTPUTS; ++c) {
+    multiplier[c] = (float)(c + 1) * 0x1p-149f;
+    bias[c] = (float)c * 0x1p-140f;
+  }
+  facesdk_bconv2d *op;
+  CHECK(facesdk_bconv2d_create(path, &options, filter, multiplier, bias, NULL, &op, NULL) == FACESDK_OK);
+  facesdk_bconv2d_run(op, &input, NULL, output, 1);
+  for (int c = 0; c < OUTPUTS; ++c) CHECK(output[c] == (float)(4 * (c + 1) + 512 * c) * 0x1p-149f && output[c] > 0);
+  facesdk_bconv2d_destroy(op);
+}
+
 int main(void) {
   for (size_t i = 0; i < facesdk_ops_isa_count(); ++i) {
     if (!facesdk_ops_isa_supported(i)) continue;
@@ -93,6 +148,10 @@ int main(void) {
     quantize_edges(path);
     convolve_one_hot(path);
     round_int8(path);
+    count_differences(path, 32 * 133, 1, 1);
+    count_differences(path, 32, 7, 2);
+    count_differences(path, 256, 3, 1);
+    keep_subnormals(path);
   }
   return 0;
 }

@@ -58,6 +58,17 @@ static bool make_image(facesdk_bconv2d *op, facesdk_blocked *plan, bool paired) 
   return plan->image != NULL;
 }
 
+/* The last one leads nowhere. */
+static bool make_distances(facesdk_blocked *plan) {
+  const size_t count = plan->units + plan->singles;
+  plan->distances = allocate(count, sizeof *plan->distances);
+  if (plan->distances == NULL) return false;
+  for (size_t i = 0; i + 1 < count; ++i) {
+    plan->distances[i] = (int32_t)((plan->steps[i + 1] - plan->steps[i]) * (uint32_t)sizeof(uint32_t));
+  }
+  return true;
+}
+
 static bool make_offsets(facesdk_bconv2d *op, facesdk_blocked *plan, const facesdk_blocked_kernel *kernel) {
   const size_t scale = kernel->paired ? 2 : 1, groups = (size_t)op->options.groups;
   const size_t cell = op->group_words * groups * scale;
@@ -86,7 +97,7 @@ static bool make_offsets(facesdk_bconv2d *op, facesdk_blocked *plan, const faces
     for (; word + kernel->unit <= runs.words; word += kernel->unit) *unit++ = (uint32_t)(start + word * scale);
     for (; word < runs.words; ++word) *single++ = (uint32_t)(start + word * scale);
   }
-  return true;
+  return !kernel->distances || make_distances(plan);
 }
 
 static bool pack_filter(facesdk_bconv2d *op, facesdk_blocked *plan, const facesdk_blocked_kernel *kernel,
@@ -186,6 +197,7 @@ void facesdk_blocked_release(facesdk_bconv2d *op) {
   free(plan->zones);
   free(plan->pixels);
   free(plan->steps);
+  free(plan->distances);
   free(plan->filter);
   free(plan->image);
   free(plan);
@@ -258,7 +270,7 @@ static void run_tiles(void *context, size_t first, size_t end) {
 static int32_t useful_threads(const facesdk_bconv2d *op, int32_t threads) {
   if (op->options.output_type == FACESDK_BITS && op->blocked->scattered_bits) return 1;
   const double bits = (double)op->blocked->pixel_count * (double)op->options.channels_out * (double)op->taps *
-                      (double)op->group_words * FACESDK_WORD_BITS;
+                      (double)(op->group_words * FACESDK_WORD_BITS);
   const double most = bits / MIN_WORK_A_THREAD;
   return most < (double)threads ? (int32_t)most : threads;
 }

@@ -33,6 +33,8 @@ struct facesdk_blocked_kernel {
    * values, where adding d and e one by one takes two more. */
   bool paired;
 
+  bool distances; /* it reads unit_distances and single_distances */
+
   bool channels_first; /* filter words of a unit: [channel][word] instead of [word][channel] */
 
   /* Output pixels [first, end) of one image, of one zone, for block `block` of all blocks of all groups. `residual` is
@@ -52,6 +54,7 @@ struct facesdk_zone {
 /* What a kernel counts in each window: where its words are, and their filters. */
 typedef struct facesdk_window_words {
   const uint32_t *unit_steps, *single_steps;
+  const int32_t *unit_distances, *single_distances; /* bytes from each unit or single to the next one */
   const uint32_t *unit_filter, *single_filter;
   size_t units, singles;
 } facesdk_window_words;
@@ -64,6 +67,7 @@ struct facesdk_blocked {
   /* Offsets into the image: of each output pixel's window, and from there of each unit, then of each single word that
    * units leave over. A group's words are group_offset apart. */
   uint32_t *pixels, *steps;
+  int32_t *distances; /* of the steps, in bytes; NULL if the kernel does not need them. An image has at most 1 GiB. */
   size_t pixel_count, units, singles, group_offset;
 
   /* [group][block], and in a block [unit][word of the unit][channel of the block], then [single][channel] */

@@ -36,13 +36,37 @@ typedef struct strip_context {
   ivec thresholds[VECTORS];
 } strip_context;
 
+/* Separate functions, because vectors of floats are not exact everywhere. */
+#if SCALAR_FLOATS
+/* A lane as a scalar. The empty assembly keeps Clang from making vectors of what is done with scalars. */
+INLINE float lane(fvec v, size_t i) {
+  float scalar = v[i];
+  __asm__("" : "+t"(scalar));
+  return scalar;
+}
+
+INLINE fvec multiply(fvec a, fvec b) {
+  UNROLL for (size_t i = 0; i < LANES; ++i) a[i] = lane(a, i) * lane(b, i);
+  return a;
+}
+
+INLINE fvec add(fvec a, fvec b) {
+  UNROLL for (size_t i = 0; i < LANES; ++i) a[i] = lane(a, i) + lane(b, i);
+  return a;
+}
+#else
+INLINE fvec multiply(fvec a, fvec b) { return a * b; }
+
+INLINE fvec add(fvec a, fvec b) { return a + b; }
+#endif
+
 INLINE fvec to_float(const strip_context *s, ivec doubled, size_t v) {
   if (s->clamps) {
     const ivec low = (ivec)broadcast((uint32_t)s->clamp_min), high = (ivec)broadcast((uint32_t)s->clamp_max);
     doubled = choose(doubled < high, doubled, high);
     doubled = choose(doubled > low, doubled, low);
   }
-  return __builtin_convertvector(doubled, fvec) * s->multiplier[v] + s->bias[v];
+  return add(multiply(__builtin_convertvector(doubled, fvec), s->multiplier[v]), s->bias[v]);
 }
 
 INLINE bvec to_int8(fvec value) {
@@ -88,9 +112,10 @@ INLINE void store_pixel(const strip_context *s, const vec counts[VECTORS], const
       continue;
     }
     if (correction != NULL && s->correction == FACESDK_CORRECT_FLOAT) {
-      value += __builtin_convertvector((ivec)load(correction + v * LANES), fvec) * s->multiplier[v];
+      const fvec missing = __builtin_convertvector((ivec)load(correction + v * LANES), fvec);
+      value = add(value, multiply(missing, s->multiplier[v]));
     }
-    if (residual != NULL) value += load_floats(s, residual, v);
+    if (residual != NULL) value = add(value, load_floats(s, residual, v));
     memcpy(s->channels == BLOCK ? (float *)(void *)block + v * LANES : part.floats + v * LANES, &value, sizeof value);
   }
   if (type == FACESDK_BITS) {
@@ -138,6 +163,8 @@ INLINE void strip_of_type(const facesdk_bconv2d *op, const uint32_t *image, size
       .pixels = plan->pixels,
       .words = {.unit_steps = plan->steps + zone->first_unit,
                 .single_steps = plan->steps + plan->units + zone->first_single,
+                .unit_distances = plan->distances == NULL ? NULL : plan->distances + zone->first_unit,
+                .single_distances = plan->distances == NULL ? NULL : plan->distances + plan->units + zone->first_single,
                 .unit_filter = filter + zone->first_unit * unit * BLOCK,
                 .single_filter = filter + (plan->units * unit + zone->first_single) * BLOCK,
                 .units = zone->units,
@@ -164,6 +191,9 @@ INLINE void strip_of_type(const facesdk_bconv2d *op, const uint32_t *image, size
   for (; end - at >= TILE; at += TILE) run_tile(TILE, &s, at, residual, type, output);
 #if TILE > 4
   if (end - at >= 4) run_tile(4, &s, at, residual, type, output), at += 4;
+#endif
+#if TILE == 4
+  if (end - at == 3) run_tile(3, &s, at, residual, type, output), at += 3;
 #endif
 #if TILE > 2
   if (end - at >= 2) run_tile(2, &s, at, residual, type, output), at += 2;

@@ -16,6 +16,8 @@ static const facesdk_path *const paths[] = {
     &facesdk_path_avx2,
     &facesdk_path_avx512,
     &facesdk_path_avx512vpopcntdq,
+#elif defined(__aarch64__) || (defined(__arm__) && __ARM_ARCH >= 7)
+    &facesdk_path_neon,
 #endif
 };
 

@@ -16,7 +16,7 @@ INLINE uint32_t signs(ivec v) {
   return (uint32_t)(v[0] | v[1] | v[2] | v[3]);
 }
 
-INLINE uint32_t below_zero(fvec v) { return signs(v < 0.0f); }
+INLINE uint32_t below_zero(fvec v) { return signs(negative_lanes(v)); }
 
 /* Majority of sum, d and e, where u = d ^ e: where d and e differ it is the sum, else d. */
 INLINE vec majority(vec u, vec sum, vec d) { return (u & sum) | (~u & d); }

@@ -31,3 +31,20 @@ INLINE vec broadcast(uint32_t word) { return (vec){0} + word; }
 
 /* mask lanes are 0 or -1, as comparisons give them. */
 INLINE ivec choose(ivec mask, ivec yes, ivec no) { return (mask & yes) | (~mask & no); }
+
+/* NEON of 32-bit ARM takes subnormal numbers for zero; the scalar instructions beside it do not. */
+#if defined(__arm__) && defined(__ARM_NEON)
+#define SCALAR_FLOATS 1
+#else
+#define SCALAR_FLOATS 0
+#endif
+
+/* Lanes less than zero, which -0 and NaN are not. */
+INLINE ivec negative_lanes(fvec v) {
+#if SCALAR_FLOATS
+  const ivec bits = (ivec)v;
+  return (bits > INT32_MIN) & (bits <= (ivec)((fvec){0} - __builtin_inff()));
+#else
+  return v < 0.0f;
+#endif
+}
