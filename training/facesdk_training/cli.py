@@ -15,6 +15,7 @@ from facesdk.errors import EXIT_INTERRUPTED, InputError, require_extra
 
 if TYPE_CHECKING:
     from facesdk_training.config import RunConfig
+    from facesdk_training.jobs import Material
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,7 +27,8 @@ ConfigFile = Annotated[
     Path,
     typer.Argument(
         metavar="CONFIG",
-        help="TOML file, or a shipped one: compactfacenet, compactfacenet-staged, paper.",
+        help="TOML file, or a shipped one: compactfacenet, compactfacenet-deeper, "
+        "compactfacenet-staged, paper.",
     ),
 ]
 Data = Annotated[
@@ -189,8 +191,7 @@ def _train(
     from facesdk_training import jobs
 
     strategy = jobs.distribution()
-    with output.progress_bar("teacher") as progress:
-        material = jobs.gather(config, cache or _default_cache(), progress)
+    material = _gather(config, cache or _default_cache())
     if resume:
         jobs.require_same_sources(out, material)
         record = {**runs.read_record(out / runs.CONFIG), "config": config.to_dict()}
@@ -232,6 +233,15 @@ def _prepare_tensorflow(threads: int | None) -> None:
     if threads is not None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+def _gather(config: RunConfig, cache: Path) -> Material:
+    from facesdk_training import jobs
+
+    if config.objective != "distillation":
+        return jobs.gather(config, cache, lambda done, total: None)
+    with output.progress_bar("teacher") as progress:
+        return jobs.gather(config, cache, progress)
 
 
 def _default_cache() -> Path:

@@ -210,9 +210,9 @@ class Trainer:
         """
         while self.step < self.total_steps:
             if not self._train_stage(on_step):
-                if self.is_chief:
-                    latent.save(self._run / runs.LATENT, self._network.embedder)
+                self._save_latent()
                 return False
+        self._save_latent()
         if self.is_chief:
             self._finish()
         return True
@@ -370,8 +370,14 @@ class Trainer:
     def _save(self) -> None:
         self._checkpoints.save(checkpoint_number=self.step)
 
+    def _save_latent(self) -> None:
+        """Every worker reads its weights, because a read of running statistics is collective."""
+        trained = build_embedder(network_config(self.config, self._stage.config))
+        trained.set_weights(self._network.embedder.get_weights())
+        if self.is_chief:
+            latent.save(self._run / runs.LATENT, trained)
+
     def _finish(self) -> None:
-        latent.save(self._run / runs.LATENT, self._network.embedder)
         kept = self._network.kept
         kept.load_weights(self._run / runs.BEST)
         pairs = self._validation.pairs(self._network.embed)
