@@ -65,6 +65,15 @@ def uniform(shape: tuple[int, ...], seed: int, low: float, high: float) -> np.nd
     return (noise(shape, seed) / 2.0**32 * (high - low) + low).astype(np.float32)
 
 
+def selection(shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """Weights [height, width, in, out]: for each output one power of two, of either sign."""
+    weights = np.zeros(shape, np.float32).reshape(-1, shape[-1])
+    rows, powers, signs = noise((3, shape[-1]), seed)
+    values = np.exp2(powers % 3 - 1.0) * np.where(signs % 2 == 0, 1.0, -1.0)
+    weights[rows % len(weights), np.arange(shape[-1])] = values
+    return weights.reshape(shape)
+
+
 @dataclass(frozen=True)
 class Conv:
     """One binary convolution and the batch-norm behind it."""
@@ -99,6 +108,21 @@ class FloatConv:
     """A float convolution, so that the binary layers around it are separate parts of the graph."""
 
     filters: int
+    kernel: int = 3
+    exact: bool = False  # each output is one input times a power of two: no order of sums rounds
+
+
+@dataclass(frozen=True)
+class Residual:
+    """A binary convolution, added to its input, or to an exact float 1x1 convolution of that."""
+
+    conv: Conv
+    shortcut: bool = False
+
+
+@dataclass(frozen=True)
+class PReLU:
+    """A float activation with a learned slope a channel."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +135,7 @@ class Case:
     """
 
     image: Image
-    layers: tuple[Conv | Pool | Sign | FloatConv, ...]
+    layers: tuple[Conv | Pool | Sign | FloatConv | Residual | PReLU, ...]
     ops: frozenset[str]
     batch: int = 1
     int8: str = ""  # "", "io" (int8 input and output) or "inner" (float input and output)
@@ -122,7 +146,7 @@ class Case:
 
 QUANTIZE, DEQUANTIZE = "LceQuantize", "LceDequantize"
 CONV, POOL = "LceBconv2d", "LceBMaxPool2d"
-CONV_2D = "builtin 3"
+ADD, CONV_2D, MAX_POOL_2D, PRELU = "builtin 0", "builtin 3", "builtin 17", "builtin 54"
 RELU_N1_TO_1 = 2
 
 
@@ -214,6 +238,30 @@ def _cases() -> dict[str, Case]:
         (7, 6, 3), (FloatConv(32), Conv(32), FloatConv(32), Conv(8)),
         frozenset({QUANTIZE, CONV, CONV_2D}),
     )  # fmt: skip
+    # Residual sums, as QuickNet and CompactFaceNet have them. Float convolutions round differently
+    # in different runtimes, and their results reach the output: they are exact ones.
+    stem = FloatConv(32, exact=True)
+    residual = frozenset({QUANTIZE, CONV, CONV_2D, ADD})
+    cases["residual_chain"] = Case((9, 8, 3), (stem, *3 * (Residual(Conv(32)),)), residual)
+    cases["residual_batch3_zero"] = Case(
+        (7, 6, 3), (stem, *2 * (Residual(Conv(32, pad_value=0.0)),)), residual, batch=3
+    )
+    cases["residual_pool"] = Case(
+        (10, 9, 3),
+        (stem, Residual(Conv(32)), Pool(3, 2), FloatConv(40, 1, exact=True),
+         Residual(Conv(40)), Residual(Conv(40))),
+        residual | {MAX_POOL_2D},
+    )  # fmt: skip
+    cases["residual_shortcut"] = Case(
+        (9, 8, 3),
+        (stem, Residual(Conv(40, strides=2), shortcut=True), Residual(Conv(40))),
+        residual,
+    )
+    cases["residual_prelu"] = Case(
+        (7, 6, 3),
+        (stem, Residual(Conv(32)), PReLU(), Residual(Conv(32)), PReLU()),
+        residual | {PRELU},
+    )
     # int8.
     int8_ops = frozenset({QUANTIZE, CONV})
     cases["int8"] = Case((5, 4, 32), (Conv(8),), int8_ops, int8="io")
@@ -266,6 +314,45 @@ def build(name: str) -> bytes:
     def fake_quantize(x: Any) -> Any:
         return tf.quantization.fake_quant_with_min_max_vars(x, -3.0, 3.0) if case.int8 else x
 
+    def binary(x: Any, layer: Conv) -> Any:
+        x = larq.layers.QuantConv2D(
+            layer.filters,
+            layer.kernel,
+            strides=layer.strides,
+            dilation_rate=layer.dilation,
+            padding=layer.padding,
+            pad_values=layer.pad_value,
+            groups=layer.groups,
+            activation=getattr(tf.nn, layer.activation) if layer.activation else None,
+            input_quantizer="ste_sign",
+            kernel_quantizer="ste_sign",
+            kernel_initializer=constant(-1.0, 1.0),
+            use_bias=False,
+        )(x)
+        if not layer.norm:
+            return x
+        return keras.layers.BatchNormalization(
+            gamma_initializer=constant(-1.5, 1.5),
+            beta_initializer=constant(-1.0, 1.0),
+            moving_mean_initializer=constant(-6.0, 6.0),
+            moving_variance_initializer=constant(5.0, 40.0),
+        )(x)
+
+    def selecting(shape: tuple[int, ...], dtype: Any = None) -> Any:
+        return tf.constant(selection(tuple(shape), next(seeds)))
+
+    def floating(x: Any, layer: FloatConv, strides: int | tuple[int, int] = 1) -> Any:
+        kernel = selecting if layer.exact else constant(-1.0, 1.0)
+        return keras.layers.Conv2D(
+            layer.filters, layer.kernel, strides=strides, kernel_initializer=kernel
+        )(x)
+
+    def residual(x: Any, layer: Residual) -> Any:
+        around = x
+        if layer.shortcut:
+            around = floating(x, FloatConv(layer.conv.filters, 1, exact=True), layer.conv.strides)
+        return keras.layers.Add()([around, binary(x, layer.conv)])
+
     x = inputs = keras.Input(case.image, batch_size=case.batch)
     x = fake_quantize(x)
     for layer in case.layers:
@@ -274,30 +361,14 @@ def build(name: str) -> bytes:
         elif isinstance(layer, Sign):
             x = larq.quantizers.SteSign()(x)
         elif isinstance(layer, FloatConv):
-            kernel = constant(-1.0, 1.0)
-            x = keras.layers.Conv2D(layer.filters, 3, kernel_initializer=kernel)(x)
+            x = floating(x, layer)
+        elif isinstance(layer, Residual):
+            x = residual(x, layer)
+        elif isinstance(layer, PReLU):
+            slope = constant(-0.5, 0.5)
+            x = keras.layers.PReLU(slope, shared_axes=[1, 2])(x)
         else:
-            x = larq.layers.QuantConv2D(
-                layer.filters,
-                layer.kernel,
-                strides=layer.strides,
-                dilation_rate=layer.dilation,
-                padding=layer.padding,
-                pad_values=layer.pad_value,
-                groups=layer.groups,
-                activation=getattr(tf.nn, layer.activation) if layer.activation else None,
-                input_quantizer="ste_sign",
-                kernel_quantizer="ste_sign",
-                kernel_initializer=constant(-1.0, 1.0),
-                use_bias=False,
-            )(x)
-            if layer.norm:
-                x = keras.layers.BatchNormalization(
-                    gamma_initializer=constant(-1.5, 1.5),
-                    beta_initializer=constant(-1.0, 1.0),
-                    moving_mean_initializer=constant(-6.0, 6.0),
-                    moving_variance_initializer=constant(5.0, 40.0),
-                )(x)
+            x = binary(x, layer)
         x = fake_quantize(x)
     kind = tf.int8 if case.int8 else tf.float32
     content = larq_compute_engine.convert_keras_model(

@@ -101,7 +101,17 @@ def test_xnnpack_runs_beside_the_operators(library: Path) -> None:
     np.testing.assert_allclose(output, expected("mixed", "optimized"), rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["float_same_zero_c64", "pool_2x2", "dequantize_c45", "int8"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "float_same_zero_c64",
+        "pool_2x2",
+        "dequantize_c45",
+        "int8",
+        "residual_pool",
+        "residual_shortcut",
+    ],
+)
 def test_resized_batch_equals_single_images(library: Path, name: str) -> None:
     model = interpreter(library, name)
     source = model.get_input_details()[0]
