@@ -39,7 +39,6 @@ def test_it_compiles_and_links(tmp_path: Path, machine: str, options: list[str])
     assert cmake, "cmake is needed: pip install cmake"
     headers = zig.with_name("lib")
     flags = [f"--target={machine}-linux-android24", "-fno-builtin-bcmp", *options, "-nostdlibinc"]
-    flags.append("-Wno-error=enum-float-conversion")
     for folder in ("include", f"libc/include/{machine}-linux-musl", "libc/include/generic-musl"):
         flags += ["-isystem", str(headers / folder)]
     settings = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import os
+import platform
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -54,9 +55,17 @@ def load_backend() -> Backend:
             continue
         return Backend(name, _version(_DISTRIBUTIONS[name]), module)
     raise RuntimeUnavailableError(
-        "no TFLite runtime can be imported: run `pip install ai-edge-litert` "
-        f"({'; '.join(reasons)})"
+        f"no TFLite runtime can be imported: {_remedy()} ({'; '.join(reasons)})"
     )
+
+
+def _remedy() -> str:
+    """LiteRT has no wheel for 32-bit ARM; tflite-runtime's last one there is for Python 3.11."""
+    if platform.machine() not in ("armv7l", "armv8l"):
+        return "run `pip install ai-edge-litert`"
+    if sys.version_info >= (3, 12):
+        return "32-bit ARM has one for Python up to 3.11 only: use that, or a 64-bit system"
+    return "run `pip install tflite-runtime 'numpy<2'`"
 
 
 def _not_imported(name: str) -> bool:
