@@ -84,7 +84,8 @@ static void bmaxpool2d_round(uint64_t *seed, const facesdk_path *path, const fac
 }
 
 static facesdk_bconv2d_options random_convolution(uint64_t *seed) {
-  const int32_t groups = random_between(seed, 0, 3) == 0 ? random_between(seed, 2, 3) : 1;
+  static const int32_t groupings[] = {1, 1, 1, 1, 2, 3, 8}; /* 8 groups of 4 channels fill a word, but share its bytes */
+  const int32_t groups = groupings[random_between(seed, 0, 6)];
   static const int32_t types[] = {FACESDK_FLOAT32, FACESDK_INT8, FACESDK_BITS};
   return (facesdk_bconv2d_options){
       .batch = random_between(seed, 1, 2),

@@ -172,8 +172,10 @@ static bool make_zones(facesdk_bconv2d *op, facesdk_blocked *plan, const uint32_
 /* Whether the image stays small and its offsets fit. */
 static bool image_is_practical(const facesdk_bconv2d *op) {
   const size_t pixel_bytes = op->group_words * (size_t)op->options.groups * sizeof(uint32_t);
+  const int64_t height = span_of(&op->y), width = span_of(&op->x); /* up to 2^32, which a size_t may not hold */
   size_t image = pixel_bytes, input = pixel_bytes * (size_t)op->y.input * (size_t)op->x.input;
-  return facesdk_multiply(&image, (size_t)span_of(&op->y)) && facesdk_multiply(&image, (size_t)span_of(&op->x)) &&
+  return height <= INT32_MAX && width <= INT32_MAX && facesdk_multiply(&image, (size_t)height) &&
+         facesdk_multiply(&image, (size_t)width) &&
          image <= MAX_IMAGE_GROWTH * (input < FACESDK_MAX_TENSOR_BYTES ? input : 0) + SMALL_IMAGE_BYTES;
 }
 
@@ -287,7 +289,8 @@ void facesdk_blocked_run(const facesdk_bconv2d *op, const uint32_t *input, const
   for (int32_t batch = 0; batch < op->options.batch; ++batch) {
     if (plan->image != NULL) copy_image(op, input);
     work.image = plan->image != NULL ? plan->image : input;
-    if (op->options.output_type == FACESDK_BITS && op->options.channels_out % FACESDK_WORD_BITS != 0) {
+    if (op->options.output_type == FACESDK_BITS &&
+        (plan->scattered_bits || op->options.channels_out % FACESDK_WORD_BITS != 0)) {
       memset(work.output, 0, output_bytes);
     }
     facesdk_pool_run(run_tiles, &work, work.tiles * plan->blocks * groups, threads);
