@@ -52,11 +52,22 @@ def trainer_of(run: Path, run_config: RunConfig, strategy: Any = None) -> Traine
 
 
 def main() -> None:
-    """Trains in a process of its own: folder of the material, run folder, validation interval."""
+    """Trains in a process of its own.
+
+    Arguments: folder of the material, run folder, validation interval, step after which the chief
+    is told to stop.
+    """
     folder, run, every = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    stop_at = int(sys.argv[4]) if len(sys.argv) > 4 else None
     run_config = small_config(folder, validation={"sets": ["a"], "share": 0.5, "every": every})
     trainer = trainer_of(run, run_config, jobs.distribution())
-    trainer.train(lambda step, loss, speed: print(step, f"{loss:.9g}", flush=True))
+
+    def on_step(step: int, loss: float, speed: float) -> None:
+        print(step, f"{loss:.9g}", flush=True)
+        if step == stop_at and trainer.is_chief:
+            trainer.stop()
+
+    trainer.train(on_step)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ from training.runs_for_tests import write_material
 TESTS = Path(__file__).parents[1]
 
 
-def start(material: Path, run: Path, **environment: str) -> subprocess.Popen[str]:
+def start(material: Path, run: Path, *more: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "training.runs_for_tests", str(material), str(run), "5"],
+        [sys.executable, "-m", "training.runs_for_tests", str(material), str(run), "5", *more],
         cwd=TESTS,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", **environment},
         stdout=subprocess.PIPE,
@@ -40,26 +40,35 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-@pytest.mark.slow
-def test_two_workers_get_the_losses_of_one_process(tmp_path: Path) -> None:
-    material = write_material(tmp_path)
-    alone = losses(start(material, tmp_path / "alone"))
+def together(material: Path, run: Path, *more: str) -> list[list[float]]:
+    """The losses that each of two workers prints."""
     workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
     processes = [
         start(
             material,
-            tmp_path / "together",
+            run,
+            *more,
             TF_CONFIG=json.dumps(
                 {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
             ),
         )
         for index in range(2)
     ]
-    first, second = (losses(process) for process in processes)
-    assert first == second
+    return [losses(process) for process in processes]
+
+
+@pytest.mark.slow
+def test_two_workers_stopped_and_resumed_get_the_losses_of_one_process(tmp_path: Path) -> None:
+    material = write_material(tmp_path)
+    alone = losses(start(material, tmp_path / "alone"))
+    run = tmp_path / "together"
+    stopped, resumed = together(material, run, "7"), together(material, run)
+    chief, other = (before + after for before, after in zip(stopped, resumed, strict=True))
+    assert len(stopped[0]) == 7
+    assert chief == other
     # Signs flip where rounding differs, so later steps agree less than the first ones.
-    assert first[:4] == pytest.approx(alone[:4], rel=1e-3)
-    assert first == pytest.approx(alone, rel=0.05)
-    logs = [runs.read_log(tmp_path / name) for name in ("alone", "together")]
+    assert chief[:4] == pytest.approx(alone[:4], rel=1e-3)
+    assert chief == pytest.approx(alone, rel=0.05)
+    logs = [runs.read_log(tmp_path / "alone"), runs.read_log(run)]
     assert [row["step"] for row in logs[0]] == [row["step"] for row in logs[1]]
-    assert (tmp_path / "together" / runs.WEIGHTS).exists()
+    assert (run / runs.WEIGHTS).exists()

@@ -159,13 +159,14 @@ class Trainer:
         self._stages = stages_of(config, self.total_steps)
         self._step = tf.Variable(0, dtype=tf.int64)
         self._stopping = False
+        self._scratch = tempfile.TemporaryDirectory(prefix="facesdk-worker-")
         saved = runs.saved_step(run)
         self._enter(self._stage_at(saved or 0))
         if saved is None:
             initialise(self._network.embedder)
             self._network.kept.set_weights(self._network.embedder.get_weights())
         else:
-            latest = self._checkpoints.latest_checkpoint
+            latest = tf.train.latest_checkpoint(str(run / runs.CHECKPOINTS))
             self._checkpoint.restore(latest).assert_existing_objects_matched()
             if self.is_chief:
                 runs.forget_log_after(run, self.step)
@@ -231,12 +232,9 @@ class Trainer:
             kept=self._network.kept,
             step=self._step,
         )
-        folder = self._run / runs.CHECKPOINTS
-        if not self.is_chief:  # every worker takes part in a save; the chief's is the one kept
-            folder = Path(tempfile.mkdtemp(prefix="facesdk-worker-"))
-        self._checkpoints = tf.train.CheckpointManager(
-            self._checkpoint, str(folder), max_to_keep=2, step_counter=self._step
-        )
+        # Every worker takes part in a save; the chief's is the one that is kept.
+        folder = str(self._run / runs.CHECKPOINTS) if self.is_chief else self._scratch.name
+        self._checkpoints = tf.train.CheckpointManager(self._checkpoint, folder, max_to_keep=2)
         self._distributed_step = tf.function(self._step_on_all_replicas)
         self._average = tf.function(self._update_average)
 
@@ -250,26 +248,35 @@ class Trainer:
                 raise DivergedError(
                     f"the loss or its gradient is not finite at step {step + 1}: lower "
                     "schedule.learning_rate or set optimizer.clip_norm in a new run; the last "
-                    f"checkpoint, of step "
-                    f"{runs.saved_step(self._run) or 0}, is kept"
+                    f"checkpoint, of step {runs.saved_step(self._run) or 0}, is kept"
                 )
             self._keep(step)
             self._step.assign(step + 1)
             losses.append(loss)
             speed = len(losses) * self.config.batch_size / (time.monotonic() - started)
             on_step(step + 1, loss, speed)
+            stopping = self._agree_to_stop()
             stage_ends, last = step + 1 == stage.last_step, step + 1 == self.total_steps
             if stage_ends or (step + 1) % self.config.validation.every == 0:
                 self._validate(step + 1, float(np.mean(losses)), rate, speed)
                 if stage_ends and not last:
-                    self._enter(self._stages[stage.number + 1], self._network.weights())
+                    self._enter(self._stage_at(self.step), self._network.weights())
                 self._save()
                 losses, started = [], time.monotonic()
-            elif self._stopping:
+            elif stopping:
                 self._save()
-            if self._stopping and not last:
+            if stopping and not last:
                 return False
         return True
+
+    def _agree_to_stop(self) -> bool:
+        """Whether any of the workers was told to stop: they all do, after the same step."""
+        if self._workers == 1:
+            return self._stopping
+        told = self._strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(float(self._stopping))
+        )
+        return float(self._strategy.reduce(tf.distribute.ReduceOp.SUM, told, axis=None)) > 0
 
     def _set_learning_rate(self, step: int) -> float:
         stage = self._stage
