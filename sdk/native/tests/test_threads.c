@@ -125,6 +125,42 @@ static void fork_after_use(void) {
   release_layer(&layer);
   free(output);
 }
+
+static atomic_int summed;
+
+static void add_up(void *context, size_t first, size_t end) {
+  (void)context;
+  atomic_fetch_add(&summed, (int)(end - first));
+}
+
+static void *run_at_once(void *start) {
+  pthread_barrier_wait(start);
+  facesdk_pool_run(add_up, NULL, MAX_COUNT, 4);
+  return NULL;
+}
+
+/* The first calls in a fork come from several threads at once: only one of them may take the pool. */
+static void fork_into_many_callers(void) {
+  facesdk_pool_acquire();
+  facesdk_pool_run(add_up, NULL, MAX_COUNT, 4);
+  for (int i = 0; i < 100; ++i) {
+    const pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+      alarm(60); /* instead of hanging */
+      atomic_store(&summed, 0);
+      pthread_barrier_t start;
+      pthread_barrier_init(&start, NULL, CALLERS);
+      pthread_t threads[CALLERS];
+      for (int j = 0; j < CALLERS; ++j) CHECK(pthread_create(&threads[j], NULL, run_at_once, &start) == 0);
+      for (int j = 0; j < CALLERS; ++j) CHECK(pthread_join(threads[j], NULL) == 0);
+      _exit(atomic_load(&summed) != CALLERS * MAX_COUNT);
+    }
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+  }
+  facesdk_pool_release();
+}
 #endif
 
 int main(void) {
@@ -133,6 +169,7 @@ int main(void) {
   many_callers();
 #if !defined(__SANITIZE_THREAD__)
   fork_after_use();
+  fork_into_many_callers();
 #endif
   return 0;
 }

@@ -25,7 +25,7 @@ static struct {
   atomic_int users;
   _Atomic pid_t process; /* whose threads the workers are: a fork has none */
 
-  atomic_bool busy; /* a caller has the pool; guards all that follows */
+  _Atomic pid_t busy; /* the process of the caller that has the pool, 0 if none has; guards all that follows */
   int workers;
   pthread_t threads[MAX_WORKERS];
   void (*run)(void *context, size_t first, size_t end);
@@ -112,19 +112,17 @@ static void forget_workers(void) {
   atomic_store(&pool.stop, false);
 }
 
-/* True if the pool is the caller's until it gives it back. */
+/* True if the pool is the caller's until it gives it back. A caller that had it when its process forked does not live here. */
 static bool enter(void) {
   const pid_t here = getpid();
-  pid_t there = atomic_load(&pool.process);
+  pid_t owner = atomic_load(&pool.busy);
+  if (owner == here || !atomic_compare_exchange_strong(&pool.busy, &owner, here)) return false;
+  const pid_t there = atomic_load(&pool.process);
   if (there != here) {
-    if (!atomic_compare_exchange_strong(&pool.process, &there, here)) return false;
-    if (there != 0) {
-      forget_workers();
-      atomic_store(&pool.busy, true);
-      return true;
-    }
+    if (there != 0) forget_workers();
+    atomic_store(&pool.process, here);
   }
-  return !atomic_exchange(&pool.busy, true);
+  return true;
 }
 
 /* Starts workers as far as they are wanted, useful and to be had; returns how many may help. */
@@ -141,7 +139,7 @@ void facesdk_pool_acquire(void) { atomic_fetch_add(&pool.users, 1); }
 
 void facesdk_pool_release(void) {
   if (atomic_fetch_sub(&pool.users, 1) > 1 || atomic_load(&pool.process) != getpid()) return;
-  while (atomic_exchange(&pool.busy, true)) sched_yield();
+  while (!enter()) sched_yield();
   if (atomic_load(&pool.users) == 0) { /* still */
     atomic_store(&pool.stop, true);
     wake_all();
@@ -149,12 +147,17 @@ void facesdk_pool_release(void) {
     pool.workers = 0;
     atomic_store(&pool.stop, false);
   }
-  atomic_store(&pool.busy, false);
+  atomic_store(&pool.busy, 0);
 }
 
 void facesdk_pool_run(void (*run)(void *context, size_t first, size_t end), void *context, size_t count,
                       int32_t threads) {
-  if (threads < 2 || count < 2 || atomic_load(&pool.users) == 0 || !enter()) {
+  if (threads < 2 || count < 2 || !enter()) {
+    run(context, 0, count);
+    return;
+  }
+  if (atomic_load(&pool.users) == 0) { /* asked only now, since who releases the pool last waits for it to end the workers */
+    atomic_store(&pool.busy, 0);
     run(context, 0, count);
     return;
   }
@@ -177,5 +180,5 @@ void facesdk_pool_run(void (*run)(void *context, size_t first, size_t end), void
       sched_yield();
     }
   }
-  atomic_store(&pool.busy, false);
+  atomic_store(&pool.busy, 0);
 }
