@@ -155,6 +155,7 @@ static void *kernel_init(TfLiteContext *context, const char *params_bytes, size_
 }
 
 static inner_tensor *find_inner(const partition *self, int index) {
+  if (index < 0) return NULL;
   for (size_t i = 0; i < self->op_count; ++i) {
     if (self->inner[i].index == index) return &self->inner[i];
   }

@@ -48,13 +48,16 @@ static inline void pause_briefly(void) {
 #endif
 }
 
+/* Where chunk `number` starts. */
+static size_t part(size_t number) { return (size_t)((uint64_t)pool.count * number / pool.chunks); }
+
 /* Computes chunks until none is left. `worker` is -1 for the caller. */
 static void take_part(int worker) {
   unsigned state = atomic_load(&pool.state);
   while ((state & CHUNK_MASK) != 0 && worker < atomic_load(&pool.helpers)) {
     if (!atomic_compare_exchange_weak(&pool.state, &state, state - 1)) continue;
-    const size_t chunk = pool.chunks - (state & CHUNK_MASK), chunks = pool.chunks;
-    pool.run(pool.context, pool.count * chunk / chunks, pool.count * (chunk + 1) / chunks);
+    const size_t chunk = pool.chunks - (state & CHUNK_MASK);
+    pool.run(pool.context, part(chunk), part(chunk + 1));
     atomic_fetch_add(&pool.finished, 1);
     state = atomic_load(&pool.state);
   }
