@@ -298,8 +298,9 @@ static bool takes_convolution(TfLiteContext *context, const TfLiteIntArray *plan
     TfLiteRegistration *registration;
     if (context->GetNodeAndRegistration(context, claimed->data[i], &node, &registration) != kTfLiteOk) continue;
     const int result = node->outputs->data[0];
-    if (op_is_convolution(op_kind_of(registration)) && contains(add->inputs, result)) {
-      return count_readers(context, plan, result) == 1;
+    if (op_is_convolution(op_kind_of(registration)) && contains(add->inputs, result) &&
+        count_readers(context, plan, result) == 1) {
+      return true;
     }
   }
   return false;
