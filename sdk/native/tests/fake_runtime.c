@@ -21,11 +21,13 @@ typedef struct runtime {
   TfLiteNode kernel_node;
   TfLiteRegistration kernel;
   const fake_graph *graph;
+  TfLiteAddParams add_params[FAKE_MAX_NODES];
+  bool claimed[FAKE_MAX_NODES];
   char *message;
   int messages;
 } runtime;
 
-static fake_tensor tensor(TfLiteType type, int rank, const int *dims, bool constant) {
+fake_tensor fake_tensor_of(TfLiteType type, int rank, const int *dims, bool constant) {
   fake_tensor result = {.type = type, .rank = rank, .params = {0.5f, 3}, .constant = constant};
   size_t bytes = type == kTfLiteInt8 ? 1 : 4;
   for (int i = 0; i < rank; ++i) {
@@ -40,17 +42,18 @@ fake_graph fake_graph_valid(unsigned variant) {
   const int channels = variant & 1 ? 40 : 64, words = 2;
   const TfLiteType result_type = variant & 2 ? kTfLiteInt8 : kTfLiteFloat32;
   const int per_channel[] = {channels};
-  fake_graph graph = {.tensor_count = 10, .node_count = 4, .graph_output = 4};
-  graph.tensors[0] = tensor(result_type, 4, (int[]){1, 5, 4, channels}, false);
-  graph.tensors[1] = tensor(kTfLiteInt32, 4, (int[]){1, 5, 4, words}, false);
-  graph.tensors[2] = tensor(kTfLiteInt32, 4, (int[]){1, 5, 4, words}, false);
-  graph.tensors[3] = tensor(kTfLiteInt32, 4, (int[]){1, 3, 2, words}, false);
-  graph.tensors[4] = tensor(result_type, 4, (int[]){1, 3, 2, channels}, false);
-  graph.tensors[5] = tensor(kTfLiteInt32, 4, (int[]){channels, 3, 3, words}, true);
-  graph.tensors[6] = tensor(kTfLiteFloat32, 1, per_channel, true);
-  graph.tensors[7] = tensor(kTfLiteFloat32, 1, per_channel, true);
-  graph.tensors[8] = tensor(kTfLiteInt32, 1, per_channel, true);
-  graph.tensors[9] = tensor(kTfLiteInt32, 4, (int[]){channels, 3, 3, words}, true);
+  fake_graph graph = {.tensor_count = 10, .node_count = 4};
+  graph.tensors[0] = fake_tensor_of(result_type, 4, (int[]){1, 5, 4, channels}, false);
+  graph.tensors[1] = fake_tensor_of(kTfLiteInt32, 4, (int[]){1, 5, 4, words}, false);
+  graph.tensors[2] = fake_tensor_of(kTfLiteInt32, 4, (int[]){1, 5, 4, words}, false);
+  graph.tensors[3] = fake_tensor_of(kTfLiteInt32, 4, (int[]){1, 3, 2, words}, false);
+  graph.tensors[4] = fake_tensor_of(result_type, 4, (int[]){1, 3, 2, channels}, false);
+  graph.tensors[4].leaves = true;
+  graph.tensors[5] = fake_tensor_of(kTfLiteInt32, 4, (int[]){channels, 3, 3, words}, true);
+  graph.tensors[6] = fake_tensor_of(kTfLiteFloat32, 1, per_channel, true);
+  graph.tensors[7] = fake_tensor_of(kTfLiteFloat32, 1, per_channel, true);
+  graph.tensors[8] = fake_tensor_of(kTfLiteInt32, 1, per_channel, true);
+  graph.tensors[9] = fake_tensor_of(kTfLiteInt32, 4, (int[]){channels, 3, 3, words}, true);
   graph.nodes[0] = (fake_node){.name = "LceQuantize", .input_count = 1, .inputs = {0}, .output_count = 1, .outputs = {1}};
   graph.nodes[1] = (fake_node){.name = "LceBconv2d", .input_count = 5, .inputs = {1, 5, -1, -1, 8}, .output_count = 1,
                                .outputs = {2}};
@@ -110,10 +113,18 @@ static TfLiteStatus replace_nodes(TfLiteContext *context, TfLiteRegistration reg
                                   const TfLiteIntArray *nodes, TfLiteDelegate *delegate) {
   runtime *self = (runtime *)context;
   self->kernel = registration;
+  int leaving[FAKE_MAX_TENSORS], count = 0;
+  for (int i = 0; i < self->graph->tensor_count; ++i) {
+    if (self->graph->tensors[i].leaves) leaving[count++] = i;
+  }
+  for (int i = 0; i < nodes->size; ++i) {
+    CHECK(!self->claimed[nodes->data[i]]);
+    self->claimed[nodes->data[i]] = true;
+  }
   TfLiteDelegateParams params = {.delegate = delegate,
                                  .nodes_to_replace = int_array(nodes->data, nodes->size),
                                  .input_tensors = int_array(NULL, 0),
-                                 .output_tensors = int_array(&self->graph->graph_output, 1)};
+                                 .output_tensors = int_array(leaving, count)};
   self->kernel_node.user_data = registration.init(context, (const char *)&params, 0);
   free(params.nodes_to_replace);
   free(params.input_tensors);
@@ -135,11 +146,29 @@ static size_t bytes_of(const TfLiteTensor *tensor) {
   return bytes;
 }
 
-static void fill(TfLiteTensor *tensor, size_t bytes) {
-  uint64_t seed = 7;
+/* Floats are mostly of ordinary size, so that sums depend on all that is added; one in 32 is anything. */
+static void write_pattern(TfLiteType type, uint8_t *data, size_t bytes, uint64_t seed) {
+  for (size_t i = 0; i < bytes; ++i) data[i] = (uint8_t)random_u32(&seed);
+  if (type != kTfLiteFloat32) return;
+  for (size_t i = 0; i + sizeof(float) <= bytes; i += sizeof(float)) {
+    const float value = (float)random_between(&seed, -3000, 3000) / 999.0f;
+    if (random_between(&seed, 0, 31) > 0) memcpy(data + i, &value, sizeof value);
+  }
+}
+
+static void fill(runtime *self, int index, size_t bytes) {
+  TfLiteTensor *tensor = &self->tensors[index];
   tensor->bytes = bytes;
   tensor->data = allocate(bytes);
-  for (size_t i = 0; i < bytes; ++i) ((uint8_t *)tensor->data)[i] = (uint8_t)random_u32(&seed);
+  write_pattern(tensor->type, tensor->data, bytes, (uint64_t)index + 7);
+}
+
+static void check_unchanged(const runtime *self, int index) {
+  const TfLiteTensor *tensor = &self->tensors[index];
+  uint8_t *pattern = allocate(tensor->bytes);
+  write_pattern(tensor->type, pattern, tensor->bytes, (uint64_t)index + 7);
+  CHECK(tensor->bytes == 0 || memcmp(pattern, tensor->data, tensor->bytes) == 0);
+  free(pattern);
 }
 
 static void load(runtime *self, const fake_graph *graph, char *message) {
@@ -161,7 +190,7 @@ static void load(runtime *self, const fake_graph *graph, char *message) {
     tensor->dims = int_array(source->dims, source->rank);
     tensor->params = source->params;
     tensor->allocation_type = source->constant ? kTfLiteMmapRo : kTfLiteArenaRw;
-    if (source->constant) fill(tensor, source->data_bytes);
+    if (source->constant) fill(self, i, source->data_bytes);
   }
   int order[FAKE_MAX_NODES];
   for (int i = 0; i < graph->node_count; ++i) {
@@ -172,7 +201,13 @@ static void load(runtime *self, const fake_graph *graph, char *message) {
                                   .outputs = int_array(source->outputs, source->output_count),
                                   .custom_initial_data = options,
                                   .custom_initial_data_size = source->options_size};
-    self->registrations[i] = (TfLiteRegistration){.builtin_code = kTfLiteBuiltinCustom, .custom_name = source->name};
+    if (source->name != NULL) {
+      self->registrations[i] = (TfLiteRegistration){.builtin_code = kTfLiteBuiltinCustom, .custom_name = source->name};
+    } else {
+      self->registrations[i] = (TfLiteRegistration){.builtin_code = kTfLiteBuiltinAdd};
+      self->add_params[i].activation = source->activation;
+      if (!source->no_builtin_data) self->nodes[i].builtin_data = &self->add_params[i];
+    }
     order[i] = i;
   }
   self->plan = int_array(order, graph->node_count);
@@ -198,27 +233,50 @@ static bool plan_memory(runtime *self) {
     const size_t bytes = bytes_of(&self->tensors[i]);
     if (bytes > MAX_RUN_BYTES) return false;
     free(self->tensors[i].data);
-    fill(&self->tensors[i], bytes);
+    fill(self, i, bytes);
   }
   return true;
 }
 
-static fake_outcome run_once(runtime *self, TfLiteDelegate *delegate) {
+static void resize_input(runtime *self) {
+  if (self->graph->resized.size > 0) {
+    self->tensors[self->graph->resized.tensor].dims->data[self->graph->resized.dim] = self->graph->resized.size;
+  }
+}
+
+/* Whether a claimed node writes the tensor. */
+static bool is_written(const runtime *self, int index) {
+  for (int i = 0; i < self->graph->node_count; ++i) {
+    if (self->claimed[i] && self->graph->nodes[i].outputs[0] == index) return true;
+  }
+  return false;
+}
+
+static fake_outcome invoke(runtime *self, fake_inspector inspect) {
+  if (self->kernel.invoke(&self->context, &self->kernel_node) != kTfLiteOk) return FAKE_INVOKE_REFUSED;
+  for (int i = 0; i < self->graph->tensor_count; ++i) {
+    if (!is_written(self, i) || !self->graph->tensors[i].leaves) check_unchanged(self, i);
+  }
+  if (inspect != NULL) inspect(self->graph, &self->context, self->claimed);
+  return FAKE_RAN;
+}
+
+static fake_outcome run_once(runtime *self, TfLiteDelegate *delegate, fake_inspector inspect) {
   if (delegate->Prepare(&self->context, delegate) != kTfLiteOk) return FAKE_CLAIM_REFUSED;
   if (self->kernel.prepare == NULL) return FAKE_RAN; /* nothing was claimed */
   for (int i = 0; i < 2; ++i) { /* allocate_tensors() may be called again */
+    if (i == 1) resize_input(self);
     if (self->kernel.prepare(&self->context, &self->kernel_node) != kTfLiteOk) return FAKE_PREPARE_REFUSED;
   }
-  if (!plan_memory(self)) return FAKE_RAN;
-  return self->kernel.invoke(&self->context, &self->kernel_node) == kTfLiteOk ? FAKE_RAN : FAKE_INVOKE_REFUSED;
+  return plan_memory(self) ? invoke(self, inspect) : FAKE_RAN;
 }
 
-fake_outcome fake_runtime_run(const fake_graph *graph, char *message) {
+fake_outcome fake_runtime_run(const fake_graph *graph, fake_inspector inspect, char *message) {
   runtime self;
   load(&self, graph, message);
   TfLiteDelegate *delegate = tflite_plugin_create_delegate(NULL, NULL, 0, NULL);
   CHECK(delegate != NULL);
-  const fake_outcome outcome = run_once(&self, delegate);
+  const fake_outcome outcome = run_once(&self, delegate, inspect);
   CHECK((outcome == FAKE_RAN) == (self.messages == 0));
   if (self.kernel.free != NULL && self.kernel_node.user_data != NULL) {
     self.kernel.free(&self.context, self.kernel_node.user_data);

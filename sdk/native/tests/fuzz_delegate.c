@@ -5,6 +5,7 @@
 #include "check.h"
 #include "fake_runtime.h"
 #include "fuzz.h"
+#include "residual_graph.h"
 
 /* Huge scratch memory may be refused; the sanitizer must then return NULL as malloc does. */
 const char *__asan_default_options(void);
@@ -18,24 +19,24 @@ static int hostile(uint8_t value) {
 }
 
 static void edit(fake_graph *graph, uint8_t what, uint8_t where, uint8_t value) {
-  fake_node *node = &graph->nodes[where % FAKE_MAX_NODES];
+  fake_node *node = &graph->nodes[where % graph->node_count];
   fake_tensor *changed = &graph->tensors[where % graph->tensor_count];
-  switch (what % 12) {
+  switch (what % 13) {
     case 0:
     case 1:
-      if (node->options_size > 0) node->options[what / 12 * 7 % node->options_size] = value;
+      if (node->options_size > 0) node->options[what / 13 * 7 % node->options_size] = value;
       break;
     case 2:
-      if (node->options_size > 40) node->options[node->options_size - 1 - what / 12 % 40] = value;
+      if (node->options_size > 40) node->options[node->options_size - 1 - what / 13 % 40] = value;
       break;
     case 3:
       node->options_size = node->options_size * value / 255;
       break;
     case 4:
-      changed->dims[value % FAKE_MAX_RANK] = hostile((uint8_t)(what / 12 * 13));
+      changed->dims[value % FAKE_MAX_RANK] = hostile((uint8_t)(what / 13 * 13));
       break;
     case 5:
-      changed->dims[what / 12 % 4] = hostile(value);
+      changed->dims[what / 13 % 4] = hostile(value);
       break;
     case 6:
       changed->rank = value % (FAKE_MAX_RANK + 1);
@@ -44,28 +45,32 @@ static void edit(fake_graph *graph, uint8_t what, uint8_t where, uint8_t value) 
       changed->type = (TfLiteType)(value % 11);
       break;
     case 8:
-      node->inputs[value % FAKE_MAX_INPUTS] = what / 12 - 3;
+      node->inputs[value % FAKE_MAX_INPUTS] = what / 13 - 3;
       break;
     case 9:
-      node->outputs[0] = value % 16 - 2;
+      node->outputs[0] = value % (graph->tensor_count + 4) - 2;
       break;
     case 10:
       if (value & 1) node->input_count = value / 2 % (FAKE_MAX_INPUTS + 1);
       if (value & 64) node->output_count = 0;
       changed->constant ^= value & 2;
       break;
+    case 11: /* of an ADD */
+      node->activation = value / 4 % 3;
+      node->no_builtin_data = value % 4 == 3;
+      break;
     default:
-      changed->params = (TfLiteQuantizationParams){(float)hostile(value) * 0.25f, hostile((uint8_t)(what / 12 * 11))};
-      if (value & 1) graph->graph_output = where % graph->tensor_count;
+      changed->params = (TfLiteQuantizationParams){(float)hostile(value) * 0.25f, hostile((uint8_t)(what / 13 * 11))};
+      changed->leaves ^= value & 1;
   }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (size < 1) return 0;
-  fake_graph graph = fake_graph_valid(data[0]);
+  fake_graph graph = data[0] & 16 ? residual_graph_valid() : fake_graph_valid(data[0]);
   for (size_t i = 1; i + 3 <= size && i < 31; i += 3) edit(&graph, data[i], data[i + 1], data[i + 2]);
   char message[512];
-  const fake_outcome outcome = fake_runtime_run(&graph, message);
+  const fake_outcome outcome = fake_runtime_run(&graph, NULL, message);
   CHECK(outcome == FAKE_RAN || strncmp(message, "facesdk operators: ", 19) == 0);
   ++outcomes[outcome];
   return 0;

@@ -9,7 +9,7 @@ enum { DEQUANTIZE_LAST = 4 };            /* its variant */
 
 static void expect_refused(const fake_graph *graph, const char *text) {
   char message[512];
-  CHECK(fake_runtime_run(graph, message) != FAKE_RAN);
+  CHECK(fake_runtime_run(graph, NULL, message) != FAKE_RAN);
   if (strstr(message, text) == NULL) {
     fprintf(stderr, "expected '%s' in: %s\n", text, message);
     abort();
@@ -27,7 +27,7 @@ int main(void) {
   for (unsigned variant = 0; variant < 16; ++variant) {
     const fake_graph graph = fake_graph_valid(variant);
     char message[512];
-    CHECK(fake_runtime_run(&graph, message) == FAKE_RAN);
+    CHECK(fake_runtime_run(&graph, NULL, message) == FAKE_RAN);
   }
   EXPECT_REFUSED(0, graph.nodes[QUANTIZE].inputs[0] = -1, "LceQuantize (node 0): input 0 is tensor -1");
   EXPECT_REFUSED(0, graph.nodes[CONVOLVE].inputs[0] = 10, "LceBconv2d (node 1): input 0 is tensor 10");

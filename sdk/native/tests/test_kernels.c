@@ -5,6 +5,7 @@
 #include "check.h"
 #include "facesdk_ops.h"
 #include "kernels/packing.h"
+#include "kernels/window.h"
 
 enum { ROUNDS = 600 };
 
@@ -93,7 +94,7 @@ static facesdk_bconv2d_options random_convolution(uint64_t *seed) {
       .input_width = random_between(seed, 1, 7),
       .channels_in = groups > 1 ? 32 * groups * random_between(seed, 1, 3) : random_between(seed, 1, 300),
       .channels_out = groups * random_between(seed, 1, 21),
-      .filter_height = random_between(seed, 1, 5),
+      .filter_height = random_between(seed, 1, 6),
       .filter_width = random_between(seed, 1, 5),
       .groups = groups,
       .stride_height = random_between(seed, 1, 3),
@@ -110,12 +111,40 @@ static facesdk_bconv2d_options random_convolution(uint64_t *seed) {
   };
 }
 
+/* What the sweep of one path has met of rows of taps that lie outside the input. */
+typedef struct sweep_counts {
+  int rows_outside[2], all_outside[2]; /* by pad_value: some, or every row, at some window position */
+  int grouped, dilated, strided;       /* of those with some */
+} sweep_counts;
+
+static void count_options(const facesdk_bconv2d_options *o, sweep_counts *counts) {
+  facesdk_window y;
+  CHECK(facesdk_window_init(&y, "height", o->input_height, o->filter_height, o->stride_height, o->dilation_height,
+                            o->padding, NULL) == FACESDK_OK);
+  bool some = false, all = false;
+  for (int32_t position = 0; position < y.output; ++position) {
+    int32_t inside = 0;
+    for (int32_t tap = 0; tap < y.filter; ++tap) {
+      inside += facesdk_window_inside(&y, facesdk_window_cell(&y, position, tap));
+    }
+    some |= inside < y.filter;
+    all |= inside == 0;
+  }
+  counts->rows_outside[o->pad_value] += some;
+  counts->all_outside[o->pad_value] += all;
+  counts->grouped += some && o->groups > 1;
+  counts->dilated += some && o->dilation_height > 1;
+  counts->strided += some && o->stride_height > 1;
+}
+
 static float random_float(uint64_t *seed) { return (float)random_between(seed, -1000000, 1000000) / 333333.0f; }
 
-static void bconv2d_round(uint64_t *seed, const facesdk_path *path, const facesdk_path *reference) {
+static void bconv2d_round(uint64_t *seed, const facesdk_path *path, const facesdk_path *reference,
+                          sweep_counts *counts) {
   const facesdk_bconv2d_options options = random_convolution(seed);
   int32_t shape[4];
   if (facesdk_bconv2d_output_shape(&options, shape, NULL) != FACESDK_OK) return;
+  count_options(&options, counts);
   const size_t outputs = (size_t)options.channels_out;
   const size_t taps = (size_t)(options.filter_height * options.filter_width);
   const size_t group_channels = (size_t)(options.channels_in / options.groups);
@@ -196,12 +225,16 @@ int main(void) {
     const facesdk_path *path = path_named(facesdk_ops_isa_name(i));
     const size_t runs_before = facesdk_ops_isa_runs(i);
     uint64_t seed = 20240601;
+    sweep_counts counts = {0};
     for (int round = 0; round < ROUNDS; ++round) {
       quantize_round(&seed, path, reference);
       bmaxpool2d_round(&seed, path, reference);
-      bconv2d_round(&seed, path, reference);
+      bconv2d_round(&seed, path, reference, &counts);
     }
     CHECK(facesdk_ops_isa_runs(i) - runs_before > 3 * ROUNDS);
+    CHECK(counts.rows_outside[0] > ROUNDS / 8 && counts.rows_outside[1] > ROUNDS / 8);
+    CHECK(counts.all_outside[0] > 2 && counts.all_outside[1] > 2);
+    CHECK(counts.grouped > ROUNDS / 20 && counts.dilated > ROUNDS / 8 && counts.strided > ROUNDS / 8);
     count_without_overflow(path);
     printf("%s: %d rounds agree with reference\n", facesdk_ops_isa_name(i), ROUNDS);
   }

@@ -70,15 +70,22 @@ static void release_layer(test_layer *layer) {
 static void same_bytes(void) {
   test_layer layer = make_layer(1);
   float *expected = allocate(OUTPUTS * sizeof *expected), *actual = allocate(OUTPUTS * sizeof *actual);
-  facesdk_bconv2d_run(layer.op, layer.input, NULL, expected, 1);
-  for (int32_t threads = 0; threads <= 8; ++threads) {
-    memset(actual, 0xa5, OUTPUTS * sizeof *actual);
-    facesdk_bconv2d_run(layer.op, layer.input, NULL, actual, threads);
-    CHECK(memcmp(expected, actual, OUTPUTS * sizeof *actual) == 0);
+  float *residual = allocate(OUTPUTS * sizeof *residual);
+  uint64_t seed = 3;
+  for (size_t i = 0; i < OUTPUTS; ++i) residual[i] = (float)random_between(&seed, -1000, 1000) / 3.0f;
+  const float *added[] = {NULL, residual, actual}; /* nothing, a tensor, and what the output held */
+  for (int i = 0; i < 3; ++i) {
+    facesdk_bconv2d_run(layer.op, layer.input, added[i] == actual ? residual : added[i], expected, 1);
+    for (int32_t threads = 0; threads <= 8; ++threads) {
+      memcpy(actual, residual, OUTPUTS * sizeof *actual);
+      facesdk_bconv2d_run(layer.op, layer.input, added[i], actual, threads);
+      CHECK(memcmp(expected, actual, OUTPUTS * sizeof *actual) == 0);
+    }
   }
   release_layer(&layer);
   free(expected);
   free(actual);
+  free(residual);
 }
 
 /* One of several callers, each with operators of its own that come and go. */
