@@ -195,15 +195,14 @@ def test_latent_weights_keep_every_sign_in_eight_bits(material: Path, tmp_path: 
     network = network_config(small_config(material))
     model, copy = build_embedder(network), build_embedder(network)
     latent_weights(model)[0][0, 0, 0, :2].assign([1e-9, -1e-9])
+    model.get_layer("stem1_bn").moving_variance.assign([1e6] * 8)
     latent.save(tmp_path / "latent.npz", model)
     assert latent.restore(tmp_path / "latent.npz", copy) == []
     for one, two in zip(latent_weights(model), latent_weights(copy), strict=True):
         np.testing.assert_array_equal(np.sign(two), np.where(one.numpy() < 0, -1, 1))
         np.testing.assert_allclose(two, one, atol=1 / 127)
     images = np.random.default_rng(0).normal(size=(2, 112, 96, 3)).astype(np.float32)
-    one, two = model(images).numpy(), copy(images).numpy()
-    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(two, axis=1)
-    assert (np.sum(one * two, axis=1) / lengths).min() > 0.98
+    np.testing.assert_allclose(copy(images), model(images), atol=1e-5)
 
 
 def test_latent_weights_of_another_shape_are_refused(material: Path, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 A checkpoint holds each latent weight and two moments of Adam as float32. What the next run needs is
 the weight alone, and of that its sign and roughly its distance from 0: 8 bits. Other variables are
-kept as float16. Keys are ``layer/number``, in the order of the layer's weights.
+kept as they are. Keys are ``layer/number``, in the order of the layer's weights.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def save(path: Path, model: tf.keras.Model) -> None:
                     np.int8
                 )
             else:
-                arrays[f"{layer.name}/{number}"] = values.astype(np.float16)
+                arrays[f"{layer.name}/{number}"] = values
     stream = io.BytesIO()
     np.savez_compressed(stream, **arrays)
     write_atomic(path, stream.getvalue())
