@@ -6,31 +6,15 @@
 #define LANES 8
 #define VECTORS 1
 #define TILE 2
-#define PAIRED true
 #define FEW_UNITS 24
 #include "blocked_strip.h"
 #include "bits.h"
+#include "two_operand_adders.h"
 #include "carry_save.h"
 
 INLINE uint32_t signs(ivec v) { return (uint32_t)_mm256_movemask_ps((__m256)v); }
 
 INLINE uint32_t below_zero(fvec v) { return signs(v < 0.0f); }
-
-/* Majority of sum, d and e, where u = d ^ e: where d and e differ it is the sum, else d. */
-INLINE vec majority(vec u, vec sum, vec d) { return (u & sum) | (~u & d); }
-
-INLINE vec add_unit(vec *sum, vec first, vec both, const uint32_t pair[2]) {
-  const vec d = first ^ broadcast(pair[0]), u = both ^ broadcast(pair[1]);
-  const vec carry = majority(u, *sum, d);
-  *sum ^= u;
-  return carry;
-}
-
-INLINE vec add_bits(vec *sum, vec a, vec b) {
-  const vec u = a ^ b, carry = majority(u, *sum, a);
-  *sum ^= u;
-  return carry;
-}
 
 INLINE vec count_bytes(vec v) {
   const __m256i table = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,  //

@@ -5,7 +5,7 @@
  * adders instead of three), which pays in small windows.
  *
  * A path's file includes it behind blocked_strip.h, after defining PAIRED (see blocked.h) and FEW_UNITS, below which two
- * levels are used, and defines these: */
+ * levels are used, and defines these; two_operand_adders.h has the first two: */
 
 /* The running sum takes in the differences of two words, packed as PAIRED says, from the filter; returns the carry. */
 INLINE vec add_unit(vec *sum, vec first, vec second, const uint32_t words[2]);

@@ -3,10 +3,10 @@
 #define LANES 4
 #define VECTORS 2
 #define TILE 2
-#define PAIRED true
 #define FEW_UNITS 0
 #include "blocked_strip.h"
 #include "bits.h"
+#include "two_operand_adders.h"
 #include "carry_save.h"
 
 static bool always(void) { return true; }
@@ -17,22 +17,6 @@ INLINE uint32_t signs(ivec v) {
 }
 
 INLINE uint32_t below_zero(fvec v) { return signs(negative_lanes(v)); }
-
-/* Majority of sum, d and e, where u = d ^ e: where d and e differ it is the sum, else d. */
-INLINE vec majority(vec u, vec sum, vec d) { return (u & sum) | (~u & d); }
-
-INLINE vec add_unit(vec *sum, vec first, vec both, const uint32_t pair[2]) {
-  const vec d = first ^ broadcast(pair[0]), u = both ^ broadcast(pair[1]);
-  const vec carry = majority(u, *sum, d);
-  *sum ^= u;
-  return carry;
-}
-
-INLINE vec add_bits(vec *sum, vec a, vec b) {
-  const vec u = a ^ b, carry = majority(u, *sum, a);
-  *sum ^= u;
-  return carry;
-}
 
 INLINE vec count_bytes(vec v) {
   v -= v >> 1 & 0x55555555u;
