@@ -1,4 +1,4 @@
-"""LCE models without a converter: quantize, pool, convolve, dequantize, written directly.
+"""LCE models without a converter: quantize, pool, convolve, add, dequantize, written directly.
 
 A sweep over thousands of shapes cannot convert a Keras network for each. The files have what LCE
 0.16's converter writes: the operators' names, their FlexBuffer options, and int32 tensors of packed
@@ -20,6 +20,7 @@ from native.operator_models import noise, uniform
 FLOAT32, INT8, BITS = "float32", "int8", "bits"
 SAME, VALID = range(2)
 NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
+ADD = "ADD"
 
 _TYPES = {
     FLOAT32: schema.TensorType.FLOAT32,
@@ -39,7 +40,11 @@ class Pool:
 
 @dataclass(frozen=True)
 class Model:
-    """One convolution with what it needs around it; ``bits`` are dequantized to ``leaves_as``."""
+    """One convolution with what it needs around it.
+
+    ``bits`` are dequantized to ``leaves_as``. A ``residual`` model adds the image to the result,
+    and to that a second convolution of it with the same options; it ``can_add``.
+    """
 
     batch: int
     height: int
@@ -59,7 +64,18 @@ class Model:
     scale: float = 0.25
     zero_point: int = 3
     pool: Pool | None = None
+    residual: bool = False
     seed: int = 0
+
+    @property
+    def can_add(self) -> bool:
+        """Whether the convolution's result is a float image like the one that enters."""
+        image = (self.height, self.width, self.channels)
+        return (
+            self.enters_as == self.output == FLOAT32
+            and self.pool is None
+            and image == (*self.output_size, self.filters)
+        )
 
     @property
     def pooled(self) -> tuple[int, int]:
@@ -133,6 +149,13 @@ def out_size(size: int, taps: int, stride: int, dilation: int, padding: int) -> 
     return -(-size // stride) if padding == SAME else (size - span) // stride + 1
 
 
+def _operator_code(name: str) -> schema.OperatorCodeT:
+    builtin = schema.BuiltinOperator
+    if name == ADD:
+        return schema.OperatorCodeT(builtin.ADD, version=1, builtinCode=builtin.ADD)
+    return schema.OperatorCodeT(builtin.CUSTOM, name, 1, builtin.CUSTOM)
+
+
 class _Writer:
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -150,40 +173,40 @@ class _Writer:
         if model.pool is not None:
             pooled = self._tensor((model.batch, *model.pooled, words), BITS)
             last = self._append("LceBMaxPool2d", [last], pooled, self._pool_options())
-        last = self._convolve(last)
+        last = self._convolve(last, model.seed)
+        if model.residual:
+            last = self._add(last, 0)
+            bits = self._append("LceQuantize", [last], self._tensor((*image, words), BITS), {})
+            last = self._add(last, self._convolve(bits, model.seed + 10))
         if model.output == BITS:
             shape = (model.batch, *model.output_size, model.filters)
             last = self._append("LceDequantize", [last], self._tensor(shape, model.leaves_as), {})
         graph = schema.SubGraphT(
             tensors=self.tensors, inputs=[0], outputs=[last], operators=self.operators
         )
-        codes = [
-            schema.OperatorCodeT(schema.BuiltinOperator.CUSTOM, name, 1,
-                                 schema.BuiltinOperator.CUSTOM)
-            for name in self.codes
-        ]  # fmt: skip
+        codes = [_operator_code(name) for name in self.codes]
         return pack(
             schema.ModelT(version=3, operatorCodes=codes, subgraphs=[graph], buffers=self.buffers)
         )
 
-    def _convolve(self, bits: int) -> int:
+    def _convolve(self, bits: int, seed: int) -> int:
         model = self.model
         group_channels = model.channels // model.groups
         filter_shape = (model.filters, *model.kernel, -(-group_channels // 32))
-        weights = noise(filter_shape, model.seed + 1)
+        weights = noise(filter_shape, seed + 1)
         if group_channels % 32:
             weights[..., -1] &= np.uint32((1 << group_channels % 32) - 1)
         constants = [self._constant(weights.view(np.int32)), -1, -1, -1]
         count = (model.filters,)
         if model.output == BITS:
             taps = model.kernel[0] * model.kernel[1] * group_channels
-            thresholds = (noise(count, model.seed + 2) % (taps + 3)).astype(np.int32) - 1
+            thresholds = (noise(count, seed + 2) % (taps + 3)).astype(np.int32) - 1
             extremes = np.array([np.iinfo(np.int32).min, np.iinfo(np.int32).max], np.int32)
-            thresholds[::11] = extremes[noise(thresholds[::11].shape, model.seed + 3) % 2]
+            thresholds[::11] = extremes[noise(thresholds[::11].shape, seed + 3) % 2]
             constants[3] = self._constant(thresholds)
         else:
-            constants[1] = self._constant(uniform(count, model.seed + 2, -1.5, 1.5))
-            constants[2] = self._constant(uniform(count, model.seed + 3, -9.0, 9.0))
+            constants[1] = self._constant(uniform(count, seed + 2, -1.5, 1.5))
+            constants[2] = self._constant(uniform(count, seed + 3, -9.0, 9.0))
         last = -(-model.filters // 32) if model.output == BITS else model.filters
         output = self._tensor((model.batch, *model.output_size, last), model.output)
         options = {
@@ -197,6 +220,14 @@ class _Writer:
             "stride_width": model.stride[1],
         }
         return self._append("LceBconv2d", [bits, *constants], output, options)
+
+    def _add(self, a: int, b: int) -> int:
+        model = self.model
+        image = (model.batch, model.height, model.width, model.channels)
+        output = self._append(ADD, [a, b], self._tensor(image, FLOAT32), {})
+        self.operators[-1].builtinOptionsType = schema.BuiltinOptions.AddOptions
+        self.operators[-1].builtinOptions = schema.AddOptionsT()
+        return output
 
     def _pool_options(self) -> dict[str, int]:
         pool = self.model.pool
@@ -212,12 +243,13 @@ class _Writer:
     def _append(self, name: str, inputs: list[int], output: int, options: dict[str, int]) -> int:
         if name not in self.codes:
             self.codes.append(name)
+        custom = None if name == ADD else np.frombuffer(flexbuffers.Dumps(options), np.uint8)
         self.operators.append(
             schema.OperatorT(
                 opcodeIndex=self.codes.index(name),
                 inputs=inputs,
                 outputs=[output],
-                customOptions=np.frombuffer(flexbuffers.Dumps(options), np.uint8),
+                customOptions=custom,
             )
         )
         return output

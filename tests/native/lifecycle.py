@@ -27,6 +27,8 @@ from native.workers import PATHS, invoke
 
 MODEL = Model(1, 20, 18, 96, 70, (3, 3), pad_value=0, seed=3)
 DEEP = Model(1, 21, 19, 130, 33, (3, 3), output=BITS, pool=Pool((2, 2), (1, 1), 0), seed=4)
+RESIDUAL = Model(1, 20, 18, 96, 96, (3, 3), residual=True, seed=5)
+MODELS = (MODEL, DEEP, RESIDUAL)
 
 
 class Runtime:
@@ -63,7 +65,7 @@ def threads_give_the_same_bytes(runtime: Runtime) -> None:
     """num_threads 1 to 8 on every path, and as the runtime chooses."""
     for path in PATHS:
         os.environ["FACESDK_OPS_ISA"] = path
-        for model in (MODEL, DEEP):
+        for model in MODELS:
             expected = runtime.output(model)
             for threads in (None, *range(2, 9)):
                 check(runtime.output(model, threads), expected, f"{path}, {threads} threads")
@@ -73,7 +75,7 @@ def resized_back_and_forth(runtime: Runtime) -> None:
     sizes = [(1, 20, 18), (3, 20, 18), (1, 5, 27), (1, 1, 1), (2, 3, 1), (1, 20, 18), (1, 40, 33)]
     for path in PATHS:
         os.environ["FACESDK_OPS_ISA"] = path
-        for model in (MODEL, DEEP):
+        for model in MODELS:
             interpreter = runtime.interpreter(model, threads=2)
             source = interpreter.get_input_details()[0]["index"]
             for size in sizes * 2:
@@ -86,13 +88,13 @@ def resized_back_and_forth(runtime: Runtime) -> None:
 
 def called_from_several_threads(runtime: Runtime) -> None:
     """Interpreters of one delegate, each thread its own, and one for all behind a lock."""
-    expected = {model: runtime.output(model) for model in (MODEL, DEEP)}
+    expected = {model: runtime.output(model) for model in MODELS}
     delegate = runtime.delegate()
     shared, lock = runtime.interpreter(MODEL, 2, delegate), threading.Lock()
     start = threading.Barrier(6)
 
     def use(number: int) -> None:
-        model = (MODEL, DEEP)[number % 2]
+        model = MODELS[number % len(MODELS)]
         own = runtime.interpreter(model, 1 + number % 3, delegate)
         start.wait()
         for _ in range(40):

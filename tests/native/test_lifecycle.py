@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from native.lifecycle import DEEP, MODEL, USES
+from native.lifecycle import MODELS, USES
 from native.operator_models import RUNTIMES
 
 TESTS = Path(__file__).parents[1]
@@ -26,6 +26,6 @@ def test_hard_use(library: Path, use: str, runtime: str) -> None:
 
 
 def test_the_models_depend_on_their_images() -> None:
-    for model in (MODEL, DEEP):
+    for model in MODELS:
         assert len(np.unique(model.image())) > 2
         assert model.image().tobytes() != model.resized(1, 40, 33).image().tobytes()

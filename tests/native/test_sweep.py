@@ -88,6 +88,27 @@ def models(draw: st.DrawFn) -> Model:
     )
 
 
+@st.composite
+def residual_models(draw: st.DrawFn) -> Model:
+    """Sums of the image and two convolutions of its size, one of them of the first sum."""
+    groups = draw(st.sampled_from([1, 1, 2]))
+    channels = draw(channel_counts) if groups == 1 else 64 * draw(small)
+    return Model(
+        batch=draw(st.integers(1, 3)),
+        height=draw(st.integers(1, 9)),
+        width=draw(st.integers(1, 9)),
+        channels=channels,
+        filters=channels,
+        kernel=draw(kernels),
+        dilation=draw(pairs),
+        pad_value=draw(st.integers(0, 1)),
+        groups=groups,
+        activation=draw(st.sampled_from([NONE, NONE, 1, 2, RELU6])),
+        residual=True,
+        seed=draw(seeds),
+    )
+
+
 def is_computable(model: Model) -> bool:
     """Whether every window fits, and LCE has a kernel that is right."""
     return min(*model.pooled, *model.output_size) >= 1 and bool(model.lce_kernels)
@@ -96,6 +117,13 @@ def is_computable(model: Model) -> bool:
 @SOME
 @given(model=models().filter(is_computable))
 def test_a_random_model_equals_lce(compare: Compare, model: Model) -> None:
+    compare(model)
+
+
+@SOME
+@given(model=residual_models().filter(is_computable))
+def test_a_random_residual_model_equals_lce(compare: Compare, model: Model) -> None:
+    assert model.can_add
     compare(model)
 
 
@@ -114,6 +142,7 @@ LAYERS = [
     Model(2, 9, 8, 1024, 77, (1, 1), output=INT8),
     Model(1, 17, 13, 96, 50, (7, 7), pad_value=0),
     Model(1, 5, 5, 1024, 33, (5, 5), padding=VALID, activation=RELU6),
+    Model(1, 28, 24, 128, 128, (3, 3), residual=True),
 ]
 
 
