@@ -255,15 +255,15 @@ class Trainer:
             losses.append(loss)
             speed = len(losses) * self.config.batch_size / (time.monotonic() - started)
             on_step(step + 1, loss, speed)
-            stopping = self._agree_to_stop()
             stage_ends, last = step + 1 == stage.last_step, step + 1 == self.total_steps
-            if stage_ends or (step + 1) % self.config.validation.every == 0:
+            validates = stage_ends or (step + 1) % self.config.validation.every == 0
+            if validates:
                 self._validate(step + 1, float(np.mean(losses)), rate, speed)
                 if stage_ends and not last:
                     self._enter(self._stage_at(self.step), self._network.weights())
-                self._save()
                 losses, started = [], time.monotonic()
-            elif stopping:
+            stopping = self._agree_to_stop()
+            if validates or stopping:
                 self._save()
             if stopping and not last:
                 return False
