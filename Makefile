@@ -19,8 +19,9 @@ test: .venv/.dev
 test-slow: .venv/.dev .venv/.wheels clang
 	$(PYTEST) -m "slow and not arm"
 
-# Emulated ARM computers: the first run installs QEMU and cross compilers with apt-get, as root.
-test-arm: .venv/.dev
+# Emulated ARM computers: the first run installs QEMU and cross compilers with apt-get, as root. The instructions of
+# the loops are counted for the compiler of the wheels as well.
+test-arm: .venv/.dev .venv/.wheels
 	$(BIN)/python tools/emulated_arm.py
 	$(PYTEST) tests/arm
 
