@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
+
+import tensorflow as tf
 
 from facesdk_training import config, jobs, runs
 from facesdk_training.config import RunConfig
@@ -51,8 +54,16 @@ def trainer_of(run: Path, run_config: RunConfig, strategy: Any = None) -> Traine
     return trainer
 
 
+def mirrored(replicas: int) -> tf.distribute.Strategy:
+    """What several GPUs get, with virtual CPUs in their place."""
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    part = tf.config.LogicalDeviceConfiguration()
+    tf.config.set_logical_device_configuration(cpu, [part] * replicas)
+    return tf.distribute.MirroredStrategy([f"CPU:{index}" for index in range(replicas)])
+
+
 def main() -> None:
-    """Trains in a process of its own.
+    """Trains in a process of its own; with REPLICAS in the environment, on that many virtual CPUs.
 
     Arguments: folder of the material, run folder, validation interval, step after which the chief
     is told to stop.
@@ -60,7 +71,9 @@ def main() -> None:
     folder, run, every = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     stop_at = int(sys.argv[4]) if len(sys.argv) > 4 else None
     run_config = small_config(folder, validation={"sets": ["a"], "share": 0.5, "every": every})
-    trainer = trainer_of(run, run_config, jobs.distribution())
+    replicas = int(os.environ.get("REPLICAS", "0"))
+    strategy = mirrored(replicas) if replicas else jobs.distribution()
+    trainer = trainer_of(run, run_config, strategy)
 
     def on_step(step: int, loss: float, speed: float) -> None:
         print(step, f"{loss:.9g}", flush=True)

@@ -72,3 +72,13 @@ def test_two_workers_stopped_and_resumed_get_the_losses_of_one_process(tmp_path:
     logs = [runs.read_log(tmp_path / "alone"), runs.read_log(run)]
     assert [row["step"] for row in logs[0]] == [row["step"] for row in logs[1]]
     assert (run / runs.WEIGHTS).exists()
+
+
+@pytest.mark.slow
+def test_two_mirrored_replicas_get_the_losses_of_one(tmp_path: Path) -> None:
+    material = write_material(tmp_path)
+    alone = losses(start(material, tmp_path / "alone"))
+    mirrored = losses(start(material, tmp_path / "mirrored", REPLICAS="2"))
+    assert mirrored[:4] == pytest.approx(alone[:4], rel=1e-3)
+    assert mirrored == pytest.approx(alone, rel=0.05)
+    assert (tmp_path / "mirrored" / runs.WEIGHTS).exists()

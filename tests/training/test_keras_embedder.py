@@ -44,6 +44,7 @@ def unit(vectors: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
 @pytest.fixture(
     params=[
         "model.keras",
+        "model.h5",
         pytest.param("saved_model", marks=pytest.mark.slow),
         "run",
     ]
@@ -74,14 +75,15 @@ def test_embeddings_are_those_of_the_model(path: Path, model: Any) -> None:
     np.testing.assert_allclose(both.embed(images), unit(concatenated), atol=1e-4)
 
 
-def test_the_command_takes_a_keras_model(model: Any, tmp_path: Path) -> None:
-    model.save(tmp_path / "model.keras")
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+def test_the_command_takes_a_keras_model(model: Any, tmp_path: Path, name: str) -> None:
+    model.save(tmp_path / name)
     images = [
         photos.encode(np.random.default_rng(n).integers(0, 256, (112, 112, 3), np.uint8), "PNG")
         for n in (1, 1, 2, 3, 4, 4, 5, 6)
     ]
     (tmp_path / "set.bin").write_bytes(pickle.dumps((images, [True, False, True, False])))
-    arguments = ["bin", str(tmp_path / "model.keras"), "--pairs", str(tmp_path / "set.bin")]
+    arguments = ["bin", str(tmp_path / name), "--pairs", str(tmp_path / "set.bin")]
     done = CliRunner().invoke(app, ["evaluate", *arguments, "--no-cache", "--json"])
     assert done.exit_code == 0, done.output
     record = json.loads(done.stdout)
@@ -92,6 +94,9 @@ def test_what_is_no_recognition_model_is_one_clear_error(tmp_path: Path) -> None
     (tmp_path / "text.keras").write_text("no model")
     with pytest.raises(ModelError, match="not a usable Keras model"):
         load_keras(tmp_path / "text.keras", None, None)
+    keras.Sequential([keras.layers.Dense(2, input_shape=(2,))]).save_weights(tmp_path / "w.h5")
+    with pytest.raises(ModelError, match="not a usable Keras model"):
+        load_keras(tmp_path / "w.h5", None, None)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelError, match="not a usable Keras model"):
         load_keras(tmp_path / "empty", None, None)

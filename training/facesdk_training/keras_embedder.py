@@ -57,7 +57,7 @@ def load_keras(path: Path, contract: Contract | None, flip: bool | None) -> Kera
     """Load a finished run of ``facesdk train``, or a saved Keras model.
 
     Args:
-        path: The run folder, a ``.keras`` file, or a SavedModel folder.
+        path: The run folder, a ``.keras`` or whole-model ``.h5`` file, or a SavedModel folder.
         contract: How to feed it; None for what facesdk trains: RGB, normalised by
             :func:`facesdk_training.data.normalise`, in the template of the model's input size.
         flip: Whether to concatenate the embedding of the mirror image; None as the contract says.
@@ -79,10 +79,17 @@ def _load(path: Path) -> tuple[Any, str]:
         if (path / runs.CONFIG).is_file():
             model_id = runs.weights_sha256(path)
             return finished.load(path)[0], model_id
-        return keras.models.load_model(path, compile=False), _digest(path)
+        with keras.utils.custom_object_scope(_registered_by_bare_name()):
+            return keras.models.load_model(path, compile=False), _digest(path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"{path} is not a usable Keras model or finished run: {reason}") from None
+
+
+def _registered_by_bare_name() -> dict[str, Any]:
+    """Registered classes by the names that Larq's quantizers have in an HDF5 file."""
+    registered = keras.utils.get_custom_objects()
+    return {name.rpartition(">")[2]: kind for name, kind in registered.items()}
 
 
 def _default_contract(model: Any, path: Path, model_id: str) -> Contract:

@@ -226,7 +226,7 @@ def load_model(
         if contract is not None or flip is not None:
             raise InputError("saved embeddings need neither --contract nor --flip")
         return SavedEmbeddings.load(path)
-    if path.is_dir() or path.suffix == ".keras":
+    if path.is_dir() or path.suffix in (".keras", ".h5", ".hdf5"):
         require_extra("tensorflow", extra="train")
         (loader,) = entry_points(group=EMBEDDER_GROUP, name="keras")
         embedder: CropEmbedder = loader.load()(path, given, flip)

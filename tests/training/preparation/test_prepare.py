@@ -25,10 +25,11 @@ from facesdk.detection.mtcnn import MTCNN
 from facesdk.errors import InputError
 from facesdk_training.preparation import prepare as preparation
 from facesdk_training.preparation.cli import app
-from facesdk_training.preparation.cropping import CropSettings
+from facesdk_training.preparation.cropping import CropOutcome, CropSettings
 from facesdk_training.preparation.prepare import PreparationOptions, PreparationReport, prepare
 from facesdk_training.preparation.selection import SelectionRules
 from facesdk_training.preparation.sources import open_source
+from facesdk_training.preparation.store import CropStore
 from facesdk_training.records import FaceDataset, FaceRecord, read_records
 
 ALIGNED = PreparationOptions(
@@ -244,6 +245,20 @@ def test_folders_that_hold_something_else_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot use"):
         run(source, tmp_path / "out")
     assert (tmp_path / "out" / "mine.tfrecord").read_text() == "mine"
+
+
+def test_a_damaged_store_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    store = CropStore(tmp_path / "work.sqlite", "mine")
+    store.add((n, CropOutcome("", "", b"s", b"p", bytes(5000))) for n in range(40))
+    store.close()
+    size = (tmp_path / "work.sqlite").stat().st_size
+    with (tmp_path / "work.sqlite").open("r+b") as file:
+        file.seek(size // 8)
+        file.write(b"\xff" * (size * 3 // 4))
+    store = CropStore(tmp_path / "work.sqlite", "mine")
+    for read in (store.numbers, store.outcomes, lambda: store.crop(20)):
+        with pytest.raises(InputError, match="delete it to start again"):
+            read()
 
 
 def test_no_usable_photo_is_an_error(tmp_path: Path) -> None:

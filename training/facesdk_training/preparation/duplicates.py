@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-import cv2
+import faiss
 import numpy as np
 
-_BLOCK = 1024
+_BLOCK = 4096
 
 
 def first_of_equals(digests: Sequence[bytes]) -> list[int]:
@@ -16,15 +16,20 @@ def first_of_equals(digests: Sequence[bytes]) -> list[int]:
     return [first.setdefault(digest, position) for position, digest in enumerate(digests)]
 
 
-def first_of_similar(hashes: Sequence[bytes], max_distance: int) -> list[int]:
+def first_of_similar(
+    hashes: Sequence[bytes],
+    max_distance: int,
+    progress: Callable[[int], None] = lambda done: None,
+) -> list[int]:
     """For each perceptual hash the position of the first one that stands for it.
 
     In order, a hash is dropped if one that was kept is at most ``max_distance`` bits away. Every
-    hash is compared with every earlier one (OpenCV's brute force matcher, Hamming distance).
+    hash is compared with every earlier one (Faiss' exact binary index, Hamming distance).
 
     Args:
         hashes: Packed bits, all of one length.
         max_distance: At least 0.
+        progress: Told how many hashes have been compared with all earlier ones.
 
     Returns:
         The position of the kept hash for each hash; its own for a kept one.
@@ -32,13 +37,17 @@ def first_of_similar(hashes: Sequence[bytes], max_distance: int) -> list[int]:
     if not hashes:
         return []
     rows = np.frombuffer(b"".join(hashes), np.uint8).reshape(len(hashes), -1)
-    matcher = cv2.BFMatcher(cv2.NORM_HAMMING)
+    index = faiss.IndexBinaryFlat(8 * rows.shape[1])
     firsts: list[int] = []
     for start in range(0, len(rows), _BLOCK):
-        stop = start + _BLOCK
-        matches = matcher.radiusMatch(rows[start:stop], rows[:stop], max_distance + 0.5)
-        for position, near in enumerate(matches, start):
-            earlier = [match.trainIdx for match in near if match.trainIdx < position]
+        block = rows[start : start + _BLOCK]
+        index.add(block)
+        ends, _, near = index.range_search(block, max_distance + 1)  # closer than that
+        for position, first, end in zip(
+            range(start, len(rows)), ends[:-1].tolist(), ends[1:].tolist(), strict=False
+        ):
+            earlier = near[first:end][near[first:end] < position].tolist()
             kept = (other for other in earlier if firsts[other] == other)
             firsts.append(min(kept, default=position))
+        progress(len(firsts))
     return firsts

@@ -154,8 +154,12 @@ def prepare(
     with closing(CropStore(output / STORE, fingerprint)) as store:
         _crop_all(source.photos, chosen, store, options.crops, workers, progress)
         outcomes = {n: o for n, o in store.outcomes().items() if n not in excluded}
-        progress(0, 1, "compare")
-        selection = select(source.photos, {**outcomes, **excluded}, options.rules)
+        selection = select(
+            source.photos,
+            {**outcomes, **excluded},
+            options.rules,
+            lambda done, total: progress(done, total, "compare"),
+        )
         if not selection.train:
             reasons = dict(Counter(row.reason for row in selection.dropped))
             raise InputError(f"no photo is left to train on: {reasons} of {len(source.photos)}")

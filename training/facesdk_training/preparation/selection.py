@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from facesdk.photo_source import Photo
@@ -63,7 +63,10 @@ class Selection:
 
 
 def select(
-    photos: Sequence[Photo], outcomes: Mapping[int, CropOutcome], rules: SelectionRules
+    photos: Sequence[Photo],
+    outcomes: Mapping[int, CropOutcome],
+    rules: SelectionRules,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Selection:
     """Apply the rules to the crops.
 
@@ -75,6 +78,7 @@ def select(
         photos: All photos.
         outcomes: What became of each that was looked at, by number.
         rules: The rules.
+        progress: Told how many crops were compared with all others, and the number of all.
     """
     dropped = [Dropped(n, o.reason, o.detail) for n, o in outcomes.items() if o.reason]
     usable = [number for number, outcome in outcomes.items() if not outcome.reason]
@@ -84,7 +88,9 @@ def select(
     )
     if rules.near_duplicate_bits is not None:
         hashes = [outcomes[n].perceptual for n in usable]
-        firsts = first_of_similar(hashes, rules.near_duplicate_bits)
+        firsts = first_of_similar(
+            hashes, rules.near_duplicate_bits, lambda done: progress(done, len(hashes))
+        )
         usable = _without_repeats("near_duplicate", photos, usable, firsts, dropped)
     images = Counter(photos[n].identity for n in usable)
     few = {name for name, count in images.items() if name and count < rules.min_images}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from facesdk.errors import InputError
 from facesdk_training.preparation.cropping import CropOutcome
@@ -26,6 +27,8 @@ class CropStore:
     Args:
         path: The file; made where it is missing.
         fingerprint: Names the photos and the settings; outcomes of others are refused.
+
+    Every method raises InputError where the file is damaged.
 
     Raises:
         InputError: The file is not such a store, holds the outcomes of other photos or settings,
@@ -56,7 +59,7 @@ class CropStore:
 
     def numbers(self) -> set[int]:
         """The photos that were done."""
-        return {number for (number,) in self._database.execute("SELECT number FROM photos")}
+        return {number for (number,) in self._read("SELECT number FROM photos")}
 
     def add(self, outcomes: Iterable[tuple[int, CropOutcome]]) -> None:
         """Save outcomes; when this returns they are on the disk.
@@ -74,10 +77,18 @@ class CropStore:
     def outcomes(self) -> dict[int, CropOutcome]:
         """Every outcome by the number of its photo, without the crops."""
         columns = "number, reason, detail, sha256, perceptual"
-        rows = self._database.execute(f"SELECT {columns} FROM photos ORDER BY number")
+        rows = self._read(f"SELECT {columns} FROM photos ORDER BY number")
         return {number: CropOutcome(*rest) for number, *rest in rows}
 
     def crop(self, number: int) -> bytes:
         """The encoded crop of a photo."""
-        row = self._database.execute("SELECT crop FROM photos WHERE number = ?", (number,))
-        return bytes(row.fetchone()[0])
+        ((crop,),) = self._read("SELECT crop FROM photos WHERE number = ?", number)
+        return bytes(crop)
+
+    def _read(self, query: str, *values: int) -> list[tuple[Any, ...]]:
+        try:
+            return self._database.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise InputError(
+                f"cannot read {self._path}: {error}; delete it to start again"
+            ) from None
