@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 from facesdk.cli import options, output
 from facesdk.errors import InputError, require_extra
 from facesdk.files import write_atomic
+from facesdk_converters.targets import Target
+from facesdk_converters.verbs import verb
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -61,38 +63,47 @@ def mtcnn(
         )
 
 
-@app.command()
-def lce(
-    run: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RUN", help="Folder of a `facesdk train distill` run.", show_default=False
-        ),
-    ],
-    out: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The .tflite file to write.")
-    ],
-    name: Annotated[
-        Optional[str], typer.Option(help="Name of the model, for its contract.", show_default=False)
-    ] = None,
-    json: options.Json = False,
-) -> None:
-    """Convert a trained binarized network, with bit-packed weights and its contract.
+@verb(app, "lce")
+def lce() -> Target:
+    """Convert to 1-bit weights and activations, bit-packed for Larq Compute Engine's operators.
+
+    Takes any Larq network. The file runs in any stock TFLite runtime with facesdk's operator
+    library.
 
     Examples:
 
         facesdk convert lce run --output compactfacenet-qb.tflite
 
-        facesdk convert lce run -o mine.tflite --name mine --json
-    """
-    require_extra("larq_compute_engine", extra="convert")
-    from facesdk_converters.lce import convert_run
+        facesdk convert lce mine.h5 -o mine.tflite --custom mynet.layers:MyLayer
 
-    converted = convert_run(run, out, name=name)
-    parity = converted.parity
-    output.emit(
-        converted.to_dict(),
-        json=json,
-        text=f"{converted.path}: {converted.bytes:,} bytes, cosine with Keras at least "
-        f"{parity.min_cosine:.6f} on {parity.inputs} inputs",
-    )
+        facesdk convert lce mine.keras -o mine.tflite --task recognition --mean 127.5 --scale 128
+    """
+    from facesdk_converters.lce import target
+
+    return target()
+
+
+@verb(app, "float32")
+def float32() -> Target:
+    """Convert to stock operators with float32 weights: the baseline.
+
+    Examples:
+
+        facesdk convert float32 run --output baseline.tflite
+    """
+    from facesdk_converters.floating import float32
+
+    return float32()
+
+
+@verb(app, "float16")
+def float16() -> Target:
+    """Convert to stock operators with float16 weights: half the size of float32.
+
+    Examples:
+
+        facesdk convert float16 run --output half.tflite
+    """
+    from facesdk_converters.floating import float16
+
+    return float16()

@@ -6,15 +6,28 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facesdk.contract import Contract
+from facesdk.errors import ModelError
 from facesdk.runtime.bundle import ModelBundle
 from facesdk.runtime.interpreter import Interpreter
+from facesdk_converters import faces
+from facesdk_converters.targets import Bound
+
+if TYPE_CHECKING:
+    from facesdk_converters.sources import Source
 
 Array = NDArray[np.float32]
+
+_NOISE = 32
+"""Inputs of a network that takes no images."""
+
+_SHORTEST_VECTOR = 8
+"""Outputs of fewer numbers have no direction worth comparing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +65,7 @@ def compare(
     Returns:
         The differences over all inputs and outputs.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.tflite"
-        path.write_bytes(model)
-        interpreter = Interpreter(ModelBundle.load(path), input_shapes=[(1, *inputs.shape[1:])])
+    interpreter = _interpreter(model, (1, *inputs.shape[1:]))
     differences = []
     for number in range(len(inputs)):
         single = inputs[number : number + 1]
@@ -63,3 +73,123 @@ def compare(
         output = activate(interpreter.run(single)[0])
         differences.append(np.abs(expected.reshape(output.shape) - output).max(initial=0))
     return Parity(len(inputs), float(np.max(differences)))
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far the outputs of a converted network are from those of its source.
+
+    In a binarized network most inputs agree within rounding. In a few, a value lies within rounding
+    of a sign's threshold: the two take different signs there, and what follows differs a little
+    more.
+
+    Attributes:
+        inputs: Number of inputs compared.
+        faces: Whether they were real faces; noise for networks that cannot be fed with images.
+        max_difference: Largest absolute difference of the outputs; of embeddings, after they were
+            brought to unit length.
+        min_cosine: Smallest cosine between the two outputs for one input.
+        median_cosine: Median of these cosines.
+    """
+
+    inputs: int
+    faces: bool
+    max_difference: float
+    min_cosine: float
+    median_cosine: float
+
+    def meets(self, bound: Bound) -> bool:
+        """Whether it is good enough; never where a figure is not a number."""
+        return self.min_cosine >= bound.min_cosine and self.median_cosine >= bound.median_cosine
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures, the difference with three significant digits."""
+        return {
+            "inputs": self.inputs,
+            "faces": self.faces,
+            "max_difference": float(f"{self.max_difference:.3g}"),
+            "min_cosine": round(self.min_cosine, 6),
+            "median_cosine": round(self.median_cosine, 6),
+        }
+
+    def __str__(self) -> str:
+        what = "real faces" if self.faces else "inputs of noise"
+        return (
+            f"cosine with the source at least {self.min_cosine:.6f} (median "
+            f"{self.median_cosine:.6f}), largest difference {self.max_difference:.2g}, on "
+            f"{self.inputs} {what}"
+        )
+
+
+def check(
+    source: Source, content: bytes, crops: NDArray[np.uint8], contract: Contract
+) -> Agreement:
+    """Compares a converted network with its source.
+
+    The file runs as it will on a device: in the installed TFLite runtime, with facesdk's operator
+    library.
+
+    Args:
+        source: The network that was converted.
+        content: The ``.tflite`` file.
+        crops: Aligned faces, see :func:`facesdk_converters.faces.load`.
+        contract: How pixels are normalised, and whether the output is an embedding.
+
+    Raises:
+        ModelError: The runtime refuses the file.
+    """
+    shape = source.input_shape
+    is_image = len(shape) == 3 and shape[2] in (1, 3)
+    inputs = _normalised(faces.fit(crops, *shape), contract) if is_image else _noise(shape)
+    size = source.batch or 1
+    inputs = inputs[: len(inputs) // size * size] if len(inputs) >= size else inputs.repeat(size, 0)
+    expected = source.predict(inputs)
+    interpreter = _interpreter(content, (size, *shape))
+    batches = (inputs[start : start + size] for start in range(0, len(inputs), size))
+    got = np.concatenate([interpreter.run(batch)[0] for batch in batches])
+    if got.shape != expected.shape:
+        raise ModelError(
+            f"the converted network gives outputs of shape {got.shape}, its source of "
+            f"{expected.shape}"
+        )
+    first, second = (_rows(values) for values in (expected, got))
+    cosines = np.sum(_unit(first) * _unit(second), axis=1)
+    if contract.task == "recognition":
+        first, second = _unit(first), _unit(second)
+    return Agreement(
+        inputs=len(inputs),
+        faces=is_image,
+        max_difference=float(np.abs(first - second).max()),
+        min_cosine=float(cosines.min()),
+        median_cosine=float(np.median(cosines)),
+    )
+
+
+def _interpreter(model: bytes, shape: tuple[int, ...]) -> Interpreter:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.tflite"
+        path.write_bytes(model)
+        return Interpreter(ModelBundle.load(path), input_shapes=[shape])
+
+
+def _normalised(pixels: NDArray[np.uint8], contract: Contract) -> Array:
+    spec = contract.input
+    ordered = pixels[..., ::-1] if spec.color == "BGR" else pixels
+    return (ordered.astype(np.float32) - np.float32(spec.mean)) / np.float32(spec.scale)
+
+
+def _noise(shape: tuple[int, ...]) -> Array:
+    return np.random.default_rng(2020).uniform(-1.0, 1.0, (_NOISE, *shape)).astype(np.float32)
+
+
+def _rows(outputs: Array) -> NDArray[np.float64]:
+    """One vector an input; a single one of all inputs where outputs are too short for a cosine."""
+    rows = outputs.reshape(len(outputs), -1).astype(np.float64)
+    return rows if rows.shape[1] >= _SHORTEST_VECTOR else rows.reshape(1, -1)
+
+
+def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows of length 1; a zero row becomes the first axis, so that two of them agree."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    axis = np.eye(1, rows.shape[1])
+    return np.where(lengths > 0, rows / np.where(lengths > 0, lengths, 1), axis)

@@ -16,8 +16,10 @@ from facesdk.errors import ContractError, InputError
 
 METADATA_NAME = "facesdk.json"
 SCHEMA_VERSION = 1
-TASKS = ("detection", "recognition")
+TASKS = ("detection", "recognition", "other")
 COLORS = ("RGB", "BGR")
+ANY_COLOR = "any"
+"""The channel order of a network of the task "other" that has none, or does not tell."""
 TEMPLATES = {"arcface-112x112": (112, 112), "arcface-112x96": (112, 96)}
 """Alignment templates by name, each with the (height, width) of its crop."""
 
@@ -29,7 +31,7 @@ class InputSpec:
     Attributes:
         height: Rows; None if the network takes any number (a fully convolutional detector).
         width: Columns; None like ``height``.
-        color: Channel order, ``"RGB"`` or ``"BGR"``.
+        color: Channel order, ``"RGB"`` or ``"BGR"``; :data:`ANY_COLOR` with the task "other" only.
         mean: Subtracted from each pixel (0 to 255); -1e6 to 1e6.
         scale: Then divides it; 1e-6 to 1e6.
     """
@@ -61,12 +63,33 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
+class Conversion:
+    """How a model file was made from its source.
+
+    Attributes:
+        target: The verb of ``facesdk convert``, for example ``"lce"``.
+        options: Its options that change the network, as on the command line; empty for none.
+        verified: Whether the file's outputs were compared with the source's on real faces.
+        min_cosine: The cosine that the outputs of each face reached at least, -1 to 1; None where
+            they were not compared.
+        median_cosine: The same for the median over the faces.
+    """
+
+    target: str
+    options: str
+    verified: bool
+    min_cosine: float | None = None
+    median_cosine: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Contract:
     """What a model file says about itself.
 
     Attributes:
         name: The model's name, for example ``"compactfacenet-qb"``.
-        task: ``"detection"`` or ``"recognition"``.
+        task: ``"detection"``, ``"recognition"``, or ``"other"`` for a network that facesdk runs but
+            does not use.
         architecture: Network family, for example ``"CompactFaceNet"`` or ``"MTCNN O-Net"``.
         variant: Variant of it: ``"QB"`` (1-bit weights and activations), ``"Q"`` (1-bit weights),
             ``"float"``.
@@ -81,6 +104,7 @@ class Contract:
         thresholds: Recommended thresholds, ascending in FMR (recognition).
         thresholds_source: What the thresholds were measured on, in words.
         training_data: What the model was trained on and under which terms, in words.
+        conversion: How the file was made; None where that is not recorded.
         schema_version: Version of this record, :data:`SCHEMA_VERSION`.
     """
 
@@ -98,6 +122,7 @@ class Contract:
     thresholds: tuple[Threshold, ...] = ()
     thresholds_source: str = ""
     training_data: str = ""
+    conversion: Conversion | None = None
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -136,7 +161,10 @@ class Contract:
 
     def to_json(self) -> str:
         """JSON text, keys sorted, so that equal contracts give equal bytes."""
-        return json.dumps(asdict(self), sort_keys=True, indent=1)
+        record = asdict(self)
+        if self.conversion is None:
+            del record["conversion"]
+        return json.dumps(record, sort_keys=True, indent=1)
 
     @staticmethod
     def from_json(text: str | bytes) -> Contract:
@@ -163,6 +191,8 @@ class Contract:
             raise ContractError("the model's contract: thresholds must be a list")
         built = dict(record)
         built["input"] = _build(InputSpec, record.get("input"), "input")
+        if "conversion" in record:
+            built["conversion"] = _build(Conversion, record["conversion"], "conversion")
         built["thresholds"] = tuple(_build(Threshold, row, "thresholds") for row in thresholds)
         contract: Contract = _build(Contract, built, "contract")
         return contract
@@ -202,7 +232,9 @@ def _validate(contract: Contract) -> None:
         f"name must be one line of printable characters, but got {contract.name!r}",
     )
     require(contract.task in TASKS, f"task must be one of {TASKS}, but got {contract.task!r}")
-    _validate_input(contract.input, require)
+    _validate_input(contract.input, contract.task, require)
+    if contract.conversion is not None:
+        _validate_conversion(contract.conversion, require)
     if contract.task == "recognition":
         require(
             isinstance(contract.template, str) and contract.template in TEMPLATES,
@@ -238,14 +270,29 @@ def _validate(contract: Contract) -> None:
         )
 
 
-def _validate_input(spec: InputSpec, require: Any) -> None:
+def _validate_conversion(conversion: Conversion, require: Any) -> None:
+    for name in ("target", "options"):
+        value = getattr(conversion, name)
+        require(isinstance(value, str), f"conversion {name} must be a string, but got {value!r}")
+    require(isinstance(conversion.verified, bool), "conversion verified must be true or false")
+    for name in ("min_cosine", "median_cosine"):
+        value = getattr(conversion, name)
+        require(
+            _is_number(value, -1, 1) if conversion.verified else value is None,
+            f"conversion {name} must be a number from -1 to 1 where verified is true, and null "
+            f"elsewhere, but got {value!r}",
+        )
+
+
+def _validate_input(spec: InputSpec, task: str, require: Any) -> None:
     for name in ("height", "width"):
         value = getattr(spec, name)
         require(
             value is None or _is_int(value, 1, 1 << 14),
             f"input {name} must be null or 1 to 16384, but got {value!r}",
         )
-    require(spec.color in COLORS, f"input color must be one of {COLORS}, but got {spec.color!r}")
+    colors = (*COLORS, ANY_COLOR) if task == "other" else COLORS
+    require(spec.color in colors, f"input color must be one of {colors}, but got {spec.color!r}")
     require(
         _is_number(spec.mean, -1e6, 1e6),
         f"input mean must be a number from -1e6 to 1e6, but got {spec.mean!r}",

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
-from facesdk_converters import lce
+from facesdk.contract import Contract, InputSpec
+from facesdk_converters import faces, lce, parity
+from facesdk_converters.sources import Source
 from facesdk_training.architectures import registry
-from training.networks import faces, randomise
+from training.networks import randomise
+
+CONTRACT = Contract(
+    name="qb",
+    task="other",
+    architecture="FaceResNet",
+    variant="QB",
+    input=InputSpec(112, 96, color="RGB", mean=127.5, scale=128.0),
+    license="Apache-2.0",
+    source="random",
+    source_sha256="",
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +62,13 @@ def test_from_bits_to_bits_inside_a_unit_and_folded_norms_elsewhere(content: byt
     ]
 
 
-def test_keras_and_lces_interpreter_agree(network: object, content: bytes) -> None:
-    parity = lce.embedding_parity(network, content, faces(12))
+def test_keras_and_the_file_agree(network: object, content: bytes) -> None:
+    source = Source(Path("qb"), network, "", CONTRACT, is_run=False)
+    agreement = parity.check(source, content, faces.load(), CONTRACT)
     # Decision 12: a value on a sign's threshold may take the other sign. In a network this narrow
     # one sign moves the embedding of that input visibly, and no other.
-    assert parity.median_cosine > 0.99999
-    assert parity.min_cosine > 0.8
+    assert agreement.median_cosine > 0.99999
+    assert agreement.min_cosine > 0.8
 
 
 def test_the_file_has_one_bit_a_weight(network: object, content: bytes) -> None:

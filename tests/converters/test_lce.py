@@ -9,10 +9,12 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+from facesdk.contract import Conversion
 from facesdk.embedding import Embedder
 from facesdk.errors import ContractError, InputError, ModelError
 from facesdk.runtime.bundle import ModelBundle
-from facesdk_converters import lce
+from facesdk_converters import lce, sources
+from facesdk_converters.convert import Converted, Request, convert
 from facesdk_training import runs
 from facesdk_training.architectures.compact_face_net import (
     CompactFaceNetConfig,
@@ -68,19 +70,21 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def converted(run: Path) -> lce.ConvertedRun:
-    return lce.convert_run(run, run.parent / "model.tflite")
+def converted(run: Path) -> Converted:
+    return convert(Request(run, run.parent / "model.tflite"), lce.target())
 
 
-def test_keras_and_lces_interpreter_agree(converted: lce.ConvertedRun) -> None:
-    assert converted.parity.inputs == 32
-    assert converted.parity.min_cosine > 0.98
-    assert converted.parity.median_cosine > 0.99999
+def test_keras_and_the_file_agree_on_real_faces(converted: Converted) -> None:
+    assert converted.agreement is not None
+    assert converted.agreement.faces and converted.agreement.inputs >= 6
+    assert converted.agreement.min_cosine > 0.98
+    assert converted.agreement.median_cosine > 0.99999
     assert converted.bytes == converted.path.stat().st_size
-    assert json.loads(json.dumps(converted.to_dict()))["parity"]["inputs"] == 32
+    record = json.loads(json.dumps(converted.to_dict()))
+    assert (record["target"], record["parity"]["faces"]) == ("lce", True)
 
 
-def test_facesdks_runtime_agrees_with_keras(converted: lce.ConvertedRun, run: Path) -> None:
+def test_facesdks_runtime_agrees_with_keras(converted: Converted, run: Path) -> None:
     crops = np.random.default_rng(8).integers(0, 256, (4, 112, 96, 3), dtype=np.uint8)
     model = build_compact_face_net(NETWORK)
     model.load_weights(run / runs.WEIGHTS)
@@ -90,7 +94,7 @@ def test_facesdks_runtime_agrees_with_keras(converted: lce.ConvertedRun, run: Pa
     assert np.sum(got * expected, axis=1).min() > 0.999
 
 
-def test_the_file_carries_the_contract_of_the_run(converted: lce.ConvertedRun, run: Path) -> None:
+def test_the_file_carries_the_contract_of_the_run(converted: Converted, run: Path) -> None:
     contract = ModelBundle.load(converted.path).contract
     assert contract == converted.contract
     assert contract.name == "compactfacenet-qb"
@@ -110,9 +114,10 @@ def test_the_file_carries_the_contract_of_the_run(converted: lce.ConvertedRun, r
     assert contract.training_data == "synthetic patterns"
     assert contract.source_sha256 == runs.weights_sha256(run)
     assert "1" * 64 in contract.source
+    assert contract.conversion == Conversion("lce", "", True, 0.98, 0.9999)
 
 
-def test_every_binary_convolution_is_fast(converted: lce.ConvertedRun) -> None:
+def test_every_binary_convolution_is_fast(converted: Converted) -> None:
     """LCE's rules: each unit is one quantize and one convolution with its batch norm folded in."""
     model = schema.ModelT.InitFromPackedBuf(converted.path.read_bytes())
     names = {value: key for key, value in vars(schema.BuiltinOperator).items()}
@@ -137,28 +142,27 @@ def test_every_binary_convolution_is_fast(converted: lce.ConvertedRun) -> None:
 def test_a_network_that_computes_something_else_is_refused(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = finished_run(tmp_path / "other")
     stranger = build_compact_face_net(NETWORK)
     content = lce.convert_keras(stranger)
     monkeypatch.setattr(lce, "convert_keras", lambda model: content)
-    with pytest.raises(ModelError, match=r"differs from .*: cosines of embeddings"):
-        lce.convert_run(other, tmp_path / "model.tflite")
+    with pytest.raises(ModelError, match=r"differs from .*: cosine with the source"):
+        convert(Request(run, tmp_path / "model.tflite"), lce.target())
     assert not (tmp_path / "model.tflite").exists()
 
 
 def test_a_run_without_weights_says_how_to_finish_it(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot read config"):
-        lce.convert_run(tmp_path, tmp_path / "model.tflite")
+    with pytest.raises(InputError, match="neither a finished run"):
+        sources.load(tmp_path)
     for name in (runs.CONFIG, runs.CALIBRATION):
         (tmp_path / name).write_bytes((run / name).read_bytes())
     with pytest.raises(InputError, match=r"finish it with .*--resume"):
-        lce.convert_run(tmp_path, tmp_path / "model.tflite")
+        sources.load(tmp_path)
     (tmp_path / runs.WEIGHTS).write_bytes(b"not HDF5")
     with pytest.raises(InputError, match="does not fit its config"):
-        lce.convert_run(tmp_path, tmp_path / "model.tflite")
+        sources.load(tmp_path)
     (tmp_path / runs.CONFIG).write_text("{}")
     with pytest.raises(InputError, match="was not written by this version"):
-        lce.convert_run(tmp_path, tmp_path / "model.tflite")
+        sources.load(tmp_path)
 
 
 def test_a_contract_needs_a_template_of_the_networks_size(tmp_path: Path) -> None:
@@ -166,4 +170,4 @@ def test_a_contract_needs_a_template_of_the_networks_size(tmp_path: Path) -> Non
         input_width=80, stem_channels=(16, 32), stages=((32, 1),), embedding_length=24
     )
     with pytest.raises(ContractError, match="template must be one of"):
-        lce.convert_run(finished_run(tmp_path / "run", narrow), tmp_path / "model.tflite")
+        sources.load(finished_run(tmp_path / "run", narrow))

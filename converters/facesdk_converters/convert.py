@@ -1,0 +1,191 @@
+"""The one way from a network to a model file, whatever the target.
+
+Source -> file without contract -> parity on real faces -> contract -> file on disk. Nothing is
+written unless all of it succeeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from facesdk import contract as contracts
+from facesdk.contract import Contract, Conversion
+from facesdk.errors import InputError, ModelError
+from facesdk.files import write_atomic
+from facesdk_converters import faces, parity
+from facesdk_converters.metadata import write_contract
+from facesdk_converters.parity import Agreement
+from facesdk_converters.sources import Source, load, template_of
+from facesdk_converters.targets import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What only the user knows about a network; None where nothing was said.
+
+    Attributes:
+        name: Name of the model.
+        task: ``"recognition"`` for a network that embeds aligned faces.
+        color: Channel order that it was trained on.
+        mean: Subtracted from pixels of 0 to 255.
+        scale: Then divides them.
+        license: SPDX identifier, or words.
+        training_data: What it was trained on.
+    """
+
+    name: str | None = None
+    task: str | None = None
+    color: str | None = None
+    mean: float | None = None
+    scale: float | None = None
+    license: str | None = None
+    training_data: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to convert, and where to.
+
+    Attributes:
+        source: See :func:`facesdk_converters.sources.load`.
+        output: The file to write.
+        custom: Custom objects of the source.
+        facts: For the contract.
+        verify: Whether to compare the file with its source.
+        verify_on: Photos or aligned crops to compare them on, besides the packaged samples.
+    """
+
+    source: Path
+    output: Path
+    custom: tuple[str, ...] = ()
+    facts: Facts = field(default_factory=Facts)
+    verify: bool = True
+    verify_on: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A network that has become a model file.
+
+    Attributes:
+        path: The model file.
+        bytes: Its size.
+        contract: The contract in it.
+        agreement: How well it agrees with its source; None if that was not asked for.
+    """
+
+    path: Path
+    bytes: int
+    contract: Contract
+    agreement: Agreement | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Path, size, name, task and parity."""
+        return {
+            "path": str(self.path),
+            "bytes": self.bytes,
+            "name": self.contract.name,
+            "task": self.contract.task,
+            "target": self.contract.conversion.target if self.contract.conversion else None,
+            "parity": self.agreement.to_dict() if self.agreement else None,
+        }
+
+
+def convert(
+    request: Request, target: Target, *, report: Callable[[str], None] = lambda _: None
+) -> Converted:
+    """Converts a network.
+
+    Args:
+        request: What to convert.
+        target: What to make of it.
+        report: Called with the name of each stage when it begins.
+
+    Raises:
+        InputError: The source, the faces or the output is not usable.
+        ModelError: The network does not suit the target, or the file does not compute what its
+            source computes.
+    """
+    _check_output(request.output)
+    report("load")
+    source = load(request.source, request.custom)
+    contract = _with_facts(source, request.facts)
+    report("convert")
+    content = target.convert(source)
+    agreement = None
+    if request.verify:
+        report("verify")
+        agreement = parity.check(source, content, faces.load(request.verify_on), contract)
+        _require(agreement, target, request)
+    contract = replace(contract, conversion=_conversion(target, agreement))
+    content = write_contract(content, contract)
+    write_atomic(request.output, content)
+    return Converted(request.output, len(content), contract, agreement)
+
+
+def _check_output(path: Path) -> None:
+    """Says what is wrong with the output before minutes are spent on it."""
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder, give the name of a file")
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: there is no folder {path.parent}")
+
+
+def _with_facts(source: Source, facts: Facts) -> Contract:
+    contract = source.contract
+    if source.is_run:
+        given = [name for name in ("task", "color", "mean", "scale") if getattr(facts, name)]
+        if given:
+            raise InputError(
+                f"--{given[0]} does not go with a run of `facesdk train`: {source.path} says it"
+            )
+    spec = replace(
+        contract.input,
+        **{
+            name: value
+            for name in ("color", "mean", "scale")
+            if (value := getattr(facts, name)) is not None
+        },
+    )
+    changes: dict[str, Any] = {
+        name: value
+        for name in ("name", "license", "training_data")
+        if (value := getattr(facts, name)) is not None
+    }
+    if facts.task == "recognition":
+        changes.update(_recognition(source))
+        if spec.color == contracts.ANY_COLOR:
+            spec = replace(spec, color="RGB")
+    return replace(contract, input=spec, **changes)
+
+
+def _recognition(source: Source) -> dict[str, Any]:
+    shape, output = source.input_shape, tuple(source.model.output_shape[1:])
+    template = template_of(shape[:2])
+    if len(shape) != 3 or shape[2] != 3 or template is None or len(output) != 1:
+        sizes = " or ".join(f"{h}x{w}x3" for h, w in contracts.TEMPLATES.values())
+        raise ModelError(
+            f"{source.path} maps {shape} to {output}: a recognition model maps crops of {sizes} to "
+            "vectors; leave out --task recognition"
+        )
+    return {"task": "recognition", "template": template, "dim": output[0]}
+
+
+def _require(agreement: Agreement, target: Target, request: Request) -> None:
+    if not agreement.meets(target.bound):
+        raise ModelError(
+            f"the converted network differs from {request.source}: {agreement}; needed are a "
+            f"cosine of {target.bound.min_cosine} and {target.bound.median_cosine} in the median, "
+            "so nothing was written"
+        )
+
+
+def _conversion(target: Target, agreement: Agreement | None) -> Conversion:
+    """The record of a conversion: the bounds that were met, which do not vary with the machine."""
+    if agreement is None:
+        return Conversion(target.name, target.options, verified=False)
+    bound = target.bound
+    return Conversion(target.name, target.options, True, bound.min_cosine, bound.median_cosine)

@@ -1,0 +1,319 @@
+"""What can be converted: finished runs of ``facesdk train``, and Keras models of any origin."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+from facesdk.contract import ANY_COLOR, TEMPLATES, Contract, InputSpec, Threshold
+from facesdk.errors import InputError, ModelError
+from facesdk_training import finished, runs
+from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
+from facesdk_training.architectures.registry import Config
+from facesdk_training.config import RunConfig
+from facesdk_training.data import PIXEL_MEAN, PIXEL_SCALE
+from facesdk_training.stages import network_config
+
+FloatArray = NDArray[np.float32]
+
+_BATCH = 32
+_HDF5 = b"\x89HDF"
+_ZIP = b"PK\x03\x04"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A network to convert.
+
+    Attributes:
+        path: Where it was read from.
+        model: The Keras model, in float32, of one input of fixed shape and one output.
+        sha256: SHA-256 (hex) of its weights: of the file, or of all files of the folder.
+        contract: What a finished run says about it; what a Keras model says about itself, with the
+            task "other", elsewhere.
+        is_run: Whether it is a finished run.
+    """
+
+    path: Path
+    model: Any
+    sha256: str
+    contract: Contract
+    is_run: bool
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one input, without the batch."""
+        return tuple(self.model.input_shape[1:])
+
+    @property
+    def batch(self) -> int | None:
+        """Inputs the network takes at a time; None for any number."""
+        size: int | None = self.model.input_shape[0]
+        return size
+
+    def predict(self, inputs: FloatArray) -> FloatArray:
+        """The outputs of Keras in float32.
+
+        Args:
+            inputs: float32 ``(N, *input_shape)``; N is a multiple of :attr:`batch`.
+
+        Returns:
+            float32 ``(N, ...)``.
+        """
+        size = self.batch or _BATCH
+        return np.concatenate(
+            [
+                np.asarray(self.model(inputs[start : start + size], training=False), np.float32)
+                for start in range(0, len(inputs), size)
+            ]
+        )
+
+
+def load(path: Path, custom: Iterable[str] = ()) -> Source:
+    """Reads a network.
+
+    Args:
+        path: The folder of a finished run of ``facesdk train``, a Keras model as ``.h5`` or
+            ``.keras``, or the folder of a SavedModel that Keras wrote.
+        custom: Custom objects of the model, each as ``module:Name``. Modules are imported, also
+            from the working directory.
+
+    Raises:
+        InputError: There is no such file, the run is not finished, or a custom object cannot be
+            imported.
+        ModelError: It is no Keras model, it needs a custom object that was not given, has weights
+            that are not finite, an input of variable size, or more than one input or output.
+    """
+    objects = dict(_import(name) for name in custom)
+    if (path / runs.CONFIG).is_file():
+        return _run(path)
+    model = _keras(path, objects)
+    _check_signature(model, path)
+    _check_weights(model, path)
+    digest = _digest(path)
+    return Source(path, model, digest, _described(model, path, digest), is_run=False)
+
+
+def layers_of(model: Any) -> Iterator[Any]:
+    """The layers of a model that compute something, those of nested models included, in order."""
+    for layer in model.layers:
+        if getattr(layer, "layers", None):
+            yield from layers_of(layer)
+        else:
+            yield layer
+
+
+def _run(path: Path) -> Source:
+    record = runs.read_record(path / runs.CONFIG)
+    calibration = runs.read_record(path / runs.CALIBRATION)
+    digest = runs.weights_sha256(path)
+    model, config = finished.load(path)
+    _check_weights(model, path)
+    try:
+        contract = _contract_of_run(record, calibration, config, digest)
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path} was not written by this version of facesdk: {error!r}") from None
+    return Source(path, model, digest, contract, is_run=True)
+
+
+def _contract_of_run(
+    record: dict[str, Any], calibration: dict[str, Any], config: RunConfig, digest: str
+) -> Contract:
+    network = network_config(config)
+    architecture, variant = _names(config, network)
+    size = (network.input_height, network.input_width)
+    return Contract(
+        name=f"{architecture}-{variant}".lower(),
+        task="recognition",
+        architecture=architecture,
+        variant=variant,
+        input=InputSpec(*size, color="RGB", mean=PIXEL_MEAN, scale=PIXEL_SCALE),
+        license=record["license"],
+        source=_origin(record, config),
+        source_sha256=digest,
+        template=template_of(size),
+        dim=network.embedding_length,
+        thresholds=tuple(Threshold(**row) for row in calibration["thresholds"]),
+        thresholds_source=f"all pairs of {calibration['crops']} crops of "
+        f"{calibration['identities']} identities kept out of training",
+        training_data=record["training_data"],
+    )
+
+
+def template_of(size: tuple[int | None, ...]) -> str | None:
+    """The alignment template whose crops have a (height, width); None if there is none."""
+    return next((name for name, value in TEMPLATES.items() if value == size), None)
+
+
+def _names(config: RunConfig, network: Config) -> tuple[str, str]:
+    """Architecture and variant; the paper's letters are variants of FaceResNet."""
+    if isinstance(network, CompactFaceNetConfig):
+        return "CompactFaceNet", network.variant
+    return "FaceResNet", str(config.network["architecture"]).upper()
+
+
+def _origin(record: dict[str, Any], config: RunConfig) -> str:
+    if config.objective != "distillation":
+        return f"facesdk train run, {config.objective} over labelled identities"
+    teacher = record["teacher"]["name"]
+    return f"facesdk train distill, from {teacher} (sha256 {record['teacher_sha256']})"
+
+
+def _described(model: Any, path: Path, digest: str) -> Contract:
+    shape = tuple(model.input_shape[1:])
+    height, width = shape[:2] if len(shape) == 3 else (None, None)
+    return Contract(
+        name=path.stem if path.stem and path.stem.isprintable() else "network",
+        task="other",
+        architecture=str(model.name),
+        variant="Keras",
+        input=InputSpec(height, width, color=ANY_COLOR, mean=0.0, scale=1.0),
+        license="unstated",
+        source=path.name,
+        source_sha256=digest,
+    )
+
+
+def _import(name: str) -> tuple[str, Any]:
+    module, separator, attribute = name.partition(":")
+    if not (module and separator and attribute):
+        raise InputError(f"--custom must be module:Name, but got {name!r}")
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        return attribute, getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(f"--custom {name} cannot be imported: {reason}") from None
+
+
+def _keras(path: Path, objects: dict[str, Any]) -> Any:
+    import larq  # noqa: F401  (registers its layers and quantizers)
+    import tensorflow as tf
+
+    import facesdk_training.architectures.layers
+    import facesdk_training.quantizers  # noqa: F401
+
+    _check_kind(path)
+    tf.get_logger().setLevel("ERROR")
+    try:
+        model = tf.keras.models.load_model(path, custom_objects=objects, compile=False)
+    except Exception as error:  # a file of others: Keras raises whatever it meets
+        raise ModelError(_why_not_loaded(path, error)) from None
+    if not isinstance(model, tf.keras.Model):
+        raise ModelError(
+            f"{path} is a SavedModel that Keras did not write: save the network with model.save()"
+        )
+    return model
+
+
+def _check_kind(path: Path) -> None:
+    """Raises unless it looks like something that Keras writes."""
+    if path.is_dir():
+        if not (path / "saved_model.pb").is_file():
+            raise InputError(
+                f"{path} is neither a finished run (no {runs.CONFIG}) nor a SavedModel (no "
+                "saved_model.pb)"
+            )
+        return
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist") from None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    expected = {".h5": _HDF5, ".hdf5": _HDF5, ".keras": _ZIP}.get(path.suffix.lower())
+    if expected is None:
+        raise InputError(
+            f"{path} must be a run folder, a SavedModel folder, or a Keras model that ends in .h5 "
+            "or .keras"
+        )
+    if start not in (_HDF5, _ZIP):
+        raise ModelError(f"{path} is not a Keras model: its content is neither HDF5 nor zip")
+    if start != expected:
+        kind = ".h5" if start == _HDF5 else ".keras"
+        raise ModelError(f"{path} has the content of a {kind} file: rename it to end in {kind}")
+
+
+_UNKNOWN = (
+    re.compile(r"Unknown (?:layer|object|activation function|\w+): '?([\w>]+)'?"),
+    re.compile(r"Could not (?:locate|find) (?:class|function|object) '?([\w>]+)'?"),
+    re.compile(r"Could not (?:interpret|deserialize) .*?'([\w>]+)'"),
+)
+
+
+def _why_not_loaded(path: Path, error: Exception) -> str:
+    text = " ".join(str(error).split())
+    for pattern in _UNKNOWN:
+        if match := pattern.search(text):
+            name = match[1].rpartition(">")[2]
+            return (
+                f"{path} needs the custom object {name}: say where it is defined with "
+                f"--custom MODULE:{name}"
+            )
+    if "No model config found" in text or "No model found" in text:
+        return f"{path} holds weights only: save the network with model.save(), not save_weights()"
+    if "Lambda" in text and "unsafe" in text:
+        return (
+            f"{path} has a Lambda layer, whose code Keras does not load from .keras files: make it "
+            "a layer class and give it with --custom, or save the network as .h5"
+        )
+    return f"{path} cannot be loaded by Keras ({type(error).__name__}: {text[:300]})"
+
+
+def _check_signature(model: Any, path: Path) -> None:
+    for kind, shapes in (("input", model.input_shape), ("output", model.output_shape)):
+        if not isinstance(shapes, tuple):
+            raise ModelError(
+                f"{path} has {len(shapes)} {kind}s, but a network of one {kind} is needed: convert "
+                f"tf.keras.Model(model.inputs[0], model.outputs[0]) or a network for each"
+            )
+    if None in model.input_shape[1:]:
+        fixed = ", ".join("112" if size is None else str(size) for size in model.input_shape[1:])
+        raise ModelError(
+            f"{path} takes inputs of variable size {_dimensions(model.input_shape)}: build it on "
+            f"an input of fixed shape, for example keras.Input(({fixed}))"
+        )
+
+
+def _dimensions(shape: tuple[int | None, ...]) -> str:
+    return "x".join("?" if size is None else str(size) for size in shape[1:])
+
+
+def _check_weights(model: Any, path: Path) -> None:
+    for layer in layers_of(model):
+        for variable in layer.weights:
+            values = variable.numpy()
+            if not np.issubdtype(values.dtype, np.floating):
+                continue
+            broken = int(np.count_nonzero(~np.isfinite(values)))
+            if broken:
+                raise ModelError(
+                    f"{path}: layer {layer.name} has {broken:,} of {values.size:,} values in "
+                    f"{variable.name} that are NaN or infinite: train it again from a checkpoint "
+                    "before they appeared"
+                )
+
+
+def _digest(path: Path) -> str:
+    if path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")):
+        if file.is_file():
+            content = file.read_bytes()
+            digest.update(f"{file.relative_to(path).as_posix()}\0{len(content)}\0".encode())
+            digest.update(content)
+    return digest.hexdigest()
