@@ -6,7 +6,7 @@ PYTHON_SOURCES := $(shell find sdk/facesdk training converters -type f -not -nam
 SYSTEM_PACKAGES := libgl1 libglib2.0-0
 CLANG_PACKAGES := clang libclang-rt-dev
 PYTEST := $(BIN)/python -m pytest
-PYTEST_ARGS ?= -m "not slow"
+PYTEST_ARGS ?= -m "not slow" --numprocesses auto --dist loadfile
 
 .PHONY: demo test test-slow test-arm wheels lint clean system clang
 
@@ -17,7 +17,7 @@ test: .venv/.dev
 	$(PYTEST) $(PYTEST_ARGS)
 
 test-slow: .venv/.dev .venv/.wheels clang
-	$(PYTEST) -m "slow and not arm"
+	$(PYTEST) -m "slow and not arm" --numprocesses auto --dist worksteal
 
 # Emulated ARM computers: the first run installs QEMU and cross compilers with apt-get, as root. The instructions of
 # the loops are counted for the compiler of the wheels as well.

@@ -50,10 +50,11 @@ def test_c_suite_under_address_and_undefined_behaviour_sanitizers(
     tmp_path: Path, compiler: str
 ) -> None:
     build(tmp_path, compiler, "address,undefined")
-    ctest = [tool("ctest", "pip install cmake"), "--test-dir", str(tmp_path), "--output-on-failure"]
+    ctest = [tool("ctest", "pip install cmake"), "--test-dir", str(tmp_path), "--output-on-failure", "--parallel", "2"]
     run(ctest)
-    for path in PATHS:  # what uses the default path, on the others
-        run([*ctest, "-R", "delegate|memory|threads"], FACESDK_OPS_ISA=path)
+    if compiler == "gcc":  # what uses the default path, on the others
+        for path in PATHS:
+            run([*ctest, "-R", "delegate|memory|threads"], FACESDK_OPS_ISA=path)
 
 
 @pytest.mark.parametrize("compiler", PACKAGES)
