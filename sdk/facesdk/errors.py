@@ -10,6 +10,7 @@ code  meaning
 1     ``verify`` only: different people
 2     usage or bad input (arguments, images, models)
 3     this installation cannot do it (runtime, operators, an extra)
+4     ``bench`` only: measured, but flagged or slower than the baseline
 70    a bug of facesdk
 130   interrupted
 141   nobody reads the output any more (``facesdk ... | head -1``)
@@ -25,6 +26,7 @@ EXIT_SAME = 0
 EXIT_DIFFERENT = 1
 EXIT_BAD_INPUT = 2
 EXIT_UNAVAILABLE = 3
+EXIT_DOUBTFUL = 4
 EXIT_INTERNAL = 70
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141

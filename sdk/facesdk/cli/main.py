@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 import facesdk
-from facesdk.cli import calibrate, demo, doctor, evaluate, faces, models, output
+from facesdk.cli import bench, calibrate, demo, doctor, evaluate, faces, models, output
 from facesdk.cli.plugins import PluginGroup
 from facesdk.errors import (
     EXIT_BAD_INPUT,
@@ -106,6 +106,7 @@ app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 app.add_typer(evaluate.app, name="evaluate")
 app.command("calibrate")(calibrate.calibrate)
+app.add_typer(bench.app, name="bench")
 
 
 def main() -> None:

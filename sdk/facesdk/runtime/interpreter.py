@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.errors import InputError, ModelError
@@ -81,6 +82,11 @@ class Interpreter:
         """Shapes of the outputs as allocated."""
         return tuple(tuple(int(n) for n in row["shape"]) for row in self._outputs)
 
+    @property
+    def input_dtypes(self) -> tuple[np.dtype[Any], ...]:
+        """Types of the inputs."""
+        return tuple(np.dtype(row["dtype"]) for row in self._inputs)
+
     def resize(self, *shapes: Shape) -> None:
         """Allocate for other input shapes, one per input.
 
@@ -112,6 +118,12 @@ class Interpreter:
             InputError: An array does not fit its input.
             ModelError: The runtime failed.
         """
+        self.fill(*inputs)
+        self.invoke()
+        return self.read()
+
+    def fill(self, *inputs: NDArray[Any]) -> None:
+        """The first part of :meth:`run`: copy the inputs; arguments and errors as there."""
         if len(inputs) != len(self._inputs):
             raise InputError(
                 f"inputs must be one array per input ({len(self._inputs)}), but got {len(inputs)}"
@@ -121,8 +133,25 @@ class Interpreter:
                 self._interpreter.set_tensor(row["index"], array)
         except ValueError as error:
             raise InputError(f"{self._bundle.path}: {_one_line(error)}") from None
+
+    def invoke(self) -> None:
+        """The second part of :meth:`run`: the network itself.
+
+        Raises:
+            ModelError: The runtime failed.
+        """
         try:
             self._interpreter.invoke()
+        except _REFUSALS as error:
+            raise self._refused(error) from None
+
+    def read(self) -> list[NDArray[Any]]:
+        """The last part of :meth:`run`: a copy of each output.
+
+        Raises:
+            ModelError: The runtime failed.
+        """
+        try:
             return [self._interpreter.get_tensor(row["index"]) for row in self._outputs]
         except _REFUSALS as error:
             raise self._refused(error) from None

@@ -87,7 +87,7 @@ def describe_library() -> OperatorLibrary:
         OperatorLibraryError: It is missing, does not load, or a forced path is not available.
     """
     path = library_path()
-    library = _open(path)
+    library = open_library(path)
     paths = _paths(library)
     chosen, forced = library.facesdk_ops_isa(), os.environ.get(FORCED_PATH)
     if chosen is None:
@@ -144,7 +144,12 @@ def load_operators(backend: Backend, *, zero_padding: str = "optimized") -> Any:
 
 
 @cache
-def _open(path: Path) -> ctypes.CDLL:
+def open_library(path: Path) -> ctypes.CDLL:
+    """The library with the signatures of its functions.
+
+    Raises:
+        OperatorLibraryError: It does not load, or is not the operator library.
+    """
     try:
         library = ctypes.CDLL(str(path))
         library.facesdk_ops_version.restype = ctypes.c_char_p

@@ -17,7 +17,8 @@
  *
  * Errors
  *   Functions that can fail return a facesdk_status and, if `error` is not NULL, leave one line of text in it. Pointers
- *   may be NULL only where the text says so. No function prints or exits. The library's only state is the run counters and a pool of threads.
+ *   may be NULL only where the text says so. No function prints or exits. The library's only state is the run counters,
+ *   a pool of threads, and the profile that a caller asked for.
  *
  * Sources
  *   Bannink et al., "Larq Compute Engine: Design, Benchmark, and Deploy State-of-the-Art Binarized Neural Networks",
@@ -209,6 +210,29 @@ FACESDK_OPS_API void facesdk_bconv2d_run(facesdk_bconv2d *op, const uint32_t *in
 
 /* Releases it; NULL is allowed. */
 FACESDK_OPS_API void facesdk_bconv2d_destroy(facesdk_bconv2d *op);
+
+/* ---- profiling the delegate ------------------------------------------------------------------------------------- */
+
+/* One run of one operator. A runtime's own profiler sees all operators of a partition as one node. */
+typedef struct facesdk_profile_event {
+  uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC */
+  uint32_t partition;        /* a number of the connected set of nodes it belongs to, unique in the process */
+  int32_t node;              /* its index in the model */
+  int32_t path;              /* the kernel path that ran: an index for facesdk_ops_isa_name() */
+  int32_t within;            /* -1; for an addition that a convolution computes: the index of that convolution, whose
+                                event, just before, has the time. start_ns and end_ns are then equal. */
+} facesdk_profile_event;
+
+/* Records every operator that a delegate of this process runs from now on, the first `capacity` of them in `events`, in
+ * the order in which they end. The memory is the caller's and must stay until facesdk_profile_stop(). One recording at a
+ * time: FACESDK_INVALID_ARGUMENT while there is another, or if `events` is NULL. Costs an operator two looks at the clock
+ * and a lock that nobody else takes; nothing but the load of one flag while nothing is recorded. */
+FACESDK_OPS_API facesdk_status facesdk_profile_start(facesdk_profile_event *events, size_t capacity,
+                                                     facesdk_error *error);
+
+/* Ends the recording: how many events there were, more than `capacity` if some were left out, 0 if none was recorded.
+ * The library does not touch `events` any more. */
+FACESDK_OPS_API size_t facesdk_profile_stop(void);
 
 #ifdef __cplusplus
 }

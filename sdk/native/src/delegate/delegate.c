@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../kernels/path.h"
 #include "buffers.h"
 #include "operators.h"
+#include "profile.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -35,6 +37,7 @@ typedef struct inner_tensor {
 /* A set of nodes that the runtime runs as one. */
 typedef struct partition {
   const plugin *plugin;
+  uint32_t number; /* for profiles */
   size_t op_count;
   op_node *ops;
   inner_tensor *inner; /* of each operator's result */
@@ -139,6 +142,7 @@ static void *kernel_init(TfLiteContext *context, const char *params_bytes, size_
   partition *self = calloc(1, sizeof *self);
   if (self != NULL) {
     *self = (partition){.plugin = params->delegate->data_,
+                        .number = profile_new_partition(),
                         .op_count = count,
                         .ops = calloc(count, sizeof *self->ops),
                         .inner = calloc(count, sizeof *self->inner)};
@@ -239,8 +243,24 @@ static void *memory_of(const partition *self, const TfLiteContext *context, int 
   return tensor->bytes == bytes ? tensor->data : NULL;
 }
 
+static void record(const partition *self, const op_node *op, uint64_t start) {
+  facesdk_profile_event event = {.start_ns = start,
+                                 .end_ns = profile_now(),
+                                 .partition = self->number,
+                                 .node = op->node_index,
+                                 .path = facesdk_path_index(self->plugin->path),
+                                 .within = -1};
+  profile_record(&event);
+  if (op->added_node < 0) return;
+  event.start_ns = event.end_ns;
+  event.node = op->added_node;
+  event.within = op->node_index;
+  profile_record(&event);
+}
+
 static TfLiteStatus kernel_invoke(TfLiteContext *context, TfLiteNode *node) {
   partition *self = node->user_data;
+  const bool profiled = profile_is_on();
   for (size_t i = 0; i < self->op_count; ++i) {
     op_node *op = &self->ops[i];
     if (op->output_bytes == 0) continue;
@@ -252,9 +272,11 @@ static TfLiteStatus kernel_invoke(TfLiteContext *context, TfLiteNode *node) {
     if (input == NULL || output == NULL || (adds && residual == NULL)) {
       return report_text(context, "a tensor changed its size after allocate_tensors()");
     }
+    const uint64_t start = profiled ? profile_now() : 0;
     if (op_run(op, self->plugin->path, context, input, residual, output, &error) != FACESDK_OK) {
       return report(context, op, &error);
     }
+    if (profiled) record(self, op, start);
   }
   return kTfLiteOk;
 }

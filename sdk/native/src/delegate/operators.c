@@ -421,7 +421,9 @@ bool op_fuse_add(op_node *add, const op_node *convolution) {
                     (convolution->output == add->inputs[0]) != (convolution->output == add->residual);
   if (!goes) return false;
   const int residual = convolution->output == add->residual ? add->inputs[0] : add->residual, output = add->output;
+  const int added_node = add->node_index;
   *add = *convolution;
+  add->added_node = added_node;
   add->residual = residual;
   add->output = output;
   return true;
@@ -435,6 +437,7 @@ facesdk_status op_read(op_node *op, const op_kind *kind, TfLiteContext *context,
   op->kind = kind;
   op->node_index = node_index;
   op->residual = kTfLiteOptionalTensor;
+  op->added_node = -1;
   if (node->inputs == NULL || node->inputs->size != kind->input_count || node->outputs == NULL ||
       node->outputs->size != 1) {
     return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "expected %d inputs and 1 output, but got %d and %d",

@@ -20,6 +20,7 @@ typedef struct op_node {
   int node_index;
   int inputs[OPERATOR_MAX_INPUTS]; /* tensor indices; input 0 is computed, the others are constants */
   int residual;                    /* a computed tensor that is added to the result; -1 if there is none */
+  int added_node;                  /* index of the ADD that became part of this operator; -1 if there is none */
   int output;
   size_t input_bytes, output_bytes; /* set by op_prepare */
   union {

@@ -25,10 +25,14 @@ enum { PATH_COUNT = sizeof paths / sizeof paths[0] };
 
 static atomic_size_t runs[PATH_COUNT];
 
+int32_t facesdk_path_index(const facesdk_path *path) {
+  int32_t index = 0;
+  while (paths[index] != path) ++index;
+  return index;
+}
+
 void facesdk_path_count_run(const facesdk_path *path) {
-  for (size_t i = 0; i < PATH_COUNT; ++i) {
-    if (paths[i] == path) atomic_fetch_add_explicit(&runs[i], 1, memory_order_relaxed);
-  }
+  atomic_fetch_add_explicit(&runs[facesdk_path_index(path)], 1, memory_order_relaxed);
 }
 
 /* The names this CPU can use, as "a, b". */

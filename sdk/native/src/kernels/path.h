@@ -88,6 +88,9 @@ extern const facesdk_path facesdk_path_avx512;
 extern const facesdk_path facesdk_path_avx512vpopcntdq;
 extern const facesdk_path facesdk_path_neon;
 
+/* Its index, see facesdk_ops_isa_name(). */
+int32_t facesdk_path_index(const facesdk_path *path);
+
 /* Counts one operator run of the path, see facesdk_ops_isa_runs(). */
 void facesdk_path_count_run(const facesdk_path *path);
 

@@ -1,0 +1,30 @@
+"""What networks are fed while they are timed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesdk.runtime.interpreter import Interpreter
+
+
+def random_inputs(interpreter: Interpreter, *, packed: bool = False) -> list[NDArray[Any]]:
+    """An array for each input of a network, always the same ones.
+
+    Floats are standard normal, bytes take every value. Wider integers are 0, which is an index that
+    every table has, unless they are ``packed`` bits.
+    """
+    random = np.random.default_rng(0)
+    arrays: list[NDArray[Any]] = []
+    for shape, dtype in zip(interpreter.input_shapes, interpreter.input_dtypes, strict=True):
+        if dtype.kind == "f":
+            arrays.append(random.standard_normal(shape).astype(dtype))
+        elif dtype.kind == "b" or dtype.itemsize == 1 or packed:
+            raw = random.integers(0, 256, (*shape, dtype.itemsize), np.uint8)
+            values = raw % 2 if dtype.kind == "b" else raw
+            arrays.append(np.ascontiguousarray(values).view(dtype)[..., 0])
+        else:
+            arrays.append(np.zeros(shape, dtype))
+    return arrays
