@@ -68,7 +68,7 @@ def buffers(content: bytes) -> list[tuple[int, int]]:
     found = []
     for buffer in verify(content).tables(4):
         assert isinstance(buffer, Table)
-        found.append(buffer._vector(0))
+        found.append(buffer.vector(0))
     return found
 
 

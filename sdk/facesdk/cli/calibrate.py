@@ -91,7 +91,7 @@ def calibrate(
         f"{pairs.name}, facesdk calibrate",
     )
     target = out or model
-    write_atomic(target, replace_contract(bundle.content, contract))
+    write_atomic(target, bundle.in_its_form(replace_contract(bundle.content, contract)))
     record = {
         "model": str(target),
         "thresholds": [dataclasses.asdict(row) for row in found],

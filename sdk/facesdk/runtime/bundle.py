@@ -11,6 +11,7 @@ from pathlib import Path
 from facesdk.contract import METADATA_NAME, Contract
 from facesdk.errors import ContractError, ModelError
 from facesdk.files import read_regular
+from facesdk.runtime import packed
 from facesdk.runtime.flatbuffer import FlatbufferError, Table
 from facesdk.runtime.verifier import verify
 
@@ -23,19 +24,22 @@ class ModelBundle:
 
     Attributes:
         path: Where it was read from.
-        content: The whole file.
+        content: The whole file; what was in the container where it was read from one.
         custom_ops: Names of the custom operators in it, for example ``("LceBconv2d",)``.
         embedded_contract: The contract in the file; None if it carries none.
+        packed_bytes: Size of the container it was read from (:mod:`facesdk.runtime.packed`); None
+            for a plain model file.
     """
 
     path: Path
     content: bytes
     custom_ops: tuple[str, ...]
     embedded_contract: Contract | None
+    packed_bytes: int | None = None
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> ModelBundle:
-        """Read and verify a ``.tflite`` file.
+        """Read and verify a ``.tflite`` or ``.tflite.pack`` file.
 
         Raises:
             ModelError: The file is missing, unreadable, truncated, or not a TFLite model.
@@ -43,18 +47,34 @@ class ModelBundle:
         """
         path = Path(path)
         content = _read(path)
+        packed_bytes = len(content) if packed.is_packed(content) else None
         try:
+            if packed_bytes is not None:
+                content = packed.unpack(content, max_bytes=MAX_MODEL_BYTES)
             model = verify(content)
             codes = _custom_ops(model)
+        except packed.PackedError as error:
+            raise ModelError(f"{path} is not a usable packed model: {error}") from None
         except FlatbufferError as error:
             raise ModelError(
                 f"{path} is not a usable TFLite model, or is truncated: {error}"
             ) from None
-        return ModelBundle(path, content, codes, _contract(model, path))
+        return ModelBundle(path, content, codes, _contract(model, path), packed_bytes)
+
+    def in_its_form(self, content: bytes) -> bytes:
+        """What to write to a file so that it holds ``content`` as this one holds its own.
+
+        Args:
+            content: A model file.
+
+        Returns:
+            A container if the model was read from one, otherwise ``content``.
+        """
+        return content if self.packed_bytes is None else packed.pack(content)
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of the file, hex."""
+        """SHA-256 of :attr:`content`, hex: a model has the same packed and unpacked."""
         return hashlib.sha256(self.content).hexdigest()
 
     @property

@@ -109,31 +109,32 @@ class Table:
 
     def tables(self, field: int) -> Iterator[Table]:
         """The elements of a vector of tables."""
-        start, count = self._vector(field)
+        start, count = self.vector(field)
         kind = SCHEMA[self.kind][field][1:-1]
         for at in range(start, start + 4 * count, 4):
             yield Table(self.data, _indirect(self.data, at), kind)
 
     def count(self, field: int) -> int:
         """The number of elements of a vector."""
-        return self._vector(field)[1]
+        return self.vector(field)[1]
 
     def integers(self, field: int) -> tuple[int, ...]:
         """A vector of int32."""
-        start, count = self._vector(field)
+        start, count = self.vector(field)
         values: tuple[int, ...] = struct.unpack_from(f"<{count}i", self.data, start)
         return values
 
     def bytes(self, field: int) -> bytes:
         """A vector of bytes or a string without its terminator."""
-        start, count = self._vector(field)
+        start, count = self.vector(field)
         return self.data[start : start + count]
 
     def offset_position(self, field: int) -> int | None:
         """Where the offset of a vector, string or table lies; None where the file leaves it out."""
         return self._locate(field)
 
-    def _vector(self, field: int) -> tuple[int, int]:
+    def vector(self, field: int) -> tuple[int, int]:
+        """Where the elements of a vector or string start, and how many there are."""
         at = self._locate(field)
         if at is None:
             return 0, 0

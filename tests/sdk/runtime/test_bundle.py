@@ -94,7 +94,7 @@ def test_damage_raises_nothing_but_flatbuffer_errors(changes: list[tuple[int, in
 
 def changed(content: bytes, table: Table, field: int, element: int, value: int) -> bytes:
     """A copy with another element of a vector of int32; element -1 is the vector's length."""
-    start, _ = table._vector(field)
+    start, _ = table.vector(field)
     result = bytearray(content)
     struct.pack_into("<i", result, start + 4 * element, value)
     return bytes(result)
