@@ -2,7 +2,8 @@
 
 A facesdk model is one ``.tflite`` file. Its TFLite ``Model.metadata`` table has an entry named
 ``facesdk.json`` whose buffer is the UTF-8 JSON of a :class:`Contract`: everything needed to feed
-the network and to read its output. ``runtime/bundle.py`` reads it; the converters write it.
+the network and to read its output. ``runtime/bundle.py`` reads it; the converters write it;
+``contract.schema.json`` beside this module is its JSON schema for programs in other languages.
 """
 
 from __future__ import annotations
@@ -22,6 +23,13 @@ ANY_COLOR = "any"
 """The channel order of a network of the task "other" that has none, or does not tell."""
 TEMPLATES = {"arcface-112x112": (112, 112), "arcface-112x96": (112, 96)}
 """Alignment templates by name, each with the (height, width) of its crop."""
+_NOTHING_TO_RECOGNIZE = {
+    "template": None,
+    "dim": None,
+    "flip_concatenation": False,
+    "thresholds": (),
+}
+"""Fields for recognition as they are in the contract of another task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +263,13 @@ def _validate(contract: Contract) -> None:
             not contract.flip_concatenation or (contract.dim or 0) % 2 == 0,
             "dim must be even where flip_concatenation is true",
         )
+    else:
+        for field, nothing in _NOTHING_TO_RECOGNIZE.items():
+            value = getattr(contract, field)
+            require(
+                type(value) is type(nothing) and value == nothing,
+                f"{field} belongs to recognition, but task is {contract.task!r}",
+            )
     for row in contract.thresholds:
         require(
             _is_number(row.fmr, 0, 1) and 0 < row.fmr < 1, f"fmr must be in (0, 1), got {row.fmr!r}"
