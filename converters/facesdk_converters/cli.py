@@ -107,3 +107,29 @@ def float16() -> Target:
     from facesdk_converters.floating import float16
 
     return float16()
+
+
+@app.command()
+def explain(
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="A .tflite file, of any origin.", show_default=False),
+    ],
+    json: options.Json = False,
+) -> None:
+    """Explain a model file: each operator, its bits, bytes and multiply-adds, and the sums.
+
+    Reasons and the names of layers need the Keras model: `facesdk convert lce ... --explain`.
+
+    Examples:
+
+        facesdk convert explain mine.tflite
+
+        facesdk convert explain mine.tflite --json | jq .bytes_by_kind
+    """
+    require_extra("flatbuffers", extra="convert")
+    from facesdk_converters.explain import explain_file
+    from facesdk_converters.explain_text import as_text
+
+    explanation = explain_file(model)
+    output.emit(explanation.to_dict(), json=json, text=as_text(explanation))

@@ -15,7 +15,9 @@ from facesdk import contract as contracts
 from facesdk.contract import Contract, Conversion
 from facesdk.errors import InputError, ModelError
 from facesdk.files import write_atomic
-from facesdk_converters import faces, parity
+from facesdk.runtime import packed
+from facesdk_converters import faces, floating, parity, refusals
+from facesdk_converters.explain import Explanation, explain
 from facesdk_converters.metadata import write_contract
 from facesdk_converters.parity import Agreement
 from facesdk_converters.sources import Source, load, template_of
@@ -56,6 +58,8 @@ class Request:
         facts: For the contract.
         verify: Whether to compare the file with its source.
         verify_on: Photos or aligned crops to compare them on, besides the packaged samples.
+        explain: Whether to explain the file; it is then compared with a float32 file in size.
+        pack: Whether to write the entropy-coded container (:mod:`facesdk.runtime.packed`).
     """
 
     source: Path
@@ -64,6 +68,8 @@ class Request:
     facts: Facts = field(default_factory=Facts)
     verify: bool = True
     verify_on: Path | None = None
+    explain: bool = False
+    pack: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +79,33 @@ class Converted:
     Attributes:
         path: The model file.
         bytes: Its size.
+        packed_bytes: Size of the container it was written into; None without one.
         contract: The contract in it.
         agreement: How well it agrees with its source; None if that was not asked for.
+        explanation: What is in it; None if that was not asked for.
     """
 
     path: Path
     bytes: int
+    packed_bytes: int | None
     contract: Contract
     agreement: Agreement | None
+    explanation: Explanation | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Path, size, name, task and parity."""
-        return {
+        """Path, size, name, task, parity, and the explanation where there is one."""
+        record = {
             "path": str(self.path),
             "bytes": self.bytes,
+            "packed_bytes": self.packed_bytes,
             "name": self.contract.name,
             "task": self.contract.task,
             "target": self.contract.conversion.target if self.contract.conversion else None,
             "parity": self.agreement.to_dict() if self.agreement else None,
         }
+        if self.explanation is not None:
+            record["explanation"] = self.explanation.to_dict()
+        return record
 
 
 def convert(
@@ -115,6 +129,7 @@ def convert(
     contract = _with_facts(source, request.facts)
     report("convert")
     content = target.convert(source)
+    refusals.check_operators(content, source)
     agreement = None
     if request.verify:
         report("verify")
@@ -122,8 +137,27 @@ def convert(
         _require(agreement, target, request)
     contract = replace(contract, conversion=_conversion(target, agreement))
     content = write_contract(content, contract)
-    write_atomic(request.output, content)
-    return Converted(request.output, len(content), contract, agreement)
+    explanation = None
+    if request.explain:
+        report("explain")
+        baseline = len(write_contract(floating.convert(source, half=False), contract))
+        explanation = explain(
+            content,
+            name=request.output,
+            model=source.model,
+            remark=target.remark,
+            float32_bytes=baseline,
+        )
+    packed_content = packed.pack(content) if request.pack else None
+    write_atomic(request.output, packed_content or content)
+    return Converted(
+        path=request.output,
+        bytes=len(content),
+        packed_bytes=len(packed_content) if packed_content else None,
+        contract=contract,
+        agreement=agreement,
+        explanation=explanation,
+    )
 
 
 def _check_output(path: Path) -> None:

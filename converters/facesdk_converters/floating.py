@@ -6,6 +6,7 @@ from functools import partial
 
 import tensorflow as tf
 
+from facesdk_converters import refusals
 from facesdk_converters.sources import Source
 from facesdk_converters.targets import Target
 
@@ -31,7 +32,9 @@ def convert(source: Source, *, half: bool) -> bytes:
         Content of a ``.tflite`` file of stock operators.
     """
     converter = tf.lite.TFLiteConverter.from_keras_model(source.model)
+    converter.allow_custom_ops = True  # the common flow refuses them, and names their layers
     if half:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
-    return bytes(converter.convert())
+    with refusals.translated(source):
+        return bytes(converter.convert())

@@ -12,29 +12,38 @@ from typing import Any
 
 import larq_compute_engine as lce
 
+from facesdk_converters import lce_reasons, refusals
+from facesdk_converters.dense import dense_as_convolutions
 from facesdk_converters.sources import Source
 from facesdk_converters.targets import Target
 
 
 def target() -> Target:
     """The target ``lce``."""
-    return Target("lce", convert)
+    return Target("lce", convert, remark=lce_reasons.remark)
 
 
 def convert(source: Source) -> bytes:
-    """Converts a network, see :func:`convert_keras`."""
-    return convert_keras(source.model)
+    """Converts a network, see :func:`convert_keras`.
+
+    Raises:
+        ModelError: LCE's converter refuses it.
+    """
+    with refusals.translated(source):
+        return convert_keras(source.model)
 
 
 def convert_keras(model: Any) -> bytes:
     """Converts a Larq model.
 
+    Binary dense layers become convolutions, see :mod:`facesdk_converters.dense`.
+
     Args:
-        model: A Keras 2 model whose binary convolutions are `larq.layers.QuantConv2D`.
+        model: A Keras 2 model whose binary layers are `larq.layers.QuantConv2D` and `QuantDense`.
 
     Returns:
         Content of a ``.tflite`` file that needs LCE's operators.
     """
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), dense_as_convolutions(model):
         warnings.simplefilter("ignore")
         return bytes(lce.convert_keras_model(model))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import io
+import json
 import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +34,8 @@ FloatArray = NDArray[np.float32]
 _BATCH = 32
 _HDF5 = b"\x89HDF"
 _ZIP = b"PK\x03\x04"
+_CONFIG = "model_config"
+"""Attribute of a Keras .h5 file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +214,8 @@ def _keras(path: Path, objects: dict[str, Any]) -> Any:
     _check_kind(path)
     tf.get_logger().setLevel("ERROR")
     try:
-        model = tf.keras.models.load_model(path, custom_objects=objects, compile=False)
+        with _readable(path) as readable, tf.keras.utils.custom_object_scope(objects):
+            model = tf.keras.models.load_model(readable, compile=False)
     except Exception as error:  # a file of others: Keras raises whatever it meets
         raise ModelError(_why_not_loaded(path, error)) from None
     if not isinstance(model, tf.keras.Model):
@@ -216,6 +223,34 @@ def _keras(path: Path, objects: dict[str, Any]) -> Any:
             f"{path} is a SavedModel that Keras did not write: save the network with model.save()"
         )
     return model
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[Any]:
+    """What Keras is to load for a path.
+
+    tf_keras does not read what it writes into .h5 files for a function of the user's, as activation
+    for example: an object of a class "function". It reads the function's name alone, so such a file
+    is given to it with names in their place.
+    """
+    if path.is_dir() or path.suffix.lower() == ".keras":
+        yield path
+        return
+    with h5py.File(io.BytesIO(path.read_bytes()), "r+") as file:
+        if _CONFIG in file.attrs:
+            config = _with_names(json.loads(file.attrs[_CONFIG]))
+            file.attrs[_CONFIG] = json.dumps(config).encode()
+        yield file
+
+
+def _with_names(config: Any) -> Any:
+    if isinstance(config, list):
+        return [_with_names(part) for part in config]
+    if not isinstance(config, dict):
+        return config
+    if config.get("class_name") == "function" and isinstance(config.get("config"), str):
+        return config["config"]
+    return {key: _with_names(part) for key, part in config.items()}
 
 
 def _check_kind(path: Path) -> None:
@@ -250,8 +285,9 @@ def _check_kind(path: Path) -> None:
 _UNKNOWN = (
     re.compile(r"Unknown (?:layer|object|activation function|\w+): '?([\w>]+)'?"),
     re.compile(r"Could not (?:locate|find) (?:class|function|object) '?([\w>]+)'?"),
-    re.compile(r"Could not (?:interpret|deserialize) .*?'([\w>]+)'"),
+    re.compile(r"'class_name': 'function', 'config': '(\w+)'"),
 )
+"""How Keras says that an object is unknown, the surest first: it also quotes configurations."""
 
 
 def _why_not_loaded(path: Path, error: Exception) -> str:
@@ -265,7 +301,7 @@ def _why_not_loaded(path: Path, error: Exception) -> str:
             )
     if "No model config found" in text or "No model found" in text:
         return f"{path} holds weights only: save the network with model.save(), not save_weights()"
-    if "Lambda" in text and "unsafe" in text:
+    if "Lambda" in text and "safe_mode" in text:
         return (
             f"{path} has a Lambda layer, whose code Keras does not load from .keras files: make it "
             "a layer class and give it with --custom, or save the network as .h5"

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from facesdk_converters.operators import Operator
     from facesdk_converters.sources import Source
+
+Remark = Callable[["Operator", "Operator | None", Any], str]
+"""Why an operator is no better, and what to change; empty if all is well. Takes the operator, the
+one that writes its input (None for the network's input), and the Keras layer it comes from."""
+
+
+def no_remark(operator: Operator, producer: Operator | None, layer: Any) -> str:
+    """The remark of targets that promise nothing."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +47,11 @@ class Target:
             change where the network does not suit the target.
         bound: A file that agrees less with its source is refused.
         options: Options of the verb that change the network, as on the command line.
+        remark: For ``--explain``.
     """
 
     name: str
     convert: Callable[[Source], bytes]
     bound: Bound = EXACT
     options: str = ""
+    remark: Remark = no_remark

@@ -99,6 +99,13 @@ def _common(
         bool,
         typer.Option("--no-verify", help="Do not compare; the file's contract says so."),
     ] = False,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Print each operator of the file, and why it is no better."),
+    ] = False,
+    pack: Annotated[
+        bool, typer.Option("--pack", help="Write the entropy-coded container .tflite.pack.")
+    ] = False,
     name: Annotated[Optional[str], typer.Option(help="Name of the model.")] = None,
     task: Annotated[
         Optional[str],
@@ -130,6 +137,8 @@ def _run(
     custom: list[str] | None,
     verify_on: Path | None,
     no_verify: bool,
+    explain: bool,
+    pack: bool,
     json: bool,
     task: str | None,
     **facts: Any,
@@ -148,6 +157,8 @@ def _run(
         facts=Facts(task=task, **facts),
         verify=not no_verify,
         verify_on=verify_on,
+        explain=explain,
+        pack=pack,
     )
     converted = convert(request, make_target())
     output.emit(converted.to_dict(), json=json, text=_in_words(converted))
@@ -155,10 +166,18 @@ def _run(
 
 def _in_words(converted: Converted) -> str:
     agreement = converted.agreement
-    lines = [
-        f"{converted.path}: {converted.bytes:,} bytes, "
+    lines = []
+    if converted.explanation is not None:
+        from facesdk_converters.explain_text import as_text
+
+        lines.append(as_text(converted.explanation))
+    size = f"{converted.bytes:,} bytes"
+    if converted.packed_bytes is not None:
+        size += f" packed to {converted.packed_bytes:,}"
+    lines.append(
+        f"{converted.path}: {size}, "
         + ("not compared with its source" if agreement is None else str(agreement))
-    ]
+    )
     if converted.contract.task == "other":
         lines.append(
             "facesdk does not know what it is for: if it embeds aligned faces, give --task "
