@@ -167,12 +167,16 @@ class Contract:
             thresholds_source="",
         )
 
-    def to_json(self) -> str:
-        """JSON text, keys sorted, so that equal contracts give equal bytes."""
+    def to_dict(self) -> dict[str, Any]:
+        """The record of ``contract.schema.json``."""
         record = asdict(self)
         if self.conversion is None:
             del record["conversion"]
-        return json.dumps(record, sort_keys=True, indent=1)
+        return record
+
+    def to_json(self) -> str:
+        """JSON text, keys sorted, so that equal contracts give equal bytes."""
+        return json.dumps(self.to_dict(), sort_keys=True, indent=1)
 
     @staticmethod
     def from_json(text: str | bytes) -> Contract:

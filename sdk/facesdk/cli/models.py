@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from facesdk.cli import options
+from facesdk.cli import model_files, options
 from facesdk.cli.plugins import PluginGroup
 from facesdk.errors import InputError
 from facesdk.models import registry
@@ -21,6 +21,7 @@ class ModelsGroup(PluginGroup):
 
 
 app = typer.Typer(cls=ModelsGroup, add_completion=False)
+model_files.register(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,88 @@
+"""A model file in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from facesdk.contract import Contract
+    from facesdk.models.description import ModelDescription, OperatorKind, Port
+
+
+def described(model: ModelDescription) -> str:
+    """All of a description, a fact a line."""
+    size = f"{model.bytes:,}"
+    if model.packed_bytes is not None:
+        size = f"{model.packed_bytes:,} packed, {size} unpacked"
+    rows = [
+        ("file", str(model.path)),
+        ("bytes", size),
+        ("sha256", model.sha256),
+        *(("input", _port(port)) for port in model.inputs),
+        *(("output", _port(port)) for port in model.outputs),
+        *(("operators", _kind(kind)) for kind in model.operators),
+        ("runs on", _needs(model)),
+        *(("constants", f"{n:,} bytes {kind}") for kind, n in model.constants.items()),
+        ("the rest", f"{model.other_bytes:,} bytes"),
+    ]
+    if model.contract is None:
+        rows.append(("contract", "none"))
+    else:
+        rows += _contract_rows(model.contract)
+    return "\n".join(f"{key:15}{one_line(words)}" for key, words in rows)
+
+
+def _needs(model: ModelDescription) -> str:
+    if model.unknown_operators:
+        return f"no runtime of facesdk, which does not have {', '.join(model.unknown_operators)}"
+    if model.operator_library:
+        return "a TFLite runtime with facesdk's operator library"
+    return "any TFLite runtime"
+
+
+def _kind(kind: OperatorKind) -> str:
+    return f"{kind.count} {kind.name}" + (f", {kind.bits} bits" if kind.bits else "")
+
+
+def _port(port: Port) -> str:
+    return f"{port.name}, {'x'.join(map(str, port.shape)) or 'scalar'} {port.dtype}"
+
+
+def _contract_rows(contract: Contract) -> list[tuple[str, str]]:
+    spec, conversion = contract.input, contract.conversion
+    size = "x".join(str(side or "any") for side in (spec.height, spec.width))
+    rows = [
+        ("name", contract.name),
+        ("task", f"{contract.task}, {contract.architecture} {contract.variant}"),
+        ("pixels", f"{size} {spec.color}, (p - {spec.mean:g}) / {spec.scale:g}"),
+    ]
+    if contract.task == "recognition":
+        flip = ", of the crop and its mirror image" if contract.flip_concatenation else ""
+        rows.append(("embedding", f"{contract.dim} numbers{flip}, template {contract.template}"))
+    for row in contract.thresholds:
+        rows.append(
+            (
+                "threshold",
+                f"{row.similarity:.4f} for FMR {row.fmr:g}, FNMR {row.fnmr:.4f} "
+                f"({row.positive_pairs:,} pairs of one person, {row.negative_pairs:,} of two)",
+            )
+        )
+    if contract.thresholds_source:
+        rows.append(("measured on", contract.thresholds_source))
+    if conversion is not None:
+        verified = "compared with its source" if conversion.verified else "not verified"
+        made_by = f"{conversion.target} {conversion.options}".strip()
+        rows.append(("converted by", f"facesdk convert {made_by}, {verified}"))
+    rows += [
+        ("source", contract.source),
+        ("source sha256", contract.source_sha256),
+        ("trained on", contract.training_data),
+        ("license", contract.license),
+        ("schema version", str(contract.schema_version)),
+    ]
+    return rows
+
+
+def one_line(words: str) -> str:
+    """Words of any number of lines on one."""
+    return " ".join(words.split())
