@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from facesdk.detection.mtcnn import MTCNN
 from facesdk.embedding import Embedder
 from facesdk.errors import InputError, NoFaceError
 from facesdk.models import registry
+from facesdk.profiling.spans import Profile, record_spans, stage
 from facesdk.results import Detections, Embedding, Face, Timings, Verification
 
 ImageSource = str | os.PathLike[str] | NDArray[Any]
@@ -79,7 +81,9 @@ class FaceEngine:
         """
         pixels = images.as_image(image)
         height, width = pixels.shape[:2]
-        return Detections(_name(image), width, height, tuple(self.detector.detect(pixels)))
+        with stage("detect"):
+            found = self.detector.detect(pixels)
+        return Detections(_name(image), width, height, tuple(found))
 
     def align(self, image: ImageSource, face: Face | int = 0) -> NDArray[np.uint8]:
         """Cut out one face, in the template that the recognition model expects.
@@ -97,11 +101,14 @@ class FaceEngine:
         pixels = images.as_image(image)
         if not isinstance(face, Face):
             face = choose(self.detect(pixels).faces, face, _name(image))
-        return alignment.align(pixels, face.landmarks, self.embedder.template)
+        with stage("align"):
+            return alignment.align(pixels, face.landmarks, self.embedder.template)
 
     def embed(self, image: ImageSource, face: Face | int = 0) -> Embedding:
         """Embed one face of a photo; arguments and errors as in :meth:`align`."""
-        return self.embedder.embed_one(self.align(image, face))
+        crop = self.align(image, face)
+        with stage("embed"):
+            return self.embedder.embed_one(crop)
 
     def verify(
         self,
@@ -130,28 +137,51 @@ class FaceEngine:
         calibrated = None if threshold is not None else self.embedder.contract.threshold_for(fmr)
         photos = [images.as_image(a), images.as_image(b)]
         clock = _Clock()
-        found = [self.detector.detect(photo) for photo in photos]
+        with stage("detect"):
+            found = [self.detector.detect(photo) for photo in photos]
         detect_ms = clock.lap()
         chosen = [
             choose(tuple(rows), number, name)
             for rows, number, name in zip(found, faces, names or (_name(a), _name(b)), strict=True)
         ]
         clock.lap()
-        crops = [
-            alignment.align(photo, face.landmarks, self.embedder.template)
-            for photo, face in zip(photos, chosen, strict=True)
-        ]
+        with stage("align"):
+            crops = [
+                alignment.align(photo, face.landmarks, self.embedder.template)
+                for photo, face in zip(photos, chosen, strict=True)
+            ]
         align_ms = clock.lap()
-        first, second = (self.embedder.embed_one(crop) for crop in crops)
+        with stage("embed"):
+            first, second = [self.embedder.embed_one(crop) for crop in crops]
         embed_ms = clock.lap()
-        match = matching.compare(
-            first,
-            second,
-            threshold=calibrated.similarity if calibrated else float(threshold or 0.0),
-            fmr=calibrated.fmr if calibrated else None,
-        )
+        with stage("match"):
+            match = matching.compare(
+                first,
+                second,
+                threshold=calibrated.similarity if calibrated else float(threshold or 0.0),
+                fmr=calibrated.fmr if calibrated else None,
+            )
         timings = Timings(detect_ms, align_ms, embed_ms, clock.lap())
         return Verification(match, (chosen[0], chosen[1]), (crops[0], crops[1]), timings)
+
+    def profile(self, *, operators: bool = True) -> AbstractContextManager[Profile]:
+        """Record what this engine does in a ``with`` block on this thread.
+
+        Example:
+            >>> with engine.profile() as profile:
+            ...     engine.verify("a.jpg", "b.jpg")
+            >>> [(span.name, span.ms) for span in profile.spans]
+
+        The spans are the stages, in them the runs of networks, and in those the operators that the
+        operator library computed. Without a profile a span costs nothing that can be measured.
+
+        Args:
+            operators: Whether to record operators; one recording a process at a time.
+
+        Raises:
+            OperatorLibraryError: Operators are being recorded already.
+        """
+        return record_spans(operators=operators)
 
 
 def choose(faces: tuple[Face, ...], number: int, image: str) -> Face:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from facesdk.errors import ModelError
 from facesdk.profiling.cut import cut
+from facesdk.profiling.distribution import Times
 from facesdk.profiling.graph import Graph, Operator
 from facesdk.profiling.inputs import random_inputs
 from facesdk.profiling.timing import Policy, Tick, measure
@@ -17,8 +19,31 @@ from facesdk.runtime.bundle import ModelBundle
 from facesdk.runtime.flatbuffer import FlatbufferError
 from facesdk.runtime.interpreter import Interpreter
 
+_EMPTY = "empty"
 
-def time_alone(
+
+@dataclass(frozen=True, slots=True)
+class AloneTimes:
+    """Times of operators, each as a network of its own, in milliseconds.
+
+    Attributes:
+        operators: By their places in the model; those that the runtime does not run alone lack.
+        empty: Of a network without operators, that is of calling the runtime, which is part of all
+            times; None if the runtime does not run one.
+    """
+
+    operators: dict[int, Times]
+    empty: Times | None
+
+    def median(self, index: int) -> float | None:
+        """Median of an operator, without the call, 0 or more; None if it was not run."""
+        if index not in self.operators:
+            return None
+        call = 0.0 if self.empty is None else float(np.median(self.empty))
+        return max(0.0, float(np.median(self.operators[index])) - call)
+
+
+def time_operators(
     bundle: ModelBundle,
     graph: Graph,
     operators: Sequence[int],
@@ -26,11 +51,8 @@ def time_alone(
     *,
     threads: int = 1,
     tick: Tick | None = None,
-) -> dict[int, float | None]:
+) -> AloneTimes:
     """Time operators of a model, each as a network of its own, in turn.
-
-    What an empty network takes is subtracted: calling the runtime takes longer than a small
-    operator.
 
     Args:
         bundle: The model.
@@ -39,10 +61,6 @@ def time_alone(
         policy: How often.
         threads: Threads the runtime may use.
         tick: See :func:`~facesdk.profiling.timing.measure`.
-
-    Returns:
-        For each its median in milliseconds, 0 or more; None where the runtime does not run it
-        alone.
     """
     calls: dict[str, Callable[[], object]] = {}
     for index in operators:
@@ -52,15 +70,11 @@ def time_alone(
             continue
     empty = _empty(bundle, graph, threads)
     if empty:
-        calls["empty"] = empty.invoke
-    if not calls:
-        return dict.fromkeys(operators)
-    medians = {name: float(np.median(row)) for name, row in measure(calls, policy, tick).items()}
-    base = medians.get("empty", 0.0)
-    return {
-        index: max(0.0, medians[str(index)] - base) if str(index) in medians else None
-        for index in operators
-    }
+        calls[_EMPTY] = empty.invoke
+    times = measure(calls, policy, tick) if calls else {}
+    return AloneTimes(
+        {int(name): row for name, row in times.items() if name != _EMPTY}, times.get(_EMPTY)
+    )
 
 
 def single(bundle: ModelBundle, graph: Graph, operator: Operator, threads: int) -> Interpreter:

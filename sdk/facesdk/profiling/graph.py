@@ -93,6 +93,7 @@ class Operator:
         width: Bits of weights and activations that are multiplied, ``"1x1"`` or ``"32x32"``; None
             where nothing is.
         moved: Bytes of its inputs, weights and outputs, each once.
+        options: Its options as they lie in the file, to tell whether two are the same.
     """
 
     index: int
@@ -102,6 +103,7 @@ class Operator:
     macs: int
     width: str | None
     moved: int
+    options: bytes = b""
 
     @property
     def intensity(self) -> float:
@@ -167,13 +169,25 @@ def read_graph(content: bytes) -> Graph:
         _follow_channels(channels, name, inputs, outputs, tensors)
         macs, width = _count(name, inputs, outputs, tensors, channels)
         moved = sum(tensors[i].size for i in (*inputs, *outputs) if i >= 0)
-        operators.append(Operator(index, name, inputs, outputs, macs, width, moved))
+        options = table.bytes(5) + _options(table)
+        operators.append(Operator(index, name, inputs, outputs, macs, width, moved, options))
     return Graph(tensors, tuple(operators), graph.integers(1), graph.integers(2))
 
 
 def _tensor(table: Table, filled: set[int]) -> Tensor:
     dtype, bits = _TYPES.get(table.scalar(1), (f"type{table.scalar(1)}", 32))
     return Tensor(table.integers(0), dtype, bits, table.scalar(2) in filled)
+
+
+def _options(operator: Table) -> bytes:
+    """The bytes of a built-in operator's table of options: its vtable and its fields."""
+    table = operator.table(4, "Options")
+    if table is None:
+        return b""
+    data, start = table.data, table.position
+    vtable = start - int.from_bytes(data[start : start + 4], "little", signed=True)
+    size, length = (int.from_bytes(data[vtable + at : vtable + at + 2], "little") for at in (0, 2))
+    return data[vtable : vtable + size] + data[start + 4 : start + length]
 
 
 def _name(code: Table) -> str:

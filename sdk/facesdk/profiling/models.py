@@ -17,6 +17,7 @@ from facesdk.profiling.graph import read_graph
 from facesdk.profiling.inputs import random_inputs
 from facesdk.profiling.memory import Memory, MemoryWatch
 from facesdk.profiling.operators import OperatorTable, profile_operators
+from facesdk.profiling.peaks import Peaks, measure_peaks
 from facesdk.profiling.report import Setting, now
 from facesdk.profiling.timing import Clock, Policy, measure
 from facesdk.runtime.bundle import ModelBundle
@@ -100,12 +101,14 @@ class ModelReport:
         setting: How it was measured.
         models: The models; the first is what the others are compared with.
         memory: Memory of the process over the timed runs of all models; None if unknown.
+        peaks: What the computer can do at most; None if it was not measured.
         notes: What could not be measured, and why.
     """
 
     setting: Setting
     models: tuple[ModelTimes, ...]
     memory: Memory | None
+    peaks: Peaks | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -137,6 +140,7 @@ class ModelReport:
                 for model in self.models[1:]
             ],
             "memory": self.memory.to_dict() if self.memory else None,
+            "peaks": self.peaks.to_dict() if self.peaks else None,
             "flags": [flag.to_dict() for flag in self.flags],
             "notes": list(self.notes),
         }
@@ -150,11 +154,13 @@ class Parts:
         cold_start: Fresh processes to start for each model, 0 or more.
         operators: Whether to measure operators.
         threads: Numbers of threads to sweep over.
+        peaks: Whether to measure what the computer can do at most.
     """
 
     cold_start: int = 3
     operators: bool = True
     threads: tuple[int, ...] = ()
+    peaks: bool = False
 
 
 def bench_models(
@@ -218,7 +224,8 @@ def bench_models(
         for name, bundle, start in zip(names, bundles, cold, strict=True)
     )
     setting = Setting(now(), environment, conditions, clock, policy, threads)
-    return ModelReport(setting, models, memory, tuple(notes))
+    peaks = measure_peaks(threads) if parts.peaks else None
+    return ModelReport(setting, models, memory, peaks, tuple(notes))
 
 
 def _call(bundle: ModelBundle, threads: int) -> Callable[[], object]:
@@ -231,8 +238,7 @@ def _names(bundles: Sequence[ModelBundle]) -> list[str]:
     """A name for each, with a number where two are called the same."""
     names: list[str] = []
     for bundle in bundles:
-        contract = bundle.embedded_contract
-        name = contract.name if contract else bundle.path.stem
+        name = bundle.name
         names.append(name if name not in names else f"{name} ({len(names) + 1})")
     return names
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from facesdk.profiling.alone import constant_operators, time_alone
+from facesdk.profiling.alone import constant_operators, time_operators
 from facesdk.profiling.distribution import Times
 from facesdk.profiling.graph import Graph, Operator, read_graph
 from facesdk.profiling.inputs import random_inputs
@@ -277,7 +277,8 @@ def _stock(
     alone: dict[int, float | None] = {}
     if len(working) > 1:
         few = replace(policy, runs=min(policy.runs, _ALONE_RUNS), warm_up_seconds=0.05)
-        alone = time_alone(bundle, graph, working, few, threads=threads)
+        times = time_operators(bundle, graph, working, few, threads=threads)
+        alone = {index: times.median(index) for index in working}
     whole = sum(ms or 0.0 for ms in alone.values())
     rows = []
     for index in stretch.operators:

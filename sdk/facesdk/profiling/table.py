@@ -5,101 +5,142 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from facesdk.profiling.distribution import Distribution
-from facesdk.profiling.flags import Flag
+from facesdk.profiling.baseline import Comparison
+from facesdk.profiling.facts import FIGURES, figures, mebibytes, setting_lines, shown
 from facesdk.profiling.models import ModelReport, ModelTimes
 from facesdk.profiling.operators import FOLDED, FUSED, SHARED, OperatorTable
-from facesdk.profiling.report import Setting
+from facesdk.profiling.ops import OpsReport
+from facesdk.profiling.pipeline import PipelineReport
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-_FIGURES = ("n", "min", "mean", "median", "p90", "p95", "p99", "max", "std", "fps")
 _MARKS = {SHARED: "~", FUSED: "+", FOLDED: "-"}
 
 
-def print_models(report: ModelReport, console: Console) -> None:
-    """Print a report on models."""
-    console.print(_setting(report.setting))
+def print_report(
+    report: ModelReport | PipelineReport | OpsReport,
+    console: Console,
+    comparison: Comparison | None = None,
+) -> None:
+    """Print a report.
+
+    Args:
+        report: The report.
+        console: Where to.
+        comparison: What it was compared with; None if it was not.
+    """
+    for key, value in setting_lines(report.setting):
+        console.print(f"{key:<8} {shown(value)}", markup=False, highlight=False)
+    if isinstance(report, ModelReport):
+        _print_models(report, console)
+    elif isinstance(report, PipelineReport):
+        _print_pipeline(report, console)
+    else:
+        _print_shapes(report, console)
+    if comparison is not None:
+        _print_comparison(comparison, console)
+    for note in report.notes:
+        console.print(f"note: {note}", style="yellow", markup=False)
+    for flag in report.flags:
+        console.print(f"flag {flag.code}: {flag.message}", style="bold red", markup=False)
+
+
+def _print_models(report: ModelReport, console: Console) -> None:
     several = len(report.models) > 1
     rows = []
     for model in report.models:
         ratios = [f"{ratio:.2f}" for ratio in report.ratio(model)] if several else []
         rows.append((model.name, *figures(model.latency), *ratios))
     against = (f"min / {report.models[0].name}", "median /") if several else ()
-    console.print(_table("Latency, ms", ("model", *_FIGURES, *against), rows, left=1))
+    console.print(_table("Latency, ms", ("model", *FIGURES, *against), rows, left=1))
     for model in report.models:
         console.print(_model(model))
     if report.memory:
         memory = report.memory
         console.print(
-            f"memory: peak {_mib(memory.peak)}, at the first timed run {_mib(memory.start)}, "
-            f"growth {memory.growth / 1024:+,.0f} KiB over the runs"
+            f"memory: peak {mebibytes(memory.peak)}, at the first timed run "
+            f"{mebibytes(memory.start)}, growth {memory.growth / 1024:+,.0f} KiB over the runs"
         )
     for model in report.models:
         if model.scaling:
             console.print(_scaling(model))
         if model.operators:
             _print_operators(model, model.operators, console)
-    print_end(report.flags, report.notes, console)
 
 
-def figures(times: Distribution) -> tuple[str, ...]:
-    """The columns of a distribution."""
-    rows = (
-        times.minimum,
-        times.mean,
-        times.median,
-        times.p90,
-        times.p95,
-        times.p99,
-        times.maximum,
-        times.std,
+def _print_pipeline(report: PipelineReport, console: Console) -> None:
+    console.print(
+        f"model    {report.model}, SHA-256 {report.model_id}, smallest face {report.min_face} px",
+        markup=False,
     )
-    return (str(times.n), *("" if ms is None else f"{ms:.3f}" for ms in rows), f"{times.fps:.1f}")
+    for case in report.cases:
+        low, high = case.faces
+        found = str(low) if low == high else f"{low} to {high}"
+        title = f"{case.name}: {case.width}x{case.height} pixels, faces found: {found}; ms"
+        rows = [
+            (name, *figures(times), f"{100 * times.median / case.total.median:.1f}")
+            for name, times in (*case.stages.items(), ("total", case.total))
+        ]
+        console.print(_table(title, ("stage", *FIGURES, "% (median)"), rows, left=1))
+    if report.memory:
+        console.print(
+            f"memory: peak {mebibytes(report.memory.peak)}, growth "
+            f"{report.memory.growth / 1024:+,.0f} KiB over the last case's runs"
+        )
 
 
-def print_end(flags: Iterable[Flag], notes: Iterable[str], console: Console) -> None:
-    """Print what could not be measured, and why the figures may not be quoted."""
-    for note in notes:
-        console.print(f"note: {note}", style="yellow", markup=False)
-    for flag in flags:
-        console.print(f"flag {flag.code}: {flag.message}", style="bold red", markup=False)
-
-
-def _setting(setting: Setting) -> RenderableType:
-    environment, conditions = setting.environment, setting.conditions
-    policy, clock = setting.policy, setting.clock
-    before, after = conditions.before, conditions.after
-    lines = [
-        ("board", environment.board or "unknown"),
+def _print_shapes(report: OpsReport, console: Console) -> None:
+    rows = [
         (
-            "cpu",
-            f"{environment.cpu} | {environment.machine} | {environment.cores} cores | "
-            f"{environment.userland_bits}-bit userland | Linux {environment.kernel}",
-        ),
-        (
-            "clock",
-            f"{_frequency(before.frequencies)} before, {_frequency(after.frequencies)} after | "
-            f"governor {', '.join(environment.governors) or 'unknown'} | "
-            f"{_degrees(before.temperature)} before, {_degrees(after.temperature)} after | "
-            f"throttling: {_throttling(setting)}",
-        ),
-        ("load", _load(setting)),
-        (
-            "runtime",
-            f"{environment.runtime} {environment.runtime_version} | {setting.threads} thread(s) | "
-            f"operators {environment.operators or 'none'}, "
-            f"path {environment.kernel_path or 'none'}",
-        ),
-        (
-            "runs",
-            f"{policy.runs} timed, {policy.warm_up} and at least {policy.warm_up_seconds:g} s "
-            f"warm-up | {clock.name}, resolution {clock.resolution_ns:g} ns, an empty call takes "
-            f"{clock.overhead_ns:.0f} ns",
-        ),
+            row.operator.name,
+            row.shape,
+            "x".join(map(str, row.filter)),
+            str(row.count),
+            f"{row.latency.minimum:.4f}",
+            f"{row.latency.median:.4f}",
+            "" if row.latency.p90 is None else f"{row.latency.p90:.4f}",
+            row.operator.width or "",
+            "" if row.rate is None else f"{row.rate / 1e9:.1f}",
+            row.kernels,
+        )
+        for row in report.shapes
     ]
-    return "\n".join(f"{key:<8} {value}" for key, value in lines)
+    columns = (
+        "operator", "shape", "weights", "count", "min ms", "median ms", "p90 ms", "bits", "Gop/s",
+        "kernels",
+    )  # fmt: skip
+    console.print(_table(f"{report.name}: each operator alone", columns, rows, left=3))
+    console.print(
+        f"n {report.setting.policy.runs}; calling the runtime takes {report.call_ms:.4f} ms, which "
+        "is subtracted. Sorted by count x median. Weights and input are in the caches, so that the "
+        "sum is less than a run of the network."
+    )
+
+
+def _print_comparison(comparison: Comparison, console: Console) -> None:
+    rows = [
+        (
+            change.name,
+            f"{change.before_ms:.4f}",
+            f"{change.after_ms:.4f}",
+            f"{change.ratio:.3f}",
+            f"{change.minimum_ratio:.3f}",
+            f"{100 * change.tolerance:.0f} %",
+            change.verdict,
+        )
+        for change in comparison.changes
+    ]
+    columns = ("median, ms", "then", "now", "now / then", "minimum", "noise", "verdict")
+    console.print(_table(f"Compared with {comparison.created}", columns, rows, left=1))
+    for text, names in (
+        ("only the baseline has", comparison.only_before),
+        ("the baseline lacks", comparison.only_now),
+        ("the baseline is of another computer or installation", comparison.differences),
+        ("the baseline was flagged", comparison.doubts),
+    ):
+        if names:
+            console.print(f"note: {text}: {', '.join(names)}", style="yellow", markup=False)
 
 
 def _model(model: ModelTimes) -> str:
@@ -116,7 +157,7 @@ def _model(model: ModelTimes) -> str:
             f"(median of {cold.processes} processes, files cached)"
         )
         if cold.peak_bytes:
-            text += f"; that process needs {_mib(cold.peak_bytes)}"
+            text += f"; that process needs {mebibytes(cold.peak_bytes)}"
     return text
 
 
@@ -124,7 +165,7 @@ def _scaling(model: ModelTimes) -> RenderableType:
     base = model.scaling[0].latency
     return _table(
         f"{model.name}: threads",
-        ("threads", *_FIGURES, "times as fast (median)"),
+        ("threads", *FIGURES, "times as fast (median)"),
         [
             (str(row.threads), *figures(row.latency), f"{base.median / row.latency.median:.2f}")
             for row in model.scaling
@@ -176,36 +217,3 @@ def _table(
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     return table
-
-
-def _mib(size: int) -> str:
-    return f"{size / 2**20:.1f} MiB"
-
-
-def _frequency(values: tuple[float, ...]) -> str:
-    if not values:
-        return "unknown"
-    low, high = min(values), max(values)
-    return f"{low:.0f} MHz" if low == high else f"{low:.0f} to {high:.0f} MHz"
-
-
-def _degrees(value: float | None) -> str:
-    return "temperature unknown" if value is None else f"{value:.1f} °C"
-
-
-def _throttling(setting: Setting) -> str:
-    after = setting.conditions.after.throttling
-    if setting.conditions.throttled:
-        return ", ".join(setting.conditions.throttled)
-    if after is None:
-        return "unknown"
-    past = f"; since boot: {', '.join(after.since_boot)}" if after.since_boot else ""
-    return f"none ({after.source}){past}"
-
-
-def _load(setting: Setting) -> str:
-    others, stolen = setting.conditions.other_cpus, setting.conditions.stolen_cpus
-    if others is None:
-        return "unknown"
-    hypervisor = "" if stolen is None else f", the hypervisor took {stolen:.2f}"
-    return f"other processes used {others:.2f} processors{hypervisor}"

@@ -78,6 +78,11 @@ class ModelBundle:
         return hashlib.sha256(self.content).hexdigest()
 
     @property
+    def name(self) -> str:
+        """The model's name, as its contract says; without one, that of the file."""
+        return self.embedded_contract.name if self.embedded_contract else self.path.stem
+
+    @property
     def contract(self) -> Contract:
         """The contract in the file.
 

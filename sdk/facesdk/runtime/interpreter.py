@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.errors import InputError, ModelError
+from facesdk.profiling import spans
 from facesdk.runtime import plugin
 from facesdk.runtime.backend import load_backend
 from facesdk.runtime.bundle import ModelBundle
@@ -118,9 +119,10 @@ class Interpreter:
             InputError: An array does not fit its input.
             ModelError: The runtime failed.
         """
-        self.fill(*inputs)
-        self.invoke()
-        return self.read()
+        with spans.network(self._bundle):
+            self.fill(*inputs)
+            self.invoke()
+            return self.read()
 
     def fill(self, *inputs: NDArray[Any]) -> None:
         """The first part of :meth:`run`: copy the inputs; arguments and errors as there."""

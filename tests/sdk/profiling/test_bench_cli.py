@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from facesdk import samples
 from facesdk.cli.main import app
 from facesdk.errors import EXIT_BAD_INPUT, EXIT_DOUBTFUL
 
@@ -70,15 +71,69 @@ def test_strict_fails_on_a_flag() -> None:
     run("mtcnn-rnet", *QUICK, "--no-operators", "--strict", status=EXIT_DOUBTFUL)
 
 
+def test_the_pipeline_by_size_and_number_of_faces(tmp_path: Path) -> None:
+    target = tmp_path / "p.json"
+    sizes = ("--synthetic", "160x120", "--synthetic", "120x160", "--faces", "1", "--faces", "2")
+    run("pipeline", *sizes, "--runs", "2", "--min-face", "40", "--json", "-o", target)
+    record = json.loads(target.read_text())
+    assert record["kind"] == "pipeline"
+    assert record["min_face"] == 40
+    assert [(row["width"], row["height"], row["faces"]) for row in record["cases"]] == [
+        (160, 120, [1, 1]),
+        (160, 120, [2, 2]),
+        (120, 160, [1, 1]),
+        (120, 160, [2, 2]),
+    ]
+    text = run("pipeline", "--image", samples.BIDEN, "--runs", "2", "--min-face", "200")
+    for word in ("biden.jpg", "detect", "match", "total", "smallest face 200"):
+        assert word in text
+
+
+def test_operators_alone() -> None:
+    text = run("ops", "mtcnn-rnet", "--runs", "2")
+    for word in ("each operator alone", "CONV_2D", "Gop/s", "is subtracted"):
+        assert word in text
+
+
+def test_a_slower_model_ends_with_4(tmp_path: Path) -> None:
+    path, now = tmp_path / "before.json", tmp_path / "now.json"
+    command = ("mtcnn-rnet", *QUICK, "--no-operators", "--json")
+    run(*command, "-o", path)
+    record = json.loads(path.read_text())
+    times = record["models"][0]["latency_ms"]
+    for key in ("minimum", "median"):
+        times[key] /= 1000
+    times["quartiles"] = [times["median"]] * 2
+    path.write_text(json.dumps(record))
+    run(*command, "--baseline", path, "-o", now, status=EXIT_DOUBTFUL)
+    report = json.loads(now.read_text())["baseline"]
+    assert report["regressed"]
+    assert report["changes"][0]["verdict"] == "slower"
+    for key in ("minimum", "median"):
+        times[key] *= 1e9
+    path.write_text(json.dumps(record))
+    assert "faster" in run("mtcnn-rnet", *QUICK, "--no-operators", "--baseline", path)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("pipeline", "--synthetic", "640"), "must be WIDTHxHEIGHT"),
+        (("pipeline", "--synthetic", "4x4"), "sides of a synthetic image"),
+        (("pipeline", "--image", "none.jpg"), "none.jpg"),
+        (("pipeline", "--image", samples.OBAMA, "--faces", "2"), "--faces needs --synthetic"),
+        (("pipeline", "--camera", "99"), "camera 99 cannot be opened"),
+        (("pipeline", "--model", "none"), "neither a file nor a packaged model"),
+        (("ops", "none"), "neither a file nor a packaged model"),
+        (("mtcnn-rnet", "--baseline", "none.json"), "cannot read the baseline none.json"),
+        (("mtcnn-rnet", "--baseline", samples.OBAMA), "is not JSON"),
+        (("mtcnn-rnet", "--json", "-o", "/"), "cannot write /"),
         (("nothing.tflite",), "neither a file nor a packaged model"),
         (("mtcnn-rnet", "--runs", "0"), "greater than or equal to 1"),
         (("mtcnn-rnet", "--threads", "0"), "greater than or equal to 1"),
         (("mtcnn-rnet", "--threads", "999"), "threads must be 1 to 64"),
         (("mtcnn-rnet", "--format", "pdf"), "pdf"),
-        (("mtcnn-rnet", "--json", *QUICK, "-o", "/nowhere/at/all.json"), "cannot write"),
+        (("mtcnn-rnet", "-o", "/nowhere/at/all.json"), "its folder is missing"),
     ],
 )
 def test_bad_input_is_one_line(arguments: tuple[str, ...], message: str) -> None:
