@@ -5,10 +5,11 @@ NATIVE := $(shell find sdk/native -type f -not -path '*/tests/*')
 PYTHON_SOURCES := $(shell find sdk/facesdk training converters -type f -not -name '*.pyc')
 SYSTEM_PACKAGES := libgl1 libglib2.0-0
 CLANG_PACKAGES := clang libclang-rt-dev
+BROWSER_PACKAGES := chromium
 PYTEST := $(BIN)/python -m pytest
 PYTEST_ARGS ?= -m "not slow" --numprocesses auto --dist loadfile
 
-.PHONY: demo test test-slow test-arm wheels lint clean system clang
+.PHONY: demo test test-slow test-arm wheels lint clean system clang browser
 
 demo: .venv/.device
 	$(BIN)/facesdk demo --output out
@@ -16,7 +17,7 @@ demo: .venv/.device
 test: .venv/.dev
 	$(PYTEST) $(PYTEST_ARGS)
 
-test-slow: .venv/.dev .venv/.wheels clang
+test-slow: .venv/.dev .venv/.wheels .venv/.browser clang browser
 	$(PYTEST) -m "slow and not arm" --numprocesses auto --dist worksteal
 
 # Emulated ARM computers: the first run installs QEMU and cross compilers with apt-get, as root. The instructions of
@@ -54,6 +55,20 @@ clean:
 .venv/.wheels: .venv/.dev
 	$(BIN)/pip install --editable '.[wheels]'
 	touch $@
+
+# HTML reports are looked at in a real browser.
+.venv/.browser: .venv/.dev
+	$(BIN)/pip install --editable '.[browser]'
+	touch $@
+
+browser:
+	@if command -v chromium >/dev/null || command -v google-chrome >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ]; then \
+		echo "installing $(BROWSER_PACKAGES) with apt-get"; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(BROWSER_PACKAGES); \
+	else \
+		echo "the slow tests need a browser; run: sudo apt-get install $(BROWSER_PACKAGES)" >&2; exit 1; \
+	fi
 
 # The native suite is also built with Clang: for its sanitizers, and for libFuzzer.
 clang:
