@@ -16,7 +16,14 @@ from facesdk.runtime.backend import Backend, load_backend
 ENVIRONMENT = "FACESDK_OPS_LIBRARY"
 FORCED_PATH = "FACESDK_OPS_ISA"
 ZERO_PADDING = ("optimized", "reference")
-OPERATORS = ("LceBMaxPool2d", "LceBconv2d", "LceDequantize", "LceQuantize")
+OPERATORS = (
+    "FacesdkBinaryConv2D",
+    "FacesdkBinaryDense",
+    "LceBMaxPool2d",
+    "LceBconv2d",
+    "LceDequantize",
+    "LceQuantize",
+)
 """The custom operators the library implements."""
 
 

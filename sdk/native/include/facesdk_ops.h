@@ -1,8 +1,9 @@
 /* facesdk_ops: binary neural-network operators on bit-packed tensors, in plain C.
  *
  * The operators are those that Larq Compute Engine (LCE) 0.16 puts into a flatbuffer: LceQuantize, LceDequantize,
- * LceBconv2d and LceBMaxPool2d. Their results are bit-exact to LCE's own kernels. This header knows nothing of
- * TensorFlow Lite; the external delegate in the same library is one user of it, tests and JNI are others.
+ * LceBconv2d and LceBMaxPool2d, bit-exact to LCE's own kernels; and FacesdkBinaryConv2D and FacesdkBinaryDense, whose
+ * weights have one bit and whose activations are floats. This header knows nothing of TensorFlow Lite; the external
+ * delegate in the same library is one user of it, tests and JNI are others.
  *
  * Bit-packed tensors
  *   A tensor of logical shape [..., C] is stored as uint32 words of shape [..., ceil(C / 32)], row-major. Channel c is
@@ -11,7 +12,8 @@
  *   because flatbuffers store them so.
  *
  * Kernel paths
- *   Every operator exists in several implementations ("paths"), one an instruction set, all with identical results.
+ *   Every operator exists in several implementations ("paths"), one an instruction set, all with identical results, but
+ *   for the order of facesdk_binary_conv2d's float sums.
  *   facesdk_ops_default() picks the fastest one that this CPU supports, unless the environment variable FACESDK_OPS_ISA
  *   names one. "reference" is the readable oracle, "portable" is plain C that runs everywhere.
  *
@@ -233,6 +235,59 @@ FACESDK_OPS_API facesdk_status facesdk_profile_start(facesdk_profile_event *even
 /* Ends the recording: how many events there were, more than `capacity` if some were left out, 0 if none was recorded.
  * The library does not touch `events` any more. */
 FACESDK_OPS_API size_t facesdk_profile_stop(void);
+
+/* ---- FacesdkBinaryConv2D, FacesdkBinaryDense --------------------------------------------------------------------- */
+
+typedef struct facesdk_binary_conv2d_options {
+  int32_t batch, input_height, input_width, channels_in;  /* each >= 1 */
+  int32_t channels_out, filter_height, filter_width;      /* each >= 1 */
+  int32_t stride_height, stride_width;                    /* >= 1 */
+  int32_t dilation_height, dilation_width;                /* >= 1 */
+  int32_t padding;                                        /* facesdk_padding; padded cells are 0 */
+  int32_t activation;                                     /* facesdk_activation, applied to the result */
+  int32_t activation_bits;                                /* 0: the input is used as it is; 8: quantized for each image */
+} facesdk_binary_conv2d_options;
+
+/* A prepared convolution with 1-bit weights: validated options, scales, weights packed for one path, one bit each. */
+typedef struct facesdk_binary_conv2d facesdk_binary_conv2d;
+
+/* Output shape [batch, height, width, channels_out]. */
+FACESDK_OPS_API facesdk_status facesdk_binary_conv2d_output_shape(const facesdk_binary_conv2d_options *options,
+                                                                  int32_t shape[4], facesdk_error *error);
+
+/* Prepares a convolution; on success *op is to be released with facesdk_binary_conv2d_destroy().
+ *   filter [channels_out, filter_height, filter_width, ceil(channels_in / 32)] words; unused bits are ignored
+ *   scale  [channels_out] float32, the magnitude of each filter's weights (any float)
+ *   bias   [channels_out] float32, or NULL for zeros
+ * All arrays are copied. With w = +1 or -1 (a set bit) and x = 0 outside of the image, the result is
+ *
+ *   activation_bits 0:  activation(sum(w * x) * scale + bias)
+ *     sum(w * x) has float32 additions in an order that depends on the path, and on nothing else; product and sum are
+ *     each rounded once. The path "reference" adds in float64. The two differ by no more than
+ *     (n + 3) * 2^-24 * sum(|x|) * |scale| + 2^-22 * (|sum * scale| + |bias|), n the number of the window's weights
+ *     rounded up to 32 a tap, plus 2^-126 * (n * |scale| + 2) where vectors take subnormal floats for zero (32-bit ARM).
+ *
+ *   activation_bits 8:  activation(float(sum(w * (u - z))) * (s * scale) + bias)
+ *     u = clamp(round(x * (1 / s)) + z, 0, 255), round(): half to even
+ *     s = high / 255 - low / 255, z = clamp(round(-low * (1 / s)), 0, 255)
+ *     low = min(0, smallest x of the image), high = max(0, largest)
+ *     The sum is exact in integers, every other operation is rounded to float32 once: all paths give the same bytes. If s < 2^-126 the image counts as 0. An image with a value
+ *     that is not finite gives NaN everywhere. One s and z an image: of a batch, each image has its own.
+ *
+ * FacesdkBinaryDense is a 1 x 1 convolution of images of one pixel: for 8 bits each row has its own s and z. */
+FACESDK_OPS_API facesdk_status facesdk_binary_conv2d_create(const facesdk_path *path,
+                                                            const facesdk_binary_conv2d_options *options,
+                                                            const uint32_t *filter, const float *scale,
+                                                            const float *bias, facesdk_binary_conv2d **op,
+                                                            facesdk_error *error);
+
+/* Runs it: input float32 NHWC, output float32 NHWC; they must not overlap. Uses scratch memory inside `op`, and
+ * `threads`, as facesdk_bconv2d_run() does. The result does not depend on the number of threads. */
+FACESDK_OPS_API void facesdk_binary_conv2d_run(facesdk_binary_conv2d *op, const float *input, float *output,
+                                               int32_t threads);
+
+/* Releases it; NULL is allowed. */
+FACESDK_OPS_API void facesdk_binary_conv2d_destroy(facesdk_binary_conv2d *op);
 
 #ifdef __cplusplus
 }

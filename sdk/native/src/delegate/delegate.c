@@ -1,4 +1,4 @@
-/* The external delegate: claims the LCE nodes of a graph and runs each connected set of them as one kernel.
+/* The external delegate: claims the nodes of a graph that are ours and runs each connected set of them as one kernel.
  *
  * An addition of a convolution's result to something else, as residual networks have it, is claimed as well and becomes
  * part of the convolution: the sum is written at once, instead of being read and written once more.

@@ -353,6 +353,149 @@ static facesdk_status bconv2d_run(op_node *op, const facesdk_path *path, TfLiteC
   return FACESDK_OK;
 }
 
+/* ---- FacesdkBinaryConv2D, FacesdkBinaryDense ---- */
+
+enum { SCALE = 2, OFFSET = 3 }; /* behind FILTER */
+
+/* Of the options both have, with those of a 1 x 1 convolution. */
+static facesdk_status binary_read(op_node *op, TfLiteContext *context, const TfLiteNode *node, facesdk_error *error) {
+  facesdk_binary_conv2d_options *o = &op->options.binary_conv2d;
+  *o = (facesdk_binary_conv2d_options){.filter_height = 1, .filter_width = 1, .stride_height = 1, .stride_width = 1,
+                                       .dilation_height = 1, .dilation_width = 1, .padding = FACESDK_VALID};
+  int32_t version = 0;
+  const option options[] = {{"version", &version},
+                            {"channels_in", &o->channels_in},
+                            {"fused_activation_function", &o->activation},
+                            {"activation_bits", &o->activation_bits}};
+  facesdk_status status = read_options(node, options, sizeof options / sizeof options[0], error);
+  if (status == FACESDK_OK && version != 1) {
+    status = facesdk_fail(error, FACESDK_INVALID_ARGUMENT,
+                          "the operator has version %d, but this library knows version 1; update facesdk", (int)version);
+  }
+  if (status == FACESDK_OK) {
+    status = check_type(tensor_of(context, op->inputs[0]), "input", kTfLiteFloat32, kTfLiteFloat32, kTfLiteFloat32, error);
+  }
+  if (status == FACESDK_OK) {
+    status = check_type(tensor_of(context, op->output), "output", kTfLiteFloat32, kTfLiteFloat32, kTfLiteFloat32, error);
+  }
+  return status;
+}
+
+/* Filter, scale and bias; filter_height and filter_width are read from a filter of 4 dimensions. */
+static facesdk_status binary_read_constants(op_node *op, TfLiteContext *context, int rank, facesdk_error *error) {
+  facesdk_binary_conv2d_options *o = &op->options.binary_conv2d;
+  tensor_shape filter;
+  if (op->inputs[FILTER] == kTfLiteOptionalTensor) return invalid(error, "the filter input is missing");
+  if (!shape_from_dims(&filter, tensor_of(context, op->inputs[FILTER])->dims) || filter.rank != rank) {
+    return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "the filter must have %d dimensions", rank);
+  }
+  const int32_t words = filter.dims[rank - 1];
+  o->channels_out = filter.dims[0];
+  if (rank == 4) {
+    o->filter_height = filter.dims[1];
+    o->filter_width = filter.dims[2];
+  }
+  if (o->channels_in < 1 || (size_t)words != facesdk_words((size_t)o->channels_in)) {
+    return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "channels_in (%d) does not go with a filter of %d words a tap",
+                        (int)o->channels_in, (int)words);
+  }
+  size_t count = 1;
+  for (int i = 0; i < rank; ++i) {
+    if (!facesdk_multiply(&count, (size_t)filter.dims[i])) return invalid(error, "the filter is too large");
+  }
+  const size_t channels_out = (size_t)o->channels_out;
+  facesdk_status status = check_constant(context, op->inputs[FILTER], "filter", kTfLiteInt32, count, error);
+  if (status == FACESDK_OK) {
+    status = check_constant(context, op->inputs[SCALE], "scale", kTfLiteFloat32, channels_out, error);
+  }
+  if (status == FACESDK_OK && op->inputs[OFFSET] != kTfLiteOptionalTensor) {
+    status = check_constant(context, op->inputs[OFFSET], "bias", kTfLiteFloat32, channels_out, error);
+  }
+  return status;
+}
+
+static facesdk_status binary_conv2d_read(op_node *op, TfLiteContext *context, const TfLiteNode *node,
+                                         facesdk_error *error) {
+  facesdk_binary_conv2d_options *o = &op->options.binary_conv2d;
+  facesdk_status status = binary_read(op, context, node, error);
+  const option options[] = {{"dilation_height_factor", &o->dilation_height},
+                            {"dilation_width_factor", &o->dilation_width},
+                            {"padding", &o->padding},
+                            {"stride_height", &o->stride_height},
+                            {"stride_width", &o->stride_width}};
+  if (status == FACESDK_OK) status = read_options(node, options, sizeof options / sizeof options[0], error);
+  return status == FACESDK_OK ? binary_read_constants(op, context, 4, error) : status;
+}
+
+static facesdk_status binary_dense_read(op_node *op, TfLiteContext *context, const TfLiteNode *node,
+                                        facesdk_error *error) {
+  const facesdk_status status = binary_read(op, context, node, error);
+  return status == FACESDK_OK ? binary_read_constants(op, context, 2, error) : status;
+}
+
+/* With the sizes of the input in the options. */
+static facesdk_status binary_create(op_node *op, const facesdk_path *path, const TfLiteContext *context,
+                                    int32_t output[4], facesdk_error *error) {
+  const facesdk_binary_conv2d_options *o = &op->options.binary_conv2d;
+  op_release(op);
+  const facesdk_status status = facesdk_binary_conv2d_output_shape(o, output, error);
+  if (status != FACESDK_OK) return status;
+  return facesdk_binary_conv2d_create(path, o, constant_data(context, op->inputs[FILTER]),
+                                      constant_data(context, op->inputs[SCALE]),
+                                      constant_data(context, op->inputs[OFFSET]), &op->binary_conv2d, error);
+}
+
+static facesdk_status check_channels(const op_node *op, const tensor_shape *input, facesdk_error *error) {
+  const int32_t channels = op->options.binary_conv2d.channels_in, got = input->dims[input->rank - 1];
+  if (got == channels) return FACESDK_OK;
+  return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "the filter is for %d channels, but the input has %d", (int)channels,
+                      (int)got);
+}
+
+static facesdk_status binary_conv2d_prepare(op_node *op, const facesdk_path *path, int32_t zero_padding,
+                                            TfLiteContext *context, const tensor_shape *input, tensor_shape *output,
+                                            facesdk_error *error) {
+  (void)zero_padding;
+  facesdk_binary_conv2d_options *o = &op->options.binary_conv2d;
+  facesdk_status status = check_rank_4(input, error);
+  if (status == FACESDK_OK) status = check_channels(op, input, error);
+  if (status != FACESDK_OK) return status;
+  o->batch = input->dims[0];
+  o->input_height = input->dims[1];
+  o->input_width = input->dims[2];
+  output->rank = 4;
+  return binary_create(op, path, context, output->dims, error);
+}
+
+/* A row is an image of one pixel, or for floats, where that makes no difference, a pixel of one image. */
+static facesdk_status binary_dense_prepare(op_node *op, const facesdk_path *path, int32_t zero_padding,
+                                           TfLiteContext *context, const tensor_shape *input, tensor_shape *output,
+                                           facesdk_error *error) {
+  (void)zero_padding;
+  facesdk_binary_conv2d_options *o = &op->options.binary_conv2d;
+  facesdk_status status = check_channels(op, input, error);
+  if (status != FACESDK_OK) return status;
+  size_t rows = 1;
+  for (int i = 0; i + 1 < input->rank; ++i) {
+    if (!facesdk_multiply(&rows, (size_t)input->dims[i])) return invalid(error, "a tensor is larger than 1 GiB");
+  }
+  const bool one_image = o->activation_bits == 0 && rows <= FACESDK_MAX_SPATIAL;
+  o->batch = one_image ? 1 : (int32_t)rows;
+  o->input_height = one_image ? (int32_t)rows : 1;
+  o->input_width = 1;
+  *output = *input;
+  output->dims[output->rank - 1] = o->channels_out;
+  int32_t image[4];
+  return binary_create(op, path, context, image, error);
+}
+
+static facesdk_status binary_run(op_node *op, const facesdk_path *path, TfLiteContext *context, const void *input,
+                                 const void *residual, void *output, facesdk_error *error) {
+  (void)path, (void)residual, (void)error;
+  facesdk_binary_conv2d_run(op->binary_conv2d, input, output, context->recommended_num_threads);
+  return FACESDK_OK;
+}
+
 /* ---- ADD ---- */
 
 static facesdk_status add_read(op_node *op, TfLiteContext *context, const TfLiteNode *node, facesdk_error *error) {
@@ -398,6 +541,8 @@ static const op_kind kinds[] = {
     {"LceDequantize", 1, dequantize_read, dequantize_prepare, dequantize_run},
     {"LceBMaxPool2d", 1, bmaxpool2d_read, bmaxpool2d_prepare, bmaxpool2d_run},
     {"LceBconv2d", 5, bconv2d_read, bconv2d_prepare, bconv2d_run},
+    {"FacesdkBinaryConv2D", 4, binary_conv2d_read, binary_conv2d_prepare, binary_run},
+    {"FacesdkBinaryDense", 4, binary_dense_read, binary_dense_prepare, binary_run},
 };
 
 static const op_kind add_kind = {"ADD", 2, add_read, add_prepare, add_run};
@@ -482,5 +627,7 @@ facesdk_status op_run(op_node *op, const facesdk_path *path, TfLiteContext *cont
 
 void op_release(op_node *op) {
   facesdk_bconv2d_destroy(op->bconv2d);
+  facesdk_binary_conv2d_destroy(op->binary_conv2d);
   op->bconv2d = NULL;
+  op->binary_conv2d = NULL;
 }

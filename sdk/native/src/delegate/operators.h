@@ -1,5 +1,5 @@
-/* The four LCE operators, and the addition behind a convolution, as TFLite nodes: reading options, checking tensors,
- * inferring shapes, running kernels. */
+/* The four LCE operators, the addition behind a convolution, and the two operators of 1-bit weights as TFLite nodes: reading
+ * options, checking tensors, inferring shapes, running kernels. */
 #ifndef FACESDK_DELEGATE_OPERATORS_H_
 #define FACESDK_DELEGATE_OPERATORS_H_
 
@@ -26,18 +26,20 @@ typedef struct op_node {
   union {
     facesdk_bconv2d_options bconv2d;
     facesdk_bmaxpool2d_options bmaxpool2d;
+    facesdk_binary_conv2d_options binary_conv2d;
     struct {
       size_t rows, channels;
     } matrix; /* quantize, dequantize */
   } options;
   facesdk_bconv2d *bconv2d;
+  facesdk_binary_conv2d *binary_conv2d;
 } op_node;
 
 /* The kind of a node; NULL if it is not one of ours. Every ADD has a kind: see op_can_add(). */
 const op_kind *op_kind_of(const TfLiteRegistration *registration);
 
 bool op_is_add(const op_kind *kind);
-bool op_is_convolution(const op_kind *kind);
+bool op_is_convolution(const op_kind *kind); /* an LceBconv2d */
 
 /* Whether an ADD is one that we compute: two float32 tensors of one shape, without activation. */
 bool op_can_add(const TfLiteContext *context, const TfLiteNode *node);

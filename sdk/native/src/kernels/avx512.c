@@ -6,6 +6,7 @@
 #define PAIRED false
 #define FEW_UNITS 0
 #include "blocked_strip.h"
+#include "weights/weights.h"
 #include "bits.h"
 #include "carry_save.h"
 #include "avx512.h"
@@ -44,4 +45,6 @@ const facesdk_path facesdk_path_avx512 = {
     .blocked = &kernel,
     .bconv2d_prepare = facesdk_blocked_prepare,
     .bconv2d_run = facesdk_blocked_run,
+    .floats = &facesdk_floats_avx512,
+    .bytes = &facesdk_bytes_avx512,
 };

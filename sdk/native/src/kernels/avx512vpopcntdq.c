@@ -7,6 +7,7 @@
 #define VECTORS 1
 #define TILE 7
 #include "blocked_strip.h"
+#include "weights/weights.h"
 #include "bits.h"
 #include "avx512.h"
 
@@ -43,7 +44,7 @@ static const facesdk_blocked_kernel kernel = {.block = BLOCK, .tile = TILE, .uni
 
 const facesdk_path facesdk_path_avx512vpopcntdq = {
     .name = "avx512vpopcntdq",
-    .requires = "AVX-512 F, BW, DQ, VL and VPOPCNTDQ",
+    .requires = "AVX-512 F, BW, DQ, VL, VPOPCNTDQ and VNNI",
     .supported = facesdk_cpu_has_avx512_vpopcntdq,
     .quantize = quantize,
     .dequantize = dequantize,
@@ -51,4 +52,6 @@ const facesdk_path facesdk_path_avx512vpopcntdq = {
     .blocked = &kernel,
     .bconv2d_prepare = facesdk_blocked_prepare,
     .bconv2d_run = facesdk_blocked_run,
+    .floats = &facesdk_floats_avx512,
+    .bytes = &facesdk_bytes_avx512vnni,
 };

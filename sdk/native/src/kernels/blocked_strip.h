@@ -5,15 +5,21 @@
  *   VECTORS  vectors of a block of output channels
  *   TILE     output pixels of a tile, at most 8
  *
- * and defines `signs` (vectors.h) and count_tile behind it. The arithmetic is that of output_transform.h, operation by
+ * and defines `signs`, `below_zero` and count_tile behind it. The arithmetic is that of output_transform.h, operation by
  * operation. */
 #include "blocked.h"
+#include "float_vectors.h"
 #include "packing.h"
-#include "vectors.h"
 
 typedef int8_t bvec __attribute__((vector_size(LANES)));
 
 enum { BLOCK = LANES * VECTORS };
+
+/* Bit i is the sign of lane i; the other bits are 0. */
+INLINE uint32_t signs(ivec v);
+
+/* Bit i is set where lane i is less than zero: not for -0 and NaN. */
+INLINE uint32_t below_zero(fvec v);
 
 /* counts[i][v], lane by lane: the population count of window i xor the filters of vector v, for `tile` windows. Window i
  * starts at pixel[i]. `tile` is a constant wherever this is called: TILE, or less at the end of a zone. */
@@ -35,30 +41,6 @@ typedef struct strip_context {
   fvec multiplier[VECTORS], bias[VECTORS];
   ivec thresholds[VECTORS];
 } strip_context;
-
-/* Separate functions, because vectors of floats are not exact everywhere. */
-#if SCALAR_FLOATS
-/* A lane as a scalar. The empty assembly keeps Clang from making vectors of what is done with scalars. */
-INLINE float lane(fvec v, size_t i) {
-  float scalar = v[i];
-  __asm__("" : "+t"(scalar));
-  return scalar;
-}
-
-INLINE fvec multiply(fvec a, fvec b) {
-  UNROLL for (size_t i = 0; i < LANES; ++i) a[i] = lane(a, i) * lane(b, i);
-  return a;
-}
-
-INLINE fvec add(fvec a, fvec b) {
-  UNROLL for (size_t i = 0; i < LANES; ++i) a[i] = lane(a, i) + lane(b, i);
-  return a;
-}
-#else
-INLINE fvec multiply(fvec a, fvec b) { return a * b; }
-
-INLINE fvec add(fvec a, fvec b) { return a + b; }
-#endif
 
 INLINE fvec to_float(const strip_context *s, ivec doubled, size_t v) {
   if (s->clamps) {

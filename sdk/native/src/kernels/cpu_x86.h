@@ -37,8 +37,10 @@ static inline bool facesdk_cpu_has_avx512(void) {
   return facesdk_cpu_has_avx2() && facesdk_cpu_has_leaf7(ebx, 0, FACESDK_XMM_YMM_ZMM);
 }
 
+/* One path needs both: there is no CPU with the other extensions and only VPOPCNTDQ. */
 static inline bool facesdk_cpu_has_avx512_vpopcntdq(void) {
-  return facesdk_cpu_has_avx512() && facesdk_cpu_has_leaf7(0, bit_AVX512VPOPCNTDQ, FACESDK_XMM_YMM_ZMM);
+  return facesdk_cpu_has_avx512() &&
+         facesdk_cpu_has_leaf7(0, bit_AVX512VPOPCNTDQ | bit_AVX512VNNI, FACESDK_XMM_YMM_ZMM);
 }
 
 #endif

@@ -16,6 +16,7 @@
 #define TILE 2
 #endif
 #include "blocked_strip.h"
+#include "weights/weights.h"
 #include "bits.h"
 
 #pragma GCC diagnostic ignored "-Woverlength-strings" /* the assembly */
@@ -122,4 +123,6 @@ const facesdk_path facesdk_path_neon = {
     .blocked = &kernel,
     .bconv2d_prepare = facesdk_blocked_prepare,
     .bconv2d_run = facesdk_blocked_run,
+    .floats = &facesdk_floats_neon,
+    .bytes = &facesdk_bytes_neon,
 };

@@ -75,6 +75,9 @@ struct facesdk_path {
   void (*bconv2d_run)(const facesdk_bconv2d *op, const uint32_t *input, const float *residual, void *output,
                       int32_t threads);
   const struct facesdk_blocked_kernel *blocked; /* for paths that use blocked.h */
+
+  /* 1-bit weights with float and with 8-bit activations; NULL: the reference computes them. */
+  const struct facesdk_weights_kernel *floats, *bytes;
 };
 
 /* bmaxpool2d of every path but the reference. */

@@ -7,6 +7,7 @@
 #define VECTORS 2
 #define TILE 1
 #include "blocked_strip.h"
+#include "weights/weights.h"
 #include "bits.h"
 
 INLINE uint32_t signs(ivec v) { return (uint32_t)_mm_movemask_ps((__m128)v); }
@@ -51,4 +52,6 @@ const facesdk_path facesdk_path_popcnt = {
     .blocked = &kernel,
     .bconv2d_prepare = facesdk_blocked_prepare,
     .bconv2d_run = facesdk_blocked_run,
+    .floats = &facesdk_floats_portable,
+    .bytes = &facesdk_bytes_portable,
 };

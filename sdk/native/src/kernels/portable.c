@@ -5,6 +5,7 @@
 #define TILE 2
 #define FEW_UNITS 0
 #include "blocked_strip.h"
+#include "weights/weights.h"
 #include "bits.h"
 #include "two_operand_adders.h"
 #include "carry_save.h"
@@ -39,4 +40,6 @@ const facesdk_path facesdk_path_portable = {
     .blocked = &kernel,
     .bconv2d_prepare = facesdk_blocked_prepare,
     .bconv2d_run = facesdk_blocked_run,
+    .floats = &facesdk_floats_portable,
+    .bytes = &facesdk_bytes_portable,
 };

@@ -1,5 +1,5 @@
 /* Vectors of one instruction set, for a path's file, which defines LANES (32-bit lanes of a vector) before it includes
- * this, and `signs` and `below_zero` behind it. They are those of GCC and Clang: what they compile to follows from the file's flags. */
+ * this. They are those of GCC and Clang: what they compile to follows from the file's flags. */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -14,12 +14,6 @@
 typedef uint32_t vec __attribute__((vector_size(LANES * 4)));
 typedef int32_t ivec __attribute__((vector_size(LANES * 4)));
 typedef float fvec __attribute__((vector_size(LANES * 4)));
-
-/* Bit i is the sign of lane i; the other bits are 0. */
-INLINE uint32_t signs(ivec v);
-
-/* Bit i is set where lane i is less than zero: not for -0 and NaN. */
-INLINE uint32_t below_zero(fvec v);
 
 INLINE vec load(const void *memory) {
   vec v;
