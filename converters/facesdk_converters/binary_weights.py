@@ -12,6 +12,7 @@ of its scale.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,14 @@ from flatbuffers import flexbuffers
 from numpy.typing import NDArray
 
 from facesdk.errors import InputError, ModelError
+from facesdk_converters import floating
 from facesdk_converters.compaction import compact
 from facesdk_converters.graph import pack
+from facesdk_converters.sources import Source
+from facesdk_converters.targets import Target
 
-ACTIVATION_BITS = (0, 8)
-"""Activations of the operators: 0 as they are (float32), 8 quantized when the network runs."""
-
+_BITS = {32: 0, 8: 8}
+"""The operators' option ``activation_bits`` for bits of activations: 0 leaves them as they are."""
 _VERSION = 1
 _WORD_BITS = 32
 _SINGLE_MAGNITUDE = 1e-6
@@ -82,29 +85,39 @@ class PackedModel:
     layers: tuple[PackedLayer, ...]
 
 
-def convert(model: Any, activation_bits: int = 0) -> bytes:
-    """Converts a Keras model, see :func:`pack_weights`.
+def target(activations: int = 32) -> Target:
+    """The target ``binary-weights``.
 
     Args:
-        model: A Keras 2 model, with binary kernels in some layers (Larq's ``kernel_quantizer``).
+        activations: Bits of the activations in front of packed weights: 32 (float32), or 8
+            (quantized when the network runs).
+
+    Raises:
+        InputError: ``activations`` is neither.
+    """
+    if activations not in _BITS:
+        raise InputError(f"--activations must be 32 or 8, but got {activations}")
+    return Target(
+        "binary-weights",
+        partial(convert, activation_bits=_BITS[activations]),
+        options=f"--activations {activations}",
+    )
+
+
+def convert(source: Source, *, activation_bits: int = 0) -> bytes:
+    """Converts a network, see :func:`pack_weights`.
+
+    Args:
+        source: A network with binary kernels in some layers (Larq's ``kernel_quantizer``).
         activation_bits: 0 or 8.
 
     Returns:
         Content of a ``.tflite`` file that needs facesdk's operators.
 
     Raises:
-        InputError: ``activation_bits`` is neither.
         ModelError: No layer has binary kernels.
     """
-    return pack_weights(to_float(model), activation_bits).content
-
-
-def to_float(model: Any) -> bytes:
-    """A Keras model as the stock converter converts it: float32, batch normalisation folded."""
-    import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
-    import tensorflow as tf
-
-    return bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    return pack_weights(floating.convert(source, half=False), activation_bits).content
 
 
 def pack_weights(content: bytes, activation_bits: int = 0) -> PackedModel:
@@ -123,7 +136,7 @@ def pack_weights(content: bytes, activation_bits: int = 0) -> PackedModel:
         InputError: ``activation_bits`` is neither 0 nor 8.
         ModelError: No layer has binary kernels.
     """
-    if activation_bits not in ACTIVATION_BITS:
+    if activation_bits not in _BITS.values():
         raise InputError(f"activation_bits must be 0 or 8, but got {activation_bits}")
     tree = schema.ModelT.InitFromPackedBuf(content)
     layers = [
@@ -151,15 +164,15 @@ def _pack_operator(
     code = max(entry.builtinCode, entry.deprecatedBuiltinCode)
     if code not in _LAYERS:
         return None
-    filters = _constant(tree, graph.tensors[operator.inputs[1]])
+    weights = graph.tensors[operator.inputs[1]]
+    filters = _constant(tree, weights)
     reason = _why_not(graph, operator, code, filters)
-    if not reason:
-        assert filters is not None
+    if filters is not None and not reason:
         _replace(tree, graph, operator, filters, activation_bits)
     return PackedLayer(
         name=graph.tensors[operator.outputs[0]].name.decode(),
         operator=_LAYERS[code],
-        weights=int(np.prod(graph.tensors[operator.inputs[1]].shape)) if reason else filters.size,
+        weights=int(np.prod(weights.shape)),
         reason=reason,
     )
 
@@ -246,7 +259,7 @@ def _replace(
         tree, b"FacesdkBinaryConv2D" if is_convolution else b"FacesdkBinaryDense"
     )
     operator.builtinOptionsType, operator.builtinOptions = schema.BuiltinOptions.NONE, None
-    operator.customOptions = np.frombuffer(_flexbuffer(values), np.uint8)
+    operator.customOptions = np.frombuffer(flexbuffers.Dumps(values), np.uint8)
 
 
 def pack_signs(filters: NDArray[np.float32]) -> NDArray[np.uint32]:
@@ -269,9 +282,7 @@ def _append(
 ) -> int:
     tree.buffers.append(schema.BufferT(np.ascontiguousarray(values).reshape(-1).view(np.uint8)))
     graph.tensors.append(
-        schema.TensorT(
-            shape=list(values.shape), type=kind, buffer=len(tree.buffers) - 1, name=name
-        )
+        schema.TensorT(shape=list(values.shape), type=kind, buffer=len(tree.buffers) - 1, name=name)
     )
     return len(graph.tensors) - 1
 
@@ -282,12 +293,3 @@ def _custom_code(tree: schema.ModelT, name: bytes) -> int:
             return index
     tree.operatorCodes.append(schema.OperatorCodeT(_OP.CUSTOM, name, 1, _OP.CUSTOM))
     return len(tree.operatorCodes) - 1
-
-
-def _flexbuffer(values: dict[str, int]) -> bytes:
-    builder = flexbuffers.Builder()
-    with builder.Map():
-        for key, value in values.items():
-            builder.Key(key)
-            builder.Int(value)
-    return bytes(builder.Finish())

@@ -133,3 +133,29 @@ def explain(
 
     explanation = explain_file(model)
     output.emit(explanation.to_dict(), json=json, text=as_text(explanation))
+
+
+@verb(app, "binary-weights")
+def binary_weights(
+    activations: Annotated[
+        int,
+        typer.Option(
+            metavar="BITS", help="Activations in front of 1-bit weights: 32 (float) or 8 bits."
+        ),
+    ] = 32,
+) -> Target:
+    """Convert to 1-bit weights with float or 8-bit activations, for facesdk's own operators.
+
+    Every convolution and dense layer with a one-bit kernel_quantizer gets packed weights, also
+    behind float activations; other layers stay float. The file runs in any stock TFLite runtime
+    with facesdk's operator library.
+
+    Examples:
+
+        facesdk convert binary-weights run --output q.tflite
+
+        facesdk convert binary-weights run -o q8.tflite --activations 8
+    """
+    from facesdk_converters.binary_weights import target
+
+    return target(activations)

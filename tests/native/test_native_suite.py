@@ -50,7 +50,14 @@ def test_c_suite_under_address_and_undefined_behaviour_sanitizers(
     tmp_path: Path, compiler: str
 ) -> None:
     build(tmp_path, compiler, "address,undefined")
-    ctest = [tool("ctest", "pip install cmake"), "--test-dir", str(tmp_path), "--output-on-failure", "--parallel", "2"]
+    ctest = [
+        tool("ctest", "pip install cmake"),
+        "--test-dir",
+        str(tmp_path),
+        "--output-on-failure",
+        "--parallel",
+        "2",
+    ]
     run(ctest)
     if compiler == "gcc":  # what uses the default path, on the others
         for path in PATHS:
