@@ -1,7 +1,8 @@
 """The one way from a network to a model file, whatever the target.
 
 Source -> file without contract -> parity on real faces -> contract -> file on disk. Nothing is
-written unless all of it succeeds.
+written unless all of it succeeds. Thresholds of a source are kept by targets that compute what it
+computes, and by no others.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from facesdk_converters import faces, floating, parity, refusals
 from facesdk_converters.explain import Explanation, explain
 from facesdk_converters.metadata import write_contract
 from facesdk_converters.parity import Agreement
-from facesdk_converters.sources import Source, load, template_of
-from facesdk_converters.targets import Target
+from facesdk_converters.sources import KerasNetwork, Source, load, template_of
+from facesdk_converters.targets import EXACT, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,47 +110,53 @@ class Converted:
 
 
 def convert(
-    request: Request, target: Target, *, report: Callable[[str], None] = lambda _: None
+    request: Request,
+    target: Target,
+    *,
+    report: Callable[[int, int, str], None] = lambda done, total, label: None,
 ) -> Converted:
     """Converts a network.
 
     Args:
         request: What to convert.
         target: What to make of it.
-        report: Called with the name of each stage when it begins.
+        report: Called when a stage begins, with the number of those done and of all, and its name.
 
     Raises:
         InputError: The source, the faces or the output is not usable.
         ModelError: The network does not suit the target, or the file does not compute what its
             source computes.
     """
-    _check_output(request.output)
-    report("load")
+    _check_output(request)
+    report(0, 4, "load")
     source = load(request.source, request.custom)
     contract = _with_facts(source, request.facts)
-    report("convert")
+    report(1, 4, "convert")
     content = target.convert(source)
     refusals.check_operators(content, source)
     agreement = None
     if request.verify:
-        report("verify")
+        report(2, 4, "verify")
         agreement = parity.check(source, content, faces.load(request.verify_on), contract)
         _require(agreement, target, request)
     contract = replace(contract, conversion=_conversion(target, agreement))
+    if target.bound != EXACT:
+        contract = replace(contract, thresholds=(), thresholds_source="")
     content = write_contract(content, contract)
     explanation = None
     if request.explain:
-        report("explain")
+        report(3, 4, "explain")
         baseline = len(write_contract(floating.convert(source, half=False), contract))
         explanation = explain(
             content,
             name=request.output,
-            model=source.model,
+            model=source.model if isinstance(source.network, KerasNetwork) else None,
             remark=target.remark,
             float32_bytes=baseline,
         )
     packed_content = packed.pack(content) if request.pack else None
     write_atomic(request.output, packed_content or content)
+    report(4, 4, "done")
     return Converted(
         path=request.output,
         bytes=len(content),
@@ -160,8 +167,11 @@ def convert(
     )
 
 
-def _check_output(path: Path) -> None:
+def _check_output(request: Request) -> None:
     """Says what is wrong with the output before minutes are spent on it."""
+    path = request.output
+    if request.pack and path.suffix != ".pack":
+        raise InputError(f"--pack writes a container: name it {path.with_suffix('.tflite.pack')}")
     if path.is_dir():
         raise InputError(f"cannot write {path}: it is a folder, give the name of a file")
     if not path.parent.is_dir():
@@ -170,12 +180,10 @@ def _check_output(path: Path) -> None:
 
 def _with_facts(source: Source, facts: Facts) -> Contract:
     contract = source.contract
-    if source.is_run:
-        given = [name for name in ("task", "color", "mean", "scale") if getattr(facts, name)]
-        if given:
-            raise InputError(
-                f"--{given[0]} does not go with a run of `facesdk train`: {source.path} says it"
-            )
+    if source.documented:
+        for name in ("task", "color", "mean", "scale"):
+            if getattr(facts, name) is not None:
+                raise InputError(f"--{name} does not go with {source.path}, which says it itself")
     spec = replace(
         contract.input,
         **{
@@ -197,7 +205,7 @@ def _with_facts(source: Source, facts: Facts) -> Contract:
 
 
 def _recognition(source: Source) -> dict[str, Any]:
-    shape, output = source.input_shape, tuple(source.model.output_shape[1:])
+    shape, output = source.network.input_shape, source.network.output_shape
     template = template_of(shape[:2])
     if len(shape) != 3 or shape[2] != 3 or template is None or len(output) != 1:
         sizes = " or ".join(f"{h}x{w}x3" for h, w in contracts.TEMPLATES.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -37,14 +38,9 @@ def load(folder: Path | None = None) -> Crops:
     Raises:
         InputError: The folder cannot be read, or none of its photos shows a face.
     """
-    detector = MTCNN.load()
-    found = [
-        crop
-        for path in (samples.OBAMA, samples.OBAMA2, samples.BIDEN)
-        for crop in _crops(images.load(path), detector)
-    ]
+    found = list(_of_samples())
     if folder is not None:
-        given = list(_of_folder(folder, detector))
+        given = list(_of_folder(folder, MTCNN.load()))
         if not given:
             raise InputError(f"no photo of {folder} shows a face: give photos or aligned crops")
         found += given
@@ -77,6 +73,13 @@ def fit(crops: Crops, height: int, width: int, channels: int) -> Crops:
         grey = [cv2.cvtColor(np.ascontiguousarray(crop), cv2.COLOR_RGB2GRAY) for crop in sized]
         sized = np.stack(grey)[..., np.newaxis].astype(np.uint8)
     return np.ascontiguousarray(sized)
+
+
+@cache
+def _of_samples() -> tuple[Crops, ...]:
+    detector = MTCNN.load()
+    photos = (samples.OBAMA, samples.OBAMA2, samples.BIDEN)
+    return tuple(crop for path in photos for crop in _crops(images.load(path), detector))
 
 
 def _of_folder(folder: Path, detector: MTCNN) -> Iterator[Crops]:

@@ -7,7 +7,7 @@ from functools import partial
 import tensorflow as tf
 
 from facesdk_converters import refusals
-from facesdk_converters.sources import Source
+from facesdk_converters.sources import FileNetwork, Source
 from facesdk_converters.targets import Target
 
 
@@ -25,12 +25,14 @@ def convert(source: Source, *, half: bool) -> bytes:
     """Converts a network.
 
     Args:
-        source: The network.
+        source: The network; of a float32 model file the content is taken as it is.
         half: Whether to store weights as float16.
 
     Returns:
         Content of a ``.tflite`` file of stock operators.
     """
+    if isinstance(source.network, FileNetwork) and not half:
+        return source.network.content
     converter = tf.lite.TFLiteConverter.from_keras_model(source.model)
     converter.allow_custom_ops = True  # the common flow refuses them, and names their layers
     if half:

@@ -24,20 +24,17 @@ def remark(operator: Operator, producer: Operator | None, layer: Any) -> str:
     if operator.name == "LceBconv2d":
         return _hint(operator)
     if operator.weights is not None:
-        return _why_float(operator, layer)
+        return _why_float(operator, producer, layer)
     return "" if producer is None else _why_not_folded(operator, producer, layer)
 
 
-def _why_float(operator: Operator, layer: Any) -> str:
+def _why_float(operator: Operator, producer: Operator | None, layer: Any) -> str:
     """The reason why a convolution or dense operator has float weights, and what to change."""
     kernel = _weight_quantizer(operator, layer)
     entry = getattr(layer, "input_quantizer", None)
     kind = type(layer).__name__
     if kernel is None and entry is None:
-        return (
-            f"{kind} without quantizers; to make it 1-bit use QuantConv2D with input_quantizer and "
-            "kernel_quantizer"
-        )
+        return _without_quantizers(operator, producer, kind)
     structure = _structure(operator, layer)
     if structure:
         return structure
@@ -59,6 +56,18 @@ def _why_float(operator: Operator, layer: Any) -> str:
             "or 'magnitude_aware_sign'"
         )
     return "its pattern is not one that Larq Compute Engine knows: please report it"
+
+
+def _without_quantizers(operator: Operator, producer: Operator | None, kind: str) -> str:
+    if producer is None:
+        return f"{kind} without quantizers on the network's input: best left so, it is small"
+    if operator.name == DEPTHWISE:
+        return f"{kind} without quantizers: there is no binary depthwise convolution, leave it so"
+    binary = "QuantDense" if operator.name == "FULLY_CONNECTED" else "QuantConv2D"
+    return (
+        f"{kind} without quantizers: use {binary} with input_quantizer and kernel_quantizer to "
+        "make it 1-bit"
+    )
 
 
 def _structure(operator: Operator, layer: Any) -> str:
@@ -114,17 +123,16 @@ def _hint(operator: Operator) -> str:
 
 def _why_not_folded(operator: Operator, producer: Operator, layer: Any) -> str:
     """Why an activation or a batch normalisation became an operator; empty if it must."""
-    name = layer.name
     if operator.name in ("RELU", "RELU6") and producer.name == "LceBconv2d":
         if producer.options.get("pad_values") == 0 and producer.options.get("padding") == 0:
-            return f"{name} is not folded into a convolution with zero padding: use pad_values=1"
+            return "not folded into a convolution with zero padding: use pad_values=1"
         return (
-            f"{name} is not folded because it follows batch normalisation: use the order "
+            "not folded because it follows batch normalisation: use the order "
             "QuantConv2D, ReLU, BatchNormalization"
         )
     if operator.name == "MUL" and type(layer).__name__ == "BatchNormalization":
         return (
-            f"{name} is not folded because {producer.name} stands between it and a convolution: "
+            f"not folded because {producer.name} stands between it and a convolution: "
             "put it right behind the convolution (or its ReLU)"
         )
     return ""

@@ -138,12 +138,12 @@ def check(
     Raises:
         ModelError: The runtime refuses the file.
     """
-    shape = source.input_shape
+    network, shape = source.network, source.network.input_shape
     is_image = len(shape) == 3 and shape[2] in (1, 3)
     inputs = _normalised(faces.fit(crops, *shape), contract) if is_image else _noise(shape)
-    size = source.batch or 1
+    size = network.batch or 1
     inputs = inputs[: len(inputs) // size * size] if len(inputs) >= size else inputs.repeat(size, 0)
-    expected = source.predict(inputs)
+    expected = network.predict(inputs)
     interpreter = _interpreter(content, (size, *shape))
     batches = (inputs[start : start + size] for start in range(0, len(inputs), size))
     got = np.concatenate([interpreter.run(batch)[0] for batch in batches])

@@ -14,7 +14,7 @@ from facesdk.runtime.flatbuffer import FlatbufferError
 from facesdk.runtime.verifier import verify
 from facesdk_converters import operators
 from facesdk_converters.layer_map import layers_by_operator
-from facesdk_converters.sources import Source, layers_of
+from facesdk_converters.sources import KerasNetwork, Source, layers_of
 
 
 @contextmanager
@@ -29,7 +29,10 @@ def translated(source: Source) -> Iterator[None]:
         yield
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
-        culprit = next((layer for layer in layers_of(source.model) if _is_refused(layer)), None)
+        culprit = None
+        if isinstance(source.network, KerasNetwork):
+            layers = layers_of(source.model)
+            culprit = next((layer for layer in layers if _is_refused(layer)), None)
         where = "the network" if culprit is None else place(culprit, source.model)
         raise ModelError(f"{source.path}: {where} cannot be converted ({reason})") from None
 
@@ -52,7 +55,9 @@ def check_operators(content: bytes, source: Source) -> None:
     known = {*operators.BUILTINS, *plugin.OPERATORS}
     for number, operator in enumerate(graph.operators):
         if operator.name not in known:
-            layer = layers_by_operator(graph, source.model).get(number)
+            layer = None
+            if isinstance(source.network, KerasNetwork):
+                layer = layers_by_operator(graph, source.model).get(number)
             where = "it" if layer is None else place(layer, source.model)
             raise ModelError(
                 f"{source.path}: {where} needs TensorFlow's operation {operator.name}, which "

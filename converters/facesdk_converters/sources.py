@@ -6,14 +6,15 @@ import hashlib
 import importlib
 import io
 import json
+import logging
 import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import h5py
 import numpy as np
@@ -22,6 +23,8 @@ from numpy.typing import NDArray
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 from facesdk.contract import ANY_COLOR, TEMPLATES, Contract, InputSpec, Threshold
 from facesdk.errors import InputError, ModelError
+from facesdk.runtime.bundle import ModelBundle
+from facesdk.runtime.interpreter import Interpreter
 from facesdk_training import finished, runs
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 from facesdk_training.architectures.registry import Config
@@ -38,45 +41,56 @@ _CONFIG = "model_config"
 """Attribute of a Keras .h5 file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A network to convert.
-
-    Attributes:
-        path: Where it was read from.
-        model: The Keras model, in float32, of one input of fixed shape and one output.
-        sha256: SHA-256 (hex) of its weights: of the file, or of all files of the folder.
-        contract: What a finished run says about it; what a Keras model says about itself, with the
-            task "other", elsewhere.
-        is_run: Whether it is a finished run.
-    """
-
-    path: Path
-    model: Any
-    sha256: str
-    contract: Contract
-    is_run: bool
+class Network(Protocol):
+    """What a source computes: one output of one input."""
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one input, without the batch."""
-        return tuple(self.model.input_shape[1:])
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of one output, without the batch."""
 
     @property
     def batch(self) -> int | None:
-        """Inputs the network takes at a time; None for any number."""
-        size: int | None = self.model.input_shape[0]
-        return size
+        """Inputs it takes at a time; None for any number."""
 
     def predict(self, inputs: FloatArray) -> FloatArray:
-        """The outputs of Keras in float32.
+        """The outputs, in float32.
 
         Args:
             inputs: float32 ``(N, *input_shape)``; N is a multiple of :attr:`batch`.
 
         Returns:
-            float32 ``(N, ...)``.
+            float32 ``(N, *output_shape)``.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class KerasNetwork:
+    """A Keras model, in float32, of one input of fixed shape and one output."""
+
+    model: Any
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """See :class:`Network`."""
+        return tuple(self.model.input_shape[1:])
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """See :class:`Network`."""
+        return tuple(self.model.output_shape[1:])
+
+    @property
+    def batch(self) -> int | None:
+        """See :class:`Network`."""
+        size: int | None = self.model.input_shape[0]
+        return size
+
+    def predict(self, inputs: FloatArray) -> FloatArray:
+        """See :class:`Network`."""
         size = self.batch or _BATCH
         return np.concatenate(
             [
@@ -86,12 +100,85 @@ class Source:
         )
 
 
+class FileNetwork:
+    """A float32 model file, run in the installed TFLite runtime.
+
+    Args:
+        bundle: The file.
+
+    Raises:
+        ModelError: The runtime refuses it, or it has not one input and one output.
+    """
+
+    def __init__(self, bundle: ModelBundle) -> None:
+        self.content = bundle.content
+        self._interpreter = Interpreter(bundle)
+        shapes = (*self._interpreter.input_shapes, *self._interpreter.output_shapes)
+        if len(shapes) != 2:
+            raise ModelError(f"{bundle.path} has not one input and one output, but {shapes}")
+        self._shapes = shapes
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """See :class:`Network`."""
+        return self._shapes[0][1:]
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """See :class:`Network`."""
+        return self._shapes[1][1:]
+
+    @property
+    def batch(self) -> int | None:
+        """See :class:`Network`."""
+        return self._shapes[0][0]
+
+    def predict(self, inputs: FloatArray) -> FloatArray:
+        """See :class:`Network`."""
+        size = self._shapes[0][0]
+        batches = (inputs[start : start + size] for start in range(0, len(inputs), size))
+        return np.concatenate([self._interpreter.run(batch)[0] for batch in batches])
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A network to convert.
+
+    Attributes:
+        path: Where it was read from.
+        network: What it computes.
+        sha256: SHA-256 (hex) of its weights: of the file, or of all files of the folder.
+        contract: What it says about itself; with the task "other" where that is little.
+        documented: Whether it says itself how to feed it and what for: a finished run, or a model
+            file with a contract.
+    """
+
+    path: Path
+    network: Network
+    sha256: str
+    contract: Contract
+    documented: bool
+
+    @property
+    def model(self) -> Any:
+        """The Keras model.
+
+        Raises:
+            ModelError: It is a model file.
+        """
+        if not isinstance(self.network, KerasNetwork):
+            raise ModelError(
+                f"{self.path} is a model file already: this target needs a run or a Keras model"
+            )
+        return self.network.model
+
+
 def load(path: Path, custom: Iterable[str] = ()) -> Source:
     """Reads a network.
 
     Args:
         path: The folder of a finished run of ``facesdk train``, a Keras model as ``.h5`` or
-            ``.keras``, or the folder of a SavedModel that Keras wrote.
+            ``.keras``, the folder of a SavedModel that Keras wrote, or a float32 ``.tflite`` file.
         custom: Custom objects of the model, each as ``module:Name``. Modules are imported, also
             from the working directory.
 
@@ -104,11 +191,15 @@ def load(path: Path, custom: Iterable[str] = ()) -> Source:
     objects = dict(_import(name) for name in custom)
     if (path / runs.CONFIG).is_file():
         return _run(path)
+    if path.suffix == ".tflite":
+        return _file(path)
     model = _keras(path, objects)
     _check_signature(model, path)
     _check_weights(model, path)
     digest = _digest(path)
-    return Source(path, model, digest, _described(model, path, digest), is_run=False)
+    network = KerasNetwork(model)
+    contract = _described(network, str(model.name), path, digest)
+    return Source(path, network, digest, contract, documented=False)
 
 
 def layers_of(model: Any) -> Iterator[Any]:
@@ -130,7 +221,18 @@ def _run(path: Path) -> Source:
         contract = _contract_of_run(record, calibration, config, digest)
     except (KeyError, TypeError) as error:
         raise InputError(f"{path} was not written by this version of facesdk: {error!r}") from None
-    return Source(path, model, digest, contract, is_run=True)
+    return Source(path, KerasNetwork(model), digest, contract, documented=True)
+
+
+def _file(path: Path) -> Source:
+    bundle = ModelBundle.load(path)
+    network = FileNetwork(bundle)
+    known = bundle.embedded_contract
+    if known is None:
+        contract = _described(network, path.stem, path, bundle.sha256)
+    else:
+        contract = replace(known, source_sha256=bundle.sha256)
+    return Source(path, network, bundle.sha256, contract, documented=known is not None)
 
 
 def _contract_of_run(
@@ -176,14 +278,14 @@ def _origin(record: dict[str, Any], config: RunConfig) -> str:
     return f"facesdk train distill, from {teacher} (sha256 {record['teacher_sha256']})"
 
 
-def _described(model: Any, path: Path, digest: str) -> Contract:
-    shape = tuple(model.input_shape[1:])
+def _described(network: Network, architecture: str, path: Path, digest: str) -> Contract:
+    shape = network.input_shape
     height, width = shape[:2] if len(shape) == 3 else (None, None)
     return Contract(
         name=path.stem if path.stem and path.stem.isprintable() else "network",
         task="other",
-        architecture=str(model.name),
-        variant="Keras",
+        architecture=architecture,
+        variant="unstated",
         input=InputSpec(height, width, color=ANY_COLOR, mean=0.0, scale=1.0),
         license="unstated",
         source=path.name,
@@ -213,6 +315,7 @@ def _keras(path: Path, objects: dict[str, Any]) -> Any:
 
     _check_kind(path)
     tf.get_logger().setLevel("ERROR")
+    logging.getLogger("larq").setLevel("ERROR")  # advice for training
     try:
         with _readable(path) as readable, tf.keras.utils.custom_object_scope(objects):
             model = tf.keras.models.load_model(readable, compile=False)
@@ -272,8 +375,8 @@ def _check_kind(path: Path) -> None:
     expected = {".h5": _HDF5, ".hdf5": _HDF5, ".keras": _ZIP}.get(path.suffix.lower())
     if expected is None:
         raise InputError(
-            f"{path} must be a run folder, a SavedModel folder, or a Keras model that ends in .h5 "
-            "or .keras"
+            f"{path} must be a run folder, a SavedModel folder, or a network that ends in .h5, "
+            ".keras or .tflite"
         )
     if start not in (_HDF5, _ZIP):
         raise ModelError(f"{path} is not a Keras model: its content is neither HDF5 nor zip")

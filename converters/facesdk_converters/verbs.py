@@ -70,7 +70,7 @@ def _common(
         Path,
         typer.Argument(
             metavar="SOURCE",
-            help="Run folder of `facesdk train`, .h5 or .keras file, or SavedModel folder.",
+            help="Run of `facesdk train`, .h5, .keras or float32 .tflite file, or SavedModel.",
             show_default=False,
         ),
     ],
@@ -160,7 +160,9 @@ def _run(
         explain=explain,
         pack=pack,
     )
-    converted = convert(request, make_target())
+    target = make_target()
+    with output.progress_bar("convert") as advance:
+        converted = convert(request, target, report=advance)
     output.emit(converted.to_dict(), json=json, text=_in_words(converted))
 
 

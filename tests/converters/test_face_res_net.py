@@ -10,7 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 from facesdk.contract import Contract, InputSpec
 from facesdk_converters import faces, lce, parity
-from facesdk_converters.sources import Source
+from facesdk_converters.sources import KerasNetwork, Source
 from facesdk_training.architectures import registry
 from training.networks import randomise
 
@@ -63,7 +63,7 @@ def test_from_bits_to_bits_inside_a_unit_and_folded_norms_elsewhere(content: byt
 
 
 def test_keras_and_the_file_agree(network: object, content: bytes) -> None:
-    source = Source(Path("qb"), network, "", CONTRACT, is_run=False)
+    source = Source(Path("qb"), KerasNetwork(network), "", CONTRACT, documented=False)
     agreement = parity.check(source, content, faces.load(), CONTRACT)
     # Decision 12: a value on a sign's threshold may take the other sign. In a network this narrow
     # one sign moves the embedding of that input visibly, and no other.

@@ -13,7 +13,8 @@ from converters import networks
 from facesdk.contract import Contract, InputSpec
 from facesdk_converters import faces, lce, operators, parity
 from facesdk_converters.explain import Explanation, explain
-from facesdk_converters.sources import Source
+from facesdk_converters.explain_text import as_text
+from facesdk_converters.sources import KerasNetwork, Source
 
 CONTRACT = Contract(
     name="test",
@@ -28,7 +29,7 @@ CONTRACT = Contract(
 
 
 def converted(model: Any) -> tuple[Source, bytes, Explanation]:
-    source = Source(Path(model.name), model, "", CONTRACT, is_run=False)
+    source = Source(Path(model.name), KerasNetwork(model), "", CONTRACT, documented=False)
     content = lce.convert(source)
     return (
         source,
@@ -75,12 +76,14 @@ def test_the_file_computes_what_keras_computes(
     all_binary: tuple[Source, bytes, Explanation],
 ) -> None:
     source, content, _ = all_binary
-    before = source.predict(np.zeros((1, 32, 32, 3), np.float32))
+    before = source.network.predict(np.zeros((1, 32, 32, 3), np.float32))
     agreement = parity.check(source, content, faces.load(), CONTRACT)
     assert agreement.faces
     assert agreement.median_cosine > 0.99999
     # The conversion leaves the source as it was.
-    np.testing.assert_array_equal(source.predict(np.zeros((1, 32, 32, 3), np.float32)), before)
+    np.testing.assert_array_equal(
+        source.network.predict(np.zeros((1, 32, 32, 3), np.float32)), before
+    )
 
 
 def test_weights_are_read_from_the_file_as_keras_has_them(
@@ -97,7 +100,7 @@ def test_weights_are_read_from_the_file_as_keras_has_them(
 
 
 REASONS = {
-    "plain": "without quantizers",
+    "plain": "without quantizers on the network's input: best left so",
     "kernel_only": "no input_quantizer",
     "input_only": "no kernel_quantizer",
     "dorefa": "is not a sign",
@@ -123,6 +126,7 @@ def test_each_layer_that_stayed_float_has_its_reason() -> None:
     assert set(remarks) == set(REASONS)
     for name, reason in REASONS.items():
         assert any(reason in remark for remark in remarks[name]), (name, remarks[name])
+    assert "small_groups: groups of 16 input channels" in as_text(explanation)
 
 
 def test_what_was_not_folded_has_its_reason() -> None:

@@ -36,9 +36,9 @@ def _pixels() -> np.ndarray:
 @pytest.mark.parametrize("name", ["net.h5", "net.keras", "saved"])
 def test_every_form_gives_the_same_network(folder: Path, name: str) -> None:
     source = sources.load(folder / name, (SCALE, HALF))
-    assert (source.input_shape, source.batch) == ((16, 16, 3), None)
+    assert (source.network.input_shape, source.network.batch) == ((16, 16, 3), None)
     np.testing.assert_allclose(
-        source.predict(_pixels()), np.load(folder / "expected.npy"), atol=1e-4
+        source.network.predict(_pixels()), np.load(folder / "expected.npy"), atol=1e-4
     )
     assert "inner_second" in [layer.name for layer in sources.layers_of(source.model)]
     contract = source.contract
@@ -95,7 +95,7 @@ def test_custom_objects_are_found_in_the_working_directory(
     from my_layers_here import Twice
 
     keras.Sequential([keras.Input((4,)), Twice()]).save("net.h5")
-    assert sources.load(Path("net.h5"), ("my_layers_here:Twice",)).input_shape == (4,)
+    assert sources.load(Path("net.h5"), ("my_layers_here:Twice",)).network.input_shape == (4,)
 
 
 def _write(path: Path, content: bytes) -> Path:

@@ -1,0 +1,264 @@
+"""The flow from a network to a model file, by the command line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+from converters import networks
+from facesdk import images, samples
+from facesdk.cli.main import app
+from facesdk.contract import Conversion
+from facesdk.embedding import Embedder
+from facesdk.errors import ModelError
+from facesdk.runtime.bundle import ModelBundle
+from facesdk_converters import faces, floating, parity
+from facesdk_converters.convert import Facts, Request, convert
+from facesdk_converters.metadata import write_contract
+from facesdk_converters.targets import EXACT, Bound, Target
+
+tf = networks.tf
+layers = tf.keras.layers
+CUSTOM = ("--custom", "converters.networks:Scale", "--custom", "converters.networks:half_relu")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A float embedder, the nested binary network, and one that cannot be converted."""
+    folder = tmp_path_factory.mktemp("networks")
+    embedder = tf.keras.Sequential(
+        [
+            layers.Input((112, 96, 3)),
+            layers.Conv2D(8, 5, strides=4, name="stem"),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(16, name="embedding"),
+        ]
+    )
+    networks.look_trained(embedder).save(folder / "embedder.h5")
+    networks.nested().save(folder / "nested.h5")
+    strange = tf.keras.Sequential(
+        [
+            layers.Input((8, 8, 3)),
+            layers.Conv2D(4, 3, name="stem"),
+            layers.Lambda(lambda x: tf.math.digamma(x), name="strange"),
+            layers.Flatten(),
+        ]
+    )
+    strange.save(folder / "strange.h5")
+    return folder
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["convert", *map(str, arguments)])
+
+
+def test_a_keras_embedder_becomes_a_model_that_facesdk_uses(folder: Path, tmp_path: Path) -> None:
+    arguments = (
+        "float32", folder / "embedder.h5", "--task", "recognition", "--mean", 127.5,
+        "--scale", 128, "--name", "mine", "--license", "MIT", "--training-data", "none",
+    )  # fmt: skip
+    done = invoke(*arguments, "-o", tmp_path / "mine.tflite", "--json")
+    assert done.exit_code == 0, done.output
+    record = json.loads(done.stdout)
+    assert (record["name"], record["task"], record["target"]) == ("mine", "recognition", "float32")
+    assert record["parity"]["faces"] and record["parity"]["min_cosine"] > 0.9999
+    contract = ModelBundle.load(tmp_path / "mine.tflite").contract
+    assert (contract.template, contract.dim) == ("arcface-112x96", 16)
+    assert (contract.license, contract.training_data) == ("MIT", "none")
+    assert (contract.input.color, contract.input.mean, contract.input.scale) == ("RGB", 127.5, 128)
+    assert contract.conversion == Conversion("float32", "", True, 0.98, 0.9999)
+    crops = faces.fit(faces.load(), 112, 96, 3)
+    model = tf.keras.models.load_model(folder / "embedder.h5")
+    expected = np.array(model((crops - np.float32(127.5)) / np.float32(128)))
+    got = Embedder.load(tmp_path / "mine.tflite").embed(crops)
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(got, expected, atol=1e-5)
+
+    again = invoke(*arguments, "-o", tmp_path / "again.tflite")
+    assert again.exit_code == 0
+    assert "cosine with the source at least" in again.stdout
+    assert (tmp_path / "again.tflite").read_bytes() == (tmp_path / "mine.tflite").read_bytes()
+
+
+def test_a_binary_network_is_explained_and_packed(folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "nested.tflite.pack"
+    done = invoke("lce", folder / "nested.h5", *CUSTOM, "-o", output, "--pack")
+    assert done.exit_code == 0, done.output
+    assert "does not know what it is for" in done.stdout
+    bundle = ModelBundle.load(output)
+    assert bundle.contract.task == "other"
+
+    plain = tmp_path / "nested.tflite"
+    done = invoke("lce", folder / "nested.h5", *CUSTOM, "-o", plain, "--explain", "--json")
+    record = json.loads(done.stdout)
+    assert plain.read_bytes() == bundle.content, "the same input gives the same bytes"
+    explanation = record["explanation"]
+    rows = [row for row in explanation["rows"] if row["weight_bits"]]
+    assert [(row["layer"], row["kind"], row["operator"]) for row in rows] == [
+        ("stem", "Conv2D", "CONV_2D"),
+        ("inner_first", "QuantConv2D", "LceBconv2d"),
+        ("inner_second", "QuantConv2D", "LceBconv2d"),
+        ("fc", "QuantDense", "LceBconv2d"),
+    ]
+    products = [32 * 27 * 256, 32 * 288 * 256, 64 * 32 * 256, 1024 * 16]
+    assert [row["multiply_adds"] for row in rows] == products
+    assert explanation["multiply_adds"] == {"32x32": products[0], "1x1": sum(products[1:])}
+    bytes_by_kind = explanation["bytes_by_kind"]
+    assert bytes_by_kind["1-bit weights"] == (32 * 288 + 64 * 32 + 1024 * 16) // 8
+    assert sum(bytes_by_kind.values()) == explanation["file_bytes"] == plain.stat().st_size
+    assert explanation["float32_measured"]
+
+    alone = json.loads(invoke("explain", plain, "--json").stdout)
+    assert alone["bytes_by_kind"] == bytes_by_kind
+    assert alone["multiply_adds"] == explanation["multiply_adds"]
+    weights = 32 * 288 + 64 * 32 + 1024 * 16
+    assert alone["float32_bytes"] == explanation["file_bytes"] + 4 * weights - weights // 8
+
+
+def test_float16_halves_the_weights(folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "half.tflite"
+    done = invoke("float16", folder / "nested.h5", *CUSTOM, "-o", output, "--no-verify", "--json")
+    assert json.loads(done.stdout)["parity"] is None
+    contract = ModelBundle.load(output).contract
+    assert contract.conversion == Conversion("float16", "", verified=False)
+    explanation = json.loads(invoke("explain", output, "--json").stdout)
+    assert explanation["multiply_adds"].keys() == {"16x32"}
+    count = 32 * 27 + 32 * 288 + 64 * 32 + 1024 * 16
+    assert explanation["bytes_by_kind"]["16-bit weights"] == 2 * count
+
+
+def test_an_operation_that_runtimes_lack_is_named_with_its_layer(
+    folder: Path, tmp_path: Path
+) -> None:
+    for verb in ("lce", "float32"):
+        done = invoke(verb, folder / "strange.h5", "-o", tmp_path / "out.tflite")
+        assert done.exit_code == 2
+        assert (
+            "layer strange (Lambda, 2 of 3, behind stem) needs TensorFlow's operation Digamma"
+            in done.stderr
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_layer_that_a_converter_refuses_is_named(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The converter of TensorFlow 2.19 gives up on this one instead of leaving it."""
+    from facesdk_converters import refusals
+    from facesdk_converters.sources import load
+
+    source = load(folder / "strange.h5")
+    monkeypatch.setattr(refusals, "_is_refused", lambda layer: layer.name == "strange")
+    with (
+        pytest.raises(ModelError, match=r"layer strange \(Lambda, 2 of 3.* \(no such thing\)"),
+        refusals.translated(source),
+    ):
+        raise ValueError("no\nsuch thing")
+
+
+def _other(source: Any) -> bytes:
+    """A converter that makes another network of the same shape."""
+    stranger = tf.keras.models.clone_model(source.model)
+    content = tf.lite.TFLiteConverter.from_keras_model(stranger).convert()
+    return bytes(content)
+
+
+def test_a_file_that_computes_something_else_is_not_written(folder: Path, tmp_path: Path) -> None:
+    request = Request(folder / "embedder.h5", tmp_path / "out.tflite")
+    with pytest.raises(ModelError, match=r"differs from .*needed are a cosine of 0.98"):
+        convert(request, Target("float32", _other))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_thresholds_are_kept_where_the_network_is_the_same(folder: Path, tmp_path: Path) -> None:
+    float32 = partial(floating.convert, half=False)
+    first = tmp_path / "first.tflite"
+    request = Request(
+        folder / "embedder.h5", first, facts=Facts(task="recognition", mean=127.5, scale=128.0)
+    )
+    contract = convert(request, Target("float32", float32)).contract
+    record = json.loads(contract.to_json())
+    record["thresholds"] = [
+        {"fmr": 0.01, "similarity": 0.3, "fnmr": 0.1, "positive_pairs": 9, "negative_pairs": 900}
+    ]
+    known = type(contract).from_json(json.dumps(record))
+    first.write_bytes(write_contract(first.read_bytes(), known))
+
+    for bound, kept in ((EXACT, 1), (Bound(0.5, 0.9), 0)):
+        second = tmp_path / "second.tflite"
+        again = convert(Request(first, second), Target("any", float32, bound))
+        assert len(again.contract.thresholds) == kept
+        assert again.contract.source_sha256 == ModelBundle.load(first).sha256
+        assert again.contract.input == contract.input
+        assert again.agreement is not None
+        assert again.agreement.min_cosine == pytest.approx(1, abs=1e-9)
+
+
+def test_faces_of_a_folder_are_compared_too(folder: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    shutil.copy(samples.BIDEN, photos)
+    crop = faces.load()[0]
+    images.save(photos / "crop.png", crop[:, 8:104])
+    few = len(faces.load())
+    both = faces.load(photos)
+    assert len(both) == few + 2 * 2
+    np.testing.assert_array_equal(both[few // 2 + 1][:, 8:104], crop[:, 8:104])
+    shutil.copy(folder / "strange.h5", photos / "no.jpg")
+    done = invoke(
+        "float32", folder / "embedder.h5", "-o", tmp_path / "o.tflite", "--verify-on", photos
+    )
+    assert done.exit_code == 2
+    assert "no.jpg" in done.stderr
+    assert not (tmp_path / "o.tflite").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nothing.h5", "-o", "out.tflite"), "nothing.h5 does not exist"),
+        (("embedder.h5", "-o", "missing/out.tflite"), "there is no folder missing"),
+        (("embedder.h5", "-o", "."), "it is a folder"),
+        (("embedder.h5", "-o", "out.tflite", "--pack"), "name it out.tflite.pack"),
+        (("embedder.h5", "-o", "o.tflite", "--task", "tracking"), "--task must be recognition"),
+        (("nested.h5", "-o", "o.tflite", *CUSTOM, "--task", "recognition"), "leave out --task"),
+        (("embedder.h5", "-o", "o.tflite", "--scale", "0"), "scale must be a number from 1e-6"),
+        (
+            ("embedder.h5", "-o", "o.tflite", "--no-verify", "--verify-on", "."),
+            "exclude each other",
+        ),
+        (("embedder.h5", "-o", "o.tflite", "--verify-on", "nowhere"), "nowhere"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.chdir(folder)
+    before = sorted(folder.iterdir())
+    done = invoke("float32", *arguments)
+    assert done.exit_code == 2, done.output
+    assert message in done.stderr
+    assert len([line for line in done.stderr.splitlines() if line.startswith("facesdk: ")]) == 1
+    assert sorted(folder.iterdir()) == before
+
+
+def test_an_interrupt_leaves_nothing(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parity, "check", interrupt)
+    done = invoke("float32", folder / "embedder.h5", "-o", tmp_path / "out.tflite")
+    assert done.exit_code == 130
+    assert list(tmp_path.iterdir()) == []
