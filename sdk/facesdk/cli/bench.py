@@ -100,6 +100,9 @@ def model(
     operators: Annotated[
         bool, typer.Option("--operators/--no-operators", help="Measure the operators as well.")
     ] = True,
+    roofline: Annotated[
+        bool, typer.Option("--roofline", help="Measure what this computer can do at most as well.")
+    ] = False,
     format: ReportFormat = Format.TABLE,
     json: options.Json = False,
     out: Output = None,
@@ -134,7 +137,7 @@ def model(
             paths,
             Policy(runs, warm_up),
             threads=threads,
-            parts=Parts(cold_starts, operators, counts, peaks=pictures),
+            parts=Parts(cold_starts, operators, counts, peaks=roofline or pictures),
             progress=lambda label, done, total: advance(done, total, label),
         )
     wanted.deliver(report)

@@ -61,6 +61,11 @@ class Conditions:
     after: Reading
 
     @property
+    def moments(self) -> tuple[Reading, Reading]:
+        """Both."""
+        return self.before, self.after
+
+    @property
     def seconds(self) -> float:
         """How long the measurement took."""
         return self.after.at - self.before.at

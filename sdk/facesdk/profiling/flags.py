@@ -19,6 +19,9 @@ MAX_OTHER_LOAD = 0.10
 MAX_STOLEN = 0.02
 """Share of the processors that a hypervisor may give to others."""
 
+MIN_CLOCK = 0.85
+"""Share of the clock at the beginning that must be left at the end."""
+
 MIN_RUNS = 20
 _SLOW_PATHS = ("reference",)
 
@@ -75,6 +78,9 @@ def judge_computer(environment: Environment, conditions: Conditions) -> tuple[Fl
         flags.append(
             Flag("stolen", f"the hypervisor gave {stolen:.2f} processors to other machines")
         )
+    before, after = (max(row.frequencies, default=0.0) for row in conditions.moments)
+    if 0 < after < MIN_CLOCK * before:
+        flags.append(Flag("clock", f"the clock fell from {before:.0f} to {after:.0f} MHz"))
     slow = sorted(set(environment.governors) - {"performance", "schedutil", "ondemand"})
     if slow:
         flags.append(Flag("governor", f"the frequency governor is {', '.join(slow)}"))

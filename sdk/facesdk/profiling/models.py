@@ -48,7 +48,8 @@ class ModelTimes:
         name: Its name.
         path: Its file.
         sha256: SHA-256 of the file.
-        size: Bytes of the file.
+        size: Bytes of the file, unpacked.
+        packed_size: Bytes of the container it was read from; None for a plain file.
         macs: Multiply-adds by bit-width.
         latency: A whole run: input copied in, network, output copied out.
         samples: Each run of ``latency``, in milliseconds.
@@ -61,6 +62,7 @@ class ModelTimes:
     path: Path
     sha256: str
     size: int
+    packed_size: int | None
     macs: dict[str, int]
     latency: Distribution
     samples: Times
@@ -80,6 +82,7 @@ class ModelTimes:
             "path": str(self.path),
             "sha256": self.sha256,
             "bytes": self.size,
+            "packed_bytes": self.packed_size,
             "macs": self.macs,
             "ops_per_second": round(self.rate),
             "latency_ms": self.latency.to_dict(),
@@ -212,6 +215,7 @@ def bench_models(
             bundle.path,
             bundle.sha256,
             len(bundle.content),
+            bundle.packed_bytes,
             read_graph(bundle.content).macs,
             Distribution.of(times[name]),
             times[name],

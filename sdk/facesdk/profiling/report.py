@@ -11,6 +11,7 @@ from facesdk.profiling.environment import Environment
 from facesdk.profiling.timing import Clock, Policy
 
 SCHEMA = "facesdk.bench"
+"""Name of the JSON reports; bench.schema.json, beside this module, describes them."""
 SCHEMA_VERSION = 1
 
 

@@ -62,6 +62,13 @@ def _print_models(report: ModelReport, console: Console) -> None:
             f"memory: peak {mebibytes(memory.peak)}, at the first timed run "
             f"{mebibytes(memory.start)}, growth {memory.growth / 1024:+,.0f} KiB over the runs"
         )
+    if report.peaks:
+        peaks = report.peaks
+        binary = f", 1 bit {peaks.binary / 1e9:.0f} Gop/s" if peaks.binary else ""
+        console.print(
+            f"roofs of this computer, {peaks.threads} thread(s): memory {peaks.memory / 1e9:.1f} "
+            f"GB/s, float32 {peaks.float32 / 1e9:.0f} Gop/s{binary}"
+        )
     for model in report.models:
         if model.scaling:
             console.print(_scaling(model))
@@ -145,8 +152,9 @@ def _print_comparison(comparison: Comparison, console: Console) -> None:
 
 def _model(model: ModelTimes) -> str:
     widths = ", ".join(f"{count:,} of {width} bits" for width, count in model.macs.items())
+    packed = f" ({model.packed_size:,} packed)" if model.packed_size else ""
     text = (
-        f"{model.name}: {model.size:,} bytes, SHA-256 {model.sha256}\n"
+        f"{model.name}: {model.size:,} bytes{packed}, SHA-256 {model.sha256}\n"
         f"  multiply-adds {widths or 'none'}; {model.rate / 1e9:.1f} G operations a second"
     )
     if model.cold_start:

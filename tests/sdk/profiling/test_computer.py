@@ -182,6 +182,20 @@ def test_each_bad_environment_has_its_flag(
     assert [flag.code for flag in judge_computer(replace(good, **change), conditions)] == [code]
 
 
+def test_a_clock_that_falls_is_flagged(raspberry: Path) -> None:
+    environment = replace(describe_environment(raspberry), kernel_path="neon", path_forced=False)
+    before = replace(read_conditions(raspberry), throttling=None)
+    for clocks, codes in (
+        ((600.0,) * 4, ["clock"]),
+        ((1400.0,) * 4, []),
+        ((1800.0,), []),
+        ((), []),
+    ):
+        after = replace(before, at=before.at + 1, frequencies=clocks)
+        flags = judge_computer(environment, Conditions(before, after))
+        assert [flag.code for flag in flags] == codes
+
+
 def test_an_emulated_processor_is_seen(raspberry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
     assert not describe_environment(raspberry).emulated

@@ -5,16 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 
 from facesdk import FaceEngine
 from facesdk.models import registry
-from facesdk.profiling import charts, spreadsheet, trace
+from facesdk.profiling import charts, flags, spreadsheet, trace
 from facesdk.profiling.baseline import compare
 from facesdk.profiling.charts import Bar
 from facesdk.profiling.models import ModelReport, Parts, bench_models
@@ -23,6 +25,8 @@ from facesdk.profiling.page import to_html
 from facesdk.profiling.pipeline import Case, PipelineReport, bench_pipeline, collage
 from facesdk.profiling.timing import Policy
 
+SCHEMA = json.loads(Path(flags.__file__).with_name("bench.schema.json").read_text())
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 FEW = Policy(4, 0, 0.0, lead=0)
 Reports = tuple[ModelReport, PipelineReport, OpsReport]
 
@@ -37,6 +41,24 @@ def reports() -> Reports:
         bench_pipeline(engine, [Case("<one> & only", lambda: image)], FEW, min_face=60),
         bench_ops(registry.resolve("mtcnn-rnet"), FEW),
     )
+
+
+def test_json_is_as_its_schema_says(reports: Reports) -> None:
+    for report in reports:
+        record = json.loads(json.dumps(report.to_dict()))
+        VALIDATOR.validate(record)
+        VALIDATOR.validate({**record, "baseline": compare(record, record).to_dict()})
+        for key in record:
+            with pytest.raises(jsonschema.ValidationError):
+                VALIDATOR.validate({name: row for name, row in record.items() if name != key})
+        with pytest.raises(jsonschema.ValidationError):
+            VALIDATOR.validate({**record, "unknown": 1})
+
+
+def test_every_flag_is_in_the_schema() -> None:
+    source = Path(flags.__file__).read_text()
+    codes = set(re.findall(r'Flag\(\s*"([a-z0-9-]+)"', source))
+    assert codes == set(SCHEMA["$defs"]["flag"]["properties"]["code"]["enum"])
 
 
 def test_csv_has_a_line_for_each_time(reports: Reports) -> None:
