@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from math import prod
 
 from facesdk.runtime.flatbuffer import Table
+from facesdk.runtime.flexbuffer import map_integer
 from facesdk.runtime.verifier import verify
 
 _CUSTOM = 32
 _DEPTHWISE, _TRANSPOSE_CONV = "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"
+_BINARY_WEIGHTS = ("FacesdkBinaryConv2D", "FacesdkBinaryDense")
 _WEIGHTED = ("CONV_2D", "FULLY_CONNECTED", _DEPTHWISE)
 
 _NAME_LIST = """
@@ -167,7 +169,7 @@ def read_graph(content: bytes) -> Graph:
     for index, table in enumerate(graph.tables(3)):
         name, inputs, outputs = names[table.scalar(0)], table.integers(1), table.integers(2)
         _follow_channels(channels, name, inputs, outputs, tensors)
-        macs, width = _count(name, inputs, outputs, tensors, channels)
+        macs, width = _count(name, inputs, outputs, tensors, channels, table.bytes(5))
         moved = sum(tensors[i].size for i in (*inputs, *outputs) if i >= 0)
         options = table.bytes(5) + _options(table)
         operators.append(Operator(index, name, inputs, outputs, macs, width, moved, options))
@@ -219,6 +221,7 @@ def _count(
     outputs: tuple[int, ...],
     tensors: tuple[Tensor, ...],
     channels: dict[int, int],
+    options: bytes,
 ) -> tuple[int, str | None]:
     """Multiply-adds of one operator, padded taps included, and their bit-width."""
     result = tensors[outputs[0]] if outputs else None
@@ -230,6 +233,10 @@ def _count(
             depth = channels.get(inputs[0], depth)
         pixels = prod(result.shape[:-1])
         return pixels * filters[0] * filters[1] * filters[2] * depth, "1x1"
+    if name in _BINARY_WEIGHTS and result:
+        shape = tensors[inputs[1]].shape
+        macs = prod(result.shape) * prod(shape[1:-1]) * tensors[inputs[0]].shape[-1]
+        return macs, f"1x{map_integer(options, 'activation_bits') or tensors[inputs[0]].bits}"
     if name in _WEIGHTED and result and len(inputs) > 1:
         weights = tensors[inputs[1]]
         each = prod(weights.shape[1:]) if name != _DEPTHWISE else prod(weights.shape[1:3])

@@ -148,7 +148,7 @@ def _model(model: ModelTimes, peaks: Peaks | None) -> list[str]:
         caption = (
             f"Operators in the order in which they run; {table.total_ms:.4f} ms a run. Copies of "
             f"input and output {table.copies_ms:.4f} ms, between operators {table.rest_ms:.4f} ms. "
-            "Green: 1 bit. Blue: float32 multiplications."
+            "Green: bits by bits. Blue: float32 multiplications. Orange: all else."
         )
         parts.append(charts.bars("operators", rows, caption))
         if peaks:

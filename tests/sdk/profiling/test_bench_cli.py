@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from facesdk import samples
 from facesdk.cli.main import app
 from facesdk.errors import EXIT_BAD_INPUT, EXIT_DOUBTFUL
+from facesdk.profiling import models
+from facesdk.profiling.conditions import read_conditions
 
 QUICK = ("--runs", "5", "--warm-up", "1", "--cold-starts", "0")
 
@@ -113,6 +115,24 @@ def test_a_slower_model_ends_with_4(tmp_path: Path) -> None:
         times[key] *= 1e9
     path.write_text(json.dumps(record))
     assert "faster" in run("mtcnn-rnet", *QUICK, "--no-operators", "--baseline", path)
+
+
+def test_a_throttled_board_is_flagged_everywhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    firmware = tmp_path / "sys/devices/platform/soc/soc:firmware/get_throttled"
+    firmware.parent.mkdir(parents=True)
+    firmware.write_text("50005")
+    monkeypatch.setattr(models, "read_conditions", lambda: read_conditions(tmp_path))
+    text = run("mtcnn-rnet", *QUICK, "--no-operators")
+    assert "throttling: under-voltage, throttled" in text
+    assert "flag throttled: the processor was slowed down: under-voltage, throttled" in text
+    target = tmp_path / "report.json"
+    arguments = ("mtcnn-rnet", *QUICK, "--no-operators", "--json", "--strict", "-o", target)
+    run(*arguments, status=EXIT_DOUBTFUL)
+    record = json.loads(target.read_text())
+    assert "throttled" in {flag["code"] for flag in record["flags"]}
+    assert record["conditions"]["before"]["throttling"]["now"] == ["under-voltage", "throttled"]
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,12 @@ from facesdk.models import registry
 from facesdk.profiling.alone import constant_operators, single
 from facesdk.profiling.cut import cut
 from facesdk.profiling.graph import Graph, Operator, Tensor, read_graph
+from facesdk.profiling.native import record_operators
 from facesdk.profiling.partition import Segment, segments
 from facesdk.runtime.bundle import ModelBundle
 from facesdk.runtime.flatbuffer import FlatbufferError
 from facesdk.runtime.interpreter import Interpreter
+from native.binary_graph import BinaryModel
 from native.lce_graph import BITS, VALID, Model
 
 
@@ -55,6 +57,22 @@ def test_a_binary_convolutions_multiply_adds(channels: int, groups: int) -> None
     )
     assert operator.width == "1x1"
     assert operator.macs == 2 * 7 * 6 * 8 * 3 * 2 * (channels // groups)
+
+
+@pytest.mark.parametrize("bits", [0, 8])
+@pytest.mark.parametrize("dense", [False, True])
+def test_multiply_adds_of_one_bit_weights(
+    bits: int, dense: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    model = BinaryModel(2, 6, 5, 40, 9, (3, 2), dense=dense, activation_bits=bits)
+    bundle = bundle_of(model.to_bytes(), tmp_path_factory)
+    (operator,) = read_graph(bundle.content).operators
+    rows = model.image().size // 40
+    assert operator.macs == rows * 9 * 40 * (1 if dense else 3 * 2)
+    assert operator.width == f"1x{bits or 32}"
+    with record_operators() as recording:
+        Interpreter(bundle).invoke()
+    assert [event.node for event in recording.events] == [operator.index]
 
 
 def test_channels_are_followed_through_bits() -> None:
