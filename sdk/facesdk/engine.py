@@ -73,8 +73,13 @@ class FaceEngine:
         detector = MTCNN.load(min_face=min_face, max_faces=max_faces, threads=threads)
         return cls(detector, embedder)
 
-    def detect(self, image: ImageSource) -> Detections:
+    def detect(self, image: ImageSource, max_faces: int | None = None) -> Detections:
         """Find the faces of a photo.
+
+        Args:
+            image: The photo.
+            max_faces: At most that many, the largest; None for all. One takes a fraction of the
+                time where it is large, as smaller ones need not be looked for.
 
         Raises:
             InputError: The photo cannot be read.
@@ -82,7 +87,7 @@ class FaceEngine:
         pixels = images.as_image(image)
         height, width = pixels.shape[:2]
         with stage("detect"):
-            found = self.detector.detect(pixels)
+            found = self.detector.detect(pixels, max_faces)
         return Detections(_name(image), width, height, tuple(found))
 
     def align(self, image: ImageSource, face: Face | int = 0) -> NDArray[np.uint8]:
@@ -100,7 +105,7 @@ class FaceEngine:
         """
         pixels = images.as_image(image)
         if not isinstance(face, Face):
-            face = choose(self.detect(pixels).faces, face, _name(image))
+            face = choose(self.detect(pixels, up_to(face)).faces, face, _name(image))
         with stage("align"):
             return alignment.align(pixels, face.landmarks, self.embedder.template)
 
@@ -138,7 +143,10 @@ class FaceEngine:
         photos = [images.as_image(a), images.as_image(b)]
         clock = _Clock()
         with stage("detect"):
-            found = [self.detector.detect(photo) for photo in photos]
+            found = [
+                self.detector.detect(photo, up_to(number))
+                for photo, number in zip(photos, faces, strict=True)
+            ]
         detect_ms = clock.lap()
         chosen = [
             choose(tuple(rows), number, name)
@@ -202,6 +210,11 @@ def choose(faces: tuple[Face, ...], number: int, image: str) -> Face:
             f"{image}: there is no face {number}; {len(faces)} found, numbered from 0 by size"
         )
     return faces[number]
+
+
+def up_to(number: int) -> int:
+    """How many faces must be found to choose one by its number (see :func:`choose`)."""
+    return max(number, 0) + 1
 
 
 class _Clock:

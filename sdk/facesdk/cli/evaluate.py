@@ -257,14 +257,15 @@ def embed(
 
 
 def detector_id(pairs: VerificationSet) -> str:
-    """The packaged detector by the content of its files, and its settings."""
+    """The packaged detector by its program, the content of its files, and its settings."""
+    from facesdk.detection.mtcnn import REVISION
     from facesdk.models import registry
 
     if pairs.aligned:
         return "aligned crops"
     files = sorted(row.sha256 for row in registry.packaged() if row.contract.task == "detection")
     digest = hashlib.sha256("".join(files).encode()).hexdigest()
-    return f"mtcnn {digest[:16]} min_face={MIN_FACE}"
+    return f"mtcnn {digest[:16]} revision={REVISION} min_face={MIN_FACE}"
 
 
 def _run(

@@ -12,7 +12,7 @@ from facesdk import alignment, drawing, images
 from facesdk.cli import options, output
 from facesdk.contract import TEMPLATES
 from facesdk.detection.mtcnn import MTCNN
-from facesdk.engine import DEFAULT_FMR, FaceEngine, choose
+from facesdk.engine import DEFAULT_FMR, FaceEngine, choose, up_to
 from facesdk.errors import EXIT_BAD_INPUT, EXIT_DIFFERENT, EXIT_SAME, InputError
 from facesdk.models.registry import DEFAULT_RECOGNIZER
 from facesdk.results import Detections
@@ -88,7 +88,7 @@ def align(
 
     def one(path: Path, number: int) -> None:
         image = images.load(path)
-        found = tuple(detector.detect(image))
+        found = tuple(detector.detect(image, None if every else up_to(number)))
         picked = choose(found, number, str(path))
         crops = []
         for index, row in enumerate(found):
@@ -126,7 +126,7 @@ def embed(
 
     def one(path: Path, number: int) -> None:
         image = images.load(path)
-        picked = choose(engine.detect(image).faces, number, str(path))
+        picked = choose(engine.detect(image, up_to(number)).faces, number, str(path))
         embedding = engine.embed(image, picked)
         first = ", ".join(f"{value:.4f}" for value in embedding.vector[:4])
         output.emit(

@@ -81,6 +81,8 @@ def suppress(
         Indices of the kept boxes, best score first; of equal scores the first comes first.
     """
     rest = np.argsort(-scores, kind="stable")
+    if len(rest) < 2:
+        return rest
     kept: list[NDArray[np.intp]] = []
     while len(rest):
         block, rest = rest[:_BLOCK], rest[_BLOCK:]

@@ -11,11 +11,13 @@ from facesdk.results import Face
 class Detector(Protocol):
     """Finds faces in a photo."""
 
-    def detect(self, image: RgbImage) -> list[Face]:
+    def detect(self, image: RgbImage, max_faces: int | None = None) -> list[Face]:
         """Find the faces of a photo.
 
         Args:
             image: uint8 RGB ``(height, width, 3)``, upright, of any size.
+            max_faces: Return at most that many faces, the largest, at least 1; None for all.
+                A detector may look less for fewer.
 
         Returns:
             The faces in pixels of ``image``, largest box first; empty if there is none.

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.detection.boxes import Boxes
+from facesdk.detection.halvings import Halvings
 from facesdk.detection.windows import BLANK
 from facesdk.images import RgbImage
 
@@ -29,9 +30,6 @@ FACTOR = 0.709
 MARGIN = WINDOW // 2
 TILE_CELLS = 123
 """Windows along a side that P-Net looks at in one run, at most."""
-
-_OVERSAMPLING = 8
-_TILE_SIDE = (TILE_CELLS - 1) * STRIDE + WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,52 +67,55 @@ class Tile:
         return np.hstack([low, high])
 
 
-def levels(image: RgbImage, min_face: int) -> Iterator[tuple[float, RgbImage]]:
-    """The levels of a photo's pyramid.
+def scales(height: int, width: int, min_face: int) -> list[float]:
+    """The scales of a photo's levels, falling.
 
     Args:
-        image: uint8 RGB ``(height, width, 3)``.
+        height: Of the photo, in pixels; ``width`` likewise.
+        width: See ``height``.
         min_face: Side in pixels that a window of the first level covers.
-
-    Yields:
-        The scale of a level, falling, and the photo at that scale with its margin, both sides even.
     """
-    height, width = image.shape[:2]
+    found = []
     scale = WINDOW / min_face
-    shrunk = 1.0
     while min(height, width) * scale >= WINDOW - MARGIN:
-        # Averaging all pixels of a large photo for each small level would take most of the time.
-        while scale <= shrunk / _OVERSAMPLING:
-            shrunk /= 2
-            image = _resized(image, ceil(height * shrunk), ceil(width * shrunk))
-        yield scale, _with_margin(_resized(image, ceil(height * scale), ceil(width * scale)))
+        found.append(scale)
         scale *= FACTOR
+    return found
 
 
-def tiles(pixels: RgbImage, scale: float) -> Iterator[Tile]:
-    """One level, cut into tiles that together show each window at least once."""
-    height, width = pixels.shape[:2]
-    for row in _starts(height):
-        for column in _starts(width):
-            top, left = row * STRIDE, column * STRIDE
-            part = pixels[top : top + _TILE_SIDE, left : left + _TILE_SIDE]
-            yield Tile(part[None].astype(np.float32), row, column, scale)
-
-
-def _resized(image: RgbImage, height: int, width: int) -> RgbImage:
-    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
-
-
-def _with_margin(image: RgbImage) -> RgbImage:
-    height, width = image.shape[:2]
+def level(photo: Halvings, scale: float) -> RgbImage:
+    """A photo at a scale, with its margin; both sides are even."""
+    full_height, full_width = photo.photo.shape[:2]
+    height, width = ceil(full_height * scale), ceil(full_width * scale)
+    image, shrunk = photo.for_scale(scale)
+    # The last row and column of a halving may reach beyond the photo.
+    resized = cv2.resize(
+        image,
+        None,
+        fx=width / full_width / shrunk,
+        fy=height / full_height / shrunk,
+        interpolation=cv2.INTER_AREA,
+    )[:height, :width]
     bottom, right = MARGIN + height % STRIDE, MARGIN + width % STRIDE
     padded = np.full((MARGIN + height + bottom, MARGIN + width + right, 3), BLANK, dtype=np.uint8)
-    padded[MARGIN : MARGIN + height, MARGIN : MARGIN + width] = image
+    padded[MARGIN : MARGIN + height, MARGIN : MARGIN + width] = resized
     return padded
 
 
-def _starts(side: int) -> list[int]:
-    """First window of each tile along a side; the last tile is moved back to be a full one."""
+def tiles(pixels: RgbImage, scale: float) -> Iterator[Tile]:
+    """One level, cut into tiles of one size that together show each window at least once."""
+    (rows, height), (columns, width) = map(_parts, pixels.shape[:2])
+    for row in rows:
+        for column in columns:
+            top, left = row * STRIDE, column * STRIDE
+            part = pixels[top : top + height, left : left + width]
+            yield Tile(part[None].astype(np.float32), row, column, scale)
+
+
+def _parts(side: int) -> tuple[list[int], int]:
+    """First window of each tile along a side, and the tiles' own side in pixels."""
     windows = (side - WINDOW) // STRIDE + 1
-    last = max(windows - TILE_CELLS, 0)
-    return [*range(0, last, TILE_CELLS), last]
+    count = ceil(windows / TILE_CELLS)
+    size = ceil(windows / count)
+    starts = [min(number * size, windows - size) for number in range(count)]
+    return starts, (size - 1) * STRIDE + WINDOW

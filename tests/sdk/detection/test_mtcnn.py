@@ -153,6 +153,40 @@ def test_several_faces_come_largest_first_and_max_faces_cuts(portrait):
     np.testing.assert_array_equal(only.box, faces[0].box)
 
 
+@pytest.mark.parametrize(("side", "share"), [(150, 0.8), (250, 0.4), (460, 0.1)])
+def test_the_largest_face_alone_is_the_first_of_all_but_sooner(detector, portrait, side, share):
+    """A large face is found without looking at fine levels, a small one wherever it is."""
+    canvas = cv2.GaussianBlur(
+        np.random.default_rng(1).integers(0, 256, (480, 640, 3), dtype=np.uint8), (0, 0), 2
+    )
+    scaled = cv2.resize(portrait, (side, side * 284 // 228), interpolation=cv2.INTER_AREA)
+    canvas[: len(scaled), 100 : 100 + side] = scaled[:480]
+    looked_at = []
+    real = detector._look
+    detector._look = lambda tile: looked_at.append(tile.pixels.size) or real(tile)
+    try:
+        everything = detector.detect(canvas)
+        of_all = sum(looked_at)
+        looked_at.clear()
+        (largest,) = detector.detect(canvas, max_faces=1)
+    finally:
+        del detector._look
+    assert distance(largest, everything[0]) < 0.05
+    assert sum(looked_at) < of_all * share
+
+
+def test_as_many_faces_as_asked_for_are_found_however_small(portrait):
+    canvas = np.full((600, 900, 3), 127, dtype=np.uint8)
+    canvas[:568, 300:756] = cv2.resize(portrait, (456, 568))
+    canvas[:142, :114] = cv2.resize(portrait, (114, 142), interpolation=cv2.INTER_AREA)
+    detector = MTCNN.load()
+    for count in (2, 3):
+        faces = detector.detect(canvas, max_faces=count)
+        assert [face.box[0] > 300 for face in faces] == [True, False]
+    assert len(MTCNN.load(max_faces=1).detect(canvas, max_faces=2)) == 1
+    assert detector.detect(np.full((300, 300, 3), 90, np.uint8), max_faces=1) == []
+
+
 def test_min_face_leaves_out_smaller_faces(detector, portrait):
     (face,) = detector.detect(portrait)
     assert MTCNN.load(min_face=int(face.height * 2)).detect(portrait) == []

@@ -7,11 +7,20 @@ import tracemalloc
 import cv2
 import numpy as np
 
-from facesdk.detection.windows import BLANK, cut
+from facesdk.detection.halvings import Halvings
+from facesdk.detection.windows import BLANK
+from facesdk.detection.windows import cut as cut_boxes
 
 
 def photo(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(7).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def cut(image: np.ndarray, boxes: np.ndarray, side: int) -> np.ndarray:
+    """The windows alone, of boxes that are cut as they are."""
+    kept, windows = cut_boxes(Halvings(image), boxes, side)
+    np.testing.assert_array_equal(kept, boxes)
+    return windows
 
 
 def test_a_window_of_the_wanted_size_is_copied():
@@ -44,7 +53,7 @@ def test_a_window_beside_the_photo_is_blank():
 def test_a_window_far_larger_than_the_photo_takes_little_memory():
     image = cv2.resize(photo(8, 8), (1000, 1000), interpolation=cv2.INTER_LINEAR)
     tracemalloc.start()
-    (window,) = cut(image, np.array([[-9500.0, -9500, 10500, 10500]]), 48)
+    (window,) = cut(image, np.array([[-9472.0, -9472, 10496, 10496]]), 48)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 20e6
@@ -55,3 +64,19 @@ def test_a_window_far_larger_than_the_photo_takes_little_memory():
 
 def test_no_window():
     assert cut(photo(9, 9), np.empty((0, 4)), 24).shape == (0, 24, 24, 3)
+
+
+def test_a_large_window_is_cut_from_whole_pixels_of_a_halving():
+    """Of 400 pixels, 24 need the quarter: 100 of its pixels, starting at a multiple of 4."""
+    image = cv2.resize(photo(16, 16), (640, 640), interpolation=cv2.INTER_CUBIC)
+    kept, (window,) = cut_boxes(Halvings(image), np.array([[101.7, 50.2, 501.7, 450.2]]), 24)
+    np.testing.assert_array_equal(kept, [[100, 48, 500, 448]])
+    expected = cv2.resize(image[48:448, 100:500], (24, 24), interpolation=cv2.INTER_AREA)
+    np.testing.assert_allclose(window, expected, atol=2.5)
+
+
+def test_boxes_without_a_pixel_are_left_out():
+    boxes = np.array([[5.2, 5, 5.9, 9], [3, 3, 9, 9], [7, 9, 5, 12]])
+    kept, windows = cut_boxes(Halvings(photo(30, 30)), boxes, 24)
+    np.testing.assert_array_equal(kept, [[3, 3, 9, 9]])
+    assert windows.shape == (1, 24, 24, 3)
