@@ -15,7 +15,7 @@ from facesdk.errors import InputError, ModelError
 from facesdk.runtime.bundle import ModelBundle
 from facesdk.runtime.interpreter import Interpreter
 from facesdk_converters import binary_weights, floating
-from facesdk_converters.sources import Source
+from facesdk_converters.sources import KerasNetwork, Source
 
 keras = tf.keras
 
@@ -71,7 +71,7 @@ def network() -> keras.Model:
 
 @pytest.fixture(scope="module")
 def source() -> Source:
-    return Source(Path("test"), network(), "", CONTRACT, is_run=False)
+    return Source(Path("test"), KerasNetwork(network()), "", CONTRACT, documented=False)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_each_layer_is_packed_or_has_a_reason(stock: bytes) -> None:
 def test_float_activations_compute_what_keras_computes(
     source: Source, stock: bytes, inputs: np.ndarray, tmp_path: Path
 ) -> None:
-    expected = source.predict(inputs)
+    expected = source.network.predict(inputs)
     got = run(binary_weights.pack_weights(stock).content, inputs, tmp_path)
     assert np.abs(got - expected).max() < 1e-5 * np.abs(expected).max()
 
@@ -118,7 +118,7 @@ def test_float_activations_compute_what_keras_computes(
 def test_8_bit_activations_stay_close(
     source: Source, stock: bytes, inputs: np.ndarray, tmp_path: Path
 ) -> None:
-    expected = source.predict(inputs)
+    expected = source.network.predict(inputs)
     got = run(binary_weights.pack_weights(stock, 8).content, inputs, tmp_path)
     assert not np.array_equal(got, expected)
     error = np.linalg.norm(got - expected, axis=1) / np.linalg.norm(expected, axis=1)
@@ -150,7 +150,7 @@ def test_equal_arguments_give_equal_bytes(stock: bytes) -> None:
 def test_without_binary_kernels_nothing_is_converted() -> None:
     inputs = keras.Input((4, 4, 3))
     model = keras.Model(inputs, keras.layers.Conv2D(8, 3)(inputs))
-    source = Source(Path("test"), model, "", CONTRACT, is_run=False)
+    source = Source(Path("test"), KerasNetwork(model), "", CONTRACT, documented=False)
     with pytest.raises(ModelError, match=r"no layer has binary weights: .* kernel_quantizer"):
         binary_weights.target(8).convert(source)
 

@@ -1,6 +1,7 @@
 /* Valid graphs run; each way to break one is refused with a line that names it. */
 #include <string.h>
 
+#include "binary_graph.h"
 #include "check.h"
 #include "fake_runtime.h"
 
@@ -23,7 +24,37 @@ static void expect_refused(const fake_graph *graph, const char *text) {
     expect_refused(&graph, text);                  \
   } while (0)
 
+#define EXPECT_BINARY_REFUSED(edit, text)      \
+  do {                                         \
+    fake_graph graph = binary_graph_valid(8);  \
+    edit;                                      \
+    expect_refused(&graph, text);              \
+  } while (0)
+
+static void one_bit_weights(void) {
+  for (int activation_bits = 0; activation_bits <= 8; activation_bits += 8) {
+    const fake_graph graph = binary_graph_valid(activation_bits);
+    char message[512];
+    CHECK(fake_runtime_run(&graph, NULL, message) == FAKE_RAN);
+  }
+  EXPECT_BINARY_REFUSED(graph.tensors[0].type = kTfLiteInt8, "FacesdkBinaryConv2D (node 0): the input tensor has type 9");
+  EXPECT_BINARY_REFUSED(graph.tensors[3].rank = 3, "FacesdkBinaryConv2D (node 0): the filter must have 4 dimensions");
+  EXPECT_BINARY_REFUSED(graph.tensors[3].dims[3] = 3, "channels_in (40) does not go with a filter of 3 words a tap");
+  EXPECT_BINARY_REFUSED(graph.tensors[3].dims[0] = 25, "the filter tensor must have type 2 and 300 elements");
+  EXPECT_BINARY_REFUSED(graph.tensors[4].data_bytes -= 4, "the scale tensor must have type 1 and 24 elements");
+  EXPECT_BINARY_REFUSED(graph.tensors[5].constant = false, "the bias tensor must be a constant");
+  EXPECT_BINARY_REFUSED(graph.tensors[0].dims[3] = 41, "the filter is for 40 channels, but the input has 41");
+  EXPECT_BINARY_REFUSED(graph.tensors[0].rank = 3, "the input must have 4 dimensions (NHWC), but has 3");
+  EXPECT_BINARY_REFUSED(graph.tensors[6].rank = 1, "FacesdkBinaryDense (node 1): the filter must have 2 dimensions");
+  EXPECT_BINARY_REFUSED(graph.nodes[1].inputs[2] = -1, "FacesdkBinaryDense (node 1): the scale input is missing");
+  EXPECT_BINARY_REFUSED(graph.nodes[1].inputs[1] = -1, "the filter input is missing");
+  EXPECT_BINARY_REFUSED(graph.nodes[1].input_count = 3, "expected 4 inputs and 1 output, but got 3 and 1");
+  EXPECT_BINARY_REFUSED(graph.tensors[2].type = kTfLiteInt32, "the output tensor has type 2");
+  EXPECT_BINARY_REFUSED(graph.nodes[1].options_size = 0, "not a valid FlexBuffer map");
+}
+
 int main(void) {
+  one_bit_weights();
   for (unsigned variant = 0; variant < 16; ++variant) {
     const fake_graph graph = fake_graph_valid(variant);
     char message[512];
