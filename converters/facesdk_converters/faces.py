@@ -23,7 +23,7 @@ SIDE = 112
 Crops = NDArray[np.uint8]
 
 
-def load(folder: Path | None = None) -> Crops:
+def load(folder: Path | None = None, *, limit: int | None = None) -> Crops:
     """Aligned crops of the packaged sample photos, and of a folder or zip file.
 
     Every face of every photo is taken, and its mirror image. An image of the size of a template is
@@ -31,6 +31,7 @@ def load(folder: Path | None = None) -> Crops:
 
     Args:
         folder: Photos or crops to take as well.
+        limit: Most photos of the folder to take, evenly spaced in the order of their names.
 
     Returns:
         uint8 RGB ``(N, 112, 112, 3)``, in the same order for the same files.
@@ -40,7 +41,7 @@ def load(folder: Path | None = None) -> Crops:
     """
     found = list(_of_samples())
     if folder is not None:
-        given = list(_of_folder(folder, MTCNN.load()))
+        given = list(_of_folder(folder, MTCNN.load(), limit))
         if not given:
             raise InputError(f"no photo of {folder} shows a face: give photos or aligned crops")
         found += given
@@ -82,9 +83,12 @@ def _of_samples() -> tuple[Crops, ...]:
     return tuple(crop for path in photos for crop in _crops(images.load(path), detector))
 
 
-def _of_folder(folder: Path, detector: MTCNN) -> Iterator[Crops]:
+def _of_folder(folder: Path, detector: MTCNN, limit: int | None) -> Iterator[Crops]:
     reader = PhotoReader()
-    for photo in open_photos(folder).photos:
+    photos = open_photos(folder).photos
+    if limit is not None and len(photos) > limit:
+        photos = tuple(photos[number * len(photos) // limit] for number in range(limit))
+    for photo in photos:
         image = images.decode(io.BytesIO(reader.read(photo)), name=f"{folder}: {photo.source}")
         yield from _crops(image, detector)
 

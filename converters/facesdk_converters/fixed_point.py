@@ -18,8 +18,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -31,15 +30,9 @@ from facesdk_converters.equalization import Statistics, equalize
 from facesdk_converters.fake_quantization import round_activations
 from facesdk_converters.fixed_point_calibration import Progress, observe
 from facesdk_converters.fixed_point_levels import MAX_BITS, ScaleKind, fit
-from facesdk_converters.fixed_point_storage import (
-    STORED_BITS,
-    WIDTHS,
-    RoundedLayer,
-    Storage,
-    StoredLayer,
-    store,
-)
+from facesdk_converters.fixed_point_storage import STORED_BITS, Choice, RoundedLayer, store
 from facesdk_converters.float_graph import CHANNEL_AXES, Graph, merge_prelu
+from facesdk_converters.operators import BITS, read
 
 FloatArray = NDArray[np.float32]
 
@@ -47,6 +40,10 @@ INT8_ACTIVATIONS = 8
 FLOAT_ACTIVATIONS = 32
 MAX_ROUNDED_ACTIVATIONS = 16
 """Most bits that the operator FAKE_QUANT rounds to."""
+
+CALIBRATION_PHOTOS = 64
+"""Photos of a folder that ranges are measured on, each with its mirror image, besides the packaged
+samples; they hardly change with more."""
 
 EXPONENT = 0.8
 """The a of :mod:`facesdk_converters.equalization`, chosen on aligned faces of CelebA; 0.7 to 0.85
@@ -61,8 +58,7 @@ class FixedPointOptions:
         bits: Width of a weight, 1 to 32.
         activations: Width of what layers read: 8 to 16, or 32 (float32).
         scale: See :func:`facesdk_converters.fixed_point_levels.fit`.
-        smallest: Whether to use types that LiteRT runs and tflite-runtime 2.14 does not: 2-bit
-            weights, and 4-bit weights of layers that compute in float32.
+        storage: Which TFLite types hold weights of up to 8 bits.
 
     Raises:
         InputError: A width is none of these.
@@ -71,7 +67,7 @@ class FixedPointOptions:
     bits: int = 8
     activations: int = INT8_ACTIVATIONS
     scale: ScaleKind = "free"
-    smallest: bool = False
+    storage: Choice = "small"
 
     def __post_init__(self) -> None:
         if not 1 <= self.bits <= MAX_BITS:
@@ -92,73 +88,6 @@ class FixedPointOptions:
         """
         stored = self.bits <= STORED_BITS
         return not stored or self.activations not in (INT8_ACTIVATIONS, FLOAT_ACTIVATIONS)
-
-
-@dataclass(frozen=True, slots=True)
-class FixedPointLayer:
-    """What became of a layer.
-
-    Attributes:
-        name: Name of its output.
-        kind: Its operator.
-        weights: Number of weights.
-        bits: Width of a weight.
-        storage: The TFLite type that holds them.
-        bytes: What the weights take in the file.
-        activations: Width of its input; 32 is float32.
-        error: Distance of the weights from the float ones, as a share of their norm.
-    """
-
-    name: str
-    kind: str
-    weights: int
-    bits: int
-    storage: Storage
-    bytes: int
-    activations: int
-    error: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields, the error with five digits."""
-        return {**asdict(self), "error": round(self.error, 5)}
-
-
-@dataclass(frozen=True, slots=True)
-class FixedPointModel:
-    """A converted network.
-
-    Attributes:
-        content: The ``.tflite`` file, without a contract.
-        layers: Its layers with weights, in order.
-        options: What was made of it.
-    """
-
-    content: bytes
-    layers: tuple[FixedPointLayer, ...]
-    options: FixedPointOptions
-
-    def in_words(self) -> str:
-        """Which types hold the weights, and what that means for size and speed."""
-        counts = Counter(layer.storage for layer in self.layers)
-        types = ", ".join(f"{name} in {number} layers" for name, number in counts.most_common())
-        lines = [f"weights of {self.options.bits} bits, stored as {types}"]
-        widest = max(WIDTHS[layer.storage] for layer in self.layers)
-        if self.options.bits > STORED_BITS:
-            lines.append(
-                "simulated: no operator has weights of this width, so the file has float32 weights "
-                "rounded to it and is no smaller"
-            )
-        elif self.options.bits < min(WIDTHS[layer.storage] for layer in self.layers):
-            lines.append(
-                f"no smaller type runs in these operators, so the file is no smaller than with "
-                f"{widest if len(counts) == 1 else min(WIDTHS[n] for n in counts)} bits"
-            )
-        if self.options.simulated and self.options.activations != FLOAT_ACTIVATIONS:
-            lines.append(
-                f"activations are rounded to {self.options.activations} bits and computed in "
-                "float32: a simulation, slower than float32 itself"
-            )
-        return "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -200,8 +129,41 @@ def calibrate(
     return CalibratedNetwork(content, observe(Graph(content), inputs, progress))
 
 
-def convert(network: CalibratedNetwork, options: FixedPointOptions) -> FixedPointModel:
+def describe(content: bytes, options: FixedPointOptions) -> str:
+    """Which types hold the weights of a converted network, and what that means.
+
+    Args:
+        content: The file.
+        options: What was made of it.
+    """
+    counts = Counter(
+        operator.weights.type
+        for operator in read(content, name="the network").operators
+        if operator.weights is not None
+    )
+    types = ", ".join(f"{name} in {number} layers" for name, number in counts.most_common())
+    lines = [f"weights of {options.bits} bits, stored as {types}"]
+    narrowest = min(BITS[name] for name in counts)
+    if options.bits > STORED_BITS:
+        lines.append(
+            "simulated: no operator has weights of this width, so the file has float32 weights "
+            "rounded to it and is no smaller"
+        )
+    elif options.bits < narrowest:
+        lines.append(f"so the file is no smaller than with {narrowest} bits")
+    if options.simulated and options.activations != FLOAT_ACTIVATIONS:
+        lines.append(
+            f"activations are rounded to {options.activations} bits and computed in float32: a "
+            "simulation, slower than float32 itself"
+        )
+    return "\n".join(lines)
+
+
+def convert(network: CalibratedNetwork, options: FixedPointOptions) -> bytes:
     """Converts a calibrated network.
+
+    Returns:
+        Content of a ``.tflite`` file of stock operators, without a contract.
 
     Raises:
         ModelError: TensorFlow's quantizer refuses the network.
@@ -215,9 +177,8 @@ def convert(network: CalibratedNetwork, options: FixedPointOptions) -> FixedPoin
         round_activations(graph, statistics, options.activations, first)
     elif options.activations == INT8_ACTIVATIONS:
         graph = _quantized(graph, statistics, first)
-    stored = store(graph, layers, smallest=options.smallest)
-    rows = [_row(graph, layer, options) for layer in stored]
-    return FixedPointModel(graph.to_bytes(), tuple(rows), options)
+    store(graph, layers, options.storage)
+    return graph.to_bytes()
 
 
 def _rounded(
@@ -234,9 +195,7 @@ def _rounded(
         bias = graph.values(rest[0]) - _mean_output(kind, difference, statistics[source].mean)
         graph.set_constant(rest[0], bias)
     graph.set_constant(weights, fixed.values)
-    norm = float(np.linalg.norm(values))
-    error = float(np.linalg.norm(difference)) / norm if norm else 0.0
-    return RoundedLayer(graph.name(int(operator.outputs[0])), kind, fixed, bias, error)
+    return RoundedLayer(graph.name(int(operator.outputs[0])), kind, fixed, bias)
 
 
 def _mean_output(kind: str, weights: FloatArray, mean: FloatArray) -> FloatArray:
@@ -281,24 +240,3 @@ def _quantized(graph: Graph, statistics: Statistics, first: Iterable[int]) -> Gr
         reason = " ".join(str(error).split())[:300]
         raise ModelError(f"TensorFlow cannot quantize the network: {reason}") from None
     return Graph(bytes(content))
-
-
-def _row(graph: Graph, stored: StoredLayer, options: FixedPointOptions) -> FixedPointLayer:
-    layer, count = stored.layer, int(stored.layer.weights.codes.size)
-    producers = {int(o.outputs[0]): graph.kind(o) for o in graph.operators}
-    if graph.type_name(stored.source) == "INT8":
-        activations = INT8_ACTIVATIONS
-    elif producers.get(stored.source) == "FAKE_QUANT":
-        activations = options.activations
-    else:
-        activations = FLOAT_ACTIVATIONS
-    return FixedPointLayer(
-        name=layer.name,
-        kind=layer.kind,
-        weights=count,
-        bits=layer.weights.bits,
-        storage=stored.storage,
-        bytes=-(-count * WIDTHS[stored.storage] // 8),
-        activations=activations,
-        error=layer.error,
-    )

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from facesdk.errors import ModelError
 from facesdk_converters.fixed_point_levels import FixedPoint
 from facesdk_converters.float_graph import CHANNEL_AXES, Graph
+from facesdk_converters.operators import BITS
 
 FloatArray = NDArray[np.float32]
 Storage = Literal["INT8", "INT4", "INT2", "FLOAT32"]
-
-WIDTHS: dict[Storage, int] = {"INT8": 8, "INT4": 4, "INT2": 2, "FLOAT32": 32}
-"""Bits that a weight takes in the file."""
+Choice = Literal["int8", "small", "smallest"]
+"""Which type is chosen: INT8, which has the fastest kernels; the smallest that LiteRT 2.3 and
+tflite-runtime 2.14 run; the smallest that LiteRT 2.3 runs."""
 
 STORED_BITS = 8
 """Most bits of a weight that a file can hold as a whole number."""
@@ -40,32 +41,15 @@ class RoundedLayer:
         kind: Its operator.
         weights: The weights.
         bias: float32 ``(filters,)``; None for none.
-        error: Distance of the weights from the float ones, as a share of their norm.
     """
 
     name: str
     kind: str
     weights: FixedPoint
     bias: FloatArray | None
-    error: float
 
 
-@dataclass(frozen=True, slots=True)
-class StoredLayer:
-    """Where a layer's weights went.
-
-    Attributes:
-        layer: The layer.
-        storage: The type that holds its weights.
-        source: Number of the tensor it reads.
-    """
-
-    layer: RoundedLayer
-    storage: Storage
-    source: int
-
-
-def store(graph: Graph, layers: list[RoundedLayer], *, smallest: bool) -> list[StoredLayer]:
+def store(graph: Graph, layers: list[RoundedLayer], choice: Choice) -> None:
     """Replaces the weights of every layer by fixed-point ones, if they have up to 8 bits.
 
     A layer that computes in int8 gets weights, scales and a bias in these terms; one that computes
@@ -75,32 +59,25 @@ def store(graph: Graph, layers: list[RoundedLayer], *, smallest: bool) -> list[S
         graph: Float, or quantized by TensorFlow with other weights; changed in place.
         layers: Its layers. The quantizer renames tensors and may change the order of operators, so
             kind and weights say which is which.
-        smallest: Whether to use types that only LiteRT runs.
-
-    Returns:
-        The layers in the order of the graph.
+        choice: Which types to use.
 
     Raises:
         ModelError: The quantizer changed a layer so that it cannot be recognised.
     """
     remaining = list(layers)
     operators: list[schema.OperatorT] = []
-    stored = []
     for operator in graph.operators:
         if graph.kind(operator) in CHANNEL_AXES and graph.is_constant(int(operator.inputs[1])):
             layer = _take_match(graph, operator, remaining)
-            storage = _storage(graph, operator, layer.weights.bits, smallest)
-            source = int(operator.inputs[0])
-            if storage != "FLOAT32" and graph.type_name(source) == "FLOAT32":
+            storage = _storage(graph, operator, layer.weights.bits, choice)
+            if storage != "FLOAT32" and _in_float(graph, operator):
                 operators.append(_widen(graph, operator, layer, storage))
             elif storage != "FLOAT32":
                 _replace(graph, operator, layer, storage)
-            stored.append(StoredLayer(layer, storage, source))
         operators.append(operator)
     if remaining:
         raise ModelError(f"layer {remaining[0].name} is not in the quantized network any more")
     graph.operators = operators
-    return stored
 
 
 def packed(codes: NDArray[np.int32], width: int) -> NDArray[np.uint8]:
@@ -142,17 +119,25 @@ def _dequantized(graph: Graph, tensor: int, axis: int) -> tuple[FloatArray, Floa
     return codes * scales, _MATCH * scales
 
 
-def _storage(graph: Graph, operator: schema.OperatorT, bits: int, smallest: bool) -> Storage:
-    """The smallest type that holds the weights and that runtimes run in this operator."""
+def _storage(graph: Graph, operator: schema.OperatorT, bits: int, choice: Choice) -> Storage:
+    """The type for weights of an operator.
+
+    Found by trying: convolutions in int8 run INT4 in both runtimes and INT2 in neither, dense
+    layers in int8 run INT2 in LiteRT; DEQUANTIZE widens INT4 and INT2 in LiteRT only.
+    """
     if bits > STORED_BITS:
         return "FLOAT32"
-    in_float = graph.type_name(int(operator.inputs[0])) == "FLOAT32"
-    dense = graph.kind(operator) == "FULLY_CONNECTED"
+    in_float = _in_float(graph, operator)
+    smallest, dense = choice == "smallest", graph.kind(operator) == "FULLY_CONNECTED"
     if bits <= 2 and smallest and (in_float or dense):
         return "INT2"
-    if bits <= 4 and (smallest or not in_float):
+    if bits <= 4 and (smallest or (choice == "small" and not in_float)):
         return "INT4"
     return "INT8"
+
+
+def _in_float(graph: Graph, operator: schema.OperatorT) -> bool:
+    return graph.type_name(int(operator.inputs[0])) == "FLOAT32"
 
 
 def _replace(
@@ -205,7 +190,7 @@ def _weights_tensor(graph: Graph, name: str, fixed: FixedPoint, storage: Storage
         schema.TensorT(
             shape=list(fixed.codes.shape),
             type=getattr(schema.TensorType, storage),
-            buffer=graph.add_buffer(packed(fixed.codes, WIDTHS[storage])),
+            buffer=graph.add_buffer(packed(fixed.codes, BITS[storage])),
             name=f"{name}/weights",
             quantization=_parameters(fixed.steps, fixed.axis),
         )
