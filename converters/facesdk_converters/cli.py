@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
@@ -107,6 +107,54 @@ def float16() -> Target:
     from facesdk_converters.floating import float16
 
     return float16()
+
+
+@verb(app, "fixed-point")
+def fixed_point(
+    bits: Annotated[
+        int,
+        typer.Option(help="Bits of a weight, 1 to 8; 9 to 32 are simulated in a float32 file."),
+    ] = 8,
+    activations: Annotated[
+        int,
+        typer.Option(help="Bits of what layers read: 8, or 32 (float32); 9 to 16 are simulated."),
+    ] = 8,
+    filter_scales: Annotated[
+        str, typer.Option(help="Scale of each filter: `free`, or `power-of-two`.")
+    ] = "free",
+    storage: Annotated[
+        str,
+        typer.Option(
+            help="`small`: the smallest type that LiteRT and tflite-runtime 2.14 run; `smallest`: "
+            "that LiteRT runs; `int8`: as fast as 8 bits."
+        ),
+    ] = "small",
+    calibrate_on: Annotated[
+        Optional[Path],
+        typer.Option(
+            metavar="DIR_OR_ZIP",
+            help="Photos or aligned crops to measure activations on, besides the samples.",
+        ),
+    ] = None,
+) -> Target:
+    """Convert to fixed-point weights of 1 to 8 bits and 8-bit activations, in stock operators.
+
+    Takes any float network; needs no labels, but faces to calibrate on: the more like those it will
+    see, the better. Below 4 bits, train the network with such weights (`fixed-K` in the
+    configuration), or it will be refused.
+
+    Examples:
+
+        facesdk convert fixed-point run -o small.tflite --calibrate-on faces.zip
+
+        facesdk convert fixed-point mine.tflite -o w4.tflite --bits 4 --calibrate-on faces/
+
+        facesdk convert fixed-point mine.keras -o w8a32.tflite --activations 32 --mean 127.5
+        --scale 128
+    """
+    from facesdk_converters.fixed_point_target import target
+
+    return target(bits, activations, filter_scales, storage, calibrate_on)
 
 
 @app.command()

@@ -84,6 +84,7 @@ class Converted:
         contract: The contract in it.
         agreement: How well it agrees with its source; None if that was not asked for.
         explanation: What is in it; None if that was not asked for.
+        description: What the target says about it, in lines; empty if nothing.
     """
 
     path: Path
@@ -92,6 +93,7 @@ class Converted:
     contract: Contract
     agreement: Agreement | None
     explanation: Explanation | None
+    description: str
 
     def to_dict(self) -> dict[str, Any]:
         """Path, size, name, task, parity, and the explanation where there is one."""
@@ -103,6 +105,7 @@ class Converted:
             "task": self.contract.task,
             "target": self.contract.conversion.target if self.contract.conversion else None,
             "parity": self.agreement.to_dict() if self.agreement else None,
+            "description": self.description.splitlines(),
         }
         if self.explanation is not None:
             record["explanation"] = self.explanation.to_dict()
@@ -131,6 +134,7 @@ def convert(
     report(0, 4, "load")
     source = load(request.source, request.custom)
     contract = _with_facts(source, request.facts)
+    source = replace(source, contract=contract)
     report(1, 4, "convert")
     content = target.convert(source)
     refusals.check_operators(content, source)
@@ -164,6 +168,7 @@ def convert(
         contract=contract,
         agreement=agreement,
         explanation=explanation,
+        description=target.describe(content),
     )
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -28,7 +29,7 @@ from tensorflow.lite.python.convert import mlir_quantize
 from facesdk.errors import InputError, ModelError
 from facesdk_converters.equalization import Statistics, equalize
 from facesdk_converters.fake_quantization import round_activations
-from facesdk_converters.fixed_point_calibration import Progress, observe
+from facesdk_converters.fixed_point_calibration import observe
 from facesdk_converters.fixed_point_levels import MAX_BITS, ScaleKind, fit
 from facesdk_converters.fixed_point_storage import STORED_BITS, Choice, RoundedLayer, store
 from facesdk_converters.float_graph import CHANNEL_AXES, Graph, merge_prelu
@@ -61,7 +62,7 @@ class FixedPointOptions:
         storage: Which TFLite types hold weights of up to 8 bits.
 
     Raises:
-        InputError: A width is none of these.
+        InputError: A value is none of these.
     """
 
     bits: int = 8
@@ -78,6 +79,13 @@ class FixedPointOptions:
                 f"activations must have {INT8_ACTIVATIONS} to {MAX_ROUNDED_ACTIVATIONS} bits, or "
                 f"{FLOAT_ACTIVATIONS} (float32), but got {self.activations}"
             )
+
+        for name, value, known in (
+            ("scale", self.scale, get_args(ScaleKind)),
+            ("storage", self.storage, get_args(Choice)),
+        ):
+            if value not in known:
+                raise InputError(f"{name} must be one of {', '.join(known)}, but got {value!r}")
 
     @property
     def simulated(self) -> bool:
@@ -103,16 +111,13 @@ class CalibratedNetwork:
     statistics: Statistics
 
 
-def calibrate(
-    content: bytes, inputs: FloatArray, progress: Progress = lambda done, total: None
-) -> CalibratedNetwork:
+def calibrate(content: bytes, inputs: FloatArray) -> CalibratedNetwork:
     """Looks at a network's activations.
 
     Args:
         content: A float32 ``.tflite`` file of one input.
         inputs: Calibration inputs, float32 ``(N, ...)`` as the network takes them; N is a multiple
             of its batch.
-        progress: Told of the inputs done and of all.
 
     Raises:
         ModelError: It is no such file, has no layer with float32 weights, or has values that are
@@ -126,7 +131,7 @@ def calibrate(
         )
     merge_prelu(graph)
     content = graph.to_bytes()
-    return CalibratedNetwork(content, observe(Graph(content), inputs, progress))
+    return CalibratedNetwork(content, observe(Graph(content), inputs))
 
 
 def describe(content: bytes, options: FixedPointOptions) -> str:
@@ -185,17 +190,31 @@ def _rounded(
     graph: Graph, operator: schema.OperatorT, statistics: Statistics, options: FixedPointOptions
 ) -> RoundedLayer:
     """Gives a layer of the float graph fixed-point values, and the bias that goes with them."""
-    kind = graph.kind(operator)
+    kind, name = graph.kind(operator), graph.name(int(operator.outputs[0]))
     source, weights, *rest = (int(tensor) for tensor in operator.inputs)
     values = graph.values(weights)
     fixed = fit(values, options.bits, scale=options.scale, axis=CHANNEL_AXES[kind])
     difference = fixed.values - values
-    bias = None
+    error = _mean_output(kind, difference, statistics[source].mean)
     if rest and graph.is_float_constant(rest[0]):
-        bias = graph.values(rest[0]) - _mean_output(kind, difference, statistics[source].mean)
+        bias = graph.values(rest[0]) - error
         graph.set_constant(rest[0], bias)
+    else:
+        bias = -error
+        operator.inputs = [source, weights, _add_bias(graph, name, bias)]
     graph.set_constant(weights, fixed.values)
-    return RoundedLayer(graph.name(int(operator.outputs[0])), kind, fixed, bias)
+    return RoundedLayer(name, kind, fixed, bias)
+
+
+def _add_bias(graph: Graph, name: str, bias: FloatArray) -> int:
+    return graph.add_tensor(
+        schema.TensorT(
+            shape=[len(bias)],
+            type=schema.TensorType.FLOAT32,
+            buffer=graph.add_buffer(bias.astype(np.float32)),
+            name=f"{name}/float_bias",
+        )
+    )
 
 
 def _mean_output(kind: str, weights: FloatArray, mean: FloatArray) -> FloatArray:

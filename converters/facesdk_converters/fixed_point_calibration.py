@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from facesdk.runtime.interpreter import Interpreter
 from facesdk_converters.float_graph import Graph
 
 FloatArray = NDArray[np.float32]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,15 +42,12 @@ class ChannelStatistics:
         return np.maximum(np.abs(self.minimum), np.abs(self.maximum))
 
 
-def observe(
-    graph: Graph, inputs: FloatArray, progress: Progress = lambda done, total: None
-) -> dict[int, ChannelStatistics]:
+def observe(graph: Graph, inputs: FloatArray) -> dict[int, ChannelStatistics]:
     """Runs the graph in the installed TFLite runtime with every activation as an output.
 
     Args:
         graph: A float32 graph of one input.
         inputs: float32 ``(N, ...)``, as the network takes them; N is a multiple of its batch.
-        progress: Told after each batch.
 
     Returns:
         Statistics of the input and of each computed float32 tensor, by tensor number.
@@ -81,7 +76,6 @@ def observe(
             [copy.inputs[0], *computed], [part, *interpreter.run(part)], strict=True
         ):
             running.setdefault(tensor, _Running()).add(values)
-        progress(start + len(part), len(inputs))
     return {tensor: one.finished(graph.name(tensor)) for tensor, one in running.items()}
 
 

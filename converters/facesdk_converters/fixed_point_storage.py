@@ -40,13 +40,13 @@ class RoundedLayer:
         name: Name of its output.
         kind: Its operator.
         weights: The weights.
-        bias: float32 ``(filters,)``; None for none.
+        bias: float32 ``(filters,)``.
     """
 
     name: str
     kind: str
     weights: FixedPoint
-    bias: FloatArray | None
+    bias: FloatArray
 
 
 def store(graph: Graph, layers: list[RoundedLayer], choice: Choice) -> None:
@@ -122,16 +122,15 @@ def _dequantized(graph: Graph, tensor: int, axis: int) -> tuple[FloatArray, Floa
 def _storage(graph: Graph, operator: schema.OperatorT, bits: int, choice: Choice) -> Storage:
     """The type for weights of an operator.
 
-    Found by trying: convolutions in int8 run INT4 in both runtimes and INT2 in neither, dense
-    layers in int8 run INT2 in LiteRT; DEQUANTIZE widens INT4 and INT2 in LiteRT only.
+    Found by trying: convolutions in int8 run INT4 in both runtimes and INT2 in neither; dense
+    layers in int8 run both in LiteRT only, where alone DEQUANTIZE widens them.
     """
     if bits > STORED_BITS:
         return "FLOAT32"
-    in_float = _in_float(graph, operator)
-    smallest, dense = choice == "smallest", graph.kind(operator) == "FULLY_CONNECTED"
-    if bits <= 2 and smallest and (in_float or dense):
+    convolves_in_int8 = not _in_float(graph, operator) and graph.kind(operator) != "FULLY_CONNECTED"
+    if bits <= 2 and choice == "smallest" and not convolves_in_int8:
         return "INT2"
-    if bits <= 4 and (smallest or (choice == "small" and not in_float)):
+    if bits <= 4 and (choice == "smallest" or (choice == "small" and convolves_in_int8)):
         return "INT4"
     return "INT8"
 
@@ -145,16 +144,11 @@ def _replace(
 ) -> None:
     """Weights, scales and bias of an operator that computes in int8."""
     scale = float(graph.tensors[int(operator.inputs[0])].quantization.scale[0])
-    weights = layer.weights
-    if layer.bias is None:
-        rest = [int(tensor) for tensor in operator.inputs[2:]]
-    else:
-        weights = weights.with_steps_of(np.abs(layer.bias) / (scale * _LARGEST_BIAS))
-        rest = [_bias_tensor(graph, layer.name, layer.bias, scale * weights.steps)]
+    weights = layer.weights.with_steps_of(np.abs(layer.bias) / (scale * _LARGEST_BIAS))
     operator.inputs = [
         int(operator.inputs[0]),
         _weights_tensor(graph, layer.name, weights, storage),
-        *rest,
+        _bias_tensor(graph, layer.name, layer.bias, scale * weights.steps),
     ]
     if storage == "INT4":
         operator.opcodeIndex = graph.code(layer.kind, _INT4_VERSIONS[layer.kind])

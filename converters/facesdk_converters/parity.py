@@ -19,7 +19,7 @@ from facesdk_converters import faces
 from facesdk_converters.targets import Bound
 
 if TYPE_CHECKING:
-    from facesdk_converters.sources import Source
+    from facesdk_converters.sources import Network, Source
 
 Array = NDArray[np.float32]
 
@@ -138,13 +138,10 @@ def check(
     Raises:
         ModelError: The runtime refuses the file.
     """
-    network, shape = source.network, source.network.input_shape
-    is_image = len(shape) == 3 and shape[2] in (1, 3)
-    inputs = _normalised(faces.fit(crops, *shape), contract) if is_image else _noise(shape)
-    size = network.batch or 1
-    inputs = inputs[: len(inputs) // size * size] if len(inputs) >= size else inputs.repeat(size, 0)
+    network, size = source.network, source.network.batch or 1
+    inputs = inputs_for(network, crops, contract)
     expected = network.predict(inputs)
-    interpreter = _interpreter(content, (size, *shape))
+    interpreter = _interpreter(content, (size, *network.input_shape))
     batches = (inputs[start : start + size] for start in range(0, len(inputs), size))
     got = np.concatenate([interpreter.run(batch)[0] for batch in batches])
     if got.shape != expected.shape:
@@ -158,11 +155,34 @@ def check(
         first, second = _unit(first), _unit(second)
     return Agreement(
         inputs=len(inputs),
-        faces=is_image,
+        faces=takes_images(network),
         max_difference=float(np.abs(first - second).max()),
         min_cosine=float(cosines.min()),
         median_cosine=float(np.median(cosines)),
     )
+
+
+def takes_images(network: Network) -> bool:
+    """Whether a network's input has the shape of an image, in colour or grey."""
+    shape = network.input_shape
+    return len(shape) == 3 and shape[2] in (1, 3)
+
+
+def inputs_for(network: Network, crops: NDArray[np.uint8], contract: Contract) -> Array:
+    """What a network is fed with to see what it computes: faces, or noise if it takes no images.
+
+    Args:
+        network: The network.
+        crops: Aligned faces, see :func:`facesdk_converters.faces.load`.
+        contract: How pixels are normalised.
+
+    Returns:
+        float32 ``(N, *input_shape)``; N is a multiple of the network's batch.
+    """
+    shape, size = network.input_shape, network.batch or 1
+    image = takes_images(network)
+    inputs = _normalised(faces.fit(crops, *shape), contract) if image else _noise(shape)
+    return inputs[: len(inputs) // size * size] if len(inputs) >= size else inputs.repeat(size, 0)
 
 
 def _interpreter(model: bytes, shape: tuple[int, ...]) -> Interpreter:

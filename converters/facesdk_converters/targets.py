@@ -48,6 +48,7 @@ class Target:
         bound: A file that agrees less with its source is refused.
         options: Options of the verb that change the network, as on the command line.
         remark: For ``--explain``.
+        describe: What the user should know about a file of this target, in lines; takes the file.
     """
 
     name: str
@@ -55,3 +56,4 @@ class Target:
     bound: Bound = EXACT
     options: str = ""
     remark: Remark = no_remark
+    describe: Callable[[bytes], str] = lambda content: ""

@@ -180,6 +180,7 @@ def _in_words(converted: Converted) -> str:
         f"{converted.path}: {size}, "
         + ("not compared with its source" if agreement is None else str(agreement))
     )
+    lines += converted.description.splitlines()
     if converted.contract.task == "other":
         lines.append(
             "facesdk does not know what it is for: if it embeds aligned faces, give --task "
