@@ -14,7 +14,10 @@ from facesdk.files import read_regular
 Photos = Annotated[list[Path], typer.Argument(metavar="IMG", help="Photos.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Model = Annotated[
-    str, typer.Option("--model", help="Name of a packaged recognition model, or a .tflite file.")
+    str,
+    typer.Option(
+        "--model", help="Name of a packaged recognition model, or a .tflite or .tflite.pack file."
+    ),
 ]
 ContractFile = Annotated[
     Optional[Path],

@@ -90,8 +90,8 @@ def unpack(data: bytes, *, max_bytes: int) -> bytes:
         )
     if size > min(max_bytes, MAX_RATIO * len(data)):
         raise PackedError(
-            f"it has {len(data)} bytes and claims to hold {size}; allowed are {max_bytes}, and "
-            f"{MAX_RATIO} times its size"
+            f"it is truncated or hostile: {len(data)} bytes claim to hold {size}; allowed are "
+            f"{max_bytes}, and {MAX_RATIO} times its size"
         )
     model = bytearray()
     for block in _decoded(data):

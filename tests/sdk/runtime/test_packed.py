@@ -176,8 +176,8 @@ def test_hostile_containers_raise_nothing_else(
         (container((0, 131_073, bytes(131_073)), content=bytes(131_073)), "for 131073"),
         (container((0, 3, b"abc"), content=b"abc")[:-1], "block of 3 bytes for 3"),
         (container((0, 3, b"abc"), content=b"abc") + b"12345678", "ends within a block"),
-        (container(content=b"", size=LIMIT + 1), "claims to hold"),
-        (container(content=b"", size=201 * HEADER.size), "claims to hold"),
+        (container(content=b"", size=LIMIT + 1), "claim to hold"),
+        (container(content=b"", size=201 * HEADER.size), "claim to hold"),
     ],
 )
 def test_what_is_wrong_is_named(data: bytes, message: str) -> None:
