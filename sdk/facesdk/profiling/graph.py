@@ -52,6 +52,9 @@ _TYPES = {
     15: ("uint32", 32),
     16: ("uint16", 16),
     17: ("int4", 4),
+    18: ("bfloat16", 16),
+    19: ("int2", 2),
+    20: ("uint4", 4),
 }
 """Tensor types by code: name and bits an element."""
 

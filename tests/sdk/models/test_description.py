@@ -11,6 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from facesdk.models import registry
 from facesdk.models.description import BIT, ModelDescription, describe
+from facesdk.profiling import graph
 from facesdk.runtime.bundle import ModelBundle
 from facesdk.runtime.packed import pack
 
@@ -97,3 +98,8 @@ def test_a_packed_model_is_described_as_the_model(tmp_path: Path) -> None:
     assert packed.pop("path") == str(path)
     del plain["path"]
     assert packed == plain
+
+
+def test_types_have_the_names_of_the_schema() -> None:
+    for code, (name, _) in graph._TYPES.items():
+        assert TYPES[code] == name.upper()
