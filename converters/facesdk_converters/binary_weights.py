@@ -24,6 +24,7 @@ from facesdk.errors import InputError, ModelError
 from facesdk_converters import floating
 from facesdk_converters.compaction import compact
 from facesdk_converters.graph import pack
+from facesdk_converters.operators import DEPTHWISE, Operator
 from facesdk_converters.sources import Source
 from facesdk_converters.targets import Target
 
@@ -100,6 +101,7 @@ def target(activations: int = 32) -> Target:
     return Target(
         "binary-weights",
         partial(convert, activation_bits=_BITS[activations]),
+        remark=remark,
         options=f"--activations {activations}",
     )
 
@@ -118,6 +120,15 @@ def convert(source: Source, *, activation_bits: int = 0) -> bytes:
         ModelError: No layer has binary kernels.
     """
     return pack_weights(floating.convert(source, half=False), activation_bits).content
+
+
+def remark(operator: Operator, producer: Operator | None, layer: Any) -> str:
+    """Why an operator's weights are float, see :data:`facesdk_converters.targets.Remark`."""
+    if operator.weights is None or operator.is_packed:
+        return ""
+    if operator.name == DEPTHWISE:
+        return _DEPTHWISE
+    return _why_not_binary(operator.filters()) or "facesdk has no operator for a layer of this form"
 
 
 def pack_weights(content: bytes, activation_bits: int = 0) -> PackedModel:
@@ -206,7 +217,12 @@ def _why_not(
         return f"it flattens an input of shape {list(source.shape)}; put a Flatten layer before it"
     if options.fusedActivationFunction not in _ACTIVATIONS:
         return "its fused activation is none of none, ReLU, ReLU6 and ReLU_N1_TO_1"
-    rows = np.abs(filters.reshape(len(filters), -1))
+    return _why_not_binary(filters.reshape(len(filters), -1))
+
+
+def _why_not_binary(filters: NDArray[np.float32]) -> str:
+    """Why filters, a row each, are not signs with one scale a filter; empty if they are."""
+    rows = np.abs(filters)
     if not np.isfinite(rows).all():
         return "it has weights that are not finite"
     if rows.shape[1] < 2:

@@ -11,6 +11,7 @@ import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imp
 from facesdk.contract import Contract, InputSpec
 from facesdk_converters import faces, lce, parity
 from facesdk_converters.sources import KerasNetwork, Source
+from facesdk_converters.targets import EXACT
 from facesdk_training.architectures import registry
 from training.networks import randomise
 
@@ -65,10 +66,9 @@ def test_from_bits_to_bits_inside_a_unit_and_folded_norms_elsewhere(content: byt
 def test_keras_and_the_file_agree(network: object, content: bytes) -> None:
     source = Source(Path("qb"), KerasNetwork(network), "", CONTRACT, documented=False)
     agreement = parity.check(source, content, faces.load(), CONTRACT)
-    # Decision 12: a value on a sign's threshold may take the other sign. In a network this narrow
-    # one sign moves the embedding of that input visibly, and no other.
-    assert agreement.median_cosine > 0.99999
-    assert agreement.min_cosine > 0.8
+    # Decision 12: a value on a sign's threshold may take the other sign, in this narrow network
+    # with a visible effect; such faces are left out of the smallest cosine.
+    assert agreement.meets(EXACT)
 
 
 def test_the_file_has_one_bit_a_weight(network: object, content: bytes) -> None:
