@@ -176,13 +176,13 @@ def _best_steps(rows: FloatArray, bits: int, scale: ScaleKind) -> FloatArray:
 def _starts(bits: int) -> list[float]:
     """Steps to begin with, for a filter whose largest weight is 1.
 
-    At the first ones that weight is the lowest or the highest level, so that weights which are
+    At the first ones that weight is one of the lowest or highest levels, so that weights which are
     fixed-point numbers already stay what they are.
     """
     half = 1 << (bits - 1)
-    tops = [1] if bits == 1 else [half, half - 1]
+    tops = range(half, max(0, half - (4 if bits <= _CLIPPED_BITS else 2)), -1)
     clipping = _CLIPPING_STARTS if bits <= _CLIPPED_BITS else ()
-    return [1 / top for top in tops] + [share / tops[-1] for share in clipping]
+    return [1 / top for top in tops] + [share / max(1, half - 1) for share in clipping]
 
 
 def _codes(rows: FloatArray, steps: FloatArray, bits: int) -> Codes:

@@ -13,18 +13,20 @@ name                          value                                          gra
 ``xnor`` (activations)        beta sign(x), beta = mean(|x|) of the sample   beta if |x| <= 1
 ``dorefa-1`` (weights)        alpha sign(x), as ``xnor-layer``               1
 ``dorefa-K`` (weights)        2 q_K(tanh(x) / (2 max|tanh(x)|) + 1/2) - 1    tanh'(x) / max
+``fixed-K`` (weights)         alpha Q, one alpha an output channel           1
 ``dorefa-K-H`` (activations)  q_K(h(x)) with h of :data:`BOUNDINGS`          h'(x)
 ============================  =============================================  =================
 
 with sign(0) = 1 and q_K(x) = round((2^K - 1) x) / (2^K - 1) for x in [0, 1], whose gradient is 1.
 alpha, beta and the maximum are constants in the gradients. Elsewhere a gradient is 0. At K = 1
-activations are binarized as ``xnor`` does.
+activations are binarized as ``xnor`` does. Q has the 2^K levels -1, -1 + 2^(1-K), ..., 1 - 2^(1-K),
+or -1 and 1 at K = 1; alpha and Q minimise ||W - alpha Q||^2.
 
 Sources: M. Courbariaux et al., "Binarized Neural Networks", 2016 (``bnn``); Z. Liu et al., "Bi-Real
 Net", ECCV 2018 (``bi-real``); M. Rastegari et al., "XNOR-Net", ECCV 2016 (``xnor``); S. Zhou et
 al., "DoReFa-Net", 2016 (``dorefa``); all as put together by G. Zhou et al., "Face Recognition
 Method Based on Quantized Residual Convolutional Neural Networks", Computer Systems & Applications
-27(8), 2018, formulas 1 to 5.
+27(8), 2018, formulas 1 to 5. ``fixed`` is that of patent application CN107480770A, 2017.
 
 Where Larq has a quantizer, it is Larq's; the classes here are those it lacks.
 """
@@ -44,6 +46,12 @@ keras = tf.keras
 
 MAX_DOREFA_BITS = 8
 """Most bits of a DoReFa quantizer."""
+
+MAX_FIXED_BITS = 8
+"""Most bits of a fixed-point quantizer."""
+
+_FIXED_ITERATIONS = 4
+_CLIPPING_STARTS = (0.7, 0.5)
 
 BOUNDINGS: Mapping[str, Callable[[tf.Tensor], tf.Tensor]] = MappingProxyType(
     {
@@ -155,6 +163,68 @@ class BoundedDoReFa(lq.quantizers.DoReFa):
         return {**super().get_config(), "bounding": self.bounding}
 
 
+@_REGISTERED
+class FixedPointWeights(lq.quantizers.Quantizer):
+    """alpha Q with 2^k levels a power of two apart and an alpha a filter; gradient 1.
+
+    Patent application CN107480770A, paragraphs 52 and 69: Q = quantize(W / alpha) and alpha =
+    (W . Q) / (Q . Q) in turns. A few turns from several alphas, of which the best is kept;
+    `facesdk convert fixed-point` finds the same levels again in the trained weights.
+
+    Args:
+        k_bit: The k, 1 to :data:`MAX_FIXED_BITS`.
+    """
+
+    def __init__(self, k_bit: int, **kwargs: object) -> None:
+        self.precision = k_bit
+        super().__init__(**kwargs)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The levels, in the shape and dtype of the weights; the last axis counts the filters."""
+
+        @tf.custom_gradient
+        def quantize(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+            return self._nearest(x), lambda upstream: upstream
+
+        return super().call(quantize(inputs))
+
+    def get_config(self) -> dict[str, object]:
+        """What the constructor takes."""
+        return {**super().get_config(), "k_bit": self.precision}
+
+    def _nearest(self, weights: tf.Tensor) -> tf.Tensor:
+        axes = list(range(weights.shape.rank - 1))
+        largest = tf.reduce_max(tf.abs(weights), axis=axes)
+        best = tf.zeros_like(weights)
+        least = tf.fill(tf.shape(largest), tf.constant(float("inf"), weights.dtype))
+        for start in self._starts():
+            step = largest * start
+            for _ in range(_FIXED_ITERATIONS):
+                codes = self._codes(tf.math.divide_no_nan(weights, step))
+                products = tf.reduce_sum(weights * codes, axis=axes)
+                found = tf.math.divide_no_nan(products, tf.reduce_sum(codes**2, axis=axes))
+                step = tf.where(found > 0, found, step)
+            values = self._codes(tf.math.divide_no_nan(weights, step)) * step
+            error = tf.reduce_sum(tf.square(weights - values), axis=axes)
+            best = tf.where(error < least, values, best)
+            least = tf.minimum(error, least)
+        return best
+
+    def _codes(self, multiples: tf.Tensor) -> tf.Tensor:
+        if self.precision == 1:
+            return lq.math.sign(multiples)
+        half = 2.0 ** (self.precision - 1)
+        return tf.clip_by_value(tf.round(multiples), -half, half - 1)
+
+    def _starts(self) -> list[float]:
+        """Steps to begin with, as shares of a filter's largest weight."""
+        if self.precision == 1:
+            return [1.0]
+        half = 2 ** (self.precision - 1)
+        clipping = _CLIPPING_STARTS if self.precision <= 4 else ()
+        return [1 / half, 1 / (half - 1), *(share / (half - 1) for share in clipping)]
+
+
 _WEIGHTS: Mapping[str, Callable[[], lq.quantizers.Quantizer]] = MappingProxyType(
     {
         "bnn": lq.quantizers.SteSign,
@@ -198,9 +268,11 @@ def weight_quantizer(name: str) -> lq.quantizers.Quantizer | None:
         return _WEIGHTS[name]()
     if match := re.fullmatch(rf"dorefa-([2-{MAX_DOREFA_BITS}])", name):
         return lq.quantizers.DoReFa(k_bit=int(match[1]), mode="weights")
+    if match := re.fullmatch(rf"fixed-([1-{MAX_FIXED_BITS}])", name):
+        return FixedPointWeights(int(match[1]))
     raise InputError(
         f"weights must be quantized by one of {FLOAT}, {', '.join(_WEIGHTS)} to "
-        f"dorefa-{MAX_DOREFA_BITS}, but got {name!r}"
+        f"dorefa-{MAX_DOREFA_BITS}, fixed-1 to fixed-{MAX_FIXED_BITS}, but got {name!r}"
     )
 
 
