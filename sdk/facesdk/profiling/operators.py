@@ -216,7 +216,10 @@ def _record(
 def _between_quartiles(runs: list[_Run]) -> list[_Run]:
     """The runs of ordinary length; their means add up, unlike medians."""
     totals = np.array([run.end - run.start for run in runs])
-    low, high = np.percentile(totals, (25, 75))
+    low, high = (
+        np.percentile(totals, 25, method="lower"),
+        np.percentile(totals, 75, method="higher"),
+    )
     return [run for run, total in zip(runs, totals, strict=True) if low <= total <= high]
 
 

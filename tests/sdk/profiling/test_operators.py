@@ -117,6 +117,13 @@ def test_a_network_of_stock_operators_is_shared_out() -> None:
     assert heaviest.operator.macs > 0
 
 
+@pytest.mark.parametrize("runs", [1, 2, 3])
+def test_few_runs_are_enough(recogniser: ModelBundle, runs: int) -> None:
+    table = profile_operators(recogniser, "runtime", Policy(runs, 0, 0.0, lead=0))
+    assert table.runs == runs
+    assert table.total_ms > sum(row.ms or 0.0 for row in table.rows) > 0
+
+
 def test_recording_changes_no_result(recogniser: ModelBundle) -> None:
     interpreter = Interpreter(recogniser)
     image = np.random.default_rng(0).normal(size=interpreter.input_shapes[0]).astype(np.float32)
