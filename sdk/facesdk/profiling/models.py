@@ -12,13 +12,13 @@ from facesdk.profiling.cold_start import ColdStart, measure_cold_start
 from facesdk.profiling.conditions import Conditions, read_conditions
 from facesdk.profiling.distribution import Distribution, Times
 from facesdk.profiling.environment import describe_environment
-from facesdk.profiling.flags import Flag, judge_computer, judge_memory, judge_times
+from facesdk.profiling.flags import Flag
 from facesdk.profiling.graph import read_graph
 from facesdk.profiling.inputs import random_inputs
 from facesdk.profiling.memory import Memory, MemoryWatch
 from facesdk.profiling.operators import OperatorTable, profile_operators
 from facesdk.profiling.peaks import Peaks, measure_peaks
-from facesdk.profiling.report import Setting, now
+from facesdk.profiling.report import Setting, judge, now
 from facesdk.profiling.timing import Clock, Policy, measure
 from facesdk.runtime.bundle import ModelBundle
 from facesdk.runtime.interpreter import Interpreter
@@ -117,11 +117,13 @@ class ModelReport:
     @property
     def flags(self) -> tuple[Flag, ...]:
         """Why the figures may not be quoted; empty if they may."""
-        found = list(judge_computer(self.setting.environment, self.setting.conditions))
-        for model in self.models:
-            found += judge_times(model.name, model.latency)
-        found += judge_memory("the timed runs", self.memory)
-        return tuple(found)
+        rows = [(model.name, model.latency) for model in self.models]
+        rows += [
+            (f"{model.name} with {row.threads} threads", row.latency)
+            for model in self.models
+            for row in model.scaling
+        ]
+        return judge(self.setting, self.memory, rows)
 
     def ratio(self, model: ModelTimes) -> tuple[float, float]:
         """How often a model's minimum and median contain those of the first one."""
@@ -227,7 +229,8 @@ def bench_models(
         )
         for name, bundle, start in zip(names, bundles, cold, strict=True)
     )
-    setting = Setting(now(), environment, conditions, clock, policy, threads)
+    later = Conditions(conditions.after, read_conditions())
+    setting = Setting(now(), environment, conditions, clock, policy, threads, later)
     peaks = measure_peaks(threads) if parts.peaks else None
     return ModelReport(setting, models, memory, peaks, tuple(notes))
 

@@ -278,7 +278,7 @@ def _stock(
     constant = constant_operators(graph)
     working = [index for index in stretch.operators if index not in constant]
     alone: dict[int, float | None] = {}
-    if len(working) > 1:
+    if len(working) > 1 and stretch.ms is not None:
         few = replace(policy, runs=min(policy.runs, _ALONE_RUNS), warm_up_seconds=0.05)
         times = time_operators(bundle, graph, working, few, threads=threads)
         alone = {index: times.median(index) for index in working}

@@ -13,13 +13,15 @@ from facesdk.profiling.alone import constant_operators, time_operators
 from facesdk.profiling.conditions import Conditions, read_conditions
 from facesdk.profiling.distribution import Distribution, Times
 from facesdk.profiling.environment import describe_environment
-from facesdk.profiling.flags import Flag, judge_computer
+from facesdk.profiling.flags import Flag
 from facesdk.profiling.graph import Graph, Operator, read_graph
 from facesdk.profiling.models import Progress
-from facesdk.profiling.report import Setting, now
+from facesdk.profiling.report import Setting, judge, now
 from facesdk.profiling.timing import Clock, Policy
 from facesdk.runtime import plugin
 from facesdk.runtime.bundle import ModelBundle
+
+_HEAVY = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,18 @@ class OpsReport:
 
     @property
     def flags(self) -> tuple[Flag, ...]:
-        """Why the figures may not be quoted; empty if they may."""
-        return judge_computer(self.setting.environment, self.setting.conditions)
+        """Why the figures may not be quoted; empty if they may.
+
+        Spread counts for operators that take 5 % of all or more: a call of the runtime is as long
+        as the smallest, and spreads by itself.
+        """
+        whole = sum(row.count * row.latency.median for row in self.shapes)
+        heavy = [
+            (f"{row.operator.name} {row.shape}", row.latency)
+            for row in self.shapes
+            if row.count * row.latency.median >= _HEAVY * whole
+        ]
+        return judge(self.setting, None, heavy)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, with its schema."""

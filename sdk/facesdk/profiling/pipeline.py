@@ -19,10 +19,10 @@ from facesdk.images import RgbImage
 from facesdk.profiling.conditions import Conditions, read_conditions
 from facesdk.profiling.distribution import Distribution, Times
 from facesdk.profiling.environment import describe_environment
-from facesdk.profiling.flags import Flag, judge_computer, judge_memory, judge_times
+from facesdk.profiling.flags import Flag
 from facesdk.profiling.memory import Memory, MemoryWatch
 from facesdk.profiling.models import Progress
-from facesdk.profiling.report import Setting, now
+from facesdk.profiling.report import Setting, judge, now
 from facesdk.profiling.spans import Span, record_spans, stage
 from facesdk.profiling.timing import Clock, Policy, warm_up
 from facesdk.results import Embedding
@@ -116,11 +116,7 @@ class PipelineReport:
     @property
     def flags(self) -> tuple[Flag, ...]:
         """Why the figures may not be quoted; empty if they may."""
-        found = list(judge_computer(self.setting.environment, self.setting.conditions))
-        for case in self.cases:
-            found += judge_times(case.name, case.total)
-        found += judge_memory("the timed runs", self.memory)
-        return tuple(found)
+        return judge(self.setting, self.memory, [(case.name, case.total) for case in self.cases])
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, with its schema."""

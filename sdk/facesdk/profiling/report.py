@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 from facesdk.profiling.conditions import Conditions
+from facesdk.profiling.distribution import Distribution
 from facesdk.profiling.environment import Environment
+from facesdk.profiling.flags import Flag, judge_computer, judge_memory, judge_times
+from facesdk.profiling.memory import Memory
 from facesdk.profiling.timing import Clock, Policy
 
 SCHEMA = "facesdk.bench"
@@ -26,6 +30,8 @@ class Setting:
         clock: How exact its clock is.
         policy: How often things were run.
         threads: Threads each network might use.
+        later: The same as ``conditions`` for what was measured after the latency (operators,
+            numbers of threads); None if nothing was.
     """
 
     created: str
@@ -34,6 +40,7 @@ class Setting:
     clock: Clock
     policy: Policy
     threads: int
+    later: Conditions | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, with the version of the schema."""
@@ -46,7 +53,29 @@ class Setting:
             "clock": self.clock.to_dict(),
             "environment": self.environment.to_dict(),
             "conditions": self.conditions.to_dict(),
+            "conditions_later": self.later.to_dict() if self.later else None,
         }
+
+
+def judge(
+    setting: Setting, memory: Memory | None, rows: Iterable[tuple[str, Distribution]]
+) -> tuple[Flag, ...]:
+    """Why the figures of a report may not be quoted; empty if they may.
+
+    Args:
+        setting: How they were measured.
+        memory: Memory meanwhile; None if unknown.
+        rows: What was timed: a name and its times.
+    """
+    found = list(judge_computer(setting.environment, setting.conditions))
+    if setting.later is not None:
+        codes = {flag.code for flag in found}
+        later = judge_computer(setting.environment, setting.later)
+        found += [flag for flag in later if flag.code not in codes]
+    for name, times in rows:
+        found += judge_times(name, times)
+    found += judge_memory("the timed runs", memory)
+    return tuple(found)
 
 
 def now() -> str:

@@ -15,7 +15,9 @@ from facesdk.profiling.distribution import Distribution
 from facesdk.profiling.environment import comparable, describe_environment
 from facesdk.profiling.flags import judge_computer, judge_memory, judge_times
 from facesdk.profiling.memory import Memory, MemoryWatch
+from facesdk.profiling.report import Setting, judge
 from facesdk.profiling.throttling import parse_get_throttled, read_throttling
+from facesdk.profiling.timing import Clock, Policy
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -216,6 +218,21 @@ def test_spread_and_few_runs_are_flagged() -> None:
     assert list(judge_times("x", steady)) == []
     assert [flag.code for flag in judge_times("x", wide)] == ["spread"]
     assert [flag.code for flag in judge_times("x", Distribution.of([1.0] * 5))] == ["few-runs"]
+
+
+def test_what_happens_after_the_latency_counts_too(raspberry: Path) -> None:
+    quiet = replace(read_conditions(raspberry), throttling=None)
+    firmware = "sys/devices/platform/soc/soc:firmware/get_throttled"
+    hot = read_conditions(write(raspberry, {firmware: "4"}))
+    environment = replace(describe_environment(raspberry), kernel_path="neon", path_forced=False)
+    calm = Conditions(quiet, replace(quiet, at=quiet.at + 1))
+    setting = Setting("", environment, calm, Clock("", 1, 1), Policy(), 1)
+    times = [("x", Distribution.of([1.0] * 30))]
+    assert judge(setting, None, times) == ()
+    setting = replace(setting, later=Conditions(hot, replace(hot, at=hot.at + 1)))
+    assert [flag.code for flag in judge(setting, None, times)] == ["throttled"]
+    setting = replace(setting, conditions=Conditions(hot, replace(hot, at=hot.at + 1)))
+    assert [flag.code for flag in judge(setting, None, times)] == ["throttled"]
 
 
 def test_growth_in_both_halves_is_a_leak() -> None:
