@@ -7,6 +7,7 @@ computes, and by no others.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -181,6 +182,8 @@ def _check_output(request: Request) -> None:
         raise InputError(f"cannot write {path}: it is a folder, give the name of a file")
     if not path.parent.is_dir():
         raise InputError(f"cannot write {path}: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"cannot write {path}: the folder {path.parent} is not writable")
 
 
 def _with_facts(source: Source, facts: Facts) -> Contract:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from typer.testing import CliRunner, Result
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
@@ -20,8 +21,9 @@ from facesdk.contract import Conversion
 from facesdk.embedding import Embedder
 from facesdk.errors import ModelError
 from facesdk.runtime.bundle import ModelBundle
-from facesdk_converters import faces, floating, parity
+from facesdk_converters import faces, floating, parity, refusals, sources
 from facesdk_converters.convert import Facts, Request, convert
+from facesdk_converters.graph import pack
 from facesdk_converters.metadata import write_contract
 from facesdk_converters.targets import EXACT, Bound, Target
 
@@ -154,16 +156,24 @@ def test_a_layer_that_a_converter_refuses_is_named(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The converter of TensorFlow 2.19 gives up on this one instead of leaving it."""
-    from facesdk_converters import refusals
-    from facesdk_converters.sources import load
-
-    source = load(folder / "strange.h5")
+    source = sources.load(folder / "strange.h5")
     monkeypatch.setattr(refusals, "_is_refused", lambda layer: layer.name == "strange")
     with (
         pytest.raises(ModelError, match=r"layer strange \(Lambda, 2 of 3.* \(no such thing\)"),
         refusals.translated(source),
     ):
         raise ValueError("no\nsuch thing")
+
+
+def test_a_file_that_no_runtime_can_use_is_refused(folder: Path) -> None:
+    source = sources.load(folder / "embedder.h5")
+    content = floating.convert(source, half=False)
+    refusals.check_operators(content, source)
+    tree = schema.ModelT.InitFromPackedBuf(content)
+    operator = tree.subgraphs[0].operators[1]
+    operator.inputs = [-1, *operator.inputs[1:]]  # as Larq Compute Engine does, see the message
+    with pytest.raises(ModelError, match=r"wrote a file that no runtime can use .* number -1"):
+        refusals.check_operators(pack(tree), source)
 
 
 def _other(source: Any) -> bytes:

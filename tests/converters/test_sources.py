@@ -157,3 +157,14 @@ def test_code_in_a_keras_file_is_not_run(tmp_path: Path) -> None:
     model.save(tmp_path / "net.keras")
     with pytest.raises(ModelError, match="has a Lambda layer"):
         sources.load(tmp_path / "net.keras")
+
+
+def test_a_saved_model_that_keras_did_not_write_is_refused(tmp_path: Path) -> None:
+    class Twice(networks.tf.Module):
+        @networks.tf.function(input_signature=[networks.tf.TensorSpec((1, 4))])
+        def __call__(self, inputs: object) -> object:
+            return 2 * inputs
+
+    networks.tf.saved_model.save(Twice(), str(tmp_path / "saved"))
+    with pytest.raises(ModelError, match=r"model\.save\(\)"):
+        sources.load(tmp_path / "saved")
