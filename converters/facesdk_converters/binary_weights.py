@@ -26,10 +26,12 @@ from facesdk_converters.compaction import compact
 from facesdk_converters.graph import pack
 from facesdk_converters.operators import DEPTHWISE, Operator
 from facesdk_converters.sources import Source
-from facesdk_converters.targets import Target
+from facesdk_converters.targets import EXACT, Bound, Target
 
 _BITS = {32: 0, 8: 8}
 """The operators' option ``activation_bits`` for bits of activations: 0 leaves them as they are."""
+_QUANTIZED = Bound(min_cosine=0.98, median_cosine=0.999)
+"""With 8-bit activations the file computes something slightly different."""
 _VERSION = 1
 _WORD_BITS = 32
 _SINGLE_MAGNITUDE = 1e-6
@@ -101,6 +103,7 @@ def target(activations: int = 32) -> Target:
     return Target(
         "binary-weights",
         partial(convert, activation_bits=_BITS[activations]),
+        bound=EXACT if activations == 32 else _QUANTIZED,
         remark=remark,
         options=f"--activations {activations}",
     )

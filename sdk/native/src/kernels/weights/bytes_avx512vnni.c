@@ -15,7 +15,7 @@ INLINE void accumulate(size_t tile, const char *const pixel[TILE], const uint32_
                        const void *weights, sum sums[TILE][VECTORS]) {
   const char *panel = weights;
   for (; count > 0; --count, ++steps) {
-    UNROLL for (size_t n = 0; n < GROUPS; ++n, panel += GROUP_BYTES) {
+    ROLLED for (size_t n = 0; n < GROUPS; ++n, panel += GROUP_BYTES) {
       UNROLL for (size_t i = 0; i < tile; ++i) {
         const __m512i values = (__m512i)load_group(pixel[i] + *steps + 4 * n);
         UNROLL for (size_t v = 0; v < VECTORS; ++v) {

@@ -16,21 +16,22 @@ INLINE void accumulate(size_t tile, const char *const pixel[TILE], const uint32_
   for (; count > 0; --count, ++steps, filter += BLOCK) {
     vec words[VECTORS];
     UNROLL for (size_t v = 0; v < VECTORS; ++v) words[v] = load(filter + v * LANES);
-    UNROLL for (size_t n = 0; n < TABLES; ++n) {
+    ROLLED for (size_t table_offset = *steps, n = 0; n < TABLES; ++n, table_offset += TABLE_BYTES) {
 #if SIGNS
       vec signs[VECTORS];
-      UNROLL for (size_t v = 0; v < VECTORS; ++v) signs[v] = words[v] << (28 - 4 * n) & broadcast(0x80000000u);
+      UNROLL for (size_t v = 0; v < VECTORS; ++v) signs[v] = words[v] << 28 & broadcast(0x80000000u);
 #endif
       UNROLL for (size_t i = 0; i < tile; ++i) {
-        const fvec table = (fvec)load(pixel[i] + *steps + n * TABLE_BYTES);
+        const fvec table = (fvec)load(pixel[i] + table_offset);
         UNROLL for (size_t v = 0; v < VECTORS; ++v) {
 #if SIGNS
-          sums[i][v] += (fvec)((vec)lookup(table, words[v] >> 4 * n) ^ signs[v]);
+          sums[i][v] += (fvec)((vec)lookup(table, words[v]) ^ signs[v]);
 #else
-          sums[i][v] += lookup(table, words[v] >> 4 * n);
+          sums[i][v] += lookup(table, words[v]);
 #endif
         }
       }
+      UNROLL for (size_t v = 0; v < VECTORS; ++v) words[v] >>= TABLE_VALUES;
     }
   }
 }

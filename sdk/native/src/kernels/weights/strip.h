@@ -59,24 +59,6 @@ INLINE const char *take_window(const chunk *c, window_position *at) {
   return window;
 }
 
-/* Channels of vector v that exist: LANES or more if all do. */
-INLINE size_t lanes_of(const chunk *c, size_t v) {
-  return c->channels > v * LANES ? c->channels - v * LANES : 0;
-}
-
-INLINE sum load_sum(const chunk *c, const float *output, size_t v) {
-  const size_t lanes = lanes_of(c, v);
-  if (lanes >= LANES) return (sum)load(output + v * LANES);
-  sum partial = {0};
-  if (lanes > 0) memcpy(&partial, output + v * LANES, lanes * sizeof *output);
-  return partial;
-}
-
-INLINE void store_vector(const chunk *c, vec value, size_t v, float *output) {
-  const size_t lanes = lanes_of(c, v);
-  if (lanes > 0) memcpy(output + v * LANES, &value, lanes >= LANES ? sizeof value : lanes * sizeof *output);
-}
-
 INLINE vec finish(const chunk *c, sum value, size_t v) {
 #if FLOATS
   const fvec result = value;
@@ -86,33 +68,46 @@ INLINE vec finish(const chunk *c, sum value, size_t v) {
   return (vec)limit(add(multiply(result, c->scale[v]), c->bias[v]), c->minimum, c->maximum);
 }
 
+/* The sums of a tile in memory: of functions that all tiles share, since they would be most of the code in each. */
+typedef sum tile_sums[TILE][VECTORS];
+
+/* Of channels that exist. */
+static __attribute__((noinline)) void read_sums(size_t tile, const chunk *c, const float *output, tile_sums sums) {
+  memset(sums, 0, sizeof(tile_sums));
+  for (size_t i = 0; i < tile && !c->first; ++i, output += c->pixel_channels) {
+    memcpy(sums[i], output, c->channels * sizeof *output);
+  }
+}
+
+static __attribute__((noinline)) void write_sums(size_t tile, const chunk *c, tile_sums sums, float *output) {
+  for (size_t i = 0; i < tile; ++i, output += c->pixel_channels) {
+    if (c->last) {
+      UNROLL for (size_t v = 0; v < VECTORS; ++v) sums[i][v] = (sum)finish(c, sums[i][v], v);
+    }
+    memcpy(output, sums[i], c->channels < BLOCK ? c->channels * sizeof *output : sizeof sums[i]);
+  }
+}
+
 INLINE void run_tile(size_t tile, const chunk *c, window_position *at, float *output) {
   const char *pixel[TILE];
-  sum sums[TILE][VECTORS];
+  tile_sums waiting;
+  sum sums[TILE][VECTORS]; /* whose address nobody takes, so that they can be in registers */
+  read_sums(tile, c, output, waiting);
   UNROLL for (size_t i = 0; i < tile; ++i) {
     pixel[i] = take_window(c, at);
-    UNROLL for (size_t v = 0; v < VECTORS; ++v) {
-      sums[i][v] = c->first ? (sum){0} : load_sum(c, output + i * c->pixel_channels, v);
-    }
+    UNROLL for (size_t v = 0; v < VECTORS; ++v) sums[i][v] = waiting[i][v];
   }
   accumulate(tile, pixel, c->steps, c->count, c->weights, sums);
   UNROLL for (size_t i = 0; i < tile; ++i) {
-    UNROLL for (size_t v = 0; v < VECTORS; ++v) {
-      store_vector(c, c->last ? finish(c, sums[i][v], v) : (vec)sums[i][v], v, output + i * c->pixel_channels);
-    }
+    UNROLL for (size_t v = 0; v < VECTORS; ++v) waiting[i][v] = sums[i][v];
   }
+  write_sums(tile, c, waiting, output);
 }
 
 static __attribute__((noinline)) void run_tiles(const chunk *c, window_position at, size_t pixels, float *output) {
   for (; pixels >= TILE; pixels -= TILE, output += TILE * c->pixel_channels) run_tile(TILE, c, &at, output);
-#if TILE > 8
-  if (pixels >= 8) run_tile(8, c, &at, output), pixels -= 8, output += 8 * c->pixel_channels;
-#endif
 #if TILE > 4
-  if (pixels >= 4) run_tile(4, c, &at, output), pixels -= 4, output += 4 * c->pixel_channels;
-#endif
-#if TILE > 2
-  if (pixels >= 2) run_tile(2, c, &at, output), pixels -= 2, output += 2 * c->pixel_channels;
+  for (; pixels >= 4; pixels -= 4, output += 4 * c->pixel_channels) run_tile(4, c, &at, output);
 #endif
   for (; pixels > 0; --pixels, output += c->pixel_channels) run_tile(1, c, &at, output);
 }
