@@ -413,6 +413,16 @@ def _why_not_loaded(path: Path, error: Exception) -> str:
 
 
 def _check_signature(model: Any, path: Path) -> None:
+    if not (getattr(model, "inputs", None) and getattr(model, "outputs", None)):
+        raise ModelError(
+            f"{path} is a subclassed model, whose inputs are not known: save "
+            "tf.keras.Model(x, model(x)) for an x = tf.keras.Input(...) instead"
+        )
+    if model.inputs[0].dtype != "float32":
+        raise ModelError(
+            f"{path} takes inputs of type {model.inputs[0].dtype.name}: build it on an input of "
+            "float32, and give --mean and --scale for what pixels need"
+        )
     for kind, shapes in (("input", model.input_shape), ("output", model.output_shape)):
         if not isinstance(shapes, tuple):
             raise ModelError(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -142,10 +143,13 @@ def test_signatures_that_do_not_suit_are_refused(tmp_path: Path) -> None:
     two = keras.Model(inputs, layers.add(inputs))
     single = keras.Input((4,))
     twins = keras.Model(single, [layers.ReLU()(single), layers.Softmax()(single)])
+    pixels = keras.Input((4,), dtype="uint8")
+    whole_numbers = keras.Model(pixels, networks.tf.cast(pixels, "float32"))
     for model, message in (
         (variable, r"variable size \?x\?x3: .*keras.Input\(\(112, 112, 3\)\)"),
         (two, "has 2 inputs"),
         (twins, "has 2 outputs"),
+        (whole_numbers, "inputs of type uint8"),
     ):
         model.save(tmp_path / "net.h5")
         with pytest.raises(ModelError, match=message):
@@ -167,4 +171,19 @@ def test_a_saved_model_that_keras_did_not_write_is_refused(tmp_path: Path) -> No
 
     networks.tf.saved_model.save(Twice(), str(tmp_path / "saved"))
     with pytest.raises(ModelError, match=r"model\.save\(\)"):
+        sources.load(tmp_path / "saved")
+
+
+class Subclassed(keras.Model):
+    """A model that is no graph of layers."""
+
+    def call(self, inputs: Any) -> Any:
+        return inputs * 2
+
+
+def test_a_subclassed_model_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    model = Subclassed()
+    model(np.zeros((1, 4), np.float32))
+    model.save(tmp_path / "saved")
+    with pytest.raises(ModelError, match=r"is a subclassed model, .*tf.keras.Input"):
         sources.load(tmp_path / "saved")
