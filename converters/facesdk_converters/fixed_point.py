@@ -79,7 +79,6 @@ class FixedPointOptions:
                 f"activations must have {INT8_ACTIVATIONS} to {MAX_ROUNDED_ACTIVATIONS} bits, or "
                 f"{FLOAT_ACTIVATIONS} (float32), but got {self.activations}"
             )
-
         for name, value, known in (
             ("scale", self.scale, get_args(ScaleKind)),
             ("storage", self.storage, get_args(Choice)),
@@ -130,6 +129,7 @@ def calibrate(content: bytes, inputs: FloatArray) -> CalibratedNetwork:
             "network, not a converted one"
         )
     merge_prelu(graph)
+    graph.unshare_constants()
     content = graph.to_bytes()
     return CalibratedNetwork(content, observe(Graph(content), inputs))
 

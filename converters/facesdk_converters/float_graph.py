@@ -5,6 +5,7 @@ Operators and options are those of TensorFlow Lite's ``schema.fbs``.
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from typing import Any
 
@@ -129,6 +130,21 @@ class Graph:
         """Gives a float32 constant other values of its shape, in a buffer of its own."""
         array = np.ascontiguousarray(values, np.float32).reshape(self.shape(tensor))
         self.tensors[tensor].buffer = self.add_buffer(array)
+
+    def unshare_constants(self) -> None:
+        """Gives each operator float32 constants of its own, so that one can be changed alone.
+
+        Converters keep equal constants, the zero biases of two layers for example, once.
+        """
+        readers: set[int] = set()
+        for operator in self.operators:
+            inputs = [int(tensor) for tensor in operator.inputs]
+            for place, tensor in enumerate(inputs):
+                if self.is_float_constant(tensor):
+                    if tensor in readers:
+                        inputs[place] = self.add_tensor(copy.copy(self.tensors[tensor]))
+                    readers.add(tensor)
+            operator.inputs = inputs
 
     def add_buffer(self, array: NDArray[Any]) -> int:
         """Adds the bytes of an array; the number of the buffer."""

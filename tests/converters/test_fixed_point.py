@@ -295,6 +295,24 @@ def test_what_is_no_smaller_is_said(calibrated):
     assert "no smaller" not in describe(to_fixed_point(calibrated, options), options)
 
 
+def test_equal_constants_of_two_layers_are_changed_apart(inputs, tmp_path):
+    import tensorflow as tf
+
+    layers = tf.keras.layers
+    source = x = tf.keras.Input((SIDE, SIDE, 3))
+    for _ in range(3):
+        x = layers.Conv2D(8, 3, use_bias=False, activation="relu")(x)
+    model = tf.keras.Model(source, layers.Flatten()(layers.AveragePooling2D(18)(x)))
+    content = bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    biases = [int(operator.inputs[2]) for operator in Graph(content).weighted()]
+    assert len(set(biases)) < len(biases), "the converter shares zero biases"
+    network = calibrate(content, inputs)
+    got = run(to_fixed_point(network, FixedPointOptions(6)), inputs, tmp_path)
+    assert cosines(got, np.asarray(model(inputs))).min() > 0.99
+    biases = [int(operator.inputs[2]) for operator in Graph(network.content).weighted()]
+    assert len(set(biases)) == len(biases)
+
+
 def test_equal_arguments_give_equal_bytes(network, inputs):
     files = [
         to_fixed_point(calibrate(network[1], inputs[:4]), FixedPointOptions(4)) for _ in range(2)
