@@ -60,11 +60,16 @@ class Span:
 
 @dataclass(slots=True)
 class Profile:
-    """The spans of a ``with`` block, complete when it has ended."""
+    """The spans of a ``with`` block, complete when it has ended.
+
+    Attributes:
+        lost: Runs of operators that there was no room for; 65,536 are kept.
+    """
 
     _rows: list[tuple[str, str, int, int, int, ModelBundle | None]] = field(default_factory=list)
     _depth: int = 0
     _events: tuple[OperatorEvent, ...] = ()
+    lost: int = 0
 
     @property
     def spans(self) -> tuple[Span, ...]:
@@ -111,11 +116,12 @@ def network(bundle: ModelBundle) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def record_spans(*, operators: bool = False) -> Iterator[Profile]:
+def record_spans(*, operators: bool = False, capacity: int = 1 << 16) -> Iterator[Profile]:
     """Record the spans of the ``with`` block, on this thread.
 
     Args:
         operators: Whether to record the operator library's operators as well.
+        capacity: Room for that many runs of operators.
 
     Raises:
         OperatorLibraryError: Operators are being recorded already.
@@ -123,10 +129,10 @@ def record_spans(*, operators: bool = False) -> Iterator[Profile]:
     profile = Profile()
     token = _active.set(profile)
     try:
-        with _operators(operators) as recording:
+        with _operators(operators, capacity) as recording:
             yield profile
         if recording is not None:
-            profile._events = recording.events
+            profile._events, profile.lost = recording.events, recording.lost
     finally:
         _active.reset(token)
 
@@ -157,7 +163,7 @@ class _Open:
         )
 
 
-def _operators(wanted: bool) -> AbstractContextManager[Any]:
+def _operators(wanted: bool, capacity: int) -> AbstractContextManager[Any]:
     """Without the library there are no operators of its to record."""
     if not wanted:
         return nullcontext()
@@ -169,7 +175,7 @@ def _operators(wanted: bool) -> AbstractContextManager[Any]:
         plugin.library_path()
     except OperatorLibraryError:
         return nullcontext()
-    return record_operators()
+    return record_operators(capacity)
 
 
 def _operator_names(bundle: ModelBundle) -> list[str]:

@@ -56,6 +56,13 @@ def test_the_methods_of_an_engine_have_their_stages(engine: FaceEngine) -> None:
     assert not [s for s in profile.spans if s.kind == OPERATOR]
 
 
+def test_operators_without_room_are_counted(engine: FaceEngine) -> None:
+    with record_spans(operators=True, capacity=5) as profile:
+        engine.embed(samples.OBAMA)
+    assert len([span for span in profile.spans if span.kind == OPERATOR]) == 5
+    assert profile.lost > 5
+
+
 def test_spans_nest_and_survive_an_error() -> None:
     with record_spans() as profile, stage("outer"):
         with stage("inner"):
