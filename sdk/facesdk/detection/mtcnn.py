@@ -146,7 +146,9 @@ class MTCNN:
             tiles = pyramid.tiles(pyramid.level(photo, scale), scale)
             level = _concatenate([self._look(tile) for tile in tiles])
             found.append(_strongest(*level, _WITHIN_LEVEL))
-        boxes, outputs = _strongest(*_concatenate(found), _ACROSS_LEVELS)
+        boxes, outputs = _concatenate(found)
+        if len(scales) > 1:
+            boxes, outputs = _strongest(boxes, outputs, _ACROSS_LEVELS)
         return squared(regress(boxes, outputs[:, 1:5]))
 
     def _look(self, tile: pyramid.Tile) -> Candidates:
