@@ -1,4 +1,4 @@
-"""Photos of 640x480 with one face of a chosen height, from the packaged samples."""
+"""Photos of 640x480 with one face, from the packaged samples."""
 
 from __future__ import annotations
 
@@ -11,6 +11,24 @@ from facesdk.images import RgbImage
 
 WIDTH, HEIGHT = 640, 480
 _BLUR = 24
+
+
+def around_face(sample: str) -> RgbImage:
+    """A sample's full width around its face, scaled to 640x480: a photo with nothing added.
+
+    Args:
+        sample: Name of a photo in :mod:`facesdk.samples`.
+
+    Returns:
+        uint8 RGB ``(480, 640, 3)``.
+    """
+    photo = images.load(getattr(samples, sample))
+    (face,) = MTCNN.load(max_faces=1).detect(photo)
+    rows = photo.shape[1] * HEIGHT // WIDTH
+    middle = int(face.box[1] + face.box[3]) // 2
+    top = min(max(middle - rows // 2, 0), photo.shape[0] - rows)
+    part = photo[top : top + rows]
+    return np.asarray(cv2.resize(part, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA))
 
 
 def one_face(face_height: int, *, sample: str = "OBAMA") -> RgbImage:

@@ -1,0 +1,38 @@
+"""The packaged network's float twin, converted by TFLiteConverter: ``twins.py float32 int8``.
+
+The weights are fresh: the files are for measuring time and size, not accuracy.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from facesdk_training.architectures.registry import build_embedder, configure
+
+
+def main() -> None:
+    import tensorflow as tf
+
+    model = build_embedder(configure("CompactFaceNet", variant="float"))
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    Path(sys.argv[1]).write_bytes(converter.convert())
+
+    def crops() -> Iterator[list[np.ndarray]]:
+        rng = np.random.default_rng(0)
+        for _ in range(16):
+            yield [rng.uniform(-1, 1, (1, *model.input_shape[1:])).astype(np.float32)]
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = crops
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    Path(sys.argv[2]).write_bytes(converter.convert())
+
+
+if __name__ == "__main__":
+    main()
