@@ -67,13 +67,13 @@ def test_no_window():
 
 
 def test_a_large_window_is_cut_from_whole_pixels_of_a_halving():
-    """For 24 pixels, 400 are cut from the eighth: 50 of its pixels, starting at a multiple of 8."""
+    """For 24 pixels, 400 are cut from the quarter: from 100 of its pixels."""
     image = cv2.resize(photo(16, 16), (640, 640), interpolation=cv2.INTER_CUBIC)
     kept, (window,) = cut_boxes(Halvings(image), np.array([[101.7, 50.2, 501.7, 450.2]]), 24)
-    np.testing.assert_array_equal(kept, [[96, 48, 496, 448]])
-    expected = cv2.resize(image[48:448, 96:496], (24, 24), interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(kept, [[100, 48, 500, 448]])
+    expected = cv2.resize(image[48:448, 100:500], (24, 24), interpolation=cv2.INTER_AREA)
     assert np.abs(window - expected).mean() < 2
-    shifted = cv2.resize(image[48:448, 104:504], (24, 24), interpolation=cv2.INTER_AREA)
+    shifted = cv2.resize(image[48:448, 108:508], (24, 24), interpolation=cv2.INTER_AREA)
     assert np.abs(window - shifted).mean() > 4
 
 
