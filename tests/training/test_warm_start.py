@@ -16,8 +16,8 @@ from facesdk_training.architectures.compact_face_net import (
 from facesdk_training.data import normalise
 from facesdk_training.warm_start import restore_weights
 
-PACKAGED = CompactFaceNetConfig()
-DEEPER = replace(PACKAGED, stages=((64, 3), (128, 7), (256, 8)))
+PACKAGED = CompactFaceNetConfig(stages=((64, 3), (128, 8), (256, 9)))
+DEEPER = replace(PACKAGED, stages=((64, 3), (128, 9), (256, 10)))
 
 
 def patterns(count: int) -> np.ndarray:
@@ -49,9 +49,9 @@ def test_the_network_computes_what_the_model_file_computes(config: CompactFaceNe
 @pytest.mark.parametrize(
     "config",
     [
-        replace(PACKAGED, stages=((64, 3), (128, 6), (256, 5))),
+        replace(PACKAGED, stages=((64, 3), (128, 8), (256, 8))),
         replace(PACKAGED, embedding_length=64),
-        replace(PACKAGED, stem_channels=(32, 96), stages=((96, 3), (128, 6), (256, 6))),
+        replace(PACKAGED, stem_channels=(32, 96), stages=((96, 3), (128, 8), (256, 9))),
     ],
     ids=["shallower", "other embedding", "wider"],
 )
