@@ -13,11 +13,14 @@ import numpy as np
 
 from facesdk_training.architectures.registry import build_embedder, configure
 
+PACKAGED_STAGES = ((64, 3), (128, 8), (256, 9))
+"""Channels and units of each stage of the packaged ``compactfacenet-qb``."""
+
 
 def main() -> None:
     import tensorflow as tf
 
-    model = build_embedder(configure("CompactFaceNet", variant="float"))
+    model = build_embedder(configure("CompactFaceNet", variant="float", stages=PACKAGED_STAGES))
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     Path(sys.argv[1]).write_bytes(converter.convert())
 
