@@ -117,7 +117,7 @@ def test_a_disguise_changes_nothing(
 def test_a_disguise_is_the_same_person(disguise: str, tmp_path: Path) -> None:
     path = tmp_path / f"{disguise}.jpg"
     path.write_bytes(DISGUISES[disguise](PORTRAIT))
-    result = invoke("verify", str(path), str(OTHER), "--json")
+    result = invoke("verify", str(path), str(OTHER), "--fmr", "0.01", "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["same"] is True
 
