@@ -316,7 +316,7 @@ static void run_band(band_work *w, int32_t threads) {
   const size_t pixels = w->rows * (size_t)op->x.output, rows = span_of(&op->y, w->rows);
   const size_t blocks = ((size_t)op->options.channels_out + op->kernel->block - 1) / op->kernel->block;
   const double values = (double)rows * (double)op->x.input * (double)op->options.channels_in;
-  const double products = (double)pixels * (double)op->options.channels_out * (double)op->step_count * FACESDK_WORD_BITS;
+  const double products = (double)pixels * (double)op->options.channels_out * (double)op->step_count * (double)FACESDK_WORD_BITS;
   w->tiles = (pixels + op->kernel->tile - 1) / op->kernel->tile;
   facesdk_pool_run(encode_rows, w, rows, useful_threads(values, (double)MIN_VALUES_A_THREAD, threads));
   facesdk_pool_run(run_tiles, w, w->tiles * blocks, useful_threads(products, MIN_WORK_A_THREAD, threads));
