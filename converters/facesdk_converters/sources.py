@@ -307,17 +307,16 @@ def _import(name: str) -> tuple[str, Any]:
 
 
 def _keras(path: Path, objects: dict[str, Any]) -> Any:
-    import larq  # noqa: F401  (registers its layers and quantizers)
     import tensorflow as tf
 
-    import facesdk_training.architectures.layers
-    import facesdk_training.quantizers  # noqa: F401
+    from facesdk_training import registered
 
     _check_kind(path)
     tf.get_logger().setLevel("ERROR")
     logging.getLogger("larq").setLevel("ERROR")  # advice for training
     try:
-        with _readable(path) as readable, tf.keras.utils.custom_object_scope(objects):
+        known = {**registered.by_bare_name(), **objects}
+        with _readable(path) as readable, tf.keras.utils.custom_object_scope(known):
             model = tf.keras.models.load_model(readable, compile=False)
     except Exception as error:  # a file of others: Keras raises whatever it meets
         raise ModelError(_why_not_loaded(path, error)) from None

@@ -12,6 +12,10 @@ import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imp
 from converters import networks
 from facesdk.errors import FaceSDKError, InputError, ModelError
 from facesdk_converters import sources
+from facesdk_training.architectures.compact_face_net import (
+    CompactFaceNetConfig,
+    build_compact_face_net,
+)
 
 keras = networks.tf.keras
 
@@ -46,6 +50,15 @@ def test_every_form_gives_the_same_network(folder: Path, name: str) -> None:
     assert (contract.task, contract.name) == ("other", name.partition(".")[0])
     assert (contract.input.height, contract.input.width) == (16, 16)
     assert (contract.input.color, contract.input.mean, contract.input.scale) == ("any", 0, 1)
+
+
+@pytest.mark.parametrize("name", ["net.h5", "net.keras"])
+def test_our_own_layers_and_quantizers_need_no_custom_objects(tmp_path: Path, name: str) -> None:
+    model = build_compact_face_net(CompactFaceNetConfig(stages=((64, 1),)))
+    model.save(tmp_path / name)
+    source = sources.load(tmp_path / name)
+    pixels = np.random.default_rng(6).uniform(-1, 1, (2, 112, 96, 3)).astype(np.float32)
+    np.testing.assert_allclose(source.network.predict(pixels), np.asarray(model(pixels)), atol=1e-4)
 
 
 def test_the_digest_is_that_of_the_files(folder: Path, tmp_path: Path) -> None:

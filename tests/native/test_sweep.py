@@ -18,7 +18,7 @@ from native.workers import PATHS, new_process, run_lce, run_stock
 Compare = Callable[[Model], None]
 
 SOME = settings(max_examples=60, suppress_health_check=list(HealthCheck))
-HUNDREDS = settings(max_examples=500, suppress_health_check=list(HealthCheck))
+THOUSANDS = settings(max_examples=3000, suppress_health_check=list(HealthCheck))
 
 small = st.integers(1, 3)
 pairs = st.tuples(small, small)
@@ -128,9 +128,9 @@ def test_a_random_residual_model_equals_lce(compare: Compare, model: Model) -> N
 
 
 @pytest.mark.slow
-@HUNDREDS
+@THOUSANDS
 @given(model=models().filter(is_computable))
-def test_hundreds_of_random_models_equal_lce(compare: Compare, model: Model) -> None:
+def test_thousands_of_random_models_equal_lce(compare: Compare, model: Model) -> None:
     compare(model)
 
 

@@ -117,7 +117,9 @@ def test_a_disguise_changes_nothing(
 def test_a_disguise_is_the_same_person(disguise: str, tmp_path: Path) -> None:
     path = tmp_path / f"{disguise}.jpg"
     path.write_bytes(DISGUISES[disguise](PORTRAIT))
-    result = invoke("verify", str(path), str(OTHER), "--fmr", "0.01", "--json")
+    # The card says that this pair is below the default threshold once colour is gone.
+    rate = ["--fmr", "0.01"] if disguise == "grey" else []
+    result = invoke("verify", str(path), str(OTHER), "--json", *rate)
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["same"] is True
 

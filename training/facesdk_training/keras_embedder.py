@@ -14,7 +14,7 @@ from facesdk.contract import TEMPLATES, Contract, InputSpec
 from facesdk.embedding import CropEmbedder
 from facesdk.errors import ModelError
 from facesdk.results import FloatArray
-from facesdk_training import finished, runs
+from facesdk_training import finished, registered, runs
 from facesdk_training.data import PIXEL_MEAN, PIXEL_SCALE
 
 _BATCH = 32
@@ -79,17 +79,11 @@ def _load(path: Path) -> tuple[Any, str]:
         if (path / runs.CONFIG).is_file():
             model_id = runs.weights_sha256(path)
             return finished.load(path)[0], model_id
-        with keras.utils.custom_object_scope(_registered_by_bare_name()):
+        with keras.utils.custom_object_scope(registered.by_bare_name()):
             return keras.models.load_model(path, compile=False), _digest(path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"{path} is not a usable Keras model or finished run: {reason}") from None
-
-
-def _registered_by_bare_name() -> dict[str, Any]:
-    """Registered classes by the names that Larq's quantizers have in an HDF5 file."""
-    registered = keras.utils.get_custom_objects()
-    return {name.rpartition(">")[2]: kind for name, kind in registered.items()}
 
 
 def _default_contract(model: Any, path: Path, model_id: str) -> Contract:
