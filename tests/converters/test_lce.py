@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from facesdk_training.architectures.compact_face_net import (
     build_compact_face_net,
 )
 from facesdk_training.data import normalise
+from facesdk_training.warm_start import restore_weights
 
 NETWORK = CompactFaceNetConfig(
     stem_channels=(16, 32), stages=((32, 2), (64, 1)), embedding_length=24
@@ -72,6 +73,19 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def converted(run: Path) -> Converted:
     return convert(Request(run, run.parent / "model.tflite"), lce.target())
+
+
+def test_training_goes_on_from_a_converted_file_with_an_expanded_head(tmp_path: Path) -> None:
+    network = replace(NETWORK, head_channels=96)
+    output = convert(
+        Request(finished_run(tmp_path / "run", network), tmp_path / "model.tflite"), lce.target()
+    ).path
+    images = np.random.default_rng(5).integers(0, 256, (16, 112, 96, 3), np.uint8)
+    model = build_compact_face_net(network)
+    restore_weights(model, network, ModelBundle.load(output), normalise(images), seed=1)
+    got = model(normalise(images), training=False).numpy()
+    got /= np.linalg.norm(got, axis=1, keepdims=True)
+    assert np.median(np.sum(got * Embedder.load(output).embed(images), axis=1)) > 0.9999
 
 
 def test_keras_and_the_file_agree_on_real_faces(converted: Converted) -> None:

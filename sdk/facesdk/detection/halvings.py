@@ -12,9 +12,8 @@ from facesdk.images import RgbImage
 OVERSAMPLING = 4
 """How many times as large as a picture, at least, what it is averaged from should be.
 
-Averages of averages are not quite averages of the pixels. With 4, landmarks on 221 LFW photos stay
-0.2 px from those of an MTCNN that reads every pixel, as they do without halvings; with 2 the
-distance is 0.5 px, with 1 it is 0.9 px.
+Averages of averages are not quite averages of the pixels. With 4, landmarks move by 0.07 % of the
+face's height in the median, with 2 by 0.44 %, with 1 by 0.69 % (``tools/compare_halvings.py``).
 """
 
 
