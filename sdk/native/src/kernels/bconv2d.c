@@ -13,10 +13,7 @@ static const size_t MAX_FILTER_BITS = (size_t)1 << 28;
 static bool positive_finite(float value) { return value > 0.0f && value <= 3.402823466e38f; }
 
 static facesdk_status check_options(const facesdk_bconv2d_options *o, facesdk_error *error) {
-  const struct {
-    const char *name;
-    int32_t value, low, high;
-  } ranges[] = {
+  const facesdk_bounded ranges[] = {
       {"batch", o->batch, 1, INT32_MAX},
       {"channels_in", o->channels_in, 1, INT32_MAX - FACESDK_WORD_BITS},
       {"channels_out", o->channels_out, 1, INT32_MAX - FACESDK_WORD_BITS},
@@ -25,12 +22,8 @@ static facesdk_status check_options(const facesdk_bconv2d_options *o, facesdk_er
       {"fused activation function", o->activation, FACESDK_ACTIVATION_NONE, FACESDK_ACTIVATION_RELU6},
       {"zero padding mode", o->zero_padding, FACESDK_ZERO_PADDING_OPTIMIZED, FACESDK_ZERO_PADDING_REFERENCE},
   };
-  for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; ++i) {
-    if (ranges[i].value < ranges[i].low || ranges[i].value > ranges[i].high) {
-      return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "%s must be in %d..%d, but got %d", ranges[i].name,
-                          (int)ranges[i].low, (int)ranges[i].high, (int)ranges[i].value);
-    }
-  }
+  const facesdk_status status = facesdk_check_bounds(ranges, sizeof ranges / sizeof ranges[0], error);
+  if (status != FACESDK_OK) return status;
   if (o->groups > 1 && (o->channels_in % o->groups != 0 || o->channels_in / o->groups % FACESDK_WORD_BITS != 0)) {
     return facesdk_fail(error, FACESDK_INVALID_ARGUMENT,
                         "channels_in / groups must be a multiple of 32, but got %d / %d", (int)o->channels_in,

@@ -22,21 +22,14 @@ static const size_t MIN_VALUES_A_THREAD = 1 << 14;
 /* ---- validation ---- */
 
 static facesdk_status check_options(const facesdk_binary_conv2d_options *o, facesdk_error *error) {
-  const struct {
-    const char *name;
-    int32_t value, low, high;
-  } ranges[] = {
+  const facesdk_bounded ranges[] = {
       {"batch", o->batch, 1, INT32_MAX},
       {"channels_in", o->channels_in, 1, INT32_MAX - FACESDK_WORD_BITS},
       {"channels_out", o->channels_out, 1, INT32_MAX - FACESDK_WORD_BITS},
       {"fused activation function", o->activation, FACESDK_ACTIVATION_NONE, FACESDK_ACTIVATION_RELU6},
   };
-  for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; ++i) {
-    if (ranges[i].value < ranges[i].low || ranges[i].value > ranges[i].high) {
-      return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "%s must be in %d..%d, but got %d", ranges[i].name,
-                          (int)ranges[i].low, (int)ranges[i].high, (int)ranges[i].value);
-    }
-  }
+  const facesdk_status status = facesdk_check_bounds(ranges, sizeof ranges / sizeof ranges[0], error);
+  if (status != FACESDK_OK) return status;
   if (o->activation_bits == 0 || o->activation_bits == 8) return FACESDK_OK;
   return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "activation_bits must be 0 (float32) or 8, but got %d",
                       (int)o->activation_bits);
