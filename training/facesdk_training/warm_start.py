@@ -2,9 +2,9 @@
 
 A converted model keeps the sign of each binary weight and folds batch normalisation into what is
 before it, so a run can go on from a model file whose checkpoint is lost, and with a deeper network
-than the file's: the added residual units start as identities, and the embedding ignores channels
-that are added to the head, so the larger network starts by computing what the file computes (T.
-Chen et al., "Net2Net: Accelerating Learning via Knowledge Transfer", ICLR 2016).
+than the file's: the added residual units start as identities, so the deeper network starts by
+computing what the file computes (T. Chen et al., "Net2Net: Accelerating Learning via Knowledge
+Transfer", ICLR 2016).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def restore_weights(
                     _restore_unit(model, name, channels, operators, rng)
                 else:
                     _make_identity(model, name)
-        _restore_head(model, operators, rng)
+        _restore_head(model, operators)
     except (ValueError, IndexError) as error:
         raise InputError(
             f"{source.path} is no CompactFaceNet QB that fits the configured stages "
@@ -151,52 +151,15 @@ def _make_identity(model: tf.keras.Model, name: str) -> None:
     prelu.set_weights([np.ones(prelu.alpha.shape, np.float32)])
 
 
-def _restore_head(
-    model: tf.keras.Model, operators: deque[_Operator], rng: np.random.Generator
-) -> None:
-    expanded = len(operators) > 2
-    if expanded:
-        _restore_convolution(model, "head_expansion", operators)
-        (slope,) = _take(operators, "prelu")
-        model.get_layer("head_expansion_prelu").set_weights([slope])
+def _restore_head(model: tf.keras.Model, operators: deque[_Operator]) -> None:
     kernel, bias = _take(operators, "depthwise")
-    matrix, *biases = _take(operators, "dense")  # the converter leaves out a bias of zeros
-    kernel, matrix = kernel.transpose(1, 2, 3, 0), matrix.T
-    embedding_bias = biases[0] if biases else np.zeros(matrix.shape[1], np.float32)
-    if not expanded and "head_expansion_conv" in (layer.name for layer in model.layers):
-        added = _expand_head(model, len(bias), rng)
-        kernel = np.concatenate([kernel, added], axis=2)
-        bias = np.pad(bias, (0, added.shape[2]))
-        matrix = np.pad(matrix, ((0, added.shape[2]), (0, 0)))
-    model.get_layer("head_depthwise").set_weights([kernel])
+    model.get_layer("head_depthwise").set_weights([kernel.transpose(1, 2, 3, 0)])
     _set_folded_normalisation(model.get_layer("head_bn"), np.ones_like(bias), bias)
-    model.get_layer("embedding").set_weights([matrix, embedding_bias])
+    matrix, *biases = _take(operators, "dense")  # the converter leaves out a bias of zeros
+    bias = biases[0] if biases else np.zeros(len(matrix), np.float32)
+    model.get_layer("embedding").set_weights([matrix.T, bias])
     if operators:
         raise ValueError(f"{len(operators)} operators are left over")
-
-
-def _expand_head(
-    model: tf.keras.Model, channels: int, rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """Makes the head's 1x1 convolution hand on the channels it is given, and random mixtures.
-
-    Returns:
-        Random depthwise kernels of the mixtures, float32 [height, width, mixtures, 1].
-    """
-    layer = model.get_layer("head_expansion_conv")
-    height, width, count = model.get_layer("head_depthwise").depthwise_kernel.shape[:3]
-    if count < channels:
-        raise ValueError(f"the head has {count} channels, the file {channels}")
-    mixtures = rng.normal(scale=channels**-0.5, size=(channels, count - channels))
-    layer.set_weights([np.concatenate([np.eye(channels), mixtures], axis=1)[None, None]])
-    ones = np.ones(count, np.float32)
-    _set_folded_normalisation(model.get_layer("head_expansion_bn"), ones, 0 * ones)
-    prelu = model.get_layer("head_expansion_prelu")
-    (slope,) = prelu.get_weights()
-    slope[..., :channels] = 1.0
-    prelu.set_weights([slope])
-    scale = (height * width) ** -0.5
-    return rng.normal(scale=scale, size=(height, width, count - channels, 1)).astype(np.float32)
 
 
 def _measure_statistics(model: tf.keras.Model, images: NDArray[np.float32]) -> None:

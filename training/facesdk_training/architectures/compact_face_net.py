@@ -12,9 +12,8 @@ The gradient of the activation's sign is the piecewise polynomial of Z. Liu et a
 ECCV 2018; the weight's is the clipped straight-through estimator.
 
 What stays float is small: a two-convolution stem, a 1x1 convolution after each 2x2 average pool,
-the additions, and the head of MobileFaceNet (S. Chen et al., CCBR 2018): optionally a 1x1
-convolution to more channels, then a global depthwise convolution, batch normalisation, and a linear
-layer.
+the additions, and the head of MobileFaceNet (S. Chen et al., CCBR 2018): a global depthwise
+convolution, batch normalisation, and a linear layer.
 
 The network obeys Larq Compute Engine's rules for fast inference: channels a multiple of 32,
 ``pad_values=1``, and BN directly behind the binary convolution, so that the converter folds it in.
@@ -54,8 +53,6 @@ class CompactFaceNetConfig:
         stem_channels: Output channels of the two stride-2 stem convolutions; the second must equal
             the channels of the first stage.
         stages: (channels, residual units) of each stage; height and width halve between stages.
-        head_channels: Output channels of the 1x1 convolution before the head's depthwise one, which
-            weighs the places of the face channel by channel; 0 has no such convolution.
         embedding_length: Length of the embedding.
     """
 
@@ -64,7 +61,6 @@ class CompactFaceNetConfig:
     input_width: int = 96
     stem_channels: tuple[int, int] = (32, 64)
     stages: tuple[tuple[int, int], ...] = ((64, 3), (128, 6), (256, 6))
-    head_channels: int = 0
     embedding_length: int = 192
 
     def __post_init__(self) -> None:
@@ -116,8 +112,6 @@ def build_compact_face_net(
             x = _residual_unit(
                 x, config.variant, convolution_dtype, name=f"stage{index + 1}_unit{unit + 1}"
             )
-    if config.head_channels:
-        x = _expansion(x, config.head_channels)
     return keras.Model(
         inputs, _head(x, config.embedding_length), name=f"compact_face_net_{config.variant.lower()}"
     )
@@ -165,11 +159,6 @@ def _residual_unit(x: tf.Tensor, variant: Variant, convolution_dtype: str, name:
         )(shifted)
     branch = batch_normalisation(branch, name)
     return prelu(keras.layers.Add(name=f"{name}_add")([x, branch]), name)
-
-
-def _expansion(x: tf.Tensor, channels: int) -> tf.Tensor:
-    x = keras.layers.Conv2D(channels, 1, use_bias=False, name="head_expansion_conv")(x)
-    return prelu(batch_normalisation(x, "head_expansion"), "head_expansion")
 
 
 def _head(x: tf.Tensor, embedding_length: int) -> tf.Tensor:
