@@ -20,7 +20,7 @@ SOURCE = ROOT / "sdk" / "native" / "examples" / "convolve.c"
 def program(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = tmp_path_factory.mktemp("example") / "convolve"
     (line,) = re.findall(r"^ \* +(cc .*)$", SOURCE.read_text(), re.MULTILINE)
-    assert line in (ROOT / "docs" / "operators.md").read_text()
+    assert line in (ROOT / "docs" / "use" / "operators.md").read_text()
     command = line.replace("path/to/libfacesdk_ops.so", str(library))
     command = command.replace("-o convolve", f"-o {built} -Wall -Wextra -Wpedantic -Werror")
     done = subprocess.run(shlex.split(command), cwd=ROOT, capture_output=True, text=True)

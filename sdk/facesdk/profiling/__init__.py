@@ -1,4 +1,4 @@
 """Measuring latency: what it costs, where the time goes, and whether the figures can be trusted.
 
-``facesdk bench`` is its command line; docs/bench.md says how everything is measured.
+``facesdk bench`` is its command line; docs/use/bench.md says how everything is measured.
 """

@@ -116,7 +116,8 @@ def load_ops(*, zero_padding: str = "optimized") -> Any:
 
     Args:
         zero_padding: How a float output is corrected for ``pad_values=0``: ``"optimized"`` as
-            LCE's optimised kernels, ``"reference"`` as its reference kernel (docs/operators.md).
+            LCE's optimised kernels, ``"reference"`` as its reference kernel
+            (docs/use/operators.md).
 
     Returns:
         What the runtime's own ``load_delegate`` returns.

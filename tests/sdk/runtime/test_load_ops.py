@@ -34,7 +34,7 @@ def python(script: str, folder: Path) -> str:
 
 @needs_each_runtime
 def test_the_five_lines_of_the_manual_run(tmp_path: Path, runtime: str) -> None:
-    manual = (ROOT / "docs" / "operators.md").read_text()
+    manual = (ROOT / "docs" / "use" / "operators.md").read_text()
     lines = re.findall(r"```python\n(.*?)```", manual, re.DOTALL)[0]
     assert len(lines.splitlines()) == 5
     shutil.copy(BINARY, tmp_path / "model.tflite")
