@@ -61,15 +61,15 @@ def test_c_suite_under_address_and_undefined_behaviour_sanitizers(
     run(ctest)
     if compiler == "gcc":  # what uses the default path, on the others
         for path in PATHS:
-            run([*ctest, "-R", "delegate|memory|threads"], FACESDK_OPS_ISA=path)
+            run([*ctest, "-R", "delegate|memory|thread_pool"], FACESDK_OPS_ISA=path)
 
 
 @pytest.mark.parametrize("compiler", PACKAGES)
-def test_threads_under_the_thread_sanitizer(tmp_path: Path, compiler: str) -> None:
+def test_thread_pool_under_the_thread_sanitizer(tmp_path: Path, compiler: str) -> None:
     build(tmp_path, compiler, "thread")
     # Older thread sanitizers cannot place their shadow memory under address randomization.
     fixed_addresses = [tool("setarch", "apt-get install util-linux"), "--addr-no-randomize"]
-    program = str(tmp_path / "tests" / "test_threads")
+    program = str(tmp_path / "tests" / "test_thread_pool")
     run([*fixed_addresses, program], TSAN_OPTIONS="die_after_fork=0")  # the test forks
 
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
-#include "path.h"
+#include "base/error.h"
+#include "kernels/path.h"
 
 /* Fastest last. A new instruction set is a file with a facesdk_path, and a line here. */
 static const facesdk_path *const paths[] = {

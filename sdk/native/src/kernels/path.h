@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "facesdk_ops.h"
-#include "window.h"
+#include "base/window.h"
 
 typedef struct facesdk_bmaxpool2d_plan {
   facesdk_window y, x;

@@ -1,0 +1,301 @@
+#include "kernels/bconv2d/blocked.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/thread_pool.h"
+
+enum { CACHE_LINE = 64 };
+
+/* Fewer bit operations than this are not worth waking a thread. */
+static const double MIN_WORK_A_THREAD = 4e6;
+
+/* Images may be larger than the input, but not without limit: padding grows with dilation. */
+enum { MAX_IMAGE_GROWTH = 8, SMALL_IMAGE_BYTES = 1 << 20 };
+
+static size_t pad_of(const facesdk_window *window) { return (size_t)window->pad; }
+
+/* Cells that all windows together span, from the first padded cell on. */
+static int64_t span_of(const facesdk_window *window) {
+  return (int64_t)(window->output - 1) * window->stride + (int64_t)(window->filter - 1) * window->dilation + 1;
+}
+
+static void *allocate(size_t count, size_t size) {
+  size_t bytes = count > 0 ? count : 1;
+  void *memory;
+  if (!facesdk_multiply(&bytes, size) || posix_memalign(&memory, CACHE_LINE, bytes) != 0) return NULL;
+  memset(memory, 0, bytes);
+  return memory;
+}
+
+/* Adjacent words of a window: a tap, or a row of taps. */
+typedef struct word_runs {
+  size_t count, words;
+} word_runs;
+
+static word_runs runs_of(const facesdk_bconv2d *op) {
+  const bool rows = op->options.groups == 1 && op->x.dilation == 1;
+  const size_t height = (size_t)op->y.filter, width = (size_t)op->x.filter;
+  return rows ? (word_runs){height, width * op->group_words} : (word_runs){height * width, op->group_words};
+}
+
+/* ---- prepare ---- */
+
+static bool make_image(facesdk_bconv2d *op, facesdk_blocked *plan, bool paired) {
+  const size_t pixel_words = op->group_words * (size_t)op->options.groups, scale = paired ? 2 : 1;
+  const int64_t height = span_of(&op->y), width = span_of(&op->x);
+  const size_t input_columns = (size_t)op->x.input * pixel_words;
+  if (!paired && pad_of(&op->y) == 0 && pad_of(&op->x) == 0 && height <= op->y.input && width <= op->x.input) {
+    plan->image_row = input_columns;
+    return true;
+  }
+  plan->image_row = (size_t)width * pixel_words * scale;
+  plan->image_start = pad_of(&op->y) * plan->image_row + pad_of(&op->x) * pixel_words * scale;
+  const size_t columns = ((size_t)width - pad_of(&op->x)) * pixel_words, rows = (size_t)height - pad_of(&op->y);
+  plan->columns = columns < input_columns ? columns : input_columns;
+  plan->rows = rows < (size_t)op->y.input ? rows : (size_t)op->y.input;
+  plan->image = allocate((size_t)height * plan->image_row, sizeof(uint32_t));
+  return plan->image != NULL;
+}
+
+/* The last one leads nowhere. */
+static bool make_distances(facesdk_blocked *plan) {
+  const size_t count = plan->units + plan->singles;
+  plan->distances = allocate(count, sizeof *plan->distances);
+  if (plan->distances == NULL) return false;
+  for (size_t i = 0; i + 1 < count; ++i) {
+    plan->distances[i] = (int32_t)((plan->steps[i + 1] - plan->steps[i]) * (uint32_t)sizeof(uint32_t));
+  }
+  return true;
+}
+
+static bool make_offsets(facesdk_bconv2d *op, facesdk_blocked *plan, const facesdk_blocked_kernel *kernel) {
+  const size_t scale = kernel->paired ? 2 : 1, groups = (size_t)op->options.groups;
+  const size_t cell = op->group_words * groups * scale;
+  const word_runs runs = runs_of(op);
+  plan->group_offset = op->group_words * scale;
+  plan->units = runs.count * (runs.words / kernel->unit);
+  plan->singles = runs.count * (runs.words % kernel->unit);
+  plan->pixel_count = (size_t)op->y.output * (size_t)op->x.output;
+  plan->pixels = allocate(plan->pixel_count, sizeof(uint32_t));
+  plan->steps = allocate(plan->units + plan->singles, sizeof(uint32_t));
+  if (plan->pixels == NULL || plan->steps == NULL) return false;
+
+  uint32_t *pixel = plan->pixels;
+  for (size_t y = 0; y < (size_t)op->y.output; ++y) {
+    for (size_t x = 0; x < (size_t)op->x.output; ++x) {
+      *pixel++ = (uint32_t)(y * (size_t)op->y.stride * plan->image_row + x * (size_t)op->x.stride * cell);
+    }
+  }
+
+  const size_t row_runs = runs.count / (size_t)op->y.filter; /* runs of one filter row */
+  uint32_t *unit = plan->steps, *single = plan->steps + plan->units;
+  for (size_t run = 0; run < runs.count; ++run) {
+    const size_t start = run / row_runs * (size_t)op->y.dilation * plan->image_row +
+                         run % row_runs * (size_t)op->x.dilation * cell;
+    size_t word = 0;
+    for (; word + kernel->unit <= runs.words; word += kernel->unit) *unit++ = (uint32_t)(start + word * scale);
+    for (; word < runs.words; ++word) *single++ = (uint32_t)(start + word * scale);
+  }
+  return !kernel->distances || make_distances(plan);
+}
+
+static bool pack_filter(facesdk_bconv2d *op, facesdk_blocked *plan, const facesdk_blocked_kernel *kernel,
+                        const uint32_t *filter) {
+  const size_t block = kernel->block, unit = kernel->unit, groups = (size_t)op->options.groups;
+  const word_runs runs = runs_of(op);
+  plan->blocks = (op->group_channels_out + block - 1) / block;
+  plan->block_words = (plan->units * unit + plan->singles) * block;
+  size_t words = plan->block_words;
+  if (!facesdk_multiply(&words, plan->blocks) || !facesdk_multiply(&words, groups)) return false;
+  plan->filter = allocate(words, sizeof(uint32_t));
+  if (plan->filter == NULL) return false;
+
+  for (size_t channel = 0; channel < (size_t)op->options.channels_out; ++channel) {
+    const size_t group = channel / op->group_channels_out, in_group = channel % op->group_channels_out;
+    const size_t in_block = in_group % block;
+    uint32_t *units = plan->filter + (group * plan->blocks + in_group / block) * plan->block_words;
+    uint32_t *singles = units + plan->units * unit * block + in_block;
+    for (size_t run = 0; run < runs.count; ++run, filter += runs.words) {
+      size_t word = 0;
+      for (; word + unit <= runs.words; word += unit, units += unit * block) {
+        for (size_t i = 0; i < unit; ++i) {
+          const uint32_t previous = kernel->paired && i % 2 == 1 ? filter[word + i - 1] : 0;
+          units[kernel->channels_first ? in_block * unit + i : i * block + in_block] = filter[word + i] ^ previous;
+        }
+      }
+      for (; word < runs.words; ++word, singles += block) *singles = filter[word];
+    }
+  }
+  return true;
+}
+
+/* Counts the set bits of the filter's rows outside of [inside.first, inside.end), for each output channel. */
+static int32_t *count_outside(const facesdk_bconv2d *op, facesdk_taps inside, const uint32_t *filter) {
+  const size_t row = (size_t)op->x.filter * op->group_words, height = (size_t)op->y.filter;
+  int32_t *counts = allocate((size_t)op->options.channels_out + FACESDK_CHANNEL_SLACK, sizeof *counts);
+  for (size_t c = 0; counts != NULL && c < (size_t)op->options.channels_out; ++c) {
+    for (size_t y = 0; y < height; ++y, filter += row) {
+      if (y >= (size_t)inside.first && y < (size_t)inside.end) continue;
+      for (size_t w = 0; w < row; ++w) counts[c] += __builtin_popcount(filter[w]);
+    }
+  }
+  return counts;
+}
+
+static bool make_zones(facesdk_bconv2d *op, facesdk_blocked *plan, const uint32_t *filter) {
+  const size_t width = (size_t)op->x.output, taps = (size_t)op->y.filter;
+  plan->zones = calloc((size_t)op->y.output, sizeof *plan->zones);
+  if (plan->zones == NULL) return false;
+  facesdk_taps before = {-1, -1};
+  for (int32_t y = 0; y < op->y.output; ++y) {
+    const facesdk_taps inside = facesdk_window_taps(&op->y, y);
+    if (inside.first != before.first || inside.end != before.end) {
+      facesdk_zone *zone = &plan->zones[plan->zone_count++];
+      const size_t first = (size_t)inside.first, rows = inside.end > inside.first ? (size_t)(inside.end - inside.first) : 0;
+      *zone = (facesdk_zone){.first_pixel = (size_t)y * width,
+                             .first_unit = plan->units / taps * first,
+                             .units = plan->units / taps * rows,
+                             .first_single = plan->singles / taps * first,
+                             .singles = plan->singles / taps * rows};
+      if (rows < taps) {
+        zone->outside = count_outside(op, inside, filter);
+        if (zone->outside == NULL) return false;
+      }
+      before = inside;
+    }
+    plan->zones[plan->zone_count - 1].end_pixel = ((size_t)y + 1) * width;
+  }
+  return true;
+}
+
+/* Whether the image stays small and its offsets fit. */
+static bool image_is_practical(const facesdk_bconv2d *op) {
+  const size_t pixel_bytes = op->group_words * (size_t)op->options.groups * sizeof(uint32_t);
+  const int64_t height = span_of(&op->y), width = span_of(&op->x); /* up to 2^32, which a size_t may not hold */
+  size_t image = pixel_bytes, input = pixel_bytes * (size_t)op->y.input * (size_t)op->x.input;
+  return height <= INT32_MAX && width <= INT32_MAX && facesdk_multiply(&image, (size_t)height) &&
+         facesdk_multiply(&image, (size_t)width) &&
+         image <= MAX_IMAGE_GROWTH * (input < FACESDK_MAX_TENSOR_BYTES ? input : 0) + SMALL_IMAGE_BYTES;
+}
+
+bool facesdk_blocked_prepare(facesdk_bconv2d *op, const uint32_t *filter) {
+  if (!image_is_practical(op)) {
+    op->path = &facesdk_path_reference;
+    return op->path->bconv2d_prepare(op, filter);
+  }
+  const facesdk_blocked_kernel *kernel = op->path->blocked;
+  facesdk_blocked *plan = op->blocked = calloc(1, sizeof *plan);
+  if (plan == NULL) return false;
+  plan->scattered_bits = op->options.groups > 1 && op->group_channels_out % 8 != 0;
+  return make_image(op, plan, kernel->paired) && make_offsets(op, plan, kernel) &&
+         make_zones(op, plan, filter) && pack_filter(op, plan, kernel, filter);
+}
+
+void facesdk_blocked_release(facesdk_bconv2d *op) {
+  facesdk_blocked *plan = op->blocked;
+  if (plan == NULL) return;
+  for (size_t i = 0; i < plan->zone_count; ++i) free(plan->zones[i].outside);
+  free(plan->zones);
+  free(plan->pixels);
+  free(plan->steps);
+  free(plan->distances);
+  free(plan->filter);
+  free(plan->image);
+  free(plan);
+}
+
+/* ---- run ---- */
+
+/* Writes (word, word ^ next word) for each of `count` words, as if a zero followed. */
+static void interleave(const uint32_t *restrict words, size_t count, uint32_t *restrict pairs) {
+  for (size_t i = 0; i + 1 < count; ++i) {
+    pairs[2 * i] = words[i];
+    pairs[2 * i + 1] = words[i] ^ words[i + 1];
+  }
+  pairs[2 * count - 2] = pairs[2 * count - 1] = words[count - 1];
+}
+
+static void copy_image(const facesdk_bconv2d *op, const uint32_t *input) {
+  const facesdk_blocked *plan = op->blocked;
+  const size_t input_row = (size_t)op->x.input * op->group_words * (size_t)op->options.groups;
+  uint32_t *row = plan->image + plan->image_start;
+  for (size_t y = 0; y < plan->rows; ++y, row += plan->image_row, input += input_row) {
+    if (!op->path->blocked->paired) {
+      memcpy(row, input, plan->columns * sizeof *row);
+      continue;
+    }
+    interleave(input, plan->columns, row);
+    if (op->x.pad > 0) row[-1] = input[0]; /* the padding cell before it is 0 */
+  }
+}
+
+/* One run's work: `tiles` tiles of pixels, zone by zone, for each block, in this order. */
+typedef struct tile_work {
+  const facesdk_bconv2d *op;
+  const uint32_t *image;
+  const float *residual;
+  char *output;
+  size_t tiles;
+} tile_work;
+
+static size_t tiles_of(const facesdk_zone *zone, size_t tile) {
+  return (zone->end_pixel - zone->first_pixel + tile - 1) / tile;
+}
+
+/* Tiles [first, end) of one block. */
+static void run_block(const tile_work *w, size_t block, size_t first, size_t end) {
+  const facesdk_blocked_kernel *kernel = w->op->path->blocked;
+  for (const facesdk_zone *zone = w->op->blocked->zones; end > 0; ++zone) {
+    const size_t tiles = tiles_of(zone, kernel->tile), stop = end < tiles ? end : tiles;
+    if (first < stop) {
+      const size_t last = zone->first_pixel + stop * kernel->tile;
+      kernel->strip(w->op, w->image, block, zone, zone->first_pixel + first * kernel->tile,
+                    last < zone->end_pixel ? last : zone->end_pixel, w->residual, w->output);
+    }
+    first = first > tiles ? first - tiles : 0;
+    end -= stop;
+  }
+}
+
+static void run_tiles(void *context, size_t first, size_t end) {
+  const tile_work *w = context;
+  while (first < end) {
+    const size_t block = first / w->tiles, start = block * w->tiles;
+    const size_t stop = start + w->tiles < end ? start + w->tiles : end;
+    run_block(w, block, first - start, stop - start);
+    first = stop;
+  }
+}
+
+/* No more threads than the work is worth. */
+static int32_t useful_threads(const facesdk_bconv2d *op, int32_t threads) {
+  if (op->options.output_type == FACESDK_BITS && op->blocked->scattered_bits) return 1;
+  const double bits = (double)op->blocked->pixel_count * (double)op->options.channels_out * (double)op->taps *
+                      (double)(op->group_words * FACESDK_WORD_BITS);
+  const double most = bits / MIN_WORK_A_THREAD;
+  return most < (double)threads ? (int32_t)most : threads;
+}
+
+void facesdk_blocked_run(const facesdk_bconv2d *op, const uint32_t *input, const float *residual, void *output,
+                         int32_t threads) {
+  const facesdk_blocked *plan = op->blocked;
+  const size_t tile = op->path->blocked->tile, groups = (size_t)op->options.groups;
+  const size_t image_words = (size_t)op->y.input * (size_t)op->x.input * op->group_words * groups;
+  const size_t output_bytes = plan->pixel_count * op->pixel_bytes;
+  tile_work work = {.op = op, .residual = residual, .output = output};
+  for (size_t i = 0; i < plan->zone_count; ++i) work.tiles += tiles_of(&plan->zones[i], tile);
+  threads = useful_threads(op, threads);
+  for (int32_t batch = 0; batch < op->options.batch; ++batch) {
+    if (plan->image != NULL) copy_image(op, input);
+    work.image = plan->image != NULL ? plan->image : input;
+    if (op->options.output_type == FACESDK_BITS &&
+        (plan->scattered_bits || op->options.channels_out % FACESDK_WORD_BITS != 0)) {
+      memset(work.output, 0, output_bytes);
+    }
+    facesdk_pool_run(run_tiles, &work, work.tiles * plan->blocks * groups, threads);
+    input += image_words;
+    work.output += output_bytes;
+    if (residual != NULL) work.residual += output_bytes / sizeof *residual;
+  }
+}

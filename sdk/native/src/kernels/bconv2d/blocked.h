@@ -1,0 +1,104 @@
+/* Convolution in blocks: what the fast kernel paths share.
+ *
+ * One kernel call computes a *tile* of output pixels for a *block* of output channels, with all counts in registers. It
+ * walks through the window in *units* of a few adjacent 32-bit words. Where a unit lies is looked up in a list of
+ * offsets that is the same for every output pixel, so strides, dilation, filter sizes and groups are all one loop.
+ *
+ * That needs an input without borders: blocked.c copies the (small, bit-packed) input into an image with padding cells,
+ * unless there is nothing to pad. For kernels that count with carry-save adders the copy also interleaves each word
+ * with its exclusive-or with the next one, see `paired`.
+ */
+#ifndef FACESDK_KERNELS_BCONV2D_BLOCKED_H_
+#define FACESDK_KERNELS_BCONV2D_BLOCKED_H_
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/packing.h"
+#include "kernels/path.h"
+
+typedef struct facesdk_blocked_kernel facesdk_blocked_kernel;
+typedef struct facesdk_blocked facesdk_blocked;
+typedef struct facesdk_zone facesdk_zone;
+
+/* What a path's kernel expects of the packed data. */
+struct facesdk_blocked_kernel {
+  size_t block; /* output channels a block: a multiple of 8 */
+  size_t tile;  /* output pixels a tile */
+  size_t unit;  /* words a unit, 1, 2 or 4 */
+
+  /* Image and filters hold, for a unit of two words a and b, the pair (a, a ^ b). With differences d and e of a and b
+   * between image and filter, the running sum of a carry-save adder becomes sum ^ (d ^ e): one operation on packed
+   * values, where adding d and e one by one takes two more. */
+  bool paired;
+
+  bool distances; /* it reads unit_distances and single_distances */
+
+  bool channels_first; /* filter words of a unit: [channel][word] instead of [word][channel] */
+
+  /* Output pixels [first, end) of one image, of one zone, for block `block` of all blocks of all groups. `residual` is
+   * NULL or lies as the float output does. */
+  void (*strip)(const facesdk_bconv2d *op, const uint32_t *image, size_t block, const facesdk_zone *zone, size_t first,
+                size_t end, const float *residual, char *output);
+};
+
+/* Rows of output pixels whose windows have the same rows of taps inside the input. Those outside are not computed: there
+ * every bit of the input is clear, so that they add a constant to the count. */
+struct facesdk_zone {
+  size_t first_pixel, end_pixel;
+  size_t first_unit, units, first_single, singles; /* of the window, those inside */
+  int32_t *outside;                                /* [channels_out] the constants; NULL if all rows are inside */
+};
+
+/* What a kernel counts in each window: where its words are, and their filters. */
+typedef struct facesdk_window_words {
+  const uint32_t *unit_steps, *single_steps;
+  const int32_t *unit_distances, *single_distances; /* bytes from each unit or single to the next one */
+  const uint32_t *unit_filter, *single_filter;
+  size_t units, singles;
+} facesdk_window_words;
+
+struct facesdk_blocked {
+  size_t blocks; /* a group */
+  size_t zone_count;
+  facesdk_zone *zones;
+
+  /* Offsets into the image: of each output pixel's window, and from there of each unit, then of each single word that
+   * units leave over. A group's words are group_offset apart. */
+  uint32_t *pixels, *steps;
+  int32_t *distances; /* of the steps, in bytes; NULL if the kernel does not need them. An image has at most 1 GiB. */
+  size_t pixel_count, units, singles, group_offset;
+
+  /* [group][block], and in a block [unit][word of the unit][channel of the block], then [single][channel] */
+  uint32_t *filter;
+  size_t block_words;
+
+  /* The copy of the input; NULL if kernels read the input itself. Input row 0 starts at image + image_start; `columns`
+   * words of each of `rows` rows are copied. */
+  uint32_t *image;
+  size_t image_row, image_start, rows, columns;
+
+  bool scattered_bits; /* blocks share bytes of bit output */
+};
+
+/* bconv2d_prepare and bconv2d_run of every path with a blocked kernel, and the release of what they made. */
+bool facesdk_blocked_prepare(facesdk_bconv2d *op, const uint32_t *filter);
+void facesdk_blocked_run(const facesdk_bconv2d *op, const uint32_t *input, const float *residual, void *output,
+                         int32_t threads);
+void facesdk_blocked_release(facesdk_bconv2d *op);
+
+/* Writes the low `count` bits as channels first..first+count-1 of a bit-packed pixel. */
+static inline void facesdk_blocked_store_bits(const facesdk_bconv2d *op, uint32_t bits, size_t first, size_t count,
+                                              uint8_t *pixel) {
+  if (count < FACESDK_WORD_BITS) bits &= (1u << count) - 1;
+  if (op->blocked->scattered_bits) {
+    for (size_t i = 0; i < count; ++i, bits >>= 1) {
+      pixel[(first + i) / 8] |= (uint8_t)((bits & 1) << ((first + i) % 8));
+    }
+    return;
+  }
+  for (size_t i = 0; i < count; i += 8, bits >>= 8) pixel[(first + i) / 8] = (uint8_t)bits;
+}
+
+#endif

@@ -1,0 +1,292 @@
+/* 1-bit weights: every path against the reference on random shapes. 8-bit activations byte for byte, float sums within the
+ * bound that facesdk_ops.h states; any number of threads gives the same bytes; what is wrong is refused by name. */
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "check.h"
+#include "facesdk_ops.h"
+#include "base/packing.h"
+
+enum { ROUNDS = 160 };
+
+static const facesdk_path *path_named(const char *name) {
+  const facesdk_path *path;
+  CHECK(facesdk_ops_find(name, &path, NULL) == FACESDK_OK);
+  return path;
+}
+
+static int32_t one_of(uint64_t *seed, const int32_t *values, int32_t count) {
+  return values[random_between(seed, 0, count - 1)];
+}
+
+static facesdk_binary_conv2d_options random_options(uint64_t *seed) {
+  static const int32_t inputs[] = {1, 3, 31, 32, 33, 64, 96, 100, 289}, outputs[] = {1, 7, 8, 16, 17, 32, 33, 70};
+  return (facesdk_binary_conv2d_options){
+      .batch = random_between(seed, 1, 2),
+      .input_height = random_between(seed, 1, 6),
+      .input_width = random_between(seed, 1, 7),
+      .channels_in = one_of(seed, inputs, 9),
+      .channels_out = one_of(seed, outputs, 8),
+      .filter_height = random_between(seed, 1, 4),
+      .filter_width = random_between(seed, 1, 4),
+      .stride_height = random_between(seed, 1, 3),
+      .stride_width = random_between(seed, 1, 3),
+      .dilation_height = random_between(seed, 1, 3),
+      .dilation_width = random_between(seed, 1, 3),
+      .padding = random_between(seed, FACESDK_SAME, FACESDK_VALID),
+      .activation = random_between(seed, FACESDK_ACTIVATION_NONE, FACESDK_ACTIVATION_RELU6),
+      .activation_bits = 8 * random_between(seed, 0, 1),
+  };
+}
+
+/* Mostly ordinary values; sometimes an image of zeros, of one sign, or of very small or large values. */
+static void fill_images(uint64_t *seed, const facesdk_binary_conv2d_options *o, float *values) {
+  const size_t size = (size_t)o->input_height * (size_t)o->input_width * (size_t)o->channels_in;
+  for (int32_t image = 0; image < o->batch; ++image, values += size) {
+    static const float magnitudes[] = {1.0f, 1.0f, 1.0f, 1.0f, 0.0f, 1e-38f, 1e-42f, 1e30f};
+    const float magnitude = magnitudes[random_between(seed, 0, 7)];
+    const int32_t low = random_between(seed, 0, 3) == 0 ? 0 : -100000;
+    for (size_t i = 0; i < size; ++i) values[i] = (float)random_between(seed, low, 70000) / 30000.0f * magnitude;
+  }
+}
+
+typedef struct test_arrays {
+  size_t input_size, output_size, filter_size;
+  float *input, *scale, *bias;
+  uint32_t *filter;
+} test_arrays;
+
+static test_arrays make_arrays(uint64_t *seed, const facesdk_binary_conv2d_options *o, const int32_t shape[4]) {
+  const size_t channels = (size_t)o->channels_out;
+  test_arrays a = {
+      .input_size = (size_t)o->batch * (size_t)o->input_height * (size_t)o->input_width * (size_t)o->channels_in,
+      .output_size = (size_t)shape[0] * (size_t)shape[1] * (size_t)shape[2] * (size_t)shape[3],
+      .filter_size =
+          channels * (size_t)o->filter_height * (size_t)o->filter_width * facesdk_words((size_t)o->channels_in)};
+  a.input = allocate(a.input_size * sizeof *a.input);
+  a.filter = allocate(a.filter_size * sizeof *a.filter);
+  a.scale = allocate(channels * sizeof *a.scale);
+  a.bias = allocate(channels * sizeof *a.bias);
+  fill_images(seed, o, a.input);
+  for (size_t i = 0; i < a.filter_size; ++i) a.filter[i] = random_u32(seed); /* unused bits too */
+  for (size_t c = 0; c < channels; ++c) {
+    a.scale[c] = (float)random_between(seed, -100, 1000) / 777.0f;
+    a.bias[c] = (float)random_between(seed, -1000, 1000) / 333.0f;
+  }
+  return a;
+}
+
+static void free_arrays(test_arrays *a) {
+  free(a->input);
+  free(a->filter);
+  free(a->scale);
+  free(a->bias);
+}
+
+static void run(const facesdk_path *path, const facesdk_binary_conv2d_options *o, const test_arrays *a, const float *bias,
+                int32_t threads, float *output) {
+  facesdk_binary_conv2d *op;
+  facesdk_error error;
+  CHECK(facesdk_binary_conv2d_create(path, o, a->filter, a->scale, bias, &op, &error) == FACESDK_OK);
+  for (int i = 0; i < 2; ++i) { /* scratch memory must not remember the first */
+    memset(output, 0xa5, a->output_size * sizeof *output);
+    facesdk_binary_conv2d_run(op, a->input, output, threads);
+  }
+  facesdk_binary_conv2d_destroy(op);
+}
+
+/* sum(|x|) of every window: all weights +1. */
+static float *sums_of_magnitudes(const facesdk_path *reference, const facesdk_binary_conv2d_options *o,
+                                 const test_arrays *a) {
+  const size_t channels = (size_t)o->channels_out;
+  test_arrays plain = *a;
+  plain.input = allocate(a->input_size * sizeof *plain.input);
+  plain.filter = allocate(a->filter_size * sizeof *plain.filter);
+  plain.scale = allocate(channels * sizeof *plain.scale);
+  float *sums = allocate(a->output_size * sizeof *sums);
+  for (size_t i = 0; i < a->input_size; ++i) plain.input[i] = fabsf(a->input[i]);
+  memset(plain.filter, 0, a->filter_size * sizeof *plain.filter);
+  for (size_t c = 0; c < channels; ++c) plain.scale[c] = 1.0f;
+  facesdk_binary_conv2d_options options = *o;
+  options.activation = FACESDK_ACTIVATION_NONE;
+  run(reference, &options, &plain, NULL, 1, sums);
+  free(plain.input);
+  free(plain.filter);
+  free(plain.scale);
+  return sums;
+}
+
+static void check_floats(const facesdk_path *reference, const facesdk_binary_conv2d_options *o, const test_arrays *a,
+                         const float *bias, const float *expected, const float *actual) {
+  const double n = 32.0 * (double)facesdk_words((size_t)o->channels_in) * o->filter_height * o->filter_width;
+  float *sums = sums_of_magnitudes(reference, o, a);
+  for (size_t i = 0; i < a->output_size; ++i) {
+    const size_t c = i % (size_t)o->channels_out;
+    const double sum = (double)sums[i], scale = fabs((double)a->scale[c]);
+    const double offset = bias == NULL ? 0.0 : fabs((double)bias[c]);
+    const double bound = (n + 3) * ldexp(sum * scale, -24) + ldexp(sum * scale + offset, -22) + ldexp(n * scale + 2, -126);
+    CHECK(fabs((double)expected[i] - (double)actual[i]) <= bound);
+  }
+  free(sums);
+}
+
+static int check_round(uint64_t *seed, const facesdk_path *path, const facesdk_path *reference) {
+  const facesdk_binary_conv2d_options options = random_options(seed);
+  int32_t shape[4];
+  if (facesdk_binary_conv2d_output_shape(&options, shape, NULL) != FACESDK_OK) return 0;
+  test_arrays a = make_arrays(seed, &options, shape);
+  const float *bias = random_between(seed, 0, 3) == 0 ? NULL : a.bias;
+  float *expected = allocate(a.output_size * sizeof *expected), *actual = allocate(a.output_size * sizeof *actual);
+  run(reference, &options, &a, bias, 1, expected);
+  run(path, &options, &a, bias, 1, actual);
+  if (options.activation_bits == 8) {
+    CHECK(memcmp(expected, actual, a.output_size * sizeof *actual) == 0);
+  } else {
+    check_floats(reference, &options, &a, bias, expected, actual);
+  }
+  free(expected);
+  free(actual);
+  free_arrays(&a);
+  return 1;
+}
+
+/* One convolution that is worth several threads and bands, with an odd number of channels. */
+static void same_with_threads(const facesdk_path *path, int32_t activation_bits) {
+  const facesdk_binary_conv2d_options options = {
+      .batch = 2, .input_height = 30, .input_width = 33, .channels_in = 70, .channels_out = 43, .filter_height = 3,
+      .filter_width = 3, .stride_height = 1, .stride_width = 1, .dilation_height = 1, .dilation_width = 1,
+      .padding = FACESDK_SAME, .activation_bits = activation_bits};
+  int32_t shape[4];
+  CHECK(facesdk_binary_conv2d_output_shape(&options, shape, NULL) == FACESDK_OK);
+  uint64_t seed = 5;
+  test_arrays a = make_arrays(&seed, &options, shape);
+  for (size_t i = 0; i < a.input_size; ++i) a.input[i] = (float)random_between(&seed, -100, 100) / 7.0f;
+  float *expected = allocate(a.output_size * sizeof *expected), *actual = allocate(a.output_size * sizeof *actual);
+  run(path, &options, &a, a.bias, 1, expected);
+  for (int32_t threads = 2; threads <= 3; ++threads) {
+    run(path, &options, &a, a.bias, threads, actual);
+    CHECK(memcmp(expected, actual, a.output_size * sizeof *actual) == 0);
+  }
+  free(expected);
+  free(actual);
+  free_arrays(&a);
+}
+
+/* Every level is 255 and every weight the same, over more steps than 16 bits can take. */
+static void sum_without_overflow(const facesdk_path *path) {
+  enum { CHANNELS = 1 << 17, OUTPUTS = 3 };
+  const facesdk_binary_conv2d_options options = {
+      .batch = 1, .input_height = 1, .input_width = 1, .channels_in = CHANNELS, .channels_out = OUTPUTS,
+      .filter_height = 1, .filter_width = 1, .stride_height = 1, .stride_width = 1, .dilation_height = 1,
+      .dilation_width = 1, .padding = FACESDK_VALID, .activation_bits = 8};
+  float *input = allocate(CHANNELS * sizeof *input);
+  for (size_t i = 0; i < CHANNELS; ++i) input[i] = 255.0f;
+  uint32_t *filter = allocate(CHANNELS / 32 * OUTPUTS * sizeof *filter);
+  memset(filter, 0, CHANNELS / 32 * sizeof *filter);
+  memset(filter + CHANNELS / 32, 0xff, 2 * CHANNELS / 32 * sizeof *filter);
+  const float scale[OUTPUTS] = {1.0f, 1.0f, 0.5f};
+  float output[OUTPUTS];
+  facesdk_binary_conv2d *op;
+  CHECK(facesdk_binary_conv2d_create(path, &options, filter, scale, NULL, &op, NULL) == FACESDK_OK);
+  facesdk_binary_conv2d_run(op, input, output, 1);
+  CHECK(output[0] == 255.0f * CHANNELS && output[1] == -255.0f * CHANNELS && output[2] == -127.5f * CHANNELS);
+  facesdk_binary_conv2d_destroy(op);
+  free(input);
+  free(filter);
+}
+
+/* A value that is not finite gives NaN in its image, and in no other. */
+static void not_finite(const facesdk_path *path) {
+  const facesdk_binary_conv2d_options options = {
+      .batch = 2, .input_height = 1, .input_width = 2, .channels_in = 40, .channels_out = 2, .filter_height = 1,
+      .filter_width = 1, .stride_height = 1, .stride_width = 1, .dilation_height = 1, .dilation_width = 1,
+      .padding = FACESDK_VALID, .activation = FACESDK_ACTIVATION_RELU, .activation_bits = 8};
+  const uint32_t filter[4] = {5, 6, 7, 8};
+  const float scale[2] = {1.0f, 2.0f}, bad[] = {NAN, INFINITY, -INFINITY};
+  for (size_t i = 0; i < 3; ++i) {
+    for (size_t place = 0; place < 80; place += 39) {
+      float input[160], output[8];
+      for (size_t j = 0; j < 160; ++j) input[j] = (float)j - 70.0f;
+      input[place] = bad[i];
+      facesdk_binary_conv2d *op;
+      CHECK(facesdk_binary_conv2d_create(path, &options, filter, scale, NULL, &op, NULL) == FACESDK_OK);
+      facesdk_binary_conv2d_run(op, input, output, 1);
+      for (size_t j = 0; j < 8; ++j) CHECK((j < 4) == (isnan(output[j]) != 0));
+      facesdk_binary_conv2d_destroy(op);
+    }
+  }
+}
+
+#define EXPECT_REFUSED(field, value, text)                                                           \
+  do {                                                                                               \
+    facesdk_binary_conv2d_options options = good;                                                    \
+    options.field = (value);                                                                         \
+    facesdk_error error = {""};                                                                      \
+    int32_t unused[4];                                                                               \
+    CHECK(facesdk_binary_conv2d_output_shape(&options, unused, &error) == FACESDK_INVALID_ARGUMENT); \
+    CHECK(strstr(error.message, text) != NULL && strchr(error.message, '\n') == NULL);               \
+  } while (0)
+
+static void wrong_arguments(const facesdk_path *path) {
+  const facesdk_binary_conv2d_options good = {
+      .batch = 1, .input_height = 4, .input_width = 4, .channels_in = 64, .channels_out = 8, .filter_height = 3,
+      .filter_width = 3, .stride_height = 1, .stride_width = 1, .dilation_height = 1, .dilation_width = 1,
+      .padding = FACESDK_VALID};
+  EXPECT_REFUSED(batch, 0, "batch");
+  EXPECT_REFUSED(input_height, 2, "VALID");
+  EXPECT_REFUSED(channels_in, 0, "channels_in");
+  EXPECT_REFUSED(channels_in, 1 << 24, "too large");
+  EXPECT_REFUSED(channels_out, 1 << 30, "1 GiB");
+  EXPECT_REFUSED(stride_width, 0, "stride width");
+  EXPECT_REFUSED(dilation_height, FACESDK_MAX_SPATIAL + 1, "dilation height");
+  EXPECT_REFUSED(padding, 2, "padding");
+  EXPECT_REFUSED(activation, 4, "fused activation function");
+  EXPECT_REFUSED(activation_bits, 4, "activation_bits must be 0 (float32) or 8, but got 4");
+  facesdk_binary_conv2d *op = NULL;
+  facesdk_error error;
+  const float scale[8] = {0};
+  const uint32_t filter[8 * 9 * 2] = {0};
+  CHECK(facesdk_binary_conv2d_create(path, &good, NULL, scale, NULL, &op, &error) == FACESDK_INVALID_ARGUMENT);
+  CHECK(strstr(error.message, "filter") != NULL && op == NULL);
+  CHECK(facesdk_binary_conv2d_create(path, &good, filter, NULL, NULL, &op, &error) == FACESDK_INVALID_ARGUMENT);
+  CHECK(strstr(error.message, "scale") != NULL && op == NULL);
+  facesdk_binary_conv2d_destroy(NULL);
+}
+
+/* An image with padding would be huge: the reference computes it, and says so. */
+static void far_taps(const facesdk_path *path, const facesdk_path *reference) {
+  const facesdk_binary_conv2d_options options = {
+      .batch = 1, .input_height = 2, .input_width = 3, .channels_in = 5, .channels_out = 2, .filter_height = 3,
+      .filter_width = 3, .stride_height = 1, .stride_width = 1, .dilation_height = 9000, .dilation_width = 60000,
+      .padding = FACESDK_SAME};
+  uint64_t seed = 9;
+  int32_t shape[4];
+  CHECK(facesdk_binary_conv2d_output_shape(&options, shape, NULL) == FACESDK_OK);
+  test_arrays a = make_arrays(&seed, &options, shape);
+  float expected[12], actual[12];
+  run(reference, &options, &a, a.bias, 1, expected);
+  run(path, &options, &a, a.bias, 1, actual);
+  CHECK(memcmp(expected, actual, sizeof expected) == 0);
+  free_arrays(&a);
+}
+
+int main(void) {
+  const facesdk_path *reference = path_named("reference");
+  wrong_arguments(reference);
+  for (size_t i = 0; i < facesdk_ops_isa_count(); ++i) {
+    if (!facesdk_ops_isa_supported(i)) continue;
+    const facesdk_path *path = path_named(facesdk_ops_isa_name(i));
+    const size_t runs_before = facesdk_ops_isa_runs(i);
+    uint64_t seed = 20261125;
+    int rounds = 0;
+    for (int round = 0; round < ROUNDS; ++round) rounds += check_round(&seed, path, reference);
+    CHECK(rounds > ROUNDS / 2 && facesdk_ops_isa_runs(i) - runs_before >= 2 * (size_t)rounds);
+    if (path != reference) same_with_threads(path, 0), same_with_threads(path, 8);
+    sum_without_overflow(path);
+    not_finite(path);
+    far_taps(path, reference);
+    printf("%s: %d rounds agree with reference\n", facesdk_ops_isa_name(i), rounds);
+  }
+  return 0;
+}

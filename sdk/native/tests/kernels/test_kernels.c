@@ -1,0 +1,242 @@
+/* Every operator of every path against reference.c, on random shapes, byte for byte. */
+#include <stdbool.h>
+#include <string.h>
+
+#include "check.h"
+#include "facesdk_ops.h"
+#include "base/packing.h"
+#include "base/window.h"
+
+enum { ROUNDS = 600 };
+
+/* Words with clear bits behind the last channel. */
+static uint32_t *random_bits(uint64_t *seed, size_t rows, size_t channels) {
+  const size_t words = facesdk_words(channels);
+  uint32_t *data = allocate(rows * words * sizeof *data);
+  for (size_t i = 0; i < rows * words; ++i) {
+    const size_t left = channels - i % words * 32;
+    data[i] = random_u32(seed) & (left < 32 ? (1u << left) - 1 : UINT32_MAX);
+  }
+  return data;
+}
+
+static const facesdk_path *path_named(const char *name) {
+  const facesdk_path *path;
+  facesdk_error error;
+  CHECK(facesdk_ops_find(name, &path, &error) == FACESDK_OK);
+  return path;
+}
+
+static void quantize_round(uint64_t *seed, const facesdk_path *path, const facesdk_path *reference) {
+  const size_t rows = (size_t)random_between(seed, 0, 5), channels = (size_t)random_between(seed, 1, 140);
+  const facesdk_type type = (facesdk_type)random_between(seed, FACESDK_FLOAT32, FACESDK_BOOL);
+  const int32_t zero_point = random_between(seed, -140, 140);
+  const size_t element = type == FACESDK_FLOAT32 ? sizeof(float) : 1;
+  const size_t packed = rows * facesdk_words(channels) * sizeof(uint32_t), plain = rows * channels * element;
+  uint8_t *input = allocate(plain);
+  for (size_t i = 0; i < plain; ++i) input[i] = (uint8_t)random_u32(seed);
+  if (type == FACESDK_BOOL) {
+    for (size_t i = 0; i < plain; ++i) input[i] &= 1;
+  }
+  uint32_t *expected = allocate(packed), *actual = allocate(packed);
+  CHECK(facesdk_quantize(reference, type, input, rows, channels, zero_point, expected, 1, NULL) == FACESDK_OK);
+  CHECK(facesdk_quantize(path, type, input, rows, channels, zero_point, actual, 1, NULL) == FACESDK_OK);
+  CHECK(packed == 0 || memcmp(expected, actual, packed) == 0);
+
+  uint8_t *unpacked = allocate(plain), *unpacked_reference = allocate(plain);
+  const float scale = (float)random_between(seed, 1, 400) / 100.0f;
+  const int32_t int8_zero = random_between(seed, -128, 127);
+  CHECK(facesdk_dequantize(reference, expected, rows, channels, type, scale, int8_zero, unpacked_reference, NULL) ==
+        FACESDK_OK);
+  CHECK(facesdk_dequantize(path, expected, rows, channels, type, scale, int8_zero, unpacked, NULL) == FACESDK_OK);
+  CHECK(plain == 0 || memcmp(unpacked, unpacked_reference, plain) == 0);
+  free(input);
+  free(expected);
+  free(actual);
+  free(unpacked);
+  free(unpacked_reference);
+}
+
+static void bmaxpool2d_round(uint64_t *seed, const facesdk_path *path, const facesdk_path *reference) {
+  const facesdk_bmaxpool2d_options options = {
+      .batch = random_between(seed, 1, 2),
+      .input_height = random_between(seed, 1, 7),
+      .input_width = random_between(seed, 1, 7),
+      .channels = random_between(seed, 1, 70),
+      .filter_height = random_between(seed, 1, 4),
+      .filter_width = random_between(seed, 1, 4),
+      .stride_height = random_between(seed, 1, 3),
+      .stride_width = random_between(seed, 1, 3),
+      .padding = random_between(seed, FACESDK_SAME, FACESDK_VALID),
+  };
+  int32_t shape[4];
+  if (facesdk_bmaxpool2d_output_shape(&options, shape, NULL) != FACESDK_OK) return;
+  const size_t channels = (size_t)options.channels;
+  const size_t bytes = (size_t)(shape[0] * shape[1] * shape[2]) * facesdk_words(channels) * sizeof(uint32_t);
+  uint32_t *input =
+      random_bits(seed, (size_t)(options.batch * options.input_height * options.input_width), channels);
+  uint32_t *expected = allocate(bytes), *actual = allocate(bytes);
+  CHECK(facesdk_bmaxpool2d(reference, &options, input, expected, NULL) == FACESDK_OK);
+  CHECK(facesdk_bmaxpool2d(path, &options, input, actual, NULL) == FACESDK_OK);
+  CHECK(memcmp(expected, actual, bytes) == 0);
+  free(input);
+  free(expected);
+  free(actual);
+}
+
+static facesdk_bconv2d_options random_convolution(uint64_t *seed) {
+  static const int32_t groupings[] = {1, 1, 1, 1, 2, 3, 8}; /* 8 groups of 4 channels fill a word, but share its bytes */
+  const int32_t groups = groupings[random_between(seed, 0, 6)];
+  static const int32_t types[] = {FACESDK_FLOAT32, FACESDK_INT8, FACESDK_BITS};
+  return (facesdk_bconv2d_options){
+      .batch = random_between(seed, 1, 2),
+      .input_height = random_between(seed, 1, 7),
+      .input_width = random_between(seed, 1, 7),
+      .channels_in = groups > 1 ? 32 * groups * random_between(seed, 1, 3) : random_between(seed, 1, 300),
+      .channels_out = groups * random_between(seed, 1, 21),
+      .filter_height = random_between(seed, 1, 6),
+      .filter_width = random_between(seed, 1, 5),
+      .groups = groups,
+      .stride_height = random_between(seed, 1, 3),
+      .stride_width = random_between(seed, 1, 3),
+      .dilation_height = random_between(seed, 1, 3),
+      .dilation_width = random_between(seed, 1, 3),
+      .padding = random_between(seed, FACESDK_SAME, FACESDK_VALID),
+      .pad_value = random_between(seed, 0, 1),
+      .activation = random_between(seed, FACESDK_ACTIVATION_NONE, FACESDK_ACTIVATION_RELU6),
+      .output_type = types[random_between(seed, 0, 2)],
+      .zero_padding = random_between(seed, FACESDK_ZERO_PADDING_OPTIMIZED, FACESDK_ZERO_PADDING_REFERENCE),
+      .output_scale = (float)random_between(seed, 1, 100) / 10.0f,
+      .output_zero_point = random_between(seed, -128, 127),
+  };
+}
+
+/* What the sweep of one path has met of rows of taps that lie outside the input. */
+typedef struct sweep_counts {
+  int rows_outside[2], all_outside[2]; /* by pad_value: some, or every row, at some window position */
+  int grouped, dilated, strided;       /* of those with some */
+} sweep_counts;
+
+static void count_options(const facesdk_bconv2d_options *o, sweep_counts *counts) {
+  facesdk_window y;
+  CHECK(facesdk_window_init(&y, "height", o->input_height, o->filter_height, o->stride_height, o->dilation_height,
+                            o->padding, NULL) == FACESDK_OK);
+  bool some = false, all = false;
+  for (int32_t position = 0; position < y.output; ++position) {
+    int32_t inside = 0;
+    for (int32_t tap = 0; tap < y.filter; ++tap) {
+      inside += facesdk_window_inside(&y, facesdk_window_cell(&y, position, tap));
+    }
+    some |= inside < y.filter;
+    all |= inside == 0;
+  }
+  counts->rows_outside[o->pad_value] += some;
+  counts->all_outside[o->pad_value] += all;
+  counts->grouped += some && o->groups > 1;
+  counts->dilated += some && o->dilation_height > 1;
+  counts->strided += some && o->stride_height > 1;
+}
+
+static float random_float(uint64_t *seed) { return (float)random_between(seed, -1000000, 1000000) / 333333.0f; }
+
+static void bconv2d_round(uint64_t *seed, const facesdk_path *path, const facesdk_path *reference,
+                          sweep_counts *counts) {
+  const facesdk_bconv2d_options options = random_convolution(seed);
+  int32_t shape[4];
+  if (facesdk_bconv2d_output_shape(&options, shape, NULL) != FACESDK_OK) return;
+  count_options(&options, counts);
+  const size_t outputs = (size_t)options.channels_out;
+  const size_t taps = (size_t)(options.filter_height * options.filter_width);
+  const size_t group_channels = (size_t)(options.channels_in / options.groups);
+  const size_t pixel = options.output_type == FACESDK_FLOAT32 ? outputs * sizeof(float)
+                       : options.output_type == FACESDK_INT8  ? outputs
+                                                              : facesdk_words(outputs) * sizeof(uint32_t);
+  const size_t bytes = (size_t)(shape[0] * shape[1] * shape[2]) * pixel;
+  uint32_t *filter = random_bits(seed, outputs * taps, group_channels);
+  uint32_t *input = random_bits(seed, (size_t)(options.batch * options.input_height * options.input_width),
+                                (size_t)options.channels_in);
+  float *multiplier = allocate(outputs * sizeof *multiplier), *bias = allocate(outputs * sizeof *bias);
+  int32_t *thresholds = allocate(outputs * sizeof *thresholds);
+  for (size_t c = 0; c < outputs; ++c) {
+    multiplier[c] = random_float(seed);
+    bias[c] = random_float(seed);
+    thresholds[c] = random_between(seed, -2, (int32_t)(taps * group_channels) + 2);
+  }
+  thresholds[0] = random_between(seed, 0, 1) ? INT32_MAX : INT32_MIN;
+  void *expected = allocate(bytes), *actual = allocate(bytes);
+  const facesdk_path *paths[] = {reference, path};
+  void *results[] = {expected, actual};
+  float *residual = NULL;
+  if (options.output_type == FACESDK_FLOAT32 && random_between(seed, 0, 1)) {
+    residual = allocate(bytes);
+    for (size_t i = 0; i < bytes / sizeof *residual; ++i) residual[i] = random_float(seed);
+  }
+  for (int i = 0; i < 2; ++i) {
+    facesdk_bconv2d *op;
+    facesdk_error error;
+    CHECK(facesdk_bconv2d_create(paths[i], &options, filter, multiplier, bias, thresholds, &op, &error) == FACESDK_OK);
+    memset(results[i], 0xa5, bytes);
+    facesdk_bconv2d_run(op, input, NULL, results[i], 1); /* scratch memory must not remember it */
+    const bool in_place = residual != NULL && i == 1;
+    if (in_place) memcpy(results[i], residual, bytes);
+    facesdk_bconv2d_run(op, input, in_place ? results[i] : residual, results[i], 1);
+    facesdk_bconv2d_destroy(op);
+  }
+  CHECK(memcmp(expected, actual, bytes) == 0);
+  free(filter);
+  free(input);
+  free(multiplier);
+  free(bias);
+  free(thresholds);
+  free(expected);
+  free(actual);
+  free(residual);
+}
+
+/* Every bit differs, over more words than any counter narrower than 32 bits can take. */
+static void count_without_overflow(const facesdk_path *path) {
+  const int32_t channels[] = {32, 64, 480, 992, 15872, 15904, 70000 / 32 * 32, 400000};
+  for (size_t i = 0; i < sizeof channels / sizeof channels[0]; ++i) {
+    const facesdk_bconv2d_options options = {
+        .batch = 1, .input_height = 1, .input_width = 1, .channels_in = channels[i], .channels_out = 5,
+        .filter_height = 1, .filter_width = 1, .groups = 1, .stride_height = 1, .stride_width = 1,
+        .dilation_height = 1, .dilation_width = 1, .padding = FACESDK_VALID, .pad_value = 1,
+        .output_type = FACESDK_FLOAT32};
+    const size_t words = facesdk_words((size_t)channels[i]);
+    uint32_t *input = allocate(words * sizeof *input), *filter = calloc(5 * words, sizeof *filter);
+    CHECK(filter != NULL);
+    memset(input, 0xff, words * sizeof *input);
+    const float multiplier[] = {1, 1, 1, 1, 1}, bias[5] = {0};
+    float output[5];
+    facesdk_bconv2d *op;
+    CHECK(facesdk_bconv2d_create(path, &options, filter, multiplier, bias, NULL, &op, NULL) == FACESDK_OK);
+    facesdk_bconv2d_run(op, input, NULL, output, 1);
+    for (int c = 0; c < 5; ++c) CHECK(output[c] == -(float)channels[i]);
+    facesdk_bconv2d_destroy(op);
+    free(input);
+    free(filter);
+  }
+}
+
+int main(void) {
+  const facesdk_path *reference = path_named("reference");
+  for (size_t i = 0; i < facesdk_ops_isa_count(); ++i) {
+    if (!facesdk_ops_isa_supported(i)) continue;
+    const facesdk_path *path = path_named(facesdk_ops_isa_name(i));
+    const size_t runs_before = facesdk_ops_isa_runs(i);
+    uint64_t seed = 20240601;
+    sweep_counts counts = {0};
+    for (int round = 0; round < ROUNDS; ++round) {
+      quantize_round(&seed, path, reference);
+      bmaxpool2d_round(&seed, path, reference);
+      bconv2d_round(&seed, path, reference, &counts);
+    }
+    CHECK(facesdk_ops_isa_runs(i) - runs_before > 3 * ROUNDS);
+    CHECK(counts.rows_outside[0] > ROUNDS / 8 && counts.rows_outside[1] > ROUNDS / 8);
+    CHECK(counts.all_outside[0] > 2 && counts.all_outside[1] > 2);
+    CHECK(counts.grouped > ROUNDS / 20 && counts.dilated > ROUNDS / 8 && counts.strided > ROUNDS / 8);
+    count_without_overflow(path);
+    printf("%s: %d rounds agree with reference\n", facesdk_ops_isa_name(i), ROUNDS);
+  }
+  return 0;
+}

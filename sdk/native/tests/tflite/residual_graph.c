@@ -1,0 +1,67 @@
+#include "tflite/residual_graph.h"
+
+#include <string.h>
+
+#include "check.h"
+#include "tflite/flexbuffer_writer.h"
+
+enum { HEIGHT = 5, WIDTH = 4, WORD = 32 };
+
+static int append_tensor(fake_graph *graph, TfLiteType type, int rank, const int *dims, bool constant) {
+  CHECK(graph->tensor_count < FAKE_MAX_TENSORS);
+  graph->tensors[graph->tensor_count] = fake_tensor_of(type, rank, dims, constant);
+  return graph->tensor_count++;
+}
+
+static int append_node(fake_graph *graph, const fake_node *node) {
+  CHECK(graph->node_count < FAKE_MAX_NODES);
+  graph->nodes[graph->node_count++] = *node;
+  return node->outputs[0];
+}
+
+static int last_dim(const fake_graph *graph, int index) { return graph->tensors[index].dims[3]; }
+
+int append_image(fake_graph *graph, int channels) {
+  return append_tensor(graph, kTfLiteFloat32, 4, (int[]){1, HEIGHT, WIDTH, channels}, false);
+}
+
+int append_quantize(fake_graph *graph, int image) {
+  const int dims[] = {1, HEIGHT, WIDTH, last_dim(graph, image) / WORD};
+  const int bits = append_tensor(graph, kTfLiteInt32, 4, dims, false);
+  return append_node(graph, &(fake_node){.name = "LceQuantize",
+                                         .input_count = 1,
+                                         .inputs = {image},
+                                         .output_count = 1,
+                                         .outputs = {bits}});
+}
+
+int append_convolution(fake_graph *graph, int bits, int channels) {
+  const int words = last_dim(graph, bits);
+  const int filter = append_tensor(graph, kTfLiteInt32, 4, (int[]){channels, 3, 3, words}, true);
+  const int multiplier = append_tensor(graph, kTfLiteFloat32, 1, &channels, true);
+  const int bias = append_tensor(graph, kTfLiteFloat32, 1, &channels, true);
+  fake_node node = {.name = "LceBconv2d",
+                    .input_count = 5,
+                    .inputs = {bits, filter, multiplier, bias, -1},
+                    .output_count = 1,
+                    .outputs = {append_image(graph, channels)}};
+  uint8_t options[512];
+  node.options_size = (int)write_bconv2d_options(options, words * WORD, 0, 1, 0);
+  memcpy(node.options, options, (size_t)node.options_size);
+  return append_node(graph, &node);
+}
+
+int append_sum(fake_graph *graph, int a, int b) {
+  const int sum = append_image(graph, last_dim(graph, a));
+  return append_node(graph, &(fake_node){.input_count = 2, .inputs = {a, b}, .output_count = 1, .outputs = {sum}});
+}
+
+fake_graph residual_graph_valid(void) {
+  fake_graph graph = {0};
+  int x = append_image(&graph, 64);
+  for (int unit = 0; unit < 2; ++unit) {
+    x = append_sum(&graph, x, append_convolution(&graph, append_quantize(&graph, x), 64));
+  }
+  graph.tensors[x].leaves = true;
+  return graph;
+}

@@ -1,0 +1,22 @@
+/* Builds graphs of binary convolutions and sums for the fake runtime. Each function appends a node and returns the tensor
+ * it writes. All images are of one size, since strides are 1 and padding is SAME; channels are multiples of 32. */
+#ifndef FACESDK_TESTS_RESIDUAL_GRAPH_H_
+#define FACESDK_TESTS_RESIDUAL_GRAPH_H_
+
+#include "tflite/fake_runtime.h"
+
+/* A float image, which nothing writes. */
+int append_image(fake_graph *graph, int channels);
+
+int append_quantize(fake_graph *graph, int image);
+
+/* A 3x3 convolution of bits to float, with weights of its own. */
+int append_convolution(fake_graph *graph, int bits, int channels);
+
+int append_sum(fake_graph *graph, int a, int b);
+
+/* Two residual units, of which the second sum can be written over the first:
+ *   node 0 quantize, 1 convolve, 2 add the image; 3 quantize, 4 convolve, 5 add the sum of node 2, which leaves. */
+fake_graph residual_graph_valid(void);
+
+#endif
