@@ -23,12 +23,12 @@ test-slow: .venv/.dev .venv/.wheels .venv/.browser clang browser
 # Emulated ARM computers: the first run installs QEMU and cross compilers with apt-get, as root. The instructions of
 # the loops are counted for the compiler of the wheels as well.
 test-arm: .venv/.dev .venv/.wheels
-	$(BIN)/python tools/emulated_arm.py
+	$(BIN)/python -m tools.emulation.arm
 	$(PYTEST) tests/arm
 
 # The wheels of every platform, built, checked and tried; they are put into dist/.
 wheels: .venv/.dev .venv/.wheels
-	$(BIN)/python tools/build_wheels.py
+	$(BIN)/python -m tools.release.build_wheels
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

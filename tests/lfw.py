@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facesdk import images
+from facesdk.images import decode
 
 FOLDER = Path(os.environ.get("FACESDK_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
@@ -26,4 +26,4 @@ def photos(step: int = 1, start: int = 0) -> Iterator[tuple[str, NDArray[np.uint
     with zipfile.ZipFile(path) as archive:
         names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
         for name in names[start::step]:
-            yield name, images.decode(io.BytesIO(archive.read(name)), name=name)
+            yield name, decode.decode(io.BytesIO(archive.read(name)), name=name)

@@ -13,17 +13,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from facesdk import contract as contracts
-from facesdk.contract import Contract, Conversion
 from facesdk.errors import InputError, ModelError
 from facesdk.files import write_atomic
-from facesdk.runtime import packed
-from facesdk_converters import faces, floating, parity, refusals
-from facesdk_converters.explain import Explanation, explain
-from facesdk_converters.metadata import write_contract
-from facesdk_converters.parity import Agreement
-from facesdk_converters.sources import KerasNetwork, Source, load, template_of
-from facesdk_converters.targets import EXACT, Target
+from facesdk.models import contract as contracts
+from facesdk.models import packed
+from facesdk.models.contract import Contract, Conversion
+from facesdk_converters.inspection import faces, parity, refusals
+from facesdk_converters.inspection.explanation import Explanation, explain
+from facesdk_converters.inspection.parity import Agreement
+from facesdk_converters.sources.source import KerasNetwork, Source, load, template_of
+from facesdk_converters.targets import floating
+from facesdk_converters.targets.target import EXACT, Target
+from facesdk_converters.tflite.metadata import write_contract
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Request:
         verify: Whether to compare the file with its source.
         verify_on: Photos or aligned crops to compare them on, besides the packaged samples.
         explain: Whether to explain the file; it is then compared with a float32 file in size.
-        pack: Whether to write the entropy-coded container (:mod:`facesdk.runtime.packed`).
+        pack: Whether to write the entropy-coded container (:mod:`facesdk.models.packed`).
     """
 
     source: Path

@@ -13,10 +13,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facesdk.contract import Contract
     from facesdk.engine import FaceEngine
     from facesdk.errors import FaceSDKError
+    from facesdk.models.contract import Contract
     from facesdk.results import Detections, Embedding, Face, Match, Timings, Verification
+    from facesdk.runtime.operator_library import load_ops
 
 __all__ = [
     "Contract",
@@ -29,9 +30,15 @@ __all__ = [
     "Timings",
     "Verification",
     "__version__",
+    "load_ops",
 ]
 
-_HOMES = {"Contract": "contract", "FaceEngine": "engine", "FaceSDKError": "errors"}
+_HOMES = {
+    "Contract": "models.contract",
+    "FaceEngine": "engine",
+    "FaceSDKError": "errors",
+    "load_ops": "runtime.operator_library",
+}
 
 try:
     __version__ = version("facesdk")

@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facesdk import alignment, images, matching
-from facesdk.contract import Contract
 from facesdk.detection.detector import Detector
-from facesdk.detection.mtcnn import MTCNN
-from facesdk.embedding import Embedder
+from facesdk.detection.mtcnn.detector import MTCNN
 from facesdk.errors import InputError, NoFaceError
+from facesdk.images import decode
 from facesdk.models import registry
-from facesdk.profiling.spans import Profile, record_spans, stage
+from facesdk.models.contract import Contract
+from facesdk.recognition import alignment, matching
+from facesdk.recognition.embedding import Embedder
 from facesdk.results import Detections, Embedding, Face, Timings, Verification
+from facesdk.tracing import Profile, record_spans, stage
 
 ImageSource = str | os.PathLike[str] | NDArray[Any]
 DEFAULT_FMR = 1e-3
@@ -84,7 +85,7 @@ class FaceEngine:
         Raises:
             InputError: The photo cannot be read.
         """
-        pixels = images.as_image(image)
+        pixels = decode.as_image(image)
         height, width = pixels.shape[:2]
         with stage("detect"):
             found = self.detector.detect(pixels, max_faces)
@@ -103,7 +104,7 @@ class FaceEngine:
         Raises:
             NoFaceError: The photo has no face of that number.
         """
-        pixels = images.as_image(image)
+        pixels = decode.as_image(image)
         if not isinstance(face, Face):
             face = choose(self.detect(pixels, up_to(face)).faces, face, _name(image))
         with stage("align"):
@@ -140,7 +141,7 @@ class FaceEngine:
             InputError: A photo cannot be read, or the model has no threshold for ``fmr``.
         """
         calibrated = None if threshold is not None else self.embedder.contract.threshold_for(fmr)
-        photos = [images.as_image(a), images.as_image(b)]
+        photos = [decode.as_image(a), decode.as_image(b)]
         clock = _Clock()
         with stage("detect"):
             found = [

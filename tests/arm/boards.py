@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulated_arm import MACHINES, Computer
+from tools.emulation.arm import MACHINES, Computer
 
 Target = tuple[str, str]
 """Name of a computer, and import name of a stock runtime."""

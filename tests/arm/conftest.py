@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-import emulated_arm
 from arm.boards import Board
-from emulated_arm import MACHINES, Machine
+from tools.emulation import arm
+from tools.emulation.arm import MACHINES, Machine
 
 HERE = Path(__file__).parent
 
@@ -33,8 +33,8 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 @pytest.fixture(scope="session")
 def boards(pool: ThreadPoolExecutor) -> dict[str, Board]:
     def board(machine: Machine) -> Board:
-        computer = emulated_arm.prepare(machine)
-        return Board(computer, emulated_arm.build_native(computer))
+        computer = arm.prepare(machine)
+        return Board(computer, arm.build_native(computer))
 
-    emulated_arm.install_tools()
+    arm.install_tools()
     return dict(zip(MACHINES, pool.map(board, MACHINES.values()), strict=True))

@@ -12,8 +12,8 @@ import sys
 
 import numpy as np
 
-from facesdk.embedding import Embedder
 from facesdk.models import registry
+from facesdk.recognition.embedding import Embedder
 
 
 def main(crops: str, out: str, paths: list[str]) -> None:

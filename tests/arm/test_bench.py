@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from arm.boards import TARGETS, Board, Target
-from emulated_arm import ROOT
 from facesdk.models import registry
-from facesdk.profiling.graph import read_graph
-from facesdk.runtime import plugin
-from facesdk.runtime.bundle import ModelBundle
+from facesdk.models.bundle import ModelBundle
+from facesdk.runtime import operator_library
+from facesdk.tflite.graph import read_graph
+from tools.emulation.arm import ROOT
 
 RUNTIMES = {"ai_edge_litert": "litert", "tflite_runtime": "tflite-runtime"}
 FEW = ("--runs", "1", "--warm-up", "0", "--json")
@@ -73,7 +73,7 @@ def test_the_operators_of_a_model_are_measured(reports: Reports, number: int) ->
     rows = {row["index"]: row for row in model["operators"]["rows"]}
     assert sorted(rows) == list(range(len(graph.operators)))
     for operator in graph.operators:
-        if operator.name in plugin.OPERATORS:
+        if operator.name in operator_library.OPERATORS:
             row = rows[operator.index]
             assert (row["kernels"], row["found"]) == ("facesdk neon", "measured")
             assert row["ms"] > 0

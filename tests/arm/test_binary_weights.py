@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from arm.boards import TARGETS, Board, Target
-from native.binary_graph import RELU6, VALID, BinaryModel
+from native.support.binary_graph import RELU6, VALID, BinaryModel
 
 HERE = Path(__file__).parent
 NATIVE = HERE.parent / "native"
@@ -44,7 +44,7 @@ def outputs(
     def run(target: Target) -> Outputs:
         board, out = boards[target[0]], tmp_path_factory.mktemp("outputs")
         arguments = (HERE / "run_corpus.py", target[1], board.library, corpus, out)
-        done = board.computer.python(*arguments, path=[NATIVE])
+        done = board.computer.python(*arguments, path=[NATIVE / "support"])
         assert done.returncode == 0, done.stderr
         return {
             file.stem.removesuffix("-optimized"): dict(np.load(file))

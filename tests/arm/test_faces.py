@@ -20,9 +20,9 @@ import numpy as np
 import pytest
 
 from arm.boards import TARGETS, Board, Target
-from emulated_arm import ROOT
 from facesdk import FaceEngine
 from facesdk.samples import BIDEN, OBAMA, OBAMA2
+from tools.emulation.arm import ROOT
 
 HERE = Path(__file__).parent
 SDK = ROOT / "sdk"

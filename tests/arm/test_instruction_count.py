@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from arm.boards import Board
-from count_instructions import BOUND, Loop, disassemble, inner_loops
+from tools.emulation.count_instructions import BOUND, Loop, disassemble, inner_loops
 
 NATIVE = Path(__file__).parents[2] / "sdk" / "native"
 ZIG_OPTIONS = {
@@ -28,7 +28,7 @@ def objects(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Path]:
         return {name: board.library for name, board in boards.items()}
     files = {name: tmp_path / f"{name}.o" for name in ZIG_OPTIONS}
     source = ["-std=gnu11", "-O3", "-fPIC", f"-I{NATIVE / 'include'}"]
-    source += ["-c", str(NATIVE / "src" / "kernels" / "neon.c")]
+    source += ["-c", str(NATIVE / "src" / "kernels" / "bconv2d" / "neon.c")]
     for name, file in files.items():
         command = [sys.executable, "-m", "ziglang", "cc", *ZIG_OPTIONS[name], *source, "-o", file]
         subprocess.run(command, check=True)

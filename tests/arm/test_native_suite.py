@@ -7,8 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-import emulated_arm
 from arm.boards import Board
+from tools.emulation import arm
 
 CompletedProcess = subprocess.CompletedProcess[str]
 
@@ -18,13 +18,13 @@ def suites(
     boards: dict[str, Board], pool: ThreadPoolExecutor
 ) -> dict[str, Future[CompletedProcess]]:
     def ctest(board: Board) -> CompletedProcess:
-        command = [emulated_arm.tool("ctest"), "--test-dir", str(board.build)]
+        command = [arm.tool("ctest"), "--test-dir", str(board.build)]
         return subprocess.run([*command, "--output-on-failure"], capture_output=True, text=True)
 
     return {name: pool.submit(ctest, board) for name, board in boards.items()}
 
 
-@pytest.mark.parametrize("machine", emulated_arm.MACHINES)
+@pytest.mark.parametrize("machine", arm.MACHINES)
 def test_c_suite(suites: dict[str, Future[CompletedProcess]], machine: str) -> None:
     result = suites[machine].result()
     assert result.returncode == 0, result.stdout + result.stderr

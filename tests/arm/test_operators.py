@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from arm.boards import TARGETS, Board, Target
-from native.operator_models import CASES
+from native.support.operator_models import CASES
 
 HERE = Path(__file__).parent
 NATIVE = HERE.parent / "native"
@@ -29,7 +29,7 @@ def outputs(
     def run(target: Target, out: Path) -> Outputs:
         board = boards[target[0]]
         arguments = (HERE / "run_corpus.py", target[1], board.library, CORPUS, out)
-        done = board.computer.python(*arguments, path=[NATIVE])
+        done = board.computer.python(*arguments, path=[NATIVE / "support"])
         assert done.returncode == 0, done.stderr
         return {file.stem: dict(np.load(file)) for file in out.glob("*.npz")}
 

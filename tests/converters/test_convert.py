@@ -15,17 +15,20 @@ from typer.testing import CliRunner, Result
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 from converters import networks
-from facesdk import images, samples
+from facesdk import samples
 from facesdk.cli.main import app
-from facesdk.contract import Conversion
-from facesdk.embedding import Embedder
 from facesdk.errors import ModelError
-from facesdk.runtime.bundle import ModelBundle
-from facesdk_converters import faces, floating, parity, refusals, sources
+from facesdk.images import decode
+from facesdk.models.bundle import ModelBundle
+from facesdk.models.contract import Conversion
+from facesdk.recognition.embedding import Embedder
 from facesdk_converters.convert import Facts, Request, convert
-from facesdk_converters.graph import pack
-from facesdk_converters.metadata import write_contract
-from facesdk_converters.targets import EXACT, Bound, Target
+from facesdk_converters.inspection import faces, parity, refusals
+from facesdk_converters.sources import source as sources
+from facesdk_converters.targets import floating
+from facesdk_converters.targets.target import EXACT, Bound, Target
+from facesdk_converters.tflite.chain import pack
+from facesdk_converters.tflite.metadata import write_contract
 
 tf = networks.tf
 layers = tf.keras.layers
@@ -219,7 +222,7 @@ def test_faces_of_a_folder_are_compared_too(folder: Path, tmp_path: Path) -> Non
     photos.mkdir()
     shutil.copy(samples.BIDEN, photos)
     crop = faces.load()[0]
-    images.save(photos / "crop.png", crop[:, 8:104])
+    decode.save(photos / "crop.png", crop[:, 8:104])
     few = len(faces.load())
     both = faces.load(photos)
     assert len(both) == few + 2 * 2

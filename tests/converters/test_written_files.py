@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from converters import networks
-from facesdk import contract as contracts
 from facesdk.cli.main import app
-from facesdk.runtime.bundle import ModelBundle
+from facesdk.models import contract as contracts
+from facesdk.models.bundle import ModelBundle
 
 SCHEMA = json.loads(Path(contracts.__file__).with_name("contract.schema.json").read_text())
 layers = networks.layers

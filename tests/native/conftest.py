@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from facesdk.runtime.plugin import library_path
+from facesdk.runtime.operator_library import library_path
 
 
 @pytest.fixture(scope="session")

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from facesdk.runtime.verifier import verify
-from native.binary_graph import RELU6, SAME, VALID, BinaryModel
-from native.operator_models import RUNTIMES, option_position
-from native.workers import PATHS, new_process, run_stock
+from facesdk.tflite.verifier import verify
+from native.support.binary_graph import RELU6, SAME, VALID, BinaryModel
+from native.support.operator_models import RUNTIMES, option_position
+from native.support.workers import PATHS, new_process, run_stock
 
 HERE = Path(__file__).parent
 SOME = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -143,7 +143,7 @@ def refusals(runtime: str, library: Path, files: list[bytes], folder: Path) -> l
         path = folder / f"{number}.tflite"
         path.write_bytes(content)
         jobs.append({"file": str(path), "edits": []})
-    command = [sys.executable, str(HERE / "load_mutants.py"), runtime, str(library)]
+    command = [sys.executable, str(HERE / "support" / "load_mutants.py"), runtime, str(library)]
     done = subprocess.run(command, input=json.dumps(jobs), capture_output=True, text=True)
     assert done.returncode == 0, f"exit status {done.returncode}: {done.stderr[-2000:]}"
     errors = [json.loads(line) for line in done.stdout.splitlines()]
@@ -194,7 +194,7 @@ def test_random_damage_never_crashes(
         {"file": str(path), "edits": [(position + int(offset), int(value))]}
         for offset, value in zip(rng.integers(-60, 12, 150), rng.integers(0, 256, 150), strict=True)
     ]
-    command = [sys.executable, str(HERE / "load_mutants.py"), runtime, str(library)]
+    command = [sys.executable, str(HERE / "support" / "load_mutants.py"), runtime, str(library)]
     done = subprocess.run(command, input=json.dumps(jobs), capture_output=True, text=True)
     assert done.returncode == 0, f"exit status {done.returncode}: {done.stderr[-2000:]}"
     errors = [json.loads(line) for line in done.stdout.splitlines()]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from native.workers import PATHS
+from native.support.workers import PATHS
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "sdk" / "native" / "examples" / "convolve.c"

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from native.operator_models import CASES, input_values
-from native.workers import new_process, run_lce
+from native.support.operator_models import CASES, input_values
+from native.support.workers import new_process, run_lce
 
 HERE = Path(__file__).parent
 CORPUS = HERE / "corpus"
@@ -89,7 +89,7 @@ def same_model(fresh: bytes, recorded: bytes) -> None:
     ],
 )
 def test_converter_writes_the_recorded_models(names: list[str], tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "native.make_corpus", str(tmp_path), *names]
+    command = [sys.executable, "-m", "native.support.make_corpus", str(tmp_path), *names]
     result = subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     for name in names:

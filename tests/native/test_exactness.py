@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, load_delegate
 
-from facesdk.runtime.plugin import describe_library
-from native.operator_models import CASES, RUNTIMES, activations, seed_of
-from native.workers import PATHS
+from facesdk.runtime.operator_library import describe_library
+from native.support.operator_models import CASES, RUNTIMES, activations, seed_of
+from native.support.workers import PATHS
 
 HERE = Path(__file__).parent
 CORPUS = HERE / "corpus"
@@ -32,7 +32,8 @@ def run(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[...
         key = (runtime, isa, mode)
         if key not in done:
             out = tmp_path_factory.mktemp("outputs") / "outputs.npz"
-            command = [sys.executable, str(HERE / "run_models.py"), runtime, str(library)]
+            script = HERE / "support" / "run_models.py"
+            command = [sys.executable, str(script), runtime, str(library)]
             command += [str(CORPUS), str(out), f"zero_padding={mode}"]
             environment = os.environ | {"FACESDK_OPS_ISA": isa}
             result = subprocess.run(command, env=environment, capture_output=True, text=True)

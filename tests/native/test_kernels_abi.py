@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from native.numpy_windows import pack, windows
-from native.workers import PATHS
-from ops_bench.operators import ConvolutionOptions as ConvOptions
+from native.support.numpy_windows import pack, windows
+from native.support.workers import PATHS
+from tools.bench.ops.operators import ConvolutionOptions as ConvOptions
 
 FLOAT32, INT8, BOOL, BITS = range(4)
 SAME, VALID = range(2)

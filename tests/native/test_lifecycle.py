@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from native.lifecycle import MODELS, USES
-from native.operator_models import RUNTIMES
+from native.support.lifecycle import MODELS, USES
+from native.support.operator_models import RUNTIMES
 
 TESTS = Path(__file__).parents[1]
 TIME_LIMIT = 300  # seconds; a hang, not a slow machine
@@ -19,7 +19,7 @@ TIME_LIMIT = 300  # seconds; a hang, not a slow machine
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("use", USES)
 def test_hard_use(library: Path, use: str, runtime: str) -> None:
-    command = [sys.executable, "-m", "native.lifecycle", use, runtime, str(library)]
+    command = [sys.executable, "-m", "native.support.lifecycle", use, runtime, str(library)]
     done = subprocess.run(command, cwd=TESTS, capture_output=True, text=True, timeout=TIME_LIMIT)
     assert done.returncode == 0, f"status {done.returncode}: {done.stderr[-2000:]}"
     assert done.stdout.strip() == "done"

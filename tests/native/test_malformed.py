@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from native.operator_models import RUNTIMES, noise, option_bytes, option_position
+from native.support.operator_models import RUNTIMES, noise, option_bytes, option_position
 
 HERE = Path(__file__).parent
 CORPUS = HERE / "corpus"
@@ -17,7 +17,7 @@ PREFIX = "facesdk operators: "
 
 
 def load(runtime: str, library: Path, jobs: list[dict[str, object]]) -> list[str | None]:
-    command = [sys.executable, str(HERE / "load_mutants.py"), runtime, str(library)]
+    command = [sys.executable, str(HERE / "support" / "load_mutants.py"), runtime, str(library)]
     result = subprocess.run(command, input=json.dumps(jobs), capture_output=True, text=True)
     assert result.returncode == 0, f"exit status {result.returncode}: {result.stderr[-2000:]}"
     return [json.loads(line) for line in result.stdout.splitlines()]

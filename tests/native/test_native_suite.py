@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from native.workers import PATHS
+from native.support.workers import PATHS
 
 SOURCE = Path(__file__).parents[2] / "sdk" / "native"
 PACKAGES = {"clang": "apt-get install clang libclang-rt-dev", "gcc": "apt-get install gcc"}

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from native.lce_graph import BITS, FLOAT32, INT8, NONE, RELU6, SAME, VALID, Model, Pool
-from native.operator_models import RUNTIMES
-from native.workers import PATHS, new_process, run_lce, run_stock
+from native.support.lce_graph import BITS, FLOAT32, INT8, NONE, RELU6, SAME, VALID, Model, Pool
+from native.support.operator_models import RUNTIMES
+from native.support.workers import PATHS, new_process, run_lce, run_stock
 
 Compare = Callable[[Model], None]
 

@@ -31,7 +31,7 @@ def test_it_compiles_and_links(tmp_path: Path, machine: str, options: list[str])
     import ziglang  # the extra `wheels`, which the fast suite has not
     from elftools.elf.elffile import ELFFile
 
-    from check_wheel import allowed_symbols
+    from tools.release.check_wheel import allowed_symbols
 
     zig = Path(ziglang.__file__).with_name("zig")
     folders = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])

@@ -4,12 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from facesdk import FaceEngine, images
-from facesdk.drawing import draw_faces, draw_verification
-from facesdk.embedding import Embedder
+from facesdk import FaceEngine
 from facesdk.engine import choose
 from facesdk.errors import ContractError, InputError, NoFaceError
+from facesdk.images import decode
+from facesdk.images.drawing import draw_faces, draw_verification
 from facesdk.models import registry
+from facesdk.recognition.embedding import Embedder
 from facesdk.samples import BIDEN, OBAMA, OBAMA2
 
 
@@ -20,7 +21,7 @@ def engine() -> FaceEngine:
 
 def test_paths_and_arrays_give_the_same(engine: FaceEngine) -> None:
     by_path = engine.embed(OBAMA)
-    by_array = engine.embed(images.load(OBAMA))
+    by_array = engine.embed(decode.load(OBAMA))
     np.testing.assert_array_equal(by_path.vector, by_array.vector)
 
 
@@ -44,7 +45,7 @@ def test_a_photo_matches_itself(engine: FaceEngine) -> None:
 
 
 def test_size_and_brightness_keep_the_person(engine: FaceEngine) -> None:
-    photo = images.load(OBAMA2)
+    photo = decode.load(OBAMA2)
     smaller = cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     darker = (smaller * 0.7).astype(np.uint8)
     assert engine.verify(OBAMA, darker).same
@@ -58,7 +59,7 @@ def test_threads_beyond_reason_are_refused(threads: int) -> None:
 
 
 def test_a_title_that_is_no_unicode_is_drawn(engine: FaceEngine) -> None:
-    photos = (images.load(OBAMA), images.load(OBAMA2))
+    photos = (decode.load(OBAMA), decode.load(OBAMA2))
     result = engine.verify(*photos)
     written, plain = (
         draw_verification(photos, result, titles) for titles in (("\udce9", "日"), ("?", "?"))
@@ -114,7 +115,7 @@ def test_registry_names_are_those_of_the_contracts() -> None:
 
 
 def test_drawings_show_the_faces(engine: FaceEngine) -> None:
-    photo = images.load(OBAMA)
+    photo = decode.load(OBAMA)
     faces = engine.detect(photo).faces
     drawn = draw_faces(photo, faces)
     assert drawn.shape == photo.shape
@@ -122,6 +123,6 @@ def test_drawings_show_the_faces(engine: FaceEngine) -> None:
     left, top = (int(v) for v in faces[0].box[:2])
     assert not np.array_equal(drawn[top, left + 20 : left + 40], photo[top, left + 20 : left + 40])
     verification = engine.verify(photo, OBAMA2)
-    picture = draw_verification((photo, images.load(OBAMA2)), verification, ("a", "b"))
+    picture = draw_verification((photo, decode.load(OBAMA2)), verification, ("a", "b"))
     assert picture.dtype == np.uint8
     assert picture.shape[1] > picture.shape[0]

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
-from facesdk.contract import Contract, InputSpec
-from facesdk_converters.graph import SequentialGraph
-from facesdk_converters.metadata import write_contract
+from facesdk.models.contract import Contract, InputSpec
+from facesdk_converters.tflite.chain import SequentialGraph
+from facesdk_converters.tflite.metadata import write_contract
 
 CROPS_A_PERSON = 4
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from facesdk.models import registry
 from facesdk.runtime.backend import load_backend
-from ops_bench.candidates import LarqModel, Model
+from tools.bench.ops.candidates import LarqModel, Model
 
 MEAN, SCALE = 127.5, 127.5
 

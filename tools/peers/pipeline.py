@@ -8,8 +8,8 @@ from typing import Any
 import cv2
 
 from facesdk import FaceEngine, __version__
-from facesdk.contract import Contract
 from facesdk.models import registry
+from facesdk.models.contract import Contract
 from facesdk.runtime.backend import load_backend
 
 

@@ -1,6 +1,6 @@
 """One peer in a process of its own: it verifies the same two photos each time it is told to.
 
-    python -m peers.worker peers.dlib_recognition photos.npz [ARGUMENT...]
+    python -m tools.peers.worker tools.peers.dlib_recognition photos.npz [ARGUMENT...]
 
 A peer is a module with ``load(*arguments)``, which gives an object with ``detect(photo)`` (what
 ``embed`` needs of a face; raises if there is none), ``embed(photo, crop, found)`` (a vector),

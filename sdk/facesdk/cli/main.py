@@ -13,8 +13,9 @@ from typing import Annotated, Any
 import typer
 
 import facesdk
-from facesdk.cli import bench, calibrate, demo, doctor, evaluate, faces, models, output
+from facesdk.cli import output
 from facesdk.cli.plugins import PluginGroup
+from facesdk.cli.verbs import bench, calibrate, demo, doctor, evaluate, faces, models
 from facesdk.errors import (
     EXIT_BAD_INPUT,
     EXIT_BROKEN_PIPE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from facesdk.contract import Contract
+    from facesdk.models.contract import Contract
     from facesdk.models.description import ModelDescription, OperatorKind, Port
 
 

@@ -7,9 +7,9 @@ from typing import Annotated, Optional
 
 import typer
 
-from facesdk.contract import Contract
 from facesdk.errors import ContractError
 from facesdk.files import read_regular
+from facesdk.models.contract import Contract
 
 Photos = Annotated[list[Path], typer.Argument(metavar="IMG", help="Photos.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from facesdk.images import RgbImage
+from facesdk.images.decode import RgbImage
 from facesdk.results import Face
 
 

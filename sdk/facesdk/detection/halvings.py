@@ -7,13 +7,14 @@ from math import ceil, floor, log2
 import cv2
 import numpy as np
 
-from facesdk.images import RgbImage
+from facesdk.images.decode import RgbImage
 
 OVERSAMPLING = 4
 """How many times as large as a picture, at least, what it is averaged from should be.
 
 Averages of averages are not quite averages of the pixels. With 4, landmarks move by 0.07 % of the
-face's height in the median, with 2 by 0.44 %, with 1 by 0.69 % (``tools/compare_halvings.py``).
+face's height in the median, with 2 by 0.44 %, with 1 by 0.69 %
+(``tools/experiments/compare_halvings.py``).
 """
 
 

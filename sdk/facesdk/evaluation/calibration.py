@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facesdk.contract import Threshold
 from facesdk.errors import InputError
+from facesdk.models.contract import Threshold
 
 MIN_FALSE_MATCHES = 30
 """An FMR is reported only if at least this many negative pairs are expected above its threshold:

@@ -13,11 +13,11 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from facesdk import images
-from facesdk.alignment import align
-from facesdk.contract import TEMPLATES
 from facesdk.detection.detector import Detector
 from facesdk.errors import InputError
+from facesdk.images import decode
+from facesdk.models.contract import TEMPLATES
+from facesdk.recognition.alignment import align
 from facesdk.results import Face, FloatArray
 
 CENTRE_SHARE = 0.5
@@ -38,12 +38,12 @@ def central_face(faces: Iterable[Face], height: int, width: int) -> Face | None:
     return max(faces, key=prominence, default=None)
 
 
-def centre_crop(image: images.RgbImage, template: str) -> images.RgbImage:
+def centre_crop(image: decode.RgbImage, template: str) -> decode.RgbImage:
     """What stands for an aligned crop where no face was detected.
 
     Args:
         image: uint8 RGB ``(H, W, 3)``.
-        template: A key of :data:`facesdk.contract.TEMPLATES`.
+        template: A key of :data:`facesdk.models.contract.TEMPLATES`.
 
     Returns:
         uint8 RGB, the middle of the photo (:data:`CENTRE_SHARE` of its shorter side high, in the
@@ -58,12 +58,12 @@ def centre_crop(image: images.RgbImage, template: str) -> images.RgbImage:
     return np.asarray(cv2.resize(crop, (columns, rows), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def aligned_crop(image: images.RgbImage, template: str, *, name: str) -> images.RgbImage:
+def aligned_crop(image: decode.RgbImage, template: str, *, name: str) -> decode.RgbImage:
     """The middle of a crop that was aligned to the 112x112 template, with any margin around it.
 
     Args:
         image: uint8 RGB ``(H, W, 3)``, at least as large as the template.
-        template: A key of :data:`facesdk.contract.TEMPLATES`.
+        template: A key of :data:`facesdk.models.contract.TEMPLATES`.
         name: What error messages call the image.
 
     Raises:
@@ -79,13 +79,13 @@ def aligned_crop(image: images.RgbImage, template: str, *, name: str) -> images.
     return np.ascontiguousarray(image[top : top + rows, left : left + columns])
 
 
-def locate(detector: Detector, image: images.RgbImage) -> FloatArray:
+def locate(detector: Detector, image: decode.RgbImage) -> FloatArray:
     """The ten landmark coordinates of the central face; NaN where there is no face."""
     face = central_face(detector.detect(image), *image.shape[:2])
     return np.full(10, np.nan, np.float32) if face is None else face.landmarks.reshape(10)
 
 
-def located_crop(image: images.RgbImage, landmarks: FloatArray, template: str) -> images.RgbImage:
+def located_crop(image: decode.RgbImage, landmarks: FloatArray, template: str) -> decode.RgbImage:
     """The crop at what :func:`locate` found; from the middle of the photo if that is nothing."""
     if np.isnan(landmarks).any():
         return centre_crop(image, template)

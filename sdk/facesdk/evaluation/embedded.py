@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 import facesdk
-from facesdk import images
 from facesdk.detection.detector import Detector
-from facesdk.embedding import CropEmbedder
 from facesdk.errors import InputError
-from facesdk.evaluation.cache import RowCache
 from facesdk.evaluation.crops import aligned_crop, locate, located_crop
-from facesdk.evaluation.verification_set import VerificationSet
+from facesdk.evaluation.sets.verification_set import VerificationSet
+from facesdk.evaluation.vector_cache import RowCache
+from facesdk.images import decode
+from facesdk.recognition.embedding import CropEmbedder
 from facesdk.results import FloatArray
 
 _BATCH = 32
@@ -39,7 +39,7 @@ class EmbeddedSet:
 
     vectors: FloatArray
     undetected: int = 0
-    crop: Callable[[int], images.RgbImage] | None = None
+    crop: Callable[[int], decode.RgbImage] | None = None
 
 
 def embed_set(
@@ -78,8 +78,8 @@ def embed_set(
     def known(digest: bytes) -> bool:
         return digest in embeddings and (pairs.aligned or digest in landmarks)
 
-    def crop_of(content: bytes, digest: bytes, name: str) -> images.RgbImage:
-        image = images.decode(io.BytesIO(content), name=name)
+    def crop_of(content: bytes, digest: bytes, name: str) -> decode.RgbImage:
+        image = decode.decode(io.BytesIO(content), name=name)
         if pairs.aligned:
             return aligned_crop(image, embedder.template, name=name)
         if digest not in landmarks and detector is not None:
@@ -88,7 +88,7 @@ def embed_set(
 
     try:
         for start in range(0, len(pairs.names), _BATCH):
-            crops: dict[bytes, images.RgbImage] = {}
+            crops: dict[bytes, decode.RgbImage] = {}
             for number in range(start, min(start + _BATCH, len(pairs.names))):
                 content = read(number)
                 digest = hashlib.sha256(content).digest()

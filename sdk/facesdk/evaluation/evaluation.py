@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facesdk.contract import Threshold
 from facesdk.evaluation.intervals import Interval, bootstrap, wilson
+from facesdk.evaluation.sets.verification_set import VerificationSet
 from facesdk.evaluation.verification import (
     ErrorCurve,
     ErrorRates,
@@ -21,7 +21,7 @@ from facesdk.evaluation.verification import (
     error_rates,
     tar_at_far,
 )
-from facesdk.evaluation.verification_set import VerificationSet
+from facesdk.models.contract import Threshold
 from facesdk.results import FloatArray
 
 FARS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)

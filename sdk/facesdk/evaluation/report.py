@@ -19,9 +19,9 @@ from PIL import Image
 
 from facesdk.errors import require_extra
 from facesdk.evaluation.evaluation import Evaluation
+from facesdk.evaluation.sets.verification_set import VerificationSet
 from facesdk.evaluation.verification import MIN_FALSE_ACCEPTS
-from facesdk.evaluation.verification_set import VerificationSet
-from facesdk.images import RgbImage
+from facesdk.images.decode import RgbImage
 
 WORST_PAIRS = 12
 """Pairs shown of each kind."""

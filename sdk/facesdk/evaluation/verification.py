@@ -1,9 +1,9 @@
 """Measures of 1:1 verification, from similarities and whether each pair is of one person.
 
 A pair is accepted when its similarity is at or above the threshold, as in
-:func:`facesdk.matching.compare`. Terms follow ISO/IEC 19795-1: FMR is the share of different-person
-pairs that are accepted, FNMR that of same-person pairs that are not; TAR = 1 - FNMR at a FAR (the
-same as FMR here, where every pair gives a similarity).
+:func:`facesdk.recognition.matching.compare`. Terms follow ISO/IEC 19795-1: FMR is the share of
+different-person pairs that are accepted, FNMR that of same-person pairs that are not; TAR = 1 -
+FNMR at a FAR (the same as FMR here, where every pair gives a similarity).
 """
 
 from __future__ import annotations

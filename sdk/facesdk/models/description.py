@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facesdk.contract import Contract
-from facesdk.profiling.graph import Graph, read_graph
-from facesdk.runtime import plugin
-from facesdk.runtime.bundle import ModelBundle
-from facesdk.runtime.flatbuffer import Table
-from facesdk.runtime.verifier import verify
+from facesdk.models.bundle import ModelBundle
+from facesdk.models.contract import Contract
+from facesdk.runtime import operator_library
+from facesdk.tflite.flatbuffer import Table
+from facesdk.tflite.graph import Graph, read_graph
+from facesdk.tflite.verifier import verify
 
 BIT = "1 bit"
 """What the kernels of binary operators are called; the file has them as words of 32 bits."""
@@ -107,7 +107,7 @@ def describe(bundle: ModelBundle) -> ModelDescription:
         outputs=_ports(graph, tables, graph.outputs),
         operators=tuple(OperatorKind(*kind, count) for kind, count in kinds.most_common()),
         operator_library=bool(bundle.custom_ops),
-        unknown_operators=tuple(sorted(set(bundle.custom_ops) - set(plugin.OPERATORS))),
+        unknown_operators=tuple(sorted(set(bundle.custom_ops) - set(operator_library.OPERATORS))),
         constants=constants,
         other_bytes=len(bundle.content) - sum(constants.values()),
     )

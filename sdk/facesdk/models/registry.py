@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facesdk.contract import Contract
 from facesdk.errors import ModelError
-from facesdk.runtime.bundle import ModelBundle
+from facesdk.models.bundle import ModelBundle
+from facesdk.models.contract import Contract
 
 DEFAULT_RECOGNIZER = "compactfacenet-qb"
 

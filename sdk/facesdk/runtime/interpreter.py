@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facesdk import tracing
 from facesdk.errors import InputError, ModelError
-from facesdk.profiling import spans
-from facesdk.runtime import plugin
+from facesdk.models.bundle import ModelBundle
+from facesdk.runtime import operator_library
 from facesdk.runtime.backend import load_backend
-from facesdk.runtime.bundle import ModelBundle
 
 Shape = tuple[int, ...]
 
@@ -50,15 +50,15 @@ class Interpreter:
         if not 1 <= threads <= MAX_THREADS:
             raise InputError(f"threads must be 1 to {MAX_THREADS}, but got {threads}")
         self._bundle = bundle
-        unknown = set(bundle.custom_ops) - set(plugin.OPERATORS)
+        unknown = set(bundle.custom_ops) - set(operator_library.OPERATORS)
         if unknown:
             raise ModelError(
                 f"{bundle.path} needs custom operators that facesdk does not have: "
-                f"{', '.join(sorted(unknown))} (it has {', '.join(plugin.OPERATORS)}); convert the "
-                "network again without them"
+                f"{', '.join(sorted(unknown))} (it has {', '.join(operator_library.OPERATORS)}); "
+                "convert the network again without them"
             )
         backend = load_backend()
-        delegates = [plugin.load_operators(backend)] if bundle.custom_ops else []
+        delegates = [operator_library.load_operators(backend)] if bundle.custom_ops else []
         try:
             self._interpreter: Any = backend.interpreter.Interpreter(
                 model_content=bundle.content,
@@ -119,7 +119,7 @@ class Interpreter:
             InputError: An array does not fit its input.
             ModelError: The runtime failed.
         """
-        with spans.network(self._bundle):
+        with tracing.network(self._bundle):
             self.fill(*inputs)
             self.invoke()
             return self.read()

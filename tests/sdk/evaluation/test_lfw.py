@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facesdk.contract import Contract, InputSpec
 from facesdk.errors import InputError
 from facesdk.evaluation.crops import central_face, centre_crop
 from facesdk.evaluation.embedded import Progress, embed_set
 from facesdk.evaluation.evaluation import Evaluation, Subject, evaluate
-from facesdk.evaluation.photos import LfwPhotos
-from facesdk.evaluation.protocol import Protocol, parse_pairs
-from facesdk.evaluation.verification_set import lfw_set
+from facesdk.evaluation.sets.lfw_pairs import Protocol, parse_pairs
+from facesdk.evaluation.sets.lfw_photos import LfwPhotos
+from facesdk.evaluation.sets.verification_set import lfw_set
+from facesdk.models.contract import Contract, InputSpec
 from facesdk.results import Face
 from sdk import photos
 

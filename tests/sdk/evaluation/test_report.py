@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from facesdk.evaluation.evaluation import Evaluation, Subject, evaluate
-from facesdk.evaluation.people import people_set
 from facesdk.evaluation.report import WORST_PAIRS, html_report
-from facesdk.evaluation.verification_set import VerificationSet
+from facesdk.evaluation.sets.people import people_set
+from facesdk.evaluation.sets.verification_set import VerificationSet
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from facesdk.models import registry
+from facesdk.models.bundle import ModelBundle
 from facesdk.models.description import BIT, ModelDescription, describe
-from facesdk.profiling import graph
-from facesdk.runtime.bundle import ModelBundle
-from facesdk.runtime.packed import pack
+from facesdk.models.packed import pack
+from facesdk.tflite import graph
 
 FLOAT = ["mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet"]
 NAMES = {

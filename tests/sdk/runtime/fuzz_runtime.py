@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from facesdk.errors import FaceSDKError
-from facesdk.runtime.bundle import ModelBundle
+from facesdk.models.bundle import ModelBundle
 from facesdk.runtime.interpreter import Interpreter
 
 

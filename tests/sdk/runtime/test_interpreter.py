@@ -16,9 +16,9 @@ from facesdk.errors import (
     RuntimeUnavailableError,
 )
 from facesdk.models import registry
-from facesdk.runtime import plugin
+from facesdk.models.bundle import ModelBundle
+from facesdk.runtime import operator_library
 from facesdk.runtime.backend import load_backend
-from facesdk.runtime.bundle import ModelBundle
 from facesdk.runtime.interpreter import Interpreter
 from runtimes import RUNTIMES
 
@@ -149,7 +149,7 @@ def test_a_file_that_is_no_library_is_named(
     fake.write_text("no library")
     monkeypatch.setenv("FACESDK_OPS_LIBRARY", str(fake))
     with pytest.raises(OperatorLibraryError, match="not the facesdk operator library"):
-        plugin.describe_library()
+        operator_library.describe_library()
 
 
 def test_an_unknown_custom_operator_is_named(tmp_path: Path) -> None:

@@ -20,17 +20,17 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from facesdk import samples
-from facesdk.alignment import align
-from facesdk.detection.mtcnn import MTCNN
+from facesdk.detection.mtcnn.detector import MTCNN
 from facesdk.errors import InputError
+from facesdk.recognition.alignment import align
+from facesdk_training.cli.data import app
+from facesdk_training.data.records import FaceDataset, FaceRecord, read_records
 from facesdk_training.preparation import prepare as preparation
-from facesdk_training.preparation.cli import app
 from facesdk_training.preparation.cropping import CropOutcome, CropSettings
 from facesdk_training.preparation.prepare import PreparationOptions, PreparationReport, prepare
 from facesdk_training.preparation.selection import SelectionRules
 from facesdk_training.preparation.sources import open_source
 from facesdk_training.preparation.store import CropStore
-from facesdk_training.records import FaceDataset, FaceRecord, read_records
 
 ALIGNED = PreparationOptions(
     CropSettings(32, "png", True, 20), SelectionRules(None, 1, 2), shard_size=7

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from facesdk.errors import InputError
-from facesdk.photo_source import PhotoReader
+from facesdk.images.photo_source import PhotoReader
 from facesdk_training.preparation.cleaning import CleaningList
 from facesdk_training.preparation.sources import open_source
 from training.faces import CROPS_A_PERSON, write_data

@@ -28,13 +28,13 @@ import larq as lq
 import tensorflow as tf
 
 from facesdk.errors import InputError
-from facesdk_training.architectures.layers import (
+from facesdk_training.keras.networks.layers import (
     ChannelShift,
     ReducedPrecisionQuantConv2D,
     batch_normalisation,
     prelu,
 )
-from facesdk_training.quantizers import PolynomialSign
+from facesdk_training.keras.networks.quantizers import PolynomialSign
 
 keras = tf.keras
 
@@ -96,7 +96,7 @@ def build_compact_face_net(
     Args:
         config: Shape of the network.
         convolution_dtype: "float32", or "bfloat16" for faster training on a CPU that has it (see
-            :class:`~facesdk_training.architectures.layers.ReducedPrecisionQuantConv2D`). Convert a
+            :class:`~facesdk_training.keras.networks.layers.ReducedPrecisionQuantConv2D`). Convert a
             model built with "float32".
 
     Returns:

@@ -40,13 +40,13 @@ import larq as lq
 import tensorflow as tf
 
 from facesdk.errors import InputError
-from facesdk_training.architectures.layers import (
+from facesdk_training.keras.networks.layers import (
     ChannelShift,
     ReducedPrecisionQuantConv2D,
     batch_normalisation,
     prelu,
 )
-from facesdk_training.quantizers import (
+from facesdk_training.keras.networks.quantizers import (
     BINARY_ACTIVATIONS,
     FLOAT,
     activation_quantizer,
@@ -69,7 +69,7 @@ class FaceResNetConfig:
         units: Residual units of the four stages.
         unit_convolutions: Convolutions of a unit.
         weights: Weight quantizer of all layers but Conv1a, by its name in
-            :mod:`facesdk_training.quantizers`.
+            :mod:`facesdk_training.keras.networks.quantizers`.
         activations: Quantizer of the inputs of these layers.
         width: Factor of all channel counts. They are rounded up to a multiple of 8, and of 32 with
             binary activations, which Larq Compute Engine packs by 32.

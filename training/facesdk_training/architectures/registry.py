@@ -19,7 +19,7 @@ from facesdk_training.architectures.compact_face_net import (
     build_compact_face_net,
 )
 from facesdk_training.architectures.face_res_net import FaceResNetConfig, build_face_res_net
-from facesdk_training.architectures.layers import ResumableDropout
+from facesdk_training.keras.networks.layers import ResumableDropout
 
 keras = tf.keras
 

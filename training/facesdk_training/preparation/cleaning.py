@@ -14,7 +14,7 @@ from pathlib import Path
 
 from facesdk.errors import InputError
 from facesdk.files import read_regular
-from facesdk.photo_source import Photo
+from facesdk.images.photo_source import Photo
 
 _LABEL = re.compile(r"\s+-?\d+$")
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facesdk import images
-from facesdk.photo_source import Photo
+from facesdk.images import decode
+from facesdk.images.photo_source import Photo
 from facesdk_training.preparation.selection import Selection
 
 Picture = NDArray[np.uint8]
@@ -77,7 +77,7 @@ def _sheet(rows: Sequence[tuple[str, Sequence[int]]], crop: Callable[[int], byte
         text = title.encode("ascii", "replace").decode()
         cv2.putText(canvas, text, (_GAP, top + 10), cv2.FONT_HERSHEY_SIMPLEX, 0.35, (33, 37, 41))
         for column, number in enumerate(numbers):
-            image = images.decode(io.BytesIO(crop(number)), name="a crop")
+            image = decode.decode(io.BytesIO(crop(number)), name="a crop")
             left = column * step + _GAP
             canvas[top + _CAPTION : top + _CAPTION + _SIDE, left : left + _SIDE] = cv2.resize(
                 image, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA

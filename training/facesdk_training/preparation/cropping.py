@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facesdk import images
-from facesdk.alignment import align_square
-from facesdk.detection.mtcnn import MTCNN
+from facesdk.detection.mtcnn.detector import MTCNN
 from facesdk.errors import InputError
 from facesdk.evaluation.crops import central_face
-from facesdk.photo_source import Photo, PhotoReader
+from facesdk.images import decode
+from facesdk.images.photo_source import Photo, PhotoReader
+from facesdk.recognition.alignment import align_square
 
 ENCODINGS = {
     "jpeg": {"format": "JPEG", "quality": 95, "subsampling": 0},
@@ -84,7 +84,7 @@ class Cropper:
             return CropOutcome("unreadable", str(error))
         digest = hashlib.sha256(content).digest()
         try:
-            image = images.decode(io.BytesIO(content), name="the file")
+            image = decode.decode(io.BytesIO(content), name="the file")
         except InputError as error:
             return CropOutcome("unreadable", str(error), digest)
         size = self._settings.size

@@ -6,7 +6,7 @@ The folder of the dataset has, in the order they are written,
 file                         content
 ===========================  ======================================================================
 ``work.sqlite``              crops so far; an interrupted run goes on from it
-``*.tfrecord``               the shards, see :mod:`facesdk_training.records`
+``*.tfrecord``               the shards, see :mod:`facesdk_training.data.records`
 ``contact-sheet.jpg``        some people, a row each
 ``near-duplicates.jpg``      pairs taken for the same photo, if there are any
 ``dropped.csv``              every photo that is not used, and why
@@ -38,16 +38,11 @@ from pathlib import Path
 from typing import Any
 
 import facesdk
-from facesdk import images
 from facesdk.errors import FaceSDKError, InputError
 from facesdk.files import write_atomic
-from facesdk.photo_source import Photo, PhotoSource
-from facesdk_training.preparation.cleaning import CleaningList
-from facesdk_training.preparation.contact_sheet import sheet_of_near_duplicates, sheet_of_people
-from facesdk_training.preparation.cropping import CropOutcome, Cropper, CropSettings
-from facesdk_training.preparation.selection import Selection, SelectionRules, select
-from facesdk_training.preparation.store import CropStore
-from facesdk_training.records import (
+from facesdk.images import decode
+from facesdk.images.photo_source import Photo, PhotoSource
+from facesdk_training.data.records import (
     DATASET,
     UNLABELLED,
     FaceDataset,
@@ -55,6 +50,11 @@ from facesdk_training.records import (
     Shard,
     write_shard,
 )
+from facesdk_training.preparation.cleaning import CleaningList
+from facesdk_training.preparation.contact_sheet import sheet_of_near_duplicates, sheet_of_people
+from facesdk_training.preparation.cropping import CropOutcome, Cropper, CropSettings
+from facesdk_training.preparation.selection import Selection, SelectionRules, select
+from facesdk_training.preparation.store import CropStore
 
 STORE, REPORT, DROPPED = "work.sqlite", "report.json", "dropped.csv"
 
@@ -360,7 +360,7 @@ def _write_sheets(
     ):
         sheet = draw(selection, photos, store.crop)
         if sheet is not None:
-            images.save(output / name, sheet)
+            decode.save(output / name, sheet)
 
 
 def _write_report(

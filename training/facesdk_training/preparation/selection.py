@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from facesdk.photo_source import Photo
+from facesdk.images.photo_source import Photo
 from facesdk_training.preparation.cropping import CropOutcome
 from facesdk_training.preparation.duplicates import first_of_equals, first_of_similar
 

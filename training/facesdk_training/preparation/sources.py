@@ -6,15 +6,15 @@ import os
 from pathlib import Path
 
 from facesdk.errors import InputError
-from facesdk.photo_source import Photo, PhotoSource, members, open_photos
-from facesdk_training.data import MANIFEST, read_manifest
+from facesdk.images.photo_source import Photo, PhotoSource, members, open_photos
+from facesdk_training.data.crops import MANIFEST, read_manifest
 
 
 def open_source(path: str | os.PathLike[str], *, aligned: bool = False) -> PhotoSource:
     """List the photos of a source.
 
-    A folder with ``manifest.csv`` holds aligned crops, as :mod:`facesdk_training.data` says;
-    anything else is read by :func:`facesdk.photo_source.open_photos`.
+    A folder with ``manifest.csv`` holds aligned crops, as :mod:`facesdk_training.data.crops` says;
+    anything else is read by :func:`facesdk.images.photo_source.open_photos`.
 
     Args:
         path: The folder or the zip file.

@@ -1,0 +1,100 @@
+"""What values the activations of a float graph take on calibration inputs."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+from facesdk.errors import ModelError
+from facesdk.models.bundle import ModelBundle
+from facesdk.runtime.interpreter import Interpreter
+from facesdk_converters.tflite.tree import Graph
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChannelStatistics:
+    """What was seen of one activation, for each of its channels (its last axis).
+
+    Attributes:
+        minimum: Smallest value.
+        maximum: Largest value.
+        mean: Mean over all inputs and places.
+    """
+
+    minimum: FloatArray
+    maximum: FloatArray
+    mean: FloatArray
+
+    def divided_by(self, scales: FloatArray) -> ChannelStatistics:
+        """The statistics of the activation after each channel was divided by a scale above 0."""
+        return ChannelStatistics(self.minimum / scales, self.maximum / scales, self.mean / scales)
+
+    @property
+    def magnitude(self) -> FloatArray:
+        """Largest absolute value of each channel."""
+        return np.maximum(np.abs(self.minimum), np.abs(self.maximum))
+
+
+def observe(graph: Graph, inputs: FloatArray) -> dict[int, ChannelStatistics]:
+    """Runs the graph in the installed TFLite runtime with every activation as an output.
+
+    Args:
+        graph: A float32 graph of one input.
+        inputs: float32 ``(N, ...)``, as the network takes them; N is a multiple of its batch.
+
+    Returns:
+        Statistics of the input and of each computed float32 tensor, by tensor number.
+
+    Raises:
+        ModelError: The runtime refuses the graph, or a value is not finite.
+    """
+    copy = Graph(graph.to_bytes())
+    computed = [
+        int(tensor)
+        for operator in copy.operators
+        for tensor in operator.outputs
+        if copy.tensors[int(tensor)].type == schema.TensorType.FLOAT32
+    ]
+    copy.outputs = computed
+    copy.tree.signatureDefs = None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "observed.tflite"
+        path.write_bytes(copy.to_bytes())
+        interpreter = Interpreter(ModelBundle.load(path))
+    batch = interpreter.input_shapes[0][0]
+    running: dict[int, _Running] = {}
+    for start in range(0, len(inputs), batch):
+        part = inputs[start : start + batch]
+        for tensor, values in zip(
+            [copy.inputs[0], *computed], [part, *interpreter.run(part)], strict=True
+        ):
+            running.setdefault(tensor, _Running()).add(values)
+    return {tensor: one.finished(graph.name(tensor)) for tensor, one in running.items()}
+
+
+class _Running:
+    def __init__(self) -> None:
+        self._minimum = np.float32(np.inf)
+        self._maximum = np.float32(-np.inf)
+        self._sum = np.float64(0)
+        self._count = 0
+
+    def add(self, values: FloatArray) -> None:
+        rows = values.reshape(-1, values.shape[-1])
+        self._minimum = np.minimum(self._minimum, rows.min(axis=0))
+        self._maximum = np.maximum(self._maximum, rows.max(axis=0))
+        self._sum = self._sum + rows.sum(axis=0, dtype=np.float64)
+        self._count += len(rows)
+
+    def finished(self, name: str) -> ChannelStatistics:
+        mean = np.asarray(self._sum / self._count, np.float32)
+        if not np.isfinite(mean).all():
+            raise ModelError(f"tensor {name} is not finite on the calibration inputs")
+        return ChannelStatistics(np.asarray(self._minimum), np.asarray(self._maximum), mean)

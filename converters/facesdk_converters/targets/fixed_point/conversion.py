@@ -1,0 +1,262 @@
+"""Networks whose weights have 1 to 8 bits and whose layers read 8-bit activations.
+
+The method is that of patent application CN107480770A: every convolution and dense layer gets
+fixed-point weights (:mod:`~facesdk_converters.targets.fixed_point.levels`) and a fixed-point input,
+but the first layer, which reads the picture as it is. It needs no labels: calibration faces show
+the ranges of the activations. Around it, what makes it work with one scale an activation:
+
+- the channels of an activation are brought to one range
+  (:mod:`~facesdk_converters.targets.fixed_point.equalization`);
+- the mean error that rounded weights leave in a filter's output is taken from its bias (M. Nagel et
+  al., "Data-Free Quantization Through Weight Equalization and Bias Correction", ICCV 2019, 4.2).
+
+TensorFlow's own quantizer (`mlir_quantize`) turns the float graph with the measured ranges into one
+of int8 operators. It knows int8 weights only; ours then replace them. PReLU stays in float32,
+between int8 tensors: no runtime has a fast int8 kernel for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+from tensorflow.lite.python.convert import mlir_quantize
+
+from facesdk.errors import InputError, ModelError
+from facesdk_converters.targets.fixed_point.calibration import observe
+from facesdk_converters.targets.fixed_point.equalization import Statistics, equalize
+from facesdk_converters.targets.fixed_point.fake_quantization import round_activations
+from facesdk_converters.targets.fixed_point.levels import MAX_BITS, ScaleKind, fit
+from facesdk_converters.targets.fixed_point.storage import STORED_BITS, Choice, RoundedLayer, store
+from facesdk_converters.tflite.operators import BITS, read
+from facesdk_converters.tflite.tree import CHANNEL_AXES, Graph, merge_prelu
+
+FloatArray = NDArray[np.float32]
+
+INT8_ACTIVATIONS = 8
+FLOAT_ACTIVATIONS = 32
+MAX_ROUNDED_ACTIVATIONS = 16
+"""Most bits that the operator FAKE_QUANT rounds to."""
+
+CALIBRATION_PHOTOS = 64
+"""Photos of a folder that ranges are measured on, each with its mirror image, besides the packaged
+samples; they hardly change with more."""
+
+EXPONENT = 0.8
+"""The a of :mod:`~facesdk_converters.targets.fixed_point.equalization`, chosen on aligned faces of
+CelebA; 0.7 to 0.85 are alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class FixedPointOptions:
+    """What is made of a network.
+
+    Attributes:
+        bits: Width of a weight, 1 to 32.
+        activations: Width of what layers read: 8 to 16, or 32 (float32).
+        scale: See :func:`facesdk_converters.targets.fixed_point.levels.fit`.
+        storage: Which TFLite types hold weights of up to 8 bits.
+
+    Raises:
+        InputError: A value is none of these.
+    """
+
+    bits: int = 8
+    activations: int = INT8_ACTIVATIONS
+    scale: ScaleKind = "free"
+    storage: Choice = "small"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.bits <= MAX_BITS:
+            raise InputError(f"weights must have 1 to {MAX_BITS} bits, but got {self.bits}")
+        rounded = INT8_ACTIVATIONS <= self.activations <= MAX_ROUNDED_ACTIVATIONS
+        if not rounded and self.activations != FLOAT_ACTIVATIONS:
+            raise InputError(
+                f"activations must have {INT8_ACTIVATIONS} to {MAX_ROUNDED_ACTIVATIONS} bits, or "
+                f"{FLOAT_ACTIVATIONS} (float32), but got {self.activations}"
+            )
+        for name, value, known in (
+            ("scale", self.scale, get_args(ScaleKind)),
+            ("storage", self.storage, get_args(Choice)),
+        ):
+            if value not in known:
+                raise InputError(f"{name} must be one of {', '.join(known)}, but got {value!r}")
+
+    @property
+    def simulated(self) -> bool:
+        """Whether no operator computes in these widths.
+
+        Then the file computes in float32 with numbers that are rounded to them: for studies of
+        accuracy, not smaller (more than 8 bits) or not faster.
+        """
+        stored = self.bits <= STORED_BITS
+        return not stored or self.activations not in (INT8_ACTIVATIONS, FLOAT_ACTIVATIONS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CalibratedNetwork:
+    """A float network and what its activations are like.
+
+    Attributes:
+        content: The ``.tflite`` file, with PReLUs in one operator.
+        statistics: Of its activations.
+    """
+
+    content: bytes
+    statistics: Statistics
+
+
+def calibrate(content: bytes, inputs: FloatArray) -> CalibratedNetwork:
+    """Looks at a network's activations.
+
+    Args:
+        content: A float32 ``.tflite`` file of one input.
+        inputs: Calibration inputs, float32 ``(N, ...)`` as the network takes them; N is a multiple
+            of its batch.
+
+    Raises:
+        ModelError: It is no such file, has no layer with float32 weights, or has values that are
+            not finite.
+    """
+    graph = Graph(content)
+    if not graph.weighted():
+        raise ModelError(
+            "the network has no convolution or dense layer with float32 weights: give the float "
+            "network, not a converted one"
+        )
+    merge_prelu(graph)
+    graph.unshare_constants()
+    content = graph.to_bytes()
+    return CalibratedNetwork(content, observe(Graph(content), inputs))
+
+
+def describe(content: bytes, options: FixedPointOptions) -> str:
+    """Which types hold the weights of a converted network, and what that means.
+
+    Args:
+        content: The file.
+        options: What was made of it.
+    """
+    counts = Counter(
+        operator.weights.type
+        for operator in read(content, name="the network").operators
+        if operator.weights is not None
+    )
+    types = ", ".join(f"{name} in {number} layers" for name, number in counts.most_common())
+    lines = [f"weights of {options.bits} bits, stored as {types}"]
+    narrowest = min(BITS[name] for name in counts)
+    if options.bits > STORED_BITS:
+        lines.append(
+            "simulated: no operator has weights of this width, so the file has float32 weights "
+            "rounded to it and is no smaller"
+        )
+    elif options.bits < narrowest:
+        lines.append(f"so the file is no smaller than with {narrowest} bits")
+    if options.simulated and options.activations != FLOAT_ACTIVATIONS:
+        lines.append(
+            f"activations are rounded to {options.activations} bits and computed in float32: a "
+            "simulation, slower than float32 itself"
+        )
+    return "\n".join(lines)
+
+
+def convert(network: CalibratedNetwork, options: FixedPointOptions) -> bytes:
+    """Converts a calibrated network.
+
+    Returns:
+        Content of a ``.tflite`` file of stock operators, without a contract.
+
+    Raises:
+        ModelError: TensorFlow's quantizer refuses the network.
+    """
+    graph, statistics = Graph(network.content), network.statistics
+    if options.activations != FLOAT_ACTIVATIONS:
+        statistics = equalize(graph, statistics, EXPONENT)
+    layers = [_rounded(graph, operator, statistics, options) for operator in graph.weighted()]
+    first = _first_layers(graph)
+    if options.simulated and options.activations != FLOAT_ACTIVATIONS:
+        round_activations(graph, statistics, options.activations, first)
+    elif options.activations == INT8_ACTIVATIONS:
+        graph = _quantized(graph, statistics, first)
+    store(graph, layers, options.storage)
+    return graph.to_bytes()
+
+
+def _rounded(
+    graph: Graph, operator: schema.OperatorT, statistics: Statistics, options: FixedPointOptions
+) -> RoundedLayer:
+    """Gives a layer of the float graph fixed-point values, and the bias that goes with them."""
+    kind, name = graph.kind(operator), graph.name(int(operator.outputs[0]))
+    source, weights, *rest = (int(tensor) for tensor in operator.inputs)
+    values = graph.values(weights)
+    fixed = fit(values, options.bits, scale=options.scale, axis=CHANNEL_AXES[kind])
+    difference = fixed.values - values
+    error = _mean_output(kind, difference, statistics[source].mean)
+    if rest and graph.is_float_constant(rest[0]):
+        bias = graph.values(rest[0]) - error
+        graph.set_constant(rest[0], bias)
+    else:
+        bias = -error
+        operator.inputs = [source, weights, _add_bias(graph, name, bias)]
+    graph.set_constant(weights, fixed.values)
+    return RoundedLayer(name, kind, fixed, bias)
+
+
+def _add_bias(graph: Graph, name: str, bias: FloatArray) -> int:
+    return graph.add_tensor(
+        schema.TensorT(
+            shape=[len(bias)],
+            type=schema.TensorType.FLOAT32,
+            buffer=graph.add_buffer(bias.astype(np.float32)),
+            name=f"{name}/float_bias",
+        )
+    )
+
+
+def _mean_output(kind: str, weights: FloatArray, mean: FloatArray) -> FloatArray:
+    """Mean output of filters for inputs of the given channel means (padding left out)."""
+    if kind == "DEPTHWISE_CONV_2D":
+        sums = weights.sum(axis=(0, 1, 2))
+        return np.asarray(sums * mean.repeat(len(sums) // len(mean)))
+    rows = weights
+    if kind == "CONV_2D":
+        rows = weights.sum(axis=(1, 2))
+    else:
+        mean = np.tile(mean, rows.shape[1] // len(mean))
+    groups = mean.reshape(-1, rows.shape[1])
+    return np.asarray((rows * groups.repeat(len(rows) // len(groups), axis=0)).sum(axis=1))
+
+
+def _first_layers(graph: Graph) -> set[int]:
+    """Outputs of the operators up to the first layer with weights on each path from the input."""
+    reached = set(graph.inputs)
+    found: set[int] = set()
+    weighted = {id(operator) for operator in graph.weighted()}
+    for operator in graph.operators:
+        if reached.intersection(graph.activations(operator)):
+            outputs = [int(tensor) for tensor in operator.outputs]
+            found.update(outputs)
+            if id(operator) not in weighted:
+                reached.update(outputs)
+    return found
+
+
+def _quantized(graph: Graph, statistics: Statistics, first: Iterable[int]) -> Graph:
+    """TensorFlow's quantizer, given ranges; what ``first`` names stays in float."""
+    for tensor, seen in statistics.items():
+        ranges = schema.QuantizationParametersT()
+        ranges.min = [min(0.0, float(seen.minimum.min()))]
+        ranges.max = [max(0.0, float(seen.maximum.max()))]
+        graph.tensors[tensor].quantization = ranges
+    names = [graph.name(tensor) for tensor in first]
+    try:
+        content = mlir_quantize(graph.to_bytes(), denylisted_nodes=names, denylisted_ops=["PRELU"])
+    except Exception as error:  # its C++ raises what it likes
+        reason = " ".join(str(error).split())[:300]
+        raise ModelError(f"TensorFlow cannot quantize the network: {reason}") from None
+    return Graph(bytes(content))

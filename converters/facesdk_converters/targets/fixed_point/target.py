@@ -1,0 +1,85 @@
+"""The target ``fixed-point`` of ``facesdk convert``."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+from facesdk.errors import InputError, ModelError
+from facesdk.models.contract import ANY_COLOR
+from facesdk_converters.inspection import faces, parity
+from facesdk_converters.sources.source import FloatArray, Source
+from facesdk_converters.targets import floating
+from facesdk_converters.targets.fixed_point.conversion import (
+    CALIBRATION_PHOTOS,
+    FixedPointOptions,
+    calibrate,
+    convert,
+    describe,
+)
+from facesdk_converters.targets.fixed_point.levels import ScaleKind
+from facesdk_converters.targets.fixed_point.storage import Choice
+from facesdk_converters.targets.target import Bound, Target
+
+_BOUNDS = {8: Bound(0.95, 0.99), 7: Bound(0.93, 0.98), 6: Bound(0.9, 0.97), 5: Bound(0.8, 0.93)}
+_BOUND_OF_FOUR = Bound(0.6, 0.8)
+_BOUND_OF_FEWER = Bound(0.3, 0.5)
+"""Least agreement with the float network, by the bits of a weight: below, an embedding has little
+to do with that of the float network, and the network must be trained with these weights."""
+
+
+def target(
+    bits: int, activations: int, scale: str, storage: str, calibrate_on: Path | None
+) -> Target:
+    """The target.
+
+    Args:
+        bits: See :class:`~facesdk_converters.targets.fixed_point.conversion.FixedPointOptions`,
+            also for the next three.
+        activations: Width of what layers read.
+        scale: ``"free"`` or ``"power-of-two"``.
+        storage: ``"int8"``, ``"small"`` or ``"smallest"``.
+        calibrate_on: Photos or aligned crops to measure ranges on, besides the packaged samples.
+
+    Raises:
+        InputError: A value is none of the possible ones.
+    """
+    options = FixedPointOptions(bits, activations, cast(ScaleKind, scale), cast(Choice, storage))
+    return Target(
+        "fixed-point",
+        partial(_convert, options=options, calibrate_on=calibrate_on),
+        bound=bound(bits),
+        options=f"bits={bits} activations={activations} filter-scales={scale} storage={storage}",
+        describe=partial(describe, options=options),
+    )
+
+
+def bound(bits: int) -> Bound:
+    """Least agreement of a network of that many bits a weight with its source."""
+    if bits >= 4:
+        return _BOUNDS.get(min(bits, 8), _BOUND_OF_FOUR)
+    return _BOUND_OF_FEWER
+
+
+def _convert(source: Source, *, options: FixedPointOptions, calibrate_on: Path | None) -> bytes:
+    inputs = _calibration_inputs(source, calibrate_on)
+    content = floating.convert(source, half=False)
+    return convert(calibrate(content, inputs), options)
+
+
+def _calibration_inputs(source: Source, folder: Path | None) -> FloatArray:
+    if not parity.takes_images(source.network):
+        raise ModelError(
+            f"{source.path} takes {source.network.input_shape}, but fixed-point networks are "
+            "calibrated on faces: give a network of height x width x 3 (or x 1)"
+        )
+    spec = source.contract.input
+    if spec.color == ANY_COLOR and (spec.mean, spec.scale) == (0.0, 1.0):
+        raise InputError(
+            f"how pixels become the input of {source.path} is not known, and the ranges of its "
+            "activations depend on it: give --mean and --scale, or --color RGB if it takes pixels "
+            "of 0 to 255"
+        )
+    crops = faces.load(folder, limit=CALIBRATION_PHOTOS)
+    return parity.inputs_for(source.network, crops, source.contract)

@@ -1,0 +1,42 @@
+"""Baselines: networks as TensorFlow Lite's own converter makes them, with float weights."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import tensorflow as tf
+
+from facesdk_converters.inspection import refusals
+from facesdk_converters.sources.source import FileNetwork, Source
+from facesdk_converters.targets.target import Target
+
+
+def float32() -> Target:
+    """The target ``float32``: weights and activations in 32 bits."""
+    return Target("float32", partial(convert, half=False))
+
+
+def float16() -> Target:
+    """The target ``float16``: weights stored in 16 bits and widened when the file is loaded."""
+    return Target("float16", partial(convert, half=True))
+
+
+def convert(source: Source, *, half: bool) -> bytes:
+    """Converts a network.
+
+    Args:
+        source: The network; of a float32 model file the content is taken as it is.
+        half: Whether to store weights as float16.
+
+    Returns:
+        Content of a ``.tflite`` file of stock operators.
+    """
+    if isinstance(source.network, FileNetwork) and not half:
+        return source.network.content
+    converter = tf.lite.TFLiteConverter.from_keras_model(source.model)
+    converter.allow_custom_ops = True  # the common flow refuses them, and names their layers
+    if half:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+    with refusals.translated(source):
+        return bytes(converter.convert())

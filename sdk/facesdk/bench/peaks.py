@@ -1,0 +1,162 @@
+"""What this computer can do at most, measured: the roofs of a roofline.
+
+S. Williams, A. Waterman, D. Patterson, "Roofline: An Insightful Visual Performance Model for
+Multicore Architectures", Communications of the ACM 52(4), 2009. The roofs here are those of good
+programs, not of the processor's data sheet, so that a layer can lie a little above them:
+
+- memory: copying arrays that no cache holds, reads and writes counted, by one thread;
+- float32: the stock runtime's matrix product, 256x1152 by 1152x256 (a layer of the packaged
+  detector on 256 inputs at a time);
+- 1 bit: this package's binary convolution of 16x16x256, data in the caches.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from facesdk.bench.single_operator import single
+from facesdk.errors import OperatorLibraryError
+from facesdk.measure.inputs import random_inputs
+from facesdk.models import registry
+from facesdk.models.bundle import ModelBundle
+from facesdk.runtime import operator_library
+from facesdk.tflite.graph import read_graph
+
+_COPY_BYTES = 64 << 20
+_ROWS = 256
+_SIDE, _CHANNELS, _FILTER = 16, 256, 3
+_REPEATS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Peaks:
+    """The roofs of this computer.
+
+    Attributes:
+        threads: Threads that computed; memory is always that of one.
+        memory: Bytes a second, read or written.
+        float32: Operations a second, two for each multiply-add.
+        binary: The same for 1-bit weights and activations; None without the operator library.
+    """
+
+    threads: int
+    memory: float
+    float32: float
+    binary: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, in whole units."""
+        return {key: None if value is None else round(value) for key, value in asdict(self).items()}
+
+
+def measure_peaks(threads: int = 1) -> Peaks:
+    """Measure in this process; takes a second, and 128 MiB for a moment.
+
+    Args:
+        threads: Threads that may compute.
+
+    Raises:
+        OperatorLibraryError: The operator library is there, but not usable.
+    """
+    multiply, operations = _matrix_product(threads)
+    try:
+        operator_library.library_path()
+    except OperatorLibraryError:
+        binary = None
+    else:
+        macs = _SIDE * _SIDE * _CHANNELS * _CHANNELS * _FILTER * _FILTER
+        with _convolution(threads) as convolve:
+            binary = 2 * macs / _best(convolve)
+    return Peaks(threads, _copy_rate(), operations / _best(multiply), binary)
+
+
+def _copy_rate() -> float:
+    """Bytes a second, read and written."""
+    source = np.ones(_COPY_BYTES // 4, np.float32)
+    target = np.empty_like(source)
+    return 2 * _COPY_BYTES / _best(lambda: np.copyto(target, source))
+
+
+def _matrix_product(threads: int) -> tuple[Callable[[], object], int]:
+    """A product of matrices, ready to run, and its operations."""
+    bundle = ModelBundle.load(registry.resolve("mtcnn-onet"))
+    graph = read_graph(bundle.content)
+    layer = max(
+        (row for row in graph.operators if row.name == "FULLY_CONNECTED"), key=lambda row: row.macs
+    )
+    product = single(bundle, graph, layer, threads)
+    product.resize((_ROWS, *product.input_shapes[0][1:]))
+    product.fill(*random_inputs(product))
+    return product.invoke, 2 * layer.macs * _ROWS
+
+
+def _best(call: Callable[[], object]) -> float:
+    """Seconds of the fastest of some calls."""
+    call()
+    times = []
+    for _ in range(_REPEATS):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+class _Options(ctypes.Structure):
+    """``facesdk_bconv2d_options`` of sdk/native/include/facesdk_ops.h."""
+
+    _fields_ = (
+        *(
+            (name, ctypes.c_int32)
+            for name in (
+                "batch", "input_height", "input_width", "channels_in", "channels_out",
+                "filter_height", "filter_width", "groups", "stride_height", "stride_width",
+                "dilation_height", "dilation_width", "padding", "pad_value", "activation",
+                "output_type", "zero_padding",
+            )
+        ),
+        ("output_scale", ctypes.c_float),
+        ("output_zero_point", ctypes.c_int32),
+    )  # fmt: skip
+
+
+@contextmanager
+def _convolution(threads: int) -> Iterator[Callable[[], object]]:
+    """One binary convolution, ready to run in the ``with`` block."""
+    library = operator_library.open_library(operator_library.library_path())
+    random = np.random.default_rng(0)
+    words = _CHANNELS // 32
+    image = random.integers(0, 1 << 32, (_SIDE, _SIDE, words), np.uint32)
+    weights = random.integers(0, 1 << 32, (_CHANNELS, _FILTER, _FILTER, words), np.uint32)
+    ones = np.ones(_CHANNELS, np.float32)
+    result = np.empty((_SIDE, _SIDE, _CHANNELS), np.float32)
+    options = _Options(
+        1, _SIDE, _SIDE, _CHANNELS, _CHANNELS, _FILTER, _FILTER, 1, 1, 1, 1, 1, 0, 1, 0, 0, 0, 1.0,
+        0,
+    )  # fmt: skip
+    path, convolution = ctypes.c_void_p(), ctypes.c_void_p()
+    status = library.facesdk_ops_default(ctypes.byref(path), None)
+    if status == 0:
+        status = library.facesdk_bconv2d_create(
+            path, ctypes.byref(options), _address(weights), _address(ones), _address(ones), None,
+            ctypes.byref(convolution), None,
+        )  # fmt: skip
+    if status:
+        raise OperatorLibraryError(f"the operator library made no convolution: status {status}")
+    run, destroy = library.facesdk_bconv2d_run, library.facesdk_bconv2d_destroy
+    try:
+        yield lambda: run(
+            convolution, _address(image), None, _address(result), ctypes.c_int32(threads)
+        )
+    finally:
+        destroy(convolution)
+
+
+def _address(array: np.ndarray[Any, Any]) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)

@@ -1,0 +1,116 @@
+"""``facesdk calibrate``: thresholds into a model file."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from facesdk.cli import options, output
+from facesdk.cli.verbs import evaluate
+from facesdk.errors import InputError
+
+if TYPE_CHECKING:
+    from facesdk.evaluation.sets.verification_set import VerificationSet
+
+
+def calibrate(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL", help="A .tflite file that carries a contract.", show_default=False
+        ),
+    ],
+    pairs: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PHOTOS",
+            help="A folder or zip with a folder of photos for each person, or an InsightFace .bin.",
+            show_default=False,
+        ),
+    ],
+    fmr: Annotated[
+        Optional[list[float]],
+        typer.Option(
+            "--fmr",
+            help="False match rate to find a threshold for; repeatable.",
+            show_default="0.01 and 0.001",
+        ),
+    ] = None,
+    out: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Write here.", show_default="MODEL itself"
+        ),
+    ] = None,
+    aligned: evaluate.Aligned = False,
+    threads: options.Threads = 1,
+    json: options.Json = False,
+    no_cache: evaluate.NoCache = False,
+) -> None:
+    """Find the thresholds of a model on your photos, and write them into the model file.
+
+    Use photos of people that the model was not trained on, taken as those that it will see. A rate
+    needs 30 expected false matches: 30,000 pairs of different people for 0.001. The thresholds
+    replace those in the file; the rest of it stays as it is, byte by byte.
+
+    Examples:
+
+        facesdk calibrate my.tflite staff/
+
+        facesdk calibrate my.tflite staff.zip --fmr 0.01 --fmr 0.0001 -o calibrated.tflite
+    """
+    from facesdk.evaluation.calibration import PairSimilarities
+    from facesdk.evaluation.calibration import calibrate as thresholds_of
+    from facesdk.evaluation.evaluation import pair_similarities
+    from facesdk.files import write_atomic
+    from facesdk.models.bundle import ModelBundle
+    from facesdk.models.contract_writer import replace_contract
+    from facesdk.recognition.embedding import Embedder
+
+    fmrs = tuple(fmr or (1e-2, 1e-3))
+    if not all(0 < rate < 1 for rate in fmrs):
+        raise InputError("--fmr must be above 0 and below 1")
+    bundle = ModelBundle.load(model)
+    embedder = Embedder(bundle, bundle.contract, threads=threads)
+    people = _open(pairs, aligned=aligned)
+    vectors = evaluate.embed(people, embedder, threads=threads, no_cache=no_cache).vectors
+    scores = pair_similarities(people, vectors).astype("float32")
+    found = thresholds_of(PairSimilarities(scores[people.same], scores[~people.same]), fmrs)
+    missing = sorted(set(fmrs) - {row.fmr for row in found})
+    if missing:
+        raise InputError(
+            f"{int((~people.same).sum())} pairs of different people support no threshold at FMR "
+            f"{', '.join(f'{rate:g}' for rate in missing)}: give more photos, or a larger --fmr"
+        )
+    contract = dataclasses.replace(
+        bundle.contract,
+        thresholds=found,
+        thresholds_source=f"{len(people.same)} pairs of {len(people.names)} photos in "
+        f"{pairs.name}, facesdk calibrate",
+    )
+    target = out or model
+    write_atomic(target, bundle.in_its_form(replace_contract(bundle.content, contract)))
+    record = {
+        "model": str(target),
+        "thresholds": [dataclasses.asdict(row) for row in found],
+        "thresholds_source": contract.thresholds_source,
+    }
+    lines = [
+        f"FMR {row.fmr:g}: threshold {row.similarity:.4f}, FNMR {row.fnmr:.4f} "
+        f"({row.positive_pairs} pairs of one person, {row.negative_pairs} of two)"
+        for row in found
+    ]
+    output.emit(record, json=json, text="\n".join([f"{target}:", *lines]))
+
+
+def _open(path: Path, *, aligned: bool) -> VerificationSet:
+    from facesdk.evaluation.sets.bin_file import read_bin
+    from facesdk.evaluation.sets.people import folder_set
+    from facesdk.images.photo_source import open_photos
+
+    if path.suffix == ".bin":
+        return read_bin(path)
+    return folder_set(open_photos(path, aligned=aligned))

@@ -1,0 +1,369 @@
+"""``facesdk evaluate``: measure a recognition model on pairs of photos."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional, Union
+
+import typer
+
+from facesdk.cli import options, output
+from facesdk.errors import InputError, require_extra
+
+if TYPE_CHECKING:
+    from facesdk.evaluation.embedded import EmbeddedSet
+    from facesdk.evaluation.evaluation import Evaluation
+    from facesdk.evaluation.saved_embeddings import SavedEmbeddings
+    from facesdk.evaluation.sets.verification_set import VerificationSet
+    from facesdk.models.contract import Threshold
+    from facesdk.recognition.embedding import CropEmbedder
+
+MIN_FACE = 20
+EMBEDDER_GROUP = "facesdk.embedders"
+"""Entry points of packages that load other models than ``.tflite`` files, by kind."""
+
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="Name of a packaged model, a .tflite file, a finished run or saved Keras model, or "
+        "saved embeddings (.npz).",
+    ),
+]
+Flip = Annotated[
+    Optional[bool],
+    typer.Option(
+        "--flip/--no-flip",
+        help="Concatenate the embeddings of the crop and of its mirror image, or not.",
+        show_default="as the model's contract says",
+    ),
+]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Neither read nor write cached embeddings.")
+]
+Report = Annotated[
+    Optional[Path],
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="Write an HTML page with curves and the worst pairs as pictures.",
+    ),
+]
+Save = Annotated[
+    Optional[Path],
+    typer.Option("--save-embeddings", metavar="FILE", help="Write the embeddings as .npz."),
+]
+Aligned = Annotated[
+    bool, typer.Option("--aligned", help="The photos are aligned crops: do not detect.")
+]
+
+app = typer.Typer(no_args_is_help=True, help="Measure a recognition model on pairs of photos.")
+
+
+@app.callback()
+def evaluate() -> None:
+    """Measure a recognition model on pairs of photos."""
+
+
+@app.command()
+def lfw(
+    model: Model,
+    pairs: Annotated[
+        Path, typer.Option(metavar="FILE", help="LFW's pairs.txt (View 2).", show_default=False)
+    ],
+    images: Annotated[
+        Optional[Path],
+        typer.Option(
+            metavar="DIR_OR_ZIP",
+            help="LFW's photos, Name/Name_0001.jpg, 250x250; not needed for saved embeddings.",
+            show_default=False,
+        ),
+    ] = None,
+    contract: options.ContractFile = None,
+    flip: Flip = None,
+    report: Report = None,
+    save: Save = None,
+    threads: options.Threads = 1,
+    json: options.Json = False,
+    no_cache: NoCache = False,
+) -> None:
+    """Accuracy on Labeled Faces in the Wild: 6,000 pairs, 10 folds.
+
+    Each photo is detected, aligned and embedded as `facesdk verify` does it. The accuracy of a fold
+    is that at the threshold which is best on the other nine. A photo without a detected face is
+    decided from its middle and counted. Landmarks and embeddings are cached, so an interrupted run
+    goes on where it stopped.
+
+    Examples:
+
+        facesdk evaluate lfw compactfacenet-qb --images lfw.zip --pairs pairs.txt
+
+        facesdk evaluate lfw my.tflite --contract my.json --images lfw/ --pairs pairs.txt --json
+
+        facesdk evaluate lfw embeddings.npz --pairs pairs.txt --report lfw.html
+    """
+    from facesdk.evaluation.sets.lfw_pairs import read_pairs
+    from facesdk.evaluation.sets.lfw_photos import LfwPhotos
+    from facesdk.evaluation.sets.verification_set import lfw_set
+
+    protocol = read_pairs(pairs)
+    photos = None if images is None else LfwPhotos(images, protocol.photos)
+    _run(
+        lfw_set(protocol, photos),
+        load_model(model, contract, flip, threads),
+        "LFW's photos: --images",
+        threads=threads,
+        report=report,
+        save=save,
+        json=json,
+        no_cache=no_cache,
+    )
+
+
+@app.command("bin")
+def bin_(
+    model: Model,
+    pairs: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="An InsightFace .bin file: agedb_30, cfp_fp, calfw, ..."),
+    ],
+    contract: options.ContractFile = None,
+    flip: Flip = None,
+    report: Report = None,
+    save: Save = None,
+    threads: options.Threads = 1,
+    json: options.Json = False,
+    no_cache: NoCache = False,
+) -> None:
+    """Accuracy on an InsightFace test set: aligned crops in pairs, ten folds in their order.
+
+    The file is a pickle; whatever in it is no list of bytes and truth values is refused, not run.
+
+    Examples:
+
+        facesdk evaluate bin compactfacenet-qb --pairs agedb_30.bin
+
+        facesdk evaluate bin run/ --pairs cfp_fp.bin --flip --report cfp.html
+    """
+    from facesdk.evaluation.sets.bin_file import read_bin
+
+    _run(
+        read_bin(pairs),
+        load_model(model, contract, flip, threads),
+        "",
+        threads=threads,
+        report=report,
+        save=save,
+        json=json,
+        no_cache=no_cache,
+    )
+
+
+@app.command()
+def folder(
+    model: Model,
+    images: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR_OR_ZIP", help="A folder of photos for each person.", show_default=False
+        ),
+    ],
+    aligned: Aligned = False,
+    contract: options.ContractFile = None,
+    flip: Flip = None,
+    report: Report = None,
+    save: Save = None,
+    threads: options.Threads = 1,
+    json: options.Json = False,
+    no_cache: NoCache = False,
+) -> None:
+    """Accuracy on your own photos, a folder for each person.
+
+    Every pair of one person is compared, and every pair of two people, up to a million drawn at
+    random. For the accuracy people are put into ten folds.
+
+    Examples:
+
+        facesdk evaluate folder compactfacenet-qb --images staff/ --report staff.html
+
+        facesdk evaluate folder my.tflite --images crops.zip --aligned --json
+    """
+    from facesdk.evaluation.sets.people import folder_set
+    from facesdk.images.photo_source import open_photos
+
+    _run(
+        folder_set(open_photos(images, aligned=aligned)),
+        load_model(model, contract, flip, threads),
+        "",
+        threads=threads,
+        report=report,
+        save=save,
+        json=json,
+        no_cache=no_cache,
+    )
+
+
+def load_model(
+    model: str, contract: Path | None, flip: bool | None, threads: int
+) -> Union[CropEmbedder, SavedEmbeddings]:
+    """Whatever MODEL names.
+
+    Raises:
+        ModelError: It is not a usable model.
+        InputError: It is not a file of saved embeddings.
+        DependencyError: A Keras model needs an extra that is missing.
+    """
+    from facesdk.evaluation.saved_embeddings import SavedEmbeddings
+    from facesdk.models import registry
+    from facesdk.models.bundle import ModelBundle
+    from facesdk.recognition.embedding import Embedder
+
+    path = registry.resolve(model)
+    given = options.read_contract(contract)
+    if path.suffix == ".npz":
+        if contract is not None or flip is not None:
+            raise InputError("saved embeddings need neither --contract nor --flip")
+        return SavedEmbeddings.load(path)
+    if path.is_dir() or path.suffix in (".keras", ".h5", ".hdf5"):
+        require_extra("tensorflow", extra="train")
+        (loader,) = entry_points(group=EMBEDDER_GROUP, name="keras")
+        embedder: CropEmbedder = loader.load()(path, given, flip)
+        return embedder
+    bundle = ModelBundle.load(path)
+    agreed = given or bundle.contract
+    if flip is not None:
+        agreed = agreed.with_flip(flip)
+    return Embedder(bundle, agreed, threads=threads)
+
+
+def embed(
+    pairs: VerificationSet, embedder: CropEmbedder, *, threads: int, no_cache: bool
+) -> EmbeddedSet:
+    """The vectors of a set's images, with a progress bar and the cache."""
+    from facesdk.detection.mtcnn.detector import MTCNN
+    from facesdk.evaluation.embedded import embed_set
+
+    with output.progress_bar("photos") as progress:
+        return embed_set(
+            pairs,
+            embedder,
+            None if pairs.aligned else MTCNN.load(min_face=MIN_FACE, threads=threads),
+            detector_id=detector_id(pairs),
+            cache=None if no_cache else _cache_folder(),
+            progress=progress,
+        )
+
+
+def detector_id(pairs: VerificationSet) -> str:
+    """The packaged detector by its program, the content of its files, and its settings."""
+    from facesdk.detection.mtcnn.detector import REVISION
+    from facesdk.models import registry
+
+    if pairs.aligned:
+        return "aligned crops"
+    files = sorted(row.sha256 for row in registry.packaged() if row.contract.task == "detection")
+    digest = hashlib.sha256("".join(files).encode()).hexdigest()
+    return f"mtcnn {digest[:16]} revision={REVISION} min_face={MIN_FACE}"
+
+
+def _run(
+    pairs: VerificationSet,
+    model: Union[CropEmbedder, SavedEmbeddings],
+    missing: str,
+    *,
+    threads: int,
+    report: Path | None,
+    save: Path | None,
+    json: bool,
+    no_cache: bool,
+) -> None:
+    from facesdk.evaluation.embedded import EmbeddedSet
+    from facesdk.evaluation.evaluation import Subject
+    from facesdk.evaluation.evaluation import evaluate as measure
+    from facesdk.evaluation.saved_embeddings import SavedEmbeddings
+
+    if report is not None:
+        require_extra("matplotlib", extra="bench")
+    if isinstance(model, SavedEmbeddings):
+        subject = Subject(model.model, model.model_id, "saved embeddings", "", None)
+        embedded = EmbeddedSet(model.of(pairs.names))
+        thresholds: tuple[Threshold, ...] = ()
+    else:
+        if pairs.read is None:
+            raise InputError(f"a model needs {missing}")
+        contract = model.contract
+        subject = Subject(
+            model.name,
+            model.model_id,
+            detector_id(pairs),
+            model.template,
+            contract.flip_concatenation,
+        )
+        embedded = embed(pairs, model, threads=threads, no_cache=no_cache)
+        thresholds = contract.thresholds
+    result = measure(
+        pairs,
+        embedded.vectors,
+        subject,
+        thresholds=thresholds,
+        undetected=embedded.undetected,
+    )
+    if save is not None:
+        SavedEmbeddings(pairs.names, embedded.vectors, subject.model, subject.model_id).save(save)
+    if report is not None:
+        _write_report(report, result, pairs, embedded)
+    output.emit(result.to_dict(), json=json, text=_describe(result))
+
+
+def _write_report(
+    path: Path, result: Evaluation, pairs: VerificationSet, embedded: EmbeddedSet
+) -> None:
+    from facesdk.evaluation.report import html_report
+    from facesdk.files import write_atomic
+
+    write_atomic(path, html_report(result, pairs, embedded.crop).encode())
+
+
+def _cache_folder() -> Path:
+    import platformdirs
+
+    return platformdirs.user_cache_path("facesdk") / "evaluation"
+
+
+def _describe(result: Evaluation) -> str:
+    subject = result.subject
+    lines = [
+        f"{subject.model or 'saved embeddings'} on {result.protocol}: {result.pairs} pairs, "
+        f"{len(result.accuracies)} folds, {result.photos} photos",
+        *(
+            [
+                f"accuracy        {100 * result.accuracy:7.2f} % +- {100 * result.std:.2f}  "
+                "(mean and standard deviation of the folds)"
+            ]
+            if result.accuracy is not None and result.std is not None
+            else ["accuracy            --     (too few people for folds)"]
+        ),
+    ]
+    for point, (low, high) in zip(result.tar_at_far, result.tar_intervals, strict=True):
+        lines.append(
+            f"TAR@FAR {point.far:<8g}{point.tar:8.4f}  (95 %: {low:.4f} to {high:.4f}; threshold "
+            f"{point.threshold:.3f}, all pairs)"
+        )
+    for at in result.recommended:
+        lines.append(
+            f"threshold {at.rates.threshold:.3f} of the model, for FMR {at.aimed:g}: here FMR "
+            f"{at.rates.fmr:.4f} (95 %: {at.fmr_interval[0]:.4f} to {at.fmr_interval[1]:.4f}), "
+            f"FNMR {at.rates.fnmr:.4f} ({at.fnmr_interval[0]:.4f} to {at.fnmr_interval[1]:.4f})"
+        )
+    low, high = result.equal_error_rate_interval
+    flip = {True: "flip", False: "no flip", None: ""}[subject.flip]
+    identity = f"model {subject.model_id[:16] or 'unknown'}"
+    how = ", ".join(filter(None, (subject.detector, subject.template, flip, identity)))
+    lines += [
+        f"EER             {result.equal_error_rate:8.4f}  (95 %: {low:.4f} to {high:.4f})",
+        f"undetected      {result.undetected:5d}     (decided from the middle of the photo)",
+        f"measured with   {how}",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,249 @@
+"""``facesdk detect | align | embed | verify``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from facesdk.cli import options, output
+from facesdk.detection.mtcnn.detector import MTCNN
+from facesdk.engine import DEFAULT_FMR, FaceEngine, choose, up_to
+from facesdk.errors import EXIT_BAD_INPUT, EXIT_DIFFERENT, EXIT_SAME, InputError
+from facesdk.images import decode, drawing
+from facesdk.models.contract import TEMPLATES
+from facesdk.models.registry import DEFAULT_RECOGNIZER
+from facesdk.recognition import alignment
+from facesdk.results import Detections
+
+DEFAULT_MIN_FACE = 20
+
+
+def detect(
+    photos: options.Photos,
+    min_face: options.MinFace = DEFAULT_MIN_FACE,
+    max_faces: options.MaxFaces = None,
+    draw: Annotated[
+        Optional[Path],
+        typer.Option("--draw", metavar="DIR", help="Save annotated copies into this folder."),
+    ] = None,
+    threads: options.Threads = 1,
+    json: options.Json = False,
+) -> None:
+    """Find faces: box, score and five landmarks, in pixels of the upright photo.
+
+    No face is not an error: the list is empty and the status 0. A photo that cannot be read is
+    reported, the others are done all the same, and the status is 2.
+
+    Examples:
+
+        facesdk detect team.jpg
+
+        facesdk detect *.jpg --json | jq '.faces | length'
+
+        facesdk detect team.jpg --min-face 40 --draw annotated/
+    """
+    detector = MTCNN.load(min_face=min_face, max_faces=max_faces, threads=threads)
+    if draw is not None:
+        _require_distinct_names(photos)
+
+    def one(path: Path, _: int) -> None:
+        image = decode.load(path)
+        height, width = image.shape[:2]
+        found = Detections(str(path), width, height, tuple(detector.detect(image)))
+        if draw is not None:
+            decode.save(_target(draw, path, "faces.jpg"), drawing.draw_faces(image, found.faces))
+        output.emit(found.to_dict(), json=json, text=_describe(found))
+
+    _for_each(photos, [0] * len(photos), one)
+
+
+def align(
+    photos: options.Photos,
+    out: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the crops.")
+    ] = Path("aligned"),
+    template: Annotated[
+        str, typer.Option(help=f"Template: {', '.join(TEMPLATES)}.")
+    ] = "arcface-112x112",
+    every: Annotated[bool, typer.Option("--all", help="Every face of each photo.")] = False,
+    face: options.FaceNumbers = None,
+    min_face: options.MinFace = DEFAULT_MIN_FACE,
+    max_faces: options.MaxFaces = None,
+    threads: options.Threads = 1,
+    json: options.Json = False,
+) -> None:
+    """Cut faces out of photos, turned and scaled to a recognition template, as PNG.
+
+    Examples:
+
+        facesdk align portrait.jpg -o crops
+
+        facesdk align team.jpg --all --template arcface-112x96 --json
+    """
+    detector = MTCNN.load(min_face=min_face, max_faces=max_faces, threads=threads)
+    numbers = _face_numbers(face, len(photos))
+    _require_distinct_names(photos)
+
+    def one(path: Path, number: int) -> None:
+        image = decode.load(path)
+        found = tuple(detector.detect(image, None if every else up_to(number)))
+        picked = choose(found, number, str(path))
+        crops = []
+        for index, row in enumerate(found):
+            if every or row is picked:
+                target = _target(out, path, f"face{index}.png")
+                decode.save(target, alignment.align(image, row.landmarks, template))
+                crops.append({"face": index, "path": str(target), **row.to_dict()})
+        record = {"image": str(path), "template": template, "crops": crops}
+        output.emit(record, json=json, text="\n".join(f"{path} -> {c['path']}" for c in crops))
+
+    _for_each(photos, numbers, one)
+
+
+def embed(
+    photos: options.Photos,
+    model: options.Model = DEFAULT_RECOGNIZER,
+    contract: options.ContractFile = None,
+    face: options.FaceNumbers = None,
+    min_face: options.MinFace = DEFAULT_MIN_FACE,
+    threads: options.Threads = 1,
+    json: options.Json = False,
+) -> None:
+    """Embed the largest face of each photo as a vector of length 1.
+
+    Examples:
+
+        facesdk embed alice.jpg --json
+
+        facesdk embed team.jpg --face 2 --json
+    """
+    engine = FaceEngine.load(
+        model, contract=options.read_contract(contract), min_face=min_face, threads=threads
+    )
+    numbers = _face_numbers(face, len(photos))
+
+    def one(path: Path, number: int) -> None:
+        image = decode.load(path)
+        picked = choose(engine.detect(image, up_to(number)).faces, number, str(path))
+        embedding = engine.embed(image, picked)
+        first = ", ".join(f"{value:.4f}" for value in embedding.vector[:4])
+        output.emit(
+            {"image": str(path), **embedding.to_dict()},
+            json=json,
+            text=f"{path}: {embedding.dim} values by {embedding.model}: {first}, ...",
+        )
+
+    _for_each(photos, numbers, one)
+
+
+def verify(
+    a: Annotated[Path, typer.Argument(metavar="A", help="First photo.", show_default=False)],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Second photo.", show_default=False)],
+    model: options.Model = DEFAULT_RECOGNIZER,
+    contract: options.ContractFile = None,
+    fmr: Annotated[
+        float,
+        typer.Option("--fmr", help="Use the model's threshold for this false match rate."),
+    ] = DEFAULT_FMR,
+    threshold: Annotated[
+        Optional[float],
+        typer.Option("--threshold", min=-1, max=1, help="Use this similarity instead."),
+    ] = None,
+    face: options.FaceNumbers = None,
+    min_face: options.MinFace = DEFAULT_MIN_FACE,
+    save: Annotated[
+        Optional[Path],
+        typer.Option("--save", metavar="FILE", help="Save an annotated picture of the comparison."),
+    ] = None,
+    threads: options.Threads = 1,
+    json: options.Json = False,
+) -> None:
+    """Say whether two photos show the same person.
+
+    The exit status is 0 for the same person, 1 for different people, 2 for bad input. With several
+    faces in a photo the largest counts; `--face K` picks in any photo with several, `--face K
+    --face L` in the first and the second.
+
+    Examples:
+
+        facesdk verify passport.jpg selfie.jpg
+
+        facesdk verify a.jpg b.jpg --fmr 0.01 --json
+
+        facesdk verify a.jpg team.jpg --face 0 --face 3 --save comparison.jpg
+    """
+    engine = FaceEngine.load(
+        model, contract=options.read_contract(contract), min_face=min_face, threads=threads
+    )
+    photos = (decode.load(a), decode.load(b))
+    first, second = _face_numbers(face, 2)
+    verification = engine.verify(
+        *photos, names=(str(a), str(b)), faces=(first, second), fmr=fmr, threshold=threshold
+    )
+    if save is not None:
+        decode.save(save, drawing.draw_verification(photos, verification, (a.name, b.name)))
+    output.emit(verification.to_dict(), json=json, text=output.verdict(verification))
+    raise typer.Exit(EXIT_SAME if verification.same else EXIT_DIFFERENT)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the root command."""
+    for verb in (detect, align, embed, verify):
+        app.command(verb.__name__)(verb)
+
+
+def _for_each(
+    photos: Sequence[Path], numbers: Sequence[int], work: Callable[[Path, int], None]
+) -> None:
+    failed = False
+    for path, number in zip(photos, numbers, strict=True):
+        try:
+            work(path, number)
+        except InputError as error:
+            output.emit_error(str(error))
+            failed = True
+    if failed:
+        raise typer.Exit(EXIT_BAD_INPUT)
+
+
+def _face_numbers(given: list[int] | None, photos: int) -> list[int]:
+    """One number a photo, from none, one for all, or one for each."""
+    if not given:
+        return [0] * photos
+    if len(given) == 1:
+        return given * photos
+    if len(given) != photos:
+        raise InputError(
+            f"--face must be given once or {photos} times (once a photo), but got {len(given)}"
+        )
+    return given
+
+
+def _require_distinct_names(photos: Sequence[Path]) -> None:
+    names: dict[str, Path] = {}
+    for path in photos:
+        other = names.setdefault(path.stem, path)
+        if other != path:
+            raise InputError(f"{other} and {path} would be saved under one name: do them apart")
+
+
+def _target(folder: Path, photo: Path, ending: str) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot create folder {folder}: {error.strerror}") from None
+    return folder / f"{photo.stem}.{ending}"
+
+
+def _describe(found: Detections) -> str:
+    lines = [f"{found.image}: {len(found.faces)} face(s), {found.width}x{found.height}"]
+    for number, face in enumerate(found.faces):
+        left, top, right, bottom = face.box
+        lines.append(
+            f"  {number}: box {left:.0f},{top:.0f} to {right:.0f},{bottom:.0f}, "
+            f"score {face.score:.3f}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,64 @@
+"""``facesdk models``."""
+
+from __future__ import annotations
+
+import json as json_module
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from facesdk.cli import options
+from facesdk.cli.plugins import PluginGroup
+from facesdk.cli.verbs import model_files
+from facesdk.errors import InputError
+from facesdk.models import registry
+
+
+class ModelsGroup(PluginGroup):
+    """What can be asked about models beside the list of those in the package."""
+
+    entry_point_group = "facesdk.commands.models"
+
+
+app = typer.Typer(cls=ModelsGroup, add_completion=False)
+model_files.register(app)
+
+
+@app.callback(invoke_without_command=True)
+def models(ctx: typer.Context, json: options.Json = False) -> None:
+    """List the packaged models: name, task, file, size, thresholds, licence.
+
+    Examples:
+
+        facesdk models
+
+        facesdk models --json | jq -r '.[] | select(.task == "recognition") | .path'
+    """
+    if ctx.invoked_subcommand is not None:
+        if json:
+            raise InputError(f"--json belongs behind `{ctx.invoked_subcommand}`")
+        return
+    entries = registry.packaged()
+    if json:
+        typer.echo(json_module.dumps([entry.to_dict() for entry in entries]))
+        return
+    table = Table()
+    for heading in ("name", "task", "variant", "bytes", "FMR: threshold"):
+        table.add_column(heading, no_wrap=True)
+    for entry in entries:
+        contract = entry.contract
+        thresholds = "\n".join(f"{row.fmr:g}: {row.similarity:.3f}" for row in contract.thresholds)
+        table.add_row(
+            contract.name,
+            contract.task,
+            contract.variant,
+            f"{entry.size:,}",
+            thresholds,
+        )
+    console = Console()
+    with console.capture() as drawn:
+        console.print(table)
+    typer.echo(drawn.get(), nl=False)
+    for entry in entries:
+        typer.echo(f"{entry.contract.name}: {entry.contract.license}")

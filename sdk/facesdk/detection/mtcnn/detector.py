@@ -1,0 +1,201 @@
+"""MTCNN: a cascade of three small networks.
+
+K. Zhang, Z. Zhang, Z. Li, Y. Qiao, "Joint Face Detection and Alignment Using Multitask Cascaded
+Convolutional Networks", IEEE Signal Processing Letters 23(10), 2016.
+
+P-Net proposes boxes in an image pyramid, R-Net refuses most of them and refines the rest, O-Net
+decides, refines again and places five landmarks. Each network has one output, whose columns are
+the face logit, four box offsets and, for O-Net, x and y of five landmarks as shares of the box
+(``facesdk convert mtcnn`` makes them so).
+"""
+
+from __future__ import annotations
+
+import threading
+from math import inf, log
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesdk.detection.boxes import Boxes, regress, sizes, squared, suppress
+from facesdk.detection.halvings import Halvings
+from facesdk.detection.mtcnn import pyramid
+from facesdk.detection.mtcnn.windows import cut
+from facesdk.detection.shaped_network import CascadeNetwork
+from facesdk.errors import InputError
+from facesdk.images import decode
+from facesdk.images.decode import RgbImage
+from facesdk.models import registry
+from facesdk.models.bundle import ModelBundle
+from facesdk.results import Face
+
+Array = NDArray[np.float32]
+
+REVISION = 2
+"""Raised when the same networks may give other faces or landmarks: what is cached is then old."""
+
+THRESHOLDS = (0.6, 0.7, 0.7)
+"""Least face probability that P-Net, R-Net and O-Net let pass, as in the authors' program."""
+
+_WITHIN_LEVEL, _ACROSS_LEVELS, _REFINED, _FINAL = 0.5, 0.7, 0.7, 0.7
+"""Overlaps above which the weaker of two boxes is dropped, as in the authors' program."""
+
+_LARGER_THAN_WINDOWS = 2.8
+"""A face is complete when its square is this many windows of the next finer level wide.
+
+Finer levels then add no larger face, and seldom a better square of this one: of 120 collages of
+face crops 96 % gave the largest face of the whole pyramid to the bit, the others one 0.03 eye
+distances away. With 2.0 it was 76 %, and 5 times another face; with 4.0 it was 100 %.
+"""
+
+_SHARE_OF_SQUARE = 0.5
+"""Least area of a face, as a share of the square that O-Net saw it in; 0.7 is usual."""
+
+Candidates = tuple[Boxes, Array]
+"""Boxes ``(n, 4)`` and a network's output ``(n, columns)`` for each."""
+
+
+class MTCNN:
+    """Face detector with five landmarks; see the module for the method.
+
+    An instance may be shared between threads: it looks at one photo at a time. For detection in
+    parallel make one for each thread.
+
+    Args:
+        pnet: The proposal network.
+        rnet: The refinement network, input 24x24.
+        onet: The output network, input 48x48.
+        min_face: Side of the smallest face to find, in pixels, at least 12. Time falls with its
+            square.
+        max_faces: Return at most that many faces, the largest; None for all. For few, large ones
+            most of the pyramid need not be looked at.
+        threads: Threads each network may use, at least 1.
+
+    Raises:
+        InputError: An option is out of its range.
+        ModelError: A model is not the MTCNN network it should be.
+    """
+
+    def __init__(
+        self,
+        pnet: ModelBundle,
+        rnet: ModelBundle,
+        onet: ModelBundle,
+        *,
+        min_face: int = 20,
+        max_faces: int | None = None,
+        threads: int = 1,
+    ) -> None:
+        if min_face < pyramid.WINDOW:
+            raise InputError(f"min_face must be at least {pyramid.WINDOW}, but got {min_face}")
+        if max_faces is not None and max_faces < 1:
+            raise InputError(f"max_faces must be at least 1 or None, but got {max_faces}")
+        self.min_face = min_face
+        self.max_faces = max_faces
+        self._pnet = CascadeNetwork(pnet, "MTCNN P-Net", side=12, columns=5, threads=threads)
+        self._rnet = CascadeNetwork(rnet, "MTCNN R-Net", side=24, columns=5, threads=threads)
+        self._onet = CascadeNetwork(onet, "MTCNN O-Net", side=48, columns=15, threads=threads)
+        self._nothing = (np.empty((0, 4)), np.empty((0, self._pnet.columns), dtype=np.float32))
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(cls, *, min_face: int = 20, max_faces: int | None = None, threads: int = 1) -> MTCNN:
+        """The packaged networks; arguments and errors as those of the class."""
+        pnet, rnet, onet = (
+            ModelBundle.load(registry.resolve(f"mtcnn-{name}")) for name in ("pnet", "rnet", "onet")
+        )
+        return cls(pnet, rnet, onet, min_face=min_face, max_faces=max_faces, threads=threads)
+
+    def detect(self, image: RgbImage, max_faces: int | None = None) -> list[Face]:
+        """See :meth:`facesdk.detection.detector.Detector.detect`."""
+        image = decode.as_image(image)
+        height, width = image.shape[:2]
+        scales = pyramid.scales(height, width, self.min_face)
+        limit = min((n for n in (self.max_faces, max_faces) if n is not None), default=None)
+        photo = Halvings(image)
+        with self._lock:
+            if limit is None:
+                boxes = _refined(self._refine(photo, self._propose(photo, scales)))
+                faces = self._decide(photo, boxes)
+            else:
+                faces = self._largest(photo, scales, limit)
+        faces.sort(key=lambda face: -face.area)
+        return faces[:limit]
+
+    def _largest(self, photo: Halvings, scales: list[float], count: int) -> list[Face]:
+        """Look for large faces first, and no further than needed: the largest are complete."""
+        passed = self._nothing
+        squares = passed[0]
+        rising = scales[::-1]
+        enough_after = [*(_LARGER_THAN_WINDOWS * pyramid.WINDOW / s for s in rising[1:]), inf]
+        for scale, enough in zip(rising, enough_after, strict=False):
+            more = self._refine(photo, self._propose(photo, [scale]))
+            if len(more[0]):
+                passed = _concatenate([passed, more])
+                squares = _refined(passed)
+            if np.count_nonzero(sizes(squares).max(axis=1) >= enough) >= count:
+                faces = self._decide(photo, squares)
+                if sum(face.area >= _SHARE_OF_SQUARE * enough**2 for face in faces) >= count:
+                    return faces
+        return self._decide(photo, squares)
+
+    def _propose(self, photo: Halvings, scales: list[float]) -> Boxes:
+        """P-Net on some levels: squares that may hold a face."""
+        found = [self._nothing]
+        for scale in scales:
+            tiles = pyramid.tiles(pyramid.level(photo, scale), scale)
+            level = _concatenate([self._look(tile) for tile in tiles])
+            found.append(_strongest(*level, _WITHIN_LEVEL))
+        boxes, outputs = _concatenate(found)
+        if len(scales) > 1:
+            boxes, outputs = _strongest(boxes, outputs, _ACROSS_LEVELS)
+        return squared(regress(boxes, outputs[:, 1:5]))
+
+    def _look(self, tile: pyramid.Tile) -> Candidates:
+        windows = self._pnet.run(tile.pixels)[0]
+        rows, columns = np.nonzero(windows[..., 0] >= _logit(THRESHOLDS[0]))
+        return tile.boxes(rows, columns), windows[rows, columns]
+
+    def _refine(self, photo: Halvings, boxes: Boxes) -> Candidates:
+        """R-Net on every proposal: those it passes, and how it would move their edges."""
+        return _classify(self._rnet, photo, boxes, THRESHOLDS[1])
+
+    def _decide(self, photo: Halvings, boxes: Boxes) -> list[Face]:
+        """O-Net on every square that is left."""
+        boxes, outputs = _classify(self._onet, photo, boxes, THRESHOLDS[2])
+        points = outputs[:, 5:].reshape(-1, 5, 2)
+        landmarks = boxes[:, None, :2] + points * sizes(boxes)[:, None]
+        scores = 1 / (1 + np.exp(-outputs[:, 0].astype(np.float64)))
+        boxes = regress(boxes, outputs[:, 1:5])
+        kept = suppress(boxes, scores, _FINAL, of_smaller=True)
+        return [Face(boxes[i], scores[i], landmarks[i]) for i in kept]
+
+
+def _refined(passed: Candidates) -> Boxes:
+    """What R-Net makes of its candidates: better squares, and fewer."""
+    boxes, outputs = _strongest(*passed, _REFINED)
+    return squared(regress(boxes, outputs[:, 1:5]))
+
+
+def _classify(
+    network: CascadeNetwork, photo: Halvings, boxes: Boxes, threshold: float
+) -> Candidates:
+    """The boxes, as they were cut, that a network takes for a face, and its output for each."""
+    boxes, windows = cut(photo, boxes, network.side)
+    outputs = network.run_batches(windows)
+    passed = outputs[:, 0] >= _logit(threshold)
+    return boxes[passed], outputs[passed]
+
+
+def _strongest(boxes: Boxes, outputs: Array, overlap: float) -> Candidates:
+    kept = suppress(boxes, outputs[:, 0], overlap)
+    return boxes[kept], outputs[kept]
+
+
+def _concatenate(parts: list[Candidates]) -> Candidates:
+    boxes, outputs = zip(*parts, strict=True)
+    return np.concatenate(boxes), np.concatenate(outputs)
+
+
+def _logit(probability: float) -> float:
+    return log(probability / (1 - probability))

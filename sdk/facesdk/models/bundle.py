@@ -1,0 +1,133 @@
+"""A model file: its bytes, its digest, its contract, and the custom operators it needs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from facesdk.errors import ContractError, ModelError
+from facesdk.files import read_regular
+from facesdk.models import packed
+from facesdk.models.contract import METADATA_NAME, Contract
+from facesdk.tflite.flatbuffer import FlatbufferError, Table
+from facesdk.tflite.verifier import verify
+
+MAX_MODEL_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class ModelBundle:
+    """A verified model file.
+
+    Attributes:
+        path: Where it was read from.
+        content: The whole file; what was in the container where it was read from one.
+        custom_ops: Names of the custom operators in it, for example ``("LceBconv2d",)``.
+        embedded_contract: The contract in the file; None if it carries none.
+        packed_bytes: Size of the container it was read from (:mod:`facesdk.models.packed`); None
+            for a plain model file.
+    """
+
+    path: Path
+    content: bytes
+    custom_ops: tuple[str, ...]
+    embedded_contract: Contract | None
+    packed_bytes: int | None = None
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> ModelBundle:
+        """Read and verify a ``.tflite`` or ``.tflite.pack`` file.
+
+        Raises:
+            ModelError: The file is missing, unreadable, truncated, or not a TFLite model.
+            ContractError: It carries a contract that this version cannot read.
+        """
+        path = Path(path)
+        content = _read(path)
+        packed_bytes = len(content) if packed.is_packed(content) else None
+        try:
+            if packed_bytes is not None:
+                content = packed.unpack(content, max_bytes=MAX_MODEL_BYTES)
+            model = verify(content)
+            codes = _custom_ops(model)
+        except packed.PackedError as error:
+            raise ModelError(f"{path} is not a usable packed model: {error}") from None
+        except FlatbufferError as error:
+            raise ModelError(
+                f"{path} is not a usable TFLite model, or is truncated: {error}"
+            ) from None
+        return ModelBundle(path, content, codes, _contract(model, path), packed_bytes)
+
+    def in_its_form(self, content: bytes) -> bytes:
+        """What to write to a file so that it holds ``content`` as this one holds its own.
+
+        Args:
+            content: A model file.
+
+        Returns:
+            A container if the model was read from one, otherwise ``content``.
+        """
+        return content if self.packed_bytes is None else packed.pack(content)
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of :attr:`content`, hex: a model has the same packed and unpacked."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """The model's name, as its contract says; without one, that of the file."""
+        return self.embedded_contract.name if self.embedded_contract else self.path.stem
+
+    @property
+    def contract(self) -> Contract:
+        """The contract in the file.
+
+        Raises:
+            ContractError: The file carries none.
+        """
+        if self.embedded_contract is None:
+            raise ContractError(
+                f"{self.path} carries no facesdk contract: convert it with `facesdk convert`, "
+                "or give its contract"
+            )
+        return self.embedded_contract
+
+
+def _read(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if path.is_dir():
+            raise ModelError(f"{path} is a directory, but a .tflite model file is needed")
+        if size > MAX_MODEL_BYTES:
+            raise ModelError(f"{path} has {size} bytes; a model may have {MAX_MODEL_BYTES} at most")
+        return read_regular(path)
+    except FileNotFoundError:
+        raise ModelError(f"model file {path} does not exist") from None
+    except OSError as error:
+        raise ModelError(f"cannot read model file {path}: {error.strerror}") from None
+
+
+def _custom_ops(model: Table) -> tuple[str, ...]:
+    names = (code.bytes(1).decode() for code in model.tables(1))
+    return tuple(sorted({name for name in names if name}))
+
+
+def contract_buffer(model: Table) -> Table | None:
+    """The buffer of a verified model that holds its contract; None if it carries none."""
+    buffers = list(model.tables(4))
+    for entry in model.tables(6):
+        if entry.bytes(0) == METADATA_NAME.encode():
+            return buffers[entry.scalar(1)]
+    return None
+
+
+def _contract(model: Table, path: Path) -> Contract | None:
+    buffer = contract_buffer(model)
+    try:
+        return None if buffer is None else Contract.from_json(buffer.bytes(0))
+    except ContractError as error:
+        raise ContractError(f"{path}: {error}") from None

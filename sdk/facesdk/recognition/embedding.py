@@ -1,0 +1,159 @@
+"""Aligned crop -> embedding: the recognition network behind its contract."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesdk.errors import ContractError, InputError, ModelError
+from facesdk.models.bundle import ModelBundle
+from facesdk.models.contract import TEMPLATES, Contract
+from facesdk.results import Embedding, FloatArray
+from facesdk.runtime.interpreter import Interpreter, check_float_input
+
+
+class CropEmbedder(ABC):
+    """A recognition network, of whatever kind, behind its contract.
+
+    Args:
+        contract: How to feed it.
+        model_id: SHA-256 (hex) of its weights.
+        source: What error messages call it.
+
+    Raises:
+        ContractError: The contract is not for recognition.
+    """
+
+    def __init__(self, contract: Contract, model_id: str, source: str) -> None:
+        if contract.task != "recognition" or contract.template is None or contract.dim is None:
+            raise ContractError(
+                f"{source} is a model for {contract.task}, but one for recognition is needed"
+            )
+        self.contract = contract
+        self.model_id = model_id
+        self.template: str = contract.template
+        self.dim: int = contract.dim
+        self._crop_shape = (*TEMPLATES[contract.template], 3)
+
+    @abstractmethod
+    def forward(self, pixels: FloatArray) -> FloatArray:
+        """Run the network.
+
+        Args:
+            pixels: float32 ``(N, height, width, 3)``, normalised and ordered as the contract says.
+
+        Returns:
+            float32 ``(N, network_dim)``.
+        """
+
+    @property
+    def network_dim(self) -> int:
+        """Length of the network's output; half of the embedding's with flip-concatenation."""
+        return self.dim // 2 if self.contract.flip_concatenation else self.dim
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.contract.name
+
+    def embed(self, crops: NDArray[np.uint8]) -> FloatArray:
+        """Embed aligned crops.
+
+        Where the contract says ``flip_concatenation``, the output of each crop is followed by that
+        of its mirror image before the whole is normalised (paper, section 4: test protocol).
+
+        Args:
+            crops: uint8 RGB ``(N, height, width, 3)`` in the contract's template size.
+
+        Returns:
+            float32 ``(N, dim)``, each row of Euclidean norm 1.
+
+        Raises:
+            InputError: The crops have another dtype or shape.
+            ModelError: The network returned a vector that has no direction.
+        """
+        crops = np.asarray(crops)
+        if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != self._crop_shape:
+            raise InputError(
+                f"crops must be a uint8 array with shape (N, {self._crop_shape[0]}, "
+                f"{self._crop_shape[1]}, 3), but got {crops.dtype} with shape {crops.shape}"
+            )
+        vectors = self._forward(crops)
+        if self.contract.flip_concatenation:
+            vectors = np.concatenate([vectors, self._forward(crops[:, :, ::-1])], axis=1)
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        if not np.isfinite(norms).all() or (norms < 1e-12).any():
+            raise ModelError(f"model {self.name} returned an embedding without a direction")
+        unit: FloatArray = vectors / norms
+        return unit
+
+    def embed_one(self, crop: NDArray[np.uint8]) -> Embedding:
+        """Embed one aligned crop, uint8 RGB ``(height, width, 3)``; errors as in :meth:`embed`."""
+        return Embedding(self.embed(np.asarray(crop)[None])[0], self.name, self.model_id)
+
+    def _forward(self, crops: NDArray[np.uint8]) -> FloatArray:
+        spec = self.contract.input
+        ordered = crops if spec.color == "RGB" else crops[..., ::-1]
+        return self.forward(
+            (ordered.astype(np.float32) - np.float32(spec.mean)) / np.float32(spec.scale)
+        )
+
+
+class Embedder(CropEmbedder):
+    """A recognition network in a ``.tflite`` file that turns aligned crops into unit vectors.
+
+    Args:
+        bundle: The model file.
+        contract: How to feed it.
+        threads: Threads the runtime may use, at least 1.
+
+    Raises:
+        ContractError: The contract is not for recognition.
+        ModelError: The network's input or output differs from the contract.
+    """
+
+    def __init__(self, bundle: ModelBundle, contract: Contract, *, threads: int = 1) -> None:
+        super().__init__(contract, bundle.sha256, str(bundle.path))
+        self._interpreter = Interpreter(bundle, threads=threads)
+        check_float_input(self._interpreter, (None, *self._crop_shape), str(bundle.path))
+        self._slots = self._interpreter.input_shapes[0][0]
+        if self._interpreter.output_shapes != ((self._slots, self.network_dim),):
+            raise ModelError(
+                f"{bundle.path} must have one output of shape {(self._slots, self.network_dim)} as "
+                f"its contract says, but has {self._interpreter.output_shapes}"
+            )
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        contract: Contract | None = None,
+        *,
+        threads: int = 1,
+    ) -> Embedder:
+        """Load a model file.
+
+        Args:
+            path: The ``.tflite`` file.
+            contract: Used instead of the one in the file; needed for a file that carries none.
+            threads: Threads the runtime may use, at least 1.
+
+        Raises:
+            ModelError: The file is not usable, or is not what the contract says.
+            ContractError: There is no contract, or it is not for recognition.
+        """
+        bundle = ModelBundle.load(path)
+        return cls(bundle, contract or bundle.contract, threads=threads)
+
+    def forward(self, pixels: FloatArray) -> FloatArray:
+        """See :meth:`CropEmbedder.forward`; as many crops at a time as the network takes."""
+        vectors = np.empty((len(pixels), self.network_dim), np.float32)
+        batch = np.zeros((self._slots, *self._crop_shape), np.float32)
+        for start in range(0, len(pixels), self._slots):
+            count = min(self._slots, len(pixels) - start)
+            batch[:count] = pixels[start : start + count]
+            vectors[start : start + count] = self._interpreter.run(batch)[0][:count]
+        return vectors

@@ -1,0 +1,117 @@
+"""What the operator library's delegate ran, operator by operator (``facesdk_profile_start``)."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesdk.errors import OperatorLibraryError
+from facesdk.runtime import operator_library
+
+_EVENT = np.dtype(
+    [
+        ("start_ns", "<u8"),
+        ("end_ns", "<u8"),
+        ("partition", "<u4"),
+        ("node", "<i4"),
+        ("path", "<i4"),
+        ("within", "<i4"),
+    ]
+)
+"""``facesdk_profile_event`` of sdk/native/include/facesdk_ops.h."""
+
+
+class _Error(ctypes.Structure):
+    _fields_ = (("message", ctypes.c_char * 256),)
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorEvent:
+    """One run of one operator of the library.
+
+    Attributes:
+        start_ns: When it began, on the clock of ``time.perf_counter_ns``.
+        end_ns: When it ended.
+        partition: Number of the set of operators that the runtime ran as one.
+        node: The operator's place in the model.
+        path: Name of the kernel path that ran.
+        within: For an addition that a convolution computed, the place of that convolution, whose
+            event has the time; None for all others.
+    """
+
+    start_ns: int
+    end_ns: int
+    partition: int
+    node: int
+    path: str
+    within: int | None
+
+
+class OperatorRecording:
+    """Events of the operator library, to be read when the recording has ended."""
+
+    def __init__(self, paths: tuple[str, ...], capacity: int) -> None:
+        self._paths = paths
+        self._memory: NDArray[Any] = np.zeros(capacity, _EVENT)
+        self.happened = 0
+
+    @property
+    def events(self) -> tuple[OperatorEvent, ...]:
+        """Those that were kept, in the order in which they ended."""
+        return tuple(
+            OperatorEvent(
+                start, end, partition, node, self._paths[path], within if within >= 0 else None
+            )
+            for start, end, partition, node, path, within in self._memory[: self.happened].tolist()
+        )
+
+    @property
+    def lost(self) -> int:
+        """How many there was no room for."""
+        return max(0, self.happened - len(self._memory))
+
+    @property
+    def address(self) -> int:
+        """Where the library writes."""
+        return int(self._memory.ctypes.data)
+
+    @property
+    def capacity(self) -> int:
+        """How many there is room for."""
+        return len(self._memory)
+
+
+@contextmanager
+def record_operators(capacity: int = 1 << 16) -> Iterator[OperatorRecording]:
+    """Record what the library's operators do in the ``with`` block, in this process.
+
+    Args:
+        capacity: Room for that many events; a run of a network takes one an operator.
+
+    Raises:
+        OperatorLibraryError: The library is missing, too old, or is being recorded already.
+    """
+    description = operator_library.describe_library()
+    library = operator_library.open_library(description.path)
+    if not hasattr(library, "facesdk_profile_start"):
+        raise OperatorLibraryError(
+            f"{description.path} (version {description.version}) is too old to be profiled"
+        )
+    recording = OperatorRecording(tuple(path.name for path in description.paths), capacity)
+    error = _Error()
+    status = library.facesdk_profile_start(
+        ctypes.c_void_p(recording.address), ctypes.c_size_t(capacity), ctypes.byref(error)
+    )
+    if status:
+        raise OperatorLibraryError(f"cannot profile the operators: {error.message.decode()}")
+    try:
+        yield recording
+    finally:
+        library.facesdk_profile_stop.restype = ctypes.c_size_t
+        recording.happened = int(library.facesdk_profile_stop())

@@ -1,0 +1,451 @@
+"""Fixed-point networks, against Keras, NumPy and both runtimes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+from facesdk.errors import InputError, ModelError
+from facesdk.models.bundle import ModelBundle
+from facesdk.runtime.interpreter import Interpreter
+from facesdk_converters.convert import Facts, Request, convert
+from facesdk_converters.inspection import faces
+from facesdk_converters.targets.fixed_point.calibration import observe
+from facesdk_converters.targets.fixed_point.conversion import FixedPointOptions, calibrate, describe
+from facesdk_converters.targets.fixed_point.conversion import convert as to_fixed_point
+from facesdk_converters.targets.fixed_point.equalization import equalize
+from facesdk_converters.targets.fixed_point.levels import fit
+from facesdk_converters.targets.fixed_point.storage import packed
+from facesdk_converters.targets.fixed_point.target import target
+from facesdk_converters.tflite import operators
+from facesdk_converters.tflite.chain import pack
+from facesdk_converters.tflite.tree import Graph, merge_prelu
+
+SIDE = 24
+
+
+def keras_model():
+    """A residual network with every kind of layer of ours, whose channels differ 100-fold."""
+    import tensorflow as tf
+
+    keras = tf.keras
+    layers = keras.layers
+    keras.utils.set_random_seed(3)
+
+    def prelu(x):
+        slopes = keras.initializers.RandomUniform(0.1, 0.4)
+        return layers.PReLU(alpha_initializer=slopes, shared_axes=[1, 2])(x)
+
+    inputs = keras.Input((SIDE, SIDE, 3))
+    x = prelu(layers.Conv2D(16, 3, strides=2, padding="same", name="stem")(inputs))
+    x = prelu(layers.DepthwiseConv2D(3, padding="same", name="depthwise")(x))
+    branch = layers.Conv2D(16, 3, padding="same", name="branch")(x)
+    x = prelu(layers.Add()([x, branch]))
+    x = layers.MaxPooling2D(2)(x)
+    x = layers.ReLU()(layers.Conv2D(32, 1, name="wide")(x))
+    x = layers.DepthwiseConv2D(SIDE // 4, name="head")(x)
+    dense = layers.Dense(24, bias_initializer="normal", name="embedding")
+    model = keras.Model(inputs, dense(layers.Flatten()(x)))
+    stem, depthwise = model.get_layer("stem"), model.get_layer("depthwise")
+    gains = np.geomspace(0.1, 10, 16).astype(np.float32)
+    stem.set_weights([stem.get_weights()[0] * gains, stem.get_weights()[1]])
+    kernel, bias = depthwise.get_weights()
+    depthwise.set_weights([kernel / gains[:, np.newaxis], bias + 0.1])
+    return model
+
+
+@pytest.fixture(scope="module")
+def network():
+    import tensorflow as tf
+
+    model = keras_model()
+    return model, bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    crops = faces.fit(faces.load(), SIDE, SIDE, 3)
+    rng = np.random.default_rng(0)
+    noisy = np.concatenate([crops, crops[:, ::-1], rng.permutation(crops, axis=2)])
+    return (noisy.astype(np.float32) - 127.5) / 128
+
+
+@pytest.fixture(scope="module")
+def calibrated(network, inputs):
+    return calibrate(network[1], inputs)
+
+
+def run(content, inputs, folder):
+    path = Path(folder) / "model.tflite"
+    path.write_bytes(content)
+    interpreter = Interpreter(ModelBundle.load(path))
+    return np.concatenate([interpreter.run(row[np.newaxis])[0] for row in inputs])
+
+
+def cosines(first, second):
+    norms = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    return np.sum(first * second, axis=1) / norms
+
+
+def of_kind(content, kind):
+    return [o for o in operators.read(content, name="model").operators if o.name == kind]
+
+
+def test_statistics_are_those_of_keras(network, inputs):
+    import tensorflow as tf
+
+    model, content = network
+    graph = Graph(content)
+    statistics = observe(graph, inputs)
+    pool = next(o for o in graph.operators if graph.kind(o) == "MAX_POOL_2D")
+    layer = next(row for row in model.layers if "max_pooling" in row.name)
+    expected = np.asarray(tf.keras.Model(model.input, layer.output)(inputs))
+    seen = statistics[int(pool.outputs[0])]
+    np.testing.assert_allclose(seen.minimum, expected.min(axis=(0, 1, 2)), atol=1e-4)
+    np.testing.assert_allclose(seen.maximum, expected.max(axis=(0, 1, 2)), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(seen.mean, expected.mean(axis=(0, 1, 2)), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0])
+def test_equalizing_changes_ranges_and_not_the_function(network, inputs, tmp_path, exponent):
+    model, content = network
+    graph = Graph(content)
+    statistics = observe(graph, inputs)
+    equal = equalize(graph, statistics, exponent)
+    got = run(graph.to_bytes(), inputs, tmp_path)
+    np.testing.assert_allclose(got, model(inputs), rtol=1e-3, atol=1e-3)
+    stem = int(graph.weighted()[0].outputs[0])
+    spread = [s[stem].magnitude.max() / s[stem].magnitude.min() for s in (statistics, equal)]
+    assert spread[0] > 30 and spread[1] < (1.001 if exponent else spread[0])
+    measured = observe(graph, inputs)
+    for tensor, seen in equal.items():
+        np.testing.assert_allclose(seen.maximum, measured[tensor].maximum, rtol=1e-2, atol=1e-3)
+
+
+def test_int8_computes_almost_what_keras_computes(network, inputs, calibrated, tmp_path):
+    content = to_fixed_point(calibrated, FixedPointOptions())
+    got = run(content, inputs, tmp_path)
+    assert cosines(got, np.asarray(network[0](inputs))).min() > 0.995
+    types = [o.weights.type for o in operators.read(content, name="m").operators if o.weights]
+    assert types == ["INT8"] * 6
+
+
+def test_without_equal_ranges_int8_is_worse(network, inputs, calibrated, tmp_path, monkeypatch):
+    expected = np.asarray(network[0](inputs))
+    equal = run(to_fixed_point(calibrated, FixedPointOptions()), inputs, tmp_path)
+    monkeypatch.setattr(
+        "facesdk_converters.targets.fixed_point.conversion.equalize", lambda graph, seen, a: seen
+    )
+    plain = run(to_fixed_point(calibrated, FixedPointOptions()), inputs, tmp_path)
+    errors = [1 - cosines(got, expected).mean() for got in (equal, plain)]
+    assert errors[0] < errors[1] / 2
+
+
+def test_the_first_layer_reads_its_input_as_it_is(calibrated):
+    graph = Graph(to_fixed_point(calibrated, FixedPointOptions(bits=4)))
+    readers = [o for o in graph.operators if graph.inputs[0] in [int(t) for t in o.inputs]]
+    assert [graph.kind(o) for o in readers] == ["CONV_2D"]
+    assert graph.type_name(graph.inputs[0]) == "FLOAT32"
+    others = [o for o in graph.operators if graph.kind(o) in ("CONV_2D", "FULLY_CONNECTED")][1:]
+    assert {graph.type_name(int(o.inputs[0])) for o in others} == {"INT8"}
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3, 4, 5, 8])
+def test_weights_in_the_file_are_those_fitted(network, calibrated, bits):
+    """Of the layer behind the flattening, whose channels nothing equalizes to others."""
+    content = to_fixed_point(calibrated, FixedPointOptions(bits, activations=32))
+    (dense,) = of_kind(content, "FULLY_CONNECTED")
+    kernel = network[0].get_layer("embedding").get_weights()[0].T
+    expected = fit(kernel, bits)
+    np.testing.assert_array_equal(dense.weights.values(), expected.codes)
+    graph = Graph(content)
+    (widen,) = [
+        o
+        for o in graph.operators
+        if graph.kind(o) == "DEQUANTIZE" and graph.shape(int(o.inputs[0])) == kernel.shape
+    ]
+    scales = graph.tensors[int(widen.inputs[0])].quantization.scale
+    np.testing.assert_array_equal(scales, expected.steps)
+
+
+@pytest.mark.parametrize("kind", ["convolution", "depthwise", "dense"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_rounded_weights_leave_the_mean_output_as_it_was(inputs, tmp_path, kind, bias):
+    """Exactly so where no padding is read: here mean (x (W - W')) is all that rounding changes."""
+    import tensorflow as tf
+
+    layers = tf.keras.layers
+    tf.keras.utils.set_random_seed(2)
+    layer = {
+        "convolution": layers.Conv2D(6, SIDE, use_bias=bias, bias_initializer="normal"),
+        "depthwise": layers.DepthwiseConv2D(
+            SIDE, depth_multiplier=2, use_bias=bias, bias_initializer="normal"
+        ),
+        "dense": layers.Dense(6, use_bias=bias, bias_initializer="normal"),
+    }[kind]
+    source = tf.keras.Input((SIDE, SIDE, 3))
+    pooled = layers.AveragePooling2D(SIDE)(source)
+    start = layers.Flatten()(pooled) if kind == "dense" else source
+    model = tf.keras.Model(source, layers.Flatten()(layer(start)))
+    content = bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    flat = inputs.mean(axis=(1, 2), keepdims=True).repeat(SIDE, 1).repeat(SIDE, 2)
+    got = run(to_fixed_point(calibrate(content, flat), FixedPointOptions(2, 32)), flat, tmp_path)
+    expected = np.asarray(model(flat))
+    np.testing.assert_allclose(got.mean(0), expected.mean(0), atol=1e-4)
+    assert np.abs(got - expected).max() > 1e-2
+
+
+def test_int8_biases_are_in_units_of_input_scale_times_step(calibrated):
+    graph = Graph(to_fixed_point(calibrated, FixedPointOptions(bits=6)))
+    checked = 0
+    for operator in graph.operators:
+        if graph.kind(operator) in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+            source, weights, bias = (graph.tensors[int(t)] for t in operator.inputs)
+            if weights.type == schema.TensorType.INT8:
+                checked += 1
+                scales = source.quantization.scale[0] * weights.quantization.scale
+                np.testing.assert_allclose(bias.quantization.scale, scales, rtol=1e-6)
+                codes = np.frombuffer(bytes(graph.tree.buffers[weights.buffer].data), np.int8)
+                assert codes.min() >= -32 and codes.max() <= 31
+    assert checked == 5
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3, 4])
+def test_four_bit_storage_computes_what_int8_storage_computes(inputs, calibrated, tmp_path, bits):
+    wide = to_fixed_point(calibrated, FixedPointOptions(bits, storage="int8"))
+    narrow = to_fixed_point(calibrated, FixedPointOptions(bits))
+    types = [o.weights.type for o in operators.read(narrow, name="m").operators if o.weights]
+    assert types == ["INT8"] + ["INT4"] * 4 + ["INT8"]
+    assert len(narrow) < len(wide)
+    assert cosines(run(narrow, inputs, tmp_path), run(wide, inputs, tmp_path)).min() > 0.998
+
+
+def test_two_bit_storage_in_litert(inputs, calibrated, tmp_path):
+    wide = to_fixed_point(calibrated, FixedPointOptions(2, 32))
+    narrow = to_fixed_point(calibrated, FixedPointOptions(2, 32, storage="smallest"))
+    assert {o.weights.type for o in operators.read(narrow, name="m").operators if o.weights} == {
+        "INT2"
+    }
+    got, expected = (run(content, inputs, tmp_path) for content in (narrow, wide))
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("bits", "activations"), [(8, 8), (4, 8), (2, 8), (4, 32)])
+def test_tflite_runtime_computes_the_same(inputs, calibrated, tmp_path, bits, activations):
+    pytest.importorskip("tflite_runtime")
+    content = to_fixed_point(calibrated, FixedPointOptions(bits, activations))
+    (tmp_path / "m.tflite").write_bytes(content)
+    np.save(tmp_path / "inputs.npy", inputs[:4])
+    program = (
+        "import sys, numpy as np\n"
+        "from tflite_runtime.interpreter import Interpreter\n"
+        "i = Interpreter(sys.argv[1] + '/m.tflite'); i.allocate_tensors()\n"
+        "source, result = i.get_input_details()[0]['index'], i.get_output_details()[0]['index']\n"
+        "rows = []\n"
+        "for row in np.load(sys.argv[1] + '/inputs.npy'):\n"
+        "    i.set_tensor(source, row[None]); i.invoke(); rows.append(i.get_tensor(result)[0])\n"
+        "np.save(sys.argv[1] + '/outputs.npy', rows)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
+    got = np.load(tmp_path / "outputs.npy")
+    assert cosines(got, run(content, inputs[:4], tmp_path)).min() > 0.998
+
+
+def test_more_bits_are_nearer_to_the_float_network(network, inputs, calibrated, tmp_path):
+    expected = np.asarray(network[0](inputs))
+    errors = [
+        1 - cosines(run(to_fixed_point(calibrated, option), inputs, tmp_path), expected).mean()
+        for option in (
+            FixedPointOptions(2, 32),
+            FixedPointOptions(4, 32),
+            FixedPointOptions(8, 32),
+            FixedPointOptions(16, 32),
+        )
+    ]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 1e-6
+
+
+def test_simulated_widths_stay_float32(network, inputs, calibrated, tmp_path):
+    options = FixedPointOptions(12, 10)
+    content = to_fixed_point(calibrated, options)
+    assert {o.weights.type for o in operators.read(content, name="m").operators if o.weights} == {
+        "FLOAT32"
+    }
+    assert len(of_kind(content, "FAKE_QUANT")) == 5
+    assert cosines(run(content, inputs, tmp_path), np.asarray(network[0](inputs))).min() > 0.999
+    words = describe(content, options)
+    assert "no smaller" in words and "rounded to 10 bits" in words
+    assert len(content) >= len(network[1])
+
+
+def test_what_is_no_smaller_is_said(calibrated):
+    for options, words in (
+        (FixedPointOptions(3), "INT4 in 4 layers, INT8 in 2 layers\nso the file is no smaller"),
+        (FixedPointOptions(6), "INT8 in 6 layers\nso the file is no smaller than with 8 bits"),
+    ):
+        assert words in describe(to_fixed_point(calibrated, options), options)
+    options = FixedPointOptions(8)
+    assert "no smaller" not in describe(to_fixed_point(calibrated, options), options)
+
+
+def test_equal_constants_of_two_layers_are_changed_apart(inputs, tmp_path):
+    import tensorflow as tf
+
+    layers = tf.keras.layers
+    source = x = tf.keras.Input((SIDE, SIDE, 3))
+    for _ in range(3):
+        x = layers.Conv2D(8, 3, use_bias=False, activation="relu")(x)
+    model = tf.keras.Model(source, layers.Flatten()(layers.AveragePooling2D(18)(x)))
+    content = bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    biases = [int(operator.inputs[2]) for operator in Graph(content).weighted()]
+    assert len(set(biases)) < len(biases), "the converter shares zero biases"
+    network = calibrate(content, inputs)
+    got = run(to_fixed_point(network, FixedPointOptions(6)), inputs, tmp_path)
+    assert cosines(got, np.asarray(model(inputs))).min() > 0.99
+    biases = [int(operator.inputs[2]) for operator in Graph(network.content).weighted()]
+    assert len(set(biases)) == len(biases)
+
+
+def test_equal_arguments_give_equal_bytes(network, inputs):
+    files = [
+        to_fixed_point(calibrate(network[1], inputs[:4]), FixedPointOptions(4)) for _ in range(2)
+    ]
+    assert files[0] == files[1]
+
+
+@given(
+    st.sampled_from([2, 4, 8]).flatmap(
+        lambda width: st.tuples(
+            st.just(width),
+            hnp.arrays(
+                np.int32,
+                st.integers(1, 19),
+                elements=st.integers(-(2 ** (width - 1)), 2 ** (width - 1) - 1),
+            ),
+        )
+    )
+)
+def test_packing(case):
+    width, codes = case
+    data = packed(codes, width)
+    assert len(data) == -(-len(codes) * width // 8)
+    names = {2: "INT2", 4: "INT4", 8: "INT8"}
+    tensor = operators.Tensor(0, "w", codes.shape, names[width], data)
+    np.testing.assert_array_equal(tensor.values(), codes)
+
+
+def decomposed_prelu(slope):
+    """relu(x) + slope / 2 (x - |x|), as TensorFlow 1 wrote PReLU."""
+    kinds = ("RELU", "ABS", "SUB", "MUL", "ADD")
+    half = (np.asarray(slope, np.float32) / 2).view(np.uint8)
+    shape = [1, 4, 4, len(slope)]
+    tensors = [schema.TensorT(shape=shape, type=0, buffer=0, name=name) for name in "xrasmy"]
+    tensors.append(schema.TensorT(shape=[len(slope)], type=0, buffer=1, name="c"))
+    links = [([0], 1), ([0], 2), ([0, 2], 3), ([6, 3], 4), ([1, 4], 5)]
+    codes = [getattr(schema.BuiltinOperator, kind) for kind in kinds]
+    return pack(
+        schema.ModelT(
+            version=3,
+            operatorCodes=[schema.OperatorCodeT(code, None, 1, code) for code in codes],
+            subgraphs=[
+                schema.SubGraphT(
+                    tensors=tensors,
+                    inputs=[0],
+                    outputs=[5],
+                    operators=[
+                        schema.OperatorT(opcodeIndex=place, inputs=given, outputs=[output])
+                        for place, (given, output) in enumerate(links)
+                    ],
+                    name="main",
+                )
+            ],
+            buffers=[schema.BufferT(), schema.BufferT(half)],
+        )
+    )
+
+
+def test_decomposed_prelu_becomes_one_operator(tmp_path):
+    slopes = [0.25, -0.5, 1.5]
+    original = decomposed_prelu(slopes)
+    graph = Graph(original)
+    assert merge_prelu(graph) == 1
+    merged = graph.to_bytes()
+    assert [o.name for o in operators.read(merged, name="m").operators] == ["PRELU"]
+    x = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype(np.float32)
+    expected = np.where(x > 0, x, x * np.asarray(slopes, np.float32))
+    for content in (original, merged):
+        np.testing.assert_allclose(run(content, x, tmp_path), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_prelu_whose_parts_are_read_elsewhere_stays(tmp_path):
+    graph = Graph(decomposed_prelu([0.25, 0.5, 0.75]))
+    graph.outputs = [5, 2]
+    assert merge_prelu(graph) == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"bits": 0}, "1 to 32 bits"),
+        ({"bits": 33}, "1 to 32 bits"),
+        ({"activations": 7}, "8 to 16 bits, or 32"),
+        ({"activations": 20}, "8 to 16 bits, or 32"),
+        ({"scale": "log"}, "free, power-of-two"),
+        ({"storage": "int3"}, "int8, small, smallest"),
+    ],
+)
+def test_impossible_options_are_refused(values, message):
+    with pytest.raises(InputError, match=message):
+        FixedPointOptions(**values)
+
+
+def test_a_network_that_is_quantized_already_is_refused(calibrated, inputs):
+    content = to_fixed_point(calibrated, FixedPointOptions())
+    with pytest.raises(ModelError, match="give the float network"):
+        calibrate(content, inputs)
+
+
+class TestTarget:
+    @staticmethod
+    def request(source, output, **facts):
+        return Request(source=source, output=output, facts=Facts(**facts))
+
+    def test_keras_to_file(self, network, tmp_path):
+        source = tmp_path / "net.keras"
+        network[0].save(source)
+        converted = convert(
+            self.request(source, tmp_path / "out.tflite", mean=127.5, scale=128.0),
+            target(8, 8, "free", "small", None),
+        )
+        assert converted.agreement.min_cosine > 0.99
+        assert converted.description == "weights of 8 bits, stored as INT8 in 6 layers"
+        conversion = converted.contract.conversion
+        assert conversion.target == "fixed-point" and "bits=8 activations=8" in conversion.options
+
+    def test_flatbuffer_to_file(self, network, tmp_path):
+        source = tmp_path / "net.tflite"
+        source.write_bytes(network[1])
+        request = self.request(source, tmp_path / "out.tflite", mean=127.5, scale=128.0)
+        converted = convert(request, target(8, 32, "power-of-two", "small", None))
+        assert ModelBundle.load(converted.path).contract.source_sha256 == (
+            ModelBundle.load(source).sha256
+        )
+
+    def test_unknown_normalisation_is_refused(self, network, tmp_path):
+        source = tmp_path / "net.tflite"
+        source.write_bytes(network[1])
+        with pytest.raises(InputError, match="--mean and --scale"):
+            convert(
+                self.request(source, tmp_path / "out.tflite"), target(8, 8, "free", "small", None)
+            )
+        assert not (tmp_path / "out.tflite").exists()

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+from facesdk.errors import ContractError, InputError, ModelError
+from facesdk.models.bundle import ModelBundle
+from facesdk.models.contract import Conversion
+from facesdk.recognition.embedding import Embedder
+from facesdk_converters.convert import Converted, Request, convert
+from facesdk_converters.sources import source
+from facesdk_converters.targets.lce import target
+from facesdk_training.architectures.compact_face_net import (
+    CompactFaceNetConfig,
+    build_compact_face_net,
+)
+from facesdk_training.data.crops import normalise
+from facesdk_training.keras.warm_start import restore_weights
+from facesdk_training.runs import folder as run_folder
+
+NETWORK = CompactFaceNetConfig(
+    stem_channels=(16, 32), stages=((32, 2), (64, 1)), embedding_length=24
+)
+THRESHOLD = {
+    "fmr": 0.01,
+    "similarity": 0.31,
+    "fnmr": 0.05,
+    "positive_pairs": 60,
+    "negative_pairs": 5000,
+}
+
+
+def finished_run(run: Path, network: CompactFaceNetConfig = NETWORK) -> Path:
+    """A run folder whose weights are random, batch statistics included."""
+    run.mkdir()
+    model = build_compact_face_net(network)
+    rng = np.random.default_rng(4)
+    for variable in model.weights:
+        if any(part in variable.name for part in ("gamma", "variance")):
+            variable.assign(rng.uniform(0.5, 2, variable.shape))
+        elif any(part in variable.name for part in ("beta", "mean", "shift")):
+            variable.assign(rng.normal(0, 0.5, variable.shape))
+    model.save_weights(run / run_folder.WEIGHTS)
+    run_folder.write_record(
+        run / run_folder.CONFIG,
+        {
+            "teacher": {"name": "projection"},
+            "teacher_sha256": "1" * 64,
+            "training_data": "synthetic patterns",
+            "license": "Apache-2.0",
+            "config": {
+                "objective": "distillation",
+                "network": {"architecture": "CompactFaceNet", **asdict(network)},
+            },
+        },
+    )
+    run_folder.write_record(
+        run / run_folder.CALIBRATION, {"crops": 120, "identities": 30, "thresholds": [THRESHOLD]}
+    )
+    return run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return finished_run(tmp_path_factory.mktemp("runs") / "run")
+
+
+@pytest.fixture(scope="module")
+def converted(run: Path) -> Converted:
+    return convert(Request(run, run.parent / "model.tflite"), target.target())
+
+
+def test_training_goes_on_from_a_converted_file(converted: Converted) -> None:
+    images = np.random.default_rng(5).integers(0, 256, (16, 112, 96, 3), np.uint8)
+    model = build_compact_face_net(NETWORK)
+    restore_weights(model, NETWORK, ModelBundle.load(converted.path), normalise(images), seed=1)
+    got = model(normalise(images), training=False).numpy()
+    got /= np.linalg.norm(got, axis=1, keepdims=True)
+    assert np.median(np.sum(got * Embedder.load(converted.path).embed(images), axis=1)) > 0.9999
+
+
+def test_keras_and_the_file_agree_on_real_faces(converted: Converted) -> None:
+    assert converted.agreement is not None
+    assert converted.agreement.faces and converted.agreement.inputs >= 6
+    assert converted.agreement.min_cosine > 0.98
+    assert converted.agreement.median_cosine > 0.99999
+    assert converted.bytes == converted.path.stat().st_size
+    record = json.loads(json.dumps(converted.to_dict()))
+    assert (record["target"], record["parity"]["faces"]) == ("lce", True)
+
+
+def test_facesdks_runtime_agrees_with_keras(converted: Converted, run: Path) -> None:
+    crops = np.random.default_rng(8).integers(0, 256, (4, 112, 96, 3), dtype=np.uint8)
+    model = build_compact_face_net(NETWORK)
+    model.load_weights(run / run_folder.WEIGHTS)
+    expected = np.array(model(normalise(crops)))
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    got = Embedder.load(converted.path).embed(crops)
+    assert np.sum(got * expected, axis=1).min() > 0.999
+
+
+def test_the_file_carries_the_contract_of_the_run(converted: Converted, run: Path) -> None:
+    contract = ModelBundle.load(converted.path).contract
+    assert contract == converted.contract
+    assert contract.name == "compactfacenet-qb"
+    assert (contract.architecture, contract.variant) == ("CompactFaceNet", "QB")
+    assert (contract.template, contract.dim) == ("arcface-112x96", 24)
+    assert asdict(contract.input) == {
+        "height": 112,
+        "width": 96,
+        "color": "RGB",
+        "mean": 127.5,
+        "scale": 128.0,
+    }
+    assert [asdict(row) for row in contract.thresholds] == [THRESHOLD]
+    assert contract.thresholds_source == (
+        "all pairs of 120 crops of 30 identities kept out of training"
+    )
+    assert contract.training_data == "synthetic patterns"
+    assert contract.source_sha256 == run_folder.weights_sha256(run)
+    assert "1" * 64 in contract.source
+    assert contract.conversion == Conversion("lce", "", True, 0.98, 0.9999)
+
+
+def test_every_binary_convolution_is_fast(converted: Converted) -> None:
+    """LCE's rules: each unit is one quantize and one convolution with its batch norm folded in."""
+    model = schema.ModelT.InitFromPackedBuf(converted.path.read_bytes())
+    names = {value: key for key, value in vars(schema.BuiltinOperator).items()}
+    operators = []
+    for operator in model.subgraphs[0].operators:
+        code = model.operatorCodes[operator.opcodeIndex]
+        operators.append(code.customCode.decode() if code.customCode else names[code.builtinCode])
+    unit = ["ADD", "LceQuantize", "LceBconv2d", "ADD", "PRELU"]
+    transition = ["AVERAGE_POOL_2D", "CONV_2D"]
+    head = ["DEPTHWISE_CONV_2D", "FULLY_CONNECTED"]
+    shapes = {"RESHAPE"}
+    assert [name for name in operators if name not in shapes] == [
+        *("CONV_2D", "CONV_2D"),
+        *unit,
+        *unit,
+        *transition,
+        *unit,
+        *head,
+    ]
+
+
+def test_a_network_that_computes_something_else_is_refused(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = build_compact_face_net(NETWORK)
+    content = target.convert_keras(stranger)
+    monkeypatch.setattr(target, "convert_keras", lambda model: content)
+    with pytest.raises(ModelError, match=r"differs from .*: cosine with the source"):
+        convert(Request(run, tmp_path / "model.tflite"), target.target())
+    assert not (tmp_path / "model.tflite").exists()
+
+
+def test_a_run_without_weights_says_how_to_finish_it(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="neither a finished run"):
+        source.load(tmp_path)
+    for name in (run_folder.CONFIG, run_folder.CALIBRATION):
+        (tmp_path / name).write_bytes((run / name).read_bytes())
+    with pytest.raises(InputError, match=r"finish it with .*--resume"):
+        source.load(tmp_path)
+    (tmp_path / run_folder.WEIGHTS).write_bytes(b"not HDF5")
+    with pytest.raises(InputError, match="does not fit its config"):
+        source.load(tmp_path)
+    (tmp_path / run_folder.CONFIG).write_text("{}")
+    with pytest.raises(InputError, match="was not written by this version"):
+        source.load(tmp_path)
+
+
+def test_a_contract_needs_a_template_of_the_networks_size(tmp_path: Path) -> None:
+    narrow = CompactFaceNetConfig(
+        input_width=80, stem_channels=(16, 32), stages=((32, 1),), embedding_length=24
+    )
+    with pytest.raises(ContractError, match="template must be one of"):
+        source.load(finished_run(tmp_path / "run", narrow))

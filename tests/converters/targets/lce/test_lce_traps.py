@@ -1,0 +1,143 @@
+"""What Larq Compute Engine's converter does with layers of every form, and what is said of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+from converters import networks
+from facesdk.models.contract import Contract, InputSpec
+from facesdk_converters.inspection import faces, parity
+from facesdk_converters.inspection.explanation import Explanation, explain
+from facesdk_converters.inspection.explanation_text import as_text
+from facesdk_converters.sources.source import KerasNetwork, Source
+from facesdk_converters.targets.lce import target
+from facesdk_converters.tflite import operators
+
+CONTRACT = Contract(
+    name="test",
+    task="other",
+    architecture="test",
+    variant="test",
+    input=InputSpec(None, None, color="any", mean=127.5, scale=128.0),
+    license="Apache-2.0",
+    source="random",
+    source_sha256="",
+)
+
+
+def converted(model: Any) -> tuple[Source, bytes, Explanation]:
+    source = Source(Path(model.name), KerasNetwork(model), "", CONTRACT, documented=False)
+    content = target.convert(source)
+    return (
+        source,
+        content,
+        explain(content, name=model.name, model=model, remark=target.target().remark),
+    )
+
+
+@pytest.fixture(scope="module")
+def all_binary() -> tuple[Source, bytes, Explanation]:
+    return converted(networks.all_binary())
+
+
+def test_every_form_of_binary_layer_becomes_one_bit(
+    all_binary: tuple[Source, bytes, Explanation],
+) -> None:
+    source, _, explanation = all_binary
+    binary = [
+        layer.name for layer in source.model.layers if getattr(layer, "kernel_quantizer", None)
+    ]
+    rows = {row.layer: row for row in explanation.rows if row.weight_bits}
+    assert set(rows) == {"stem", *binary}
+    for name in binary:
+        assert (rows[name].operator, rows[name].precision) == ("LceBconv2d", "1x1"), name
+    assert {row.operator for row in explanation.rows} == {
+        "CONV_2D",
+        "LceQuantize",
+        "LceBconv2d",
+        "RESHAPE",
+    }
+
+
+def test_what_makes_a_binary_convolution_slower_is_said(
+    all_binary: tuple[Source, bytes, Explanation],
+) -> None:
+    remarks = {row.layer: row.remark for row in all_binary[2].rows if row.weight_bits}
+    assert "16 of 32 bits" in remarks["sixteen_channels"]
+    assert "24 of 64 bits" in remarks["forty_channels"]
+    assert "pad_values=1" in remarks["forty_channels"]
+    assert not any(remarks[name] for name in ("grouped", "stride_3", "dilated", "five", "dense"))
+
+
+def test_the_file_computes_what_keras_computes(
+    all_binary: tuple[Source, bytes, Explanation],
+) -> None:
+    source, content, _ = all_binary
+    before = source.network.predict(np.zeros((1, 32, 32, 3), np.float32))
+    agreement = parity.check(source, content, faces.load(), CONTRACT)
+    assert agreement.faces
+    assert agreement.median_cosine > 0.99999
+    # The conversion leaves the source as it was.
+    np.testing.assert_array_equal(
+        source.network.predict(np.zeros((1, 32, 32, 3), np.float32)), before
+    )
+
+
+def test_weights_are_read_from_the_file_as_keras_has_them(
+    all_binary: tuple[Source, bytes, Explanation],
+) -> None:
+    source, content, explanation = all_binary
+    graph = operators.read(content, name="test")
+    for row, operator in zip(explanation.rows, graph.operators, strict=True):
+        if operator.name == "LceBconv2d":
+            kernel = source.model.get_layer(row.layer).kernel.numpy()
+            signs = np.where(kernel < 0, -1, 1).reshape(-1, kernel.shape[-1]).T
+            np.testing.assert_array_equal(operator.filters(), signs)
+            assert operator.weight_count == kernel.size
+
+
+REASONS = {
+    "plain": "without quantizers on the network's input: best left so",
+    "kernel_only": "no input_quantizer",
+    "input_only": "no kernel_quantizer",
+    "dorefa": "is not a sign",
+    "heaviside": "is not a sign",
+    "ternary": "does not give -a and a",
+    "padded": "pad_values=-1",
+    "small_groups": "groups of 16",
+    "depthwise": "no binary depthwise",
+    "separable": "pointwise half",
+    "transposed": "no binary transposed",
+    "one_dimensional": "no one-dimensional",
+    "dense_of_rows": "flatten them first",
+}
+
+
+def test_each_layer_that_stayed_float_has_its_reason() -> None:
+    _, _, explanation = converted(networks.all_float())
+    remarks: dict[str, list[str]] = {}
+    for row in explanation.rows:
+        if row.weight_bits:
+            assert row.weight_bits == 32, row.layer
+            remarks.setdefault(row.layer, []).append(row.remark)
+    assert set(remarks) == set(REASONS)
+    for name, reason in REASONS.items():
+        assert any(reason in remark for remark in remarks[name]), (name, remarks[name])
+    assert "small_groups: groups of 16 input channels" in as_text(explanation)
+
+
+def test_what_was_not_folded_has_its_reason() -> None:
+    _, _, explanation = converted(networks.not_folded())
+    remarks = {row.layer: row.remark for row in explanation.rows if row.remark}
+    assert "order QuantConv2D, ReLU, BatchNormalization" in remarks["late_relu"]
+    assert "pad_values=1" in remarks["padded_relu"]
+    assert "RELU stands between" in remarks["behind_relu"]
+    assert "MAX_POOL_2D stands between" in remarks["behind_pool"]
+    folded = {name for names in explanation.folded.values() for name in names}
+    assert {"early_bn", "good_relu"} <= folded
+    assert not {"good_bn", "good_relu"} & set(remarks)

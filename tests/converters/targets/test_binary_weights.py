@@ -1,0 +1,170 @@
+"""Packed 1-bit weights compute what the float network computed, in a 32nd of the bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import larq as lq
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
+
+from facesdk.errors import InputError, ModelError
+from facesdk.models.bundle import ModelBundle
+from facesdk.models.contract import Contract, InputSpec
+from facesdk.runtime.interpreter import Interpreter
+from facesdk_converters.sources.source import KerasNetwork, Source
+from facesdk_converters.targets import binary_weights, floating
+
+keras = tf.keras
+
+CONTRACT = Contract(
+    name="test",
+    task="other",
+    architecture="test",
+    variant="Q",
+    input=InputSpec(17, 15, color="any", mean=0.0, scale=1.0),
+    license="Apache-2.0",
+    source="random",
+    source_sha256="",
+)
+
+
+def ternary(weights: tf.Tensor) -> tf.Tensor:
+    return tf.sign(weights) * tf.cast(tf.abs(weights) > 0.03, tf.float32)
+
+
+def network() -> keras.Model:
+    """Every kind of layer that is packed or has a reason not to be."""
+    keras.utils.set_random_seed(7)
+    inputs = keras.Input((17, 15, 3))
+    x = keras.layers.Conv2D(32, 3, name="stem")(inputs)
+    x = keras.layers.PReLU(shared_axes=[1, 2])(x)
+    sign, options = "ste_sign", {"use_bias": False}
+    x = lq.layers.QuantConv2D(
+        40, 3, strides=2, padding="same", kernel_quantizer=sign, name="strided", **options
+    )(x)
+    x = keras.layers.BatchNormalization()(x)
+    x = keras.layers.PReLU(shared_axes=[1, 2])(x)
+    x = lq.layers.QuantConv2D(
+        40, (3, 2), dilation_rate=2, padding="same", kernel_quantizer=sign, name="dilated",
+        activation="relu",
+    )(x)  # fmt: skip
+    x = lq.layers.QuantDepthwiseConv2D(3, depthwise_quantizer=sign, name="depthwise", **options)(x)
+    x = lq.layers.QuantConv2D(24, 1, kernel_quantizer=ternary, name="ternary", **options)(x)
+    x = lq.layers.QuantConv2D(32, 1, groups=2, kernel_quantizer=sign, name="grouped", **options)(x)
+    x = keras.layers.Flatten()(x)
+    x = lq.layers.QuantDense(
+        70, kernel_quantizer="magnitude_aware_sign", name="dense", use_bias=False
+    )(x)
+    x = keras.layers.BatchNormalization()(x)
+    model = keras.Model(inputs, x)
+    rng = np.random.default_rng(7)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            count = layer.gamma.shape[0]
+            gamma, beta, mean = rng.uniform(-1.5, 1.5, (3, count))
+            layer.set_weights([gamma, beta, mean, rng.uniform(0.5, 2.0, count)])
+    return model
+
+
+@pytest.fixture(scope="module")
+def source() -> Source:
+    return Source(Path("test"), KerasNetwork(network()), "", CONTRACT, documented=False)
+
+
+@pytest.fixture(scope="module")
+def stock(source: Source) -> bytes:
+    return floating.convert(source, half=False)
+
+
+@pytest.fixture(scope="module")
+def inputs() -> np.ndarray:
+    return np.random.default_rng(1).normal(size=(6, 17, 15, 3)).astype(np.float32)
+
+
+def run(content: bytes, inputs: np.ndarray, folder: Path) -> np.ndarray:
+    path = folder / "model.tflite"
+    path.write_bytes(content)
+    return Interpreter(ModelBundle.load(path), input_shapes=[inputs.shape]).run(inputs)[0]
+
+
+def test_each_layer_is_packed_or_has_a_reason(stock: bytes) -> None:
+    layers = binary_weights.pack_weights(stock).layers
+    expected = [
+        ("CONV_2D", 864, "32 of 32 filters are not binary"),
+        ("CONV_2D", 11520, ""),
+        ("CONV_2D", 9600, ""),
+        ("DEPTHWISE_CONV_2D", 360, "depthwise"),
+        ("CONV_2D", 960, "filters are not binary: filter 0 has magnitudes from 0 to 1;"),
+        ("CONV_2D", 384, "grouped: its filters have 12 of 24 input channels"),
+        ("FULLY_CONNECTED", layers[-1].weights, ""),
+    ]
+    assert len(layers) == len(expected)
+    for layer, (operator, weights, reason) in zip(layers, expected, strict=True):
+        assert (layer.operator, layer.weights) == (operator, weights)
+        assert reason in layer.reason and layer.packed == (reason == "")
+
+
+def test_float_activations_compute_what_keras_computes(
+    source: Source, stock: bytes, inputs: np.ndarray, tmp_path: Path
+) -> None:
+    expected = source.network.predict(inputs)
+    got = run(binary_weights.pack_weights(stock).content, inputs, tmp_path)
+    assert np.abs(got - expected).max() < 1e-5 * np.abs(expected).max()
+
+
+def test_8_bit_activations_stay_close(
+    source: Source, stock: bytes, inputs: np.ndarray, tmp_path: Path
+) -> None:
+    expected = source.network.predict(inputs)
+    got = run(binary_weights.pack_weights(stock, 8).content, inputs, tmp_path)
+    assert not np.array_equal(got, expected)
+    error = np.linalg.norm(got - expected, axis=1) / np.linalg.norm(expected, axis=1)
+    assert error.max() < 0.02
+    # Levels belong to an image: others in the batch do not move it.
+    alone = run(binary_weights.pack_weights(stock, 8).content, inputs[2:3], tmp_path)
+    np.testing.assert_allclose(alone[0], got[2], rtol=1e-4, atol=1e-3)
+
+
+def test_weights_take_one_bit_and_nothing_of_the_floats_is_left(stock: bytes) -> None:
+    packed = binary_weights.pack_weights(stock)
+    saved = sum(layer.weights * 4 - layer.weights / 8 for layer in packed.layers if layer.packed)
+    # Odd channel counts fill up their last word; each operator has options and scales.
+    assert saved * 0.9 < len(stock) - len(packed.content) < saved
+    tree = schema.ModelT.InitFromPackedBuf(packed.content)
+    (graph,) = tree.subgraphs
+    used = {int(i) for op in graph.operators for i in [*op.inputs, *op.outputs]}
+    assert {*used, *graph.inputs, *graph.outputs} - {-1} == set(range(len(graph.tensors)))
+    held = {tensor.buffer for tensor in graph.tensors} | {row.buffer for row in tree.metadata}
+    assert held | {0} == set(range(len(tree.buffers)))
+    assert {op.opcodeIndex for op in graph.operators} == set(range(len(tree.operatorCodes)))
+
+
+def test_equal_arguments_give_equal_bytes(stock: bytes) -> None:
+    first, second = (binary_weights.pack_weights(stock, 8).content for _ in range(2))
+    assert first == second != binary_weights.pack_weights(stock, 0).content
+
+
+def test_without_binary_kernels_nothing_is_converted() -> None:
+    inputs = keras.Input((4, 4, 3))
+    model = keras.Model(inputs, keras.layers.Conv2D(8, 3)(inputs))
+    source = Source(Path("test"), KerasNetwork(model), "", CONTRACT, documented=False)
+    with pytest.raises(ModelError, match=r"no layer has binary weights: .* kernel_quantizer"):
+        binary_weights.target(8).convert(source)
+
+
+def test_other_bits_are_refused(stock: bytes) -> None:
+    with pytest.raises(InputError, match="--activations must be 32 or 8, but got 4"):
+        binary_weights.target(4)
+    with pytest.raises(InputError, match="activation_bits must be 0 or 8, but got 32"):
+        binary_weights.pack_weights(stock, 32)
+
+
+def test_signs_are_packed_least_significant_first() -> None:
+    filters = np.ones((2, 33), np.float32)
+    filters[0, [0, 5]] = -1
+    filters[1, [31, 32]] = -0.5
+    words = binary_weights.pack_signs(filters)
+    np.testing.assert_array_equal(words, [[0b100001, 0], [1 << 31, 1]])

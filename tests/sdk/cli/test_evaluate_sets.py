@@ -1,0 +1,174 @@
+"""``facesdk evaluate`` beyond LFW, and ``facesdk calibrate``, on crops of coloured noise."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from facesdk.cli.main import app
+from facesdk.evaluation.saved_embeddings import SavedEmbeddings
+from facesdk.models import registry
+from facesdk.models.bundle import ModelBundle
+from facesdk.recognition.embedding import Embedder
+from sdk import photos
+
+MODEL = registry.DEFAULT_RECOGNIZER
+PEOPLE, CROPS = 12, 3
+
+
+def crop(person: int, number: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    coarse = np.random.default_rng(person).uniform(0, 255, (7, 7, 3))
+    noisy = coarse + np.random.default_rng((person, number)).normal(0, 10, coarse.shape)
+    small = Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
+    return np.asarray(small.resize((112, 112), Image.Resampling.BICUBIC))
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return
+
+
+@pytest.fixture
+def crops(tmp_path: Path) -> Path:
+    for person in range(PEOPLE):
+        folder = tmp_path / "crops" / f"p{person:02d}"
+        folder.mkdir(parents=True)
+        for number in range(CROPS):
+            Image.fromarray(crop(person, number)).save(folder / f"{number}.png")
+    return tmp_path / "crops"
+
+
+def invoke(*arguments: str, status: int = 0) -> Result:
+    done = CliRunner().invoke(app, list(arguments))
+    assert done.exit_code == status, done.output
+    return done
+
+
+def test_a_folder_of_people(crops: Path, tmp_path: Path) -> None:
+    saved, page = str(tmp_path / "saved.npz"), str(tmp_path / "page.html")
+    options = ("--images", str(crops), "--aligned", "--json")
+    done = invoke(
+        *("evaluate", "folder", MODEL, *options, "--save-embeddings", saved, "--report", page)
+    )
+    record = json.loads(done.stdout)
+    positives = PEOPLE * CROPS * (CROPS - 1) // 2
+    total = PEOPLE * CROPS * (PEOPLE * CROPS - 1) // 2
+    assert (record["positive_pairs"], record["negative_pairs"]) == (positives, total - positives)
+    assert (record["photos"], record["folds"], record["undetected"]) == (PEOPLE * CROPS, 6, 0)
+    assert list(record["tar_at_far"]) == ["0.1", "0.01"]
+    for far, tar in record["tar_at_far"].items():
+        low, high = record["tar_at_far_interval"][far]
+        assert low <= tar <= high
+    embeddings = SavedEmbeddings.load(saved)
+    expected = Embedder.load(registry.resolve(MODEL)).embed(crop(0, 0)[None, :, 8:104])
+    if Embedder.load(registry.resolve(MODEL)).template == "arcface-112x112":
+        expected = Embedder.load(registry.resolve(MODEL)).embed(crop(0, 0)[None])
+    np.testing.assert_allclose(embeddings.of(["p00/0.png"]), expected, atol=1e-6)
+    assert Path(page).read_text().count("<img") > 20
+
+    again = json.loads(invoke("evaluate", "folder", saved, *options).stdout)
+    for key in ("accuracy", "equal_error_rate", "tar_at_far", "pairs", "model", "model_id"):
+        assert again[key] == record[key]
+    assert (again["detector"], again["at_recommended_thresholds"]) == ("saved embeddings", {})
+
+
+def test_a_bin_file_gives_what_its_pairs_give(tmp_path: Path) -> None:
+    pairs = [(n % 6, 0, n % 6 if n % 2 else n % 6 + 6, n + 1) for n in range(20)]
+    images = [
+        photos.encode(crop(person, number), "PNG")
+        for a, i, b, j in pairs
+        for person, number in ((a, i), (b, j))
+    ]
+    (tmp_path / "set.bin").write_bytes(pickle.dumps((images, [bool(n % 2) for n in range(20)])))
+    done = invoke("evaluate", "bin", MODEL, "--pairs", str(tmp_path / "set.bin"), "--json")
+    record = json.loads(done.stdout)
+    assert (record["pairs"], record["negative_pairs"], record["folds"]) == (20, 10, 10)
+    assert (record["protocol"], record["detector"]) == ("bin", "aligned crops")
+    text = invoke("evaluate", "bin", MODEL, "--pairs", str(tmp_path / "set.bin"), "--flip").stdout
+    assert "20 pairs, 10 folds" in text and "flip" in text and "95 %" in text
+
+
+def test_saved_embeddings_need_no_photos(tmp_path: Path) -> None:
+    (tmp_path / "pairs.txt").write_text(
+        "2\t1\nAnn\t1\t2\nAnn\t1\tBob\t1\nBob\t1\t2\nBob\t2\tAnn\t2\n"
+    )
+    names = [f"{name}/{name}_000{number}.jpg" for name in ("Ann", "Bob") for number in (1, 2)]
+    np.savez(
+        tmp_path / "saved.npz",
+        names=names,
+        embeddings=np.array([[3, 0], [2, 1], [0, 1], [-1, 5.0]]),
+    )
+    options = ("--pairs", str(tmp_path / "pairs.txt"))
+    done = invoke("evaluate", "lfw", str(tmp_path / "saved.npz"), *options, "--json")
+    record = json.loads(done.stdout)
+    assert (record["accuracy"], record["pairs"], record["model"]) == (1.0, 4, "")
+    assert (
+        "needs LFW's photos: --images"
+        in invoke("evaluate", "lfw", MODEL, *options, status=2).stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"names": ["a"]}, "no file of saved embeddings"),
+        ({"names": [1], "embeddings": np.ones((1, 2))}, "names must be text"),
+        ({"names": ["a", "b"], "embeddings": np.ones((1, 2))}, "names must be text"),
+        ({"names": ["a", "a"], "embeddings": np.ones((2, 2))}, "each of another name"),
+        ({"names": ["a"], "embeddings": np.zeros((1, 2))}, "without a direction"),
+        ({"names": ["a"], "embeddings": np.full((1, 2), np.nan)}, "without a direction"),
+        ({"names": ["a"], "embeddings": np.ones((1, 2))}, "lack 36 of 36 images"),
+    ],
+)
+def test_unusable_embeddings_are_one_line(
+    crops: Path, tmp_path: Path, arrays: dict[str, Any], message: str
+) -> None:
+    np.savez(tmp_path / "saved.npz", **arrays)
+    done = invoke(
+        "evaluate", "folder", str(tmp_path / "saved.npz"), "--images", str(crops), status=2
+    )
+    assert message in done.stderr
+    assert done.stdout == ""
+
+
+def test_calibrate_writes_the_thresholds_and_nothing_else(crops: Path, tmp_path: Path) -> None:
+    original = registry.resolve(MODEL).read_bytes()
+    model = tmp_path / "model.tflite"
+    model.write_bytes(original)
+    arguments = ("calibrate", str(model), str(crops), "--aligned", "--fmr", "0.1", "--json")
+    record = json.loads(invoke(*arguments).stdout)
+    content = model.read_bytes()
+    assert sum(content[n] != original[n] for n in range(len(original))) <= 4
+    (row,) = ModelBundle.load(model).contract.thresholds
+    assert record["thresholds"] == [
+        {"fmr": 0.1, "similarity": row.similarity, "fnmr": row.fnmr, "positive_pairs": 36}
+        | {"negative_pairs": 594}
+    ]
+    measured = json.loads(
+        invoke(
+            "evaluate", "folder", str(model), "--images", str(crops), "--aligned", "--json"
+        ).stdout
+    )
+    here = measured["at_recommended_thresholds"]["0.1"]
+    assert here["fmr"] <= 0.1 < here["fmr"] + 2 / 594
+    assert here["fnmr"] == pytest.approx(row.fnmr, abs=1e-6)
+    assert [path.name for path in tmp_path.glob("*.tflite")] == ["model.tflite"]
+
+
+def test_calibrate_refuses_what_the_pairs_do_not_support(crops: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model.tflite"
+    model.write_bytes(registry.resolve(MODEL).read_bytes())
+    arguments = ("calibrate", str(model), str(crops), "--aligned")
+    done = invoke(*arguments, "--fmr", "0.1", "--fmr", "0.001", status=2)
+    assert "594 pairs of different people support no threshold at FMR 0.001" in done.stderr
+    assert "above 0 and below 1" in invoke(*arguments, "--fmr", "1", status=2).stderr
+    assert model.read_bytes() == registry.resolve(MODEL).read_bytes()

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facesdk.errors import ContractError, InputError
+from facesdk.models.contract import TEMPLATES, Contract, InputSpec, Threshold
+
+words = st.text(max_size=20)
+rates = st.floats(1e-9, 0.999)
+counts = st.integers(1, 10**9)
+thresholds = st.builds(
+    Threshold,
+    fmr=rates,
+    similarity=st.floats(-1, 1),
+    fnmr=st.floats(0, 1),
+    positive_pairs=counts,
+    negative_pairs=counts,
+)
+
+
+@st.composite
+def contracts(draw: st.DrawFn) -> Contract:
+    template = draw(st.sampled_from(sorted(TEMPLATES)))
+    height, width = TEMPLATES[template]
+    return Contract(
+        name=draw(st.text(min_size=1, max_size=20).filter(str.isprintable)),
+        task="recognition",
+        architecture=draw(words),
+        variant=draw(words),
+        input=InputSpec(
+            height,
+            width,
+            draw(st.sampled_from(["RGB", "BGR"])),
+            draw(st.floats(-300, 300)),
+            draw(st.floats(1e-3, 300)),
+        ),
+        license=draw(words),
+        source=draw(words),
+        source_sha256=draw(words),
+        template=template,
+        dim=2 * draw(st.integers(1, 1000)),
+        flip_concatenation=draw(st.booleans()),
+        thresholds=tuple(draw(st.lists(thresholds, max_size=3))),
+        training_data=draw(words),
+    )
+
+
+def example() -> dict:
+    contract = Contract(
+        name="m",
+        task="recognition",
+        architecture="a",
+        variant="QB",
+        input=InputSpec(112, 112, "RGB", 127.5, 128.0),
+        license="l",
+        source="s",
+        source_sha256="0",
+        template="arcface-112x112",
+        dim=192,
+        thresholds=(Threshold(0.01, 0.3, 0.1, 1000, 100_000),),
+    )
+    return json.loads(contract.to_json())
+
+
+@given(contracts())
+def test_json_round_trip(contract: Contract) -> None:
+    assert Contract.from_json(contract.to_json()) == contract
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema_version": 2}, "schema version 2"),
+        ({"schema_version": None}, "schema version None"),
+        ({"schema_version": True}, "schema version True"),
+        ({"task": "segmentation"}, "task must be one of"),
+        ({"name": ""}, "name must be one line"),
+        ({"name": "two\nlines"}, "name must be one line"),
+        ({"name": "\udce9"}, "name must be one line"),
+        ({"name": 3}, "name must be a string"),
+        ({"dim": 0}, "dim must be"),
+        ({"dim": True}, "dim must be"),
+        ({"dim": 191, "flip_concatenation": True}, "dim must be even"),
+        ({"template": "square"}, "template must be one of"),
+        ({"template": ["arcface-112x112"]}, "template must be one of"),
+        ({"template": "arcface-112x96"}, "gives"),
+        ({"input": None}, "input must be a JSON object"),
+        ({"input": {"height": 1}}, "input is incomplete"),
+        ({"thresholds": {}}, "thresholds must be a list"),
+        ({"surprise": 1}, "unknown fields"),
+    ],
+)
+def test_a_wrong_field_is_named(change: dict, message: str) -> None:
+    with pytest.raises(ContractError, match=message):
+        Contract.from_json(json.dumps({**example(), **change}))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"scale": 0}, "scale"),
+        ({"scale": 1e-300}, "scale"),
+        ({"scale": 10**400}, "scale"),
+        ({"scale": float("nan")}, "scale"),
+        ({"scale": "128"}, "scale"),
+        ({"mean": None}, "mean"),
+        ({"mean": -(10**400)}, "mean"),
+        ({"mean": 1e300}, "mean"),
+        ({"color": "YUV"}, "color"),
+        ({"height": -1}, "height"),
+        ({"width": 1.5}, "width"),
+    ],
+)
+def test_a_wrong_input_field_is_named(change: dict, message: str) -> None:
+    record = example()
+    record["input"].update(change)
+    with pytest.raises(ContractError, match=message):
+        Contract.from_json(json.dumps(record))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fmr": 0},
+        {"fmr": 1},
+        {"fmr": 10**400},
+        {"similarity": 2},
+        {"fnmr": -0.1},
+        {"positive_pairs": 0},
+        {"negative_pairs": 1.5},
+    ],
+)
+def test_a_wrong_threshold_is_refused(change: dict) -> None:
+    record = example()
+    record["thresholds"][0].update(change)
+    with pytest.raises(ContractError):
+        Contract.from_json(json.dumps(record))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_contract_error(data: bytes) -> None:
+    with pytest.raises(ContractError):
+        Contract.from_json(data)
+
+
+def test_deep_nesting_is_a_contract_error() -> None:
+    with pytest.raises(ContractError):
+        Contract.from_json("[" * 100_000)
+
+
+def test_threshold_for_names_the_known_rates() -> None:
+    contract = Contract.from_json(json.dumps(example()))
+    assert contract.threshold_for(0.01).similarity == 0.3
+    with pytest.raises(InputError, match=r"it has: 0\.01"):
+        contract.threshold_for(0.5)
+
+
+def test_detection_needs_no_template() -> None:
+    contract = Contract.from_json(json.dumps(example()))
+    detector = dataclasses.replace(
+        contract,
+        task="detection",
+        template=None,
+        dim=None,
+        thresholds=(),
+        input=InputSpec(None, None, "RGB", 127.5, 128.0),
+    )
+    assert Contract.from_json(detector.to_json()) == detector

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from facesdk.errors import InputError
+from facesdk_training.cli.train import app
+from facesdk_training.runs import folder as run_folder
+from training.faces import write_data, write_teacher
+from training.small_runs import small_config
+
+
+@pytest.fixture
+def arguments(tmp_path: Path) -> list[str]:
+    """A run of 4 steps."""
+    data = write_data(tmp_path / "data", {"a": 44})
+    teacher = write_teacher(tmp_path / "teacher.tflite", 192)
+    return [
+        *("distill", "--data", str(data), "--teacher", str(teacher)),
+        *("--out", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")),
+    ]
+
+
+OPTIONS = tuple(
+    word
+    for assignment in (
+        "validation.sets=['a']",
+        "validation.share=0.7",
+        "validation.every=2",
+        "epochs=1",
+        "batch_size=12",
+        "network.stages=[[64, 1], [96, 1]]",
+    )
+    for word in ("--set", assignment)
+)
+
+
+SETS = OPTIONS[:4]
+"""The sets and the share of them to hold out."""
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_an_interrupted_run_resumes_and_reports(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def append_and_interrupt(run: Path, figures: dict[str, float]) -> None:
+        append_log(run, figures)
+        signal.raise_signal(signal.SIGINT)
+
+    append_log = run_folder.append_log
+    handler = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(run_folder, "append_log", append_and_interrupt)
+    interrupted = invoke(*arguments, *OPTIONS)
+    assert interrupted.exit_code == 130, interrupted.output
+    assert "saved at step 2 of" in interrupted.stderr
+    assert "--resume" in interrupted.stderr
+    assert signal.getsignal(signal.SIGINT) is handler
+
+    monkeypatch.setattr(run_folder, "append_log", append_log)
+    done = invoke("distill", "--out", str(tmp_path / "run"), "--resume", "--json")
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    run = tmp_path / "run"
+    steps = [json.loads(line)["step"] for line in (run / run_folder.LOG).read_text().splitlines()]
+    assert steps == sorted(set(steps))
+    assert report["steps"] == steps[-1] > 2
+    assert report["weights_sha256"] == run_folder.weights_sha256(run)
+    assert (
+        report["thresholds"] == run_folder.read_record(run / run_folder.CALIBRATION)["thresholds"]
+    )
+    config = run_folder.read_record(run / run_folder.CONFIG)
+    assert config["teacher"]["name"] == "projection"
+    assert config["crops"]["train"] + config["crops"]["validation"] <= 44 * 4
+
+    again = invoke(*arguments, "--resume")
+    assert isinstance(again.exception, InputError)
+    assert "is finished already" in str(again.exception)
+
+
+def test_run_trains_a_classifier_from_a_file(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data", {"a": 50})
+    config = tmp_path / "my.toml"
+    config.write_text(
+        f"""
+        objective = "cosface"
+        epochs = 1
+        batch_size = 16
+        [network]
+        architecture = "CompactFaceNet"
+        stem_channels = [8, 32]
+        stages = [[32, 1]]
+        [data]
+        folder = "{data}"
+        [validation]
+        sets = ["a"]
+        share = 0.7
+        """
+    )
+    done = invoke("run", str(config), "--out", str(tmp_path / "run"), "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["steps"] >= 2
+    assert (tmp_path / "run" / run_folder.WEIGHTS).exists()
+
+
+def started(run: Path, folder: Path) -> None:
+    """The folder of a run that was just begun, on other data."""
+    run.mkdir()
+    write_teacher(folder / "teacher.tflite", 24)
+    validation = {"sets": ["a"], "share": 0.7}
+    config = small_config(folder, validation=validation).to_dict()
+    run_folder.write_record(run / run_folder.CONFIG, {"data_sha256": "0" * 64, "config": config})
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ((), "already holds a run: add --resume"),
+        (("--resume", "--set", "batch_size=16"), "leave out batch_size=16"),
+        (("--resume",), "began with another data"),
+    ],
+)
+def test_a_run_is_not_mixed_with_another(
+    arguments: list[str], tmp_path: Path, extra: tuple[str, ...], message: str
+) -> None:
+    started(tmp_path / "run", tmp_path)
+    result = invoke(*arguments, *extra)
+    assert isinstance(result.exception, InputError), result.output
+    assert message in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (("--resume",), "holds no run to resume"),
+        (("--set", "network.variant=Q"), "variant must be one of QB"),
+        (("--set", "network.depth=3"), "CompactFaceNet has no depth"),
+        (("--set", "epochs=0"), "must be above 0"),
+        (("--set", "validation.sets=['z']"), "no identity with two trusted crops"),
+        ((*SETS, "--set", "validation.share=0.3"), "positive and"),
+        (("--set", "data.sets=['z']"), "has no set z"),
+        (("--set", "teacher.model="), "set teacher.model, or give --teacher"),
+        (("--set", "data.folder="), "set data.folder, or give --data"),
+        ((*SETS, "--set", "objective=softmax", "--set", "data.min_crops=9"), "0 identities have 9"),
+        (("--set", "start_from=none.npz", *OPTIONS), "cannot read the weights none.npz"),
+    ],
+)
+def test_unusable_options_are_one_clear_error(
+    arguments: list[str], tmp_path: Path, extra: tuple[str, ...], message: str
+) -> None:
+    result = invoke(*arguments, *extra)
+    assert isinstance(result.exception, InputError), result.output
+    assert message in str(result.exception)
+    assert not (tmp_path / "run" / run_folder.CONFIG).exists()
+
+
+def test_a_run_of_another_version_is_refused(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    run_folder.write_record(tmp_path / "run" / run_folder.CONFIG, {"distillation": {"epochs": 1}})
+    result = invoke(*arguments, "--resume")
+    assert isinstance(result.exception, InputError), result.output
+    assert "was not written by this version of facesdk" in str(result.exception)
+
+
+def test_a_run_folder_that_cannot_be_made_is_named(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a file")
+    result = invoke(*arguments, *OPTIONS)
+    assert isinstance(result.exception, InputError), result.output
+    assert "cannot make the run folder" in str(result.exception)
+
+
+def test_a_teacher_of_another_length_is_refused(arguments: list[str], tmp_path: Path) -> None:
+    write_teacher(tmp_path / "teacher.tflite", 128)
+    result = invoke(*arguments, *OPTIONS)
+    assert isinstance(result.exception, InputError)
+    assert "has 128 numbers, but the student's has 192" in str(result.exception)

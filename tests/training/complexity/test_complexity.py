@@ -1,0 +1,141 @@
+"""Counts against the paper's table 3, and against sums written out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from facesdk_training.complexity import layers as complexity
+from facesdk_training.complexity import roofline
+from facesdk_training.keras.networks.layers import ChannelShift
+from facesdk_training.keras.networks.quantizers import activation_quantizer, weight_quantizer
+
+EXACT = {
+    "A": (43_599_712, 2_215_174_144),
+    "B": (45_516_640, 3_060_391_936),
+    "C": (56_833_888, 4_238_712_832),
+    "Q": (56_833_888, 4_238_712_832 // 2),
+}
+FC6 = 1024 * 10575
+CONV1A = 3 * 3 * 3 * 32
+
+
+@pytest.fixture(scope="module")
+def networks() -> dict[str, complexity.Complexity]:
+    return {name: complexity.measure_architecture(name) for name in complexity.PAPER_TABLE_3}
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_table_3(networks: dict[str, complexity.Complexity], name: str) -> None:
+    ours = complexity.figures(networks[name], networks["A"])
+    paper = complexity.PAPER_TABLE_3[name]
+    assert (ours.parameters, ours.flops) == EXACT[name]
+    assert f"{ours.parameters / 1e7:.2f}" == paper.parameters
+    # The paper cuts A's 2.2152 to 2.21 and rounds the others.
+    flops = f"{ours.flops / 1e9:.2f}" if name != "A" else f"{ours.flops / 1e9 - 0.005:.2f}"
+    assert flops == paper.flops
+    assert f"{ours.efficiency:.2f}" == f"{float(paper.efficiency):.2f}"
+    digits = len(paper.compression_without_classifier.partition(".")[2])
+    got = f"{ours.compression_without_classifier:.{digits}f}"
+    assert got == paper.compression_without_classifier
+    if name != "Q":
+        assert f"{ours.compression:.2f}" == f"{float(paper.compression):.2f}"
+
+
+def test_q_compression_and_where_the_papers_comes_from(
+    networks: dict[str, complexity.Complexity],
+) -> None:
+    ours = complexity.figures(networks["Q"], networks["A"])
+    assert f"{ours.compression:.2f}" == "3.55"
+    one_bit = EXACT["Q"][0] - FC6 - CONV1A
+    assert networks["Q"].bits == 32 * (FC6 + CONV1A) + one_bit
+    rounded = 32 * EXACT["A"][0] / (32 * (10_000_000 + CONV1A) + one_bit)
+    assert f"{rounded:.2f}" == complexity.PAPER_TABLE_3["Q"].compression
+
+
+def test_counted_at_the_output_c_has_4_14e9(networks: dict[str, complexity.Complexity]) -> None:
+    total = sum(networks["C"].multiply_adds.values()) - FC6
+    assert f"{total / 1e9:.2f}" == "4.14"
+    assert networks["C"].multiply_adds.keys() == {"32x32"}
+    assert networks["Q"].multiply_adds["32x32"] == 110 * 94 * CONV1A + FC6
+
+
+def small_network() -> tf.keras.Model:
+    """conv -> BN -> sign, binary conv -> BN -> sign, binary conv; and a float residual add."""
+    import larq as lq
+
+    def binary(name: str, **options: object) -> lq.layers.QuantConv2D:
+        return lq.layers.QuantConv2D(
+            32,
+            3,
+            padding="same",
+            use_bias=False,
+            input_quantizer=activation_quantizer("bnn"),
+            kernel_quantizer=weight_quantizer("bnn"),
+            kernel_constraint=lq.constraints.WeightClip(1.0),
+            name=name,
+            **options,
+        )
+
+    inputs = tf.keras.Input((8, 6, 3))
+    x = tf.keras.layers.Conv2D(32, 3, strides=2, padding="same", name="stem")(inputs)
+    y = tf.keras.layers.BatchNormalization()(binary("first")(ChannelShift()(x)))
+    y = tf.keras.layers.BatchNormalization()(binary("second")(y))
+    x = tf.keras.layers.Add(name="add")([x, y])
+    x = tf.keras.layers.DepthwiseConv2D((4, 3), use_bias=False, name="depthwise")(x)
+    x = tf.keras.layers.Dense(5, name="dense")(tf.keras.layers.Flatten()(x))
+    return tf.keras.Model(inputs, x)
+
+
+def test_costs_by_hand() -> None:
+    network = complexity.measure(small_network())
+    layers = {layer.name: layer for layer in network.layers}
+    assert list(layers) == ["stem", "first", "second", "add", "depthwise", "dense"]
+    stem, first, second = layers["stem"], layers["first"], layers["second"]
+    assert (stem.kernel, stem.weights) == ((3, 3, 3, 32), 864)
+    assert stem.multiply_adds == stem.input_multiply_adds == 864 * 4 * 3
+    assert stem.bytes_moved == 4 * (8 * 6 * 3 + 864 + 4 * 3 * 32)
+    assert (first.precision, second.precision) == ("1x1", "1x1")
+    assert first.weights == 9 * 32 * 32
+    assert (first.output_bits, second.output_bits) == (1, 32)
+    map_bits, kernel_bits = 4 * 3 * 32, 9 * 32 * 32
+    assert first.bytes_moved == (map_bits + kernel_bits + map_bits) // 8
+    assert second.bytes_moved == (map_bits + kernel_bits) // 8 + 4 * map_bits
+    assert second.arithmetic_intensity == second.multiply_adds / second.bytes_moved
+    add = layers["add"]
+    assert (add.weights, add.multiply_adds, add.bytes_moved) == (0, 0, 3 * 4 * map_bits)
+    assert layers["depthwise"].multiply_adds == layers["depthwise"].weights == 4 * 3 * 32
+    assert layers["dense"].weights == layers["dense"].multiply_adds == 32 * 5
+    assert network.parameters == 864 + 2 * 9216 + 384 + 160
+    biases_norms_shifts = 32 + 5 + 2 * 4 * 32 + 32
+    assert network.other_parameters == biases_norms_shifts
+    assert network.multiply_adds == {"32x32": 864 * 12 + 384 + 160, "1x1": 2 * 9216 * 12}
+    assert network.flops == 864 * 12 + 384 + 160 + 2 * (9216 * 12 // 64)
+
+
+def test_a_layer_is_bound_by_memory_or_by_arithmetic() -> None:
+    layers = {layer.name: layer for layer in complexity.measure(small_network()).layers}
+    dense, first = layers["dense"], layers["first"]
+    slow = roofline.Machine(peak=1e9, bandwidth=1e6)
+    assert slow.attainable(dense) == 1e6 * dense.arithmetic_intensity
+    fast = roofline.Machine(peak=1e9, bandwidth=1e12)
+    assert fast.attainable(dense) == 1e9
+    assert fast.attainable(first) == 32e9
+
+
+@pytest.mark.parametrize(
+    ("format", "magic"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")]
+)
+def test_the_roofline_is_drawn(format: str, magic: bytes) -> None:
+    layers = complexity.measure(small_network()).layers
+    machine = roofline.Machine(peak=5e10, bandwidth=1e10)
+    drawing = roofline.draw(layers, machine, title="small", format=format)
+    assert drawing.startswith(magic)
+
+
+def test_this_machine_has_limits() -> None:
+    machine = roofline.measure_machine()
+    assert np.isfinite([machine.peak, machine.bandwidth]).all()
+    assert machine.peak > 1e7
+    assert machine.bandwidth > 1e7

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from facesdk_training.runs import folder as run_folder
+from training.small_runs import write_material
+
+TESTS = Path(__file__).parents[2]
+
+
+def start(material: Path, run: Path, *more: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "training.small_runs", str(material), str(run), "5", *more],
+        cwd=TESTS,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def losses(process: subprocess.Popen[str]) -> list[float]:
+    output, errors = process.communicate(timeout=600)
+    assert process.returncode == 0, errors[-3000:]
+    return [float(line.split()[1]) for line in output.splitlines()]
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [listening.getsockname()[1] for listening in sockets]
+    for listening in sockets:
+        listening.close()
+    return ports
+
+
+def together(material: Path, run: Path, *more: str) -> list[list[float]]:
+    """The losses that each of two workers prints."""
+    workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    processes = [
+        start(
+            material,
+            run,
+            *more,
+            TF_CONFIG=json.dumps(
+                {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+            ),
+        )
+        for index in range(2)
+    ]
+    return [losses(process) for process in processes]
+
+
+@pytest.mark.slow
+def test_two_workers_stopped_and_resumed_get_the_losses_of_one_process(tmp_path: Path) -> None:
+    material = write_material(tmp_path)
+    alone = losses(start(material, tmp_path / "alone"))
+    run = tmp_path / "together"
+    stopped, resumed = together(material, run, "7"), together(material, run)
+    chief, other = (before + after for before, after in zip(stopped, resumed, strict=True))
+    assert len(stopped[0]) == 7
+    assert chief == other
+    # Signs flip where rounding differs, so later steps agree less than the first ones.
+    assert chief[:4] == pytest.approx(alone[:4], rel=1e-3)
+    assert chief == pytest.approx(alone, rel=0.05)
+    logs = [run_folder.read_log(tmp_path / "alone"), run_folder.read_log(run)]
+    assert [row["step"] for row in logs[0]] == [row["step"] for row in logs[1]]
+    assert (run / run_folder.WEIGHTS).exists()
+
+
+@pytest.mark.slow
+def test_two_mirrored_replicas_get_the_losses_of_one(tmp_path: Path) -> None:
+    material = write_material(tmp_path)
+    alone = losses(start(material, tmp_path / "alone"))
+    mirrored = losses(start(material, tmp_path / "mirrored", REPLICAS="2"))
+    assert mirrored[:4] == pytest.approx(alone[:4], rel=1e-3)
+    assert mirrored == pytest.approx(alone, rel=0.05)
+    assert (tmp_path / "mirrored" / run_folder.WEIGHTS).exists()

@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from facesdk.errors import InputError
+from facesdk_training.architectures.registry import build_embedder
+from facesdk_training.config.stages import network_config
+from facesdk_training.keras.optimizers import latent_weights, optimized_groups
+from facesdk_training.keras.trainer import DivergedError
+from facesdk_training.runs import folder as run_folder
+from facesdk_training.runs import latent
+from training.small_runs import small_config, trainer_of, write_material
+
+TESTS = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_material(tmp_path_factory.mktemp("material"))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(material: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("uninterrupted")
+    assert trainer_of(run, small_config(material)).train()
+    return run
+
+
+def losses_of(trainer: Any, stop_at: int | None = None) -> list[float]:
+    losses: list[float] = []
+
+    def on_step(step: int, loss: float, speed: float) -> None:
+        losses.append(loss)
+        if step == stop_at:
+            trainer.stop()
+
+    assert trainer.train(on_step) == (stop_at is None)
+    return losses
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": {"ema_decay": 0.9, "clip_norm": 1.0}},
+        {"objective": "softmax", "optimizer": {"float_weights": "sgd"}},
+        {"stages": [{"share": 1, "network": {"variant": "float"}}, {"share": 1}]},
+    ],
+    ids=["distillation", "softmax with dropout", "stages"],
+)
+def test_a_resumed_run_has_the_losses_of_one_that_was_not_interrupted(
+    material: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    config = small_config(material, epochs=1, **changes)
+    whole = losses_of(trainer_of(tmp_path / "whole", config))
+    parts: list[float] = []
+    for stop_at in (2, 4, None):
+        parts += losses_of(trainer_of(tmp_path / "parts", config), stop_at)
+    assert parts == pytest.approx(whole, rel=1e-4)
+    kept = ("step", "stage", "images", "learning_rate")
+    logs = [run_folder.read_log(tmp_path / name) for name in ("whole", "parts")]
+    assert [[row[key] for key in kept] for row in logs[0]] == [
+        [row[key] for key in kept] for row in logs[1]
+    ]
+
+
+def test_training_learns(uninterrupted: Path) -> None:
+    losses = [row["loss"] for row in run_folder.read_log(uninterrupted)]
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_a_finished_run_has_thresholds_and_the_pairs_behind_them(uninterrupted: Path) -> None:
+    record = run_folder.read_record(uninterrupted / run_folder.CALIBRATION)
+    assert record["identities"] * 4 == record["crops"]
+    for row in record["thresholds"]:
+        assert row["positive_pairs"] == record["identities"] * 6
+        pairs = record["crops"] * (record["crops"] - 1) // 2
+        assert row["positive_pairs"] + row["negative_pairs"] == pairs
+    teacher = run_folder.read_record(uninterrupted / run_folder.CONFIG)["teacher"]
+    assert teacher["validation_accuracy"] > 0.95
+
+
+def test_the_best_weights_by_validation_are_kept(uninterrupted: Path) -> None:
+    best = max(row["validation_accuracy"] for row in run_folder.read_log(uninterrupted))
+    record = run_folder.read_record(uninterrupted / run_folder.CALIBRATION)
+    assert record["validation_accuracy"] == pytest.approx(best, abs=1e-6)
+    assert (uninterrupted / run_folder.WEIGHTS).read_bytes() == (
+        uninterrupted / run_folder.BEST
+    ).read_bytes()
+
+
+def test_nothing_partial_is_left_behind_and_curves_are_written(uninterrupted: Path) -> None:
+    names = {path.name for path in uninterrupted.iterdir()}
+    assert names == {
+        *(
+            run_folder.BEST,
+            run_folder.CALIBRATION,
+            run_folder.CHECKPOINTS,
+            run_folder.CONFIG,
+            run_folder.LATENT,
+            run_folder.LOG,
+        ),
+        *(run_folder.TENSORBOARD, run_folder.WEIGHTS),
+    }
+    events = list((uninterrupted / run_folder.TENSORBOARD).iterdir())
+    tags = {
+        value.tag
+        for event in tf.compat.v1.train.summary_iterator(str(events[0]))
+        for value in event.summary.value
+    }
+    assert {"loss", "learning_rate", "images_per_second", "validation_accuracy"} <= tags
+
+
+def test_a_loss_that_is_no_number_stops_the_run(material: Path, tmp_path: Path) -> None:
+    trainer = trainer_of(tmp_path / "run", small_config(material))
+    losses_of(trainer, stop_at=3)
+    trainer = trainer_of(tmp_path / "run", small_config(material))
+    first = trainer._network.model.trainable_variables[0]
+    first.assign(tf.fill(first.shape, np.nan))
+    with pytest.raises(DivergedError, match=r"not finite at step 4: .*, of step 3, is kept"):
+        trainer.train()
+    assert trainer_of(tmp_path / "run", small_config(material)).step == 3
+
+
+def test_the_average_follows_the_weights_as_defined(material: Path, tmp_path: Path) -> None:
+    config = small_config(material, epochs=1, optimizer={"ema_decay": 0.5})
+    trainer = trainer_of(tmp_path / "run", config)
+    expected = trainer._network.embedder.trainable_variables[0].numpy()
+    got = []
+
+    def on_step(step: int, loss: float, speed: float) -> None:
+        nonlocal expected
+        decay = min(0.5, step / (9 + step))
+        trained = trainer._network.embedder.trainable_variables[0].numpy()
+        expected = decay * expected + (1 - decay) * trained
+        got.append(trainer._network.kept.trainable_variables[0].numpy())
+        np.testing.assert_allclose(got[-1], expected, atol=1e-6)
+
+    trainer.train(on_step)
+    assert len(got) == trainer.total_steps
+
+
+@pytest.mark.parametrize("precision", ["bfloat16-convolutions", "mixed_bfloat16", "mixed_float16"])
+def test_reduced_precision_trains_float32_variables(
+    material: Path, tmp_path: Path, precision: str
+) -> None:
+    config = small_config(material, epochs=1, precision=precision)
+    trainer = trainer_of(tmp_path / "run", config)
+    losses = losses_of(trainer, stop_at=3)
+    exact = losses_of(trainer_of(tmp_path / "exact", replace(config, precision="float32")), 3)
+    assert {variable.dtype for variable in trainer._network.model.trainable_variables} == {
+        tf.float32
+    }
+    assert losses[0] == pytest.approx(exact[0], rel=0.05)
+    assert losses[-1] == pytest.approx(exact[-1], rel=0.2)
+
+
+def test_a_later_stage_begins_with_the_weights_of_the_one_before(
+    material: Path, tmp_path: Path
+) -> None:
+    config = small_config(
+        material,
+        epochs=1,
+        stages=[{"share": 1, "network": {"variant": "float"}}, {"share": 1}],
+    )
+    trainer = trainer_of(tmp_path / "run", config)
+    before = trainer._stages[1].first_step
+    losses_of(trainer, stop_at=before - 1)
+    trained = trainer._network.weights()
+    losses_of(trainer_of(tmp_path / "run", config), stop_at=before)
+    second = trainer_of(tmp_path / "run", config)._network
+    assert second.model.get_layer("stage1_unit1_conv").kernel_quantizer is not None
+    for name in ("stem1_conv", "embedding"):
+        distance = np.abs(second.weights()[name][0] - trained[name][0]).max()
+        assert distance < 0.02, name  # one step apart
+    signs = np.sign(second.weights()["stage1_unit1_conv"][0])
+    assert np.mean(signs == np.sign(trained["stage1_unit1_conv"][0])) > 0.95
+
+
+def test_binary_kernels_have_an_optimizer_of_their_own(material: Path) -> None:
+    config = small_config(
+        material, optimizer={"float_weights": "sgd", "weight_decay": 0.1, "binary_weights": "adam"}
+    )
+    model = build_embedder(network_config(config))
+    floats, binary = optimized_groups(config.optimizer, model)
+    names = [model.trainable_variables[index].name for index in binary.indices]
+    assert names == ["stage1_unit1_conv/kernel:0", "stage2_unit1_conv/kernel:0"]
+    assert type(floats.optimizer).__name__ == "SGD"
+    assert type(binary.optimizer).__name__ == "Adam"
+    assert not binary.optimizer.weight_decay
+    assert sorted([*floats.indices, *binary.indices]) == list(range(len(model.trainable_variables)))
+
+
+def test_latent_weights_keep_every_sign_in_eight_bits(material: Path, tmp_path: Path) -> None:
+    network = network_config(small_config(material))
+    model, copy = build_embedder(network), build_embedder(network)
+    latent_weights(model)[0][0, 0, 0, :2].assign([1e-9, -1e-9])
+    model.get_layer("stem1_bn").moving_variance.assign([1e6] * 8)
+    latent.save(tmp_path / "latent.npz", model)
+    assert latent.restore(tmp_path / "latent.npz", copy) == []
+    for one, two in zip(latent_weights(model), latent_weights(copy), strict=True):
+        np.testing.assert_array_equal(np.sign(two), np.where(one.numpy() < 0, -1, 1))
+        np.testing.assert_allclose(two, one, atol=1 / 127)
+    images = np.random.default_rng(0).normal(size=(2, 112, 96, 3)).astype(np.float32)
+    np.testing.assert_allclose(copy(images), model(images), atol=1e-5)
+
+
+def test_latent_weights_of_another_shape_are_refused(material: Path, tmp_path: Path) -> None:
+    config = small_config(material)
+    latent.save(tmp_path / "latent.npz", build_embedder(network_config(config)))
+    wider = replace(config, network={**config.network, "embedding_length": 32})
+    with pytest.raises(InputError, match="other shapes for layer embedding"):
+        latent.restore(tmp_path / "latent.npz", build_embedder(network_config(wider)))
+    (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 no archive")
+    with pytest.raises(InputError, match="cannot read the weights"):
+        latent.restore(tmp_path / "broken.npz", build_embedder(network_config(config)))
+
+
+def process(material: Path, run: Path, every: int, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "training.small_runs", str(material), str(run), str(every)],
+        cwd=TESTS,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def printed(output: str) -> dict[int, float]:
+    return {int(step): float(loss) for step, loss in map(str.split, output.splitlines())}
+
+
+@pytest.mark.slow
+def test_a_run_killed_while_it_saves_loses_nothing_before(material: Path, tmp_path: Path) -> None:
+    whole = process(material, tmp_path / "whole", 2)
+    expected = printed(whole.communicate()[0])
+    assert whole.returncode == 0
+
+    run = tmp_path / "killed"
+    folder = run / run_folder.CHECKPOINTS
+    saved, seen = 0, {}
+    for _ in range(3):
+        victim = process(material, run, 2)
+        while victim.poll() is None:  # a save writes to temporary names first: kill on sight
+            names = os.listdir(folder) if folder.exists() else []
+            if (
+                any("temp" in name for name in names)
+                and (run_folder.saved_step(run) or 0) >= saved + 2
+            ):
+                victim.send_signal(signal.SIGKILL)
+                break
+            time.sleep(0.0005)
+        seen |= printed(victim.communicate()[0])
+        if victim.returncode == 0:
+            break
+        assert (run_folder.saved_step(run) or 0) >= saved + 2
+        saved = run_folder.saved_step(run) or 0
+    else:
+        last = process(material, run, 2)
+        seen |= printed(last.communicate()[0])
+        assert last.returncode == 0
+    assert saved > 0, "no save was interrupted"
+    assert seen == pytest.approx(expected, rel=1e-3)
+    steps = [row["step"] for row in run_folder.read_log(run)]
+    assert steps == sorted(set(steps))

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from facesdk.errors import InputError
+from facesdk.models.bundle import ModelBundle
+from facesdk.models.registry import DEFAULT_RECOGNIZER, resolve
+from facesdk.recognition.embedding import Embedder
+from facesdk_training.architectures.compact_face_net import (
+    CompactFaceNetConfig,
+    build_compact_face_net,
+)
+from facesdk_training.data.crops import normalise
+from facesdk_training.keras.warm_start import restore_weights
+
+PACKAGED = CompactFaceNetConfig(stages=((64, 3), (128, 8), (256, 9)))
+DEEPER = replace(PACKAGED, stages=((64, 3), (128, 9), (256, 10)))
+
+
+def patterns(count: int) -> np.ndarray:
+    """Smooth noise, uint8 [count, 112, 96, 3]."""
+    small = np.random.default_rng(3).uniform(0, 255, (count, 7, 6, 3))
+    return np.repeat(np.repeat(small, 16, axis=1), 16, axis=2).astype(np.uint8)
+
+
+def units(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("config", [PACKAGED, DEEPER], ids=["as deep", "deeper"])
+def test_the_network_computes_what_the_model_file_computes(config: CompactFaceNetConfig) -> None:
+    source = ModelBundle.load(resolve(DEFAULT_RECOGNIZER))
+    model = build_compact_face_net(config)
+    images = patterns(24)
+    restore_weights(model, config, source, normalise(images), seed=1)
+    expected = Embedder.load(source.path).embed(images)
+    got = units(model(normalise(images), training=False).numpy())
+    cosines = np.sum(got * expected, axis=1)
+    assert np.median(cosines) > 0.9999
+    assert cosines.min() > 0.97
+    # What training sees, the statistics of a batch, is nearly the same function.
+    trained = units(model(normalise(images), training=True).numpy())
+    assert np.median(np.sum(got * trained, axis=1)) > 0.97
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        replace(PACKAGED, stages=((64, 3), (128, 8), (256, 8))),
+        replace(PACKAGED, embedding_length=64),
+        replace(PACKAGED, stem_channels=(32, 96), stages=((96, 3), (128, 8), (256, 9))),
+    ],
+    ids=["shallower", "other embedding", "wider"],
+)
+def test_another_shape_is_refused(config: CompactFaceNetConfig) -> None:
+    source = ModelBundle.load(resolve(DEFAULT_RECOGNIZER))
+    with pytest.raises(InputError, match="no CompactFaceNet QB that fits"):
+        restore_weights(
+            build_compact_face_net(config), config, source, normalise(patterns(2)), seed=1
+        )
+
+
+def test_another_network_is_refused() -> None:
+    source = ModelBundle.load(resolve("mtcnn-onet"))
+    with pytest.raises(InputError, match="no CompactFaceNet QB that fits"):
+        restore_weights(
+            build_compact_face_net(PACKAGED), PACKAGED, source, normalise(patterns(2)), seed=1
+        )

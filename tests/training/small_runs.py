@@ -1,0 +1,91 @@
+"""A run small enough to train in seconds, for the tests of the trainer."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from facesdk_training.config import run as configuration
+from facesdk_training.config.run import RunConfig
+from facesdk_training.data import material as jobs
+from facesdk_training.keras.trainer import Trainer
+from facesdk_training.runs import folder as run_folder
+from training.faces import write_data, write_teacher
+
+DIM = 24
+
+
+def write_material(folder: Path) -> Path:
+    """Data and a teacher in a folder; returns the folder."""
+    write_data(folder / "data", {"a": 60})
+    write_teacher(folder / "teacher.tflite", DIM)
+    return folder
+
+
+def small_config(folder: Path, **changes: Any) -> RunConfig:
+    """16 steps on :func:`write_material`."""
+    record: dict[str, Any] = {
+        "objective": "distillation",
+        "network": {
+            "architecture": "CompactFaceNet",
+            "stem_channels": [8, 32],
+            "stages": [[32, 1], [64, 1]],
+            "embedding_length": DIM,
+        },
+        "epochs": 2,
+        "batch_size": 16,
+        "data": {"folder": str(folder / "data")},
+        "teacher": {"model": str(folder / "teacher.tflite")},
+        "schedule": {"warmup_steps": 3},
+        "validation": {"sets": ["a"], "share": 0.5, "every": 3},
+    }
+    return configuration.parse({**record, **changes}, "test")
+
+
+def trainer_of(run: Path, run_config: RunConfig, strategy: Any = None) -> Trainer:
+    """The trainer in a run folder, which is made."""
+    material = jobs.gather(run_config, None, lambda done, total: None)
+    run.mkdir(parents=True, exist_ok=True)
+    trainer = jobs.trainer(run, run_config, material, strategy)
+    if trainer.is_chief:
+        run_folder.write_record(
+            run / run_folder.CONFIG, jobs.record_of(run_config, material, "test", "none")
+        )
+    return trainer
+
+
+def mirrored(replicas: int) -> tf.distribute.Strategy:
+    """What several GPUs get, with virtual CPUs in their place."""
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    part = tf.config.LogicalDeviceConfiguration()
+    tf.config.set_logical_device_configuration(cpu, [part] * replicas)
+    return tf.distribute.MirroredStrategy([f"CPU:{index}" for index in range(replicas)])
+
+
+def main() -> None:
+    """Trains in a process of its own; with REPLICAS in the environment, on that many virtual CPUs.
+
+    Arguments: folder of the material, run folder, validation interval, step after which the chief
+    is told to stop.
+    """
+    folder, run, every = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    stop_at = int(sys.argv[4]) if len(sys.argv) > 4 else None
+    run_config = small_config(folder, validation={"sets": ["a"], "share": 0.5, "every": every})
+    replicas = int(os.environ.get("REPLICAS", "0"))
+    strategy = mirrored(replicas) if replicas else jobs.distribution()
+    trainer = trainer_of(run, run_config, strategy)
+
+    def on_step(step: int, loss: float, speed: float) -> None:
+        print(step, f"{loss:.9g}", flush=True)
+        if step == stop_at and trainer.is_chief:
+            trainer.stop()
+
+    trainer.train(on_step)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""``facesdk models summary``: what an architecture costs, beside the paper's figures."""
+
+from __future__ import annotations
+
+import json as json_module
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from facesdk.cli import options
+from facesdk.errors import InputError, require_extra
+from facesdk.files import write_atomic
+
+if TYPE_CHECKING:
+    from facesdk_training.complexity.layers import Complexity
+
+PLOT_FORMATS = (".svg", ".png", ".pdf")
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def summary(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="A, B, C, Q, QB or CompactFaceNet.", show_default=False
+        ),
+    ],
+    width: Annotated[
+        Optional[float], typer.Option(help="Factor of all channel counts.", show_default="1")
+    ] = None,
+    weights: Annotated[
+        Optional[str],
+        typer.Option(help="Weight quantizer, for example dorefa-3.", show_default="NAME's"),
+    ] = None,
+    activations: Annotated[
+        Optional[str],
+        typer.Option(help="Activation quantizer, for example bnn.", show_default="NAME's"),
+    ] = None,
+    plot: Annotated[
+        Optional[Path],
+        typer.Option(metavar="FILE", help="Draw the layers under this machine's roofline."),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Count an architecture's weights, multiply-adds and bytes, layer by layer.
+
+    Everything is counted on the built network, with the paper's classifier of 10,575 people. The
+    table of A, B, C and Q is printed beside the paper's. --plot needs the extra `bench`.
+
+    Examples:
+
+        facesdk models summary A
+
+        facesdk models summary Q --json | jq .compression_without_classifier
+
+        facesdk models summary QB --plot roofline.svg
+    """
+    require_extra("tensorflow", extra="train")
+    require_extra("larq", extra="train")
+    if plot is not None:
+        require_extra("matplotlib", extra="bench")
+        if plot.suffix.lower() not in PLOT_FORMATS:
+            raise InputError(f"{plot} must end with one of {', '.join(PLOT_FORMATS)}")
+    from facesdk_training.architectures.registry import architecture_name
+    from facesdk_training.complexity import layers
+
+    overrides: dict[str, Any] = {"width": width, "weights": weights, "activations": activations}
+    overrides = {key: value for key, value in overrides.items() if value is not None}
+    name = architecture_name(name)
+    network = layers.measure_architecture(name, **overrides)
+    if plot is not None:
+        from facesdk_training.complexity.roofline import draw, measure_machine
+
+        drawing = draw(network.layers, measure_machine(), title=name, format=plot.suffix[1:])
+        write_atomic(plot, drawing)
+    if json:
+        typer.echo(json_module.dumps(_record(name, network, overrides)))
+        return
+    typer.echo(_drawn(_layer_table(network)), nl=False)
+    for precision, count in sorted(network.multiply_adds.items()):
+        typer.echo(f"multiply-adds with {precision} bits (weights x activations): {count:,}")
+    typer.echo(f"parameters beside kernels: {network.other_parameters:,}")
+    typer.echo(_drawn(_paper_table(name, network, overrides)), nl=False)
+    typer.echo(
+        "Table 3 of the paper: Q's compression comes out as 3.55, because Fc6 has 10,828,800 "
+        "weights; 3.81 is what 1.0e7 would give."
+    )
+
+
+def _record(name: str, network: Complexity, overrides: dict[str, Any]) -> dict[str, Any]:
+    from facesdk_training.complexity import layers
+
+    reference = layers.measure_architecture("A")
+    return {
+        "architecture": name,
+        **overrides,
+        **asdict(layers.figures(network, reference)),
+        "other_parameters": network.other_parameters,
+        "multiply_adds": dict(network.multiply_adds),
+        "bytes_moved": network.bytes_moved,
+        "layers": [layer.to_dict() for layer in network.layers],
+    }
+
+
+def _layer_table(network: Complexity) -> Table:
+    table = Table(title="One image, layer by layer")
+    table.add_column("layer", no_wrap=True)
+    for heading in ("input", "output", "weights", "bits", "multiply-adds", "bytes", "per byte"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for layer in network.layers:
+        table.add_row(
+            layer.name,
+            _shape(layer.input_shape),
+            _shape(layer.output_shape),
+            f"{layer.weights:,}",
+            layer.precision if layer.weights else "",
+            f"{layer.multiply_adds:,}",
+            f"{layer.bytes_moved:,}",
+            f"{layer.arithmetic_intensity:.1f}",
+        )
+    table.add_section()
+    total = sum(network.multiply_adds.values())
+    table.add_row(
+        "total",
+        "",
+        "",
+        f"{network.parameters:,}",
+        "",
+        f"{total:,}",
+        f"{network.bytes_moved:,}",
+        f"{total / network.bytes_moved:.1f}",
+    )
+    return table
+
+
+def _paper_table(name: str, network: Complexity, overrides: dict[str, Any]) -> Table:
+    from facesdk_training.complexity import layers
+
+    table = Table(title="Ours (the paper's)")
+    for heading in (
+        "network",
+        "parameters, 1e7",
+        "FLOPs, 1e9",
+        "efficiency",
+        "compression",
+        "without Fc6",
+    ):
+        table.add_column(heading, no_wrap=True)
+    networks = {row: layers.measure_architecture(row) for row in layers.PAPER_TABLE_3}
+    if name not in networks or overrides:
+        networks[" ".join([name, *(f"{key}={value}" for key, value in overrides.items())])] = (
+            network
+        )
+    for row, measured in networks.items():
+        figures = layers.figures(measured, networks["A"])
+        cells = (
+            f"{figures.parameters / 1e7:.3f}",
+            f"{figures.flops / 1e9:.4f}",
+            f"{figures.efficiency:.2f}",
+            f"{figures.compression:.2f}",
+            f"{figures.compression_without_classifier:.2f}",
+        )
+        printed = layers.PAPER_TABLE_3.get(row)
+        table.add_row(
+            row,
+            *(
+                cells
+                if printed is None
+                else (
+                    f"{cell} ({paper})" for cell, paper in zip(cells, printed.cells(), strict=True)
+                )
+            ),
+        )
+    return table
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+def _drawn(table: Table) -> str:
+    console = Console(width=160)
+    with console.capture() as drawn:
+        console.print(table)
+    return drawn.get()

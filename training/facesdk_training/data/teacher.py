@@ -1,0 +1,55 @@
+"""What a teacher says about every crop: the targets of distillation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesdk.evaluation.vector_cache import RowCache
+from facesdk.models.contract import TEMPLATES
+from facesdk.recognition.embedding import Embedder
+from facesdk_training.data.crops import Crops, centre_crop
+
+_CROPS_A_CALL = 16
+
+
+def teacher_embeddings(
+    teacher: Embedder,
+    crops: Crops,
+    cache: Path | None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> NDArray[np.float32]:
+    """Embeds every crop, as the mean direction of the crop and of its mirror image.
+
+    Embeddings are cached by the digests of the teacher and of the crop, so an interrupted call goes
+    on where it stopped, and crops that were added later are the only ones to be computed.
+
+    Args:
+        teacher: The recognition model, of any template.
+        crops: The crops.
+        cache: Folder for the cache, shared by teachers; None keeps nothing.
+        on_progress: Called with the number of finished crops and of all crops.
+
+    Returns:
+        float32 [N, D], unit vectors in the order of ``crops``.
+
+    Raises:
+        InputError: A crop cannot be decoded, or the cache is damaged or not writable.
+    """
+    rows = RowCache(cache / teacher.model_id if cache else None, teacher.dim)
+    missing = [row for row, key in enumerate(crops.keys) if key not in rows]
+    height, width = TEMPLATES[teacher.template]
+    for start in range(0, len(missing), _CROPS_A_CALL):
+        on_progress(len(crops) - len(missing) + start, len(crops))
+        chosen = missing[start : start + _CROPS_A_CALL]
+        images = np.stack([centre_crop(crops.image(row), height, width) for row in chosen])
+        sums = teacher.embed(images) + teacher.embed(images[:, :, ::-1])
+        units = sums / np.linalg.norm(sums, axis=1, keepdims=True)
+        for row, unit in zip(chosen, units, strict=True):
+            rows[crops.keys[row]] = unit
+    rows.save()
+    on_progress(len(crops), len(crops))
+    return np.stack([rows[key] for key in crops.keys])

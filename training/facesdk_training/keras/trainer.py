@@ -1,0 +1,409 @@
+"""The training loop: one machine or many, interruptible at any step.
+
+Each stage of a run (see :class:`~facesdk_training.config.StageConfig`) trains one form of the
+network; the next begins with its weights and a fresh optimizer. A step is synchronous data
+parallelism: every replica of the distribution strategy computes its part of the batch, gradients
+are summed, and batch normalisation uses the statistics of the whole batch, so the result does not
+depend on the number of replicas, up to rounding.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from facesdk.errors import FaceSDKError, InputError
+from facesdk.evaluation.calibration import calibrate
+from facesdk.files import write_atomic
+from facesdk_training.architectures.registry import build_embedder
+from facesdk_training.config.run import RunConfig
+from facesdk_training.config.schedules import learning_rate_at
+from facesdk_training.config.stages import Stage, network_config, stages_of
+from facesdk_training.data.batches import CropBatches, prefetch
+from facesdk_training.data.validation import FMRS, Validation, figures
+from facesdk_training.keras.objectives import Objective
+from facesdk_training.keras.optimizers import OptimizedGroup, optimized_groups
+from facesdk_training.runs import folder as run_folder
+from facesdk_training.runs import latent
+
+_PREFETCHED_BATCHES = 4
+
+
+class DivergedError(FaceSDKError):
+    """The loss is no number any more; more steps cannot mend that."""
+
+
+class _Network:
+    """What a stage trains: replicated variables, and a plain copy of the embedder to look at."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        stage: Stage,
+        objective: Objective,
+        strategy: tf.distribute.Strategy,
+    ) -> None:
+        shape = network_config(config, stage.config)
+        convolutions = "bfloat16" if config.precision == "bfloat16-convolutions" else "float32"
+        mixed = config.precision.startswith("mixed")
+        tf.keras.utils.set_random_seed(config.seed)
+        with strategy.scope():
+            previous = tf.keras.mixed_precision.global_policy()
+            tf.keras.mixed_precision.set_global_policy(config.precision if mixed else "float32")
+            try:
+                self.embedder = build_embedder(shape, convolution_dtype=convolutions)
+                self.model = objective.model(self.embedder)
+            finally:
+                tf.keras.mixed_precision.set_global_policy(previous)
+            if strategy.num_replicas_in_sync > 1:
+                _synchronise_normalisation(self.model)
+            self.groups: list[OptimizedGroup] = optimized_groups(config.optimizer, self.model)
+        self.kept = build_embedder(shape)
+        self.kept.set_weights(self.embedder.get_weights())
+        self._embed = tf.function(lambda images: self.kept(images, training=False))
+
+    def embed(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embeddings by the weights that would be kept, float32 [N, D]."""
+        return np.asarray(self._embed(images), np.float32)
+
+    def inherit(self, weights: dict[str, list[NDArray[Any]]]) -> None:
+        """Takes over the weights of layers of the same name and shapes."""
+        for layer in self.model.layers:
+            own = layer.get_weights()
+            given = weights.get(layer.name, [])
+            if own and [w.shape for w in own] == [w.shape for w in given]:
+                layer.set_weights(_within_bounds(layer, given))
+        self.kept.set_weights(self.embedder.get_weights())
+
+    def weights(self) -> dict[str, list[NDArray[Any]]]:
+        """The trained weights of every layer."""
+        return {layer.name: layer.get_weights() for layer in self.model.layers}
+
+
+def _within_bounds(layer: tf.keras.layers.Layer, weights: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Scales float kernels that become latent weights into [-1, 1]; a sign ignores the scale."""
+    if getattr(layer, "kernel_quantizer", None) is None:
+        return weights
+    kernel, *others = weights
+    return [kernel / max(1.0, float(np.abs(kernel).max())), *others]
+
+
+def _synchronise_normalisation(model: tf.keras.Model) -> None:
+    for layer in model.layers:
+        if isinstance(layer, tf.keras.layers.BatchNormalization):
+            layer.fused = False  # the fused kernel knows the statistics of one replica only
+            layer.synchronized = True
+
+
+def _place_among_workers(strategy: tf.distribute.Strategy) -> tuple[int, int]:
+    """Number of this worker, and how many there are."""
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return 0, 1
+    resolver = strategy.cluster_resolver
+    return int(resolver.task_id), len(resolver.cluster_spec().job_tasks("worker"))
+
+
+class Trainer:
+    """A run that can be interrupted after any step and goes on as if it had not been.
+
+    Attributes:
+        config: Its configuration.
+        total_steps: Steps of the whole run.
+        steps_per_epoch: Steps of an epoch.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        config: RunConfig,
+        objective: Objective,
+        batches: CropBatches,
+        validation: Validation,
+        *,
+        strategy: tf.distribute.Strategy | None = None,
+        initialise: Callable[[tf.keras.Model], None] = lambda embedder: None,
+    ) -> None:
+        """Builds the network, from the last checkpoint if the run has one.
+
+        Args:
+            run: The run folder, see :mod:`facesdk_training.runs.folder`; it must exist.
+            config: The configuration.
+            objective: What is minimised.
+            batches: What is trained on.
+            validation: What is held out.
+            strategy: How the work is distributed; by default it is not.
+            initialise: Gives a fresh embedder the weights to start from.
+        """
+        self.config = config
+        self.steps_per_epoch = config.steps_per_epoch or batches.sampler.steps_per_epoch
+        self.total_steps = max(1, round(config.epochs * self.steps_per_epoch))
+        self._run = run
+        self._objective = objective
+        self._batches = batches
+        self._validation = validation
+        self._strategy = strategy or tf.distribute.get_strategy()
+        self._worker, self._workers = _place_among_workers(self._strategy)
+        if config.batch_size % self._strategy.num_replicas_in_sync:
+            raise InputError(
+                f"batch_size must be a multiple of the {self._strategy.num_replicas_in_sync} "
+                f"replicas, but is {config.batch_size}"
+            )
+        self._stages = stages_of(config, self.total_steps)
+        self._step = tf.Variable(0, dtype=tf.int64)
+        self._stopping = False
+        self._scratch = tempfile.TemporaryDirectory(prefix="facesdk-worker-")
+        saved = run_folder.saved_step(run)
+        self._enter(self._stage_at(saved or 0))
+        if saved is None:
+            initialise(self._network.embedder)
+            self._network.kept.set_weights(self._network.embedder.get_weights())
+        else:
+            latest = tf.train.latest_checkpoint(str(run / run_folder.CHECKPOINTS))
+            self._checkpoint.restore(latest).assert_existing_objects_matched()
+            if self.is_chief:
+                run_folder.forget_log_after(run, self.step)
+        self._curves = (
+            tf.summary.create_file_writer(str(run / run_folder.TENSORBOARD))
+            if self.is_chief
+            else tf.summary.create_noop_writer()
+        )
+
+    @property
+    def step(self) -> int:
+        """Number of finished steps."""
+        return int(self._step)
+
+    @property
+    def _metric(self) -> str:
+        return f"validation_{self.config.validation.metric}"
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes the run folder: the first of several workers does."""
+        return self._worker == 0
+
+    def stop(self) -> None:
+        """Makes :meth:`train` save and return after the current step; safe in a signal handler."""
+        self._stopping = True
+
+    def train(self, on_step: Callable[[int, float, float], None] = lambda *_: None) -> bool:
+        """Trains to the last step, or until :meth:`stop`.
+
+        Args:
+            on_step: Called after each step with the number of finished steps, the loss and the
+                crops a second since the last validation.
+
+        Returns:
+            Whether the run is finished: weights and calibration are written.
+
+        Raises:
+            DivergedError: The loss is not finite.
+            InputError: A crop cannot be decoded, or a file of the run cannot be written.
+            tensorflow.errors.OpError: A checkpoint cannot be written.
+        """
+        while self.step < self.total_steps:
+            if not self._train_stage(on_step):
+                self._save_latent()
+                return False
+        self._save_latent()
+        if self.is_chief:
+            self._finish()
+        return True
+
+    def _stage_at(self, step: int) -> Stage:
+        return next((stage for stage in self._stages if step < stage.last_step), self._stages[-1])
+
+    def _enter(self, stage: Stage, weights: dict[str, list[NDArray[Any]]] | None = None) -> None:
+        self._stage = stage
+        self._network = _Network(self.config, stage, self._objective, self._strategy)
+        if weights is not None:
+            self._network.inherit(weights)
+        self._checkpoint = tf.train.Checkpoint(
+            model=self._network.model,
+            optimizers=[group.optimizer for group in self._network.groups],
+            kept=self._network.kept,
+            step=self._step,
+        )
+        # Every worker takes part in a save; the chief's is the one that is kept.
+        folder = str(self._run / run_folder.CHECKPOINTS) if self.is_chief else self._scratch.name
+        self._checkpoints = tf.train.CheckpointManager(self._checkpoint, folder, max_to_keep=2)
+        self._distributed_step = tf.function(self._step_on_all_replicas)
+        self._average = tf.function(self._update_average)
+
+    def _train_stage(self, on_step: Callable[[int, float, float], None]) -> bool:
+        stage, losses, started = self._stage, [], time.monotonic()
+        batches = self._batches.batches(self.step, stage.last_step, self._local_part)
+        for step, images, targets in prefetch(batches, _PREFETCHED_BATCHES):
+            rate = self._set_learning_rate(step)
+            loss = float(self._distributed_step(*self._distribute(images, targets)))
+            if not math.isfinite(loss):
+                raise DivergedError(
+                    f"the loss or its gradient is not finite at step {step + 1}: lower "
+                    "schedule.learning_rate or set optimizer.clip_norm in a new run; the last "
+                    f"checkpoint, of step {run_folder.saved_step(self._run) or 0}, is kept"
+                )
+            self._keep(step)
+            self._step.assign(step + 1)
+            losses.append(loss)
+            speed = len(losses) * self.config.batch_size / (time.monotonic() - started)
+            on_step(step + 1, loss, speed)
+            stage_ends, last = step + 1 == stage.last_step, step + 1 == self.total_steps
+            validates = stage_ends or (step + 1) % self.config.validation.every == 0
+            if validates:
+                self._validate(step + 1, float(np.mean(losses)), rate, speed)
+                if stage_ends and not last:
+                    self._enter(self._stage_at(self.step), self._network.weights())
+                losses, started = [], time.monotonic()
+            stopping = self._agree_to_stop()
+            if validates or stopping:
+                self._save()
+            if stopping and not last:
+                return False
+        return True
+
+    def _agree_to_stop(self) -> bool:
+        """Whether any of the workers was told to stop: they all do, after the same step."""
+        if self._workers == 1:
+            return self._stopping
+        told = self._strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(float(self._stopping))
+        )
+        return float(self._strategy.reduce(tf.distribute.ReduceOp.SUM, told, axis=None)) > 0
+
+    def _set_learning_rate(self, step: int) -> float:
+        stage = self._stage
+        rate = stage.config.learning_rate * learning_rate_at(
+            self.config.schedule,
+            step - stage.first_step,
+            stage.last_step - stage.first_step,
+            self.steps_per_epoch,
+        )
+        for group in self._network.groups:
+            group.optimizer.learning_rate.assign(rate)
+        return rate
+
+    @property
+    def _local_part(self) -> slice:
+        """The positions of a batch that this process prepares."""
+        size = self.config.batch_size // self._workers
+        return slice(self._worker * size, (self._worker + 1) * size)
+
+    def _distribute(self, *arrays: NDArray[Any]) -> list[Any]:
+        """Splits this process's part of a batch among its own replicas."""
+        replicas = self._strategy.num_replicas_in_sync // self._workers
+        size = self.config.batch_size // self._strategy.num_replicas_in_sync
+
+        def part(array: NDArray[Any]) -> Any:
+            def of_replica(context: Any) -> tf.Tensor:
+                first = context.replica_id_in_sync_group % replicas * size
+                return tf.convert_to_tensor(array[first : first + size])
+
+            return self._strategy.experimental_distribute_values_from_function(of_replica)
+
+        return [part(array) for array in arrays]
+
+    def _step_on_all_replicas(self, images: Any, targets: Any) -> tf.Tensor:
+        losses = self._strategy.run(self._step_on_replica, (images, targets))
+        return self._strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
+
+    def _step_on_replica(self, images: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+        optimizer, model = self.config.optimizer, self._network.model
+        scale = optimizer.loss_scale if self.config.precision == "mixed_float16" else 1.0
+        with tf.GradientTape() as tape:
+            outputs = model(images, training=True)
+            loss = self._objective.loss(outputs, targets, self._strategy.num_replicas_in_sync)
+            scaled = loss * scale
+        variables = model.trainable_variables
+        gradients = tape.gradient(scaled, variables)
+        if self._strategy.num_replicas_in_sync > 1:
+            context = tf.distribute.get_replica_context()
+            gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        gradients = [gradient / scale for gradient in gradients]
+        norm = tf.linalg.global_norm(gradients)
+        if optimizer.clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, optimizer.clip_norm, use_norm=norm)
+        for group in self._network.groups:
+            group.apply(gradients, variables)
+        return tf.where(tf.math.is_finite(norm), loss, np.nan)
+
+    def _keep(self, step: int) -> None:
+        """Lets the kept weights follow the trained ones; with few steps behind, more quickly."""
+        if decay := self.config.optimizer.ema_decay:
+            self._average(tf.constant(min(decay, (1 + step) / (10 + step)), tf.float32))
+
+    def _update_average(self, decay: tf.Tensor) -> None:
+        kept, trained = self._network.kept, self._network.embedder
+        for average, variable in zip(
+            kept.trainable_variables, trained.trainable_variables, strict=True
+        ):
+            average.assign_add((1.0 - decay) * (tf.cast(variable, tf.float32) - average))
+        for average, variable in zip(
+            kept.non_trainable_variables, trained.non_trainable_variables, strict=True
+        ):
+            average.assign(variable)
+
+    def _validate(self, step: int, loss: float, rate: float, speed: float) -> None:
+        if not self.config.optimizer.ema_decay:
+            self._network.kept.set_weights(self._network.embedder.get_weights())
+        row = {
+            "step": step,
+            "stage": self._stage.number,
+            "images": step * self.config.batch_size,
+            "loss": loss,
+            "learning_rate": rate,
+            "images_per_second": speed,
+            **figures(self._validation.pairs(self._network.embed)),
+        }
+        if not self.is_chief:
+            return
+        final = self._stage is self._stages[-1]
+        best = run_folder.best_figure(self._run, self._metric, self._stage.number)
+        if final and (best is None or row[self._metric] > best):
+            write_atomic(self._run / run_folder.BEST, _hdf5(self._network.kept))
+        run_folder.append_log(self._run, row)
+        with self._curves.as_default(step):
+            for name, value in row.items():
+                tf.summary.scalar(name, value)
+        self._curves.flush()
+
+    def _save(self) -> None:
+        self._checkpoints.save(checkpoint_number=self.step)
+
+    def _save_latent(self) -> None:
+        """Every worker reads its weights, because a read of running statistics is collective."""
+        trained = build_embedder(network_config(self.config, self._stage.config))
+        trained.set_weights(self._network.embedder.get_weights())
+        if self.is_chief:
+            latent.save(self._run / run_folder.LATENT, trained)
+
+    def _finish(self) -> None:
+        kept = self._network.kept
+        kept.load_weights(self._run / run_folder.BEST)
+        pairs = self._validation.pairs(self._network.embed)
+        split = self._validation.split
+        run_folder.write_record(
+            self._run / run_folder.CALIBRATION,
+            {
+                "crops": len(split.validation),
+                "identities": len(np.unique(split.validation_identities)),
+                **figures(pairs),
+                "thresholds": [asdict(threshold) for threshold in calibrate(pairs, FMRS)],
+            },
+        )
+        write_atomic(self._run / run_folder.WEIGHTS, (self._run / run_folder.BEST).read_bytes())
+
+
+def _hdf5(model: tf.keras.Model) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / run_folder.WEIGHTS
+        model.save_weights(path)
+        return path.read_bytes()

@@ -1,0 +1,186 @@
+"""Weights to start from, rebuilt from a converted CompactFaceNet.
+
+A converted model keeps the sign of each binary weight and folds batch normalisation into what is
+before it, so a run can go on from a model file whose checkpoint is lost, and with a deeper network
+than the file's: the added residual units start as identities, so the deeper network starts by
+computing what the file computes (T. Chen et al., "Net2Net: Accelerating Learning via Knowledge
+Transfer", ICLR 2016).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from facesdk.errors import InputError
+from facesdk.models.bundle import ModelBundle
+from facesdk.tflite.verifier import verify
+from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
+
+LATENT_MAGNITUDE = 0.1
+"""Latent weights start at +- this times the absolute value of a normal deviate: how near each was
+to changing its sign is not in the file."""
+
+_KINDS = {0: "add", 3: "convolution", 4: "depthwise", 9: "dense", 54: "prelu"}
+_BINARY_CONVOLUTION = "LceBconv2d"
+_DTYPES = {0: np.float32, 2: np.int32}
+_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Operator:
+    kind: str
+    constants: tuple[NDArray[Any], ...]
+
+
+def restore_weights(
+    model: tf.keras.Model,
+    config: CompactFaceNetConfig,
+    source: ModelBundle,
+    images: NDArray[np.float32],
+    seed: int,
+) -> None:
+    """Gives a network the function of a converted CompactFaceNet QB with as many or fewer units.
+
+    Args:
+        model: Freshly built.
+        config: Its shape, variant QB.
+        source: The converted model.
+        images: float32 [N, height, width, 3], normalised training crops, by which the statistics of
+            the batch normalisations are measured.
+        seed: Seed of the latent weights' magnitudes.
+
+    Raises:
+        InputError: The file is no CompactFaceNet QB, or its channels differ from the config's, or
+            it has more units in a stage.
+    """
+    operators = deque(_operators(source))
+    rng = np.random.default_rng(seed)
+    try:
+        _restore_convolution(model, "stem1", operators)
+        _restore_convolution(model, "stem2", operators)
+        for stage, (channels, units) in enumerate(config.stages, start=1):
+            if stage > 1:
+                _restore_convolution(model, f"transition{stage}", operators)
+            for unit in range(1, units + 1):
+                name = f"stage{stage}_unit{unit}"
+                if operators and operators[0].kind == "add":
+                    _restore_unit(model, name, channels, operators, rng)
+                else:
+                    _make_identity(model, name)
+        _restore_head(model, operators)
+    except (ValueError, IndexError) as error:
+        raise InputError(
+            f"{source.path} is no CompactFaceNet QB that fits the configured stages "
+            f"{config.stages}: {error}"
+        ) from None
+    _measure_statistics(model, images)
+
+
+def _operators(source: ModelBundle) -> list[_Operator]:
+    """The operators that have constants, in the order of execution."""
+    file = verify(source.content)
+    codes = [
+        code.bytes(1).decode() or _KINDS.get(max(code.scalar(0), code.scalar(3)), "")
+        for code in file.tables(1)
+    ]
+    buffers = [buffer.bytes(0) for buffer in file.tables(4)]
+    graph = next(file.tables(2))
+    tensors = list(graph.tables(0))
+    found = []
+    for operator in graph.tables(3):
+        constants = []
+        for index in operator.integers(1):
+            tensor = tensors[index] if index >= 0 else None
+            if tensor is not None and (content := buffers[tensor.scalar(2)]):
+                dtype = _DTYPES.get(tensor.scalar(1), np.uint8)
+                constants.append(np.frombuffer(content, dtype).reshape(tensor.integers(0)))
+        if constants:
+            found.append(_Operator(codes[operator.scalar(0)], tuple(constants)))
+    return found
+
+
+def _take(operators: deque[_Operator], kind: str) -> tuple[NDArray[Any], ...]:
+    operator = operators.popleft()
+    if operator.kind != kind:
+        raise ValueError(f"{operator.kind or 'another operator'} where {kind} is expected")
+    return operator.constants
+
+
+def _set_folded_normalisation(
+    layer: tf.keras.layers.BatchNormalization, gain: NDArray[Any], offset: NDArray[Any]
+) -> None:
+    """Makes a batch normalisation compute gain * x + offset in inference."""
+    layer.set_weights([gain, offset, np.zeros_like(gain), np.full_like(gain, 1.0 - layer.epsilon)])
+
+
+def _restore_convolution(model: tf.keras.Model, name: str, operators: deque[_Operator]) -> None:
+    kernel, bias = _take(operators, "convolution")
+    model.get_layer(f"{name}_conv").set_weights([kernel.transpose(1, 2, 3, 0)])
+    _set_folded_normalisation(model.get_layer(f"{name}_bn"), np.ones_like(bias), bias)
+
+
+def _restore_unit(
+    model: tf.keras.Model,
+    name: str,
+    channels: int,
+    operators: deque[_Operator],
+    rng: np.random.Generator,
+) -> None:
+    (shift,) = _take(operators, "add")
+    packed, gain, offset = _take(operators, _BINARY_CONVOLUTION)
+    (slope,) = _take(operators, "prelu")
+    bits = np.unpackbits(packed.view(np.uint8), axis=-1, bitorder="little")[..., :channels]
+    signs = 1.0 - 2.0 * bits.transpose(1, 2, 3, 0).astype(np.float32)
+    magnitudes = np.abs(rng.normal(scale=LATENT_MAGNITUDE, size=signs.shape)).clip(1e-4, 1.0)
+    model.get_layer(f"{name}_shift").set_weights([shift])
+    model.get_layer(f"{name}_conv").set_weights([signs * magnitudes])
+    _set_folded_normalisation(model.get_layer(f"{name}_bn"), gain, offset)
+    model.get_layer(f"{name}_prelu").set_weights([slope])
+
+
+def _make_identity(model: tf.keras.Model, name: str) -> None:
+    normalisation, prelu = model.get_layer(f"{name}_bn"), model.get_layer(f"{name}_prelu")
+    nothing = np.zeros(normalisation.gamma.shape, np.float32)
+    _set_folded_normalisation(normalisation, nothing, nothing)
+    prelu.set_weights([np.ones(prelu.alpha.shape, np.float32)])
+
+
+def _restore_head(model: tf.keras.Model, operators: deque[_Operator]) -> None:
+    kernel, bias = _take(operators, "depthwise")
+    model.get_layer("head_depthwise").set_weights([kernel.transpose(1, 2, 3, 0)])
+    _set_folded_normalisation(model.get_layer("head_bn"), np.ones_like(bias), bias)
+    matrix, *biases = _take(operators, "dense")  # the converter leaves out a bias of zeros
+    bias = biases[0] if biases else np.zeros(len(matrix), np.float32)
+    model.get_layer("embedding").set_weights([matrix.T, bias])
+    if operators:
+        raise ValueError(f"{len(operators)} operators are left over")
+
+
+def _measure_statistics(model: tf.keras.Model, images: NDArray[np.float32]) -> None:
+    """Gives batch normalisations the statistics of their inputs without changing the function."""
+    layers = [
+        layer for layer in model.layers if isinstance(layer, tf.keras.layers.BatchNormalization)
+    ]
+    probe = tf.keras.Model(model.input, [layer.input for layer in layers])
+    sums = [0.0] * len(layers)
+    squares = [0.0] * len(layers)
+    counts = [0] * len(layers)
+    for start in range(0, len(images), _BATCH):
+        for index, values in enumerate(probe.predict_on_batch(images[start : start + _BATCH])):
+            flat = values.reshape(-1, values.shape[-1]).astype(np.float64)
+            sums[index] = sums[index] + flat.sum(axis=0)
+            squares[index] = squares[index] + np.square(flat).sum(axis=0)
+            counts[index] += len(flat)
+    for layer, total, square, count in zip(layers, sums, squares, counts, strict=True):
+        gain, offset = (weight.numpy() for weight in (layer.gamma, layer.beta))
+        mean = total / count
+        variance = square / count - np.square(mean)
+        layer.set_weights(
+            [gain * np.sqrt(variance + layer.epsilon), offset + gain * mean, mean, variance]
+        )
