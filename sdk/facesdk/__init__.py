@@ -4,20 +4,24 @@
 >>> engine = FaceEngine.load()
 >>> engine.verify("a.jpg", "b.jpg").same
 True
+
+Names are imported on use: ``import facesdk`` loads neither NumPy nor an image library.
 """
 
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from facesdk import errors, results
     from facesdk.engine import FaceEngine
     from facesdk.errors import FaceSDKError
     from facesdk.models.contract import Contract
+    from facesdk.recognition.matching import compare
     from facesdk.results import Detections, Embedding, Face, Match, Timings, Verification
     from facesdk.runtime.operator_library import load_ops
+    from facesdk.version import __version__
 
 __all__ = [
     "Contract",
@@ -30,23 +34,30 @@ __all__ = [
     "Timings",
     "Verification",
     "__version__",
+    "compare",
+    "errors",
     "load_ops",
+    "results",
 ]
 
 _HOMES = {
-    "Contract": "models.contract",
-    "FaceEngine": "engine",
-    "FaceSDKError": "errors",
-    "load_ops": "runtime.operator_library",
+    "Contract": "facesdk.models.contract",
+    "FaceEngine": "facesdk.engine",
+    "FaceSDKError": "facesdk.errors",
+    "__version__": "facesdk.version",
+    "compare": "facesdk.recognition.matching",
+    "load_ops": "facesdk.runtime.operator_library",
 }
-
-try:
-    __version__ = version("facesdk")
-except PackageNotFoundError:
-    __version__ = "0+uninstalled"
+_MODULES = ("errors", "results")
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'facesdk' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"facesdk.{_HOMES.get(name, 'results')}"), name)
+    if name in _MODULES:
+        return importlib.import_module(f"facesdk.{name}")
+    return getattr(importlib.import_module(_HOMES.get(name, "facesdk.results")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

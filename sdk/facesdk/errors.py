@@ -79,6 +79,19 @@ class DependencyError(FaceSDKError):
     exit_code = EXIT_UNAVAILABLE
 
 
+def one_line(error: object, limit: int | None = None) -> str:
+    """The message of a foreign error, fit for one line of ours.
+
+    Args:
+        error: An exception, or its words.
+        limit: Most characters of it; None for all.
+
+    Returns:
+        Its words with single blanks between them; the exception's class where it has no words.
+    """
+    return " ".join(str(error).split())[:limit] or type(error).__name__
+
+
 def require_extra(module: str, *, extra: str) -> None:
     """Raise unless an optional dependency can be imported.
 

@@ -1,8 +1,9 @@
-"""Reading files that end, and writing files so that nobody ever sees half of one."""
+"""Reading files that end, writing files so that nobody ever sees half of one, digests, folders."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 import stat
@@ -63,3 +64,60 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """The SHA-256 of a file's content, or of a folder with all that is in it.
+
+    A folder's digest depends on the names of its files, relative to it, and on their contents, not
+    on where it lies, when it was written or in which order a file system lists it.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        OSError: Something cannot be read, or is neither a regular file nor a folder.
+    """
+    path = Path(path)
+    digest = hashlib.sha256()
+    if not path.is_dir():
+        require_regular(path)
+        _read_into(digest, path)
+        return digest.hexdigest()
+    for file in sorted(entry for entry in path.rglob("*") if not entry.is_dir()):
+        require_regular(file)
+        name = os.fsencode(file.relative_to(path).as_posix())
+        digest.update(b"%b\0%d\0" % (name, file.stat().st_size))
+        _read_into(digest, file)
+    return digest.hexdigest()
+
+
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """Create a folder, and those above it, unless it is there.
+
+    Raises:
+        InputError: It cannot be created; the message says why.
+    """
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot create folder {path}: {error.strerror}") from None
+    return path
+
+
+def cache_folder(kind: str) -> Path:
+    """Where this user's computed vectors of one kind are kept between runs; it may not exist yet.
+
+    Args:
+        kind: ``"evaluation"`` or ``"teacher"``, a folder in facesdk's own.
+    """
+    import platformdirs
+
+    return platformdirs.user_cache_path("facesdk") / kind
+
+
+def _read_into(digest: hashlib._Hash, path: Path) -> None:
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)

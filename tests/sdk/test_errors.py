@@ -18,3 +18,9 @@ def test_a_missing_module_names_the_pip_line(
         errors.require_extra("no_such_module", extra="train")
     assert str(caught.value).endswith(hint)
     assert caught.value.exit_code == errors.EXIT_UNAVAILABLE
+
+
+def test_a_foreign_message_becomes_one_line() -> None:
+    assert errors.one_line(ValueError("two\n\tlines  here ")) == "two lines here"
+    assert errors.one_line("x" * 500, 200) == "x" * 200
+    assert errors.one_line(KeyError()) == "KeyError"

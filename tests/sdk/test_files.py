@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
 from facesdk.errors import InputError
-from facesdk.files import read_regular, write_atomic
+from facesdk.files import make_folder, read_regular, sha256_of, write_atomic
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -39,3 +40,42 @@ def test_a_pipe_and_a_device_are_not_read(tmp_path: Path) -> None:
             read_regular(path)
     with pytest.raises(IsADirectoryError):
         read_regular(tmp_path)
+
+
+def test_the_digest_of_a_file_is_that_of_its_content(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    content = bytes(range(256)) * 5000
+    path.write_bytes(content)
+    assert sha256_of(path) == hashlib.sha256(content).hexdigest()
+
+
+def test_the_digest_of_a_folder_is_of_names_and_contents(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        (folder / "inner").mkdir(parents=True)
+    for name in ("b", "a", "inner/a"):
+        (first / name).write_bytes(name.encode())
+    for name in ("inner/a", "a", "b"):
+        (second / name).write_bytes(name.encode())
+    os.utime(second / "a", (0, 0))
+    assert sha256_of(first) == sha256_of(second)
+    expected = hashlib.sha256(b"a\x001\x00ab\x001\x00binner/a\x007\x00inner/a").hexdigest()
+    assert sha256_of(first) == expected
+    (second / "inner" / "a").rename(second / "inner" / "c")
+    assert sha256_of(first) != sha256_of(second)
+
+
+def test_a_pipe_in_a_folder_has_no_digest(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="not a regular file"):
+        sha256_of(tmp_path)
+    with pytest.raises(OSError, match="No such file"):
+        sha256_of(tmp_path / "none")
+
+
+def test_a_folder_is_made_once_and_a_file_in_its_place_is_named(tmp_path: Path) -> None:
+    assert make_folder(tmp_path / "a" / "b").is_dir()
+    assert make_folder(tmp_path / "a" / "b") == tmp_path / "a" / "b"
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"cannot create folder .*file/c: Not a directory"):
+        make_folder(tmp_path / "file" / "c")

@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 import typer
 
-import facesdk
 from facesdk.cli import output
 from facesdk.cli.plugins import PluginGroup
 from facesdk.cli.verbs import bench, calibrate, demo, doctor, evaluate, faces, models
@@ -23,6 +22,7 @@ from facesdk.errors import (
     EXIT_INTERRUPTED,
     FaceSDKError,
 )
+from facesdk.version import __version__
 
 _UsageError: Any = typer.BadParameter.__base__
 """The class is public in Click only, which Typer has under different names."""
@@ -85,7 +85,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"facesdk {facesdk.__version__}")
+        typer.echo(f"facesdk {__version__}")
         raise typer.Exit
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-import facesdk
 from facesdk.detection.detector import Detector
 from facesdk.errors import InputError
 from facesdk.evaluation.crops import aligned_crop, locate, located_crop
@@ -19,6 +18,7 @@ from facesdk.evaluation.vector_cache import RowCache
 from facesdk.images import decode
 from facesdk.recognition.embedding import CropEmbedder
 from facesdk.results import FloatArray
+from facesdk.version import __version__
 
 _BATCH = 32
 
@@ -116,5 +116,5 @@ def _folder(cache: Path | None, kind: str, *identity: str) -> Path | None:
     """A folder for what is computed alike: by this version, with equal ``identity``."""
     if cache is None:
         return None
-    text = "\n".join((facesdk.__version__, *identity))
+    text = "\n".join((__version__, *identity))
     return cache / f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import facesdk
 from facesdk.errors import OperatorLibraryError
 from facesdk.runtime import operator_library
 from facesdk.runtime.backend import load_backend
 from facesdk.runtime.cpu import describe_cpu
+from facesdk.version import __version__
 
 _BITS_64 = ("x86_64", "aarch64", "arm64", "riscv64", "ppc64le", "s390x")
 
@@ -96,7 +96,7 @@ def describe_environment(root: Path = Path("/")) -> Environment:
         kernel=platform.release(),
         governors=_governors(root),
         emulated=_is_emulated(cpu.machine, root),
-        facesdk=facesdk.__version__,
+        facesdk=__version__,
         python=platform.python_version(),
         runtime=backend.name,
         runtime_version=backend.version,

@@ -6,10 +6,10 @@ import ctypes
 import os
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import facesdk
 from facesdk.errors import InputError, OperatorLibraryError
 from facesdk.runtime.backend import Backend, load_backend
 
@@ -77,8 +77,9 @@ def library_path() -> Path:
         if not Path(forced).is_file():
             raise OperatorLibraryError(f"{ENVIRONMENT} names {forced}, which is not a file")
         return Path(forced).absolute()
-    for folder in facesdk.__path__:
-        candidate = Path(folder) / "_native" / "libfacesdk_ops.so"
+    package = find_spec("facesdk._native")  # in another folder than this file when editable
+    for folder in (package and package.submodule_search_locations) or ():
+        candidate = Path(folder) / "libfacesdk_ops.so"
         if candidate.is_file():
             return candidate
     raise OperatorLibraryError(

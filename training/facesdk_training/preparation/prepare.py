@@ -37,11 +37,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import facesdk
 from facesdk.errors import FaceSDKError, InputError
 from facesdk.files import write_atomic
 from facesdk.images import decode
 from facesdk.images.photo_source import Photo, PhotoSource
+from facesdk.version import __version__
 from facesdk_training.data.records import (
     DATASET,
     UNLABELLED,
@@ -90,7 +90,7 @@ class PreparationOptions:
             "keep_sha256": _digest(self.keep),
             "drop_sha256": _digest(self.drop),
             "shard_size": self.shard_size,
-            "facesdk": facesdk.__version__,
+            "facesdk": __version__,
         }
 
 
@@ -150,7 +150,7 @@ def prepare(
         return _finished(output, record)
     _make_folder(output)
     chosen, excluded, unknown = _choose(source.photos, options)
-    fingerprint = json.dumps([source.digest, asdict(options.crops), facesdk.__version__])
+    fingerprint = json.dumps([source.digest, asdict(options.crops), __version__])
     with closing(CropStore(output / STORE, fingerprint)) as store:
         _crop_all(source.photos, chosen, store, options.crops, workers, progress)
         outcomes = {n: o for n, o in store.outcomes().items() if n not in excluded}

@@ -9,7 +9,6 @@ from typing import Any
 
 import typer
 
-import facesdk
 from facesdk.cli import options
 from facesdk.errors import EXIT_UNAVAILABLE, FaceSDKError
 from facesdk.models import registry
@@ -17,6 +16,7 @@ from facesdk.runtime import operator_library
 from facesdk.runtime.backend import load_backend
 from facesdk.runtime.cpu import Cpu, describe_cpu
 from facesdk.runtime.operator_library import OperatorLibrary
+from facesdk.version import __version__
 
 
 def doctor(json: options.Json = False) -> None:
@@ -31,7 +31,7 @@ def doctor(json: options.Json = False) -> None:
     problems: list[str] = []
     cpu = describe_cpu()
     report = {
-        "facesdk": facesdk.__version__,
+        "facesdk": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": _cpu_row(cpu),
