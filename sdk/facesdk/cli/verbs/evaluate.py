@@ -11,6 +11,7 @@ import typer
 
 from facesdk.cli import options, output
 from facesdk.errors import InputError, require_extra
+from facesdk.models.contract import Contract
 
 if TYPE_CHECKING:
     from facesdk.evaluation.embedded import EmbeddedSet
@@ -221,7 +222,7 @@ def load_model(
     from facesdk.recognition.embedding import Embedder
 
     path = registry.resolve(model)
-    given = options.read_contract(contract)
+    given = Contract.read(contract) if contract else None
     if path.suffix == ".npz":
         if contract is not None or flip is not None:
             raise InputError("saved embeddings need neither --contract nor --flip")
