@@ -9,7 +9,7 @@ BROWSER_PACKAGES := chromium
 PYTEST := $(BIN)/python -m pytest
 PYTEST_ARGS ?= -m "not slow" --numprocesses auto --dist loadfile
 
-.PHONY: demo test test-slow test-arm wheels lint clean system clang browser
+.PHONY: demo test test-slow test-arm wheels lint docs clean system clang browser
 
 demo: .venv/.device
 	$(BIN)/facesdk demo --output out
@@ -35,6 +35,10 @@ lint: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The site, with the API reference: build/site/index.html. A broken link is an error.
+docs: .venv/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 clean:
 	rm -rf .venv build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -54,6 +58,11 @@ clean:
 
 .venv/.wheels: .venv/.dev
 	$(BIN)/pip install --editable '.[wheels]'
+	touch $@
+
+# mkdocstrings reads the sources, so the site needs none of the other extras.
+.venv/.docs: pyproject.toml $(NATIVE) | .venv/bin/python
+	$(BIN)/pip install --editable '.[docs]'
 	touch $@
 
 # HTML reports are looked at in a real browser.

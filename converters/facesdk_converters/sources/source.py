@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 from facesdk.errors import InputError, ModelError
 from facesdk.models.bundle import ModelBundle
-from facesdk.models.contract import ANY_COLOR, Contract, InputSpec, Threshold
-from facesdk.models.templates import template_of
+from facesdk.models.contract import ANY_COLOR, TEMPLATES, Contract, InputSpec, Threshold
 from facesdk.runtime.interpreter import Interpreter
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 from facesdk_training.architectures.registry import Config
@@ -259,6 +258,11 @@ def _contract_of_run(
         f"{calibration['identities']} identities kept out of training",
         training_data=record["training_data"],
     )
+
+
+def template_of(size: tuple[int | None, ...]) -> str | None:
+    """The alignment template whose crops have a (height, width); None if there is none."""
+    return next((name for name, value in TEMPLATES.items() if value == size), None)
 
 
 def _names(config: RunConfig, network: Config) -> tuple[str, str]:

@@ -11,8 +11,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from facesdk.errors import ModelError
-from facesdk.models.contract import Contract, InputSpec
-from facesdk.models.templates import TEMPLATES, template_of
+from facesdk.models.contract import TEMPLATES, Contract, InputSpec
 from facesdk.recognition.embedding import CropEmbedder
 from facesdk.results import FloatArray
 from facesdk_training.data.crops import PIXEL_MEAN, PIXEL_SCALE
@@ -90,11 +89,11 @@ def _load(path: Path) -> tuple[Any, str]:
 
 def _default_contract(model: Any, path: Path, model_id: str) -> Contract:
     size = tuple(model.input_shape[1:3])
-    template = template_of(size)
+    template = next((name for name, value in TEMPLATES.items() if value == size), None)
     if template is None or len(model.output_shape) != 2:
         raise ModelError(
             f"{path} maps {model.input_shape} to {model.output_shape}: a recognition model maps "
-            f"crops of {' or '.join(str(row.size) for row in TEMPLATES.values())} to vectors"
+            f"crops of {' or '.join(map(str, TEMPLATES.values()))} to vectors"
         )
     return Contract(
         name=path.stem if path.stem.isprintable() and path.stem else "keras",

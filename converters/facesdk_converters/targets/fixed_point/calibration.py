@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -62,7 +64,10 @@ def observe(graph: Graph, inputs: FloatArray) -> dict[int, ChannelStatistics]:
     ]
     copy.outputs = computed
     copy.tree.signatureDefs = None
-    interpreter = Interpreter(ModelBundle.from_bytes(copy.to_bytes(), "the observed network"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "observed.tflite"
+        path.write_bytes(copy.to_bytes())
+        interpreter = Interpreter(ModelBundle.load(path))
     batch = interpreter.input_shapes[0][0]
     running: dict[int, _Running] = {}
     for start in range(0, len(inputs), batch):

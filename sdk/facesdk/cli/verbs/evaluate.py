@@ -11,7 +11,6 @@ import typer
 
 from facesdk.cli import options, output
 from facesdk.errors import InputError, require_extra
-from facesdk.models.contract import Contract
 
 if TYPE_CHECKING:
     from facesdk.evaluation.embedded import EmbeddedSet
@@ -222,7 +221,7 @@ def load_model(
     from facesdk.recognition.embedding import Embedder
 
     path = registry.resolve(model)
-    given = Contract.read(contract) if contract else None
+    given = options.read_contract(contract)
     if path.suffix == ".npz":
         if contract is not None or flip is not None:
             raise InputError("saved embeddings need neither --contract nor --flip")
