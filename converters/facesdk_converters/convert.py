@@ -21,7 +21,8 @@ from facesdk.models.contract import Contract, Conversion
 from facesdk_converters.inspection import faces, parity, refusals
 from facesdk_converters.inspection.explanation import Explanation, explain
 from facesdk_converters.inspection.parity import Agreement
-from facesdk_converters.sources.source import KerasNetwork, Source, load, template_of
+from facesdk_converters.sources.network import KerasNetwork
+from facesdk_converters.sources.source import Source, load, template_of
 from facesdk_converters.targets import floating
 from facesdk_converters.targets.target import EXACT, Target
 from facesdk_converters.tflite.metadata import write_contract

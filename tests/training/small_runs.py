@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
+from facesdk.models.contract import Threshold
+from facesdk_training.architectures.compact_face_net import (
+    CompactFaceNetConfig,
+    build_compact_face_net,
+)
 from facesdk_training.config import run as configuration
 from facesdk_training.config.run import RunConfig
 from facesdk_training.data import material as jobs
@@ -44,6 +50,27 @@ def small_config(folder: Path, **changes: Any) -> RunConfig:
         "validation": {"sets": ["a"], "share": 0.5, "every": 3},
     }
     return configuration.parse({**record, **changes}, "test")
+
+
+THRESHOLD = Threshold(0.01, 0.31, 0.05, positive_pairs=60, negative_pairs=5000)
+
+
+def write_finished(run: Path, model: tf.keras.Model | None = None) -> tuple[Path, tf.keras.Model]:
+    """A finished run of the default CompactFaceNet with these weights, or random ones."""
+    model = model or build_compact_face_net(CompactFaceNetConfig())
+    run.mkdir()
+    record = {
+        "teacher": {"name": "projection"},
+        "teacher_sha256": "1" * 64,
+        "training_data": "synthetic patterns",
+        "license": "Apache-2.0",
+        "config": {"objective": "distillation", "network": {"architecture": "CompactFaceNet"}},
+    }
+    run_folder.write_record(run / run_folder.CONFIG, record)
+    model.save_weights(run / run_folder.WEIGHTS)
+    calibration = {"crops": 120, "identities": 30, "thresholds": [asdict(THRESHOLD)]}
+    run_folder.write_record(run / run_folder.CALIBRATION, calibration)
+    return run, model
 
 
 def trainer_of(run: Path, run_config: RunConfig, strategy: Any = None) -> Trainer:

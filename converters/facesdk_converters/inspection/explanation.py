@@ -174,7 +174,7 @@ def _producer(graph: Graph, operator: Operator) -> Operator | None:
 def _folded(model: Any, layers: Mapping[int, Any]) -> Mapping[str, tuple[str, ...]]:
     if model is None:
         return {}
-    from facesdk_converters.sources.source import layers_of
+    from facesdk_training.keras.loading import layers_of
 
     present = {layer.name for layer in layers.values()}
     folded: dict[str, tuple[str, ...]] = {}

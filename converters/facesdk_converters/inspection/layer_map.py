@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facesdk_converters.sources.source import layers_of
 from facesdk_converters.tflite.operators import KERNELS, Graph, Operator, Tensor
+from facesdk_training.keras.loading import layers_of
 
 _SAME_DIRECTION = 0.3
 """Least mean cosine of filters of one layer; random filters of 100 taps have one of 0.08."""

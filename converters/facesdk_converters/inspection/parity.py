@@ -19,7 +19,8 @@ from facesdk_converters.inspection import faces
 from facesdk_converters.targets.target import Bound
 
 if TYPE_CHECKING:
-    from facesdk_converters.sources.source import Network, Source
+    from facesdk_converters.sources.network import Network
+    from facesdk_converters.sources.source import Source
 
 Array = NDArray[np.float32]
 

@@ -13,8 +13,10 @@ from facesdk.runtime import operator_library
 from facesdk.tflite.flatbuffer import FlatbufferError
 from facesdk.tflite.verifier import verify
 from facesdk_converters.inspection.layer_map import layers_by_operator
-from facesdk_converters.sources.source import KerasNetwork, Source, layers_of
+from facesdk_converters.sources.network import KerasNetwork
+from facesdk_converters.sources.source import Source
 from facesdk_converters.tflite import operators
+from facesdk_training.keras.loading import layers_of
 
 
 @contextmanager

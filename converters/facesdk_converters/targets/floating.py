@@ -7,7 +7,8 @@ from functools import partial
 import tensorflow as tf
 
 from facesdk_converters.inspection import refusals
-from facesdk_converters.sources.source import FileNetwork, Source
+from facesdk_converters.sources.network import FileNetwork
+from facesdk_converters.sources.source import Source
 from facesdk_converters.targets.target import Target
 
 

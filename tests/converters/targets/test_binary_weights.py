@@ -14,7 +14,8 @@ from facesdk.errors import InputError, ModelError
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract, InputSpec
 from facesdk.runtime.interpreter import Interpreter
-from facesdk_converters.sources.source import KerasNetwork, Source
+from facesdk_converters.sources.network import KerasNetwork
+from facesdk_converters.sources.source import Source
 from facesdk_converters.targets import binary_weights, floating
 
 keras = tf.keras

@@ -12,16 +12,18 @@ import pytest
 from typer.testing import CliRunner
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+from converters import networks
 from facesdk.cli.main import app
-from facesdk.errors import ModelError
+from facesdk.errors import InputError, ModelError
 from facesdk_training.architectures.compact_face_net import (
     CompactFaceNetConfig,
     build_compact_face_net,
 )
 from facesdk_training.data.crops import normalise
 from facesdk_training.keras.embedder import load_keras
-from facesdk_training.runs import folder as run_folder
+from facesdk_training.runs import contract as run_contract
 from sdk import photos
+from training import small_runs
 
 keras = pytest.importorskip("tf_keras")
 
@@ -52,12 +54,7 @@ def unit(vectors: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
 def path(request: pytest.FixtureRequest, model: Any, tmp_path: Path) -> Path:
     path: Path = tmp_path / request.param
     if request.param == "run":
-        path.mkdir()
-        config = {
-            "config": {"objective": "distillation", "network": {"architecture": "CompactFaceNet"}}
-        }
-        run_folder.write_record(path / run_folder.CONFIG, config)
-        model.save_weights(path / run_folder.WEIGHTS)
+        small_runs.write_finished(path, model)
     else:
         model.save(path)
     return path
@@ -78,27 +75,57 @@ def test_embeddings_are_those_of_the_model(path: Path, model: Any) -> None:
 @pytest.mark.parametrize("name", ["model.keras", "model.h5"])
 def test_the_command_takes_a_keras_model(model: Any, tmp_path: Path, name: str) -> None:
     model.save(tmp_path / name)
-    images = [
-        photos.encode(np.random.default_rng(n).integers(0, 256, (112, 112, 3), np.uint8), "PNG")
-        for n in (1, 1, 2, 3, 4, 4, 5, 6)
-    ]
-    (tmp_path / "set.bin").write_bytes(pickle.dumps((images, [True, False, True, False])))
-    arguments = ["bin", str(tmp_path / name), "--pairs", str(tmp_path / "set.bin")]
-    done = CliRunner().invoke(app, ["evaluate", *arguments, "--no-cache", "--json"])
+    done = CliRunner().invoke(app, ["evaluate", *bin_arguments(tmp_path, name)])
     assert done.exit_code == 0, done.output
     record = json.loads(done.stdout)
     assert (record["model"], record["accuracy"]) == ("model", 1.0)
 
 
+def bin_arguments(folder: Path, name: str) -> list[str]:
+    images = [
+        photos.encode(np.random.default_rng(n).integers(0, 256, (112, 112, 3), np.uint8), "PNG")
+        for n in (1, 1, 2, 3, 4, 4, 5, 6)
+    ]
+    (folder / "set.bin").write_bytes(pickle.dumps((images, [True, False, True, False])))
+    pairs = str(folder / "set.bin")
+    return ["bin", str(folder / name), "--pairs", pairs, "--no-cache", "--json"]
+
+
+def test_a_run_keeps_its_name_variant_and_thresholds(model: Any, tmp_path: Path) -> None:
+    """They are what `facesdk convert` would write into its file."""
+    run, _ = small_runs.write_finished(tmp_path / "run", model)
+    contract = load_keras(run, None, None).contract
+    assert contract == run_contract.contract_of(run)
+    assert (contract.name, contract.variant) == ("compactfacenet-qb", "QB")
+    assert contract.thresholds == (small_runs.THRESHOLD,)
+    assert load_keras(run, None, True).contract.thresholds == ()
+
+
+@pytest.mark.parametrize("name", ["net.keras", "net.h5"])
+def test_the_command_takes_custom_objects(tmp_path: Path, name: str) -> None:
+    """A layer and an activation function of the user's, as `facesdk convert` takes them."""
+    inputs = keras.Input((112, 112, 3))
+    x = networks.Scale(0.5)(keras.layers.Conv2D(8, 9, strides=9)(inputs))
+    x = keras.layers.Activation(networks.half_relu)(x)
+    keras.Model(inputs, keras.layers.Flatten()(x)).save(tmp_path / name)
+    arguments = ["evaluate", *bin_arguments(tmp_path, name)]
+    refused = CliRunner().invoke(app, arguments)
+    assert "say where it is defined with --custom MODULE:" in refused.stderr
+    objects = ["converters.networks:Scale", "converters.networks:half_relu"]
+    done = CliRunner().invoke(app, [*arguments, *(f"--custom={name}" for name in objects)])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["accuracy"] == 1.0
+
+
 def test_what_is_no_recognition_model_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "text.keras").write_text("no model")
-    with pytest.raises(ModelError, match="not a usable Keras model"):
+    with pytest.raises(ModelError, match="neither HDF5 nor zip"):
         load_keras(tmp_path / "text.keras", None, None)
     keras.Sequential([keras.layers.Dense(2, input_shape=(2,))]).save_weights(tmp_path / "w.h5")
-    with pytest.raises(ModelError, match="not a usable Keras model"):
+    with pytest.raises(ModelError, match=r"holds weights only: .* with model.save\(\)"):
         load_keras(tmp_path / "w.h5", None, None)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ModelError, match="not a usable Keras model"):
+    with pytest.raises(InputError, match=r"neither a finished run .* nor a SavedModel"):
         load_keras(tmp_path / "empty", None, None)
     small = keras.Sequential([keras.layers.Input((8, 8, 3)), keras.layers.Flatten()])
     small.save(tmp_path / "small.keras")

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import tensorflow as tf
-import tf_keras as keras
 
 from facesdk.errors import ModelError
 from facesdk.models.contract import TEMPLATES, Contract, InputSpec
 from facesdk.recognition.embedding import CropEmbedder
 from facesdk.results import FloatArray
 from facesdk_training.data.crops import PIXEL_MEAN, PIXEL_SCALE
-from facesdk_training.keras import finished, registered
-from facesdk_training.runs import folder as run_folder
-
-_BATCH = 32
+from facesdk_training.keras import loading
+from facesdk_training.keras.loading import LoadedModel
 
 
 class KerasEmbedder(CropEmbedder):
@@ -47,47 +41,35 @@ class KerasEmbedder(CropEmbedder):
 
     def forward(self, pixels: FloatArray) -> FloatArray:
         """See :meth:`facesdk.recognition.embedding.CropEmbedder.forward`."""
-        batches = [
-            np.asarray(self._model(pixels[start : start + _BATCH], training=False), np.float32)
-            for start in range(0, len(pixels), _BATCH)
-        ]
-        return np.concatenate(batches) if batches else np.empty((0, self.network_dim), np.float32)
+        return loading.predict(self._model, pixels)
 
 
-def load_keras(path: Path, contract: Contract | None, flip: bool | None) -> KerasEmbedder:
-    """Load a finished run of ``facesdk train``, or a saved Keras model.
+def load_keras(
+    path: Path, contract: Contract | None, flip: bool | None, custom: Iterable[str] = ()
+) -> KerasEmbedder:
+    """Load a finished run of ``facesdk train``, or a saved Keras model, to embed with.
 
     Args:
-        path: The run folder, a ``.keras`` or whole-model ``.h5`` file, or a SavedModel folder.
-        contract: How to feed it; None for what facesdk trains: RGB, normalised by
-            :func:`facesdk_training.data.normalise`, in the template of the model's input size.
+        path: See :func:`facesdk_training.keras.loading.load`.
+        contract: How to feed it. None for what a run says about itself; for other models, for what
+            facesdk trains: RGB, normalised by :func:`facesdk_training.data.crops.normalise`, in the
+            template of the model's input size.
         flip: Whether to concatenate the embedding of the mirror image; None as the contract says.
+        custom: Custom objects of the model, each as ``module:Name``.
 
     Raises:
-        InputError: A run is not finished.
+        InputError: A run is not finished, or a custom object cannot be imported.
         ModelError: It is not a usable model, or has an input of another size than the templates.
     """
-    tf.get_logger().setLevel("ERROR")
-    model, model_id = _load(path)
-    agreed = contract or _default_contract(model, path, model_id)
+    loaded = loading.load(path, custom)
+    agreed = contract or loaded.contract or _default_contract(loaded, path)
     if flip is not None:
         agreed = agreed.with_flip(flip)
-    return KerasEmbedder(model, agreed, model_id, str(path))
+    return KerasEmbedder(loaded.model, agreed, loaded.sha256, str(path))
 
 
-def _load(path: Path) -> tuple[Any, str]:
-    try:
-        if (path / run_folder.CONFIG).is_file():
-            model_id = run_folder.weights_sha256(path)
-            return finished.load(path)[0], model_id
-        with keras.utils.custom_object_scope(registered.by_bare_name()):
-            return keras.models.load_model(path, compile=False), _digest(path)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"{path} is not a usable Keras model or finished run: {reason}") from None
-
-
-def _default_contract(model: Any, path: Path, model_id: str) -> Contract:
+def _default_contract(loaded: LoadedModel, path: Path) -> Contract:
+    model = loaded.model
     size = tuple(model.input_shape[1:3])
     template = next((name for name, value in TEMPLATES.items() if value == size), None)
     if template is None or len(model.output_shape) != 2:
@@ -103,16 +85,7 @@ def _default_contract(model: Any, path: Path, model_id: str) -> Contract:
         input=InputSpec(*size, color="RGB", mean=PIXEL_MEAN, scale=PIXEL_SCALE),
         license="unstated",
         source=str(path),
-        source_sha256=model_id,
+        source_sha256=loaded.sha256,
         template=template,
         dim=int(model.output_shape[1]),
     )
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    for file in files:
-        if file.is_file():
-            digest.update(file.read_bytes())
-    return digest.hexdigest()

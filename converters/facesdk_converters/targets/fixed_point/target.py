@@ -8,8 +8,9 @@ from typing import cast
 
 from facesdk.errors import InputError, ModelError
 from facesdk.models.contract import ANY_COLOR
+from facesdk.results import FloatArray
 from facesdk_converters.inspection import faces, parity
-from facesdk_converters.sources.source import FloatArray, Source
+from facesdk_converters.sources.source import Source
 from facesdk_converters.targets import floating
 from facesdk_converters.targets.fixed_point.conversion import (
     CALIBRATION_PHOTOS,

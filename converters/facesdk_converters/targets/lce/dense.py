@@ -14,7 +14,7 @@ from typing import Any
 import larq as lq
 import tensorflow as tf
 
-from facesdk_converters.sources.source import layers_of
+from facesdk_training.keras.loading import layers_of
 
 
 class _DenseAsConvolution(lq.layers.QuantDense):  # type: ignore[misc]

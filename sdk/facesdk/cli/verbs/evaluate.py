@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional, Union
@@ -38,6 +39,14 @@ Flip = Annotated[
         "--flip/--no-flip",
         help="Concatenate the embeddings of the crop and of its mirror image, or not.",
         show_default="as the model's contract says",
+    ),
+]
+Custom = Annotated[
+    Optional[list[str]],
+    typer.Option(
+        "--custom",
+        metavar="MODULE:NAME",
+        help="A custom object of a Keras model; its module is imported. Repeatable.",
     ),
 ]
 NoCache = Annotated[
@@ -82,6 +91,7 @@ def lfw(
         ),
     ] = None,
     contract: options.ContractFile = None,
+    custom: Custom = None,
     flip: Flip = None,
     report: Report = None,
     save: Save = None,
@@ -112,7 +122,7 @@ def lfw(
     photos = None if images is None else LfwPhotos(images, protocol.photos)
     _run(
         lfw_set(protocol, photos),
-        load_model(model, contract, flip, threads),
+        load_model(model, contract, flip, threads, custom or ()),
         "LFW's photos: --images",
         threads=threads,
         report=report,
@@ -130,6 +140,7 @@ def bin_(
         typer.Option(metavar="FILE", help="An InsightFace .bin file: agedb_30, cfp_fp, calfw, ..."),
     ],
     contract: options.ContractFile = None,
+    custom: Custom = None,
     flip: Flip = None,
     report: Report = None,
     save: Save = None,
@@ -151,7 +162,7 @@ def bin_(
 
     _run(
         read_bin(pairs),
-        load_model(model, contract, flip, threads),
+        load_model(model, contract, flip, threads, custom or ()),
         "",
         threads=threads,
         report=report,
@@ -172,6 +183,7 @@ def folder(
     ],
     aligned: Aligned = False,
     contract: options.ContractFile = None,
+    custom: Custom = None,
     flip: Flip = None,
     report: Report = None,
     save: Save = None,
@@ -195,7 +207,7 @@ def folder(
 
     _run(
         folder_set(open_photos(images, aligned=aligned)),
-        load_model(model, contract, flip, threads),
+        load_model(model, contract, flip, threads, custom or ()),
         "",
         threads=threads,
         report=report,
@@ -206,7 +218,11 @@ def folder(
 
 
 def load_model(
-    model: str, contract: Path | None, flip: bool | None, threads: int
+    model: str,
+    contract: Path | None,
+    flip: bool | None,
+    threads: int,
+    custom: Sequence[str] = (),
 ) -> Union[CropEmbedder, SavedEmbeddings]:
     """Whatever MODEL names.
 
@@ -222,14 +238,17 @@ def load_model(
 
     path = registry.resolve(model)
     given = options.read_contract(contract)
+    keras = path.is_dir() or path.suffix in (".keras", ".h5", ".hdf5")
+    if custom and not keras:
+        raise InputError(f"--custom goes with a Keras model, but {path} is none")
     if path.suffix == ".npz":
         if contract is not None or flip is not None:
             raise InputError("saved embeddings need neither --contract nor --flip")
         return SavedEmbeddings.load(path)
-    if path.is_dir() or path.suffix in (".keras", ".h5", ".hdf5"):
+    if keras:
         require_extra("tensorflow", extra="train")
         (loader,) = entry_points(group=EMBEDDER_GROUP, name="keras")
-        embedder: CropEmbedder = loader.load()(path, given, flip)
+        embedder: CropEmbedder = loader.load()(path, given, flip, custom)
         return embedder
     bundle = ModelBundle.load(path)
     agreed = given or bundle.contract

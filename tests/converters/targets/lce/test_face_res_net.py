@@ -10,7 +10,8 @@ from ai_edge_litert import schema_py_generated as schema
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 from facesdk.models.contract import Contract, InputSpec
 from facesdk_converters.inspection import faces, parity
-from facesdk_converters.sources.source import KerasNetwork, Source
+from facesdk_converters.sources.network import KerasNetwork
+from facesdk_converters.sources.source import Source
 from facesdk_converters.targets.lce import target
 from facesdk_converters.targets.target import EXACT
 from facesdk_training.architectures import registry

@@ -14,7 +14,8 @@ from facesdk.models.contract import Contract, InputSpec
 from facesdk_converters.inspection import faces, parity
 from facesdk_converters.inspection.explanation import Explanation, explain
 from facesdk_converters.inspection.explanation_text import as_text
-from facesdk_converters.sources.source import KerasNetwork, Source
+from facesdk_converters.sources.network import KerasNetwork
+from facesdk_converters.sources.source import Source
 from facesdk_converters.targets.lce import target
 from facesdk_converters.tflite import operators
 

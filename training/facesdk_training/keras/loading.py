@@ -1,0 +1,322 @@
+"""The one way from a path to a Keras model, for every verb that takes one.
+
+Keras files come from anybody. What is wrong with one is said in a line that names the way out, the
+same to whoever converts it and to whoever evaluates it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import logging
+import os
+import re
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import larq  # noqa: F401  (registers its layers and quantizers)
+import numpy as np
+import tensorflow as tf
+
+import facesdk_training.keras.networks.layers
+import facesdk_training.keras.networks.quantizers  # noqa: F401  (registers ours)
+from facesdk.errors import InputError, ModelError, one_line
+from facesdk.files import require_regular, sha256_of
+from facesdk.models.contract import Contract
+from facesdk.results import FloatArray
+from facesdk_training.architectures.registry import build_embedder
+from facesdk_training.config.stages import network_config
+from facesdk_training.runs import contract as run_contract
+from facesdk_training.runs import folder as run_folder
+
+SUFFIXES = (".h5", ".hdf5", ".keras")
+"""What the files end in that Keras writes a whole model to."""
+
+_BATCH = 32
+_HDF5 = b"\x89HDF"
+_ZIP = b"PK\x03\x04"
+_CONFIG, _VERSION = "model_config", "keras_version"
+"""Attributes of a Keras .h5 file."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A Keras model of one input of fixed shape and one output, all of its weights finite.
+
+    Attributes:
+        model: The model, in float32.
+        sha256: SHA-256 (hex) of its weights: of a run's ``weights.h5``, of the file, or of all
+            files of a SavedModel (:func:`facesdk.files.sha256_of`).
+        contract: What a finished run says about itself; None for models of any other origin.
+    """
+
+    model: tf.keras.Model
+    sha256: str
+    contract: Contract | None
+
+
+def load(path: Path, custom: Iterable[str] = ()) -> LoadedModel:
+    """Reads a finished run of ``facesdk train``, or a saved Keras model.
+
+    Args:
+        path: The run folder, a ``.keras`` or whole-model ``.h5`` file, or a SavedModel folder that
+            Keras wrote.
+        custom: Custom objects of the model, each as ``module:Name``. Modules are imported, also
+            from the working directory.
+
+    Raises:
+        InputError: There is no such file, the run is not finished, or a custom object cannot be
+            imported.
+        ModelError: It is no Keras model, it needs a custom object that was not given, has weights
+            that are not finite, an input of variable size, or more than one input or output.
+    """
+    objects = dict(_import(name) for name in custom)
+    if (path / run_folder.CONFIG).is_file():
+        return _finished(path)
+    model = _read(path, objects)
+    _check_signature(model, path)
+    _check_weights(model, path)
+    return LoadedModel(model, _digest(path), None)
+
+
+def predict(model: tf.keras.Model, inputs: FloatArray) -> FloatArray:
+    """What a model computes in inference, batch by batch.
+
+    Args:
+        model: A model of one input and one output.
+        inputs: float32 ``(N, *input_shape)``, N from 0.
+
+    Returns:
+        float32 ``(N, *output_shape)``.
+    """
+    fixed = model.input_shape[0]
+    size = fixed or _BATCH
+    parts = [np.empty((0, *model.output_shape[1:]), np.float32)]
+    for start in range(0, len(inputs), size):
+        batch = inputs[start : start + size]
+        missing = size - len(batch) if fixed else 0
+        padded = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)])
+        parts.append(np.asarray(model(padded, training=False), np.float32)[: len(batch)])
+    return np.concatenate(parts)
+
+
+def layers_of(model: tf.keras.Model) -> Iterator[tf.keras.layers.Layer]:
+    """The layers of a model that compute something, those of nested models included, in order."""
+    for layer in model.layers:
+        if getattr(layer, "layers", None):
+            yield from layers_of(layer)
+        else:
+            yield layer
+
+
+def _finished(run: Path) -> LoadedModel:
+    contract = run_contract.contract_of(run)
+    model = build_embedder(network_config(run_contract.config_of(run)))
+    try:
+        model.load_weights(run / run_folder.WEIGHTS)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{run / run_folder.WEIGHTS} does not fit its config: {error}") from None
+    _check_weights(model, run)
+    return LoadedModel(model, contract.source_sha256, contract)
+
+
+def _read(path: Path, objects: dict[str, Any]) -> Any:
+    _check_kind(path)
+    tf.get_logger().setLevel("ERROR")
+    logging.getLogger("larq").setLevel("ERROR")  # advice for training
+    try:
+        known = {**_by_bare_name(), **objects}
+        with _readable(path) as readable, tf.keras.utils.custom_object_scope(known):
+            model = tf.keras.models.load_model(readable, compile=False)
+    except Exception as error:  # a file of others: Keras raises whatever it meets
+        raise ModelError(_why_not_loaded(path, error)) from None
+    if not isinstance(model, tf.keras.Model):
+        raise ModelError(
+            f"{path} is a SavedModel that Keras did not write: save the network with model.save()"
+        )
+    return model
+
+
+def _by_bare_name() -> dict[str, Any]:
+    """Larq's and our registered classes by their names without a package.
+
+    Larq looks its quantizers up by these in HDF5 files, where Keras itself writes "package>name".
+    """
+    registered = tf.keras.utils.get_custom_objects()
+    return {name.rpartition(">")[2]: kind for name, kind in registered.items()}
+
+
+def _import(name: str) -> tuple[str, Any]:
+    module, separator, attribute = name.partition(":")
+    if not (module and separator and attribute):
+        raise InputError(f"--custom must be module:Name, but got {name!r}")
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        return attribute, getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        reason = one_line(f"{type(error).__name__}: {error}")
+        raise InputError(f"--custom {name} cannot be imported: {reason}") from None
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[Any]:
+    """What Keras is to load for a path.
+
+    tf_keras does not read what it writes into .h5 files for a function of the user's, as activation
+    for example: an object of a class "function". It reads the function's name alone, so such a file
+    is given to it with names in their place.
+    """
+    if path.is_dir() or path.suffix.lower() == ".keras":
+        yield path
+        return
+    with h5py.File(io.BytesIO(path.read_bytes()), "r+") as file:
+        if _CONFIG in file.attrs:
+            config = _with_names(json.loads(file.attrs[_CONFIG]))
+            file.attrs[_CONFIG] = json.dumps(config).encode()
+        yield file
+
+
+def _with_names(config: Any) -> Any:
+    if isinstance(config, list):
+        return [_with_names(part) for part in config]
+    if not isinstance(config, dict):
+        return config
+    if config.get("class_name") == "function" and isinstance(config.get("config"), str):
+        return config["config"]
+    return {key: _with_names(part) for key, part in config.items()}
+
+
+def _check_kind(path: Path) -> None:
+    """Raises unless it looks like something that Keras writes."""
+    if path.is_dir():
+        if not (path / "saved_model.pb").is_file():
+            raise InputError(
+                f"{path} is neither a finished run (no {run_folder.CONFIG}) nor a SavedModel (no "
+                "saved_model.pb)"
+            )
+        return
+    try:
+        require_regular(path)
+        with path.open("rb") as file:
+            start = file.read(4)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist") from None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError(
+            f"{path} must be a run folder, a SavedModel folder, or a network that ends in .h5, "
+            ".keras or .tflite"
+        )
+    if start not in (_HDF5, _ZIP):
+        raise ModelError(f"{path} is not a Keras model: its content is neither HDF5 nor zip")
+    if start != (_ZIP if suffix == ".keras" else _HDF5):
+        kind = ".h5" if start == _HDF5 else ".keras"
+        raise ModelError(f"{path} has the content of a {kind} file: rename it to end in {kind}")
+
+
+_UNKNOWN = (
+    re.compile(r"Unknown (?:layer|object|activation function|\w+): '?([\w>]+)'?"),
+    re.compile(r"Could not (?:locate|find) (?:class|function|object) '?([\w>]+)'?"),
+    re.compile(r"'class_name': 'function', 'config': '(\w+)'"),
+)
+"""How Keras says that an object is unknown, the surest first: it also quotes configurations."""
+
+
+def _why_not_loaded(path: Path, error: Exception) -> str:
+    if (version := _version(path)).startswith("3."):
+        return (
+            f"{path} was written by Keras {version}, but Larq needs Keras 2: set "
+            "TF_USE_LEGACY_KERAS=1, build the network there, give it the weights "
+            "(set_weights(model.get_weights())) and save that one"
+        )
+    text = one_line(error)
+    for pattern in _UNKNOWN:
+        if match := pattern.search(text):
+            name = match[1].rpartition(">")[2]
+            return (
+                f"{path} needs the custom object {name}: say where it is defined with "
+                f"--custom MODULE:{name}"
+            )
+    if "No model config found" in text or "No model found" in text:
+        return f"{path} holds weights only: save the network with model.save(), not save_weights()"
+    if "Lambda" in text and "safe_mode" in text:
+        return (
+            f"{path} has a Lambda layer, whose code Keras does not load from .keras files: make it "
+            "a layer class and give it with --custom, or save the network as .h5"
+        )
+    return f"{path} cannot be loaded by Keras ({type(error).__name__}: {text[:300]})"
+
+
+def _version(path: Path) -> str:
+    """The Keras that wrote a file, for example "3.8.0"; empty where the file does not say."""
+    try:
+        if path.is_dir():
+            return ""
+        if path.suffix.lower() != ".keras":
+            with h5py.File(path, "r") as file:
+                return str(file.attrs.get(_VERSION, ""))
+        with zipfile.ZipFile(path) as archive:
+            return str(json.loads(archive.read("metadata.json"))[_VERSION])
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
+        return ""
+
+
+def _check_signature(model: Any, path: Path) -> None:
+    if not (getattr(model, "inputs", None) and getattr(model, "outputs", None)):
+        raise ModelError(
+            f"{path} is a subclassed model, whose inputs are not known: save "
+            "tf.keras.Model(x, model(x)) for an x = tf.keras.Input(...) instead"
+        )
+    if model.inputs[0].dtype != "float32":
+        raise ModelError(
+            f"{path} takes inputs of type {model.inputs[0].dtype.name}: build it on an input of "
+            "float32, and give --mean and --scale for what pixels need"
+        )
+    for kind, shapes in (("input", model.input_shape), ("output", model.output_shape)):
+        if not isinstance(shapes, tuple):
+            raise ModelError(
+                f"{path} has {len(shapes)} {kind}s, but a network of one {kind} is needed: save "
+                f"tf.keras.Model(model.inputs[0], model.outputs[0]) or a network for each"
+            )
+    if None in model.input_shape[1:]:
+        fixed = ", ".join("112" if size is None else str(size) for size in model.input_shape[1:])
+        raise ModelError(
+            f"{path} takes inputs of variable size {_dimensions(model.input_shape)}: build it on "
+            f"an input of fixed shape, for example keras.Input(({fixed}))"
+        )
+
+
+def _dimensions(shape: tuple[int | None, ...]) -> str:
+    return "x".join("?" if size is None else str(size) for size in shape[1:])
+
+
+def _check_weights(model: Any, path: Path) -> None:
+    for layer in layers_of(model):
+        for variable in layer.weights:
+            values = variable.numpy()
+            if not np.issubdtype(values.dtype, np.floating):
+                continue
+            broken = int(np.count_nonzero(~np.isfinite(values)))
+            if broken:
+                raise ModelError(
+                    f"{path}: layer {layer.name} has {broken:,} of {values.size:,} values in "
+                    f"{variable.name} that are NaN or infinite: train it again from a checkpoint "
+                    "before they appeared"
+                )
+
+
+def _digest(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None

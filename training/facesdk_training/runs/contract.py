@@ -1,0 +1,90 @@
+"""The contract of a finished run: what its model file will say, and what evaluation goes by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from facesdk.errors import InputError
+from facesdk.models.contract import TEMPLATES, Contract, InputSpec, Threshold
+from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
+from facesdk_training.architectures.registry import Config
+from facesdk_training.config import run as configuration
+from facesdk_training.config.run import RunConfig
+from facesdk_training.config.stages import network_config
+from facesdk_training.data.crops import PIXEL_MEAN, PIXEL_SCALE
+from facesdk_training.runs import folder as run_folder
+
+
+def config_of(run: Path) -> RunConfig:
+    """The configuration that a run was trained with.
+
+    Raises:
+        InputError: The folder is no run of this version.
+    """
+    record = run_folder.read_record(run / run_folder.CONFIG)
+    if not isinstance(record.get("config"), dict):
+        raise InputError(f"{run} was not written by this version of facesdk")
+    return configuration.parse(record["config"], str(run / run_folder.CONFIG))
+
+
+def contract_of(run: Path) -> Contract:
+    """What a finished run says about its network.
+
+    Args:
+        run: The run folder.
+
+    Returns:
+        A contract of the task "recognition" with the thresholds that were calibrated on held-out
+        people; ``source_sha256`` is that of ``weights.h5``.
+
+    Raises:
+        InputError: The run is not finished, or not of this version.
+        ContractError: There is no alignment template of the network's input size.
+    """
+    record = run_folder.read_record(run / run_folder.CONFIG)
+    calibration = run_folder.read_record(run / run_folder.CALIBRATION)
+    digest = run_folder.weights_sha256(run)
+    config = config_of(run)
+    try:
+        return _contract(record, calibration, config, digest)
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{run} was not written by this version of facesdk: {error!r}") from None
+
+
+def _contract(
+    record: dict[str, Any], calibration: dict[str, Any], config: RunConfig, digest: str
+) -> Contract:
+    network = network_config(config)
+    architecture, variant = _names(config, network)
+    size = (network.input_height, network.input_width)
+    return Contract(
+        name=f"{architecture}-{variant}".lower(),
+        task="recognition",
+        architecture=architecture,
+        variant=variant,
+        input=InputSpec(*size, color="RGB", mean=PIXEL_MEAN, scale=PIXEL_SCALE),
+        license=record["license"],
+        source=_origin(record, config),
+        source_sha256=digest,
+        template=next((name for name, value in TEMPLATES.items() if value == size), None),
+        dim=network.embedding_length,
+        thresholds=tuple(Threshold(**row) for row in calibration["thresholds"]),
+        thresholds_source=f"all pairs of {calibration['crops']} crops of "
+        f"{calibration['identities']} identities kept out of training",
+        training_data=record["training_data"],
+    )
+
+
+def _names(config: RunConfig, network: Config) -> tuple[str, str]:
+    """Architecture and variant; the paper's letters are variants of FaceResNet."""
+    if isinstance(network, CompactFaceNetConfig):
+        return "CompactFaceNet", network.variant
+    return "FaceResNet", str(config.network["architecture"]).upper()
+
+
+def _origin(record: dict[str, Any], config: RunConfig) -> str:
+    if config.objective != "distillation":
+        return f"facesdk train run, {config.objective} over labelled identities"
+    teacher = record["teacher"]["name"]
+    return f"facesdk train distill, from {teacher} (sha256 {record['teacher_sha256']})"
