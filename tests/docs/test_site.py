@@ -49,7 +49,7 @@ code  meaning
 ====  ==========
 0     fine, or
       better
-2     a|b
+2     a|b ``c|d``
 ====  ==========
 
 The end.
@@ -62,7 +62,7 @@ The end.
 | code | meaning |
 | --- | --- |
 | 0 | fine, or better |
-| 2 | a\\|b |
+| 2 | a\\|b ``c|d`` |
 
 
 The end.

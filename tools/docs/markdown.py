@@ -39,5 +39,10 @@ def _table(rule: str, lines: list[str]) -> list[str]:
             rows.append(cells)
     rows.insert(1, ["---"] * len(spans))
     indent = " " * (len(rule) - len(rule.lstrip()))
-    escaped = ([cell.replace("|", "\\|") for cell in row] for row in rows)
-    return ["", *(f"{indent}| {' | '.join(row)} |" for row in escaped), ""]
+    return ["", *(f"{indent}| {' | '.join(map(_cell, row))} |" for row in rows), ""]
+
+
+def _cell(text: str) -> str:
+    """A cell whose bars are no borders: Python-Markdown wants those in code as they are."""
+    parts = re.split(r"(`[^`]+`)", text)
+    return "".join(part if part.startswith("`") else part.replace("|", "\\|") for part in parts)
