@@ -16,12 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
+from facesdk.measure.timing import Policy, measure
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime.backend import load_backend
 from facesdk.runtime.interpreter import Interpreter
 from facesdk.runtime.operator_library import describe_library
 from facesdk_converters.tflite.operators import read
-from tools.bench.markdown import measure, table
+from tools.bench.markdown import Timing, table
 
 FLOAT_A, FLOAT_C = "A float32", "C float32"
 Q_FLOATS, Q_BYTES = "Q, float activations", "Q, 8-bit activations"
@@ -50,7 +51,9 @@ def main() -> None:
             ModelBundle.load(file), input_shapes=[image.shape], threads=arguments.threads
         )
         calls[name] = lambda run=interpreter.run: run(image)
-    timings = measure(calls, runs=arguments.runs, warm_up=arguments.warm_up, untimed=1)
+    policy = Policy(arguments.runs, arguments.warm_up, warm_up_seconds=0.0)
+    times = measure(calls, policy, untimed=1)
+    timings = {name: Timing.of(row) for name, row in times.items()}
     backend, library = load_backend(), describe_library()
     print(
         f"\n{platform.machine()}, {backend.name} {backend.version}, operators {library.version} "

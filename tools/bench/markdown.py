@@ -1,20 +1,16 @@
-"""Fair timing: every candidate runs once a round, in turn, so that drift hits all alike."""
+"""Times of candidates and of their peer as a Markdown table."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
-import numpy as np
-
-Name = TypeVar("Name")
+from facesdk.measure.distribution import Distribution, Times
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Wall-clock times of one candidate, in milliseconds.
+    """What a table says of one candidate, in milliseconds.
 
     Attributes:
         minimum: The fastest run.
@@ -26,35 +22,11 @@ class Timing:
     median: float
     runs: int
 
-
-def measure(
-    candidates: Mapping[Name, Callable[[], object]], *, runs: int, warm_up: int, untimed: int = 0
-) -> dict[Name, Timing]:
-    """Time candidates in turn.
-
-    Args:
-        candidates: What to call, by name.
-        runs: Timed rounds, at least 1.
-        warm_up: Rounds before them that are not counted.
-        untimed: Calls before each timed one. One gives a candidate its caches back, which the
-            others have taken since its last turn: then it is timed as if it ran alone.
-
-    Returns:
-        The timing of each, by name.
-    """
-    times: dict[Name, list[float]] = {name: [] for name in candidates}
-    for number in range(warm_up + runs):
-        for name, call in candidates.items():
-            for _ in range(untimed):
-                call()
-            start = time.perf_counter()
-            call()
-            elapsed = (time.perf_counter() - start) * 1e3
-            if number >= warm_up:
-                times[name].append(elapsed)
-    return {
-        name: Timing(float(np.min(row)), float(np.median(row)), runs) for name, row in times.items()
-    }
+    @classmethod
+    def of(cls, times: Times) -> Timing:
+        """The timing of the runs of a candidate."""
+        found = Distribution.of(times)
+        return cls(found.minimum, found.median, found.n)
 
 
 def table(timings: Mapping[str, Timing], *, peer: str) -> str:

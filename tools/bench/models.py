@@ -15,12 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
+from facesdk.measure.timing import Policy, measure
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime.backend import load_backend
 from facesdk.runtime.interpreter import Interpreter
 from facesdk.runtime.operator_library import describe_library
-from tools.bench.markdown import Timing, measure, table
+from tools.bench.markdown import Timing, table
 
 
 def main() -> None:
@@ -41,10 +42,9 @@ def main() -> None:
         name = f"{Path(model).stem} ({len(bundle.content):,} bytes)"
         calls[name] = lambda run=interpreter.run, image=image: run(image)
         slots[name] = shape[0]
-    timings = {
-        name: Timing(row.minimum / slots[name], row.median / slots[name], row.runs)
-        for name, row in measure(calls, runs=arguments.runs, warm_up=arguments.warm_up).items()
-    }
+    policy = Policy(arguments.runs, arguments.warm_up, warm_up_seconds=0.0)
+    times = measure(calls, policy, untimed=0)
+    timings = {name: Timing.of(row / slots[name]) for name, row in times.items()}
     backend, library = load_backend(), describe_library()
     print(
         f"{platform.machine()}, {backend.name} {backend.version}, operators {library.version} "

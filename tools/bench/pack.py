@@ -27,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
+from facesdk.measure.timing import Policy, measure
 from facesdk.models import registry
 from facesdk.models.bundle import MAX_MODEL_BYTES, ModelBundle
 from facesdk.models.packed import pack, unpack
@@ -34,7 +35,7 @@ from facesdk.runtime.interpreter import Interpreter
 from facesdk.tflite.flatbuffer import Table
 from facesdk.tflite.graph import read_graph
 from facesdk.tflite.verifier import verify
-from tools.bench.markdown import Timing, measure
+from tools.bench.markdown import Timing
 
 _SHARED_AT_LEAST = 1024
 """Tensors of fewer weights stay as they are."""
@@ -101,6 +102,7 @@ def times(models: Iterable[Model], *, runs: int, warm_up: int) -> str:
         "| unpack alone, ms | LZMA alone, ms |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
+    policy = Policy(runs, warm_up, warm_up_seconds=0.0)
     with tempfile.TemporaryDirectory() as folder:
         for model in models:
             plain, packed = Path(folder, "plain.tflite"), Path(folder, "packed.tflite.pack")
@@ -110,10 +112,10 @@ def times(models: Iterable[Model], *, runs: int, warm_up: int) -> str:
             for call in (ModelBundle.load, _first_inference):
                 found = measure(
                     {path: lambda path=path, call=call: call(path) for path in (plain, packed)},
-                    runs=runs,
-                    warm_up=warm_up,
+                    policy,
+                    untimed=0,
                 )
-                before, after = found[plain], found[packed]
+                before, after = Timing.of(found[plain]), Timing.of(found[packed])
                 cells += [_cell(before), _cell(after)]
                 cells.append(
                     f"{after.minimum / before.minimum:.2f} / {after.median / before.median:.2f}"
@@ -123,8 +125,8 @@ def times(models: Iterable[Model], *, runs: int, warm_up: int) -> str:
                 "pack": partial(unpack, container, max_bytes=MAX_MODEL_BYTES),
                 "lzma": partial(lzma.decompress, stream, lzma.FORMAT_RAW, filters=_lzma_filters()),
             }
-            found = measure(decoders, runs=runs, warm_up=warm_up)
-            cells += [_cell(row) for row in found.values()]
+            found = measure(decoders, policy, untimed=0)
+            cells += [_cell(Timing.of(row)) for row in found.values()]
             lines.append(f"| {model.name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -21,12 +21,12 @@ import numpy as np
 from facesdk import FaceEngine, samples
 from facesdk.images import decode
 from facesdk.images.decode import RgbImage
+from facesdk.measure.timing import Policy, measure
 from facesdk.recognition import matching
 from facesdk.results import Embedding
 from facesdk.runtime.backend import load_backend
 from facesdk.runtime.operator_library import describe_library
 from facesdk.tracing import record_spans, stage
-from tools.bench.markdown import measure
 from tools.bench.scenes import one_face
 
 TARGETS_MS = {"detect": 8.0, "total": 12.0}
@@ -103,7 +103,7 @@ def main() -> None:
         for height in arguments.faces
         for name, limit in (("largest", 1), ("all", None))
     }
-    measure(paths, runs=arguments.runs, warm_up=arguments.warm_up, untimed=1)
+    measure(paths, Policy(arguments.runs, arguments.warm_up, warm_up_seconds=0.0), untimed=1)
     backend, library = load_backend(), describe_library()
     print(
         f"{platform.machine()}, {backend.name} {backend.version}, operators {library.version} "

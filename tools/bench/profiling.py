@@ -60,10 +60,7 @@ def main() -> None:
     with record_operators() as recording:
         run()
     print(f"{bundle.name}, one thread, n {policy.runs}, warm-up {policy.warm_up}\n")
-    rows = {
-        name: Timing(float(row.min()), float(np.median(row)), len(row))
-        for name, row in times.items()
-    }
+    rows = {name: Timing.of(row) for name, row in times.items()}
     print(table(rows, peer="without spans"))
     operators = profile_operators(bundle, "runtime", policy)
     print(

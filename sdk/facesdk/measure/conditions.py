@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from facesdk.measure.environment import read_value
 from facesdk.measure.throttling import Throttling, read_throttling
 
 _NAMES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
@@ -133,42 +136,43 @@ def read_conditions(root: Path = Path("/"), vcgencmd: str | None = None) -> Read
 
 def _cpu_seconds(root: Path) -> dict[str, float]:
     """Seconds by kind, over all processors, from the first line of /proc/stat; empty if unknown."""
+    name, *fields = read_value(root / "proc/stat").partition("\n")[0].split() or [""]
     try:
-        fields = (root / "proc/stat").read_text().splitlines()[0].split()
-        values = [int(field) / os.sysconf("SC_CLK_TCK") for field in fields[1 : 1 + len(_NAMES)]]
-    except (OSError, ValueError, IndexError):
+        values = [int(field) / os.sysconf("SC_CLK_TCK") for field in fields[: len(_NAMES)]]
+    except ValueError:
         return {}
-    return dict(zip(_NAMES, values, strict=False)) if fields[0] == "cpu" else {}
+    return dict(zip(_NAMES, values, strict=False)) if name == "cpu" else {}
 
 
 def _frequencies(root: Path) -> tuple[float, ...]:
     folder = root / "sys/devices/system/cpu"
-    found = sorted(folder.glob("cpu[0-9]*/cpufreq/scaling_cur_freq"))
-    values = [value for path in found if (value := _number(path)) is not None]
+    values = _numbers(sorted(folder.glob("cpu[0-9]*/cpufreq/scaling_cur_freq")))
     if values:
         return tuple(value / 1e3 for value in values)
+    lines = read_value(root / "proc/cpuinfo").splitlines()
     try:
-        lines = (root / "proc/cpuinfo").read_text().splitlines()
         return tuple(float(row.partition(":")[2]) for row in lines if row.startswith("cpu MHz"))
-    except (OSError, ValueError):
+    except ValueError:
         return ()
 
 
 def _temperature(root: Path) -> float | None:
-    zones = (root / "sys/class/thermal").glob("thermal_zone*/temp")
-    values = [value / 1e3 for path in zones if (value := _number(path)) is not None]
-    return max(values, default=None)
+    zones = _numbers((root / "sys/class/thermal").glob("thermal_zone*/temp"))
+    return max((value / 1e3 for value in zones), default=None)
 
 
 def _load(root: Path) -> float | None:
+    fields = read_value(root / "proc/loadavg").split()
     try:
-        return float((root / "proc/loadavg").read_text().split()[0])
-    except (OSError, ValueError, IndexError):
+        return float(fields[0]) if fields else None
+    except ValueError:
         return None
 
 
-def _number(path: Path) -> float | None:
-    try:
-        return float(path.read_text())
-    except (OSError, ValueError):
-        return None
+def _numbers(paths: Iterable[Path]) -> list[float]:
+    """The numbers in files that hold one each; those that hold something else are left out."""
+    found = []
+    for path in paths:
+        with suppress(ValueError):
+            found.append(float(read_value(path)))
+    return found

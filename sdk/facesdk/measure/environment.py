@@ -107,6 +107,21 @@ def describe_environment(root: Path = Path("/")) -> Environment:
     )
 
 
+def read_value(path: Path) -> str:
+    """What a file of ``/proc`` or ``/sys`` says, without blanks and NUL bytes around it.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its text, undecodable bytes replaced; empty where the system does not tell.
+    """
+    try:
+        return path.read_bytes().decode(errors="replace").strip("\0 \t\r\n")
+    except OSError:
+        return ""
+
+
 def comparable(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[str, ...]:
     """The fields in which two environments (as dicts) differ and that change times."""
     fields = ("board", "machine", "cpu", "cores", "userland_bits", "runtime", "runtime_version")
@@ -115,25 +130,19 @@ def comparable(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _board(root: Path) -> str | None:
     for path in ("proc/device-tree/model", "sys/class/dmi/id/product_name"):
-        text = _text(root / path).strip("\0 \n")
-        if text:
+        if text := read_value(root / path):
             return text
     return None
 
 
 def _governors(root: Path) -> tuple[str, ...]:
     found = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_governor")
-    return tuple(sorted({text for path in found if (text := _text(path).strip())}))
+    return tuple(sorted({text for path in found if (text := read_value(path))}))
 
 
 def _is_emulated(machine: str, root: Path) -> bool:
     """QEMU's user mode shows the /proc/cpuinfo of the real processor, whatever it emulates."""
-    keys = {line.partition(":")[0].strip() for line in _text(root / "proc/cpuinfo").splitlines()}
+    keys = {
+        line.partition(":")[0].strip() for line in read_value(root / "proc/cpuinfo").splitlines()
+    }
     return machine.startswith(("arm", "aarch64")) and bool(keys & {"vendor_id", "cpu family"})
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_bytes().decode(errors="replace")
-    except OSError:
-        return ""

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from facesdk.measure.environment import read_value
+
+_STATUS = "proc/self/status"
 _LEAK_BYTES = 64 * 1024
 """Growth in each half of the runs from which memory is taken to leak; less is Python's own."""
 
@@ -80,21 +83,14 @@ class MemoryWatch:
 
 def resident(root: Path = Path("/")) -> int | None:
     """Resident memory of this process in bytes now; None where the system does not tell."""
-    return _kibibytes(root / "proc/self/smaps_rollup", "Rss") or _status("VmRSS", root)
+    return _bytes(root / "proc/self/smaps_rollup", "Rss") or _bytes(root / _STATUS, "VmRSS")
 
 
 def peak_resident(root: Path = Path("/")) -> int | None:
     """The most this process has had, in bytes; None where the system does not tell."""
-    return _status("VmHWM", root)
+    return _bytes(root / _STATUS, "VmHWM")
 
 
-def _status(key: str, root: Path) -> int | None:
-    return _kibibytes(root / "proc/self/status", key)
-
-
-def _kibibytes(path: Path, key: str) -> int | None:
-    try:
-        found = re.search(rf"^{key}:\s+(\d+) kB", path.read_text(), re.MULTILINE)
-    except OSError:
-        return None
+def _bytes(path: Path, key: str) -> int | None:
+    found = re.search(rf"^{key}:\s+(\d+) kB", read_value(path), re.MULTILINE)
     return int(found[1]) * 1024 if found else None

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from facesdk.measure.environment import read_value
+
 _SYSFS = "sys/devices/platform/soc/soc:firmware/get_throttled"
 _NOW = {
     0: "under-voltage",
@@ -59,8 +61,8 @@ def read_throttling(root: Path = Path("/"), vcgencmd: str | None = None) -> Thro
             this computer's.
     """
     try:
-        return parse_get_throttled((root / _SYSFS).read_text(), "sysfs")
-    except (OSError, ValueError):
+        return parse_get_throttled(read_value(root / _SYSFS), "sysfs")
+    except ValueError:
         pass
     program = vcgencmd or (shutil.which("vcgencmd") if root == Path("/") else None)
     if program:
@@ -90,10 +92,6 @@ def parse_get_throttled(text: str, source: str) -> Throttling:
 
 
 def _x86(root: Path) -> Throttling | None:
-    counts = []
-    for path in (root / "sys/devices/system/cpu").glob("cpu[0-9]*/thermal_throttle/*_count"):
-        try:
-            counts.append(int(path.read_text()))
-        except (OSError, ValueError):
-            continue
+    counters = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/thermal_throttle/*_count")
+    counts = [int(text) for path in counters if (text := read_value(path)).isdecimal()]
     return Throttling("thermal_throttle", (), (), sum(counts)) if counts else None

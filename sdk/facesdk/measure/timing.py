@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from facesdk.measure.distribution import Times
 
 Tick = Callable[[int, int], object]
 """Called between runs, outside of every time, with the runs done and those to do."""
+
+Name = TypeVar("Name")
+"""How a candidate is called; any key of a dict."""
 
 MAX_RUNS = 1_000_000
 
@@ -78,26 +81,34 @@ class Clock:
 
 
 def measure(
-    candidates: Mapping[str, Callable[[], object]], policy: Policy, tick: Tick | None = None
-) -> dict[str, Times]:
+    candidates: Mapping[Name, Callable[[], object]],
+    policy: Policy,
+    tick: Tick | None = None,
+    *,
+    untimed: int | None = None,
+) -> dict[Name, Times]:
     """Time calls; several candidates take turns, so that drift hits all alike.
 
     Args:
         candidates: What to call, by name; at least one.
         policy: How often.
         tick: Called before the first timed run and after each.
+        untimed: Calls of a candidate before each of its runs, those of the warm-up included, 0 or
+            more. None is the policy's ``lead`` before each timed run of several candidates, and
+            none where there is only one.
 
     Returns:
         For each candidate its times in milliseconds, in order.
     """
-    warm_up(candidates, policy)
-    lead = policy.lead if len(candidates) > 1 else 0
+    warm_up(candidates, policy, untimed=untimed or 0)
+    if untimed is None:
+        untimed = policy.lead if len(candidates) > 1 else 0
     times = {name: np.empty(policy.runs) for name in candidates}
     if tick:
         tick(0, policy.runs)
     for run in range(policy.runs):
         for name, call in candidates.items():
-            for _ in range(lead):
+            for _ in range(untimed):
                 call()
             start = time.perf_counter_ns()
             call()
@@ -107,11 +118,14 @@ def measure(
     return times
 
 
-def warm_up(candidates: Mapping[str, Callable[[], object]], policy: Policy) -> None:
-    """Run candidates as often and as long as the policy says."""
+def warm_up(
+    candidates: Mapping[Name, Callable[[], object]], policy: Policy, *, untimed: int = 0
+) -> None:
+    """Run candidates as often and as long as the policy says, each ``1 + untimed`` times a turn."""
     end = time.perf_counter() + policy.warm_up_seconds
     done = 0
     while done < policy.warm_up or time.perf_counter() < end:
         for call in candidates.values():
-            call()
+            for _ in range(1 + untimed):
+                call()
         done += 1

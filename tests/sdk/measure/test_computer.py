@@ -13,7 +13,7 @@ import pytest
 from facesdk.bench.report.report import Setting, judge
 from facesdk.measure.conditions import Conditions, read_conditions
 from facesdk.measure.distribution import Distribution
-from facesdk.measure.environment import comparable, describe_environment
+from facesdk.measure.environment import comparable, describe_environment, read_value
 from facesdk.measure.flags import judge_computer, judge_memory, judge_times
 from facesdk.measure.memory import Memory, MemoryWatch
 from facesdk.measure.throttling import parse_get_throttled, read_throttling
@@ -78,6 +78,14 @@ def test_a_computer_that_tells_nothing_is_read(tmp_path: Path) -> None:
     conditions = Conditions(reading, replace(reading, at=reading.at + 1))
     assert (conditions.other_cpus, conditions.stolen_cpus, conditions.throttled) == (None, None, ())
     assert judge_computer(replace(environment, kernel_path="neon"), conditions) == ()
+
+
+def test_a_value_is_read_without_what_surrounds_it(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    path.write_bytes(b"Pi \xff 4\0\n")
+    assert read_value(path) == "Pi \ufffd 4"
+    assert read_value(tmp_path / "missing") == ""
+    assert read_value(tmp_path) == ""
 
 
 @pytest.mark.parametrize("text", ["", "cpu\n", "cpu x y\n", "intr 5\n"])

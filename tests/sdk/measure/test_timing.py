@@ -23,6 +23,20 @@ def test_candidates_take_turns_after_their_warm_up() -> None:
     assert {name: len(row) for name, row in times.items()} == {"a": 3, "b": 3}
 
 
+def test_untimed_calls_come_before_each_run_of_the_warm_up_and_each_timed_one() -> None:
+    calls: list[str] = []
+    times = measure(
+        {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")},
+        Policy(runs=2, warm_up=1, warm_up_seconds=0.0, lead=3),
+        untimed=1,
+    )
+    assert "".join(calls) == "aabb" * 3
+    assert [len(row) for row in times.values()] == [2, 2]
+    calls.clear()
+    measure({"a": lambda: calls.append("a")}, Policy(2, 1, 0.0), untimed=1)
+    assert "".join(calls) == "aa" * 3
+
+
 def test_a_single_candidate_needs_no_lead() -> None:
     calls: list[int] = []
     measure({"a": lambda: calls.append(1)}, Policy(5, 0, 0.0, lead=3))

@@ -7,7 +7,7 @@ import pytest
 from facesdk import FaceEngine, samples
 from facesdk.detection.mtcnn.detector import MTCNN
 from facesdk.images import decode
-from tools.bench.markdown import measure
+from facesdk.measure.timing import Policy, measure
 from tools.bench.pipeline import PhotoPath, counted, table
 from tools.bench.scenes import one_face
 
@@ -26,7 +26,7 @@ def test_every_second_call_after_the_warm_up_counts_and_its_parts_add_up():
     engine = FaceEngine.load(min_face=80)
     enrolled = engine.embed(decode.load(samples.OBAMA2), 0)
     path = PhotoPath(engine, one_face(200), enrolled, 1)
-    measure({"a": path}, runs=2, warm_up=1, untimed=1)
+    measure({"a": path}, Policy(2, 1, 0.0), untimed=1)
     assert len(path.times) == 6
     rows = counted(path, 1)
     assert rows == [path.times[3], path.times[5]]

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.bench.markdown import Timing, measure
+from facesdk.measure.timing import Policy, measure
+from tools.bench.markdown import Timing
 from tools.bench.ops.candidates import CandidateError, LarqModel, Model, copying_model
 from tools.bench.ops.models import Layer, Network
 from tools.bench.ops.operators import Operators
@@ -38,10 +39,11 @@ class Settings:
         self, calls: dict[tuple[str, str], Callable[[], object]]
     ) -> dict[str, dict[str, Timing]]:
         """Timings of interleaved calls, by both parts of their names."""
-        timings = measure(calls, runs=self.runs, warm_up=self.warm_up, untimed=UNTIMED)
+        policy = Policy(self.runs, self.warm_up, warm_up_seconds=0.0)
+        times = measure(calls, policy, untimed=UNTIMED)
         result: dict[str, dict[str, Timing]] = {}
-        for (kind, name), timing in timings.items():
-            result.setdefault(kind, {})[name] = timing
+        for (kind, name), row in times.items():
+            result.setdefault(kind, {})[name] = Timing.of(row)
         return result
 
 

@@ -11,32 +11,11 @@ from facesdk.bench.ops import OpsReport
 from facesdk.bench.peaks import Peaks
 from facesdk.bench.pipeline import CaseTimes, PipelineReport
 from facesdk.bench.report.baseline import Comparison
-from facesdk.bench.report.words import FIGURES, figures, setting_lines, shown
+from facesdk.bench.report.words import FIGURES, figures, setting_lines
 from facesdk.measure.distribution import Distribution, Times
-from facesdk.pages import charts
+from facesdk.pages import charts, html
 from facesdk.pages.charts import Bar
 from facesdk.tracing import STAGE
-
-_STYLE = (
-    """
-:root { color-scheme: light dark; --ink: #212529; --dim: #6c757d; --line: #e9ecef; --paper: #fff;
-  --a: #3498db; --b: #e67e22; --c: #27ae60; --bad: #c0392b; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e9ecef; --dim: #adb5bd; --line: #343a40;
-  --paper: #16181a; --bad: #ff7b6b; } }
-* { box-sizing: border-box; }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-  max-width: 60rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
-h1 { font-size: 1.4rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .85rem; }
-th, td { border-bottom: 1px solid var(--line); padding: .25rem .8rem .25rem 0; text-align: left;
-  vertical-align: top; }
-td:first-child, th:first-child { white-space: nowrap; overflow-wrap: normal; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.flag { color: var(--bad); font-weight: 600; }
-"""
-    + charts.STYLE
-)
 
 _FOUND = {
     MEASURED: "measured in place",
@@ -67,24 +46,17 @@ def to_html(
         parts = _ops(report)
     facts = [(key, value) for key, value in setting_lines(report.setting)]
     head = [
-        f"<h1>{escape(title)}</h1>",
         "".join(
             f'<p class="flag">{escape(flag.code)}: {escape(flag.message)}</p>'
             for flag in report.flags
         )
         or "<p>No flag: the figures may be quoted with all that follows.</p>",
         "".join(f"<p>Note: {escape(note)}</p>" for note in report.notes),
-        _table(("measured", report.setting.created), facts),
+        html.table(("measured", report.setting.created), facts, numbers=()),
     ]
     if comparison is not None:
         head.append(_comparison(comparison))
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body>\n"
-        + "\n".join([*head, *parts])
-        + "\n</body></html>\n"
-    )
+    return html.page(title, [*head, *parts], style=charts.STYLE)
 
 
 def _models(report: ModelReport) -> list[str]:
@@ -94,7 +66,7 @@ def _models(report: ModelReport) -> list[str]:
             (model.name, *(f"{ratio:.2f}" for ratio in report.ratio(model)))
             for model in report.models
         ]
-        parts.append(_table(("", "min / first", "median / first"), rows))
+        parts.append(html.table(("", "min / first", "median / first"), rows))
     for model in report.models:
         parts += _model(model, report.peaks)
     return parts
@@ -250,7 +222,7 @@ def _comparison(comparison: Comparison) -> str:
         for change in comparison.changes
     ]
     columns = ("median, ms", "then", "now", "now / then", "noise", "verdict")
-    return f"<h2>Compared with {escape(comparison.created)}</h2>" + _table(columns, rows)
+    return f"<h2>Compared with {escape(comparison.created)}</h2>" + html.table(columns, rows)
 
 
 def _histogram(samples: Times, times: Distribution) -> str:
@@ -273,23 +245,4 @@ def _waterfall(stages: Sequence[tuple[str, float]], caption: str) -> str:
 
 
 def _times(rows: Iterable[tuple[str, Distribution]]) -> str:
-    return _table(("", *FIGURES), [(name, *figures(times)) for name, times in rows])
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    numeric = ' class="n"'
-    head = "".join(
-        f"<th{numeric if place else ''}>{escape(name)}</th>" for place, name in enumerate(columns)
-    )
-    if len(columns) == 2:
-        head, numeric = head.replace(numeric, ""), ""
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f"<td{numeric if place else ''}>{escape(shown(cell))}</td>"
-            for place, cell in enumerate(row)
-        )
-        + "</tr>"
-        for row in rows
-    )
-    return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'
+    return html.table(("", *FIGURES), [(name, *figures(times)) for name, times in rows])

@@ -10,7 +10,8 @@ from facesdk.bench.network_profile import FOLDED, FUSED, SHARED, OperatorTable
 from facesdk.bench.ops import OpsReport
 from facesdk.bench.pipeline import PipelineReport
 from facesdk.bench.report.baseline import Comparison
-from facesdk.bench.report.words import FIGURES, figures, mebibytes, setting_lines, shown
+from facesdk.bench.report.words import FIGURES, figures, mebibytes, setting_lines
+from facesdk.pages.html import shown
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

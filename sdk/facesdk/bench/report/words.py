@@ -24,11 +24,6 @@ def figures(times: Distribution) -> tuple[str, ...]:
     return (str(times.n), *("" if ms is None else f"{ms:.3f}" for ms in rows), f"{times.fps:.1f}")
 
 
-def shown(text: str) -> str:
-    """Text that every terminal and file can hold, whatever was in a file name."""
-    return text.encode(errors="replace").decode()
-
-
 def mebibytes(size: int) -> str:
     """A number of bytes for people."""
     return f"{size / 2**20:.1f} MiB"

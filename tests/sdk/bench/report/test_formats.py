@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import numpy as np
 import pytest
 
 from facesdk import FaceEngine
@@ -25,8 +24,6 @@ from facesdk.bench.report.page import to_html
 from facesdk.measure import flags
 from facesdk.measure.timing import Policy
 from facesdk.models import registry
-from facesdk.pages import charts
-from facesdk.pages.charts import Bar
 
 SCHEMA = json.loads(Path(reports.__file__).with_name("bench.schema.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -151,25 +148,6 @@ def test_a_page_shows_names_as_text_and_the_comparison(reports: Reports) -> None
     assert text.count(">same<") == 5
     for flag in reports[1].flags:
         assert flag.code in text
-
-
-@pytest.mark.parametrize("samples", [[1.0], [1.0, 1.0, 1.0], [0.001, 5000.0], list(range(1, 300))])
-def test_a_histogram_counts_every_sample(samples: list[float]) -> None:
-    text = charts.histogram(np.asarray(samples, float), [("median", 1.0)], "times")
-    assert "nan" not in text
-    assert text.count("<rect") >= 1
-    heights = [float(part.split('"')[1]) for part in text.split("height=")[1:] if "fill" in part]
-    assert all(height >= 0 for height in heights)
-
-
-@pytest.mark.parametrize("length", [0.0, 1e-9, 5.0])
-def test_bars_stay_inside_their_track(length: float) -> None:
-    text = charts.bars("x", [Bar("a", "", 0.0, length), Bar("b", "", length, length)], "")
-    for part in text.split('style="')[1:]:
-        facts = dict(item.split(":") for item in part.split('"')[0].split(";"))
-        left, width = (float(facts[key].rstrip("%")) for key in ("left", "width"))
-        assert 0 <= left <= 100
-        assert left + width <= 100.01
 
 
 @pytest.mark.slow
