@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import signal
+from facesdk.cli import interrupts
 
 
 def main() -> None:
-    """Load the command line and run it.
-
-    While it loads, Ctrl-C ends the process at once: Python's own handler would show a traceback
-    from the middle of an import, or end with 1, which means "different people".
-    """
-    handler = signal.getsignal(signal.SIGINT)
-    if handler is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from facesdk.cli.main import main as run
-
-    signal.signal(signal.SIGINT, handler)
+    """Load the command line and run it."""
+    with interrupts.ending_the_process():
+        from facesdk.cli.main import main as run
     run()
 
 

@@ -1,4 +1,8 @@
-"""The root of the command line: verbs, plug-in verbs, and errors to exit codes."""
+"""The root of the command line: the table of verbs, and errors to exit codes.
+
+A verb is imported when it is used, so that ``facesdk --help`` costs neither NumPy nor an image
+library.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,13 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from facesdk.cli import output
-from facesdk.cli.plugins import PluginGroup
-from facesdk.cli.verbs import bench, calibrate, demo, doctor, evaluate, faces, models
+from facesdk.cli.plugins import DeferredCommand, PluginGroup, command_at
 from facesdk.errors import (
     EXIT_BAD_INPUT,
     EXIT_BROKEN_PIPE,
@@ -22,7 +26,75 @@ from facesdk.errors import (
     EXIT_INTERRUPTED,
     FaceSDKError,
 )
-from facesdk.version import __version__
+
+
+class Verb(NamedTuple):
+    """A verb of this package: its name, where it is, and its line in the help."""
+
+    name: str
+    home: str
+    line: str
+
+
+VERBS = (
+    Verb(
+        "detect",
+        "facesdk.cli.verbs.faces:detect",
+        "Find faces: box, score and five landmarks, in pixels of the upright photo.",
+    ),
+    Verb(
+        "align",
+        "facesdk.cli.verbs.faces:align",
+        "Cut faces out of photos, turned and scaled to a recognition template, as PNG.",
+    ),
+    Verb(
+        "embed",
+        "facesdk.cli.verbs.faces:embed",
+        "Embed the largest face of each photo as a vector of length 1.",
+    ),
+    Verb(
+        "verify",
+        "facesdk.cli.verbs.faces:verify",
+        "Say whether two photos show the same person.",
+    ),
+    Verb(
+        "doctor",
+        "facesdk.cli.verbs.doctor:doctor",
+        "Report the runtime, the operator library, the CPU and the models; status 3 if one is "
+        "broken.",
+    ),
+    Verb(
+        "demo",
+        "facesdk.cli.verbs.demo:demo",
+        "Compare packaged portraits and save annotated pictures of each comparison.",
+    ),
+    Verb(
+        "calibrate",
+        "facesdk.cli.verbs.calibrate:calibrate",
+        "Find the thresholds of a model on your photos, and write them into the model file.",
+    ),
+    Verb(
+        "models",
+        "facesdk.cli.verbs.models:app",
+        "List the packaged models: name, task, file, size, thresholds, licence.",
+    ),
+    Verb(
+        "evaluate",
+        "facesdk.cli.verbs.evaluate:app",
+        "Measure a recognition model on pairs of photos.",
+    ),
+    Verb(
+        "bench",
+        "facesdk.cli.verbs.bench:app",
+        "Measure latency: models, their operators, the whole pipeline.",
+    ),
+)
+LINES = {
+    "convert": "Convert networks to model files (needs the extra `convert`).",
+    "data": "Make training data of photos (needs the extra `train`).",
+    "train": "Train binarized networks (needs the extra `train`).",
+}
+"""What the help says of the verbs that our other packages add."""
 
 _UsageError: Any = typer.BadParameter.__base__
 """The class is public in Click only, which Typer has under different names."""
@@ -36,6 +108,13 @@ class VerbGroup(PluginGroup):
     """
 
     entry_point_group = "facesdk.commands"
+    lines = LINES
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for verb in VERBS:
+            load = partial(command_at, verb.home)
+            self.commands[verb.name] = DeferredCommand(verb.name, verb.line, load)
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Parse the options before the verb and map errors to exit codes."""
@@ -85,6 +164,8 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from facesdk.version import __version__
+
         typer.echo(f"facesdk {__version__}")
         raise typer.Exit
 
@@ -99,15 +180,6 @@ def root(
     ] = False,
 ) -> None:
     """Face detection, alignment and verification with 1-bit networks on small devices."""
-
-
-faces.register(app)
-app.add_typer(models.app, name="models")
-app.command("doctor")(doctor.doctor)
-app.command("demo")(demo.demo)
-app.add_typer(evaluate.app, name="evaluate")
-app.command("calibrate")(calibrate.calibrate)
-app.add_typer(bench.app, name="bench")
 
 
 def main() -> None:

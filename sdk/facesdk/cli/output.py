@@ -5,11 +5,12 @@ from __future__ import annotations
 import json as json_module
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from facesdk.results import Verification
+if TYPE_CHECKING:
+    from facesdk.results import Verification
 
 
 def emit(record: Any, *, json: bool, text: str) -> None:

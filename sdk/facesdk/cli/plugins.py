@@ -1,13 +1,56 @@
-"""Verbs that other packages add to the command line, loaded on use."""
+"""Verbs that are imported on use: this package's own, and those that other packages add."""
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, ClassVar
 
+import typer
 import typer.core
 import typer.main
+
+from facesdk.cli import interrupts
+
+
+class DeferredCommand(typer.core.TyperCommand):
+    """A verb of which the help of its group needs the name and a line only.
+
+    Args:
+        name: The verb.
+        line: What the help of its group says of it.
+        load: Imports the command itself, when the verb is used.
+    """
+
+    def __init__(self, name: str, line: str, load: Callable[[], Any]) -> None:
+        super().__init__(name, help=line)
+        self._load = load
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        """The context of the command itself, which from here on takes this one's place."""
+        command = self._load()
+        command.name = self.name
+        return command.make_context(info_name, args, parent, **extra)
+
+
+def command_at(home: str) -> Any:
+    """The command of a function or of a ``typer.Typer``.
+
+    Args:
+        home: Where it is, as ``module:name``.
+    """
+    module, _, name = home.partition(":")
+    with interrupts.ending_the_process():
+        verb = getattr(importlib.import_module(module), name)
+    if not isinstance(verb, typer.Typer):
+        app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+        app.command()(verb)
+        verb = app
+    return typer.main.get_command(verb)
 
 
 class PluginGroup(typer.core.TyperGroup):
@@ -15,10 +58,12 @@ class PluginGroup(typer.core.TyperGroup):
 
     A distribution adds a verb by an entry point that names a ``typer.Typer``: in the group
     ``facesdk.commands`` for ``facesdk VERB``, in ``facesdk.commands.models`` for
-    ``facesdk models VERB``. The help lists it without importing it.
+    ``facesdk models VERB``. The help lists it; for its line the package is imported, unless
+    :attr:`lines` has it.
     """
 
     entry_point_group: ClassVar[str]
+    lines: ClassVar[Mapping[str, str]] = {}
 
     @cached_property
     def plugins(self) -> dict[str, EntryPoint]:
@@ -27,12 +72,16 @@ class PluginGroup(typer.core.TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Every verb, those of this package first."""
-        return [*super().list_commands(ctx), *sorted(self.plugins)]
+        return [*super().list_commands(ctx), *sorted(set(self.plugins) - set(self.commands))]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """A verb by its name; imports the package that has it."""
+        """A verb by its name."""
         if cmd_name in self.plugins and cmd_name not in self.commands:
-            command = typer.main.get_command(self.plugins[cmd_name].load())
+            point = self.plugins[cmd_name]
+            if cmd_name in self.lines:
+                line = self.lines[cmd_name]
+                return DeferredCommand(cmd_name, line, lambda: command_at(point.value))
+            command = command_at(point.value)
             command.name = cmd_name
-            self.commands[cmd_name] = command
+            return command
         return super().get_command(ctx, cmd_name)

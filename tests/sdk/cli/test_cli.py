@@ -333,7 +333,7 @@ def test_every_verb_has_examples_and_json(verb: str) -> None:
     assert f"facesdk {verb}" in text
 
 
-@pytest.mark.parametrize("group", ["evaluate", "models", "train", "convert"])
+@pytest.mark.parametrize("group", ["bench", "evaluate", "models", "train", "convert", "data"])
 def test_groups_offer_no_completion_of_their_own(group: str) -> None:
     assert "completion" not in run(group, "--help").stdout
 

@@ -42,6 +42,7 @@ class BenchGroup(typer.core.TyperGroup):
 app = typer.Typer(
     cls=BenchGroup,
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode="markdown",
     help="Measure latency: models, their operators, the whole pipeline.",
     epilog="`facesdk bench MODEL...` is short for `facesdk bench model MODEL...`, whose --help has "

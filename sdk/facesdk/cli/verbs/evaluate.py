@@ -68,7 +68,12 @@ Aligned = Annotated[
     bool, typer.Option("--aligned", help="The photos are aligned crops: do not detect.")
 ]
 
-app = typer.Typer(no_args_is_help=True, help="Measure a recognition model on pairs of photos.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    help="Measure a recognition model on pairs of photos.",
+)
 
 
 @app.callback()

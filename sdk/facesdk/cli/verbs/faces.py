@@ -189,12 +189,6 @@ def verify(
     raise typer.Exit(EXIT_SAME if verification.same else EXIT_DIFFERENT)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verbs to the root command."""
-    for verb in (detect, align, embed, verify):
-        app.command(verb.__name__)(verb)
-
-
 def _for_each(
     photos: Sequence[Path], numbers: Sequence[int], work: Callable[[Path, int], None]
 ) -> None:

@@ -21,7 +21,7 @@ class ModelsGroup(PluginGroup):
     entry_point_group = "facesdk.commands.models"
 
 
-app = typer.Typer(cls=ModelsGroup, add_completion=False)
+app = typer.Typer(cls=ModelsGroup, add_completion=False, rich_markup_mode="markdown")
 model_files.register(app)
 
 
