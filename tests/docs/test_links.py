@@ -156,6 +156,19 @@ def test_every_module_that_a_page_names_exists(page: Path) -> None:
     assert missing == []
 
 
+def test_a_reader_who_follows_links_from_the_readme_finds_every_page() -> None:
+    found: set[Path] = set()
+    waiting = [ROOT / "README.md", ROOT / "CHANGELOG.md"]
+    while waiting:
+        page = waiting.pop()
+        found.add(page)
+        for link in links(page):
+            target = (page.parent / link.partition("#")[0]).resolve()
+            if target.suffix == ".md" and target in PAGES and target not in found:
+                waiting.append(target)
+    assert set(PAGES) - found == set()
+
+
 def test_every_page_that_the_code_names_exists() -> None:
     missing = []
     for top in ("sdk", "training", "converters", "tools", "tests"):
