@@ -2,8 +2,31 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
 from hypothesis import settings
+
+import lfw
 
 # No deadline: a loaded machine must not fail a test.
 settings.register_profile("facesdk", deadline=None)
 settings.load_profile("facesdk")
+
+
+def data_is_expected() -> bool:
+    """Whether a test that needs photos must run: it fails if they are missing then."""
+    named = "FACESDK_DATA" in os.environ or lfw.FOLDER.is_dir()
+    return named or os.environ.get("CI") == "true"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if data_is_expected():
+        return
+    missing = pytest.mark.skip(
+        reason=f"needs LFW in {lfw.FOLDER} or FACESDK_DATA: docs/build/development.md says from "
+        "where"
+    )
+    for item in items:
+        if item.get_closest_marker("data"):
+            item.add_marker(missing)

@@ -21,7 +21,7 @@ def photos(step: int = 1, start: int = 0) -> Iterator[tuple[str, NDArray[np.uint
     path = FOLDER / "lfw" / "lfw_deepfunneled_pairs.zip"
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path} is missing: set FACESDK_DATA, or deselect these tests with -m 'not data'"
+            f"{path} is missing: put it there, or deselect these tests with -m 'not data'"
         )
     with zipfile.ZipFile(path) as archive:
         names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
