@@ -18,11 +18,12 @@ from facesdk.files import write_atomic
 from facesdk.models import contract as contracts
 from facesdk.models import packed
 from facesdk.models.contract import Contract, Conversion
+from facesdk.models.templates import TEMPLATES, template_of
 from facesdk_converters.inspection import faces, parity, refusals
 from facesdk_converters.inspection.explanation import Explanation, explain
 from facesdk_converters.inspection.parity import Agreement
 from facesdk_converters.sources.network import KerasNetwork
-from facesdk_converters.sources.source import Source, load, template_of
+from facesdk_converters.sources.source import Source, load
 from facesdk_converters.targets import floating
 from facesdk_converters.targets.target import EXACT, Target
 from facesdk_converters.tflite.metadata import write_contract
@@ -218,7 +219,7 @@ def _recognition(source: Source) -> dict[str, Any]:
     shape, output = source.network.input_shape, source.network.output_shape
     template = template_of(shape[:2])
     if len(shape) != 3 or shape[2] != 3 or template is None or len(output) != 1:
-        sizes = " or ".join(f"{h}x{w}x3" for h, w in contracts.TEMPLATES.values())
+        sizes = " or ".join(f"{row.height}x{row.width}x3" for row in TEMPLATES.values())
         raise ModelError(
             f"{source.path} maps {shape} to {output}: a recognition model maps crops of {sizes} to "
             "vectors; leave out --task recognition"

@@ -16,7 +16,7 @@ from facesdk.detection.mtcnn.detector import MTCNN
 from facesdk.errors import InputError
 from facesdk.images import decode
 from facesdk.images.photo_source import PhotoReader, open_photos
-from facesdk.models.contract import TEMPLATES
+from facesdk.models.templates import template_of
 from facesdk.recognition.alignment import align_square
 
 SIDE = 112
@@ -63,7 +63,7 @@ def fit(crops: Crops, height: int, width: int, channels: int) -> Crops:
         uint8 ``(N, height, width, channels)``: the middle of the crop in a template's size, the
         crop resized in any other.
     """
-    if (height, width) in TEMPLATES.values():
+    if template_of((height, width)) is not None:
         top, left = (SIDE - height) // 2, (SIDE - width) // 2
         sized = crops[:, top : top + height, left : left + width]
     else:
@@ -95,7 +95,7 @@ def _of_folder(folder: Path, detector: MTCNN, limit: int | None) -> Iterator[Cro
 
 
 def _crops(image: decode.RgbImage, detector: MTCNN) -> Iterator[Crops]:
-    if image.shape[:2] in TEMPLATES.values():
+    if template_of(image.shape[:2]) is not None:
         margin = SIDE - image.shape[1]
         yield np.pad(image, ((0, 0), (margin // 2, margin // 2), (0, 0)), mode="edge")
         return

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -202,7 +200,7 @@ def inputs_for(network: Network, crops: NDArray[np.uint8], contract: Contract) -
     """
     shape, size = network.input_shape, network.batch or 1
     image = takes_images(network)
-    inputs = _normalised(faces.fit(crops, *shape), contract) if image else _noise(shape)
+    inputs = contract.input.normalise(faces.fit(crops, *shape)) if image else _noise(shape)
     return inputs[: len(inputs) // size * size] if len(inputs) >= size else inputs.repeat(size, 0)
 
 
@@ -233,16 +231,8 @@ def _cosines(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray
 
 
 def _interpreter(model: bytes, shape: tuple[int, ...]) -> Interpreter:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.tflite"
-        path.write_bytes(model)
-        return Interpreter(ModelBundle.load(path), input_shapes=[shape])
-
-
-def _normalised(pixels: NDArray[np.uint8], contract: Contract) -> Array:
-    spec = contract.input
-    ordered = pixels[..., ::-1] if spec.color == "BGR" else pixels
-    return (ordered.astype(np.float32) - np.float32(spec.mean)) / np.float32(spec.scale)
+    bundle = ModelBundle.from_bytes(model, "the converted network")
+    return Interpreter(bundle, input_shapes=[shape])
 
 
 def _noise(shape: tuple[int, ...]) -> Array:

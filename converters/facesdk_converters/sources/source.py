@@ -9,7 +9,7 @@ from typing import Any
 
 from facesdk.errors import ModelError
 from facesdk.models.bundle import ModelBundle
-from facesdk.models.contract import ANY_COLOR, TEMPLATES, Contract, InputSpec
+from facesdk.models.contract import ANY_COLOR, Contract, InputSpec
 from facesdk_converters.sources.network import FileNetwork, KerasNetwork, Network
 from facesdk_training.keras import loading
 
@@ -79,11 +79,6 @@ def _file(path: Path) -> Source:
     else:
         contract = replace(known, source_sha256=bundle.sha256)
     return Source(path, network, bundle.sha256, contract, documented=known is not None)
-
-
-def template_of(size: tuple[int | None, ...]) -> str | None:
-    """The alignment template whose crops have a (height, width); None if there is none."""
-    return next((name for name, value in TEMPLATES.items() if value == size), None)
 
 
 def _described(network: Network, architecture: str, path: Path, digest: str) -> Contract:

@@ -7,10 +7,6 @@ from typing import Annotated, Optional
 
 import typer
 
-from facesdk.errors import ContractError
-from facesdk.files import read_regular
-from facesdk.models.contract import Contract
-
 Photos = Annotated[list[Path], typer.Argument(metavar="IMG", help="Photos.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Model = Annotated[
@@ -39,19 +35,3 @@ FaceNumbers = Annotated[
         help="Number of the face to use where a photo has several; 0, the default, is the largest.",
     ),
 ]
-
-
-def read_contract(path: Path | None) -> Contract | None:
-    """The contract in a JSON file; None for None.
-
-    Raises:
-        ContractError: The file cannot be read or is not a contract.
-    """
-    if path is None:
-        return None
-    try:
-        return Contract.from_json(read_regular(path))
-    except OSError as error:
-        raise ContractError(f"cannot read contract {path}: {error.strerror}") from None
-    except ContractError as error:
-        raise ContractError(f"{path}: {error}") from None

@@ -16,7 +16,7 @@ import numpy as np
 from facesdk.detection.detector import Detector
 from facesdk.errors import InputError
 from facesdk.images import decode
-from facesdk.models.contract import TEMPLATES
+from facesdk.models.templates import TEMPLATES
 from facesdk.recognition.alignment import align
 from facesdk.results import Face, FloatArray
 
@@ -43,13 +43,13 @@ def centre_crop(image: decode.RgbImage, template: str) -> decode.RgbImage:
 
     Args:
         image: uint8 RGB ``(H, W, 3)``.
-        template: A key of :data:`facesdk.models.contract.TEMPLATES`.
+        template: A key of :data:`facesdk.models.templates.TEMPLATES`.
 
     Returns:
         uint8 RGB, the middle of the photo (:data:`CENTRE_SHARE` of its shorter side high, in the
         template's proportions), scaled to the template's size.
     """
-    rows, columns = TEMPLATES[template]
+    rows, columns = TEMPLATES[template].size
     height, width = image.shape[:2]
     scale = CENTRE_SHARE * min(height, width) / rows
     patch = (max(1, round(columns * scale)), max(1, round(rows * scale)))
@@ -63,13 +63,13 @@ def aligned_crop(image: decode.RgbImage, template: str, *, name: str) -> decode.
 
     Args:
         image: uint8 RGB ``(H, W, 3)``, at least as large as the template.
-        template: A key of :data:`facesdk.models.contract.TEMPLATES`.
+        template: A key of :data:`facesdk.models.templates.TEMPLATES`.
         name: What error messages call the image.
 
     Raises:
         InputError: The image is smaller than the template.
     """
-    rows, columns = TEMPLATES[template]
+    rows, columns = TEMPLATES[template].size
     top, left = (image.shape[0] - rows) // 2, (image.shape[1] - columns) // 2
     if top < 0 or left < 0:
         raise InputError(

@@ -46,7 +46,21 @@ class ModelBundle:
             ContractError: It carries a contract that this version cannot read.
         """
         path = Path(path)
-        content = _read(path)
+        return ModelBundle.from_bytes(_read(path), path)
+
+    @staticmethod
+    def from_bytes(content: bytes, path: str | os.PathLike[str]) -> ModelBundle:
+        """Verify the content of a ``.tflite`` or ``.tflite.pack`` file.
+
+        Args:
+            content: The whole file.
+            path: What the bundle and error messages call it; nothing is read there.
+
+        Raises:
+            ModelError: It is truncated, or not a TFLite model.
+            ContractError: It carries a contract that this version cannot read.
+        """
+        path = Path(path)
         packed_bytes = len(content) if packed.is_packed(content) else None
         try:
             if packed_bytes is not None:

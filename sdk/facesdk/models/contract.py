@@ -2,7 +2,7 @@
 
 A facesdk model is one ``.tflite`` file. Its TFLite ``Model.metadata`` table has an entry named
 ``facesdk.json`` whose buffer is the UTF-8 JSON of a :class:`Contract`: everything needed to feed
-the network and to read its output. ``runtime/bundle.py`` reads it; the converters write it;
+the network and to read its output. ``bundle.py`` reads it; the converters write it;
 ``contract.schema.json`` beside this module is its JSON schema for programs in other languages.
 """
 
@@ -11,9 +11,16 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from facesdk.errors import ContractError, InputError
+from facesdk.files import read_regular
+from facesdk.models.templates import TEMPLATES
+
+if TYPE_CHECKING:  # NumPy takes longer to import than all that a list of models needs
+    import numpy as np
+    from numpy.typing import NDArray
 
 METADATA_NAME = "facesdk.json"
 SCHEMA_VERSION = 1
@@ -21,8 +28,6 @@ TASKS = ("detection", "recognition", "other")
 COLORS = ("RGB", "BGR")
 ANY_COLOR = "any"
 """The channel order of a network of the task "other" that has none, or does not tell."""
-TEMPLATES = {"arcface-112x112": (112, 112), "arcface-112x96": (112, 96)}
-"""Alignment templates by name, each with the (height, width) of its crop."""
 _NOTHING_TO_RECOGNIZE = {
     "template": None,
     "dim": None,
@@ -49,6 +54,20 @@ class InputSpec:
     color: str
     mean: float
     scale: float
+
+    def normalise(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Pixels as the network takes them: in its channel order, ``(pixel - mean) / scale``.
+
+        Args:
+            crops: uint8 RGB ``(..., 3)``, or grey ``(..., 1)``, of the input's size.
+
+        Returns:
+            float32 in the same shape.
+        """
+        import numpy as np
+
+        ordered = crops[..., ::-1] if self.color == "BGR" else crops
+        return (ordered.astype(np.float32) - np.float32(self.mean)) / np.float32(self.scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +124,8 @@ class Contract:
         license: SPDX identifier, or words where none fits.
         source: Where the weights come from, in words.
         source_sha256: SHA-256 (hex) of the weights that were converted.
-        template: Alignment template of the crop (recognition), a key of :data:`TEMPLATES`.
+        template: Alignment template of the crop (recognition), a key of
+            :data:`facesdk.models.templates.TEMPLATES`.
         dim: Length of the embedding (recognition).
         flip_concatenation: Whether the embedding is that of the crop and of its mirror image,
             concatenated (then ``dim`` counts both).
@@ -177,6 +197,20 @@ class Contract:
     def to_json(self) -> str:
         """JSON text, keys sorted, so that equal contracts give equal bytes."""
         return json.dumps(self.to_dict(), sort_keys=True, indent=1)
+
+    @staticmethod
+    def read(path: Path) -> Contract:
+        """The contract in a JSON file.
+
+        Raises:
+            ContractError: The file cannot be read or is not a contract.
+        """
+        try:
+            return Contract.from_json(read_regular(path))
+        except OSError as error:
+            raise ContractError(f"cannot read contract {path}: {error.strerror}") from None
+        except ContractError as error:
+            raise ContractError(f"{path}: {error}") from None
 
     @staticmethod
     def from_json(text: str | bytes) -> Contract:
@@ -254,9 +288,9 @@ def _validate(contract: Contract) -> None:
         )
         size = (contract.input.height, contract.input.width)
         require(
-            size == TEMPLATES[contract.template or ""],
+            size == TEMPLATES[contract.template or ""].size,
             f"input is {size} but template {contract.template} gives "
-            f"{TEMPLATES[contract.template or '']}",
+            f"{TEMPLATES[contract.template or ''].size}",
         )
         require(_is_int(contract.dim, 1, 1 << 16), f"dim must be 1 to 65536, got {contract.dim!r}")
         require(

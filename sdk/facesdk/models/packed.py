@@ -7,7 +7,7 @@ A header, then blocks to the end of the file; integers are little-endian::
     8 bytes   size of the model file
     32 bytes  SHA-256 of the model file
 
-    1 byte    coding of the block (facesdk.runtime.block_coding)
+    1 byte    coding of the block (facesdk.models.block_coding)
     4 bytes   size of the block in the model file, at most 131,072
     4 bytes   size of the coded block
     ...       the coded block
@@ -15,6 +15,9 @@ A header, then blocks to the end of the file; integers are little-endian::
 A block ends where the data of a large buffer begins or ends, so that each tensor has codes of its
 own. Runtimes need the model file itself, so a container saves bytes on disk and on the way there,
 none in memory.
+
+The codings need NumPy; they are imported where a block is coded, so that a plain model's contract
+is read without it.
 """
 
 from __future__ import annotations
@@ -25,7 +28,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from facesdk.errors import ModelError
-from facesdk.models import block_coding
 from facesdk.tflite.flatbuffer import FlatbufferError
 from facesdk.tflite.verifier import verify
 
@@ -60,6 +62,8 @@ def pack(model: bytes) -> bytes:
     Raises:
         ModelError: ``model`` is not a TFLite model.
     """
+    from facesdk.models import block_coding
+
     try:
         blocks = list(_blocks(model))
     except FlatbufferError as error:
@@ -122,6 +126,8 @@ def _container(model: bytes, coded: list[tuple[int, bytes, int]]) -> bytes:
 
 
 def _decoded(data: bytes) -> Iterator[bytes]:
+    from facesdk.models import block_coding
+
     at = _HEADER.size
     while at < len(data):
         if at + _BLOCK.size > len(data):

@@ -8,8 +8,7 @@ reflection is a product with one complex number, and the least squares solution 
 
     a = sum(conj(z) * w) / sum(|z| ** 2)        |a| is the scale, arg(a) the angle
 
-The 112x112 template is the five points that ArcFace and the recognisers after it are trained on
-(J. Deng et al., "ArcFace", CVPR 2019). The 112x96 template is its centre: columns 8 to 103.
+The templates are those of :mod:`facesdk.models.templates`.
 """
 
 from __future__ import annotations
@@ -19,20 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facesdk.errors import InputError
-from facesdk.models.contract import TEMPLATES
-
-_ARCFACE = np.array(
-    [
-        [38.2946, 51.6963],
-        [73.5318, 51.5014],
-        [56.0252, 71.7366],
-        [41.5493, 92.3655],
-        [70.7299, 92.2041],
-    ]
-)
-_SIDE = 112
-_MARGINS = {name: (_SIDE - width) // 2 for name, (_, width) in TEMPLATES.items()}
-"""Columns that a template leaves out on either side of the square crop."""
+from facesdk.models.templates import SQUARE, TEMPLATES, Template
 
 _OPENCV_LONGEST_SIDE = 32_766
 
@@ -41,7 +27,7 @@ def template_points(template: str) -> NDArray[np.float64]:
     """Where the five landmarks lie in a crop of a template.
 
     Args:
-        template: A key of :data:`facesdk.models.contract.TEMPLATES`.
+        template: A key of :data:`facesdk.models.templates.TEMPLATES`.
 
     Returns:
         float64 ``(5, 2)`` of x, y in pixels of the crop, in the order of
@@ -50,7 +36,7 @@ def template_points(template: str) -> NDArray[np.float64]:
     Raises:
         InputError: There is no such template.
     """
-    return _ARCFACE - [_margin(template), 0.0]
+    return np.array(_known(template).points)
 
 
 def similarity_transform(source: ArrayLike, target: ArrayLike) -> NDArray[np.float64]:
@@ -103,7 +89,7 @@ def align(
         image: uint8 RGB ``(height, width, 3)``.
         landmarks: ``(5, 2)`` of x, y in pixels of ``image``: see
             :attr:`facesdk.results.Face.landmarks`.
-        template: A key of :data:`facesdk.models.contract.TEMPLATES`.
+        template: A key of :data:`facesdk.models.templates.TEMPLATES`.
 
     Returns:
         uint8 RGB crop, ``(112, 112, 3)`` or ``(112, 96, 3)`` as the template says.
@@ -112,9 +98,9 @@ def align(
         InputError: The image is not uint8 RGB or is too long for OpenCV, the template is unknown,
             or the landmarks are not five distinct finite points.
     """
-    margin = _margin(template)
-    square = align_square(image, landmarks, _SIDE)
-    return np.ascontiguousarray(square[:, margin : _SIDE - margin])
+    left = (SQUARE.width - _known(template).width) // 2
+    square = align_square(image, landmarks, SQUARE.width)
+    return np.ascontiguousarray(square[:, left : SQUARE.width - left])
 
 
 def align_square(image: NDArray[np.uint8], landmarks: ArrayLike, side: int) -> NDArray[np.uint8]:
@@ -146,13 +132,13 @@ def align_square(image: NDArray[np.uint8], landmarks: ArrayLike, side: int) -> N
             f"image must be at most {_OPENCV_LONGEST_SIDE} pixels long, but got shape "
             f"{image.shape}: scale it down first"
         )
-    matrix = similarity_transform(landmarks, _ARCFACE + (side - _SIDE) // 2)
+    matrix = similarity_transform(landmarks, np.array(SQUARE.points) + (side - SQUARE.width) // 2)
     return np.asarray(cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR), np.uint8)
 
 
-def _margin(template: str) -> int:
-    if template not in _MARGINS:
+def _known(template: str) -> Template:
+    if template not in TEMPLATES:
         raise InputError(
-            f"unknown alignment template {template!r}: choose one of {', '.join(sorted(_MARGINS))}"
+            f"unknown alignment template {template!r}: choose one of {', '.join(sorted(TEMPLATES))}"
         )
-    return _MARGINS[template]
+    return TEMPLATES[template]

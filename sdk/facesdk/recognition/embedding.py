@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from facesdk.errors import ContractError, InputError, ModelError
 from facesdk.models.bundle import ModelBundle
-from facesdk.models.contract import TEMPLATES, Contract
+from facesdk.models.contract import Contract
+from facesdk.models.templates import TEMPLATES
 from facesdk.results import Embedding, FloatArray
 from facesdk.runtime.interpreter import Interpreter, check_float_input
 
@@ -36,7 +37,7 @@ class CropEmbedder(ABC):
         self.model_id = model_id
         self.template: str = contract.template
         self.dim: int = contract.dim
-        self._crop_shape = (*TEMPLATES[contract.template], 3)
+        self._crop_shape = (*TEMPLATES[contract.template].size, 3)
 
     @abstractmethod
     def forward(self, pixels: FloatArray) -> FloatArray:
@@ -95,11 +96,7 @@ class CropEmbedder(ABC):
         return Embedding(self.embed(np.asarray(crop)[None])[0], self.name, self.model_id)
 
     def _forward(self, crops: NDArray[np.uint8]) -> FloatArray:
-        spec = self.contract.input
-        ordered = crops if spec.color == "RGB" else crops[..., ::-1]
-        return self.forward(
-            (ordered.astype(np.float32) - np.float32(spec.mean)) / np.float32(spec.scale)
-        )
+        return self.forward(self.contract.input.normalise(crops))
 
 
 class Embedder(CropEmbedder):

@@ -18,7 +18,7 @@ import pytest
 import facesdk
 from facesdk import samples
 from facesdk.images import decode
-from facesdk.models.contract import TEMPLATES
+from facesdk.models.templates import TEMPLATES
 
 OBAMA, OBAMA2, BIDEN = map(str, (samples.OBAMA, samples.OBAMA2, samples.BIDEN))
 
@@ -168,7 +168,7 @@ def test_align(tmp_path: Path, crowd: str, template: str) -> None:
     crops = json.loads(done.stdout)["crops"]
     assert len(crops) == 2
     for crop in crops:
-        assert decode.load(crop["path"]).shape == (*TEMPLATES[template], 3)
+        assert decode.load(crop["path"]).shape == (*TEMPLATES[template].size, 3)
 
 
 def test_models_lists_real_files() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facesdk.errors import ContractError, ModelError
-from facesdk.models import registry
+from facesdk.models import packed, registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.tflite.flatbuffer import FlatbufferError, Table
 from facesdk.tflite.verifier import verify
@@ -25,6 +25,18 @@ def test_a_packaged_model_loads_with_its_contract() -> None:
     assert bundle.contract.task == "detection"
     assert bundle.custom_ops == ()
     assert bundle.sha256 == hashlib.sha256(CONTENT).hexdigest()
+
+
+def test_a_model_in_memory_is_the_one_on_disk() -> None:
+    bundle = ModelBundle.from_bytes(CONTENT, "from memory")
+    assert bundle.path == Path("from memory")
+    assert bundle.contract == ModelBundle.load(MODEL).contract
+    assert ModelBundle.from_bytes(packed.pack(CONTENT), "packed").content == CONTENT
+
+
+def test_damaged_bytes_are_refused_under_their_name() -> None:
+    with pytest.raises(ModelError, match="the network is not a usable TFLite model"):
+        ModelBundle.from_bytes(CONTENT[:-1000], "the network")
 
 
 def test_a_binary_model_names_its_custom_operators() -> None:

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from facesdk.errors import ContractError, InputError
-from facesdk.models.contract import TEMPLATES, Contract, InputSpec, Threshold
+from facesdk.models.contract import Contract, InputSpec, Threshold
+from facesdk.models.templates import TEMPLATES
 
 words = st.text(max_size=20)
 rates = st.floats(1e-9, 0.999)
@@ -26,7 +29,7 @@ thresholds = st.builds(
 @st.composite
 def contracts(draw: st.DrawFn) -> Contract:
     template = draw(st.sampled_from(sorted(TEMPLATES)))
-    height, width = TEMPLATES[template]
+    height, width = TEMPLATES[template].size
     return Contract(
         name=draw(st.text(min_size=1, max_size=20).filter(str.isprintable)),
         task="recognition",
@@ -171,3 +174,25 @@ def test_detection_needs_no_template() -> None:
         input=InputSpec(None, None, "RGB", 127.5, 128.0),
     )
     assert Contract.from_json(detector.to_json()) == detector
+
+
+@pytest.mark.parametrize("color", ["RGB", "BGR", "any"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pixels_are_normalised_as_the_input_says(color: str, channels: int) -> None:
+    crops = np.random.default_rng(0).integers(0, 256, (2, 4, 5, channels), np.uint8)
+    order = [2, 1, 0] if (color, channels) == ("BGR", 3) else list(range(channels))
+    expected = np.stack([(crops[..., c] - 127.5) / 128.0 for c in order], axis=-1)
+    got = InputSpec(4, 5, color, 127.5, 128.0).normalise(crops)
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+def test_a_contract_is_read_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "contract.json"
+    path.write_text(json.dumps(example()))
+    assert Contract.read(path).name == "m"
+    path.write_text("{")
+    with pytest.raises(ContractError, match=r"contract\.json: .*not valid JSON"):
+        Contract.read(path)
+    with pytest.raises(ContractError, match="cannot read contract"):
+        Contract.read(tmp_path)

@@ -17,6 +17,7 @@ from facesdk.errors import ContractError
 from facesdk.models import contract as contracts
 from facesdk.models import registry
 from facesdk.models.contract import Contract, Conversion, InputSpec, Threshold
+from facesdk.models.templates import TEMPLATES
 
 SCHEMA = json.loads(Path(contracts.__file__).with_name("contract.schema.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -83,7 +84,7 @@ VALUES = [
         1e6 + 0.5,
         -1e6 - 0.5,
     ],
-    *[*contracts.TASKS, *contracts.COLORS, "any", *contracts.TEMPLATES],
+    *[*contracts.TASKS, *contracts.COLORS, "any", *TEMPLATES],
     *["", "two words", "two\nlines", "line\n", "\x7f", "\xa0", "Größe", "脸"],
     *[[], {}, [{}], [RECORDS[0]["thresholds"][0]] * 2],
     *[RECORDS[0]["conversion"], RECORDS[1]["conversion"], RECORDS[1]["input"]],

@@ -11,8 +11,9 @@ from ai_edge_litert import schema_py_generated as schema
 from facesdk.errors import ContractError, ModelError
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
-from facesdk.models.contract import TEMPLATES, Contract, Threshold
+from facesdk.models.contract import Contract, Threshold
 from facesdk.models.contract_writer import replace_contract
+from facesdk.models.templates import TEMPLATES
 from facesdk.recognition.embedding import Embedder
 
 PATH = registry.resolve(registry.DEFAULT_RECOGNIZER)
@@ -43,7 +44,7 @@ def test_the_file_reads_and_runs_as_before(tmp_path: Path) -> None:
     bundle = ModelBundle.load(path)
     assert bundle.contract == changed("mine")
     embedders = [Embedder.load(path), Embedder.load(PATH)]
-    shape = (2, *TEMPLATES[embedders[0].template], 3)
+    shape = (2, *TEMPLATES[embedders[0].template].size, 3)
     crops = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
     np.testing.assert_array_equal(*(embedder.embed(crops) for embedder in embedders))
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from facesdk.errors import ModelError
 from facesdk.models import block_coding, packed, registry
 from facesdk.models.bundle import ModelBundle
-from facesdk.models.contract import TEMPLATES
 from facesdk.models.packed import PackedError, pack, unpack
+from facesdk.models.templates import TEMPLATES
 from facesdk.recognition.embedding import Embedder
 from facesdk.tflite.flatbuffer import Table
 from facesdk.tflite.verifier import verify
@@ -70,7 +70,7 @@ def test_a_packed_model_is_the_same_model(tmp_path: Path) -> None:
     assert bundle.packed_bytes == path.stat().st_size
     assert bundle.sha256 == ModelBundle.load(plain).sha256
     embedders = [Embedder.load(path), Embedder.load(plain)]
-    shape = (1, *TEMPLATES[embedders[0].template], 3)
+    shape = (1, *TEMPLATES[embedders[0].template].size, 3)
     crops = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
     np.testing.assert_array_equal(*(embedder.embed(crops) for embedder in embedders))
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from skimage.transform import SimilarityTransform
 
 from facesdk.errors import InputError
-from facesdk.models.contract import TEMPLATES
+from facesdk.models.templates import TEMPLATES
 from facesdk.recognition.alignment import align, similarity_transform, template_points
 
 TEMPLATE = template_points("arcface-112x112")
@@ -124,7 +124,7 @@ def test_outside_the_photo_is_black():
 
 @pytest.mark.parametrize("name", sorted(TEMPLATES))
 def test_template_points_lie_in_their_crop(name):
-    height, width = TEMPLATES[name]
+    height, width = TEMPLATES[name].size
     points = template_points(name)
     assert (points > 0).all() and (points < [width, height]).all()
 

@@ -13,10 +13,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from facesdk.cli.options import read_contract
 from facesdk.errors import InputError
 from facesdk.evaluation.calibration import all_pairs
 from facesdk.models.bundle import ModelBundle
+from facesdk.models.contract import Contract
 from facesdk.recognition.embedding import Embedder
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 from facesdk_training.config.run import RunConfig
@@ -148,7 +148,7 @@ def _read_crops(config: RunConfig) -> Crops:
 def _teacher(config: RunConfig) -> Embedder:
     if not config.teacher.model:
         raise InputError("distillation needs a teacher: set teacher.model, or give --teacher")
-    contract = read_contract(Path(config.teacher.contract) if config.teacher.contract else None)
+    contract = Contract.read(Path(config.teacher.contract)) if config.teacher.contract else None
     teacher = Embedder.load(Path(config.teacher.model), contract)
     length = network_config(config).embedding_length
     if teacher.dim != length:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.evaluation.vector_cache import RowCache
-from facesdk.models.contract import TEMPLATES
+from facesdk.models.templates import TEMPLATES
 from facesdk.recognition.embedding import Embedder
 from facesdk_training.data.crops import Crops, centre_crop
 
@@ -41,7 +41,7 @@ def teacher_embeddings(
     """
     rows = RowCache(cache / teacher.model_id if cache else None, teacher.dim)
     missing = [row for row, key in enumerate(crops.keys) if key not in rows]
-    height, width = TEMPLATES[teacher.template]
+    height, width = TEMPLATES[teacher.template].size
     for start in range(0, len(missing), _CROPS_A_CALL):
         on_progress(len(crops) - len(missing) + start, len(crops))
         chosen = missing[start : start + _CROPS_A_CALL]

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from facesdk.errors import ModelError
-from facesdk.models.contract import TEMPLATES, Contract, InputSpec
+from facesdk.models.contract import Contract, InputSpec
+from facesdk.models.templates import TEMPLATES, template_of
 from facesdk.recognition.embedding import CropEmbedder
 from facesdk.results import FloatArray
 from facesdk_training.data.crops import PIXEL_MEAN, PIXEL_SCALE
@@ -71,11 +72,11 @@ def load_keras(
 def _default_contract(loaded: LoadedModel, path: Path) -> Contract:
     model = loaded.model
     size = tuple(model.input_shape[1:3])
-    template = next((name for name, value in TEMPLATES.items() if value == size), None)
+    template = template_of(size)
     if template is None or len(model.output_shape) != 2:
         raise ModelError(
             f"{path} maps {model.input_shape} to {model.output_shape}: a recognition model maps "
-            f"crops of {' or '.join(map(str, TEMPLATES.values()))} to vectors"
+            f"crops of {' or '.join(str(row.size) for row in TEMPLATES.values())} to vectors"
         )
     return Contract(
         name=path.stem if path.stem.isprintable() and path.stem else "keras",

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from facesdk.errors import InputError
-from facesdk.models.contract import TEMPLATES, Contract, InputSpec, Threshold
+from facesdk.models.contract import Contract, InputSpec, Threshold
+from facesdk.models.templates import template_of
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 from facesdk_training.architectures.registry import Config
 from facesdk_training.config import run as configuration
@@ -67,7 +68,7 @@ def _contract(
         license=record["license"],
         source=_origin(record, config),
         source_sha256=digest,
-        template=next((name for name, value in TEMPLATES.items() if value == size), None),
+        template=template_of(size),
         dim=network.embedding_length,
         thresholds=tuple(Threshold(**row) for row in calibration["thresholds"]),
         thresholds_source=f"all pairs of {calibration['crops']} crops of "

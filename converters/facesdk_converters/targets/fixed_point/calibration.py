@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -64,10 +62,7 @@ def observe(graph: Graph, inputs: FloatArray) -> dict[int, ChannelStatistics]:
     ]
     copy.outputs = computed
     copy.tree.signatureDefs = None
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "observed.tflite"
-        path.write_bytes(copy.to_bytes())
-        interpreter = Interpreter(ModelBundle.load(path))
+    interpreter = Interpreter(ModelBundle.from_bytes(copy.to_bytes(), "the observed network"))
     batch = interpreter.input_shapes[0][0]
     running: dict[int, _Running] = {}
     for start in range(0, len(inputs), batch):

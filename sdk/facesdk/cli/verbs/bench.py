@@ -20,6 +20,7 @@ from facesdk.cli import options, output
 from facesdk.errors import EXIT_DOUBTFUL, InputError
 from facesdk.files import write_atomic
 from facesdk.models import registry
+from facesdk.models.contract import Contract
 
 if TYPE_CHECKING:
     from facesdk.bench.pipeline import Case
@@ -203,7 +204,7 @@ def pipeline(
         sizes = [(640, 480)]
     engine = FaceEngine.load(
         model,
-        contract=options.read_contract(contract),
+        contract=Contract.read(contract) if contract else None,
         min_face=min_face,
         max_faces=max_faces,
         threads=threads,

@@ -12,6 +12,7 @@ import typer
 
 from facesdk.cli import options, output
 from facesdk.errors import InputError, require_extra
+from facesdk.models.contract import Contract
 
 if TYPE_CHECKING:
     from facesdk.evaluation.embedded import EmbeddedSet
@@ -242,7 +243,7 @@ def load_model(
     from facesdk.recognition.embedding import Embedder
 
     path = registry.resolve(model)
-    given = options.read_contract(contract)
+    given = Contract.read(contract) if contract else None
     keras = path.is_dir() or path.suffix in (".keras", ".h5", ".hdf5")
     if custom and not keras:
         raise InputError(f"--custom goes with a Keras model, but {path} is none")

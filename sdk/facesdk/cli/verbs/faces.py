@@ -13,8 +13,9 @@ from facesdk.detection.mtcnn.detector import MTCNN
 from facesdk.engine import DEFAULT_FMR, FaceEngine, choose, up_to
 from facesdk.errors import EXIT_BAD_INPUT, EXIT_DIFFERENT, EXIT_SAME, InputError
 from facesdk.images import decode, drawing
-from facesdk.models.contract import TEMPLATES
+from facesdk.models.contract import Contract
 from facesdk.models.registry import DEFAULT_RECOGNIZER
+from facesdk.models.templates import TEMPLATES
 from facesdk.recognition import alignment
 from facesdk.results import Detections
 
@@ -121,7 +122,10 @@ def embed(
         facesdk embed team.jpg --face 2 --json
     """
     engine = FaceEngine.load(
-        model, contract=options.read_contract(contract), min_face=min_face, threads=threads
+        model,
+        contract=Contract.read(contract) if contract else None,
+        min_face=min_face,
+        threads=threads,
     )
     numbers = _face_numbers(face, len(photos))
 
@@ -176,7 +180,10 @@ def verify(
         facesdk verify a.jpg team.jpg --face 0 --face 3 --save comparison.jpg
     """
     engine = FaceEngine.load(
-        model, contract=options.read_contract(contract), min_face=min_face, threads=threads
+        model,
+        contract=Contract.read(contract) if contract else None,
+        min_face=min_face,
+        threads=threads,
     )
     photos = (decode.load(a), decode.load(b))
     first, second = _face_numbers(face, 2)
