@@ -8,8 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from facesdk.bench.model import Progress
+from facesdk.bench.report.elements import (
+    OTHER,
+    Duration,
+    Durations,
+    Event,
+    Figures,
+    Record,
+    Section,
+    Table,
+    Track,
+)
 from facesdk.bench.report.report import Setting, judge, now
+from facesdk.bench.report.spreadsheet import times, work
 from facesdk.bench.single_operator import constant_operators, time_operators
 from facesdk.errors import InputError
 from facesdk.measure.conditions import Conditions, read_conditions
@@ -18,10 +29,15 @@ from facesdk.measure.environment import describe_environment
 from facesdk.measure.flags import Flag
 from facesdk.measure.timing import Clock, Policy
 from facesdk.models.bundle import ModelBundle
+from facesdk.progress import Progress, unwatched
 from facesdk.runtime import operator_library
 from facesdk.tflite.graph import Graph, Operator, read_graph
 
 _HEAVY = 0.05
+_COLUMNS = (
+    "operator", "shape", "weights", "count", "min ms", "median ms", "p90 ms", "bits", "Gop/s",
+    "kernels",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +103,16 @@ class OpsReport:
     notes: tuple[str, ...] = ()
 
     @property
+    def title(self) -> str:
+        """What was measured."""
+        return f"Operators of {self.name}, each alone"
+
+    @property
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """Nothing: the table says which model it is."""
+        return ()
+
+    @property
     def flags(self) -> tuple[Flag, ...]:
         """Why the figures may not be quoted; empty if they may.
 
@@ -114,9 +140,82 @@ class OpsReport:
             "notes": list(self.notes),
         }
 
+    def tables(self) -> tuple[Table, ...]:
+        """The operators."""
+        rows = tuple(
+            (
+                row.operator.name,
+                row.shape,
+                "x".join(map(str, row.filter)),
+                str(row.count),
+                f"{row.latency.minimum:.4f}",
+                f"{row.latency.median:.4f}",
+                "" if row.latency.p90 is None else f"{row.latency.p90:.4f}",
+                row.operator.width or "",
+                "" if row.rate is None else f"{row.rate / 1e9:.1f}",
+                row.kernels,
+            )
+            for row in self.shapes
+        )
+        remark = (
+            f"n {self.setting.policy.runs}; calling the runtime takes {self.call_ms:.4f} ms, which "
+            "is subtracted. Sorted by count x median. Weights and input are in the caches, so that "
+            "the sum is less than a run of the network."
+        )
+        return (
+            Table(
+                f"{self.name}: each operator alone",
+                _COLUMNS,
+                rows,
+                words=3,
+                remarks=(remark,),
+                records=tuple(self._record(row) for row in self.shapes),
+            ),
+        )
+
+    def events(self) -> tuple[Track, ...]:
+        """The operators one after the other, each with its median."""
+        events, at = [], 0.0
+        for row in self.shapes:
+            duration = 1e3 * row.latency.median
+            details = {"shape": row.shape, "kernels": row.kernels, "count": row.count}
+            events.append(Event(row.operator.name, "operator", at, duration, details))
+            at += duration
+        return (Track(self.name, tuple(events)),)
+
+    def charts(self) -> tuple[Section, ...]:
+        """The operators."""
+        rows = tuple(
+            Duration(
+                row.operator.name,
+                f"{row.latency.median:.4f} ms"
+                + (f", {row.rate / 1e9:.1f} Gop/s" if row.rate else ""),
+                row.latency.median,
+                kind=row.operator.width or OTHER,
+                detail=f"{row.count} times, {row.shape}, {row.kernels}",
+            )
+            for row in self.shapes
+        )
+        caption = (
+            f"Median of each alone; calling the runtime ({self.call_ms:.4f} ms) is subtracted."
+        )
+        names = tuple((f"{row.operator.name} {row.shape}", row.latency) for row in self.shapes)
+        return (Section("", (), (Durations("operators", rows, caption), Figures(names))),)
+
+    def _record(self, row: ShapeTimes) -> Record:
+        record = row.to_dict()
+        return {
+            "section": "shape",
+            "subject": self.name,
+            "threads": self.setting.threads,
+            **{key: record[key] for key in ("name", "shape", "count", "kernels")},
+            **work(record),
+            **times(row.latency),
+        }
+
 
 def bench_ops(
-    path: Path, policy: Policy, *, threads: int = 1, progress: Progress | None = None
+    path: Path, policy: Policy, *, threads: int = 1, progress: Progress = unwatched
 ) -> OpsReport:
     """Measure the different operators of a model, each as a network of its own, in turn.
 
@@ -136,17 +235,21 @@ def bench_ops(
     groups = _groups(graph)
     clock = Clock.measured()
     before = read_conditions()
-    tick = (lambda done, total: progress("operators", done, total)) if progress else None
-    times = time_operators(
-        bundle, graph, [group[0] for group in groups], policy, threads=threads, tick=tick
+    alone = time_operators(
+        bundle,
+        graph,
+        [group[0] for group in groups],
+        policy,
+        threads=threads,
+        tick=lambda done, total: progress(done, total, "operators"),
     )
     conditions = Conditions(before, read_conditions())
-    call_ms = float(np.median(times.empty)) if times.empty is not None else 0.0
+    call_ms = float(np.median(alone.empty)) if alone.empty is not None else 0.0
     kernels = f"facesdk {environment.kernel_path}"
     rows, missing = [], []
     for group in groups:
         operator = graph.operators[group[0]]
-        row = times.operators.get(operator.index)
+        row = alone.operators.get(operator.index)
         if row is None:
             missing.append(f"{operator.index} {operator.name}")
             continue
@@ -164,7 +267,7 @@ def bench_ops(
         raise InputError(f"no operator of {path} can be run alone")
     rows.sort(key=lambda row: -row.count * row.latency.median)
     notes = [f"the runtime does not run alone: {', '.join(missing)}"] if missing else []
-    if times.empty is None:
+    if alone.empty is None:
         notes.append("the runtime runs no empty network, so the times contain a call of it")
     setting = Setting(now(), environment, conditions, clock, policy, threads)
     return OpsReport(setting, bundle.name, bundle.sha256, call_ms, tuple(rows), tuple(notes))

@@ -7,27 +7,26 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
 from facesdk import samples
-from facesdk.bench.model import Progress
-from facesdk.bench.report.report import Setting, judge, now
+from facesdk.bench.pipeline_report import CaseTimes, PipelineReport
+from facesdk.bench.report.report import Setting, now
 from facesdk.engine import FaceEngine
 from facesdk.errors import InputError
 from facesdk.images import decode
 from facesdk.images.decode import RgbImage
 from facesdk.measure.conditions import Conditions, read_conditions
-from facesdk.measure.distribution import Distribution, Times
+from facesdk.measure.distribution import Distribution
 from facesdk.measure.environment import describe_environment
-from facesdk.measure.flags import Flag
 from facesdk.measure.memory import Memory, MemoryWatch
 from facesdk.measure.timing import Clock, Policy, warm_up
+from facesdk.progress import Progress, unwatched
 from facesdk.recognition import matching
 from facesdk.results import Embedding
-from facesdk.tracing import Span, record_spans, stage
+from facesdk.tracing import record_spans, stage
 
 STAGES = ("capture", "detect", "align", "embed", "match")
 """Stages in their order; only a camera captures."""
@@ -55,86 +54,6 @@ class Case:
     captures: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CaseTimes:
-    """The pipeline on one case.
-
-    Attributes:
-        name: The case.
-        width: Width of its (last) image in pixels.
-        height: Height of it.
-        faces: Fewest and most faces found in a run.
-        stages: Times of each stage, for all faces of an image together.
-        total: Times of the stages together.
-        samples: Each run of ``total``, in milliseconds.
-        spans: The spans of one more run, with the networks and operators in the stages.
-    """
-
-    name: str
-    width: int
-    height: int
-    faces: tuple[int, int]
-    stages: dict[str, Distribution]
-    total: Distribution
-    samples: Times
-    spans: tuple[Span, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it."""
-        return {
-            "name": self.name,
-            "width": self.width,
-            "height": self.height,
-            "faces": list(self.faces),
-            "stages_ms": {name: row.to_dict() for name, row in self.stages.items()},
-            "latency_ms": self.total.to_dict(),
-            "samples_ms": [round(float(ms), 4) for ms in self.samples],
-            "spans": [span.to_dict() for span in self.spans],
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class PipelineReport:
-    """The pipeline on several cases.
-
-    Attributes:
-        setting: How it was measured.
-        model: Name of the recognition model.
-        model_id: SHA-256 of its file.
-        min_face: Side of the smallest face looked for, in pixels.
-        cases: The cases.
-        memory: Memory over the timed runs of the last case; None if unknown.
-        notes: What is to be known besides.
-    """
-
-    setting: Setting
-    model: str
-    model_id: str
-    min_face: int
-    cases: tuple[CaseTimes, ...]
-    memory: Memory | None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def flags(self) -> tuple[Flag, ...]:
-        """Why the figures may not be quoted; empty if they may."""
-        return judge(self.setting, self.memory, [(case.name, case.total) for case in self.cases])
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it, with its schema."""
-        return {
-            **self.setting.to_dict(),
-            "kind": "pipeline",
-            "model": self.model,
-            "sha256": self.model_id,
-            "min_face": self.min_face,
-            "cases": [case.to_dict() for case in self.cases],
-            "memory": self.memory.to_dict() if self.memory else None,
-            "flags": [flag.to_dict() for flag in self.flags],
-            "notes": list(self.notes),
-        }
-
-
 def bench_pipeline(
     engine: FaceEngine,
     cases: Sequence[Case],
@@ -142,7 +61,7 @@ def bench_pipeline(
     *,
     min_face: int,
     threads: int = 1,
-    progress: Progress | None = None,
+    progress: Progress = unwatched,
 ) -> PipelineReport:
     """Measure the pipeline.
 
@@ -261,7 +180,7 @@ def camera_case(number: int) -> Iterator[Case]:
 
 
 def _run(
-    engine: FaceEngine, case: Case, enrolled: Embedding, policy: Policy, progress: Progress | None
+    engine: FaceEngine, case: Case, enrolled: Embedding, policy: Policy, progress: Progress
 ) -> tuple[CaseTimes, Memory | None]:
     watch = MemoryWatch()
     warm_up({case.name: lambda: _once(engine, case, enrolled)}, policy)
@@ -278,8 +197,7 @@ def _run(
             stages[name][run] = profile.total_ms(name)
         total[run] = sum(row[run] for row in stages.values())
         watch.tick(run + 1, policy.runs)
-        if progress:
-            progress(case.name, run + 1, policy.runs)
+        progress(run + 1, policy.runs, case.name)
     with record_spans(operators=True) as profile:
         image, _ = _once(engine, case, enrolled)
     times = CaseTimes(

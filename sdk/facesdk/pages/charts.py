@@ -179,7 +179,7 @@ def roofline(
             f'<polyline fill="none" stroke="var(--{colour})" points="'
             f"{x(foot):.2f},{y(foot * memory):.2f} {x(start):.2f},{y(roof):.2f} "
             f'{x(x.scale.high):.2f},{y(roof):.2f}"/><text text-anchor="end" x="{_WIDTH - _RIGHT}" '
-            f'y="{y(roof) - 3:.2f}">{_text(label)}</text>'
+            f'y="{max(y(roof) - 3, _TOP + 10):.2f}">{_text(label)}</text>'
         )
     for label, colour, intensity, rate in points:
         parts.append(

@@ -129,6 +129,12 @@ def test_each_density_has_an_area_of_one() -> None:
     assert "nan" not in charts.densities("x", [("a", "a", [1.0]), ("b", "b", [])], "", "")
 
 
+def test_the_label_of_a_roof_at_the_top_is_not_cut_off() -> None:
+    text = charts.roofline([("x", "c", 3.0, 2e9)], 1e10, [("float32", "a", 1e11)], "")
+    (height,) = re.findall(r'y="([\d.]+)">float32<', text)
+    assert float(height) >= 10
+
+
 def every_chart() -> dict[str, str]:
     x = np.linspace(0, 1, 50)
     return {

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Protocol
 
+from facesdk.bench.report.elements import Section, Table, Track
 from facesdk.measure.conditions import Conditions
 from facesdk.measure.distribution import Distribution
 from facesdk.measure.environment import Environment
@@ -55,6 +56,42 @@ class Setting:
             "conditions": self.conditions.to_dict(),
             "conditions_later": self.later.to_dict() if self.later else None,
         }
+
+
+class Report(Protocol):
+    """What a verb of ``facesdk bench`` found; every renderer knows this and nothing more."""
+
+    @property
+    def setting(self) -> Setting:
+        """How it was measured."""
+
+    @property
+    def title(self) -> str:
+        """What was measured, in a few words."""
+
+    @property
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """What is to be known beside the setting: of each fact a word and a line."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What could not be measured, and why."""
+
+    @property
+    def flags(self) -> tuple[Flag, ...]:
+        """Why the figures may not be quoted; empty if they may."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, as the schema says."""
+
+    def tables(self) -> tuple[Table, ...]:
+        """The figures, for terminals and, by their records, for spreadsheets."""
+
+    def events(self) -> tuple[Track, ...]:
+        """What ran from when to when, for a trace."""
+
+    def charts(self) -> tuple[Section, ...]:
+        """The figures as pictures, for a page."""
 
 
 def judge(

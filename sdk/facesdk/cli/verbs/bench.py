@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json as json_module
 import os
 import re
+import shutil
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -25,9 +25,9 @@ from facesdk.models.contract import Contract
 if TYPE_CHECKING:
     from facesdk.bench.pipeline import Case
     from facesdk.bench.report.baseline import Comparison
-    from facesdk.bench.report.spreadsheet import Report
+    from facesdk.bench.report.report import Report
 
-_PIPED_WIDTH = 160
+_LEAST_WIDTH = 80
 
 
 class BenchGroup(typer.core.TyperGroup):
@@ -140,7 +140,7 @@ def model(
             Policy(runs, warm_up),
             threads=threads,
             parts=Parts(cold_starts, operators, counts, peaks=roofline or pictures),
-            progress=lambda label, done, total: advance(done, total, label),
+            progress=advance,
         )
     wanted.deliver(report)
 
@@ -225,7 +225,7 @@ def pipeline(
             Policy(runs, warm_up),
             min_face=min_face,
             threads=threads,
-            progress=lambda label, done, total: advance(done, total, label),
+            progress=advance,
         )
     wanted.deliver(report)
 
@@ -259,7 +259,7 @@ def ops(
             registry.resolve(model),
             Policy(runs, warm_up),
             threads=threads,
-            progress=lambda label, done, total: advance(done, total, label),
+            progress=advance,
         )
     wanted.deliver(report)
 
@@ -307,7 +307,7 @@ class _Wanted:
 
 
 def _text(report: Report, comparison: Comparison | None, format: Format, out: Path | None) -> str:
-    from facesdk.bench.report import page, spreadsheet, trace
+    from facesdk.bench.report import page, spreadsheet, table, trace
 
     if format is Format.JSON:
         record = report.to_dict()
@@ -319,18 +319,10 @@ def _text(report: Report, comparison: Comparison | None, format: Format, out: Pa
         return trace.to_trace(report) + "\n"
     if format is Format.HTML:
         return page.to_html(report, comparison)
-    return _table(report, comparison, terminal=out is None and sys.stdout.isatty())
-
-
-def _table(report: Report, comparison: Comparison | None, *, terminal: bool) -> str:
-    from rich.console import Console
-
-    from facesdk.bench.report.table import print_report
-
-    width = max(Console().width, 80) if terminal else _PIPED_WIDTH
-    stream = io.StringIO()
-    print_report(report, Console(file=stream, width=width, force_terminal=terminal), comparison)
-    return stream.getvalue()
+    if out is None and sys.stdout.isatty():
+        columns = max(shutil.get_terminal_size().columns, _LEAST_WIDTH)
+        return table.to_text(report, comparison, width=columns, colour=True)
+    return table.to_text(report, comparison)
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -14,9 +14,11 @@ import jsonschema
 import pytest
 
 from facesdk import FaceEngine
-from facesdk.bench.model import ModelReport, Parts, bench_models
+from facesdk.bench.model import Parts, bench_models
+from facesdk.bench.model_report import ModelReport
 from facesdk.bench.ops import OpsReport, bench_ops
-from facesdk.bench.pipeline import Case, PipelineReport, bench_pipeline, collage
+from facesdk.bench.pipeline import Case, bench_pipeline, collage
+from facesdk.bench.pipeline_report import PipelineReport
 from facesdk.bench.report import report as reports
 from facesdk.bench.report import spreadsheet, trace
 from facesdk.bench.report.baseline import compare
