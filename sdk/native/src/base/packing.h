@@ -18,6 +18,11 @@ static inline size_t facesdk_words(size_t channels) {
   return channels / FACESDK_WORD_BITS + (channels % FACESDK_WORD_BITS != 0);
 }
 
+/* Bit i of packed words. */
+static inline uint32_t facesdk_bit(const uint32_t *words, size_t i) {
+  return words[i / FACESDK_WORD_BITS] >> (i % FACESDK_WORD_BITS) & 1u;
+}
+
 /* *total *= factor; false if that exceeds FACESDK_MAX_TENSOR_BYTES. */
 static inline bool facesdk_multiply(size_t *total, size_t factor) {
   return !__builtin_mul_overflow(*total, factor, total) && *total <= FACESDK_MAX_TENSOR_BYTES;

@@ -7,29 +7,43 @@
 #include "base/error.h"
 #include "kernels/path.h"
 
-/* Fastest last. A new instruction set is a file with a facesdk_path, and a line here. */
-static const facesdk_path *const paths[] = {
-    &facesdk_path_reference,
-    &facesdk_path_portable,
+static bool always(void) { return true; }
+
+/* A path of every CPU, and those of this architecture, slowest first:
+ *
+ *    name, whether this CPU can run it, what that takes in words, and the kernels:
+ *    quantize, bmaxpool2d, bconv2d, and of binary_conv2d floats and bytes */
+#define EVERYWHERE(PATH) PATH(portable, always, "", portable, rows, portable, portable, portable)
 #if defined(__x86_64__)
-    &facesdk_path_popcnt,
-    &facesdk_path_avx2,
-    &facesdk_path_avx512,
-    &facesdk_path_avx512vpopcntdq,
+#include "base/cpu_x86.h"
+
+#define HERE(PATH)                                                                                                    \
+  PATH(popcnt, facesdk_cpu_has_popcnt, "POPCNT and SSE4.2", popcnt, rows, popcnt, portable, portable)                 \
+  PATH(avx2, facesdk_cpu_has_avx2, "AVX2 and POPCNT", avx2, rows, avx2, avx2, avx2)                                   \
+  PATH(avx512, facesdk_cpu_has_avx512, "AVX-512 F, BW, DQ and VL", avx512, rows, avx512, avx512, avx512)              \
+  PATH(avx512vpopcntdq, facesdk_cpu_has_avx512_vpopcntdq, "AVX-512 F, BW, DQ, VL, VPOPCNTDQ and VNNI", avx512, rows,  \
+       avx512vpopcntdq, avx512, avx512vnni)
 #elif defined(__aarch64__) || (defined(__arm__) && __ARM_ARCH >= 7)
-    &facesdk_path_neon,
+#include "base/cpu_arm.h"
+
+#define HERE(PATH) PATH(neon, facesdk_cpu_has_neon, "NEON", neon, rows, neon, neon, neon)
+#else
+#define HERE(PATH)
 #endif
-};
+#define PATHS(PATH) EVERYWHERE(PATH) HERE(PATH)
+
+PATHS(FACESDK_PATH_KERNELS)
+
+static const facesdk_path paths[] = {{.name = "reference", .requires = "", .supported = always},
+                                     PATHS(FACESDK_PATH_ENTRY)};
 
 enum { PATH_COUNT = sizeof paths / sizeof paths[0] };
 
 static atomic_size_t runs[PATH_COUNT];
 
-int32_t facesdk_path_index(const facesdk_path *path) {
-  int32_t index = 0;
-  while (paths[index] != path) ++index;
-  return index;
-}
+const facesdk_path *facesdk_path_reference(void) { return &paths[0]; }
+
+int32_t facesdk_path_index(const facesdk_path *path) { return (int32_t)(path - paths); }
 
 void facesdk_path_count_run(const facesdk_path *path) {
   atomic_fetch_add_explicit(&runs[facesdk_path_index(path)], 1, memory_order_relaxed);
@@ -40,8 +54,8 @@ static void list_supported(char *buffer, size_t size) {
   size_t length = 0;
   buffer[0] = '\0';
   for (size_t i = 0; i < PATH_COUNT && length < size; ++i) {
-    if (!paths[i]->supported()) continue;
-    length += (size_t)snprintf(buffer + length, size - length, "%s%s", length > 0 ? ", " : "", paths[i]->name);
+    if (!paths[i].supported()) continue;
+    length += (size_t)snprintf(buffer + length, size - length, "%s%s", length > 0 ? ", " : "", paths[i].name);
   }
 }
 
@@ -49,9 +63,9 @@ static void list_supported(char *buffer, size_t size) {
 static facesdk_status find(const char *origin, const char *name, const facesdk_path **path, facesdk_error *error) {
   facesdk_status status = FACESDK_UNKNOWN_ISA;
   for (size_t i = 0; i < PATH_COUNT; ++i) {
-    if (strcmp(paths[i]->name, name) != 0) continue;
-    if (paths[i]->supported()) {
-      *path = paths[i];
+    if (strcmp(paths[i].name, name) != 0) continue;
+    if (paths[i].supported()) {
+      *path = &paths[i];
       return FACESDK_OK;
     }
     status = FACESDK_UNSUPPORTED_ISA;
@@ -70,8 +84,8 @@ facesdk_status facesdk_ops_default(const facesdk_path **path, facesdk_error *err
   const char *forced = getenv("FACESDK_OPS_ISA");
   if (forced != NULL && forced[0] != '\0') return find("FACESDK_OPS_ISA", forced, path, error);
   size_t best = PATH_COUNT - 1;
-  while (!paths[best]->supported()) --best; /* portable always is */
-  *path = paths[best];
+  while (!paths[best].supported()) --best; /* portable always is */
+  *path = &paths[best];
   return FACESDK_OK;
 }
 
@@ -82,11 +96,11 @@ const char *facesdk_ops_isa(void) {
 
 size_t facesdk_ops_isa_count(void) { return PATH_COUNT; }
 
-const char *facesdk_ops_isa_requires(size_t index) { return index < PATH_COUNT ? paths[index]->requires : NULL; }
+const char *facesdk_ops_isa_requires(size_t index) { return index < PATH_COUNT ? paths[index].requires : NULL; }
 
-const char *facesdk_ops_isa_name(size_t index) { return index < PATH_COUNT ? paths[index]->name : NULL; }
+const char *facesdk_ops_isa_name(size_t index) { return index < PATH_COUNT ? paths[index].name : NULL; }
 
-int facesdk_ops_isa_supported(size_t index) { return index < PATH_COUNT && paths[index]->supported(); }
+int facesdk_ops_isa_supported(size_t index) { return index < PATH_COUNT && paths[index].supported(); }
 
 size_t facesdk_ops_isa_runs(size_t index) {
   return index < PATH_COUNT ? atomic_load_explicit(&runs[index], memory_order_relaxed) : 0;

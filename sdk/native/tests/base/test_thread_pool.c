@@ -7,9 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/thread_pool.h"
 #include "check.h"
 #include "facesdk_ops.h"
-#include "base/thread_pool.h"
 
 enum { MAX_COUNT = 1000, CALLERS = 4, SIZE = 24, CHANNELS = 128, OUTPUTS = SIZE * SIZE * CHANNELS };
 

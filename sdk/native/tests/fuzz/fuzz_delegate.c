@@ -2,10 +2,10 @@
  * where, and to which value. */
 #include <string.h>
 
-#include "tflite/binary_graph.h"
 #include "check.h"
-#include "tflite/fake_runtime.h"
 #include "fuzz/fuzz.h"
+#include "tflite/binary_graph.h"
+#include "tflite/fake_runtime.h"
 #include "tflite/residual_graph.h"
 
 /* Huge scratch memory may be refused; the sanitizer must then return NULL as malloc does. */

@@ -1,8 +1,8 @@
 /* Any bytes into the FlexBuffer reader: it must answer, and read inside the buffer only. */
 #include "check.h"
+#include "fuzz/fuzz.h"
 #include "tflite/flexbuffer.h"
 #include "tflite/flexbuffer_writer.h"
-#include "fuzz/fuzz.h"
 
 static long opened, refused, found;
 

@@ -4,9 +4,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/packing.h"
 #include "check.h"
 #include "facesdk_ops.h"
-#include "base/packing.h"
 
 enum { ROUNDS = 160 };
 

@@ -2,10 +2,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "check.h"
-#include "facesdk_ops.h"
 #include "base/packing.h"
 #include "base/window.h"
+#include "check.h"
+#include "facesdk_ops.h"
 
 enum { ROUNDS = 600 };
 

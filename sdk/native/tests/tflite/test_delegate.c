@@ -1,8 +1,8 @@
 /* Valid graphs run; each way to break one is refused with a line that names it. */
 #include <string.h>
 
-#include "tflite/binary_graph.h"
 #include "check.h"
+#include "tflite/binary_graph.h"
 #include "tflite/fake_runtime.h"
 
 enum { QUANTIZE, CONVOLVE, POOL, LAST }; /* nodes of fake_graph_valid() */

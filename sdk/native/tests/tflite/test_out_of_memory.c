@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "tflite/binary_graph.h"
 #include "check.h"
+#include "tflite/binary_graph.h"
 #include "tflite/residual_graph.h"
 
 void *__real_malloc(size_t bytes);

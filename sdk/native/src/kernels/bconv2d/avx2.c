@@ -1,21 +1,12 @@
 /* AVX2: no population count of vectors, so carry-save adders, and a table lookup for half bytes at their end. */
-#include <immintrin.h>
+#include "base/vectors_avx2.inc"
 
-#include "base/cpu_x86.h"
-
-#define LANES 8
 #define VECTORS 1
 #define TILE 2
 #define FEW_UNITS 24
 #include "kernels/bconv2d/blocked_strip.inc"
-#include "kernels/binary_conv2d/binary_conv2d.h"
-#include "kernels/quantize/bits.inc"
 #include "kernels/bconv2d/two_operand_adders.inc"
 #include "kernels/bconv2d/carry_save.inc"
-
-INLINE uint32_t signs(ivec v) { return (uint32_t)_mm256_movemask_ps((__m256)v); }
-
-INLINE uint32_t below_zero(fvec v) { return signs(v < 0.0f); }
 
 INLINE vec count_bytes(vec v) {
   const __m256i table = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,  //
@@ -30,16 +21,4 @@ INLINE vec sum_bytes(vec v) {
   return (vec)_mm256_madd_epi16(_mm256_maddubs_epi16((__m256i)v, ones), _mm256_set1_epi16(1));
 }
 
-const facesdk_path facesdk_path_avx2 = {
-    .name = "avx2",
-    .requires = "AVX2 and POPCNT",
-    .supported = facesdk_cpu_has_avx2,
-    .quantize = quantize,
-    .dequantize = dequantize,
-    .bmaxpool2d = facesdk_bmaxpool2d_rows,
-    .blocked = &kernel,
-    .bconv2d_prepare = facesdk_blocked_prepare,
-    .bconv2d_run = facesdk_blocked_run,
-    .floats = &facesdk_floats_avx2,
-    .bytes = &facesdk_bytes_avx2,
-};
+CARRY_SAVE_KERNEL(avx2);

@@ -1,15 +1,14 @@
 /* AVX-512 without VPOPCNTDQ: carry-save adders whose sum and carry are one instruction each, and a table lookup for half
  * bytes at their end. Eight words take 25 instructions, hardly more than with VPOPCNTDQ. */
-#define LANES 16
+#include "base/vectors_avx512.inc"
+
 #define VECTORS 1
 #define TILE 7
 #define PAIRED false
 #define FEW_UNITS 0
 #include "kernels/bconv2d/blocked_strip.inc"
-#include "kernels/binary_conv2d/binary_conv2d.h"
-#include "kernels/quantize/bits.inc"
 #include "kernels/bconv2d/carry_save.inc"
-#include "kernels/bconv2d/avx512.inc"
+#include "kernels/bconv2d/ternary_logic.inc"
 
 INLINE vec add_unit(vec *sum, vec first, vec second, const uint32_t words[2]) {
   const vec before = *sum, between = add_word(before, first, words[0]);
@@ -35,16 +34,4 @@ INLINE vec sum_bytes(vec v) {
   return (vec)_mm512_madd_epi16(_mm512_maddubs_epi16((__m512i)v, ones), _mm512_set1_epi16(1));
 }
 
-const facesdk_path facesdk_path_avx512 = {
-    .name = "avx512",
-    .requires = "AVX-512 F, BW, DQ and VL",
-    .supported = facesdk_cpu_has_avx512,
-    .quantize = quantize,
-    .dequantize = dequantize,
-    .bmaxpool2d = facesdk_bmaxpool2d_rows,
-    .blocked = &kernel,
-    .bconv2d_prepare = facesdk_blocked_prepare,
-    .bconv2d_run = facesdk_blocked_run,
-    .floats = &facesdk_floats_avx512,
-    .bytes = &facesdk_bytes_avx512,
-};
+CARRY_SAVE_KERNEL(avx512);

@@ -3,13 +3,12 @@
  * falls from 1 to 0 has carried, which counts twice; in two steps it falls at most once, so the carry is one function of
  * s, t and u. That makes three ternary operations, one population count and one addition for two words, where counting
  * each word takes six. */
-#define LANES 16
+#include "base/vectors_avx512.inc"
+
 #define VECTORS 1
 #define TILE 7
 #include "kernels/bconv2d/blocked_strip.inc"
-#include "kernels/binary_conv2d/binary_conv2d.h"
-#include "kernels/quantize/bits.inc"
-#include "kernels/bconv2d/avx512.inc"
+#include "kernels/bconv2d/ternary_logic.inc"
 
 INLINE vec count_lanes(vec v) { return (vec)_mm512_popcnt_epi32((__m512i)v); }
 
@@ -40,18 +39,4 @@ INLINE void count_tile(size_t tile, const facesdk_window_words *words, const uin
   UNROLL for (size_t i = 0; i < tile; ++i) counts[i][0] = carries[i] + carries[i] + count_lanes(sum[i]);
 }
 
-static const facesdk_blocked_kernel kernel = {.block = BLOCK, .tile = TILE, .unit = 2, .strip = strip};
-
-const facesdk_path facesdk_path_avx512vpopcntdq = {
-    .name = "avx512vpopcntdq",
-    .requires = "AVX-512 F, BW, DQ, VL, VPOPCNTDQ and VNNI",
-    .supported = facesdk_cpu_has_avx512_vpopcntdq,
-    .quantize = quantize,
-    .dequantize = dequantize,
-    .bmaxpool2d = facesdk_bmaxpool2d_rows,
-    .blocked = &kernel,
-    .bconv2d_prepare = facesdk_blocked_prepare,
-    .bconv2d_run = facesdk_blocked_run,
-    .floats = &facesdk_floats_avx512,
-    .bytes = &facesdk_bytes_avx512vnni,
-};
+const facesdk_bconv2d_kernel facesdk_bconv2d_avx512vpopcntdq = {.block = BLOCK, .tile = TILE, .unit = 2, .strip = strip};

@@ -69,7 +69,7 @@ static bool make_distances(facesdk_blocked *plan) {
   return true;
 }
 
-static bool make_offsets(facesdk_bconv2d *op, facesdk_blocked *plan, const facesdk_blocked_kernel *kernel) {
+static bool make_offsets(facesdk_bconv2d *op, facesdk_blocked *plan, const facesdk_bconv2d_kernel *kernel) {
   const size_t scale = kernel->paired ? 2 : 1, groups = (size_t)op->options.groups;
   const size_t cell = op->group_words * groups * scale;
   const word_runs runs = runs_of(op);
@@ -100,7 +100,7 @@ static bool make_offsets(facesdk_bconv2d *op, facesdk_blocked *plan, const faces
   return !kernel->distances || make_distances(plan);
 }
 
-static bool pack_filter(facesdk_bconv2d *op, facesdk_blocked *plan, const facesdk_blocked_kernel *kernel,
+static bool pack_filter(facesdk_bconv2d *op, facesdk_blocked *plan, const facesdk_bconv2d_kernel *kernel,
                         const uint32_t *filter) {
   const size_t block = kernel->block, unit = kernel->unit, groups = (size_t)op->options.groups;
   const word_runs runs = runs_of(op);
@@ -169,8 +169,7 @@ static bool make_zones(facesdk_bconv2d *op, facesdk_blocked *plan, const uint32_
   return true;
 }
 
-/* Whether the image stays small and its offsets fit. */
-static bool image_is_practical(const facesdk_bconv2d *op) {
+bool facesdk_blocked_is_practical(const facesdk_bconv2d *op) {
   const size_t pixel_bytes = op->group_words * (size_t)op->options.groups * sizeof(uint32_t);
   const int64_t height = span_of(&op->y), width = span_of(&op->x); /* up to 2^32, which a size_t may not hold */
   size_t image = pixel_bytes, input = pixel_bytes * (size_t)op->y.input * (size_t)op->x.input;
@@ -180,11 +179,7 @@ static bool image_is_practical(const facesdk_bconv2d *op) {
 }
 
 bool facesdk_blocked_prepare(facesdk_bconv2d *op, const uint32_t *filter) {
-  if (!image_is_practical(op)) {
-    op->path = &facesdk_path_reference;
-    return op->path->bconv2d_prepare(op, filter);
-  }
-  const facesdk_blocked_kernel *kernel = op->path->blocked;
+  const facesdk_bconv2d_kernel *kernel = op->kernel;
   facesdk_blocked *plan = op->blocked = calloc(1, sizeof *plan);
   if (plan == NULL) return false;
   plan->scattered_bits = op->options.groups > 1 && op->group_channels_out % 8 != 0;
@@ -221,7 +216,7 @@ static void copy_image(const facesdk_bconv2d *op, const uint32_t *input) {
   const size_t input_row = (size_t)op->x.input * op->group_words * (size_t)op->options.groups;
   uint32_t *row = plan->image + plan->image_start;
   for (size_t y = 0; y < plan->rows; ++y, row += plan->image_row, input += input_row) {
-    if (!op->path->blocked->paired) {
+    if (!op->kernel->paired) {
       memcpy(row, input, plan->columns * sizeof *row);
       continue;
     }
@@ -245,7 +240,7 @@ static size_t tiles_of(const facesdk_zone *zone, size_t tile) {
 
 /* Tiles [first, end) of one block. */
 static void run_block(const tile_work *w, size_t block, size_t first, size_t end) {
-  const facesdk_blocked_kernel *kernel = w->op->path->blocked;
+  const facesdk_bconv2d_kernel *kernel = w->op->kernel;
   for (const facesdk_zone *zone = w->op->blocked->zones; end > 0; ++zone) {
     const size_t tiles = tiles_of(zone, kernel->tile), stop = end < tiles ? end : tiles;
     if (first < stop) {
@@ -280,7 +275,7 @@ static int32_t useful_threads(const facesdk_bconv2d *op, int32_t threads) {
 void facesdk_blocked_run(const facesdk_bconv2d *op, const uint32_t *input, const float *residual, void *output,
                          int32_t threads) {
   const facesdk_blocked *plan = op->blocked;
-  const size_t tile = op->path->blocked->tile, groups = (size_t)op->options.groups;
+  const size_t tile = op->kernel->tile, groups = (size_t)op->options.groups;
   const size_t image_words = (size_t)op->y.input * (size_t)op->x.input * op->group_words * groups;
   const size_t output_bytes = plan->pixel_count * op->pixel_bytes;
   tile_work work = {.op = op, .residual = residual, .output = output};

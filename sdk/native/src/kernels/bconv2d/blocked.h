@@ -1,4 +1,4 @@
-/* Convolution in blocks: what the fast kernel paths share.
+/* Convolution in blocks: what all kernels but the reference share.
  *
  * One kernel call computes a *tile* of output pixels for a *block* of output channels, with all counts in registers. It
  * walks through the window in *units* of a few adjacent 32-bit words. Where a unit lies is looked up in a list of
@@ -16,14 +16,13 @@
 #include <stdint.h>
 
 #include "base/packing.h"
-#include "kernels/path.h"
+#include "kernels/bconv2d/bconv2d.h"
 
-typedef struct facesdk_blocked_kernel facesdk_blocked_kernel;
 typedef struct facesdk_blocked facesdk_blocked;
 typedef struct facesdk_zone facesdk_zone;
 
-/* What a path's kernel expects of the packed data. */
-struct facesdk_blocked_kernel {
+/* A kernel, and what it expects of the packed data. */
+struct facesdk_bconv2d_kernel {
   size_t block; /* output channels a block: a multiple of 8 */
   size_t tile;  /* output pixels a tile */
   size_t unit;  /* words a unit, 1, 2 or 4 */
@@ -82,7 +81,10 @@ struct facesdk_blocked {
   bool scattered_bits; /* blocks share bytes of bit output */
 };
 
-/* bconv2d_prepare and bconv2d_run of every path with a blocked kernel, and the release of what they made. */
+/* Whether the image stays small and its offsets fit. */
+bool facesdk_blocked_is_practical(const facesdk_bconv2d *op);
+
+/* Everything else in `op` is complete; false if memory ran out. */
 bool facesdk_blocked_prepare(facesdk_bconv2d *op, const uint32_t *filter);
 void facesdk_blocked_run(const facesdk_bconv2d *op, const uint32_t *input, const float *residual, void *output,
                          int32_t threads);

@@ -4,11 +4,8 @@
  * few instructions as the instruction set allows: many filters in one, and the words of an image pixel in one that also
  * spreads them over all lanes and moves the pixel's pointer on to the next unit, whose distance is in a list.
  * Compilers do not find these loads, and spill the counts, which fill half of the registers: hence the assembly. */
-#include <arm_neon.h>
+#include "base/vectors_neon.inc"
 
-#include "base/cpu_arm.h"
-
-#define LANES 4
 #define VECTORS 4
 #if defined(__aarch64__)
 #define TILE 4
@@ -16,8 +13,6 @@
 #define TILE 2
 #endif
 #include "kernels/bconv2d/blocked_strip.inc"
-#include "kernels/binary_conv2d/binary_conv2d.h"
-#include "kernels/quantize/bits.inc"
 
 #pragma GCC diagnostic ignored "-Woverlength-strings" /* the assembly */
 #if defined(__aarch64__)
@@ -98,31 +93,5 @@ INLINE void count_tile(size_t tile, const facesdk_window_words *words, const uin
   }
 }
 
-INLINE uint32_t signs(ivec v) {
-  const uint32x4_t bits = (uint32x4_t)(v >> 31 & (ivec){1, 2, 4, 8});
-#if defined(__aarch64__)
-  return vaddvq_u32(bits);
-#else
-  const uint32x2_t halves = vorr_u32(vget_low_u32(bits), vget_high_u32(bits));
-  return vget_lane_u32(halves, 0) | vget_lane_u32(halves, 1);
-#endif
-}
-
-INLINE uint32_t below_zero(fvec v) { return signs(negative_lanes(v)); }
-
-static const facesdk_blocked_kernel kernel = {
+const facesdk_bconv2d_kernel facesdk_bconv2d_neon = {
     .block = BLOCK, .tile = TILE, .unit = UNIT, .distances = true, .strip = strip};
-
-const facesdk_path facesdk_path_neon = {
-    .name = "neon",
-    .requires = "NEON",
-    .supported = facesdk_cpu_has_neon,
-    .quantize = quantize,
-    .dequantize = dequantize,
-    .bmaxpool2d = facesdk_bmaxpool2d_rows,
-    .blocked = &kernel,
-    .bconv2d_prepare = facesdk_blocked_prepare,
-    .bconv2d_run = facesdk_blocked_run,
-    .floats = &facesdk_floats_neon,
-    .bytes = &facesdk_bytes_neon,
-};

@@ -1,18 +1,9 @@
 /* x86-64 with POPCNT: 64 bits an instruction, for CPUs before AVX2. */
-#include <nmmintrin.h>
+#include "base/vectors_sse.inc"
 
-#include "base/cpu_x86.h"
-
-#define LANES 4
 #define VECTORS 2
 #define TILE 1
 #include "kernels/bconv2d/blocked_strip.inc"
-#include "kernels/binary_conv2d/binary_conv2d.h"
-#include "kernels/quantize/bits.inc"
-
-INLINE uint32_t signs(ivec v) { return (uint32_t)_mm_movemask_ps((__m128)v); }
-
-INLINE uint32_t below_zero(fvec v) { return signs(v < 0.0f); }
 
 INLINE void count_tile(size_t tile, const facesdk_window_words *words, const uint32_t *const pixel[TILE],
                        vec counts[TILE][VECTORS]) {
@@ -39,19 +30,5 @@ INLINE void count_tile(size_t tile, const facesdk_window_words *words, const uin
   }
 }
 
-static const facesdk_blocked_kernel kernel = {
+const facesdk_bconv2d_kernel facesdk_bconv2d_popcnt = {
     .block = BLOCK, .tile = TILE, .unit = 2, .channels_first = true, .strip = strip};
-
-const facesdk_path facesdk_path_popcnt = {
-    .name = "popcnt",
-    .requires = "POPCNT and SSE4.2",
-    .supported = facesdk_cpu_has_popcnt,
-    .quantize = quantize,
-    .dequantize = dequantize,
-    .bmaxpool2d = facesdk_bmaxpool2d_rows,
-    .blocked = &kernel,
-    .bconv2d_prepare = facesdk_blocked_prepare,
-    .bconv2d_run = facesdk_blocked_run,
-    .floats = &facesdk_floats_portable,
-    .bytes = &facesdk_bytes_portable,
-};

@@ -1,4 +1,5 @@
-/* FacesdkBinaryConv2D: what all kernel paths share. Validation, packing, bands of rows, and the levels of bytes. */
+/* FacesdkBinaryConv2D: what all kernels share, which is validation, packing, bands of rows, and the levels of
+ * bytes. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -138,7 +139,7 @@ static void pack_filter(const facesdk_binary_conv2d *op, const uint32_t *filter)
 }
 
 static bool prepare(facesdk_binary_conv2d *op, const uint32_t *filter, const float *scale, const float *bias) {
-  const facesdk_weights_kernel *kernel = op->kernel;
+  const facesdk_binary_conv2d_kernel *kernel = op->kernel;
   const size_t channels = (size_t)op->options.channels_out, block = kernel == NULL ? 1 : kernel->block;
   const size_t blocks = (channels + block - 1) / block, room = blocks * block;
   op->scale = allocate(room, sizeof *op->scale);
@@ -189,7 +190,7 @@ facesdk_status facesdk_binary_conv2d_create(const facesdk_path *path, const face
   op->kernel = options->activation_bits == 8 ? path->bytes : path->floats;
   if (op->kernel != NULL && !plan_image(op)) {
     op->kernel = NULL;
-    (void)facesdk_ops_find("reference", &op->path, NULL);
+    op->path = facesdk_path_reference();
   }
   facesdk_pool_acquire();
   if (!prepare(op, filter, scale, bias)) {
@@ -288,7 +289,7 @@ static void run_tiles(void *context, size_t first, size_t end) {
   while (first < end) {
     const size_t block = first / w->tiles, start = block * w->tiles;
     const size_t stop = start + w->tiles < end ? start + w->tiles : end, last = (stop - start) * tile;
-    w->op->kernel->strip(&(facesdk_weights_strip){.op = w->op,
+    w->op->kernel->strip(&(facesdk_binary_conv2d_strip){.op = w->op,
                                                   .image = w->op->image,
                                                   .block = block,
                                                   .first = (first - start) * tile,

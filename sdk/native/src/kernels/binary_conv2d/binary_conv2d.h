@@ -1,4 +1,4 @@
-/* Convolution of floats, or of bytes that stand for them, with 1-bit weights: what the kernel paths share.
+/* Convolution of floats, or of bytes that stand for them, with 1-bit weights: what the kernels share.
  *
  * A window is computed in *steps* of 32 input values, one word of the filter. The values are first encoded into *cells* as
  * a kernel wants to read them, in an image with padding cells; a list says where each step's cell lies, the same for
@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/packing.h"
+#include "base/window.h"
 #include "kernels/path.h"
 
 /* How bytes stand for floats: value = scale * (level - zero), level in 0..255. */
@@ -27,16 +28,16 @@ typedef struct facesdk_range {
   bool finite;
 } facesdk_range;
 
-typedef struct facesdk_weights_strip {
+typedef struct facesdk_binary_conv2d_strip {
   const facesdk_binary_conv2d *op;
   const char *image;     /* cells of the band of rows */
   size_t block;          /* which output channels */
   size_t first, end;     /* output pixels, counted from the band's first */
   facesdk_levels levels; /* of bytes */
   float *output;         /* of the band */
-} facesdk_weights_strip;
+} facesdk_binary_conv2d_strip;
 
-typedef struct facesdk_weights_kernel {
+struct facesdk_binary_conv2d_kernel {
   size_t block;      /* output channels a block */
   size_t tile;       /* output pixels that are computed at a time */
   size_t cell_bytes; /* of 32 values */
@@ -50,12 +51,12 @@ typedef struct facesdk_weights_kernel {
 
   facesdk_range (*range)(const float *values, size_t count); /* for bytes */
 
-  void (*strip)(const facesdk_weights_strip *strip);
-} facesdk_weights_kernel;
+  void (*strip)(const facesdk_binary_conv2d_strip *strip);
+};
 
 struct facesdk_binary_conv2d {
   const facesdk_path *path;
-  const facesdk_weights_kernel *kernel; /* NULL: the reference computes it */
+  const facesdk_binary_conv2d_kernel *kernel; /* NULL: the reference computes it */
   facesdk_binary_conv2d_options options;
   facesdk_window y, x;
   size_t words; /* of a pixel */
@@ -91,10 +92,5 @@ static inline int32_t facesdk_level(float value, const facesdk_levels *levels) {
   const int32_t level = facesdk_round(value * levels->inverse_scale) + levels->zero;
   return level < 0 ? 0 : level > 255 ? 255 : level;
 }
-
-extern const facesdk_weights_kernel facesdk_floats_portable, facesdk_bytes_portable;
-extern const facesdk_weights_kernel facesdk_floats_avx2, facesdk_bytes_avx2;
-extern const facesdk_weights_kernel facesdk_floats_avx512, facesdk_bytes_avx512, facesdk_bytes_avx512vnni;
-extern const facesdk_weights_kernel facesdk_floats_neon, facesdk_bytes_neon;
 
 #endif

@@ -1,7 +1,6 @@
 /* AVX-512 without VNNI: products of two bytes are added up in 16 bits. */
-#include <immintrin.h>
+#include "base/vectors_avx512.inc"
 
-#define LANES 16
 #define VECTORS 2
 #define TILE 8
 #define FLOATS 0
@@ -18,10 +17,4 @@ INLINE pairs multiply_pairs(vec values, vec signs) {
 
 INLINE sum sum_pairs(pairs v) { return (sum)_mm512_madd_epi16((__m512i)v, _mm512_set1_epi16(1)); }
 
-const facesdk_weights_kernel facesdk_bytes_avx512 = {.block = BLOCK,
-                                                 .tile = TILE,
-                                                 .cell_bytes = CELL_VALUES,
-                                                 .arrange = arrange,
-                                                 .encode = encode,
-                                                 .range = range,
-                                                 .strip = strip};
+BYTES_KERNEL(avx512, arrange);

@@ -1,7 +1,6 @@
 /* AVX-512 with VNNI: one instruction multiplies and adds four bytes in each lane. */
-#include <immintrin.h>
+#include "base/vectors_avx512.inc"
 
-#define LANES 16
 #define VECTORS 2
 #define TILE 12
 #define FLOATS 0
@@ -27,10 +26,4 @@ INLINE void accumulate(size_t tile, const char *const pixel[TILE], const uint32_
   }
 }
 
-const facesdk_weights_kernel facesdk_bytes_avx512vnni = {.block = BLOCK,
-                                                         .tile = TILE,
-                                                         .cell_bytes = CELL_VALUES,
-                                                         .arrange = arrange,
-                                                         .encode = encode,
-                                                         .range = range,
-                                                         .strip = strip};
+BYTES_KERNEL(avx512vnni, arrange);

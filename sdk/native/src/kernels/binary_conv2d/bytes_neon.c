@@ -1,7 +1,6 @@
 /* NEON: signed bytes are multiplied by +1 or -1 and added up in 16 bits, eight channels an instruction. */
-#include <arm_neon.h>
+#include "base/vectors_neon.inc"
 
-#define LANES 4
 #define VECTORS 8
 #if defined(__aarch64__)
 #define TILE 4
@@ -88,11 +87,4 @@ INLINE void accumulate(size_t tile, const char *const pixel[TILE], const uint32_
   }
 }
 
-const facesdk_weights_kernel facesdk_bytes_neon = {.block = BLOCK,
-                                                   .tile = TILE,
-                                                   .cell_bytes = CELL_VALUES,
-                                                   .lowest = LOWEST,
-                                                   .arrange = arrange,
-                                                   .encode = encode,
-                                                   .range = range,
-                                                   .strip = strip};
+BYTES_KERNEL(neon, arrange);

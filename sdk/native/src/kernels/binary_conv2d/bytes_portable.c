@@ -1,5 +1,6 @@
 /* Plain C for every CPU: a weight of -1 negates a level, (level ^ -1) + 1, which is added in 32 bits. */
-#define LANES 4
+#include "base/vectors_portable.inc"
+
 #define VECTORS 2
 #define TILE 4
 #define FLOATS 0
@@ -36,9 +37,4 @@ INLINE void accumulate(size_t tile, const char *const pixel[TILE], const uint32_
   }
 }
 
-const facesdk_weights_kernel facesdk_bytes_portable = {.block = BLOCK,
-                                                       .tile = TILE,
-                                                       .cell_bytes = CELL_VALUES,
-                                                       .encode = encode,
-                                                       .range = range,
-                                                       .strip = strip};
+BYTES_KERNEL(portable, NULL);

@@ -1,7 +1,6 @@
 /* AVX2: a register has half of a table of 16 floats; the other half has the opposite signs. */
-#include <immintrin.h>
+#include "base/vectors_avx2.inc"
 
-#define LANES 8
 #define VECTORS 2
 #define TILE 4
 #define FLOATS 1
@@ -16,9 +15,4 @@ static void arrange(uint32_t *words) {
   for (size_t i = 0; i < BLOCK; ++i) words[i] ^= (words[i] >> 3 & 0x11111111u) * 7;
 }
 
-const facesdk_weights_kernel facesdk_floats_avx2 = {.block = BLOCK,
-                                                    .tile = TILE,
-                                                    .cell_bytes = TABLES * TABLE_BYTES,
-                                                    .arrange = arrange,
-                                                    .encode = encode,
-                                                    .strip = strip};
+FLOATS_KERNEL(avx2, arrange);

@@ -1,7 +1,6 @@
 /* AVX-512: a table of 16 floats is one register. */
-#include <immintrin.h>
+#include "base/vectors_avx512.inc"
 
-#define LANES 16
 #define VECTORS 2
 #define TILE 12
 #define FLOATS 1
@@ -11,5 +10,4 @@
 
 INLINE fvec lookup(fvec table, vec weights) { return (fvec)_mm512_permutexvar_ps((__m512i)weights, (__m512)table); }
 
-const facesdk_weights_kernel facesdk_floats_avx512 = {
-    .block = BLOCK, .tile = TILE, .cell_bytes = TABLES * TABLE_BYTES, .encode = encode, .strip = strip};
+FLOATS_KERNEL(avx512, NULL);

@@ -1,7 +1,6 @@
 /* NEON: floats are multiplied by +1 or -1, which takes one instruction with the addition. */
-#include <arm_neon.h>
+#include "base/vectors_neon.inc"
 
-#define LANES 4
 #define VECTORS 4
 #if defined(__aarch64__)
 #define TILE 4
@@ -51,5 +50,4 @@ INLINE void accumulate(size_t tile, const char *const pixel[TILE], const uint32_
   }
 }
 
-const facesdk_weights_kernel facesdk_floats_neon = {
-    .block = BLOCK, .tile = TILE, .cell_bytes = CELL_VALUES * sizeof(float), .encode = encode, .strip = strip};
+FLOATS_KERNEL(neon, NULL);

@@ -1,5 +1,6 @@
 /* Plain C for every CPU: a weight flips the sign of a float, which is added. */
-#define LANES 4
+#include "base/vectors_portable.inc"
+
 #define VECTORS 2
 #define TILE 4
 #define FLOATS 1
@@ -34,5 +35,4 @@ INLINE void accumulate(size_t tile, const char *const pixel[TILE], const uint32_
   }
 }
 
-const facesdk_weights_kernel facesdk_floats_portable = {
-    .block = BLOCK, .tile = TILE, .cell_bytes = CELL_VALUES * sizeof(float), .encode = encode, .strip = strip};
+FLOATS_KERNEL(portable, NULL);

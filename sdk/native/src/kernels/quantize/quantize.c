@@ -1,8 +1,8 @@
-/* LceQuantize and LceDequantize: validation; the loops are in the paths. */
+/* LceQuantize and LceDequantize: what all kernels share, which is validation and threads. */
 #include "base/error.h"
 #include "base/packing.h"
-#include "kernels/path.h"
 #include "base/thread_pool.h"
+#include "kernels/quantize/quantize.h"
 
 static facesdk_status check_matrix(size_t rows, size_t channels, facesdk_error *error) {
   size_t bytes = sizeof(float);
@@ -14,11 +14,15 @@ static facesdk_status check_matrix(size_t rows, size_t channels, facesdk_error *
   return FACESDK_OK;
 }
 
+static const facesdk_quantize_kernel *kernel_of(const facesdk_path *path) {
+  return path->quantize != NULL ? path->quantize : &facesdk_quantize_reference;
+}
+
 /* Fewer values than this are not worth waking a thread. */
 enum { MIN_VALUES_A_THREAD = 1 << 15 };
 
 typedef struct quantize_work {
-  const facesdk_path *path;
+  const facesdk_quantize_kernel *kernel;
   facesdk_type type;
   const char *input;
   size_t channels;
@@ -29,8 +33,8 @@ typedef struct quantize_work {
 static void quantize_rows(void *context, size_t first, size_t end) {
   const quantize_work *w = context;
   const size_t size = w->type == FACESDK_FLOAT32 ? sizeof(float) : 1;
-  w->path->quantize(w->type, w->input + first * w->channels * size, end - first, w->channels, w->zero_point,
-                    w->output + first * facesdk_words(w->channels));
+  w->kernel->quantize(w->type, w->input + first * w->channels * size, end - first, w->channels, w->zero_point,
+                      w->output + first * facesdk_words(w->channels));
 }
 
 facesdk_status facesdk_quantize(const facesdk_path *path, facesdk_type type, const void *input, size_t rows,
@@ -42,7 +46,7 @@ facesdk_status facesdk_quantize(const facesdk_path *path, facesdk_type type, con
   }
   const facesdk_status status = check_matrix(rows, channels, error);
   if (status != FACESDK_OK) return status;
-  quantize_work work = {path, type, input, channels, zero_point, output};
+  quantize_work work = {kernel_of(path), type, input, channels, zero_point, output};
   const size_t most = rows * channels / MIN_VALUES_A_THREAD;
   facesdk_pool_run(quantize_rows, &work, rows, most < (size_t)(threads > 0 ? threads : 1) ? (int32_t)most : threads);
   facesdk_path_count_run(path);
@@ -62,15 +66,16 @@ facesdk_status facesdk_dequantize(const facesdk_path *path, const uint32_t *inpu
                                   facesdk_error *error) {
   const facesdk_status status = check_matrix(rows, channels, error);
   if (status != FACESDK_OK) return status;
+  const facesdk_quantize_kernel *kernel = kernel_of(path);
   switch (type) {
     case FACESDK_FLOAT32: {
       const float clear = 1.0f, set = -1.0f;
-      path->dequantize(input, rows, channels, &clear, &set, sizeof clear, output);
+      kernel->dequantize(input, rows, channels, &clear, &set, sizeof clear, output);
       break;
     }
     case FACESDK_BOOL: {
       const uint8_t clear = 1, set = 0;
-      path->dequantize(input, rows, channels, &clear, &set, sizeof clear, output);
+      kernel->dequantize(input, rows, channels, &clear, &set, sizeof clear, output);
       break;
     }
     case FACESDK_INT8: {
@@ -83,7 +88,7 @@ facesdk_status facesdk_dequantize(const facesdk_path *path, const uint32_t *inpu
       const int32_t high = zero_point + unit, low = zero_point - unit;
       const int8_t clear = (int8_t)(high < INT8_MAX ? high : INT8_MAX);
       const int8_t set = (int8_t)(low > INT8_MIN ? low : INT8_MIN);
-      path->dequantize(input, rows, channels, &clear, &set, sizeof clear, output);
+      kernel->dequantize(input, rows, channels, &clear, &set, sizeof clear, output);
       break;
     }
     default:
