@@ -41,7 +41,7 @@ def test_each_bad_value_is_named(library: Path, runtime: str) -> None:
         (conv, "padding", 2, "padding must be 0 (SAME) or 1 (VALID), but got 2"),
         (conv, "pad_values", 2, "pad_value must be in 0..1, but got 2"),
         (conv, "fused_activation_function", 4, "fused activation function must be in 0..3"),
-        (conv, "channels_in", 0, "channels_in (0) does not go with a filter of 1 words a tap"),
+        (conv, "channels_in", 0, "channels_in (0) does not go with a filter of 1 words per tap"),
         (conv, "channels_in", 64, "64 input channels need 2 words"),
         (pool, "filter_height", 0, "filter height must be in 1..65536, but got 0"),
         (pool, "stride_width", 0, "stride width must be in 1..65536, but got 0"),

@@ -39,7 +39,7 @@ static void one_bit_weights(void) {
   }
   EXPECT_BINARY_REFUSED(graph.tensors[0].type = kTfLiteInt8, "FacesdkBinaryConv2D (node 0): the input tensor has type 9");
   EXPECT_BINARY_REFUSED(graph.tensors[3].rank = 3, "FacesdkBinaryConv2D (node 0): the filter must have 4 dimensions");
-  EXPECT_BINARY_REFUSED(graph.tensors[3].dims[3] = 3, "channels_in (40) does not go with a filter of 3 words a tap");
+  EXPECT_BINARY_REFUSED(graph.tensors[3].dims[3] = 3, "channels_in (40) does not go with a filter of 3 words per tap");
   EXPECT_BINARY_REFUSED(graph.tensors[3].dims[0] = 25, "the filter tensor must have type 2 and 300 elements");
   EXPECT_BINARY_REFUSED(graph.tensors[4].data_bytes -= 4, "the scale tensor must have type 1 and 24 elements");
   EXPECT_BINARY_REFUSED(graph.tensors[5].constant = false, "the bias tensor must be a constant");

@@ -1,0 +1,47 @@
+/* ADD, where a convolution computes one of the inputs. */
+#include "tflite/operator.h"
+
+bool op_can_add(const TfLiteContext *context, const TfLiteNode *node) {
+  const TfLiteAddParams *params = node->builtin_data;
+  if (params == NULL || params->activation != 0) return false;
+  if (node->inputs == NULL || node->inputs->size != 2 || node->outputs == NULL || node->outputs->size != 1) return false;
+  const int indices[] = {node->inputs->data[0], node->inputs->data[1], node->outputs->data[0]};
+  tensor_shape shapes[3];
+  for (int i = 0; i < 3; ++i) {
+    if (indices[i] < 0 || (size_t)indices[i] >= context->tensors_size) return false;
+    const TfLiteTensor *tensor = tensor_of(context, indices[i]);
+    if (tensor->type != kTfLiteFloat32 || is_constant(tensor) || !shape_from_dims(&shapes[i], tensor->dims)) return false;
+  }
+  return shapes_equal(&shapes[0], &shapes[1]) && shapes_equal(&shapes[0], &shapes[2]) && indices[0] != indices[1];
+}
+
+static facesdk_status read_residual(op_node *op, const TfLiteContext *context, const TfLiteNode *node,
+                                    facesdk_error *error) {
+  if (!op_can_add(context, node)) return invalid(error, "both inputs must be float32 tensors of the output's shape");
+  op->residual = op->inputs[1];
+  return FACESDK_OK;
+}
+
+static facesdk_status prepare(op_node *op, const facesdk_path *path, int32_t zero_padding, const TfLiteContext *context,
+                              const tensor_shape *input, tensor_shape *output, facesdk_error *error) {
+  (void)op, (void)path, (void)zero_padding, (void)context, (void)error;
+  *output = *input;
+  return FACESDK_OK;
+}
+
+static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteContext *context, const void *input,
+                          const void *residual, void *output, facesdk_error *error) {
+  (void)path, (void)context, (void)error;
+  const float *a = input, *b = residual;
+  float *sum = output;
+  for (size_t i = 0; i < op->output_bytes / sizeof *sum; ++i) sum[i] = a[i] + b[i];
+  return FACESDK_OK;
+}
+
+const op_kind add_kind = {.name = "ADD",
+                          .input_count = 2,
+                          .input_types = TYPE_FLOAT32,
+                          .output_types = TYPE_FLOAT32,
+                          .read_constants = read_residual,
+                          .prepare = prepare,
+                          .run = run};

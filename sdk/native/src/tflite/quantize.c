@@ -1,0 +1,30 @@
+/* LceQuantize. */
+#include "base/packing.h"
+#include "tflite/operator.h"
+
+static facesdk_status prepare(op_node *op, const facesdk_path *path, int32_t zero_padding, const TfLiteContext *context,
+                              const tensor_shape *input, tensor_shape *output, facesdk_error *error) {
+  (void)path, (void)zero_padding, (void)context;
+  const int last = input->rank - 1;
+  op->options.matrix.channels = (size_t)input->dims[last];
+  if (input->dims[last] < 1) return invalid(error, "the last dimension must be at least 1");
+  *output = *input;
+  output->dims[last] = (int32_t)facesdk_words(op->options.matrix.channels);
+  return shape_rows(input, &op->options.matrix.rows, error);
+}
+
+static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteContext *context, const void *input,
+                          const void *residual, void *output, facesdk_error *error) {
+  (void)residual;
+  const TfLiteTensor *tensor = tensor_of(context, op->inputs[0]);
+  return facesdk_quantize(path, kernel_type(tensor->type), input, op->options.matrix.rows,
+                          op->options.matrix.channels, tensor->params.zero_point, output,
+                          context->recommended_num_threads, error);
+}
+
+const op_kind quantize_kind = {.name = "LceQuantize",
+                               .input_count = 1,
+                               .input_types = TYPE_FLOAT32 | TYPE_INT8 | TYPE_BOOL,
+                               .output_types = TYPE_INT32,
+                               .prepare = prepare,
+                               .run = run};
