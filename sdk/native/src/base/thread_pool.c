@@ -185,3 +185,25 @@ void facesdk_pool_run(void (*run)(void *context, size_t first, size_t end), void
   }
   atomic_store(&pool.busy, 0);
 }
+
+typedef struct grid {
+  void (*run)(void *context, size_t row, size_t first, size_t end);
+  void *context;
+  size_t columns;
+} grid;
+
+static void run_cells(void *context, size_t first, size_t end) {
+  const grid *g = context;
+  while (first < end) {
+    const size_t row = first / g->columns, start = row * g->columns;
+    const size_t stop = start + g->columns < end ? start + g->columns : end;
+    g->run(g->context, row, first - start, stop - start);
+    first = stop;
+  }
+}
+
+void facesdk_pool_run_rows(void (*run)(void *context, size_t row, size_t first, size_t end), void *context, size_t rows,
+                           size_t columns, int32_t threads) {
+  grid g = {run, context, columns};
+  facesdk_pool_run(run_cells, &g, rows * columns, threads);
+}

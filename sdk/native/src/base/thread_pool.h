@@ -1,4 +1,4 @@
-/* A few threads that wait for convolutions, shared by all operators of the process. */
+/* A few threads that wait for work, shared by all operators of the process. */
 #ifndef FACESDK_BASE_THREAD_POOL_H_
 #define FACESDK_BASE_THREAD_POOL_H_
 
@@ -14,5 +14,15 @@ void facesdk_pool_release(void);
  * for somebody else computes alone. */
 void facesdk_pool_run(void (*run)(void *context, size_t first, size_t end), void *context, size_t count,
                       int32_t threads);
+
+/* The same for the cells of a grid, row by row: each call is within one row. */
+void facesdk_pool_run_rows(void (*run)(void *context, size_t row, size_t first, size_t end), void *context, size_t rows,
+                           size_t columns, int32_t threads);
+
+/* No more threads than `work` is worth, of which each should have `least` at least. */
+static inline int32_t facesdk_pool_worthwhile(double work, double least, int32_t threads) {
+  const double most = work / least;
+  return most < (double)threads ? (int32_t)most : threads;
+}
 
 #endif

@@ -1,4 +1,4 @@
-/* The thread pool: every index once, the same bytes with any number of threads, many callers, forks. Also meant for
+/* The thread pool: every index and every cell of a grid once, the same bytes with any number of threads, many callers, forks. Also meant for
  * ThreadSanitizer (-DFACESDK_SANITIZE=thread). */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -31,6 +31,32 @@ static void every_index_once(void) {
     }
   }
   facesdk_pool_release();
+}
+
+enum { COLUMNS = 7 };
+
+static void visit_cells(void *context, size_t row, size_t first, size_t end) {
+  (void)context;
+  CHECK(first < end && end <= COLUMNS);
+  visit(NULL, row * COLUMNS + first, row * COLUMNS + end);
+}
+
+static void every_cell_once(void) {
+  facesdk_pool_acquire();
+  for (size_t rows = 0; rows <= 40; rows += 10) {
+    for (int32_t threads = 0; threads < 5; ++threads) {
+      memset(visits, 0, sizeof visits);
+      facesdk_pool_run_rows(visit_cells, NULL, rows, COLUMNS, threads);
+      for (size_t j = 0; j < MAX_COUNT; ++j) CHECK(atomic_load(&visits[j]) == (j < rows * COLUMNS));
+    }
+  }
+  facesdk_pool_release();
+}
+
+static void no_more_threads_than_worthwhile(void) {
+  CHECK(facesdk_pool_worthwhile(99.0, 10.0, 4) == 4 && facesdk_pool_worthwhile(35.0, 10.0, 4) == 3);
+  CHECK(facesdk_pool_worthwhile(5.0, 10.0, 4) == 0 && facesdk_pool_worthwhile(1e30, 1.0, 4) == 4);
+  CHECK(facesdk_pool_worthwhile(99.0, 10.0, -1) == -1);
 }
 
 /* A convolution large enough to be worth several threads, and its input. */
@@ -172,6 +198,8 @@ static void fork_into_many_callers(void) {
 
 int main(void) {
   every_index_once();
+  every_cell_once();
+  no_more_threads_than_worthwhile();
   same_bytes();
   many_callers();
 #if !defined(__SANITIZE_THREAD__)

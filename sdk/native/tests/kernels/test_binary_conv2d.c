@@ -7,35 +7,17 @@
 #include "base/packing.h"
 #include "check.h"
 #include "facesdk_ops.h"
+#include "kernels/binary_conv2d/binary_conv2d.h"
+#include "kernels/random_options.h"
 
 enum { ROUNDS = 160 };
-
-static const facesdk_path *path_named(const char *name) {
-  const facesdk_path *path;
-  CHECK(facesdk_ops_find(name, &path, NULL) == FACESDK_OK);
-  return path;
-}
-
-static int32_t one_of(uint64_t *seed, const int32_t *values, int32_t count) {
-  return values[random_between(seed, 0, count - 1)];
-}
 
 static facesdk_binary_conv2d_options random_options(uint64_t *seed) {
   static const int32_t inputs[] = {1, 3, 31, 32, 33, 64, 96, 100, 289}, outputs[] = {1, 7, 8, 16, 17, 32, 33, 70};
   return (facesdk_binary_conv2d_options){
-      .batch = random_between(seed, 1, 2),
-      .input_height = random_between(seed, 1, 6),
-      .input_width = random_between(seed, 1, 7),
+      RANDOM_CONVOLUTION(seed, 4, 4),
       .channels_in = one_of(seed, inputs, 9),
       .channels_out = one_of(seed, outputs, 8),
-      .filter_height = random_between(seed, 1, 4),
-      .filter_width = random_between(seed, 1, 4),
-      .stride_height = random_between(seed, 1, 3),
-      .stride_width = random_between(seed, 1, 3),
-      .dilation_height = random_between(seed, 1, 3),
-      .dilation_width = random_between(seed, 1, 3),
-      .padding = random_between(seed, FACESDK_SAME, FACESDK_VALID),
-      .activation = random_between(seed, FACESDK_ACTIVATION_NONE, FACESDK_ACTIVATION_RELU6),
       .activation_bits = 8 * random_between(seed, 0, 1),
   };
 }
@@ -271,6 +253,22 @@ static void far_taps(const facesdk_path *path, const facesdk_path *reference) {
   free_arrays(&a);
 }
 
+/* The cells under a row of windows are as many as 32 bits cannot count: no image, on any machine. */
+static void taps_beyond_32_bits(const facesdk_path *path) {
+  const facesdk_binary_conv2d_options options = {
+      .batch = 1, .input_height = 1, .input_width = FACESDK_MAX_SPATIAL, .channels_in = 1, .channels_out = 1,
+      .filter_height = 1, .filter_width = FACESDK_MAX_SPATIAL, .stride_height = 1, .stride_width = 1,
+      .dilation_height = 1, .dilation_width = FACESDK_MAX_SPATIAL, .padding = FACESDK_SAME};
+  uint32_t *filter = calloc(FACESDK_MAX_SPATIAL, sizeof *filter);
+  CHECK(filter != NULL);
+  const float scale = 1.0f;
+  facesdk_binary_conv2d *op;
+  CHECK(facesdk_binary_conv2d_create(path, &options, filter, &scale, NULL, &op, NULL) == FACESDK_OK);
+  CHECK(op->kernel == NULL && op->image == NULL);
+  facesdk_binary_conv2d_destroy(op);
+  free(filter);
+}
+
 int main(void) {
   const facesdk_path *reference = path_named("reference");
   wrong_arguments(reference);
@@ -286,6 +284,7 @@ int main(void) {
     sum_without_overflow(path);
     not_finite(path);
     far_taps(path, reference);
+    taps_beyond_32_bits(path);
     printf("%s: %d rounds agree with reference\n", facesdk_ops_isa_name(i), rounds);
   }
   return 0;

@@ -6,26 +6,9 @@
 #include "base/window.h"
 #include "check.h"
 #include "facesdk_ops.h"
+#include "kernels/random_options.h"
 
 enum { ROUNDS = 600 };
-
-/* Words with clear bits behind the last channel. */
-static uint32_t *random_bits(uint64_t *seed, size_t rows, size_t channels) {
-  const size_t words = facesdk_words(channels);
-  uint32_t *data = allocate(rows * words * sizeof *data);
-  for (size_t i = 0; i < rows * words; ++i) {
-    const size_t left = channels - i % words * 32;
-    data[i] = random_u32(seed) & (left < 32 ? (1u << left) - 1 : UINT32_MAX);
-  }
-  return data;
-}
-
-static const facesdk_path *path_named(const char *name) {
-  const facesdk_path *path;
-  facesdk_error error;
-  CHECK(facesdk_ops_find(name, &path, &error) == FACESDK_OK);
-  return path;
-}
 
 static void quantize_round(uint64_t *seed, const facesdk_path *path, const facesdk_path *reference) {
   const size_t rows = (size_t)random_between(seed, 0, 5), channels = (size_t)random_between(seed, 1, 140);
@@ -59,15 +42,8 @@ static void quantize_round(uint64_t *seed, const facesdk_path *path, const faces
 
 static void bmaxpool2d_round(uint64_t *seed, const facesdk_path *path, const facesdk_path *reference) {
   const facesdk_bmaxpool2d_options options = {
-      .batch = random_between(seed, 1, 2),
-      .input_height = random_between(seed, 1, 7),
-      .input_width = random_between(seed, 1, 7),
+      RANDOM_WINDOWS(seed, 4, 4),
       .channels = random_between(seed, 1, 70),
-      .filter_height = random_between(seed, 1, 4),
-      .filter_width = random_between(seed, 1, 4),
-      .stride_height = random_between(seed, 1, 3),
-      .stride_width = random_between(seed, 1, 3),
-      .padding = random_between(seed, FACESDK_SAME, FACESDK_VALID),
   };
   int32_t shape[4];
   if (facesdk_bmaxpool2d_output_shape(&options, shape, NULL) != FACESDK_OK) return;
@@ -86,25 +62,15 @@ static void bmaxpool2d_round(uint64_t *seed, const facesdk_path *path, const fac
 
 static facesdk_bconv2d_options random_convolution(uint64_t *seed) {
   static const int32_t groupings[] = {1, 1, 1, 1, 2, 3, 8}; /* 8 groups of 4 channels fill a word, but share its bytes */
-  const int32_t groups = groupings[random_between(seed, 0, 6)];
   static const int32_t types[] = {FACESDK_FLOAT32, FACESDK_INT8, FACESDK_BITS};
+  const int32_t groups = one_of(seed, groupings, 7);
   return (facesdk_bconv2d_options){
-      .batch = random_between(seed, 1, 2),
-      .input_height = random_between(seed, 1, 7),
-      .input_width = random_between(seed, 1, 7),
+      RANDOM_CONVOLUTION(seed, 6, 5),
       .channels_in = groups > 1 ? 32 * groups * random_between(seed, 1, 3) : random_between(seed, 1, 300),
       .channels_out = groups * random_between(seed, 1, 21),
-      .filter_height = random_between(seed, 1, 6),
-      .filter_width = random_between(seed, 1, 5),
       .groups = groups,
-      .stride_height = random_between(seed, 1, 3),
-      .stride_width = random_between(seed, 1, 3),
-      .dilation_height = random_between(seed, 1, 3),
-      .dilation_width = random_between(seed, 1, 3),
-      .padding = random_between(seed, FACESDK_SAME, FACESDK_VALID),
       .pad_value = random_between(seed, 0, 1),
-      .activation = random_between(seed, FACESDK_ACTIVATION_NONE, FACESDK_ACTIVATION_RELU6),
-      .output_type = types[random_between(seed, 0, 2)],
+      .output_type = one_of(seed, types, 3),
       .zero_padding = random_between(seed, FACESDK_ZERO_PADDING_OPTIMIZED, FACESDK_ZERO_PADDING_REFERENCE),
       .output_scale = (float)random_between(seed, 1, 100) / 10.0f,
       .output_zero_point = random_between(seed, -128, 127),
@@ -118,9 +84,8 @@ typedef struct sweep_counts {
 } sweep_counts;
 
 static void count_options(const facesdk_bconv2d_options *o, sweep_counts *counts) {
-  facesdk_window y;
-  CHECK(facesdk_window_init(&y, "height", o->input_height, o->filter_height, o->stride_height, o->dilation_height,
-                            o->padding, NULL) == FACESDK_OK);
+  facesdk_window y, x;
+  CHECK(facesdk_windows_init(&y, &x, &FACESDK_WINDOW_OPTIONS(o, o->dilation_height, o->dilation_width), NULL) == FACESDK_OK);
   bool some = false, all = false;
   for (int32_t position = 0; position < y.output; ++position) {
     int32_t inside = 0;
@@ -136,8 +101,6 @@ static void count_options(const facesdk_bconv2d_options *o, sweep_counts *counts
   counts->dilated += some && o->dilation_height > 1;
   counts->strided += some && o->stride_height > 1;
 }
-
-static float random_float(uint64_t *seed) { return (float)random_between(seed, -1000000, 1000000) / 333333.0f; }
 
 static void bconv2d_round(uint64_t *seed, const facesdk_path *path, const facesdk_path *reference,
                           sweep_counts *counts) {

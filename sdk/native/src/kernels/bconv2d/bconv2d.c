@@ -56,42 +56,25 @@ static facesdk_status check_options(const facesdk_bconv2d_options *o, facesdk_er
 /* Everything that follows from the options alone. */
 static facesdk_status derive(facesdk_bconv2d *op, const facesdk_bconv2d_options *o, facesdk_error *error) {
   facesdk_status status = check_options(o, error);
-  if (status == FACESDK_OK) {
-    status = facesdk_window_init(&op->y, "height", o->input_height, o->filter_height, o->stride_height,
-                                 o->dilation_height, o->padding, error);
-  }
-  if (status == FACESDK_OK) {
-    status = facesdk_window_init(&op->x, "width", o->input_width, o->filter_width, o->stride_width,
-                                 o->dilation_width, o->padding, error);
-  }
   if (status != FACESDK_OK) return status;
-
+  status = facesdk_windows_init(&op->y, &op->x, &FACESDK_WINDOW_OPTIONS(o, o->dilation_height, o->dilation_width), error);
+  if (status != FACESDK_OK) return status;
   op->options = *o;
   op->group_channels_in = o->channels_in / o->groups;
   op->group_channels_out = (size_t)(o->channels_out / o->groups);
   op->group_words = facesdk_words((size_t)op->group_channels_in);
-  op->taps = (size_t)o->filter_height;
-  size_t filter_bits = FACESDK_WORD_BITS;
-  if (!facesdk_multiply(&op->taps, (size_t)o->filter_width) || !facesdk_multiply(&filter_bits, op->taps) ||
-      !facesdk_multiply(&filter_bits, op->group_words) || filter_bits > MAX_FILTER_BITS) {
-    return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "a %d x %d filter over %d channels is too large",
-                        (int)o->filter_height, (int)o->filter_width, (int)op->group_channels_in);
-  }
-  const size_t channels_out = (size_t)o->channels_out;
-  op->pixel_bytes = o->output_type == FACESDK_BITS      ? facesdk_words(channels_out) * sizeof(uint32_t)
-                    : o->output_type == FACESDK_FLOAT32 ? channels_out * sizeof(float)
-                                                        : channels_out;
-  const size_t input_pixel_bytes = facesdk_words((size_t)o->channels_in) * sizeof(uint32_t);
-  const size_t filter_bytes = filter_bits / 8;
-  size_t input_bytes = (size_t)o->batch, output_bytes = (size_t)o->batch, all_filters = channels_out;
-  if (!facesdk_multiply(&input_bytes, (size_t)o->input_height) ||
-      !facesdk_multiply(&input_bytes, (size_t)o->input_width) ||
-      !facesdk_multiply(&input_bytes, input_pixel_bytes) || !facesdk_multiply(&output_bytes, (size_t)op->y.output) ||
-      !facesdk_multiply(&output_bytes, (size_t)op->x.output) || !facesdk_multiply(&output_bytes, op->pixel_bytes) ||
-      !facesdk_multiply(&all_filters, filter_bytes)) {
-    return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "the input, output or filter is larger than 1 GiB");
-  }
-  return FACESDK_OK;
+  size_t filter_words;
+  status = facesdk_windows_check_filters(&op->y, &op->x, op->group_channels_in, o->channels_out, MAX_FILTER_BITS,
+                                         &filter_words, error);
+  if (status != FACESDK_OK) return status;
+  op->taps = filter_words / op->group_words;
+  const uint64_t channels_out = (uint64_t)o->channels_out, word = sizeof(uint32_t);
+  const uint64_t input_pixel = facesdk_words((size_t)o->channels_in) * word;
+  const uint64_t output_pixel = o->output_type == FACESDK_BITS      ? facesdk_words((size_t)channels_out) * word
+                                : o->output_type == FACESDK_FLOAT32 ? channels_out * sizeof(float)
+                                                                    : channels_out;
+  op->pixel_bytes = (size_t)output_pixel;
+  return facesdk_windows_check_images(&op->y, &op->x, o->batch, input_pixel, output_pixel, error);
 }
 
 /* LCE fuses in double and rounds each constant to float32 once (tflite/kernels/bconv2d.cc, OneTimeSetup). */
@@ -149,12 +132,8 @@ facesdk_status facesdk_bconv2d_output_shape(const facesdk_bconv2d_options *optio
                                             facesdk_error *error) {
   facesdk_bconv2d op = {0};
   const facesdk_status status = derive(&op, options, error);
-  if (status != FACESDK_OK) return status;
-  shape[0] = options->batch;
-  shape[1] = op.y.output;
-  shape[2] = op.x.output;
-  shape[3] = options->channels_out;
-  return FACESDK_OK;
+  if (status == FACESDK_OK) facesdk_windows_shape(&op.y, &op.x, options->batch, options->channels_out, shape);
+  return status;
 }
 
 static bool prepare(facesdk_bconv2d *op, const uint32_t *filter) {
@@ -183,16 +162,16 @@ facesdk_status facesdk_bconv2d_create(const facesdk_path *path, const facesdk_bc
     derived.path = facesdk_path_reference();
   }
   facesdk_bconv2d *op = malloc(sizeof *op);
-  if (op == NULL) return facesdk_fail(error, FACESDK_OUT_OF_MEMORY, "out of memory");
+  if (op == NULL) {
+    return facesdk_windows_out_of_memory(&derived.y, &derived.x, options->channels_in, options->channels_out, error);
+  }
   *op = derived;
   facesdk_pool_acquire();
   if (!fuse_output_transform(op, multiplier, bias, thresholds) ||
       (op->correction != FACESDK_CORRECT_NOTHING && !facesdk_bconv2d_correct_zero_padding(op, filter)) ||
       !prepare(op, filter)) {
     facesdk_bconv2d_destroy(op);
-    return facesdk_fail(error, FACESDK_OUT_OF_MEMORY, "out of memory for a %d x %d filter with %d x %d channels",
-                        (int)options->filter_height, (int)options->filter_width, (int)options->channels_in,
-                        (int)options->channels_out);
+    return facesdk_windows_out_of_memory(&derived.y, &derived.x, options->channels_in, options->channels_out, error);
   }
   *result = op;
   return FACESDK_OK;

@@ -3,30 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/thread_pool.h"
 
-enum { CACHE_LINE = 64 };
-
 /* Fewer bit operations than this are not worth waking a thread. */
-static const double MIN_WORK_A_THREAD = 4e6;
-
-/* Images may be larger than the input, but not without limit: padding grows with dilation. */
-enum { MAX_IMAGE_GROWTH = 8, SMALL_IMAGE_BYTES = 1 << 20 };
-
-static size_t pad_of(const facesdk_window *window) { return (size_t)window->pad; }
-
-/* Cells that all windows together span, from the first padded cell on. */
-static int64_t span_of(const facesdk_window *window) {
-  return (int64_t)(window->output - 1) * window->stride + (int64_t)(window->filter - 1) * window->dilation + 1;
-}
-
-static void *allocate(size_t count, size_t size) {
-  size_t bytes = count > 0 ? count : 1;
-  void *memory;
-  if (!facesdk_multiply(&bytes, size) || posix_memalign(&memory, CACHE_LINE, bytes) != 0) return NULL;
-  memset(memory, 0, bytes);
-  return memory;
-}
+static const double MIN_WORK_PER_THREAD = 4e6;
 
 /* Adjacent words of a window: a tap, or a row of taps. */
 typedef struct word_runs {
@@ -41,27 +22,31 @@ static word_runs runs_of(const facesdk_bconv2d *op) {
 
 /* ---- prepare ---- */
 
-static bool make_image(facesdk_bconv2d *op, facesdk_blocked *plan, bool paired) {
-  const size_t pixel_words = op->group_words * (size_t)op->options.groups, scale = paired ? 2 : 1;
-  const int64_t height = span_of(&op->y), width = span_of(&op->x);
-  const size_t input_columns = (size_t)op->x.input * pixel_words;
-  if (!paired && pad_of(&op->y) == 0 && pad_of(&op->x) == 0 && height <= op->y.input && width <= op->x.input) {
-    plan->image_row = input_columns;
+/* Words that a cell of the image has. */
+static size_t cell_of(const facesdk_bconv2d *op) {
+  return op->group_words * (size_t)op->options.groups * (op->kernel->paired ? 2 : 1);
+}
+
+static bool make_image(facesdk_bconv2d *op, facesdk_blocked *plan) {
+  const size_t height = (size_t)facesdk_window_span(&op->y, op->y.output), cell = cell_of(op);
+  const size_t width = (size_t)facesdk_window_span(&op->x, op->x.output), input = (size_t)op->x.input;
+  const bool pads = op->y.pad > 0 || op->x.pad > 0 || height > (size_t)op->y.input || width > input;
+  if (!op->kernel->paired && !pads) {
+    plan->image_row = input * cell;
     return true;
   }
-  plan->image_row = (size_t)width * pixel_words * scale;
-  plan->image_start = pad_of(&op->y) * plan->image_row + pad_of(&op->x) * pixel_words * scale;
-  const size_t columns = ((size_t)width - pad_of(&op->x)) * pixel_words, rows = (size_t)height - pad_of(&op->y);
-  plan->columns = columns < input_columns ? columns : input_columns;
-  plan->rows = rows < (size_t)op->y.input ? rows : (size_t)op->y.input;
-  plan->image = allocate((size_t)height * plan->image_row, sizeof(uint32_t));
+  plan->image_row = width * cell;
+  plan->image_start = (size_t)op->y.pad * plan->image_row + (size_t)op->x.pad * cell;
+  plan->rows = (size_t)facesdk_window_spanned_input(&op->y);
+  plan->columns = (size_t)facesdk_window_spanned_input(&op->x) * op->group_words * (size_t)op->options.groups;
+  plan->image = facesdk_allocate(height * plan->image_row, sizeof(uint32_t));
   return plan->image != NULL;
 }
 
 /* The last one leads nowhere. */
 static bool make_distances(facesdk_blocked *plan) {
   const size_t count = plan->units + plan->singles;
-  plan->distances = allocate(count, sizeof *plan->distances);
+  plan->distances = facesdk_allocate(count, sizeof *plan->distances);
   if (plan->distances == NULL) return false;
   for (size_t i = 0; i + 1 < count; ++i) {
     plan->distances[i] = (int32_t)((plan->steps[i + 1] - plan->steps[i]) * (uint32_t)sizeof(uint32_t));
@@ -69,30 +54,30 @@ static bool make_distances(facesdk_blocked *plan) {
   return true;
 }
 
-static bool make_offsets(facesdk_bconv2d *op, facesdk_blocked *plan, const facesdk_bconv2d_kernel *kernel) {
-  const size_t scale = kernel->paired ? 2 : 1, groups = (size_t)op->options.groups;
-  const size_t cell = op->group_words * groups * scale;
+static bool make_offsets(facesdk_bconv2d *op, facesdk_blocked *plan) {
+  const facesdk_bconv2d_kernel *kernel = op->kernel;
+  const facesdk_pitch pitch = {plan->image_row, cell_of(op)};
+  const size_t scale = kernel->paired ? 2 : 1;
   const word_runs runs = runs_of(op);
   plan->group_offset = op->group_words * scale;
   plan->units = runs.count * (runs.words / kernel->unit);
   plan->singles = runs.count * (runs.words % kernel->unit);
   plan->pixel_count = (size_t)op->y.output * (size_t)op->x.output;
-  plan->pixels = allocate(plan->pixel_count, sizeof(uint32_t));
-  plan->steps = allocate(plan->units + plan->singles, sizeof(uint32_t));
+  plan->pixels = facesdk_allocate(plan->pixel_count, sizeof(uint32_t));
+  plan->steps = facesdk_allocate(plan->units + plan->singles, sizeof(uint32_t));
   if (plan->pixels == NULL || plan->steps == NULL) return false;
 
   uint32_t *pixel = plan->pixels;
   for (size_t y = 0; y < (size_t)op->y.output; ++y) {
     for (size_t x = 0; x < (size_t)op->x.output; ++x) {
-      *pixel++ = (uint32_t)(y * (size_t)op->y.stride * plan->image_row + x * (size_t)op->x.stride * cell);
+      *pixel++ = (uint32_t)facesdk_windows_position(&op->y, &op->x, pitch, y, x);
     }
   }
 
   const size_t row_runs = runs.count / (size_t)op->y.filter; /* runs of one filter row */
   uint32_t *unit = plan->steps, *single = plan->steps + plan->units;
   for (size_t run = 0; run < runs.count; ++run) {
-    const size_t start = run / row_runs * (size_t)op->y.dilation * plan->image_row +
-                         run % row_runs * (size_t)op->x.dilation * cell;
+    const size_t start = facesdk_windows_step(&op->y, &op->x, pitch, run / row_runs, run % row_runs);
     size_t word = 0;
     for (; word + kernel->unit <= runs.words; word += kernel->unit) *unit++ = (uint32_t)(start + word * scale);
     for (; word < runs.words; ++word) *single++ = (uint32_t)(start + word * scale);
@@ -100,15 +85,15 @@ static bool make_offsets(facesdk_bconv2d *op, facesdk_blocked *plan, const faces
   return !kernel->distances || make_distances(plan);
 }
 
-static bool pack_filter(facesdk_bconv2d *op, facesdk_blocked *plan, const facesdk_bconv2d_kernel *kernel,
-                        const uint32_t *filter) {
+static bool pack_filter(facesdk_bconv2d *op, facesdk_blocked *plan, const uint32_t *filter) {
+  const facesdk_bconv2d_kernel *kernel = op->kernel;
   const size_t block = kernel->block, unit = kernel->unit, groups = (size_t)op->options.groups;
   const word_runs runs = runs_of(op);
   plan->blocks = (op->group_channels_out + block - 1) / block;
   plan->block_words = (plan->units * unit + plan->singles) * block;
   size_t words = plan->block_words;
   if (!facesdk_multiply(&words, plan->blocks) || !facesdk_multiply(&words, groups)) return false;
-  plan->filter = allocate(words, sizeof(uint32_t));
+  plan->filter = facesdk_allocate(words, sizeof(uint32_t));
   if (plan->filter == NULL) return false;
 
   for (size_t channel = 0; channel < (size_t)op->options.channels_out; ++channel) {
@@ -133,7 +118,7 @@ static bool pack_filter(facesdk_bconv2d *op, facesdk_blocked *plan, const facesd
 /* Counts the set bits of the filter's rows outside of [inside.first, inside.end), for each output channel. */
 static int32_t *count_outside(const facesdk_bconv2d *op, facesdk_taps inside, const uint32_t *filter) {
   const size_t row = (size_t)op->x.filter * op->group_words, height = (size_t)op->y.filter;
-  int32_t *counts = allocate((size_t)op->options.channels_out + FACESDK_CHANNEL_SLACK, sizeof *counts);
+  int32_t *counts = facesdk_allocate((size_t)op->options.channels_out + FACESDK_CHANNEL_SLACK, sizeof *counts);
   for (size_t c = 0; counts != NULL && c < (size_t)op->options.channels_out; ++c) {
     for (size_t y = 0; y < height; ++y, filter += row) {
       if (y >= (size_t)inside.first && y < (size_t)inside.end) continue;
@@ -170,21 +155,16 @@ static bool make_zones(facesdk_bconv2d *op, facesdk_blocked *plan, const uint32_
 }
 
 bool facesdk_blocked_is_practical(const facesdk_bconv2d *op) {
-  const size_t pixel_bytes = op->group_words * (size_t)op->options.groups * sizeof(uint32_t);
-  const int64_t height = span_of(&op->y), width = span_of(&op->x); /* up to 2^32, which a size_t may not hold */
-  size_t image = pixel_bytes, input = pixel_bytes * (size_t)op->y.input * (size_t)op->x.input;
-  return height <= INT32_MAX && width <= INT32_MAX && facesdk_multiply(&image, (size_t)height) &&
-         facesdk_multiply(&image, (size_t)width) &&
-         image <= MAX_IMAGE_GROWTH * (input < FACESDK_MAX_TENSOR_BYTES ? input : 0) + SMALL_IMAGE_BYTES;
+  const size_t cell_bytes = op->group_words * (size_t)op->options.groups * sizeof(uint32_t);
+  return facesdk_windows_image_is_practical(&op->y, &op->x, op->y.output, cell_bytes);
 }
 
 bool facesdk_blocked_prepare(facesdk_bconv2d *op, const uint32_t *filter) {
-  const facesdk_bconv2d_kernel *kernel = op->kernel;
   facesdk_blocked *plan = op->blocked = calloc(1, sizeof *plan);
   if (plan == NULL) return false;
   plan->scattered_bits = op->options.groups > 1 && op->group_channels_out % 8 != 0;
-  return make_image(op, plan, kernel->paired) && make_offsets(op, plan, kernel) &&
-         make_zones(op, plan, filter) && pack_filter(op, plan, kernel, filter);
+  return make_image(op, plan) && make_offsets(op, plan) && make_zones(op, plan, filter) &&
+         pack_filter(op, plan, filter);
 }
 
 void facesdk_blocked_release(facesdk_bconv2d *op) {
@@ -225,7 +205,7 @@ static void copy_image(const facesdk_bconv2d *op, const uint32_t *input) {
   }
 }
 
-/* One run's work: `tiles` tiles of pixels, zone by zone, for each block, in this order. */
+/* One run's work: `tiles` tiles of pixels, zone by zone, for each block. */
 typedef struct tile_work {
   const facesdk_bconv2d *op;
   const uint32_t *image;
@@ -239,7 +219,8 @@ static size_t tiles_of(const facesdk_zone *zone, size_t tile) {
 }
 
 /* Tiles [first, end) of one block. */
-static void run_block(const tile_work *w, size_t block, size_t first, size_t end) {
+static void run_tiles(void *context, size_t block, size_t first, size_t end) {
+  const tile_work *w = context;
   const facesdk_bconv2d_kernel *kernel = w->op->kernel;
   for (const facesdk_zone *zone = w->op->blocked->zones; end > 0; ++zone) {
     const size_t tiles = tiles_of(zone, kernel->tile), stop = end < tiles ? end : tiles;
@@ -253,23 +234,11 @@ static void run_block(const tile_work *w, size_t block, size_t first, size_t end
   }
 }
 
-static void run_tiles(void *context, size_t first, size_t end) {
-  const tile_work *w = context;
-  while (first < end) {
-    const size_t block = first / w->tiles, start = block * w->tiles;
-    const size_t stop = start + w->tiles < end ? start + w->tiles : end;
-    run_block(w, block, first - start, stop - start);
-    first = stop;
-  }
-}
-
-/* No more threads than the work is worth. */
 static int32_t useful_threads(const facesdk_bconv2d *op, int32_t threads) {
   if (op->options.output_type == FACESDK_BITS && op->blocked->scattered_bits) return 1;
   const double bits = (double)op->blocked->pixel_count * (double)op->options.channels_out * (double)op->taps *
                       (double)(op->group_words * FACESDK_WORD_BITS);
-  const double most = bits / MIN_WORK_A_THREAD;
-  return most < (double)threads ? (int32_t)most : threads;
+  return facesdk_pool_worthwhile(bits, MIN_WORK_PER_THREAD, threads);
 }
 
 void facesdk_blocked_run(const facesdk_bconv2d *op, const uint32_t *input, const float *residual, void *output,
@@ -288,7 +257,7 @@ void facesdk_blocked_run(const facesdk_bconv2d *op, const uint32_t *input, const
         (plan->scattered_bits || op->options.channels_out % FACESDK_WORD_BITS != 0)) {
       memset(work.output, 0, output_bytes);
     }
-    facesdk_pool_run(run_tiles, &work, work.tiles * plan->blocks * groups, threads);
+    facesdk_pool_run_rows(run_tiles, &work, plan->blocks * groups, work.tiles, threads);
     input += image_words;
     work.output += output_bytes;
     if (residual != NULL) work.residual += output_bytes / sizeof *residual;

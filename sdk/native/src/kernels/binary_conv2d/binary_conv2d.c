@@ -6,19 +6,18 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "base/thread_pool.h"
 #include "kernels/binary_conv2d/binary_conv2d.h"
 
 enum {
-  CACHE_LINE = 64,
   MAX_WINDOW_BITS = 1 << 22, /* sums of as many bytes fit 32 bits, twice over */
   BAND_BYTES = 1 << 20,      /* of a band, unless one row of windows needs more */
-  MAX_IMAGE_GROWTH = 8,      /* of that row, over the input: padding grows with dilation */
 };
 
 /* Fewer multiply-adds, or fewer values to encode, than this are not worth waking a thread. */
-static const double MIN_WORK_A_THREAD = 5e5;
-static const size_t MIN_VALUES_A_THREAD = 1 << 14;
+static const double MIN_WORK_PER_THREAD = 5e5;
+static const double MIN_VALUES_PER_THREAD = 1 << 14;
 
 /* ---- validation ---- */
 
@@ -36,39 +35,20 @@ static facesdk_status check_options(const facesdk_binary_conv2d_options *o, face
                       (int)o->activation_bits);
 }
 
-static bool tensor_fits(int32_t batch, int32_t height, int32_t width, int32_t channels) {
-  size_t bytes = sizeof(float);
-  return facesdk_multiply(&bytes, (size_t)batch) && facesdk_multiply(&bytes, (size_t)height) &&
-         facesdk_multiply(&bytes, (size_t)width) && facesdk_multiply(&bytes, (size_t)channels);
-}
-
 /* Everything that follows from the options alone. */
 static facesdk_status derive(facesdk_binary_conv2d *op, const facesdk_binary_conv2d_options *o, facesdk_error *error) {
   facesdk_status status = check_options(o, error);
-  if (status == FACESDK_OK) {
-    status = facesdk_window_init(&op->y, "height", o->input_height, o->filter_height, o->stride_height,
-                                 o->dilation_height, o->padding, error);
-  }
-  if (status == FACESDK_OK) {
-    status = facesdk_window_init(&op->x, "width", o->input_width, o->filter_width, o->stride_width, o->dilation_width,
-                                 o->padding, error);
-  }
+  if (status != FACESDK_OK) return status;
+  status = facesdk_windows_init(&op->y, &op->x, &FACESDK_WINDOW_OPTIONS(o, o->dilation_height, o->dilation_width), error);
   if (status != FACESDK_OK) return status;
   op->options = *o;
   op->words = facesdk_words((size_t)o->channels_in);
-  op->step_count = op->words;
-  size_t filter_bytes = sizeof(uint32_t) * (size_t)o->channels_out;
-  if (!facesdk_multiply(&op->step_count, (size_t)o->filter_height) ||
-      !facesdk_multiply(&op->step_count, (size_t)o->filter_width) ||
-      op->step_count > MAX_WINDOW_BITS / FACESDK_WORD_BITS) {
-    return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "a %d x %d filter over %d channels is too large",
-                        (int)o->filter_height, (int)o->filter_width, (int)o->channels_in);
-  }
-  if (!facesdk_multiply(&filter_bytes, op->step_count) ||
-      !tensor_fits(o->batch, o->input_height, o->input_width, o->channels_in) ||
-      !tensor_fits(o->batch, op->y.output, op->x.output, o->channels_out)) {
-    return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "the input, output or filter is larger than 1 GiB");
-  }
+  status = facesdk_windows_check_filters(&op->y, &op->x, o->channels_in, o->channels_out, MAX_WINDOW_BITS,
+                                         &op->step_count, error);
+  if (status != FACESDK_OK) return status;
+  status = facesdk_windows_check_images(&op->y, &op->x, o->batch, (uint64_t)o->channels_in * sizeof(float),
+                                        (uint64_t)o->channels_out * sizeof(float), error);
+  if (status != FACESDK_OK) return status;
   op->minimum = o->activation == FACESDK_ACTIVATION_NONE           ? -INFINITY
                 : o->activation == FACESDK_ACTIVATION_RELU_N1_TO_1 ? -1.0f
                                                                    : 0.0f;
@@ -80,44 +60,31 @@ static facesdk_status derive(facesdk_binary_conv2d *op, const facesdk_binary_con
 
 /* ---- preparation ---- */
 
-static void *allocate(size_t count, size_t size) {
-  size_t bytes = count > 0 ? count : 1;
-  void *memory;
-  if (!facesdk_multiply(&bytes, size) || posix_memalign(&memory, CACHE_LINE, bytes) != 0) return NULL;
-  memset(memory, 0, bytes);
-  return memory;
-}
-
-/* Rows of the image that `rows` rows of windows span, and cells in one of its rows. */
-static size_t span_of(const facesdk_window *window, size_t outputs) {
-  return (outputs - 1) * (size_t)window->stride + (size_t)(window->filter - 1) * (size_t)window->dilation + 1;
-}
-
 /* Finds the size of the image; false if even one row of windows would make it absurdly large. */
 static bool plan_image(facesdk_binary_conv2d *op) {
-  const size_t columns = span_of(&op->x, (size_t)op->x.output), rows = span_of(&op->y, 1);
-  const size_t input = (size_t)op->y.input * (size_t)op->x.input;
-  size_t cells = columns;
   op->pixel_bytes = op->words * op->kernel->cell_bytes;
-  op->image_row = op->pixel_bytes;
-  if (!facesdk_multiply(&cells, rows) || !facesdk_multiply(&op->image_row, columns)) return false;
-  size_t image = op->image_row;
-  if (!facesdk_multiply(&image, rows)) return false;
-  if (image > BAND_BYTES && cells / MAX_IMAGE_GROWTH > input) return false;
+  if (!facesdk_windows_image_is_practical(&op->y, &op->x, 1, op->pixel_bytes)) return false;
+  op->image_row = (size_t)facesdk_window_span(&op->x, op->x.output) * op->pixel_bytes;
+  const size_t image = (size_t)facesdk_window_span(&op->y, 1) * op->image_row;
   const size_t more = image < BAND_BYTES ? (BAND_BYTES - image) / op->image_row / (size_t)op->y.stride : 0;
   op->band_rows = more < (size_t)op->y.output ? more + 1 : (size_t)op->y.output;
   return true;
 }
 
+/* Rows of the image of a band with `rows` rows of windows. */
+static size_t image_rows(const facesdk_binary_conv2d *op, size_t rows) {
+  return (size_t)facesdk_window_span(&op->y, (int32_t)rows);
+}
+
 /* Steps go through all taps of a word of the window before the next word: so cells that neighbouring windows share are
  * still in the first cache when they are read again. */
 static void list_steps(const facesdk_binary_conv2d *op) {
+  const facesdk_pitch pitch = {op->image_row, op->pixel_bytes};
   uint32_t *step = op->steps;
   for (size_t word = 0; word < op->words; ++word) {
     for (size_t y = 0; y < (size_t)op->y.filter; ++y) {
       for (size_t x = 0; x < (size_t)op->x.filter; ++x) {
-        *step++ = (uint32_t)(y * (size_t)op->y.dilation * op->image_row + x * (size_t)op->x.dilation * op->pixel_bytes +
-                             word * op->kernel->cell_bytes);
+        *step++ = (uint32_t)(facesdk_windows_step(&op->y, &op->x, pitch, y, x) + word * op->kernel->cell_bytes);
       }
     }
   }
@@ -142,9 +109,9 @@ static bool prepare(facesdk_binary_conv2d *op, const uint32_t *filter, const flo
   const facesdk_binary_conv2d_kernel *kernel = op->kernel;
   const size_t channels = (size_t)op->options.channels_out, block = kernel == NULL ? 1 : kernel->block;
   const size_t blocks = (channels + block - 1) / block, room = blocks * block;
-  op->scale = allocate(room, sizeof *op->scale);
-  op->bias = allocate(room, sizeof *op->bias);
-  op->filter = allocate(room, op->step_count * sizeof *op->filter);
+  op->scale = facesdk_allocate(room, sizeof *op->scale);
+  op->bias = facesdk_allocate(room, sizeof *op->bias);
+  op->filter = facesdk_allocate(room, op->step_count * sizeof *op->filter);
   if (op->scale == NULL || op->bias == NULL || op->filter == NULL) return false;
   memcpy(op->scale, scale, channels * sizeof *scale);
   if (bias != NULL) memcpy(op->bias, bias, channels * sizeof *bias);
@@ -152,10 +119,10 @@ static bool prepare(facesdk_binary_conv2d *op, const uint32_t *filter, const flo
     memcpy(op->filter, filter, channels * op->step_count * sizeof *filter);
     return true;
   }
-  op->weight_sums = allocate(room, sizeof *op->weight_sums);
-  op->steps = allocate(op->step_count, sizeof *op->steps);
-  op->image = allocate(span_of(&op->y, op->band_rows), op->image_row);
-  op->ranges = allocate((size_t)op->y.input, sizeof *op->ranges);
+  op->weight_sums = facesdk_allocate(room, sizeof *op->weight_sums);
+  op->steps = facesdk_allocate(op->step_count, sizeof *op->steps);
+  op->image = facesdk_allocate(image_rows(op, op->band_rows), op->image_row);
+  op->ranges = facesdk_allocate((size_t)op->y.input, sizeof *op->ranges);
   if (op->weight_sums == NULL || op->steps == NULL || op->image == NULL || op->ranges == NULL) return false;
   list_steps(op);
   pack_filter(op, filter);
@@ -167,12 +134,8 @@ facesdk_status facesdk_binary_conv2d_output_shape(const facesdk_binary_conv2d_op
                                                   facesdk_error *error) {
   facesdk_binary_conv2d op = {0};
   const facesdk_status status = derive(&op, options, error);
-  if (status != FACESDK_OK) return status;
-  shape[0] = options->batch;
-  shape[1] = op.y.output;
-  shape[2] = op.x.output;
-  shape[3] = options->channels_out;
-  return FACESDK_OK;
+  if (status == FACESDK_OK) facesdk_windows_shape(&op.y, &op.x, options->batch, options->channels_out, shape);
+  return status;
 }
 
 facesdk_status facesdk_binary_conv2d_create(const facesdk_path *path, const facesdk_binary_conv2d_options *options,
@@ -185,7 +148,9 @@ facesdk_status facesdk_binary_conv2d_create(const facesdk_path *path, const face
     return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "%s must not be NULL", filter == NULL ? "filter" : "scale");
   }
   facesdk_binary_conv2d *op = malloc(sizeof *op);
-  if (op == NULL) return facesdk_fail(error, FACESDK_OUT_OF_MEMORY, "out of memory");
+  if (op == NULL) {
+    return facesdk_windows_out_of_memory(&derived.y, &derived.x, options->channels_in, options->channels_out, error);
+  }
   *op = derived;
   op->kernel = options->activation_bits == 8 ? path->bytes : path->floats;
   if (op->kernel != NULL && !plan_image(op)) {
@@ -195,9 +160,7 @@ facesdk_status facesdk_binary_conv2d_create(const facesdk_path *path, const face
   facesdk_pool_acquire();
   if (!prepare(op, filter, scale, bias)) {
     facesdk_binary_conv2d_destroy(op);
-    return facesdk_fail(error, FACESDK_OUT_OF_MEMORY, "out of memory for a %d x %d filter with %d x %d channels",
-                        (int)options->filter_height, (int)options->filter_width, (int)options->channels_in,
-                        (int)options->channels_out);
+    return facesdk_windows_out_of_memory(&derived.y, &derived.x, options->channels_in, options->channels_out, error);
   }
   *result = op;
   return FACESDK_OK;
@@ -265,8 +228,8 @@ static void encode_rows(void *context, size_t first, size_t end) {
   const band_work *w = context;
   const facesdk_binary_conv2d *op = w->op;
   const int padding = (int)w->levels.zero + op->kernel->lowest;
-  const size_t columns = op->image_row / op->pixel_bytes, width = (size_t)op->x.input, pad = (size_t)op->x.pad;
-  const size_t inside = columns - pad < width ? columns - pad : width;
+  const size_t width = (size_t)op->x.input, pad = (size_t)op->x.pad;
+  const size_t inside = (size_t)facesdk_window_spanned_input(&op->x);
   const int64_t top = (int64_t)w->first_row * op->y.stride - op->y.pad;
   for (size_t row = first; row < end; ++row) {
     char *cells = op->image + row * op->image_row;
@@ -275,45 +238,35 @@ static void encode_rows(void *context, size_t first, size_t end) {
       memset(cells, padding, op->image_row);
       continue;
     }
-    char *behind = cells + (pad + inside) * op->pixel_bytes;
+    char *after = cells + (pad + inside) * op->pixel_bytes;
     memset(cells, padding, pad * op->pixel_bytes);
     encode_pixels(w, w->input + (size_t)y * width * (size_t)op->options.channels_in, inside, cells + pad * op->pixel_bytes);
-    memset(behind, padding, op->image_row - (size_t)(behind - cells));
+    memset(after, padding, op->image_row - (size_t)(after - cells));
   }
 }
 
-/* Tiles [first, end), block by block. */
-static void run_tiles(void *context, size_t first, size_t end) {
+/* Tiles [first, end) of one block. */
+static void run_tiles(void *context, size_t block, size_t first, size_t end) {
   const band_work *w = context;
   const size_t tile = w->op->kernel->tile, pixels = w->rows * (size_t)w->op->x.output;
-  while (first < end) {
-    const size_t block = first / w->tiles, start = block * w->tiles;
-    const size_t stop = start + w->tiles < end ? start + w->tiles : end, last = (stop - start) * tile;
-    w->op->kernel->strip(&(facesdk_binary_conv2d_strip){.op = w->op,
-                                                  .image = w->op->image,
-                                                  .block = block,
-                                                  .first = (first - start) * tile,
-                                                  .end = last < pixels ? last : pixels,
-                                                  .levels = w->levels,
-                                                  .output = w->output});
-    first = stop;
-  }
-}
-
-static int32_t useful_threads(double work, double min_work, int32_t threads) {
-  const double most = work / min_work;
-  return most < (double)threads ? (int32_t)most : threads;
+  w->op->kernel->strip(&(facesdk_binary_conv2d_strip){.op = w->op,
+                                                      .image = w->op->image,
+                                                      .block = block,
+                                                      .first = first * tile,
+                                                      .end = end * tile < pixels ? end * tile : pixels,
+                                                      .levels = w->levels,
+                                                      .output = w->output});
 }
 
 static void run_band(band_work *w, int32_t threads) {
   const facesdk_binary_conv2d *op = w->op;
-  const size_t pixels = w->rows * (size_t)op->x.output, rows = span_of(&op->y, w->rows);
+  const size_t pixels = w->rows * (size_t)op->x.output, rows = image_rows(op, w->rows);
   const size_t blocks = ((size_t)op->options.channels_out + op->kernel->block - 1) / op->kernel->block;
   const double values = (double)rows * (double)op->x.input * (double)op->options.channels_in;
   const double products = (double)pixels * (double)op->options.channels_out * (double)op->step_count * (double)FACESDK_WORD_BITS;
   w->tiles = (pixels + op->kernel->tile - 1) / op->kernel->tile;
-  facesdk_pool_run(encode_rows, w, rows, useful_threads(values, (double)MIN_VALUES_A_THREAD, threads));
-  facesdk_pool_run(run_tiles, w, w->tiles * blocks, useful_threads(products, MIN_WORK_A_THREAD, threads));
+  facesdk_pool_run(encode_rows, w, rows, facesdk_pool_worthwhile(values, MIN_VALUES_PER_THREAD, threads));
+  facesdk_pool_run_rows(run_tiles, w, blocks, w->tiles, facesdk_pool_worthwhile(products, MIN_WORK_PER_THREAD, threads));
 }
 
 static void run_image(const facesdk_binary_conv2d *op, const float *input, float *output, int32_t threads) {
@@ -321,7 +274,7 @@ static void run_image(const facesdk_binary_conv2d *op, const float *input, float
   band_work w = {.op = op, .input = input, .output = output};
   if (op->options.activation_bits == 8) {
     const double values = (double)op->y.input * (double)op->x.input * (double)op->options.channels_in;
-    facesdk_pool_run(find_ranges, &w, (size_t)op->y.input, useful_threads(values, (double)MIN_VALUES_A_THREAD, threads));
+    facesdk_pool_run(find_ranges, &w, (size_t)op->y.input, facesdk_pool_worthwhile(values, MIN_VALUES_PER_THREAD, threads));
     facesdk_range range = op->ranges[0];
     for (size_t y = 1; y < (size_t)op->y.input; ++y) range = join(range, op->ranges[y]);
     w.levels = levels_of(range);

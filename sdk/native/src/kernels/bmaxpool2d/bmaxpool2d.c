@@ -10,33 +10,20 @@ static facesdk_status derive(facesdk_bmaxpool2d_plan *plan, const facesdk_bmaxpo
     return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "batch and channels must be at least 1, but got %d and %d",
                         (int)o->batch, (int)o->channels);
   }
-  facesdk_status status = facesdk_window_init(&plan->y, "height", o->input_height, o->filter_height,
-                                              o->stride_height, 1, o->padding, error);
-  if (status == FACESDK_OK) {
-    status = facesdk_window_init(&plan->x, "width", o->input_width, o->filter_width, o->stride_width, 1, o->padding,
-                                 error);
-  }
+  const facesdk_status status = facesdk_windows_init(&plan->y, &plan->x, &FACESDK_WINDOW_OPTIONS(o, 1, 1), error);
   if (status != FACESDK_OK) return status;
   plan->batch = (size_t)o->batch;
   plan->words = facesdk_words((size_t)o->channels);
-  size_t bytes = sizeof(uint32_t);
-  if (!facesdk_multiply(&bytes, plan->batch) || !facesdk_multiply(&bytes, (size_t)o->input_height) ||
-      !facesdk_multiply(&bytes, (size_t)o->input_width) || !facesdk_multiply(&bytes, plan->words)) {
-    return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "the input is larger than 1 GiB");
-  }
-  return FACESDK_OK;
+  const uint64_t pixel = plan->words * (uint64_t)sizeof(uint32_t);
+  return facesdk_windows_check_images(&plan->y, &plan->x, o->batch, pixel, pixel, error);
 }
 
 facesdk_status facesdk_bmaxpool2d_output_shape(const facesdk_bmaxpool2d_options *options, int32_t shape[4],
                                                facesdk_error *error) {
   facesdk_bmaxpool2d_plan plan;
   const facesdk_status status = derive(&plan, options, error);
-  if (status != FACESDK_OK) return status;
-  shape[0] = options->batch;
-  shape[1] = plan.y.output;
-  shape[2] = plan.x.output;
-  shape[3] = options->channels;
-  return FACESDK_OK;
+  if (status == FACESDK_OK) facesdk_windows_shape(&plan.y, &plan.x, options->batch, options->channels, shape);
+  return status;
 }
 
 facesdk_status facesdk_bmaxpool2d(const facesdk_path *path, const facesdk_bmaxpool2d_options *options,

@@ -19,7 +19,7 @@ static const facesdk_quantize_kernel *kernel_of(const facesdk_path *path) {
 }
 
 /* Fewer values than this are not worth waking a thread. */
-enum { MIN_VALUES_A_THREAD = 1 << 15 };
+static const double MIN_VALUES_PER_THREAD = 1 << 15;
 
 typedef struct quantize_work {
   const facesdk_quantize_kernel *kernel;
@@ -47,8 +47,8 @@ facesdk_status facesdk_quantize(const facesdk_path *path, facesdk_type type, con
   const facesdk_status status = check_matrix(rows, channels, error);
   if (status != FACESDK_OK) return status;
   quantize_work work = {kernel_of(path), type, input, channels, zero_point, output};
-  const size_t most = rows * channels / MIN_VALUES_A_THREAD;
-  facesdk_pool_run(quantize_rows, &work, rows, most < (size_t)(threads > 0 ? threads : 1) ? (int32_t)most : threads);
+  const double values = (double)rows * (double)channels;
+  facesdk_pool_run(quantize_rows, &work, rows, facesdk_pool_worthwhile(values, MIN_VALUES_PER_THREAD, threads));
   facesdk_path_count_run(path);
   return FACESDK_OK;
 }
