@@ -6,8 +6,8 @@
 
 enum { FACESDK_CACHE_LINE = 64 };
 
-/* Zeros for `count` elements of `size` bytes, at least one byte, from the start of a cache line; released with free(). NULL if
- * memory ran out, or for more than FACESDK_MAX_TENSOR_BYTES. */
+/* Zeros for `count` elements of `size` bytes, at least one byte, from the start of a cache line; released with
+ * free(). NULL if memory ran out, or for more than FACESDK_MAX_TENSOR_BYTES. */
 void *facesdk_allocate(size_t count, size_t size);
 
 #endif

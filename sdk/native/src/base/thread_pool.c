@@ -115,7 +115,8 @@ static void forget_workers(void) {
   atomic_store(&pool.stop, false);
 }
 
-/* True if the pool is the caller's until it gives it back. A caller that had it when its process forked does not live here. */
+/* True if the pool is the caller's until it gives it back. A caller that had it when its process forked does not live
+ * here. */
 static bool enter(void) {
   const pid_t here = getpid();
   pid_t owner = atomic_load(&pool.busy);

@@ -10,10 +10,14 @@ enum { MAX_IMAGE_GROWTH = 8, SMALL_IMAGE_BYTES = 1 << 20 };
 
 static facesdk_status check_options(const facesdk_window_options *o, facesdk_error *error) {
   const facesdk_bounded sizes[] = {
-      {"input height", o->input[0], 1, FACESDK_MAX_SPATIAL},       {"filter height", o->filter[0], 1, FACESDK_MAX_SPATIAL},
-      {"stride height", o->stride[0], 1, FACESDK_MAX_SPATIAL},     {"dilation height", o->dilation[0], 1, FACESDK_MAX_SPATIAL},
-      {"input width", o->input[1], 1, FACESDK_MAX_SPATIAL},        {"filter width", o->filter[1], 1, FACESDK_MAX_SPATIAL},
-      {"stride width", o->stride[1], 1, FACESDK_MAX_SPATIAL},      {"dilation width", o->dilation[1], 1, FACESDK_MAX_SPATIAL},
+      {"input height", o->input[0], 1, FACESDK_MAX_SPATIAL},
+      {"filter height", o->filter[0], 1, FACESDK_MAX_SPATIAL},
+      {"stride height", o->stride[0], 1, FACESDK_MAX_SPATIAL},
+      {"dilation height", o->dilation[0], 1, FACESDK_MAX_SPATIAL},
+      {"input width", o->input[1], 1, FACESDK_MAX_SPATIAL},
+      {"filter width", o->filter[1], 1, FACESDK_MAX_SPATIAL},
+      {"stride width", o->stride[1], 1, FACESDK_MAX_SPATIAL},
+      {"dilation width", o->dilation[1], 1, FACESDK_MAX_SPATIAL},
   };
   const facesdk_status status = facesdk_check_bounds(sizes, sizeof sizes / sizeof sizes[0], error);
   if (status != FACESDK_OK || o->padding == FACESDK_SAME || o->padding == FACESDK_VALID) return status;

@@ -1,5 +1,5 @@
-/* Sliding windows over images, what operators with windows have in common: sizes and padding as TensorFlow defines SAME and
- * VALID, checks, and where windows and their taps lie in an image that has cells for the padding. */
+/* Sliding windows over images, what operators with windows have in common: sizes and padding as TensorFlow defines
+ * SAME and VALID, checks, and where windows and their taps lie in an image that has cells for the padding. */
 #ifndef FACESDK_BASE_WINDOW_H_
 #define FACESDK_BASE_WINDOW_H_
 
@@ -22,7 +22,8 @@ typedef struct facesdk_window_options {
   int32_t padding; /* facesdk_padding */
 } facesdk_window_options;
 
-/* Those of an operator's options `o`, which have the same names in all operators, but for dilation, which not all have. */
+/* Those of an operator's options `o`, which have the same names in all operators, but for dilation, which not all
+ * have. */
 #define FACESDK_WINDOW_OPTIONS(o, dilation_height_, dilation_width_)              \
   (facesdk_window_options) {                                                      \
     .input = {(o)->input_height, (o)->input_width},                               \
@@ -44,8 +45,8 @@ void facesdk_windows_shape(const facesdk_window *y, const facesdk_window *x, int
 facesdk_status facesdk_windows_check_images(const facesdk_window *y, const facesdk_window *x, int32_t batch,
                                             uint64_t input_pixel, uint64_t output_pixel, facesdk_error *error);
 
-/* That `filters` filters over `channels` bit-packed channels are not either, and that none has more than `max_bits`. Gives the
- * words of one. */
+/* That `filters` filters over `channels` bit-packed channels are not either, and that none has more than `max_bits`.
+ * Gives the words of one. */
 facesdk_status facesdk_windows_check_filters(const facesdk_window *y, const facesdk_window *x, int32_t channels,
                                              int32_t filters, size_t max_bits, size_t *words, facesdk_error *error);
 
@@ -85,7 +86,8 @@ int64_t facesdk_window_span(const facesdk_window *window, int32_t positions);
 /* How many of the input's cells, from its first on, lie in the span of all windows. */
 int64_t facesdk_window_spanned_input(const facesdk_window *window);
 
-/* Whether the image for `rows` rows of windows is worth its memory, and its offsets fit 32 bits: padding grows with dilation. */
+/* Whether the image for `rows` rows of windows is worth its memory, which padding may multiply, and its offsets fit
+ * 32 bits. */
 bool facesdk_windows_image_is_practical(const facesdk_window *y, const facesdk_window *x, int32_t rows,
                                         size_t cell_bytes);
 

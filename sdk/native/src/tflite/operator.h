@@ -1,5 +1,5 @@
-/* An operator of ours as a TFLite node, and what operators share: checks of tensors and constants, custom options. Each has a
- * file; node.c has the table of them. */
+/* An operator of ours as a TFLite node, and what operators share: checks of tensors and constants, custom options.
+ * Each has a file; node.c has the table of them. */
 #ifndef FACESDK_TFLITE_OPERATOR_H_
 #define FACESDK_TFLITE_OPERATOR_H_
 
@@ -106,7 +106,8 @@ facesdk_status shape_rows(const tensor_shape *shape, size_t *rows, facesdk_error
 
 facesdk_status check_rank_4(const tensor_shape *input, facesdk_error *error);
 
-/* The shape of input `index`, which must be a filter of `rank` dimensions, and then that it is a constant of that shape. */
+/* The shape of input `index`, which must be a filter of `rank` dimensions, and then that it is a constant of that
+ * shape. */
 facesdk_status read_filter_shape(const TfLiteContext *context, int index, int rank, tensor_shape *filter,
                                  facesdk_error *error);
 facesdk_status check_filter(const TfLiteContext *context, int index, const tensor_shape *filter, facesdk_error *error);

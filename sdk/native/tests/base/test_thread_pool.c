@@ -1,5 +1,5 @@
-/* The thread pool: every index and every cell of a grid once, the same bytes with any number of threads, many callers, forks. Also meant for
- * ThreadSanitizer (-DFACESDK_SANITIZE=thread). */
+/* The thread pool: every index and every cell of a grid once, the same bytes with any number of threads, many
+ * callers, forks. Also meant for ThreadSanitizer (-DFACESDK_SANITIZE=thread). */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* A fuzz target has libFuzzer's entry point and gives a seed input for the built-in mutator of fuzz_main.c. */
-#ifndef FACESDK_TESTS_FUZZ_H_
-#define FACESDK_TESTS_FUZZ_H_
+#ifndef FACESDK_TESTS_FUZZ_FUZZ_H_
+#define FACESDK_TESTS_FUZZ_FUZZ_H_
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,6 @@
-/* 1-bit weights: every path against the reference on random shapes. 8-bit activations byte for byte, float sums within the
- * bound that facesdk_ops.h states; any number of threads gives the same bytes; what is wrong is refused by name. */
+/* 1-bit weights: every path against the reference on random shapes. 8-bit activations byte for byte, float sums
+ * within the bound that facesdk_ops.h states; any number of threads gives the same bytes; what is wrong is refused by
+ * name. */
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>

@@ -85,7 +85,8 @@ typedef struct sweep_counts {
 
 static void count_options(const facesdk_bconv2d_options *o, sweep_counts *counts) {
   facesdk_window y, x;
-  CHECK(facesdk_windows_init(&y, &x, &FACESDK_WINDOW_OPTIONS(o, o->dilation_height, o->dilation_width), NULL) == FACESDK_OK);
+  CHECK(facesdk_windows_init(&y, &x, &FACESDK_WINDOW_OPTIONS(o, o->dilation_height, o->dilation_width), NULL) ==
+        FACESDK_OK);
   bool some = false, all = false;
   for (int32_t position = 0; position < y.output; ++position) {
     int32_t inside = 0;

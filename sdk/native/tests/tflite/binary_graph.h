@@ -1,6 +1,6 @@
 /* A graph of the operators with 1-bit weights for the fake runtime. */
-#ifndef FACESDK_TESTS_BINARY_GRAPH_H_
-#define FACESDK_TESTS_BINARY_GRAPH_H_
+#ifndef FACESDK_TESTS_TFLITE_BINARY_GRAPH_H_
+#define FACESDK_TESTS_TFLITE_BINARY_GRAPH_H_
 
 #include "tflite/fake_runtime.h"
 

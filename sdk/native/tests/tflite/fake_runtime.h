@@ -1,6 +1,6 @@
 /* A TFLite runtime reduced to what a delegate sees: one graph, one partition of all claimed nodes. */
-#ifndef FACESDK_TESTS_FAKE_RUNTIME_H_
-#define FACESDK_TESTS_FAKE_RUNTIME_H_
+#ifndef FACESDK_TESTS_TFLITE_FAKE_RUNTIME_H_
+#define FACESDK_TESTS_TFLITE_FAKE_RUNTIME_H_
 
 #include "tflite/tfl_abi.h"
 

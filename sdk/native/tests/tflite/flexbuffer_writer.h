@@ -1,6 +1,6 @@
 /* Writes FlexBuffer maps of integers, in every width the format allows. */
-#ifndef FACESDK_TESTS_FLEXBUFFER_WRITER_H_
-#define FACESDK_TESTS_FLEXBUFFER_WRITER_H_
+#ifndef FACESDK_TESTS_TFLITE_FLEXBUFFER_WRITER_H_
+#define FACESDK_TESTS_TFLITE_FLEXBUFFER_WRITER_H_
 
 #include <stddef.h>
 #include <stdint.h>

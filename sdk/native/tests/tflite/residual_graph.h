@@ -1,7 +1,7 @@
 /* Builds graphs of binary convolutions and sums for the fake runtime. Each function appends a node and returns the tensor
  * it writes. All images are of one size, since strides are 1 and padding is SAME; channels are multiples of 32. */
-#ifndef FACESDK_TESTS_RESIDUAL_GRAPH_H_
-#define FACESDK_TESTS_RESIDUAL_GRAPH_H_
+#ifndef FACESDK_TESTS_TFLITE_RESIDUAL_GRAPH_H_
+#define FACESDK_TESTS_TFLITE_RESIDUAL_GRAPH_H_
 
 #include "tflite/fake_runtime.h"
 

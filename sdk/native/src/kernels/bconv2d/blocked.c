@@ -205,13 +205,12 @@ static void copy_image(const facesdk_bconv2d *op, const uint32_t *input) {
   }
 }
 
-/* One run's work: `tiles` tiles of pixels, zone by zone, for each block. */
+/* One run's work: tiles of pixels, zone by zone, for each block. */
 typedef struct tile_work {
   const facesdk_bconv2d *op;
   const uint32_t *image;
   const float *residual;
   char *output;
-  size_t tiles;
 } tile_work;
 
 static size_t tiles_of(const facesdk_zone *zone, size_t tile) {
@@ -248,7 +247,8 @@ void facesdk_blocked_run(const facesdk_bconv2d *op, const uint32_t *input, const
   const size_t image_words = (size_t)op->y.input * (size_t)op->x.input * op->group_words * groups;
   const size_t output_bytes = plan->pixel_count * op->pixel_bytes;
   tile_work work = {.op = op, .residual = residual, .output = output};
-  for (size_t i = 0; i < plan->zone_count; ++i) work.tiles += tiles_of(&plan->zones[i], tile);
+  size_t tiles = 0;
+  for (size_t i = 0; i < plan->zone_count; ++i) tiles += tiles_of(&plan->zones[i], tile);
   threads = useful_threads(op, threads);
   for (int32_t batch = 0; batch < op->options.batch; ++batch) {
     if (plan->image != NULL) copy_image(op, input);
@@ -257,7 +257,7 @@ void facesdk_blocked_run(const facesdk_bconv2d *op, const uint32_t *input, const
         (plan->scattered_bits || op->options.channels_out % FACESDK_WORD_BITS != 0)) {
       memset(work.output, 0, output_bytes);
     }
-    facesdk_pool_run_rows(run_tiles, &work, plan->blocks * groups, work.tiles, threads);
+    facesdk_pool_run_rows(run_tiles, &work, plan->blocks * groups, tiles, threads);
     input += image_words;
     work.output += output_bytes;
     if (residual != NULL) work.residual += output_bytes / sizeof *residual;

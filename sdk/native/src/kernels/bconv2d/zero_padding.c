@@ -1,6 +1,6 @@
-/* Kernels read padded cells as clear bits, that is +1. For padding with 0 a padded tap must add nothing to the dot product, so
- * that doubled = K - dot is larger by the sum of the padded taps' weights. That sum depends on nothing but the class of the
- * window position. */
+/* Kernels read padded cells as clear bits, that is +1. For padding with 0 a padded tap must add nothing to the dot
+ * product, so that doubled = K - dot is larger by the sum of the padded taps' weights. That sum depends on nothing
+ * but the class of the window position. */
 #include <stdlib.h>
 #include <string.h>
 

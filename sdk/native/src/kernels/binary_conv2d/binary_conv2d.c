@@ -201,8 +201,8 @@ typedef struct band_work {
   const facesdk_binary_conv2d *op;
   const float *input; /* the image */
   facesdk_levels levels;
-  size_t first_row, rows, tiles; /* of windows */
-  float *output;                 /* of the band */
+  size_t first_row, rows; /* of windows */
+  float *output;          /* of the band */
 } band_work;
 
 static void find_ranges(void *context, size_t first, size_t end) {
@@ -263,23 +263,26 @@ static void run_band(band_work *w, int32_t threads) {
   const size_t pixels = w->rows * (size_t)op->x.output, rows = image_rows(op, w->rows);
   const size_t blocks = ((size_t)op->options.channels_out + op->kernel->block - 1) / op->kernel->block;
   const double values = (double)rows * (double)op->x.input * (double)op->options.channels_in;
-  const double products = (double)pixels * (double)op->options.channels_out * (double)op->step_count * (double)FACESDK_WORD_BITS;
-  w->tiles = (pixels + op->kernel->tile - 1) / op->kernel->tile;
+  const size_t tiles = (pixels + op->kernel->tile - 1) / op->kernel->tile;
+  const double products =
+      (double)pixels * (double)op->options.channels_out * (double)op->step_count * (double)FACESDK_WORD_BITS;
   facesdk_pool_run(encode_rows, w, rows, facesdk_pool_worthwhile(values, MIN_VALUES_PER_THREAD, threads));
-  facesdk_pool_run_rows(run_tiles, w, blocks, w->tiles, facesdk_pool_worthwhile(products, MIN_WORK_PER_THREAD, threads));
+  facesdk_pool_run_rows(run_tiles, w, blocks, tiles,
+                        facesdk_pool_worthwhile(products, MIN_WORK_PER_THREAD, threads));
 }
 
 static void run_image(const facesdk_binary_conv2d *op, const float *input, float *output, int32_t threads) {
-  const size_t rows = (size_t)op->y.output;
+  const size_t rows = (size_t)op->y.output, row_size = (size_t)op->x.output * (size_t)op->options.channels_out;
   band_work w = {.op = op, .input = input, .output = output};
   if (op->options.activation_bits == 8) {
     const double values = (double)op->y.input * (double)op->x.input * (double)op->options.channels_in;
-    facesdk_pool_run(find_ranges, &w, (size_t)op->y.input, facesdk_pool_worthwhile(values, MIN_VALUES_PER_THREAD, threads));
+    facesdk_pool_run(find_ranges, &w, (size_t)op->y.input,
+                     facesdk_pool_worthwhile(values, MIN_VALUES_PER_THREAD, threads));
     facesdk_range range = op->ranges[0];
     for (size_t y = 1; y < (size_t)op->y.input; ++y) range = join(range, op->ranges[y]);
     w.levels = levels_of(range);
   }
-  for (; w.first_row < rows; w.first_row += w.rows, w.output += w.rows * (size_t)op->x.output * (size_t)op->options.channels_out) {
+  for (; w.first_row < rows; w.first_row += w.rows, w.output += w.rows * row_size) {
     w.rows = rows - w.first_row < op->band_rows ? rows - w.first_row : op->band_rows;
     run_band(&w, threads);
   }

@@ -1,9 +1,10 @@
 /* Convolution of floats, or of bytes that stand for them, with 1-bit weights: what the kernels share.
  *
- * A window is computed in *steps* of 32 input values, one word of the filter. The values are first encoded into *cells* as
- * a kernel wants to read them, in an image with padding cells; a list says where each step's cell lies, the same for
- * every output pixel. So strides, dilation and filter sizes are one loop, and what is done to a value is done once for
- * all windows and output channels that it enters. The image holds a band of rows at a time, small enough for a cache.
+ * A window is computed in *steps* of 32 input values, one word of the filter. The values are first encoded into
+ * *cells* as a kernel wants to read them, in an image with padding cells; a list says where each step's cell lies,
+ * the same for every output pixel. So strides, dilation and filter sizes are one loop, and what is done to a value is
+ * done once for all windows and output channels that it enters. The image holds a band of rows at a time, small
+ * enough for a cache.
  *
  * One kernel call computes a *strip* of output pixels for a *block* of output channels. */
 #ifndef FACESDK_KERNELS_BINARY_CONV2D_BINARY_CONV2D_H_
