@@ -61,7 +61,7 @@ clean:
 	touch $@
 
 # mkdocstrings reads the sources, so the site needs none of the other extras.
-.venv/.docs: pyproject.toml $(NATIVE) | .venv/bin/python
+.venv/.docs: pyproject.toml | .venv/bin/python
 	$(BIN)/pip install --editable '.[docs]'
 	touch $@
 
