@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.detection.detector import Detector
-from facesdk.detection.mtcnn.detector import MTCNN
-from facesdk.errors import InputError, NoFaceError
+from facesdk.detection.registry import DEFAULT_MIN_FACE, load_detector
 from facesdk.images import decode
 from facesdk.models import registry
 from facesdk.models.contract import Contract
+from facesdk.quality.selection import choose, up_to
 from facesdk.recognition import alignment, matching
 from facesdk.recognition.embedding import Embedder
 from facesdk.results import Detections, Embedding, Face, Timings, Verification
@@ -53,7 +53,7 @@ class FaceEngine:
         model: str | os.PathLike[str] = registry.DEFAULT_RECOGNIZER,
         *,
         contract: Contract | None = None,
-        min_face: int = 20,
+        min_face: int = DEFAULT_MIN_FACE,
         max_faces: int | None = None,
         threads: int = 1,
     ) -> FaceEngine:
@@ -71,7 +71,7 @@ class FaceEngine:
             InputError: An option is out of its range.
         """
         embedder = Embedder.load(registry.resolve(model), contract, threads=threads)
-        detector = MTCNN.load(min_face=min_face, max_faces=max_faces, threads=threads)
+        detector = load_detector(min_face=min_face, max_faces=max_faces, threads=threads)
         return cls(detector, embedder)
 
     def detect(self, image: ImageSource, max_faces: int | None = None) -> Detections:
@@ -191,31 +191,6 @@ class FaceEngine:
             OperatorLibraryError: Operators are being recorded already.
         """
         return record_spans(operators=operators)
-
-
-def choose(faces: tuple[Face, ...], number: int, image: str) -> Face:
-    """Pick a face by its number, 0 being the largest; the only face whatever the number.
-
-    Raises:
-        InputError: The number is negative.
-        NoFaceError: There is no such face; the message names the photo.
-    """
-    if number < 0:
-        raise InputError(f"the number of a face must be 0 or more, but got {number}")
-    if not faces:
-        raise NoFaceError(f"{image}: no face found; use a photo with a visible face")
-    if len(faces) == 1:
-        return faces[0]
-    if number >= len(faces):
-        raise NoFaceError(
-            f"{image}: there is no face {number}; {len(faces)} found, numbered from 0 by size"
-        )
-    return faces[number]
-
-
-def up_to(number: int) -> int:
-    """How many faces must be found to choose one by its number (see :func:`choose`)."""
-    return max(number, 0) + 1
 
 
 class _Clock:

@@ -18,7 +18,7 @@ from converters import networks
 from facesdk import samples
 from facesdk.cli.main import app
 from facesdk.errors import ModelError
-from facesdk.images import decode
+from facesdk.images import encode
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Conversion
 from facesdk.recognition.embedding import Embedder
@@ -222,7 +222,7 @@ def test_faces_of_a_folder_are_compared_too(folder: Path, tmp_path: Path) -> Non
     photos.mkdir()
     shutil.copy(samples.BIDEN, photos)
     crop = faces.load()[0]
-    decode.save(photos / "crop.png", crop[:, 8:104])
+    encode.save(photos / "crop.png", crop[:, 8:104])
     few = len(faces.load())
     both = faces.load(photos)
     assert len(both) == few + 2 * 2

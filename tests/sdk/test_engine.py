@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from facesdk import FaceEngine
-from facesdk.engine import choose
 from facesdk.errors import ContractError, InputError, NoFaceError
 from facesdk.images import decode
 from facesdk.images.drawing import draw_faces, draw_verification
@@ -72,15 +71,6 @@ def test_no_face_is_an_error(engine: FaceEngine) -> None:
     assert engine.detect(blank).faces == ()
     with pytest.raises(NoFaceError, match="no face found"):
         engine.verify(blank, OBAMA)
-
-
-def test_choose_takes_the_only_face_and_refuses_others(engine: FaceEngine) -> None:
-    (face,) = engine.detect(OBAMA2).faces
-    assert choose((face,), 3, "x") is face
-    with pytest.raises(NoFaceError, match="there is no face 2; 2 found"):
-        choose((face, face), 2, "x")
-    with pytest.raises(InputError, match="0 or more"):
-        choose((face,), -1, "x")
 
 
 @pytest.mark.parametrize(

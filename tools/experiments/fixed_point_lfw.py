@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
-from facesdk.cli.verbs.evaluate import detector_id, embed
-from facesdk.evaluation.evaluation import Evaluation, Subject, evaluate
+from facesdk.evaluation.evaluation import Evaluation, evaluate
 from facesdk.evaluation.sets.lfw_pairs import read_pairs
 from facesdk.evaluation.sets.lfw_photos import LfwPhotos
 from facesdk.evaluation.sets.verification_set import VerificationSet, lfw_set
+from facesdk.evaluation.subject import Subject, embed
+from facesdk.files import cache_folder
 from facesdk.models.contract import Contract
 from facesdk.recognition.embedding import Embedder
 from facesdk.results import FloatArray
@@ -53,14 +54,14 @@ def main() -> None:
     protocol = read_pairs(arguments.pairs)
     pairs = lfw_set(protocol, LfwPhotos(arguments.images, protocol.photos))
     source = Embedder.load(arguments.model, contract)
-    embedded = embed(pairs, source, threads=1, no_cache=False)
+    subject, embedded = embed(pairs, source, cache=cache_folder("evaluation"))
     crops = np.stack([embedded.crop(number) for number in range(len(pairs.names))])
     arguments.files.mkdir(parents=True, exist_ok=True)
     calibration = faces.load(arguments.calibrate_on, limit=CALIBRATION_PHOTOS)
     network = calibrate(arguments.model.read_bytes(), normalised(calibration, contract))
     print("| weights | activations | bytes | accuracy | TAR@FAR 1e-3 | EER | cosine |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
-    row("32", "32", arguments.model, measured(pairs, embedded.vectors, source), 1.0)
+    row("32", "32", arguments.model, evaluate(pairs, embedded.vectors, subject), 1.0)
     for width in arguments.widths:
         bits, activations = (int(number) for number in width.split("/"))
         options = FixedPointOptions(bits, activations, storage="int8")
@@ -69,7 +70,7 @@ def main() -> None:
         model = Embedder.load(path)
         vectors = np.concatenate([model.embed(part) for part in np.array_split(crops, 100)])
         cosine = float(np.median(np.sum(vectors * embedded.vectors, axis=1)))
-        result = measured(pairs, vectors, model)
+        result = measured(pairs, vectors, model, subject.detector)
         row(str(bits), str(activations), path, result, cosine)
         if arguments.json:
             line = {"width": width, "bytes": path.stat().st_size, **result.to_dict()}
@@ -83,8 +84,10 @@ def normalised(crops: NDArray[np.uint8], contract: Contract) -> FloatArray:
     return (ordered.astype(np.float32) - mean) / scale
 
 
-def measured(pairs: VerificationSet, vectors: FloatArray, model: Embedder) -> Evaluation:
-    subject = Subject(model.name, model.model_id, detector_id(pairs), model.template, False)
+def measured(
+    pairs: VerificationSet, vectors: FloatArray, model: Embedder, detector: str
+) -> Evaluation:
+    subject = Subject(model.name, model.model_id, detector, model.template, False)
     return evaluate(pairs, vectors, subject)
 
 

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk import samples
-from facesdk.detection.mtcnn.detector import MTCNN
+from facesdk.detection.detector import Detector
+from facesdk.detection.registry import load_detector
 from facesdk.errors import InputError
 from facesdk.images import decode
 from facesdk.images.photo_source import PhotoReader, open_photos
 from facesdk.models.templates import template_of
-from facesdk.recognition.alignment import align_square
+from facesdk.recognition.alignment import align_square, central
 
 SIDE = 112
 
@@ -42,7 +43,7 @@ def load(folder: Path | None = None, *, limit: int | None = None) -> Crops:
     """
     found = list(_of_samples())
     if folder is not None:
-        given = list(_of_folder(folder, MTCNN.load(), limit))
+        given = list(_of_folder(folder, load_detector(), limit))
         if not given:
             raise InputError(f"no photo of {folder} shows a face: give photos or aligned crops")
         found += given
@@ -64,8 +65,7 @@ def fit(crops: Crops, height: int, width: int, channels: int) -> Crops:
         crop resized in any other.
     """
     if template_of((height, width)) is not None:
-        top, left = (SIDE - height) // 2, (SIDE - width) // 2
-        sized = crops[:, top : top + height, left : left + width]
+        sized = central(crops, height, width)
     else:
         method = cv2.INTER_AREA if max(height, width) < SIDE else cv2.INTER_LINEAR
         sized = np.stack(
@@ -79,12 +79,12 @@ def fit(crops: Crops, height: int, width: int, channels: int) -> Crops:
 
 @cache
 def _of_samples() -> tuple[Crops, ...]:
-    detector = MTCNN.load()
+    detector = load_detector()
     photos = (samples.OBAMA, samples.OBAMA2, samples.BIDEN)
     return tuple(crop for path in photos for crop in _crops(decode.load(path), detector))
 
 
-def _of_folder(folder: Path, detector: MTCNN, limit: int | None) -> Iterator[Crops]:
+def _of_folder(folder: Path, detector: Detector, limit: int | None) -> Iterator[Crops]:
     reader = PhotoReader()
     photos = open_photos(folder).photos
     if limit is not None and len(photos) > limit:
@@ -94,7 +94,7 @@ def _of_folder(folder: Path, detector: MTCNN, limit: int | None) -> Iterator[Cro
         yield from _crops(image, detector)
 
 
-def _crops(image: decode.RgbImage, detector: MTCNN) -> Iterator[Crops]:
+def _crops(image: decode.RgbImage, detector: Detector) -> Iterator[Crops]:
     if template_of(image.shape[:2]) is not None:
         margin = SIDE - image.shape[1]
         yield np.pad(image, ((0, 0), (margin // 2, margin // 2), (0, 0)), mode="edge")

@@ -11,6 +11,11 @@ from facesdk.results import Face
 class Detector(Protocol):
     """Finds faces in a photo."""
 
+    @property
+    def id(self) -> str:
+        """The method, its weights and its settings: equal ids find equal faces."""
+        ...
+
     def detect(self, image: RgbImage, max_faces: int | None = None) -> list[Face]:
         """Find the faces of a photo.
 

@@ -12,18 +12,18 @@ import numpy as np
 
 from facesdk.detection.detector import Detector
 from facesdk.errors import InputError
-from facesdk.evaluation.crops import aligned_crop, locate, located_crop
+from facesdk.evaluation.crops import locate, located_crop
 from facesdk.evaluation.sets.verification_set import VerificationSet
 from facesdk.evaluation.vector_cache import RowCache
 from facesdk.images import decode
+from facesdk.models.templates import TEMPLATES
+from facesdk.progress import Progress, unwatched
+from facesdk.recognition import alignment
 from facesdk.recognition.embedding import CropEmbedder
 from facesdk.results import FloatArray
 from facesdk.version import __version__
 
 _BATCH = 32
-
-Progress = Callable[[int, int], None]
-"""Called with the number of images done and the number of all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,9 +47,8 @@ def embed_set(
     embedder: CropEmbedder,
     detector: Detector | None,
     *,
-    detector_id: str,
     cache: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = unwatched,
 ) -> EmbeddedSet:
     """Detect (unless the images are aligned crops), crop and embed every image.
 
@@ -57,10 +56,9 @@ def embed_set(
         pairs: The set; its ``read`` must be there.
         embedder: The recognition model.
         detector: Finds the faces; may be None for aligned crops.
-        detector_id: Names the detector, its weights and settings; cached landmarks are used again
-            for an equal one.
-        cache: Folder that keeps landmarks and embeddings between runs; None for none.
-        progress: Told after each batch.
+        cache: Folder that keeps landmarks and embeddings between runs; None for none. Landmarks
+            are used again for a detector of equal id, embeddings for an equal model besides.
+        progress: Told after each batch of photos.
 
     Raises:
         InputError: An image cannot be read, or the cache cannot be read or written.
@@ -69,9 +67,9 @@ def embed_set(
     if pairs.read is None or (detector is None and not pairs.aligned):
         raise InputError("the set has no images, or no detector to find faces with")
     read = pairs.read
-    landmarks = RowCache(_folder(cache, "landmarks", detector_id), 10)
-    kind = "aligned" if pairs.aligned else detector_id
-    identity = (kind, embedder.model_id, embedder.contract.to_json())
+    located = "aligned" if detector is None or pairs.aligned else detector.id
+    landmarks = RowCache(_folder(cache, "landmarks", located), 10)
+    identity = (located, embedder.model_id, embedder.contract.to_json())
     embeddings = RowCache(_folder(cache, "embeddings", *identity), embedder.dim)
     digests: list[bytes] = []
 
@@ -81,7 +79,9 @@ def embed_set(
     def crop_of(content: bytes, digest: bytes, name: str) -> decode.RgbImage:
         image = decode.decode(io.BytesIO(content), name=name)
         if pairs.aligned:
-            return aligned_crop(image, embedder.template, name=name)
+            return np.ascontiguousarray(
+                alignment.central(image, *TEMPLATES[embedder.template].size, name=name)
+            )
         if digest not in landmarks and detector is not None:
             landmarks[digest] = locate(detector, image)
         return located_crop(image, landmarks[digest], embedder.template)
@@ -99,8 +99,7 @@ def embed_set(
                 vectors = embedder.embed(np.stack(list(crops.values())))
                 for digest, vector in zip(crops, vectors, strict=True):
                     embeddings[digest] = vector
-            if progress is not None:
-                progress(len(digests), len(pairs.names))
+            progress(len(digests), len(pairs.names), "photos")
     finally:
         landmarks.save()
         embeddings.save()

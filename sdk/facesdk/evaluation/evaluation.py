@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from facesdk.evaluation.intervals import Interval, bootstrap, wilson
 from facesdk.evaluation.sets.verification_set import VerificationSet
+from facesdk.evaluation.subject import Subject
 from facesdk.evaluation.verification import (
     ErrorCurve,
     ErrorRates,
@@ -28,26 +29,6 @@ FARS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 """False accept rates that are reported, as far as the number of negative pairs supports them."""
 
 _PAIRS_AT_ONCE = 1 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What was measured.
-
-    Attributes:
-        model: Name of the model; empty if unknown.
-        model_id: SHA-256 (hex) of its weights; empty if unknown.
-        detector: Identifies the detector and its settings, or says that there was none.
-        template: Alignment template of the crops; empty if unknown.
-        flip: Whether an embedding is that of the crop and of its mirror image, concatenated; None
-            if unknown.
-    """
-
-    model: str
-    model_id: str
-    detector: str
-    template: str
-    flip: bool | None
 
 
 @dataclass(frozen=True, slots=True)

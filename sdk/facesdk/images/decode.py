@@ -1,4 +1,4 @@
-"""Photos come in and go out here: everything inside facesdk is upright RGB uint8 ``(H, W, 3)``.
+"""Photos come in here: everything inside facesdk is upright RGB uint8 ``(H, W, 3)``.
 
 Pillow decodes because it reads the size from the header before it decodes, fails on truncated
 files (OpenCV returns a half-grey picture), gives the EXIF orientation and knows CMYK, palettes
@@ -7,7 +7,6 @@ and 16-bit samples.
 
 from __future__ import annotations
 
-import io
 import os
 import struct
 import warnings
@@ -20,7 +19,6 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from facesdk.errors import InputError
-from facesdk.files import write_atomic
 
 RgbImage = NDArray[np.uint8]
 """uint8 ``(H, W, 3)``, RGB, C-contiguous, H and W at least 1."""
@@ -30,14 +28,6 @@ MAX_PIXELS = 64_000_000
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "PPM")
 """Formats that are read, in Pillow's names; of an animation, the first picture."""
-
-_ENCODINGS: dict[str, dict[str, Any]] = {
-    ".jpg": {"format": "JPEG", "quality": 95},
-    ".jpeg": {"format": "JPEG", "quality": 95},
-    ".png": {"format": "PNG"},
-    ".webp": {"format": "WEBP", "quality": 95},
-    ".bmp": {"format": "BMP"},
-}
 
 _EXIF_ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -145,29 +135,6 @@ def as_image(source: str | os.PathLike[str] | NDArray[Any]) -> RgbImage:
             f"but got {source.dtype} with shape {source.shape}"
         )
     return np.ascontiguousarray(np.repeat(source[..., None], 3, axis=2) if grey else source)
-
-
-def save(path: str | os.PathLike[str], image: RgbImage) -> None:
-    """Encode an image by the ending of its name (.jpg, .jpeg, .png, .webp, .bmp), atomically.
-
-    Args:
-        path: Where to; an existing file is replaced.
-        image: uint8 ``(H, W, 3)``, RGB.
-
-    Raises:
-        InputError: Unknown ending, not an image, or the file cannot be written.
-    """
-    path = Path(path)
-    options = _ENCODINGS.get(path.suffix.lower())
-    if options is None:
-        known = ", ".join(_ENCODINGS)
-        raise InputError(f"cannot write {path}: the name of an image must end in one of {known}")
-    stream = io.BytesIO()
-    try:
-        Image.fromarray(as_image(image)).save(stream, **options)
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot write {path} as {options['format']} ({error})") from None
-    write_atomic(path, stream.getvalue())
 
 
 def _to_array(image: Image.Image, name: str) -> RgbImage:

@@ -13,6 +13,8 @@ The templates are those of :mod:`facesdk.models.templates`.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from facesdk.errors import InputError
 from facesdk.models.templates import SQUARE, TEMPLATES, Template
 
+Scalar = TypeVar("Scalar", bound=np.generic)
 _OPENCV_LONGEST_SIDE = 32_766
 
 
@@ -98,9 +101,8 @@ def align(
         InputError: The image is not uint8 RGB or is too long for OpenCV, the template is unknown,
             or the landmarks are not five distinct finite points.
     """
-    left = (SQUARE.width - _known(template).width) // 2
     square = align_square(image, landmarks, SQUARE.width)
-    return np.ascontiguousarray(square[:, left : SQUARE.width - left])
+    return np.ascontiguousarray(central(square, *_known(template).size))
 
 
 def align_square(image: NDArray[np.uint8], landmarks: ArrayLike, side: int) -> NDArray[np.uint8]:
@@ -134,6 +136,32 @@ def align_square(image: NDArray[np.uint8], landmarks: ArrayLike, side: int) -> N
         )
     matrix = similarity_transform(landmarks, np.array(SQUARE.points) + (side - SQUARE.width) // 2)
     return np.asarray(cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR), np.uint8)
+
+
+def central(
+    crops: NDArray[Scalar], height: int, width: int, *, name: str = "the crop"
+) -> NDArray[Scalar]:
+    """The middle of aligned crops, where a smaller template lies in them.
+
+    Args:
+        crops: ``(..., H, W, C)`` of any type, aligned to the 112x112 template with any margin.
+        height: Rows to keep.
+        width: Columns to keep.
+        name: What error messages call the crops.
+
+    Returns:
+        ``(..., height, width, C)``, a view of ``crops``.
+
+    Raises:
+        InputError: The crops are smaller than that.
+    """
+    top, left = (crops.shape[-3] - height) // 2, (crops.shape[-2] - width) // 2
+    if top < 0 or left < 0:
+        raise InputError(
+            f"{name} has {crops.shape[-2]}x{crops.shape[-3]} pixels, but an aligned crop needs "
+            f"{width}x{height}"
+        )
+    return crops[..., top : top + height, left : left + width, :]
 
 
 def _known(template: str) -> Template:

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from facesdk import samples
 from facesdk.cli.main import app
-from facesdk.images import decode
+from facesdk.images import decode, encode
 from sdk import photos
 
 OTHER = samples.OBAMA2
@@ -145,7 +145,7 @@ def test_paths_that_are_no_file(verb: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (200, 300)])
 def test_no_face_is_an_empty_list(size: tuple[int, int], tmp_path: Path) -> None:
     path = tmp_path / "blank.png"
-    decode.save(path, np.full((*size, 3), 127, np.uint8))
+    encode.save(path, np.full((*size, 3), 127, np.uint8))
     record = detected(path)
     assert record == {"image": str(path), "width": size[1], "height": size[0], "faces": []}
 
@@ -153,7 +153,7 @@ def test_no_face_is_an_empty_list(size: tuple[int, int], tmp_path: Path) -> None
 @pytest.mark.parametrize("verb", NEEDS_A_FACE)
 def test_no_face_is_an_error_where_one_is_needed(verb: str, tmp_path: Path) -> None:
     path = tmp_path / "blank.png"
-    decode.save(path, np.full((1, 1, 3), 127, np.uint8))
+    encode.save(path, np.full((1, 1, 3), 127, np.uint8))
     fails(verb, path, tmp_path, "no face")
 
 

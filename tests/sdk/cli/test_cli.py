@@ -17,7 +17,7 @@ import pytest
 
 import facesdk
 from facesdk import samples
-from facesdk.images import decode
+from facesdk.images import decode, encode
 from facesdk.models.templates import TEMPLATES
 
 OBAMA, OBAMA2, BIDEN = map(str, (samples.OBAMA, samples.OBAMA2, samples.BIDEN))
@@ -46,7 +46,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> str:
     canvas[:455, :364] = small
     canvas[:, 400:] = large
     path = tmp_path_factory.mktemp("crowd") / "crowd.png"
-    decode.save(path, canvas)
+    encode.save(path, canvas)
     return str(path)
 
 
@@ -113,7 +113,7 @@ def test_a_face_is_picked_by_its_number(crowd: str) -> None:
 
 def test_detect_prints_one_object_a_line(tmp_path: Path, crowd: str) -> None:
     blank = tmp_path / "blank.png"
-    decode.save(blank, np.full((90, 120, 3), 128, np.uint8))
+    encode.save(blank, np.full((90, 120, 3), 128, np.uint8))
     done = run("detect", crowd, str(blank), "--json", "--draw", str(tmp_path / "drawn"))
     first, second = (json.loads(line) for line in done.stdout.splitlines())
     assert set(first) == {"image", "width", "height", "faces"}
@@ -135,7 +135,7 @@ def test_detect_does_the_other_photos_after_a_bad_one(tmp_path: Path) -> None:
 def test_two_photos_of_one_name_are_not_saved_over_each_other(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     for folder in (tmp_path, tmp_path / "a"):
-        decode.save(folder / "p.png", np.zeros((20, 20, 3), np.uint8))
+        encode.save(folder / "p.png", np.zeros((20, 20, 3), np.uint8))
     same = [str(tmp_path / "p.png"), str(tmp_path / "a" / "p.png")]
     for verb in (["detect", "--draw"], ["align", "-o"]):
         done = run(verb[0], *same, verb[1], str(tmp_path / "out"), status=2)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +12,15 @@ import pytest
 from numpy.typing import NDArray
 
 from facesdk.errors import InputError
-from facesdk.evaluation.crops import central_face, centre_crop
-from facesdk.evaluation.embedded import Progress, embed_set
-from facesdk.evaluation.evaluation import Evaluation, Subject, evaluate
+from facesdk.evaluation.crops import undetected_crop
+from facesdk.evaluation.embedded import embed_set
+from facesdk.evaluation.evaluation import Evaluation, evaluate
 from facesdk.evaluation.sets.lfw_pairs import Protocol, parse_pairs
 from facesdk.evaluation.sets.lfw_photos import LfwPhotos
 from facesdk.evaluation.sets.verification_set import lfw_set
+from facesdk.evaluation.subject import Subject
 from facesdk.models.contract import Contract, InputSpec
+from facesdk.progress import Progress, unwatched
 from facesdk.results import Face
 from sdk import photos
 
@@ -34,6 +35,8 @@ LANDMARKS = np.array([[46, 50], [74, 50], [60, 66], [49, 82], [71, 82]], np.floa
 
 class ColourDetector:
     """Finds the one "face" of a photo, except in a photo that is black in its corner."""
+
+    id = "colours"
 
     def __init__(self, interrupt_after: int | None = None) -> None:
         self.calls = 0
@@ -103,7 +106,7 @@ def run(
     embedder: ColourEmbedder | None = None,
     cache: Path | None = None,
     protocol: Protocol = PROTOCOL,
-    progress: Progress | None = None,
+    progress: Progress = unwatched,
 ) -> Evaluation:
     model = embedder or ColourEmbedder()
     pairs = lfw_set(protocol, LfwPhotos(root, protocol.photos))
@@ -111,7 +114,6 @@ def run(
         pairs,
         model,  # type: ignore[arg-type]
         detector or ColourDetector(),
-        detector_id="colours",
         cache=cache,
         progress=progress,
     )
@@ -214,9 +216,9 @@ def test_an_interrupted_run_goes_on_where_it_stopped(folder: Path, tmp_path: Pat
 
 
 def test_progress_ends_at_all_photos(folder: Path) -> None:
-    seen: list[tuple[int, int]] = []
-    run(folder, progress=lambda done, total: seen.append((done, total)))
-    assert seen[-1] == (8, 8)
+    seen: list[tuple[int, int, str]] = []
+    run(folder, progress=lambda *step: seen.append(step))
+    assert seen[-1] == (8, 8, "photos")
 
 
 def test_missing_photos_are_counted_before_anything_runs(folder: Path) -> None:
@@ -253,29 +255,16 @@ def test_a_broken_photo_is_named(folder: Path, tmp_path: Path) -> None:
         run(archive)
 
 
-def faces(*boxes: tuple[float, float, float, float]) -> Iterator[Face]:
-    for box in boxes:
-        yield Face(np.array(box), 0.9, LANDMARKS)
-
-
-def test_the_central_face_is_taken() -> None:
-    centre, corner = (100, 100, 150, 150), (0, 0, 55, 55)
-    big_beside = (10, 60, 140, 190)
-    assert central_face(faces(corner, centre), 250, 250).box.tolist() == list(centre)
-    assert central_face(faces(centre, big_beside), 250, 250).box.tolist() == list(big_beside)
-    assert central_face([], 250, 250) is None
-
-
 @pytest.mark.parametrize(
     ("template", "shape"), [("arcface-112x112", (112, 112, 3)), ("arcface-112x96", (112, 96, 3))]
 )
 @pytest.mark.parametrize("size", [(250, 250), (100, 300), (1, 1), (300, 40)])
-def test_centre_crop_shows_the_middle(
+def test_undetected_crop_shows_the_middle(
     template: str, shape: tuple[int, int, int], size: tuple[int, int]
 ) -> None:
     image = np.zeros((*size, 3), np.uint8)
     image[size[0] // 2 :, size[1] // 2 :] = 200
-    crop = centre_crop(image, template)
+    crop = undetected_crop(image, template)
     assert crop.shape == shape
     assert crop.dtype == np.uint8
     assert (crop[-10:, -10:] == 200).all()

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facesdk.evaluation.evaluation import Evaluation, Subject, evaluate
+from facesdk.evaluation.evaluation import Evaluation, evaluate
 from facesdk.evaluation.report import WORST_PAIRS, html_report
 from facesdk.evaluation.sets.people import people_set
 from facesdk.evaluation.sets.verification_set import VerificationSet
+from facesdk.evaluation.subject import Subject
 
 
 @pytest.fixture(scope="module")

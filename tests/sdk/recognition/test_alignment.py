@@ -11,7 +11,12 @@ from skimage.transform import SimilarityTransform
 
 from facesdk.errors import InputError
 from facesdk.models.templates import TEMPLATES
-from facesdk.recognition.alignment import align, similarity_transform, template_points
+from facesdk.recognition.alignment import (
+    align,
+    central,
+    similarity_transform,
+    template_points,
+)
 
 TEMPLATE = template_points("arcface-112x112")
 
@@ -163,3 +168,23 @@ def test_images_that_opencv_cannot_warp_are_refused():
 def test_other_images_are_refused(image):
     with pytest.raises(InputError, match="uint8"):
         align(image, TEMPLATE)
+
+
+def test_the_middle_of_crops_of_any_margin_and_number():
+    crops = np.arange(2 * 12 * 10 * 3).reshape(2, 12, 10, 3)
+    middle = central(crops, 6, 4)
+    np.testing.assert_array_equal(middle, crops[:, 3:9, 3:7])
+    np.testing.assert_array_equal(central(crops[1], 6, 4), middle[1])
+    assert central(crops, 12, 10).shape == crops.shape
+    with pytest.raises(
+        InputError, match=r"a\.png has 10x12 pixels, but an aligned crop needs 4x13"
+    ):
+        central(crops[0], 13, 4, name="a.png")
+
+
+def test_a_small_template_is_the_middle_of_the_large_one():
+    image = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    square = align(image, TEMPLATE + 40)
+    np.testing.assert_array_equal(
+        align(image, TEMPLATE + 40, "arcface-112x96"), central(square, 112, 96)
+    )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from facesdk.cli import options, output
+from facesdk.detection.registry import DEFAULT_MIN_FACE
 from facesdk.errors import InputError, require_extra
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def prepare(
         int, typer.Option(min=0, help="Photos a person to hold out for validation.")
     ] = 2,
     shard_size: Annotated[int, typer.Option(min=1, help="Most crops a shard.")] = 4096,
-    min_face: options.MinFace = 20,
+    min_face: options.MinFace = DEFAULT_MIN_FACE,
     workers: Annotated[
         Optional[int],
         typer.Option(min=1, help="Processes that crop.", show_default="one a processor"),

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facesdk.detection.mtcnn.detector import MTCNN
+from facesdk.detection.registry import load_detector
 from facesdk.errors import InputError
-from facesdk.evaluation.crops import central_face
 from facesdk.images import decode
 from facesdk.images.photo_source import Photo, PhotoReader
+from facesdk.quality import selection
 from facesdk.recognition.alignment import align_square
 
 ENCODINGS = {
@@ -73,7 +73,7 @@ class Cropper:
         self._settings = settings
         self._reader = PhotoReader()
         self._detector = (
-            None if settings.aligned else MTCNN.load(min_face=settings.min_face, threads=1)
+            None if settings.aligned else load_detector(min_face=settings.min_face, threads=1)
         )
 
     def crop(self, photo: Photo) -> CropOutcome:
@@ -94,7 +94,7 @@ class Cropper:
                 return CropOutcome("wrong_size", f"{width}x{height} pixels", digest)
             crop = image
         else:
-            face = central_face(self._detector.detect(image), *image.shape[:2])
+            face = selection.central(self._detector.detect(image), *image.shape[:2])
             if face is None:
                 return CropOutcome("undetected", "no face found", digest)
             crop = align_square(image, face.landmarks, size)

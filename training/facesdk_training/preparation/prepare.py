@@ -39,7 +39,7 @@ from typing import Any
 
 from facesdk.errors import FaceSDKError, InputError
 from facesdk.files import write_atomic
-from facesdk.images import decode
+from facesdk.images import encode
 from facesdk.images.photo_source import Photo, PhotoSource
 from facesdk.version import __version__
 from facesdk_training.data.records import (
@@ -360,7 +360,7 @@ def _write_sheets(
     ):
         sheet = draw(selection, photos, store.crop)
         if sheet is not None:
-            decode.save(output / name, sheet)
+            encode.save(output / name, sheet)
 
 
 def _write_report(

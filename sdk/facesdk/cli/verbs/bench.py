@@ -17,6 +17,7 @@ import typer
 import typer.core
 
 from facesdk.cli import options, output
+from facesdk.detection.registry import DEFAULT_MIN_FACE
 from facesdk.errors import EXIT_DOUBTFUL, InputError
 from facesdk.files import write_atomic
 from facesdk.models import registry
@@ -168,7 +169,7 @@ def pipeline(
     warm_up: WarmUp = 5,
     model: options.Model = registry.DEFAULT_RECOGNIZER,
     contract: options.ContractFile = None,
-    min_face: options.MinFace = 20,
+    min_face: options.MinFace = DEFAULT_MIN_FACE,
     max_faces: options.MaxFaces = None,
     threads: options.Threads = 1,
     format: ReportFormat = Format.TABLE,

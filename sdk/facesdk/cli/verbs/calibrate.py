@@ -62,6 +62,7 @@ def calibrate(
 
         facesdk calibrate my.tflite staff.zip --fmr 0.01 --fmr 0.0001 -o calibrated.tflite
     """
+    from facesdk.evaluation import subject
     from facesdk.evaluation.calibration import PairSimilarities
     from facesdk.evaluation.calibration import calibrate as thresholds_of
     from facesdk.evaluation.evaluation import pair_similarities
@@ -76,8 +77,11 @@ def calibrate(
     bundle = ModelBundle.load(model)
     embedder = Embedder(bundle, bundle.contract, threads=threads)
     people = _open(pairs, aligned=aligned)
-    vectors = evaluate.embed(people, embedder, threads=threads, no_cache=no_cache).vectors
-    scores = pair_similarities(people, vectors).astype("float32")
+    with output.progress_bar("photos") as progress:
+        _, embedded = subject.embed(
+            people, embedder, threads=threads, cache=evaluate.cache(no_cache), progress=progress
+        )
+    scores = pair_similarities(people, embedded.vectors).astype("float32")
     found = thresholds_of(PairSimilarities(scores[people.same], scores[~people.same]), fmrs)
     missing = sorted(set(fmrs) - {row.fmr for row in found})
     if missing:

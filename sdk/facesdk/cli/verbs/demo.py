@@ -12,7 +12,7 @@ from facesdk import samples
 from facesdk.cli import options, output
 from facesdk.engine import FaceEngine
 from facesdk.errors import InputError
-from facesdk.images import decode, drawing
+from facesdk.images import decode, drawing, encode
 from facesdk.models.registry import DEFAULT_RECOGNIZER
 
 PAIRS = ((samples.OBAMA, samples.OBAMA2), (samples.OBAMA, samples.BIDEN))
@@ -49,7 +49,7 @@ def demo(
         verification = engine.verify(first, second)
         target = out / f"{a.stem}-{b.stem}.jpg"
         picture = drawing.draw_verification((first, second), verification, (a.name, b.name))
-        decode.save(target, picture)
+        encode.save(target, picture)
         record = {"images": [str(a), str(b)], "picture": str(target), **verification.to_dict()}
         text = f"{a.name} and {b.name}: {output.verdict(verification)}\n  picture     {target}"
         typer.echo(json_module.dumps(record) if json else text)

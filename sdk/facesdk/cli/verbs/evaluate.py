@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional, Union
 
@@ -12,6 +10,7 @@ import typer
 
 from facesdk.cli import options, output
 from facesdk.errors import InputError, require_extra
+from facesdk.files import cache_folder
 from facesdk.models.contract import Contract
 
 if TYPE_CHECKING:
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
     from facesdk.evaluation.sets.verification_set import VerificationSet
     from facesdk.models.contract import Threshold
     from facesdk.recognition.embedding import CropEmbedder
-
-MIN_FACE = 20
-EMBEDDER_GROUP = "facesdk.embedders"
-"""Entry points of packages that load other models than ``.tflite`` files, by kind."""
 
 Model = Annotated[
     str,
@@ -128,7 +123,7 @@ def lfw(
     photos = None if images is None else LfwPhotos(images, protocol.photos)
     _run(
         lfw_set(protocol, photos),
-        load_model(model, contract, flip, threads, custom or ()),
+        _load(model, contract, flip, threads, custom or ()),
         "LFW's photos: --images",
         threads=threads,
         report=report,
@@ -168,7 +163,7 @@ def bin_(
 
     _run(
         read_bin(pairs),
-        load_model(model, contract, flip, threads, custom or ()),
+        _load(model, contract, flip, threads, custom or ()),
         "",
         threads=threads,
         report=report,
@@ -213,7 +208,7 @@ def folder(
 
     _run(
         folder_set(open_photos(images, aligned=aligned)),
-        load_model(model, contract, flip, threads, custom or ()),
+        _load(model, contract, flip, threads, custom or ()),
         "",
         threads=threads,
         report=report,
@@ -223,74 +218,13 @@ def folder(
     )
 
 
-def load_model(
-    model: str,
-    contract: Path | None,
-    flip: bool | None,
-    threads: int,
-    custom: Sequence[str] = (),
+def _load(
+    model: str, contract: Path | None, flip: bool | None, threads: int, custom: Sequence[str]
 ) -> Union[CropEmbedder, SavedEmbeddings]:
-    """Whatever MODEL names.
+    from facesdk.evaluation.subject import load_model
 
-    Raises:
-        ModelError: It is not a usable model.
-        InputError: It is not a file of saved embeddings.
-        DependencyError: A Keras model needs an extra that is missing.
-    """
-    from facesdk.evaluation.saved_embeddings import SavedEmbeddings
-    from facesdk.models import registry
-    from facesdk.models.bundle import ModelBundle
-    from facesdk.recognition.embedding import Embedder
-
-    path = registry.resolve(model)
     given = Contract.read(contract) if contract else None
-    keras = path.is_dir() or path.suffix in (".keras", ".h5", ".hdf5")
-    if custom and not keras:
-        raise InputError(f"--custom goes with a Keras model, but {path} is none")
-    if path.suffix == ".npz":
-        if contract is not None or flip is not None:
-            raise InputError("saved embeddings need neither --contract nor --flip")
-        return SavedEmbeddings.load(path)
-    if keras:
-        require_extra("tensorflow", extra="train")
-        (loader,) = entry_points(group=EMBEDDER_GROUP, name="keras")
-        embedder: CropEmbedder = loader.load()(path, given, flip, custom)
-        return embedder
-    bundle = ModelBundle.load(path)
-    agreed = given or bundle.contract
-    if flip is not None:
-        agreed = agreed.with_flip(flip)
-    return Embedder(bundle, agreed, threads=threads)
-
-
-def embed(
-    pairs: VerificationSet, embedder: CropEmbedder, *, threads: int, no_cache: bool
-) -> EmbeddedSet:
-    """The vectors of a set's images, with a progress bar and the cache."""
-    from facesdk.detection.mtcnn.detector import MTCNN
-    from facesdk.evaluation.embedded import embed_set
-
-    with output.progress_bar("photos") as progress:
-        return embed_set(
-            pairs,
-            embedder,
-            None if pairs.aligned else MTCNN.load(min_face=MIN_FACE, threads=threads),
-            detector_id=detector_id(pairs),
-            cache=None if no_cache else _cache_folder(),
-            progress=progress,
-        )
-
-
-def detector_id(pairs: VerificationSet) -> str:
-    """The packaged detector by its program, the content of its files, and its settings."""
-    from facesdk.detection.mtcnn.detector import REVISION
-    from facesdk.models import registry
-
-    if pairs.aligned:
-        return "aligned crops"
-    files = sorted(row.sha256 for row in registry.packaged() if row.contract.task == "detection")
-    digest = hashlib.sha256("".join(files).encode()).hexdigest()
-    return f"mtcnn {digest[:16]} revision={REVISION} min_face={MIN_FACE}"
+    return load_model(model, contract=given, flip=flip, custom=custom, threads=threads)
 
 
 def _run(
@@ -304,42 +238,38 @@ def _run(
     json: bool,
     no_cache: bool,
 ) -> None:
-    from facesdk.evaluation.embedded import EmbeddedSet
-    from facesdk.evaluation.evaluation import Subject
+    from facesdk.evaluation import subject
     from facesdk.evaluation.evaluation import evaluate as measure
     from facesdk.evaluation.saved_embeddings import SavedEmbeddings
 
     if report is not None:
         require_extra("matplotlib", extra="bench")
-    if isinstance(model, SavedEmbeddings):
-        subject = Subject(model.model, model.model_id, "saved embeddings", "", None)
-        embedded = EmbeddedSet(model.of(pairs.names))
-        thresholds: tuple[Threshold, ...] = ()
-    else:
+    thresholds: tuple[Threshold, ...] = ()
+    if not isinstance(model, SavedEmbeddings):
         if pairs.read is None:
             raise InputError(f"a model needs {missing}")
-        contract = model.contract
-        subject = Subject(
-            model.name,
-            model.model_id,
-            detector_id(pairs),
-            model.template,
-            contract.flip_concatenation,
+        thresholds = model.contract.thresholds
+    with output.progress_bar("photos") as progress:
+        measured, embedded = subject.embed(
+            pairs, model, threads=threads, cache=cache(no_cache), progress=progress
         )
-        embedded = embed(pairs, model, threads=threads, no_cache=no_cache)
-        thresholds = contract.thresholds
     result = measure(
         pairs,
         embedded.vectors,
-        subject,
+        measured,
         thresholds=thresholds,
         undetected=embedded.undetected,
     )
     if save is not None:
-        SavedEmbeddings(pairs.names, embedded.vectors, subject.model, subject.model_id).save(save)
+        SavedEmbeddings(pairs.names, embedded.vectors, measured.model, measured.model_id).save(save)
     if report is not None:
         _write_report(report, result, pairs, embedded)
     output.emit(result.to_dict(), json=json, text=_describe(result))
+
+
+def cache(no_cache: bool) -> Path | None:
+    """Where landmarks and embeddings are kept between runs; None for `--no-cache`."""
+    return None if no_cache else cache_folder("evaluation")
 
 
 def _write_report(
@@ -349,12 +279,6 @@ def _write_report(
     from facesdk.files import write_atomic
 
     write_atomic(path, html_report(result, pairs, embedded.crop).encode())
-
-
-def _cache_folder() -> Path:
-    import platformdirs
-
-    return platformdirs.user_cache_path("facesdk") / "evaluation"
 
 
 def _describe(result: Evaluation) -> str:

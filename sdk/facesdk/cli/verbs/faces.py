@@ -9,17 +9,16 @@ from typing import Annotated, Optional
 import typer
 
 from facesdk.cli import options, output
-from facesdk.detection.mtcnn.detector import MTCNN
-from facesdk.engine import DEFAULT_FMR, FaceEngine, choose, up_to
+from facesdk.detection.registry import DEFAULT_MIN_FACE, load_detector
+from facesdk.engine import DEFAULT_FMR, FaceEngine
 from facesdk.errors import EXIT_BAD_INPUT, EXIT_DIFFERENT, EXIT_SAME, InputError
-from facesdk.images import decode, drawing
+from facesdk.images import decode, drawing, encode
 from facesdk.models.contract import Contract
 from facesdk.models.registry import DEFAULT_RECOGNIZER
 from facesdk.models.templates import TEMPLATES
+from facesdk.quality.selection import choose, up_to
 from facesdk.recognition import alignment
 from facesdk.results import Detections
-
-DEFAULT_MIN_FACE = 20
 
 
 def detect(
@@ -46,7 +45,7 @@ def detect(
 
         facesdk detect team.jpg --min-face 40 --draw annotated/
     """
-    detector = MTCNN.load(min_face=min_face, max_faces=max_faces, threads=threads)
+    detector = load_detector(min_face=min_face, max_faces=max_faces, threads=threads)
     if draw is not None:
         _require_distinct_names(photos)
 
@@ -55,7 +54,7 @@ def detect(
         height, width = image.shape[:2]
         found = Detections(str(path), width, height, tuple(detector.detect(image)))
         if draw is not None:
-            decode.save(_target(draw, path, "faces.jpg"), drawing.draw_faces(image, found.faces))
+            encode.save(_target(draw, path, "faces.jpg"), drawing.draw_faces(image, found.faces))
         output.emit(found.to_dict(), json=json, text=_describe(found))
 
     _for_each(photos, [0] * len(photos), one)
@@ -84,7 +83,7 @@ def align(
 
         facesdk align team.jpg --all --template arcface-112x96 --json
     """
-    detector = MTCNN.load(min_face=min_face, max_faces=max_faces, threads=threads)
+    detector = load_detector(min_face=min_face, max_faces=max_faces, threads=threads)
     numbers = _face_numbers(face, len(photos))
     _require_distinct_names(photos)
 
@@ -96,7 +95,7 @@ def align(
         for index, row in enumerate(found):
             if every or row is picked:
                 target = _target(out, path, f"face{index}.png")
-                decode.save(target, alignment.align(image, row.landmarks, template))
+                encode.save(target, alignment.align(image, row.landmarks, template))
                 crops.append({"face": index, "path": str(target), **row.to_dict()})
         record = {"image": str(path), "template": template, "crops": crops}
         output.emit(record, json=json, text="\n".join(f"{path} -> {c['path']}" for c in crops))
@@ -191,7 +190,7 @@ def verify(
         *photos, names=(str(a), str(b)), faces=(first, second), fmr=fmr, threshold=threshold
     )
     if save is not None:
-        decode.save(save, drawing.draw_verification(photos, verification, (a.name, b.name)))
+        encode.save(save, drawing.draw_verification(photos, verification, (a.name, b.name)))
     output.emit(verification.to_dict(), json=json, text=output.verdict(verification))
     raise typer.Exit(EXIT_SAME if verification.same else EXIT_DIFFERENT)
 

@@ -11,6 +11,7 @@ the face logit, four box offsets and, for O-Net, x and y of five landmarks as sh
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from math import inf, log
 
@@ -21,6 +22,7 @@ from facesdk.detection.boxes import Boxes, regress, sizes, squared, suppress
 from facesdk.detection.halvings import Halvings
 from facesdk.detection.mtcnn import pyramid
 from facesdk.detection.mtcnn.windows import cut
+from facesdk.detection.registry import DEFAULT_MIN_FACE
 from facesdk.detection.shaped_network import CascadeNetwork
 from facesdk.errors import InputError
 from facesdk.images import decode
@@ -82,7 +84,7 @@ class MTCNN:
         rnet: ModelBundle,
         onet: ModelBundle,
         *,
-        min_face: int = 20,
+        min_face: int = DEFAULT_MIN_FACE,
         max_faces: int | None = None,
         threads: int = 1,
     ) -> None:
@@ -92,6 +94,7 @@ class MTCNN:
             raise InputError(f"max_faces must be at least 1 or None, but got {max_faces}")
         self.min_face = min_face
         self.max_faces = max_faces
+        self._digest = _digest(pnet, rnet, onet)
         self._pnet = CascadeNetwork(pnet, "MTCNN P-Net", side=12, columns=5, threads=threads)
         self._rnet = CascadeNetwork(rnet, "MTCNN R-Net", side=24, columns=5, threads=threads)
         self._onet = CascadeNetwork(onet, "MTCNN O-Net", side=48, columns=15, threads=threads)
@@ -99,12 +102,20 @@ class MTCNN:
         self._lock = threading.Lock()
 
     @classmethod
-    def load(cls, *, min_face: int = 20, max_faces: int | None = None, threads: int = 1) -> MTCNN:
+    def load(
+        cls, *, min_face: int = DEFAULT_MIN_FACE, max_faces: int | None = None, threads: int = 1
+    ) -> MTCNN:
         """The packaged networks; arguments and errors as those of the class."""
         pnet, rnet, onet = (
             ModelBundle.load(registry.resolve(f"mtcnn-{name}")) for name in ("pnet", "rnet", "onet")
         )
         return cls(pnet, rnet, onet, min_face=min_face, max_faces=max_faces, threads=threads)
+
+    @property
+    def id(self) -> str:
+        """See :attr:`facesdk.detection.detector.Detector.id`."""
+        limit = "" if self.max_faces is None else f" max_faces={self.max_faces}"
+        return f"mtcnn {self._digest} revision={REVISION} min_face={self.min_face}{limit}"
 
     def detect(self, image: RgbImage, max_faces: int | None = None) -> list[Face]:
         """See :meth:`facesdk.detection.detector.Detector.detect`."""
@@ -169,6 +180,11 @@ class MTCNN:
         boxes = regress(boxes, outputs[:, 1:5])
         kept = suppress(boxes, scores, _FINAL, of_smaller=True)
         return [Face(boxes[i], scores[i], landmarks[i]) for i in kept]
+
+
+def _digest(*networks: ModelBundle) -> str:
+    files = sorted(network.sha256 for network in networks)
+    return hashlib.sha256("".join(files).encode()).hexdigest()[:16]
 
 
 def _refined(passed: Candidates) -> Boxes:
