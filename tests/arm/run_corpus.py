@@ -1,7 +1,7 @@
 """Run the corpus on every kernel path: ``python run_corpus.py RUNTIME LIBRARY CORPUS OUT``.
 
 Runs on the emulated computer. For each path that its CPU has, OUT gets ``PATH-MODE.npz`` for both
-zero-padding modes: an array a case, and ``runs``, how many operators each path ran for them.
+zero-padding modes: an array per case, and ``runs``, how many operators each path ran for them.
 """
 
 from __future__ import annotations

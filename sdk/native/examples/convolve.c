@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { HEIGHT = 4, WIDTH = 5, CHANNELS = 40, FILTERS = 3, TAPS = 3 * 3, WORDS = 2 /* 40 channels at 32 a word */ };
+enum { HEIGHT = 4, WIDTH = 5, CHANNELS = 40, FILTERS = 3, TAPS = 3 * 3, WORDS = 2 /* 40 channels at 32 per word */ };
 
 static void require(facesdk_status status, const facesdk_error *error) {
   if (status == FACESDK_OK) return;

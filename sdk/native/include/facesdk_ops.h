@@ -265,14 +265,14 @@ FACESDK_OPS_API facesdk_status facesdk_binary_conv2d_output_shape(const facesdk_
  *     sum(w * x) has float32 additions in an order that depends on the path, and on nothing else; product and sum are
  *     each rounded once. The path "reference" adds in float64. The two differ by no more than
  *     (n + 3) * 2^-24 * sum(|x|) * |scale| + 2^-22 * (|sum * scale| + |bias|), n the number of the window's weights
- *     rounded up to 32 a tap, plus 2^-126 * (n * |scale| + 2) where vectors take subnormal floats for zero (32-bit ARM).
+ *     rounded up to 32 per tap, plus 2^-126 * (n * |scale| + 2) where vectors take subnormal floats for zero (32-bit ARM).
  *
  *   activation_bits 8:  activation(float(sum(w * (u - z))) * (s * scale) + bias)
  *     u = clamp(round(x * (1 / s)) + z, 0, 255), round(): half to even
  *     s = high / 255 - low / 255, z = clamp(round(-low * (1 / s)), 0, 255)
  *     low = min(0, smallest x of the image), high = max(0, largest)
  *     The sum is exact in integers, every other operation is rounded to float32 once: all paths give the same bytes. If s < 2^-126 the image counts as 0. An image with a value
- *     that is not finite gives NaN everywhere. One s and z an image: of a batch, each image has its own.
+ *     that is not finite gives NaN everywhere. One s and z per image: of a batch, each image has its own.
  *
  * FacesdkBinaryDense is a 1 x 1 convolution of images of one pixel: for 8 bits each row has its own s and z. */
 FACESDK_OPS_API facesdk_status facesdk_binary_conv2d_create(const facesdk_path *path,

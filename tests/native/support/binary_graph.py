@@ -27,7 +27,7 @@ f32 = np.float32
 class BinaryModel:
     """A convolution, or with ``dense`` a dense layer over the last axis of its input.
 
-    ``unused_bits`` are what the filter's words have behind the last channel.
+    ``unused_bits`` are what the filter's words have after the last channel.
     """
 
     batch: int = 1

@@ -31,7 +31,7 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class Pool:
-    """A max-pool of packed bits in front of the convolution."""
+    """A max-pool of packed bits before the convolution."""
 
     size: tuple[int, int]
     stride: tuple[int, int]

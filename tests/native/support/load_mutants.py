@@ -1,8 +1,8 @@
 """Load damaged models: ``python load_mutants.py RUNTIME LIBRARY < JOBS``.
 
 JOBS is JSON: a list of models, each ``{"file": ..., "edits": [[position, byte], ...]}``. Prints one
-JSON line a model: ``null`` if it ran, else the error's text. A process of its own, because a crash
-must be seen as one.
+JSON line per model: ``null`` if it ran, else the error's text. A process of its own, because a
+crash must be seen as one.
 """
 
 from __future__ import annotations

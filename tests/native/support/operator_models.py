@@ -76,7 +76,7 @@ def selection(shape: tuple[int, ...], seed: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Conv:
-    """One binary convolution and the batch-norm behind it."""
+    """One binary convolution and the batch-norm after it."""
 
     filters: int
     kernel: int | tuple[int, int] = 3
@@ -122,7 +122,7 @@ class Residual:
 
 @dataclass(frozen=True)
 class PReLU:
-    """A float activation with a learned slope a channel."""
+    """A float activation with a learned slope per channel."""
 
 
 @dataclass(frozen=True)

@@ -221,7 +221,7 @@ def _plain(layer: Layer) -> Any:
 
 
 def _int8(layer: Layer) -> bytes:
-    """Post-training quantization, one scale a channel, int8 in and out."""
+    """Post-training quantization, one scale per channel, int8 in and out."""
     import tensorflow as tf
 
     random = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-/* The popcount roofline: how many bits a second one core can xor, count and add up.
+/* The popcount roofline: how many bits per second one core can xor, count and add up.
  *
  * Each loop works on registers only and has several accumulators, so that neither memory nor a chain of dependent
  * additions limits it. An empty asm statement makes the weight unknown before each use, or the compiler would count
@@ -200,7 +200,7 @@ static const struct {
     {"vpopcntq 512", has_vpopcntdq, run_vpopcntq, VECTORS * 512},
 };
 
-/* NULL behind the last one. */
+/* NULL after the last one. */
 EXPORT const char *roofline_name(size_t index) {
   return index < sizeof ROOFLINES / sizeof ROOFLINES[0] ? ROOFLINES[index].name : NULL;
 }

@@ -1,4 +1,4 @@
-/* AVX-512 with VPOPCNTDQ. The differing bits of two words enter a running sum s of one bit a position: first t = s ^
+/* AVX-512 with VPOPCNTDQ. The differing bits of two words enter a running sum s of one bit per position: first t = s ^
  * a ^ b for the words a of the image and b of the filter, then u from t and the next two words in the same way. A sum
  * bit that falls from 1 to 0 has carried, which counts twice; in two steps it falls at most once, so the carry is one
  * function of s, t and u. That makes three ternary operations, one population count and one addition for two words,

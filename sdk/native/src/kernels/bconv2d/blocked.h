@@ -23,9 +23,9 @@ typedef struct facesdk_zone facesdk_zone;
 
 /* A kernel, and what it expects of the packed data. */
 struct facesdk_bconv2d_kernel {
-  size_t block; /* output channels a block: a multiple of 8 */
-  size_t tile;  /* output pixels a tile */
-  size_t unit;  /* words a unit, 1, 2 or 4 */
+  size_t block; /* output channels per block: a multiple of 8 */
+  size_t tile;  /* output pixels per tile */
+  size_t unit;  /* words per unit, 1, 2 or 4 */
 
   /* Image and filters hold, for a unit of two words a and b, the pair (a, a ^ b). With differences d and e of a and b
    * between image and filter, the running sum of a carry-save adder becomes sum ^ (d ^ e): one operation on packed

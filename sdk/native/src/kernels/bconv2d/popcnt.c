@@ -1,4 +1,4 @@
-/* x86-64 with POPCNT: 64 bits an instruction, for CPUs before AVX2. */
+/* x86-64 with POPCNT: 64 bits per instruction, for CPUs before AVX2. */
 #include "base/vectors_sse.inc"
 
 #define VECTORS 2

@@ -39,7 +39,7 @@ typedef struct facesdk_binary_conv2d_strip {
 } facesdk_binary_conv2d_strip;
 
 struct facesdk_binary_conv2d_kernel {
-  size_t block;      /* output channels a block */
+  size_t block;      /* output channels per block */
   size_t tile;       /* output pixels that are computed at a time */
   size_t cell_bytes; /* of 32 values */
   int32_t lowest;    /* of bytes: how level 0 is stored */

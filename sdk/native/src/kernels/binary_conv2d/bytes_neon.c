@@ -1,4 +1,4 @@
-/* NEON: signed bytes are multiplied by +1 or -1 and added up in 16 bits, eight channels an instruction. */
+/* NEON: signed bytes are multiplied by +1 or -1 and added up in 16 bits, eight channels per instruction. */
 #include "base/vectors_neon.inc"
 
 #define VECTORS 8
