@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import os
-import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facesdk import tracing
 from facesdk.detection.detector import Detector
 from facesdk.detection.registry import DEFAULT_MIN_FACE, load_detector
+from facesdk.errors import EmbeddingMismatchError
 from facesdk.images import decode
 from facesdk.models import registry
 from facesdk.models.contract import Contract
 from facesdk.quality.selection import choose, up_to
 from facesdk.recognition import alignment, matching
 from facesdk.recognition.embedding import Embedder
-from facesdk.results import Detections, Embedding, Face, Timings, Verification
-from facesdk.tracing import Profile, record_spans, stage
+from facesdk.results import Detections, Embedding, Face, Match, Timings, Verification
+from facesdk.runtime import operator_events
+from facesdk.tracing import Profile, stage
 
 ImageSource = str | os.PathLike[str] | NDArray[Any]
 DEFAULT_FMR = 1e-3
+"""The false match rate whose threshold decides where nobody chooses another."""
 
 
 class FaceEngine:
-    """Detection, alignment, embedding and verification, one method a stage.
+    """Detection, alignment, embedding and verification, a method per stage.
 
     Every method takes a path or an array (uint8 RGB ``(H, W, 3)`` or grey ``(H, W)``). Faces are
     ordered by the area of their box, largest first, and chosen by their number in that order.
@@ -63,7 +67,7 @@ class FaceEngine:
             model: Name of a packaged recognition model, or the path of a ``.tflite`` file.
             contract: How to feed a file that carries no contract.
             min_face: Side of the smallest face to find, in pixels, at least 12.
-            max_faces: Return at most that many faces a photo, the largest; None for all.
+            max_faces: Return at most that many faces per photo, the largest; None for all.
             threads: Threads each network may use, at least 1.
 
         Raises:
@@ -140,40 +144,62 @@ class FaceEngine:
             NoFaceError: A photo has no face of the number asked for.
             InputError: A photo cannot be read, or the model has no threshold for ``fmr``.
         """
-        calibrated = None if threshold is not None else self.embedder.contract.threshold_for(fmr)
+        similarity, calibrated_fmr = self._operating_point(fmr, threshold)
         photos = [decode.as_image(a), decode.as_image(b)]
-        clock = _Clock()
-        with stage("detect"):
-            found = [
-                self.detector.detect(photo, up_to(number))
-                for photo, number in zip(photos, faces, strict=True)
-            ]
-        detect_ms = clock.lap()
-        chosen = [
-            choose(tuple(rows), number, name)
-            for rows, number, name in zip(found, faces, names or (_name(a), _name(b)), strict=True)
-        ]
-        clock.lap()
-        with stage("align"):
-            crops = [
-                alignment.align(photo, face.landmarks, self.embedder.template)
-                for photo, face in zip(photos, chosen, strict=True)
-            ]
-        align_ms = clock.lap()
-        with stage("embed"):
-            first, second = [self.embedder.embed_one(crop) for crop in crops]
-        embed_ms = clock.lap()
-        with stage("match"):
-            match = matching.compare(
-                first,
-                second,
-                threshold=calibrated.similarity if calibrated else float(threshold or 0.0),
-                fmr=calibrated.fmr if calibrated else None,
-            )
-        timings = Timings(detect_ms, align_ms, embed_ms, clock.lap())
+        with tracing.record() as profile:
+            with stage("detect"):
+                found = [
+                    self.detector.detect(photo, up_to(number))
+                    for photo, number in zip(photos, faces, strict=True)
+                ]
+            called = names or (_name(a), _name(b))
+            chosen = [choose(*row) for row in zip(found, faces, called, strict=True)]
+            with stage("align"):
+                crops = [
+                    alignment.align(photo, face.landmarks, self.embedder.template)
+                    for photo, face in zip(photos, chosen, strict=True)
+                ]
+            with stage("embed"):
+                first, second = [self.embedder.embed_one(crop) for crop in crops]
+            with stage("match"):
+                match = matching.compare(first, second, threshold=similarity, fmr=calibrated_fmr)
+        timings = Timings(*map(profile.total_ms, ("detect", "align", "embed", "match")))
         return Verification(match, (chosen[0], chosen[1]), (crops[0], crops[1]), timings)
 
-    def profile(self, *, operators: bool = True) -> AbstractContextManager[Profile]:
+    def compare(
+        self,
+        a: Embedding,
+        b: Embedding,
+        *,
+        fmr: float = DEFAULT_FMR,
+        threshold: float | None = None,
+    ) -> Match:
+        """Decide whether two embeddings of this engine's model are of one person.
+
+        The model's thresholds are in its contract (``engine.embedder.contract.thresholds``, or
+        ``.threshold_for(fmr).similarity``); :func:`facesdk.compare` takes any similarity.
+
+        Args:
+            a: First embedding.
+            b: Second embedding.
+            fmr: Use the model's threshold for this false match rate.
+            threshold: Use this similarity instead, -1 to 1.
+
+        Raises:
+            EmbeddingMismatchError: An embedding comes from another model.
+            InputError: The model has no threshold for ``fmr``, or ``threshold`` is out of its
+                range.
+        """
+        if a.model_id != self.embedder.model_id:
+            raise EmbeddingMismatchError(
+                f"the embedding was made by {a.model} ({a.model_id[:12]}), but this engine's "
+                f"thresholds are those of {self.embedder.name} ({self.embedder.model_id[:12]})"
+            )
+        similarity, calibrated_fmr = self._operating_point(fmr, threshold)
+        return matching.compare(a, b, threshold=similarity, fmr=calibrated_fmr)
+
+    @contextmanager
+    def profile(self, *, operators: bool = True) -> Iterator[Profile]:
         """Record what this engine does in a ``with`` block on this thread.
 
         Example:
@@ -185,24 +211,22 @@ class FaceEngine:
         operator library computed. Without a profile a span costs nothing that can be measured.
 
         Args:
-            operators: Whether to record operators; one recording a process at a time.
+            operators: Whether to record operators; one recording per process at a time.
 
         Raises:
             OperatorLibraryError: Operators are being recorded already.
         """
-        return record_spans(operators=operators)
+        with tracing.record() as profile, operator_events.record(wanted=operators) as recording:
+            yield profile
+        if recording is not None:
+            profile.add_operators(recording.events, lost=recording.lost)
 
-
-class _Clock:
-    """Milliseconds between laps."""
-
-    def __init__(self) -> None:
-        self._start = time.perf_counter()
-
-    def lap(self) -> float:
-        now = time.perf_counter()
-        elapsed, self._start = now - self._start, now
-        return elapsed * 1e3
+    def _operating_point(self, fmr: float, threshold: float | None) -> tuple[float, float | None]:
+        """The similarity that decides, and the false match rate that it was calibrated for."""
+        if threshold is not None:
+            return threshold, None
+        calibrated = self.embedder.contract.threshold_for(fmr)
+        return calibrated.similarity, calibrated.fmr
 
 
 def _name(image: ImageSource) -> str:

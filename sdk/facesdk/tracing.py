@@ -1,24 +1,23 @@
 """Spans: which stage, network and operator ran from when to when, on the thread that asks.
 
-:meth:`facesdk.engine.FaceEngine.profile` is what a program uses. This module imports nothing heavy,
-because the runtime uses it whether or not anybody profiles.
+:meth:`facesdk.engine.FaceEngine.profile` is what a program uses. This module imports nothing of
+facesdk and nothing heavy, because every run of a network passes through it, profiled or not.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from facesdk.models.bundle import ModelBundle
-    from facesdk.runtime.operator_events import OperatorEvent
+from typing import Any, Protocol
 
 STAGE, NETWORK, OPERATOR = "stage", "network", "operator"
+
+OperatorNames = Callable[[], Sequence[str]]
+"""Gives the names of a network's operators in their order; called when somebody asks for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,44 +57,73 @@ class Span:
         }
 
 
+class OperatorRun(Protocol):
+    """A run of one operator, from whoever can tell."""
+
+    @property
+    def start_ns(self) -> int:
+        """When it began, on the clock of ``time.perf_counter_ns``."""
+
+    @property
+    def end_ns(self) -> int:
+        """When it ended."""
+
+    @property
+    def node(self) -> int:
+        """The operator's place in its network."""
+
+    @property
+    def path(self) -> str:
+        """Name of the kernel path that ran."""
+
+
 @dataclass(slots=True)
 class Profile:
     """The spans of a ``with`` block, complete when it has ended.
 
     Attributes:
-        lost: Runs of operators that there was no room for; 65,536 are kept.
+        lost: Runs of operators that there was no room for.
     """
 
-    _rows: list[tuple[str, str, int, int, int, ModelBundle | None]] = field(default_factory=list)
     _depth: int = 0
-    _events: tuple[OperatorEvent, ...] = ()
+    _rows: list[tuple[str, str, int, int, int, OperatorNames | None]] = field(default_factory=list)
+    _operators: list[OperatorRun] = field(default_factory=list)
     lost: int = 0
+
+    def add_operators(self, runs: Iterable[OperatorRun], *, lost: int = 0) -> None:
+        """Show runs of operators in the networks in which they ran; those outside of any are left.
+
+        Args:
+            runs: What ran, recorded elsewhere over the same time.
+            lost: How many more ran that are not known.
+        """
+        self._operators += runs
+        self.lost += lost
 
     @property
     def spans(self) -> tuple[Span, ...]:
         """Every span, in the order in which they began, those outside first."""
         spans = [Span(*row[:5]) for row in self._rows]
-        networks = [row for row in self._rows if row[5] is not None]
-        for _, _, start, end, depth, bundle in networks:
-            inside = [e for e in self._events if start <= e.start_ns and e.end_ns <= end]
-            if not inside or bundle is None:
+        for *_, start, end, depth, operator_names in self._rows:
+            inside = [o for o in self._operators if start <= o.start_ns and o.end_ns <= end]
+            if operator_names is None or not inside:
                 continue
-            names = _operator_names(bundle)
+            names = operator_names()
             spans += [
                 Span(
-                    f"{event.node} {names[event.node]}",
+                    f"{operator.node} {names[operator.node]}",
                     OPERATOR,
-                    event.start_ns,
-                    event.end_ns,
+                    operator.start_ns,
+                    operator.end_ns,
                     depth + 1,
-                    event.path,
+                    operator.path,
                 )
-                for event in inside
+                for operator in inside
             ]
         return tuple(sorted(spans, key=lambda span: (span.start_ns, span.depth)))
 
     def total_ms(self, name: str) -> float:
-        """Milliseconds of all spans of a name, together."""
+        """Milliseconds of all stages and networks of a name, together."""
         return sum(end - start for row, _, start, end, *_ in self._rows if row == name) / 1e6
 
 
@@ -104,46 +132,50 @@ _OFF: AbstractContextManager[None] = nullcontext()
 
 
 def stage(name: str) -> AbstractContextManager[None]:
-    """A span of the ``with`` block, if somebody profiles; else nothing."""
+    """A span of the ``with`` block, if somebody records; else nothing."""
     profile = _active.get()
     return _OFF if profile is None else _Open(profile, name, STAGE, None)
 
 
-def network(bundle: ModelBundle) -> AbstractContextManager[None]:
-    """Like :func:`stage`, for a run of a model."""
+def network(name: str, operator_names: OperatorNames) -> AbstractContextManager[None]:
+    """Like :func:`stage`, for a run of a network.
+
+    Args:
+        name: The model's name.
+        operator_names: Names its operators.
+    """
     profile = _active.get()
-    return _OFF if profile is None else _Open(profile, bundle.name, NETWORK, bundle)
+    return _OFF if profile is None else _Open(profile, name, NETWORK, operator_names)
 
 
 @contextmanager
-def record_spans(*, operators: bool = False, capacity: int = 1 << 16) -> Iterator[Profile]:
+def record() -> Iterator[Profile]:
     """Record the spans of the ``with`` block, on this thread.
 
-    Args:
-        operators: Whether to record the operator library's operators as well.
-        capacity: Room for that many runs of operators.
-
-    Raises:
-        OperatorLibraryError: Operators are being recorded already.
+    In a block that is recorded already, the outer recording gets these spans too when the inner one
+    ends, also by an error.
     """
-    profile = Profile()
+    outer = _active.get()
+    profile = Profile(0 if outer is None else outer._depth)
     token = _active.set(profile)
     try:
-        with _operators(operators, capacity) as recording:
-            yield profile
-        if recording is not None:
-            profile._events, profile.lost = recording.events, recording.lost
+        yield profile
     finally:
         _active.reset(token)
+        if outer is not None:
+            outer._rows += profile._rows
 
 
 class _Open:
     """A span that has begun; a class of its own is quicker than a generator."""
 
-    __slots__ = ("_bundle", "_kind", "_name", "_profile", "_start")
+    __slots__ = ("_kind", "_name", "_operator_names", "_profile", "_start")
 
-    def __init__(self, profile: Profile, name: str, kind: str, bundle: ModelBundle | None) -> None:
-        self._profile, self._name, self._kind, self._bundle = profile, name, kind, bundle
+    def __init__(
+        self, profile: Profile, name: str, kind: str, operator_names: OperatorNames | None
+    ) -> None:
+        self._profile, self._name, self._kind = profile, name, kind
+        self._operator_names = operator_names
 
     def __enter__(self) -> None:
         self._profile._depth += 1
@@ -159,26 +191,5 @@ class _Open:
         profile = self._profile
         profile._depth -= 1
         profile._rows.append(
-            (self._name, self._kind, self._start, end, profile._depth, self._bundle)
+            (self._name, self._kind, self._start, end, profile._depth, self._operator_names)
         )
-
-
-def _operators(wanted: bool, capacity: int) -> AbstractContextManager[Any]:
-    """Without the library there are no operators of its to record."""
-    if not wanted:
-        return nullcontext()
-    from facesdk.errors import OperatorLibraryError
-    from facesdk.runtime import operator_library
-    from facesdk.runtime.operator_events import record_operators
-
-    try:
-        operator_library.library_path()
-    except OperatorLibraryError:
-        return nullcontext()
-    return record_operators(capacity)
-
-
-def _operator_names(bundle: ModelBundle) -> list[str]:
-    from facesdk.tflite.graph import read_graph
-
-    return [operator.name for operator in read_graph(bundle.content).operators]

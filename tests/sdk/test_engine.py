@@ -4,12 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from facesdk import FaceEngine
-from facesdk.errors import ContractError, InputError, NoFaceError
+from facesdk import FaceEngine, compare
+from facesdk.errors import ContractError, EmbeddingMismatchError, InputError, NoFaceError
 from facesdk.images import decode
 from facesdk.images.drawing import draw_faces, draw_verification
 from facesdk.models import registry
 from facesdk.recognition.embedding import Embedder
+from facesdk.results import Embedding
 from facesdk.samples import BIDEN, OBAMA, OBAMA2
 
 
@@ -71,6 +72,27 @@ def test_no_face_is_an_error(engine: FaceEngine) -> None:
     assert engine.detect(blank).faces == ()
     with pytest.raises(NoFaceError, match="no face found"):
         engine.verify(blank, OBAMA)
+
+
+def test_embeddings_compare_as_photos_do(engine: FaceEngine) -> None:
+    first, second = engine.embed(OBAMA), engine.embed(OBAMA2)
+    assert engine.compare(first, second) == engine.verify(OBAMA, OBAMA2).match
+    calibrated = engine.embedder.contract.threshold_for(1e-2)
+    match = engine.compare(first, second, fmr=1e-2)
+    assert (match.threshold, match.fmr) == (calibrated.similarity, 1e-2)
+    assert compare(first, second, threshold=calibrated.similarity, fmr=1e-2) == match
+    own = engine.compare(first, second, threshold=0.99)
+    assert (own.same, own.threshold, own.fmr) == (False, 0.99, None)
+    with pytest.raises(InputError, match="has no threshold for a false match rate of"):
+        engine.compare(first, second, fmr=0.5)
+
+
+def test_embeddings_of_another_model_have_no_threshold_here(engine: FaceEngine) -> None:
+    own = engine.embed(OBAMA)
+    foreign = Embedding(own.vector, "other", "0" * 64)
+    for pair in ((foreign, foreign), (foreign, own), (own, foreign)):
+        with pytest.raises(EmbeddingMismatchError, match="other"):
+            engine.compare(*pair)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from dataclasses import dataclass
 
 import pytest
 
@@ -10,8 +12,9 @@ from facesdk import FaceEngine, samples, tracing
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime import operator_library
+from facesdk.runtime.operator_events import record_operators
 from facesdk.tflite.graph import read_graph
-from facesdk.tracing import NETWORK, OPERATOR, STAGE, Span, record_spans, stage
+from facesdk.tracing import NETWORK, OPERATOR, STAGE, Span, network, record, stage
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +48,10 @@ def test_an_engine_shows_its_stages_networks_and_operators(engine: FaceEngine) -
     assert all(any(inside(span, run) for run in runs) for span in operators)
     assert {span.depth for span in operators} == {2}
     assert {span.kernels for span in operators} == {operator_library.describe_library().isa}
-    assert profile.total_ms("detect") == pytest.approx(verification.timings.detect, rel=0.5)
+    timings = verification.timings
+    assert (timings.detect, timings.align, timings.embed, timings.match) == tuple(
+        profile.total_ms(span.name) for span in stages
+    )
 
 
 def test_the_methods_of_an_engine_have_their_stages(engine: FaceEngine) -> None:
@@ -56,14 +62,15 @@ def test_the_methods_of_an_engine_have_their_stages(engine: FaceEngine) -> None:
 
 
 def test_operators_without_room_are_counted(engine: FaceEngine) -> None:
-    with record_spans(operators=True, capacity=5) as profile:
+    with record() as profile, record_operators(capacity=5) as recording:
         engine.embed(samples.OBAMA)
+    profile.add_operators(recording.events, lost=recording.lost)
     assert len([span for span in profile.spans if span.kind == OPERATOR]) == 5
     assert profile.lost > 5
 
 
 def test_spans_nest_and_survive_an_error() -> None:
-    with record_spans() as profile, stage("outer"):
+    with record() as profile, stage("outer"):
         with stage("inner"):
             pass
         with pytest.raises(KeyError), stage("failing"):
@@ -78,7 +85,7 @@ def test_spans_nest_and_survive_an_error() -> None:
 
 
 def test_nothing_is_recorded_outside_of_a_profile() -> None:
-    with record_spans() as profile:
+    with record() as profile:
         pass
     with stage("after"):
         pass
@@ -87,10 +94,48 @@ def test_nothing_is_recorded_outside_of_a_profile() -> None:
 
 
 def test_a_profile_sees_its_own_thread_only() -> None:
-    with record_spans() as profile:
+    with record() as profile:
         other = threading.Thread(target=lambda: tracing.stage("other").__enter__())
         other.start()
         other.join()
         with stage("own"):
             pass
     assert [span.name for span in profile.spans] == ["own"]
+
+
+def test_a_recording_in_a_recording_is_part_of_it() -> None:
+    with record() as outer:
+        with stage("before"), record() as inner, stage("within"):
+            pass
+        with pytest.raises(KeyError), record(), stage("failing"):
+            raise KeyError
+    assert [(span.name, span.depth) for span in inner.spans] == [("within", 1)]
+    assert [(span.name, span.depth) for span in outer.spans] == [
+        ("before", 0),
+        ("within", 1),
+        ("failing", 0),
+    ]
+
+
+@dataclass(frozen=True)
+class Run:
+    """An operator that ran in no library."""
+
+    start_ns: int
+    end_ns: int
+    node: int
+    path: str = "portable"
+
+
+def test_operators_are_shown_in_their_networks_only() -> None:
+    """Whoever knows what ran hands it over; the tracer knows no library and no model file."""
+    with record() as profile:
+        before = time.perf_counter_ns()
+        with network("net", lambda: ["ADD", "MUL"]):
+            within = time.perf_counter_ns()
+    profile.add_operators([Run(before, before, 0), Run(within, within, 1)], lost=2)
+    assert [(span.name, span.kind, span.depth, span.kernels) for span in profile.spans] == [
+        ("net", NETWORK, 0, ""),
+        ("1 MUL", OPERATOR, 1, "portable"),
+    ]
+    assert profile.lost == 2

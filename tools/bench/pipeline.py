@@ -26,7 +26,7 @@ from facesdk.recognition import matching
 from facesdk.results import Embedding
 from facesdk.runtime.backend import load_backend
 from facesdk.runtime.operator_library import describe_library
-from facesdk.tracing import record_spans, stage
+from facesdk.tracing import record, stage
 from tools.bench.scenes import one_face
 
 TARGETS_MS = {"detect": 8.0, "total": 12.0}
@@ -54,7 +54,7 @@ class PhotoPath:
 
     def __call__(self) -> None:
         """Run once."""
-        with record_spans() as profile:
+        with record() as profile:
             face = self.engine.detect(self.photo, self.max_faces).faces[0]
             probe = self.engine.embed(self.photo, face)
             with stage("match"):

@@ -20,7 +20,7 @@ from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime.interpreter import Interpreter
 from facesdk.runtime.operator_events import record_operators
-from facesdk.tracing import network, record_spans, stage
+from facesdk.tracing import network, record, stage
 from tools.bench.markdown import Timing, table
 
 CALLS = 1000
@@ -48,7 +48,7 @@ def main() -> None:
             interpreter.run(*inputs)
 
     def with_spans_on() -> None:
-        with record_spans(), stage("embed"):
+        with record(), stage("embed"):
             interpreter.run(*inputs)
 
     candidates: dict[str, Callable[[], object]] = {
@@ -70,7 +70,7 @@ def main() -> None:
     print("| one call | min ns | median ns |\n| --- | --- | --- |")
     for name, call in {
         "stage(), off": lambda: _enter(stage("x")),
-        "network(), off": lambda: _enter(network(bundle)),
+        "network(), off": lambda: _enter(network(bundle.name, interpreter.operator_names)),
     }.items():
         row = measure({name: lambda call=call: _repeat(call)}, policy)[name] * 1e6 / CALLS
         print(f"| {name} | {row.min():.0f} | {np.median(row):.0f} |")

@@ -26,7 +26,7 @@ from facesdk.measure.timing import Clock, Policy, warm_up
 from facesdk.progress import Progress, unwatched
 from facesdk.recognition import matching
 from facesdk.results import Embedding
-from facesdk.tracing import record_spans, stage
+from facesdk.tracing import record, stage
 
 STAGES = ("capture", "detect", "align", "embed", "match")
 """Stages in their order; only a camera captures."""
@@ -190,7 +190,7 @@ def _run(
     found = []
     watch.tick(0, policy.runs)
     for run in range(policy.runs):
-        with record_spans() as profile:
+        with record() as profile:
             image, faces = _once(engine, case, enrolled)
         found.append(faces)
         for name in names:
@@ -198,7 +198,7 @@ def _run(
         total[run] = sum(row[run] for row in stages.values())
         watch.tick(run + 1, policy.runs)
         progress(run + 1, policy.runs, case.name)
-    with record_spans(operators=True) as profile:
+    with engine.profile() as profile:
         image, _ = _once(engine, case, enrolled)
     times = CaseTimes(
         case.name,

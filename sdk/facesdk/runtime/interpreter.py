@@ -13,6 +13,7 @@ from facesdk.errors import InputError, ModelError
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime import operator_library
 from facesdk.runtime.backend import load_backend
+from facesdk.tflite.graph import read_graph
 
 Shape = tuple[int, ...]
 
@@ -50,6 +51,7 @@ class Interpreter:
         if not 1 <= threads <= MAX_THREADS:
             raise InputError(f"threads must be 1 to {MAX_THREADS}, but got {threads}")
         self._bundle = bundle
+        self._name = bundle.name
         unknown = set(bundle.custom_ops) - set(operator_library.OPERATORS)
         if unknown:
             raise ModelError(
@@ -88,6 +90,10 @@ class Interpreter:
         """Types of the inputs."""
         return tuple(np.dtype(row["dtype"]) for row in self._inputs)
 
+    def operator_names(self) -> list[str]:
+        """Names of the network's operators, by their place in the file."""
+        return [operator.name for operator in read_graph(self._bundle.content).operators]
+
     def resize(self, *shapes: Shape) -> None:
         """Allocate for other input shapes, one per input.
 
@@ -119,7 +125,7 @@ class Interpreter:
             InputError: An array does not fit its input.
             ModelError: The runtime failed.
         """
-        with tracing.network(self._bundle):
+        with tracing.network(self._name, self.operator_names):
             self.fill(*inputs)
             self.invoke()
             return self.read()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,12 +87,24 @@ class OperatorRecording:
         return len(self._memory)
 
 
+def record(*, wanted: bool = True) -> AbstractContextManager[OperatorRecording | None]:
+    """Like :func:`record_operators` if it is wanted, and None if not or without the library.
+
+    Where there is no operator library, no network runs that needs one.
+    """
+    try:
+        operator_library.library_path()
+    except OperatorLibraryError:
+        wanted = False
+    return record_operators() if wanted else nullcontext()
+
+
 @contextmanager
 def record_operators(capacity: int = 1 << 16) -> Iterator[OperatorRecording]:
     """Record what the library's operators do in the ``with`` block, in this process.
 
     Args:
-        capacity: Room for that many events; a run of a network takes one an operator.
+        capacity: Room for that many events; a run of a network takes one per operator.
 
     Raises:
         OperatorLibraryError: The library is missing, too old, or is being recorded already.
