@@ -11,8 +11,8 @@ import pytest
 from arm.boards import TARGETS, Board, Target
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
-from facesdk.runtime import operator_library
-from facesdk.tflite.graph import read_graph
+from facesdk.tflite import macs
+from facesdk.tflite.operators import CUSTOM_OPERATORS
 from tools.emulation.arm import ROOT
 
 RUNTIMES = {"ai_edge_litert": "litert", "tflite_runtime": "tflite-runtime"}
@@ -68,12 +68,12 @@ def test_each_report_knows_where_it_ran(reports: Reports, number: int) -> None:
 def test_the_operators_of_a_model_are_measured(reports: Reports, number: int) -> None:
     record = reports[number].result()
     (model,) = record["models"]
-    graph = read_graph(ModelBundle.load(registry.resolve(registry.DEFAULT_RECOGNIZER)).content)
-    assert model["macs"] == graph.macs
+    graph = ModelBundle.load(registry.resolve(registry.DEFAULT_RECOGNIZER)).graph
+    assert model["macs"] == macs.totals(graph.operators, macs.multiplied)
     rows = {row["index"]: row for row in model["operators"]["rows"]}
     assert sorted(rows) == list(range(len(graph.operators)))
     for operator in graph.operators:
-        if operator.name in operator_library.OPERATORS:
+        if operator.name in CUSTOM_OPERATORS:
             row = rows[operator.index]
             assert (row["kernels"], row["found"]) == ("facesdk neon", "measured")
             assert row["ms"] > 0

@@ -13,7 +13,7 @@ from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime import operator_library
 from facesdk.runtime.operator_events import record_operators
-from facesdk.tflite.graph import read_graph
+from facesdk.tflite.operators import CUSTOM_OPERATORS
 from facesdk.tracing import NETWORK, OPERATOR, STAGE, Span, network, record, stage
 
 
@@ -38,9 +38,7 @@ def test_an_engine_shows_its_stages_networks_and_operators(engine: FaceEngine) -
     operators = [span for span in found if span.kind == OPERATOR]
     bundle = ModelBundle.load(registry.resolve(registry.DEFAULT_RECOGNIZER))
     custom = {
-        f"{row.index} {row.name}"
-        for row in read_graph(bundle.content).operators
-        if row.name in operator_library.OPERATORS
+        f"{row.index} {row.name}" for row in bundle.graph.operators if row.name in CUSTOM_OPERATORS
     }
     assert custom <= {span.name for span in operators}
     runs = [span for span in networks if span.name == "compactfacenet-qb"]

@@ -32,7 +32,6 @@ from facesdk.models import registry
 from facesdk.models.bundle import MAX_MODEL_BYTES, ModelBundle
 from facesdk.models.packed import pack, unpack
 from facesdk.runtime.interpreter import Interpreter
-from facesdk.tflite.flatbuffer import Table
 from facesdk.tflite.graph import read_graph
 from facesdk.tflite.verifier import verify
 from tools.bench.markdown import Timing
@@ -173,13 +172,13 @@ def _shared(models: Iterable[Model], count: int) -> list[Model]:
 
 def _float_weights(content: bytes) -> set[tuple[int, int]]:
     model = verify(content)
-    buffers: list[Table] = list(model.tables(4))
-    tables = next(model.tables(2)).tables(0)
-    return {
-        buffers[table.scalar(2)].vector(0)
-        for tensor, table in zip(read_graph(content).tensors, tables, strict=True)
+    large = {
+        tensor.buffer
+        for tensor in read_graph(model).tensors
         if tensor.constant and tensor.dtype == "float32" and tensor.size >= 4 * _SHARED_AT_LEAST
     }
+    buffers = enumerate(model.tables("buffers"))
+    return {buffer.vector("data") for number, buffer in buffers if number in large}
 
 
 def _k_means(weights: np.ndarray, count: int) -> np.ndarray:

@@ -9,8 +9,8 @@ from typing import Any
 import tensorflow as tf
 
 from facesdk.errors import ModelError
-from facesdk.runtime import operator_library
 from facesdk.tflite.flatbuffer import FlatbufferError
+from facesdk.tflite.operators import CUSTOM_OPERATORS
 from facesdk.tflite.verifier import verify
 from facesdk_converters.inspection.layer_map import layers_by_operator
 from facesdk_converters.sources.network import KerasNetwork
@@ -54,7 +54,7 @@ def check_operators(content: bytes, source: Source) -> None:
             "operation, a scale of 1.0001 for example, in front of the output"
         ) from None
     graph = operators.read(content, name=source.path)
-    known = {*operators.BUILTINS, *operator_library.OPERATORS}
+    known = {*operators.BUILTINS, *CUSTOM_OPERATORS}
     for number, operator in enumerate(graph.operators):
         if operator.name not in known:
             layer = None

@@ -21,7 +21,7 @@ from facesdk.measure.timing import Clock, Policy, measure
 from facesdk.models.bundle import ModelBundle
 from facesdk.progress import Progress, unwatched
 from facesdk.runtime.interpreter import Interpreter
-from facesdk.tflite.graph import read_graph
+from facesdk.tflite import macs
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,8 @@ def bench_models(
             bundle.sha256,
             len(bundle.content),
             bundle.packed_bytes,
-            read_graph(bundle.content).macs,
+            macs.totals(bundle.graph.operators, macs.multiplied),
+            macs.totals(bundle.graph.operators, macs.stored),
             Distribution.of(times[name]),
             times[name],
             start,

@@ -73,7 +73,8 @@ class ModelTimes:
         sha256: SHA-256 of the file.
         size: Bytes of the file, unpacked.
         packed_size: Bytes of the container it was read from; None for a plain file.
-        macs: Multiply-adds by bit-width.
+        macs: Multiply-adds of one run by the bits that are multiplied, for the file's batch.
+        stored_macs: Multiply-adds of one input by the bits of weights as they are stored.
         latency: A whole run: input copied in, network, output copied out.
         samples: Each run of ``latency``, in milliseconds.
         cold_start: A fresh process; None if it was not measured.
@@ -87,6 +88,7 @@ class ModelTimes:
     size: int
     packed_size: int | None
     macs: dict[str, int]
+    stored_macs: dict[str, int]
     latency: Distribution
     samples: Times
     cold_start: ColdStart | None
@@ -107,6 +109,7 @@ class ModelTimes:
             "bytes": self.size,
             "packed_bytes": self.packed_size,
             "macs": self.macs,
+            "stored_macs": self.stored_macs,
             "ops_per_second": round(self.rate),
             "latency_ms": self.latency.to_dict(),
             "samples_ms": [round(float(ms), 4) for ms in self.samples],
@@ -227,8 +230,9 @@ class ModelReport:
                 model.name,
                 (
                     f"{model.size:,} bytes, SHA-256 {model.sha256}",
-                    f"multiply-adds: {_widths(model)}; {model.rate / 1e9:.1f} G operations a "
-                    "second.",
+                    f"multiply-adds {_multiplied(model)}",
+                    f"multiply-adds {_stored(model)}",
+                    f"{model.rate / 1e9:.1f} G operations a second",
                 ),
                 tuple(_charts(model, self.peaks)),
             )
@@ -268,7 +272,9 @@ def _in_words(model: ModelTimes) -> str:
     packed = f" ({model.packed_size:,} packed)" if model.packed_size else ""
     text = (
         f"{model.name}: {model.size:,} bytes{packed}, SHA-256 {model.sha256}\n"
-        f"  multiply-adds {_widths(model)}; {model.rate / 1e9:.1f} G operations a second"
+        f"  multiply-adds {_multiplied(model)}\n"
+        f"  multiply-adds {_stored(model)}\n"
+        f"  {model.rate / 1e9:.1f} G operations a second"
     )
     if model.cold_start:
         cold = model.cold_start
@@ -282,8 +288,16 @@ def _in_words(model: ModelTimes) -> str:
     return text
 
 
-def _widths(model: ModelTimes) -> str:
-    return ", ".join(f"{count:,} of {width} bits" for width, count in model.macs.items()) or "none"
+def _multiplied(model: ModelTimes) -> str:
+    return f"per run, by the bits multiplied: {_widths(model.macs)}"
+
+
+def _stored(model: ModelTimes) -> str:
+    return f"per input, by the bits stored: {_widths(model.stored_macs)}"
+
+
+def _widths(macs: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} of {width} bits" for width, count in macs.items()) or "none"
 
 
 def _threads_table(model: ModelTimes) -> Table:
@@ -317,7 +331,7 @@ def _operators_table(model: ModelTimes, operators: OperatorTable, threads: int) 
             "?" if row.ms is None else f"{_MARKS.get(row.found, '')}{row.ms:.4f}",
             "" if row.share is None else f"{100 * row.share:.1f}",
             f"{100 * row.cumulative:.1f}",
-            row.operator.width or "",
+            row.multiplied.width or "",
             "" if row.rate is None else f"{row.rate / 1e9:.1f}",
             row.kernels,
         )
@@ -415,7 +429,7 @@ def _operators_chart(operators: OperatorTable) -> Durations:
             _name(row),
             "?" if row.ms is None else f"{row.ms:.4f} ms, {100 * (row.share or 0):.1f} %",
             row.ms or 0.0,
-            kind=row.operator.width or OTHER,
+            kind=row.multiplied.width or OTHER,
             detail=f"{row.shape}, {row.kernels}, {_FOUND.get(row.found, 'unknown')}",
         )
         for row in operators.rows
@@ -433,8 +447,8 @@ def _roofline(operators: OperatorTable, peaks: Peaks) -> Roofline:
     points = tuple(
         (
             f"{_name(row)}: {row.rate / 1e9:.1f} Gop/s",
-            row.operator.width or OTHER,
-            row.operator.intensity,
+            row.multiplied.width or OTHER,
+            row.intensity,
             row.rate,
         )
         for row in operators.rows

@@ -23,7 +23,8 @@ from facesdk.measure.timing import Policy, Tick, warm_up
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime.interpreter import Interpreter
 from facesdk.runtime.operator_events import OperatorEvent, OperatorRecording, record_operators
-from facesdk.tflite.graph import Graph, Operator, read_graph
+from facesdk.tflite.graph import Graph, Operator
+from facesdk.tflite.macs import Macs, bytes_moved, intensity, multiplied
 
 MEASURED = "measured"
 SHARED = "shared"
@@ -60,9 +61,20 @@ class OperatorTime:
     found: str
 
     @property
+    def multiplied(self) -> Macs:
+        """Multiply-adds of one run, by the bits that are multiplied."""
+        return multiplied(self.operator)
+
+    @property
+    def intensity(self) -> float:
+        """Operations per byte moved."""
+        return intensity(self.operator)
+
+    @property
     def rate(self) -> float | None:
         """Operations a second, two for each multiply-add; None where nothing is multiplied."""
-        return 2e3 * self.operator.macs / self.ms if self.ms and self.operator.macs else None
+        macs = self.multiplied.count
+        return 2e3 * macs / self.ms if self.ms and macs else None
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, and operations a second."""
@@ -75,9 +87,9 @@ class OperatorTime:
             "cumulative": round(self.cumulative, 5),
             "kernels": self.kernels,
             "found": self.found,
-            "macs": self.operator.macs,
-            "width": self.operator.width,
-            "bytes": self.operator.moved,
+            "macs": self.multiplied.count,
+            "width": self.multiplied.width,
+            "bytes": bytes_moved(self.operator),
             "ops_per_second": None if self.rate is None else round(self.rate),
         }
 
@@ -144,7 +156,7 @@ def profile_operators(
         OperatorLibraryError: The operator library is needed and cannot be profiled.
     """
     interpreter = Interpreter(bundle, threads=threads)
-    graph = read_graph(bundle.content)
+    graph = bundle.graph
     plain, runs = _record(interpreter, bool(bundle.custom_ops), graph, policy, tick)
     kept = _between_quartiles(runs)
     stretches = _stretches(graph, kept)
@@ -298,7 +310,7 @@ def _stock(
 
 def _row(graph: Graph, index: int, ms: float | None, kernels: str, found: str) -> OperatorTime:
     operator = graph.operators[index]
-    return OperatorTime(operator, graph.shape_text(operator), ms, None, 0.0, kernels, found)
+    return OperatorTime(operator, operator.shape_text, ms, None, 0.0, kernels, found)
 
 
 def _mean(nanoseconds: list[int]) -> float:

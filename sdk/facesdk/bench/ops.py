@@ -30,8 +30,9 @@ from facesdk.measure.flags import Flag
 from facesdk.measure.timing import Clock, Policy
 from facesdk.models.bundle import ModelBundle
 from facesdk.progress import Progress, unwatched
-from facesdk.runtime import operator_library
-from facesdk.tflite.graph import Graph, Operator, read_graph
+from facesdk.tflite.graph import Graph, Operator
+from facesdk.tflite.macs import Macs, bytes_moved, multiplied
+from facesdk.tflite.operators import CUSTOM_OPERATORS
 
 _HEAVY = 0.05
 _COLUMNS = (
@@ -61,10 +62,15 @@ class ShapeTimes:
     latency: Distribution
 
     @property
+    def multiplied(self) -> Macs:
+        """Multiply-adds of one run, by the bits that are multiplied."""
+        return multiplied(self.operator)
+
+    @property
     def rate(self) -> float | None:
         """Operations a second, two for each multiply-add, at the median; None without any."""
-        median = self.latency.median
-        return 2e3 * self.operator.macs / median if self.operator.macs and median > 0 else None
+        median, macs = self.latency.median, self.multiplied.count
+        return 2e3 * macs / median if macs and median > 0 else None
 
     def to_dict(self) -> dict[str, Any]:
         """All of it."""
@@ -74,9 +80,9 @@ class ShapeTimes:
             "filter": list(self.filter),
             "count": self.count,
             "kernels": self.kernels,
-            "macs": self.operator.macs,
-            "width": self.operator.width,
-            "bytes": self.operator.moved,
+            "macs": self.multiplied.count,
+            "width": self.multiplied.width,
+            "bytes": bytes_moved(self.operator),
             "ops_per_second": None if self.rate is None else round(self.rate),
             "latency_ms": self.latency.to_dict(),
         }
@@ -151,7 +157,7 @@ class OpsReport:
                 f"{row.latency.minimum:.4f}",
                 f"{row.latency.median:.4f}",
                 "" if row.latency.p90 is None else f"{row.latency.p90:.4f}",
-                row.operator.width or "",
+                row.multiplied.width or "",
                 "" if row.rate is None else f"{row.rate / 1e9:.1f}",
                 row.kernels,
             )
@@ -191,7 +197,7 @@ class OpsReport:
                 f"{row.latency.median:.4f} ms"
                 + (f", {row.rate / 1e9:.1f} Gop/s" if row.rate else ""),
                 row.latency.median,
-                kind=row.operator.width or OTHER,
+                kind=row.multiplied.width or OTHER,
                 detail=f"{row.count} times, {row.shape}, {row.kernels}",
             )
             for row in self.shapes
@@ -231,7 +237,7 @@ def bench_ops(
     """
     environment = describe_environment()
     bundle = ModelBundle.load(path)
-    graph = read_graph(bundle.content)
+    graph = bundle.graph
     groups = _groups(graph)
     clock = Clock.measured()
     before = read_conditions()
@@ -256,10 +262,10 @@ def bench_ops(
         rows.append(
             ShapeTimes(
                 operator,
-                graph.shape_text(operator),
-                _filter(graph, operator),
+                operator.shape_text,
+                _filter(operator),
                 len(group),
-                kernels if operator.name in operator_library.OPERATORS else environment.runtime,
+                kernels if operator.name in CUSTOM_OPERATORS else environment.runtime,
                 Distribution.of(_without(row, call_ms)),
             )
         )
@@ -281,15 +287,14 @@ def _groups(graph: Graph) -> list[list[int]]:
         if operator.index in constant:
             continue
         shapes = tuple(
-            graph.tensors[i].text if i >= 0 else "" for i in (*operator.inputs, *operator.outputs)
+            "" if row is None else row.text for row in (*operator.inputs, *operator.outputs)
         )
-        groups.setdefault((operator.name, shapes, operator.options), []).append(operator.index)
+        groups.setdefault((operator.name, shapes, operator.raw_options), []).append(operator.index)
     return list(groups.values())
 
 
-def _filter(graph: Graph, operator: Operator) -> tuple[int, ...]:
-    weights = [graph.tensors[i] for i in operator.inputs[1:2] if i >= 0]
-    return weights[0].shape if operator.width and weights else ()
+def _filter(operator: Operator) -> tuple[int, ...]:
+    return operator.weights.shape if operator.weights is not None else ()
 
 
 def _without(times: Times, call_ms: float) -> Times:

@@ -34,7 +34,9 @@ def segments(graph: Graph, claimed: Collection[int]) -> tuple[Segment, ...]:
         graph: The model's graph.
         claimed: Places of the operators that the delegate took.
     """
-    written = {tensor for operator in graph.operators for tensor in operator.outputs}
+    reads = [{row.index for row in op.inputs if row is not None} for op in graph.operators]
+    writes = [{row.index for row in op.outputs} for op in graph.operators]
+    written = set().union(*writes)
     pending = list(range(len(graph.operators)))
     available: set[int] = set()
     result: list[Segment] = []
@@ -45,14 +47,13 @@ def segments(graph: Graph, claimed: Collection[int]) -> tuple[Segment, ...]:
         while progress:
             progress = False
             for index in list(pending):
-                operator = graph.operators[index]
                 if (index in claimed) != kind and kind is not None:
                     continue
-                if any(i in written and i not in available for i in operator.inputs):
+                if any(i in written and i not in available for i in reads[index]):
                     continue
                 kind = index in claimed
                 taken.append(index)
-                available.update(operator.outputs)
+                available |= writes[index]
                 pending.remove(index)
                 progress = True
         if kind is None:

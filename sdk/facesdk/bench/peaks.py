@@ -27,7 +27,8 @@ from facesdk.measure.inputs import random_inputs
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime import operator_library
-from facesdk.tflite.graph import read_graph
+from facesdk.tflite.macs import multiplied
+from facesdk.tflite.operators import FULLY_CONNECTED
 
 _COPY_BYTES = 64 << 20
 _ROWS = 256
@@ -87,14 +88,12 @@ def _copy_rate() -> float:
 def _matrix_product(threads: int) -> tuple[Callable[[], object], int]:
     """A product of matrices, ready to run, and its operations."""
     bundle = ModelBundle.load(registry.resolve("mtcnn-onet"))
-    graph = read_graph(bundle.content)
-    layer = max(
-        (row for row in graph.operators if row.name == "FULLY_CONNECTED"), key=lambda row: row.macs
-    )
-    product = single(bundle, graph, layer, threads)
+    dense = [row for row in bundle.graph.operators if row.name == FULLY_CONNECTED]
+    layer = max(dense, key=lambda row: row.weight_count)
+    product = single(bundle, bundle.graph, layer, threads)
     product.resize((_ROWS, *product.input_shapes[0][1:]))
     product.fill(*random_inputs(product))
-    return product.invoke, 2 * layer.macs * _ROWS
+    return product.invoke, 2 * multiplied(layer).count * _ROWS
 
 
 def _best(call: Callable[[], object]) -> float:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -13,11 +12,11 @@ from facesdk.measure.distribution import Times
 from facesdk.measure.inputs import random_inputs
 from facesdk.measure.timing import Policy, Tick, measure
 from facesdk.models.bundle import ModelBundle
-from facesdk.runtime import operator_library
 from facesdk.runtime.interpreter import Interpreter
 from facesdk.tflite.cut import cut
 from facesdk.tflite.flatbuffer import FlatbufferError
-from facesdk.tflite.graph import Graph, Operator
+from facesdk.tflite.graph import Graph, Operator, Tensor
+from facesdk.tflite.operators import CUSTOM_OPERATORS
 
 _EMPTY = "empty"
 
@@ -88,50 +87,50 @@ def single(bundle: ModelBundle, graph: Graph, operator: Operator, threads: int) 
         ModelError: The runtime does not run it alone.
     """
     kept, inputs = _closure(graph, operator)
-    content = cut(bundle.content, kept, inputs, operator.outputs)
-    custom = (operator.name,) if operator.name in operator_library.OPERATORS else ()
-    interpreter = Interpreter(
-        ModelBundle(Path(f"{bundle.path} (operator {operator.index})"), content, custom, None),
-        threads=threads,
-    )
-    interpreter.fill(*random_inputs(interpreter, packed=bool(custom)))
+    content = cut(bundle.root, kept, inputs, [row.index for row in operator.outputs])
+    alone = ModelBundle.from_bytes(content, f"{bundle.path} (operator {operator.index})")
+    interpreter = Interpreter(alone, threads=threads)
+    packed = operator.name in CUSTOM_OPERATORS
+    interpreter.fill(*random_inputs(interpreter, packed=packed))
     interpreter.invoke()
     return interpreter
 
 
 def constant_operators(graph: Graph) -> frozenset[int]:
     """Places of the operators that read constants only, directly or through each other."""
-    known = {i for i, tensor in enumerate(graph.tensors) if tensor.constant} | {-1}
+    known = {tensor.index for tensor in graph.tensors if tensor.constant}
     found = set()
     for operator in graph.operators:
-        if operator.inputs and all(i in known for i in operator.inputs):
+        if operator.inputs and all(row is None or row.index in known for row in operator.inputs):
             found.add(operator.index)
-            known.update(operator.outputs)
+            known.update(row.index for row in operator.outputs)
     return frozenset(found)
 
 
 def _closure(graph: Graph, operator: Operator) -> tuple[list[int], list[int]]:
     """Places of the operator and of the constant ones it needs, and the tensors left to fill."""
     constant = constant_operators(graph)
-    writer: Mapping[int, int] = {t: op.index for op in graph.operators for t in op.outputs}
-    kept, inputs, pending = {operator.index}, [], list(operator.inputs)
+    writer = {row.index: op.index for op in graph.operators for row in op.outputs}
+    kept, inputs = {operator.index}, []
+    pending: list[Tensor | None] = list(operator.inputs)
     while pending:
         tensor = pending.pop(0)
-        if tensor < 0 or graph.tensors[tensor].constant:
+        if tensor is None or tensor.constant:
             continue
-        source = writer.get(tensor)
+        source = writer.get(tensor.index)
         if source is not None and source in constant and operator.index not in constant:
             if source not in kept:
                 kept.add(source)
                 pending.extend(graph.operators[source].inputs)
-        elif tensor not in inputs:
-            inputs.append(tensor)
+        elif tensor.index not in inputs:
+            inputs.append(tensor.index)
     return sorted(kept), inputs
 
 
 def _empty(bundle: ModelBundle, graph: Graph, threads: int) -> Interpreter | None:
     try:
-        content = cut(bundle.content, [], graph.inputs, graph.inputs)
-        return Interpreter(ModelBundle(bundle.path, content, (), None), threads=threads)
+        given = [row.index for row in graph.inputs]
+        empty = ModelBundle.from_bytes(cut(bundle.root, [], given, given), bundle.path)
+        return Interpreter(empty, threads=threads)
     except (FlatbufferError, ModelError):
         return None

@@ -21,6 +21,8 @@ def described(model: ModelDescription) -> str:
         *(("input", _port(port)) for port in model.inputs),
         *(("output", _port(port)) for port in model.outputs),
         *(("operators", _kind(kind)) for kind in model.operators),
+        *(("multiplied", _macs(row, "per run")) for row in model.macs.items()),
+        *(("stored", _macs(row, "per input")) for row in model.stored_macs.items()),
         ("runs on", _needs(model)),
         *(("constants", f"{n:,} bytes {kind}") for kind, n in model.constants.items()),
         ("the rest", f"{model.other_bytes:,} bytes"),
@@ -42,6 +44,11 @@ def _needs(model: ModelDescription) -> str:
 
 def _kind(kind: OperatorKind) -> str:
     return f"{kind.count} {kind.name}" + (f", {kind.bits} bits" if kind.bits else "")
+
+
+def _macs(row: tuple[str, int], unit: str) -> str:
+    width, count = row
+    return f"{count:,} multiply-adds {unit}, {width} bits"
 
 
 def _port(port: Port) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from facesdk.files import read_regular
 from facesdk.models import packed
 from facesdk.models.contract import METADATA_NAME, Contract
 from facesdk.tflite.flatbuffer import FlatbufferError, Table
+from facesdk.tflite.graph import Graph, custom_operators, read_graph
 from facesdk.tflite.verifier import verify
 
 MAX_MODEL_BYTES = 1 << 30
@@ -20,11 +21,12 @@ MAX_MODEL_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class ModelBundle:
-    """A verified model file.
+    """A verified model file, made by :meth:`load` or :meth:`from_bytes`.
 
     Attributes:
         path: Where it was read from.
         content: The whole file; what was in the container where it was read from one.
+        root: Its root table.
         custom_ops: Names of the custom operators in it, for example ``("LceBconv2d",)``.
         embedded_contract: The contract in the file; None if it carries none.
         packed_bytes: Size of the container it was read from (:mod:`facesdk.models.packed`); None
@@ -32,7 +34,8 @@ class ModelBundle:
     """
 
     path: Path
-    content: bytes
+    content: bytes = field(repr=False)
+    root: Table = field(repr=False)
     custom_ops: tuple[str, ...]
     embedded_contract: Contract | None
     packed_bytes: int | None = None
@@ -66,14 +69,15 @@ class ModelBundle:
             if packed_bytes is not None:
                 content = packed.unpack(content, max_bytes=MAX_MODEL_BYTES)
             model = verify(content)
-            codes = _custom_ops(model)
         except packed.PackedError as error:
             raise ModelError(f"{path} is not a usable packed model: {error}") from None
         except FlatbufferError as error:
             raise ModelError(
                 f"{path} is not a usable TFLite model, or is truncated: {error}"
             ) from None
-        return ModelBundle(path, content, codes, _contract(model, path), packed_bytes)
+        return ModelBundle(
+            path, content, model, custom_operators(model), _contract(model, path), packed_bytes
+        )
 
     def in_its_form(self, content: bytes) -> bytes:
         """What to write to a file so that it holds ``content`` as this one holds its own.
@@ -85,6 +89,11 @@ class ModelBundle:
             A container if the model was read from one, otherwise ``content``.
         """
         return content if self.packed_bytes is None else packed.pack(content)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """Its main graph, read once."""
+        return read_graph(self.root)
 
     @cached_property
     def sha256(self) -> str:
@@ -125,23 +134,18 @@ def _read(path: Path) -> bytes:
         raise ModelError(f"cannot read model file {path}: {error.strerror}") from None
 
 
-def _custom_ops(model: Table) -> tuple[str, ...]:
-    names = (code.bytes(1).decode() for code in model.tables(1))
-    return tuple(sorted({name for name in names if name}))
-
-
 def contract_buffer(model: Table) -> Table | None:
     """The buffer of a verified model that holds its contract; None if it carries none."""
-    buffers = list(model.tables(4))
-    for entry in model.tables(6):
-        if entry.bytes(0) == METADATA_NAME.encode():
-            return buffers[entry.scalar(1)]
+    buffers = list(model.tables("buffers"))
+    for entry in model.tables("metadata"):
+        if entry.bytes("name") == METADATA_NAME.encode():
+            return buffers[entry.scalar("buffer")]
     return None
 
 
 def _contract(model: Table, path: Path) -> Contract | None:
     buffer = contract_buffer(model)
     try:
-        return None if buffer is None else Contract.from_json(buffer.bytes(0))
+        return None if buffer is None else Contract.from_json(buffer.bytes("data"))
     except ContractError as error:
         raise ContractError(f"{path}: {error}") from None

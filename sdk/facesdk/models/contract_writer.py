@@ -10,40 +10,38 @@ from __future__ import annotations
 import struct
 
 from facesdk.errors import ContractError, ModelError
-from facesdk.models.bundle import MAX_MODEL_BYTES, contract_buffer
+from facesdk.models.bundle import MAX_MODEL_BYTES, ModelBundle, contract_buffer
 from facesdk.models.contract import Contract
-from facesdk.tflite.flatbuffer import FlatbufferError
-from facesdk.tflite.verifier import verify
 
 _ALIGNMENT = 16
 """Of the data of a ``Buffer``, in TensorFlow Lite's ``schema.fbs``."""
 
 
-def replace_contract(content: bytes, contract: Contract) -> bytes:
+def replace_contract(bundle: ModelBundle, contract: Contract) -> bytes:
     """A copy of a model file with another contract.
 
     The old contract is cut off where it is the end of the file, as this function leaves it, and
     stays behind unused otherwise, so that a file grows once.
 
     Args:
-        content: A ``.tflite`` file that carries a contract.
+        bundle: A model that carries a contract.
         contract: The new one.
 
+    Returns:
+        A ``.tflite`` file, also of a model that was read from a container.
+
     Raises:
-        ModelError: ``content`` is not a TFLite model, or the new file would be too large.
-        ContractError: It carries no contract.
+        ModelError: The new file would be too large.
+        ContractError: The model carries no contract.
     """
-    try:
-        buffer = contract_buffer(verify(content))
-    except FlatbufferError as error:
-        raise ModelError(f"cannot write a contract: not a TFLite model ({error})") from None
-    at = None if buffer is None else buffer.offset_position(0)
+    content, buffer = bundle.content, contract_buffer(bundle.root)
+    at = None if buffer is None else buffer.position_of("data")
     if buffer is None or at is None:
         raise ContractError(
             "the model carries no facesdk contract to change: convert it with `facesdk convert`"
         )
     start = at + struct.unpack_from("<I", content, at)[0]
-    if start + 4 + len(buffer.bytes(0)) != len(content):
+    if start + 4 + buffer.count("data") != len(content):
         start = len(content) + -(len(content) + 4) % _ALIGNMENT
     text = contract.to_json().encode()
     result = bytearray(content[:start].ljust(start, b"\0"))

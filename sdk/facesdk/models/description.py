@@ -10,10 +10,9 @@ from typing import Any
 
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract
-from facesdk.runtime import operator_library
-from facesdk.tflite.flatbuffer import Table
-from facesdk.tflite.graph import Graph, read_graph
-from facesdk.tflite.verifier import verify
+from facesdk.tflite import macs
+from facesdk.tflite.graph import Graph, Tensor
+from facesdk.tflite.operators import CUSTOM_OPERATORS
 
 BIT = "1 bit"
 """What the kernels of binary operators are called; the file has them as words of 32 bits."""
@@ -40,8 +39,8 @@ class OperatorKind:
 
     Attributes:
         name: ``"CONV_2D"``, or a custom operator's own name.
-        bits: Bits of its weights and of its activations, ``"1x1"`` or ``"8x32"``; None where it
-            does not multiply.
+        bits: Bits of its weights and of its activations that are multiplied, ``"1x1"`` or
+            ``"8x32"``; None where it does not multiply.
         count: Number of them.
     """
 
@@ -63,6 +62,10 @@ class ModelDescription:
         inputs: What the caller gives.
         outputs: What the caller gets.
         operators: Its operators by kind, the most frequent first.
+        macs: Multiply-adds by the bits multiplied, for the file's batch
+            (:func:`facesdk.tflite.macs.multiplied`).
+        stored_macs: Multiply-adds by the bits of weights as they are stored, for one
+            input (:func:`facesdk.tflite.macs.stored`).
         operator_library: Whether it needs facesdk's operator library.
         unknown_operators: Custom operators that the library does not have either.
         constants: Bytes of weights and other constants by type, the most first.
@@ -77,6 +80,8 @@ class ModelDescription:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     operators: tuple[OperatorKind, ...]
+    macs: dict[str, int]
+    stored_macs: dict[str, int]
     operator_library: bool
     unknown_operators: tuple[str, ...]
     constants: dict[str, int]
@@ -92,50 +97,38 @@ class ModelDescription:
 
 def describe(bundle: ModelBundle) -> ModelDescription:
     """What is in a model file; of a model with several graphs, in the main one."""
-    graph = read_graph(bundle.content)
-    model = verify(bundle.content)
-    tables = list(next(model.tables(2)).tables(0))
-    constants = _constants(graph, tables, list(model.tables(4)))
-    kinds = Counter((operator.name, operator.width) for operator in graph.operators)
+    graph = bundle.graph
+    constants = _constants(graph)
+    kinds = Counter((row.name, macs.multiplied(row).width) for row in graph.operators)
     return ModelDescription(
         path=bundle.path,
         bytes=len(bundle.content),
         packed_bytes=bundle.packed_bytes,
         sha256=bundle.sha256,
         contract=bundle.embedded_contract,
-        inputs=_ports(graph, tables, graph.inputs),
-        outputs=_ports(graph, tables, graph.outputs),
+        inputs=_ports(graph.inputs),
+        outputs=_ports(graph.outputs),
         operators=tuple(OperatorKind(*kind, count) for kind, count in kinds.most_common()),
+        macs=macs.totals(graph.operators, macs.multiplied),
+        stored_macs=macs.totals(graph.operators, macs.stored),
         operator_library=bool(bundle.custom_ops),
-        unknown_operators=tuple(sorted(set(bundle.custom_ops) - set(operator_library.OPERATORS))),
+        unknown_operators=tuple(sorted(set(bundle.custom_ops) - set(CUSTOM_OPERATORS))),
         constants=constants,
         other_bytes=len(bundle.content) - sum(constants.values()),
     )
 
 
-def _ports(graph: Graph, tables: list[Table], indices: tuple[int, ...]) -> tuple[Port, ...]:
-    return tuple(
-        Port(tables[i].bytes(3).decode(), graph.tensors[i].shape, graph.tensors[i].dtype)
-        for i in indices
-    )
+def _ports(tensors: tuple[Tensor, ...]) -> tuple[Port, ...]:
+    return tuple(Port(row.name, row.shape, row.dtype) for row in tensors)
 
 
-def _constants(graph: Graph, tables: list[Table], buffers: list[Table]) -> dict[str, int]:
+def _constants(graph: Graph) -> dict[str, int]:
     """Bytes by type; a buffer that several tensors share counts once."""
-    bits = {
-        operator.inputs[1]
-        for operator in graph.operators
-        if operator.width and operator.width.startswith("1x")
-    }
+    signs = {row.weights.buffer for row in graph.operators if row.weights and row.is_packed}
     sizes: Counter[str] = Counter()
     seen = set()
-    for index, (tensor, table) in enumerate(zip(graph.tensors, tables, strict=True)):
-        number = table.scalar(2)
-        if tensor.constant and number not in seen:
-            seen.add(number)
-            sizes[BIT if index in bits else tensor.dtype] += _size(buffers[number])
+    for tensor in graph.tensors:
+        if tensor.constant and tensor.buffer not in seen:
+            seen.add(tensor.buffer)
+            sizes[BIT if tensor.buffer in signs else tensor.dtype] += len(tensor.data)
     return dict(sizes.most_common())
-
-
-def _size(buffer: Table) -> int:
-    return buffer.scalar(2) if buffer.scalar(1) > 1 else buffer.count(0)

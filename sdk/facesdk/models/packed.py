@@ -109,8 +109,8 @@ def unpack(data: bytes, *, max_bytes: int) -> bytes:
 
 def _blocks(model: bytes) -> Iterator[bytes]:
     borders = {0, len(model)}
-    for buffer in verify(model).tables(4):
-        start, size = buffer.vector(0)
+    for buffer in verify(model).tables("buffers"):
+        start, size = buffer.vector("data")
         if size >= _LARGE_BUFFER:
             borders |= {start, start + size}
     for start, end in pairwise(sorted(borders)):

@@ -13,7 +13,7 @@ from facesdk.errors import InputError, ModelError
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime import operator_library
 from facesdk.runtime.backend import load_backend
-from facesdk.tflite.graph import read_graph
+from facesdk.tflite.operators import CUSTOM_OPERATORS
 
 Shape = tuple[int, ...]
 
@@ -52,11 +52,11 @@ class Interpreter:
             raise InputError(f"threads must be 1 to {MAX_THREADS}, but got {threads}")
         self._bundle = bundle
         self._name = bundle.name
-        unknown = set(bundle.custom_ops) - set(operator_library.OPERATORS)
+        unknown = set(bundle.custom_ops) - set(CUSTOM_OPERATORS)
         if unknown:
             raise ModelError(
                 f"{bundle.path} needs custom operators that facesdk does not have: "
-                f"{', '.join(sorted(unknown))} (it has {', '.join(operator_library.OPERATORS)}); "
+                f"{', '.join(sorted(unknown))} (it has {', '.join(CUSTOM_OPERATORS)}); "
                 "convert the network again without them"
             )
         backend = load_backend()
@@ -92,7 +92,7 @@ class Interpreter:
 
     def operator_names(self) -> list[str]:
         """Names of the network's operators, by their place in the file."""
-        return [operator.name for operator in read_graph(self._bundle.content).operators]
+        return [operator.name for operator in self._bundle.graph.operators]
 
     def resize(self, *shapes: Shape) -> None:
         """Allocate for other input shapes, one per input.

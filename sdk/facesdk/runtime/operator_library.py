@@ -16,15 +16,6 @@ from facesdk.runtime.backend import Backend, load_backend
 ENVIRONMENT = "FACESDK_OPS_LIBRARY"
 FORCED_PATH = "FACESDK_OPS_ISA"
 ZERO_PADDING = ("optimized", "reference")
-OPERATORS = (
-    "FacesdkBinaryConv2D",
-    "FacesdkBinaryDense",
-    "LceBMaxPool2d",
-    "LceBconv2d",
-    "LceDequantize",
-    "LceQuantize",
-)
-"""The custom operators the library implements."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 :func:`verify_structure` walks every table, vector and string that a runtime follows and proves
 that each lies inside the file; :class:`Table` then reads fields of a verified file.
 
-Sources: the FlatBuffers binary format (flatbuffers.dev/internals) and TensorFlow Lite's
-``schema.fbs``, file identifier ``TFL3``. Field numbers below are those of the schema.
+Source: the FlatBuffers binary format (flatbuffers.dev/internals). Fields have the names of
+:data:`facesdk.tflite.schema.TABLES`; a name that a table does not have is a KeyError.
 """
 
 from __future__ import annotations
@@ -14,73 +14,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-IDENTIFIER = b"TFL3"
+from facesdk.tflite.schema import IDENTIFIER, OPTIONS, TABLES
+
 _SCALAR = {"i8": "<b", "u8": "<B", "i32": "<i", "u32": "<I", "u64": "<Q"}
 _MAX_TABLES = 1_000_000
 
-SCHEMA: dict[str, dict[int, str]] = {
-    "Model": {
-        0: "u32",
-        1: "[OperatorCode]",
-        2: "[SubGraph]",
-        3: "string",
-        4: "[Buffer]",
-        5: "[4]",
-        6: "[Metadata]",
-        7: "[SignatureDef]",
-    },
-    "OperatorCode": {0: "i8", 1: "string", 2: "i32", 3: "i32"},
-    "SubGraph": {0: "[Tensor]", 1: "[4]", 2: "[4]", 3: "[Operator]", 4: "string"},
-    "Tensor": {
-        0: "[4]",
-        1: "i8",
-        2: "u32",
-        3: "string",
-        4: "QuantizationParameters",
-        5: "u8",
-        6: "unsupported",
-        7: "[4]",
-        8: "u8",
-        9: "unsupported",
-    },
-    "QuantizationParameters": {0: "[4]", 1: "[4]", 2: "[4]", 3: "[8]", 5: "unsupported", 6: "i32"},
-    "Operator": {
-        0: "u32",
-        1: "[4]",
-        2: "[4]",
-        3: "u8",
-        4: "options",
-        5: "[1]",
-        6: "i8",
-        7: "[1]",
-        8: "[4]",
-        9: "u64",
-        10: "u64",
-        12: "unsupported",
-    },
-    "Buffer": {0: "[1]", 1: "u64", 2: "u64"},
-    "Metadata": {0: "string", 1: "u32"},
-    "SignatureDef": {0: "[TensorMap]", 1: "[TensorMap]", 2: "string", 4: "u32"},
-    "TensorMap": {0: "string", 1: "u32"},
-    "Options": {},
-    "Pool2DOptions": {1: "i32", 2: "i32", 3: "i32", 4: "i32"},
-    "ConcatEmbeddingsOptions": {1: "[4]", 2: "[4]"},
-    "ReshapeOptions": {0: "[4]"},
-    "SqueezeOptions": {0: "[4]"},
-    "BucketizeOptions": {0: "[4]"},
-    "VarHandleOptions": {0: "string", 1: "string"},
+_BY_NUMBER = {
+    table: {number: (name, kind) for name, (number, kind) in fields.items()}
+    for table, fields in TABLES.items()
 }
-"""Tables by name, each with its fields by number. ``[4]`` is a vector of 4-byte scalars."""
-
-OPTIONS = {
-    3: "ConcatEmbeddingsOptions",
-    5: "Pool2DOptions",
-    17: "ReshapeOptions",
-    30: "SqueezeOptions",
-    111: "VarHandleOptions",
-    115: "BucketizeOptions",
-}
-"""Members of the union BuiltinOptions that hold more than scalars, or scalars to check, by tag."""
+"""Names and kinds of fields, as the verifier meets them."""
 
 
 class FlatbufferError(ValueError):
@@ -95,59 +38,62 @@ class Table:
     position: int
     kind: str
 
-    def scalar(self, field: int, default: int = 0) -> int:
+    def scalar(self, field: str, default: int = 0) -> int:
         """An integer field, or its default where the file leaves it out."""
-        at = self._locate(field)
-        return default if at is None else _unpack(self.data, _SCALAR[SCHEMA[self.kind][field]], at)
+        at = self.position_of(field)
+        return default if at is None else _unpack(self.data, _SCALAR[self._kind(field)], at)
 
-    def table(self, field: int, kind: str | None = None) -> Table | None:
+    def table(self, field: str) -> Table | None:
         """A sub-table, or None where the file leaves it out."""
-        at = self._locate(field)
+        at = self.position_of(field)
         if at is None:
             return None
-        return Table(self.data, _indirect(self.data, at), kind or SCHEMA[self.kind][field])
+        kind = self._kind(field)
+        if kind == "options":
+            kind = OPTIONS.get(self.scalar("builtin_options_type"), "Options")
+        return Table(self.data, _indirect(self.data, at), kind)
 
-    def tables(self, field: int) -> Iterator[Table]:
+    def tables(self, field: str) -> Iterator[Table]:
         """The elements of a vector of tables."""
         start, count = self.vector(field)
-        kind = SCHEMA[self.kind][field][1:-1]
+        kind = self._kind(field)[1:-1]
         for at in range(start, start + 4 * count, 4):
             yield Table(self.data, _indirect(self.data, at), kind)
 
-    def count(self, field: int) -> int:
+    def count(self, field: str) -> int:
         """The number of elements of a vector."""
         return self.vector(field)[1]
 
-    def integers(self, field: int) -> tuple[int, ...]:
+    def integers(self, field: str) -> tuple[int, ...]:
         """A vector of int32."""
         start, count = self.vector(field)
         values: tuple[int, ...] = struct.unpack_from(f"<{count}i", self.data, start)
         return values
 
-    def bytes(self, field: int) -> bytes:
+    def bytes(self, field: str) -> bytes:
         """A vector of bytes or a string without its terminator."""
         start, count = self.vector(field)
         return self.data[start : start + count]
 
-    def offset_position(self, field: int) -> int | None:
-        """Where the offset of a vector, string or table lies; None where the file leaves it out."""
-        return self._locate(field)
-
-    def vector(self, field: int) -> tuple[int, int]:
+    def vector(self, field: str) -> tuple[int, int]:
         """Where the elements of a vector or string start, and how many there are."""
-        at = self._locate(field)
+        at = self.position_of(field)
         if at is None:
             return 0, 0
         start = _indirect(self.data, at)
         return start + 4, _unpack(self.data, "<I", start)
 
-    def _locate(self, field: int) -> int | None:
+    def position_of(self, field: str) -> int | None:
+        """Where a scalar lies, or the offset of a vector, string or table; None if left out."""
         vtable = self.position - _unpack(self.data, "<i", self.position)
-        entry = 4 + 2 * field
+        entry = 4 + 2 * TABLES[self.kind][field][0]
         if entry + 2 > _unpack(self.data, "<H", vtable):
             return None
         offset = _unpack(self.data, "<H", vtable + entry)
         return self.position + offset if offset else None
+
+    def _kind(self, field: str) -> str:
+        return TABLES[self.kind][field][1]
 
 
 def verify_structure(data: bytes) -> Table:
@@ -162,7 +108,8 @@ def verify_structure(data: bytes) -> Table:
     Raises:
         FlatbufferError: The file is too short, has no ``TFL3`` identifier, an offset leads out of
             it, a string is not UTF-8, or it uses a part of the schema that is not supported here
-            (sparse tensors, variant tensors, custom quantization, StableHLO options).
+            (sparse tensors, variant tensors, custom quantization, StableHLO options, values in
+            other files).
     """
     if len(data) < 16:
         raise FlatbufferError(f"only {len(data)} bytes long")
@@ -197,17 +144,17 @@ def _verify_table(table: Table) -> Iterator[Table]:
             continue
         if not 4 <= offset < size:
             raise FlatbufferError(f"field outside of its table at byte {position}")
-        kind = SCHEMA[table.kind].get(number)
-        if kind is not None:
-            yield from _verify_field(table, number, kind, position + offset)
+        known = _BY_NUMBER[table.kind].get(number)
+        if known is not None:
+            yield from _verify_field(table, *known, position + offset)
 
 
-def _verify_field(table: Table, number: int, kind: str, at: int) -> Iterator[Table]:
+def _verify_field(table: Table, name: str, kind: str, at: int) -> Iterator[Table]:
     data = table.data
     if kind in _SCALAR:
         require_inside(data, at, struct.calcsize(_SCALAR[kind]))
     elif kind == "unsupported":
-        raise FlatbufferError(f"{table.kind} uses field {number} of the schema, not supported here")
+        raise FlatbufferError(f"{table.kind} uses {name} of the schema, not supported here")
     elif kind == "string" or kind in ("[1]", "[4]", "[8]"):
         start = _indirect(data, at)
         width = 1 if kind == "string" else int(kind[1])
@@ -218,12 +165,11 @@ def _verify_field(table: Table, number: int, kind: str, at: int) -> Iterator[Tab
     elif kind.startswith("["):
         start = _indirect(data, at)
         require_inside(data, start + 4, 4 * _unpack(data, "<I", start))
-        yield from table.tables(number)
-    elif kind == "options":
-        tag = table.scalar(3)
-        yield Table(data, _indirect(data, at), OPTIONS.get(tag, "Options"))
+        yield from table.tables(name)
     else:
-        yield Table(data, _indirect(data, at), kind)
+        child = table.table(name)
+        if child is not None:
+            yield child
 
 
 def _verify_string(data: bytes, start: int, count: int) -> None:

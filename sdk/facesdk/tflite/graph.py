@@ -1,62 +1,28 @@
-"""The operators of a model file: their shapes, multiply-adds and bytes, read without TensorFlow.
+"""A model's operators and tensors: the one reader of a graph, without TensorFlow and NumPy.
 
-Codes and field numbers are those of TensorFlow Lite's ``schema.fbs``; the layouts of custom
-operators those of Larq Compute Engine 0.16 and of sdk/native.
+Numbers of constants are read by :mod:`facesdk.tflite.weights`; multiply-adds are counted by
+:mod:`facesdk.tflite.macs`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import prod
 
+from facesdk.tflite import operators as names
 from facesdk.tflite.flatbuffer import Table
-from facesdk.tflite.flexbuffer import map_integer
-from facesdk.tflite.verifier import verify
+from facesdk.tflite.flexbuffer import map_integers
+from facesdk.tflite.schema import CUSTOM, tensor_type
+from facesdk.tflite.verifier import builtin_of, is_filled
 
-_CUSTOM = 32
-_DEPTHWISE, _TRANSPOSE_CONV = "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"
-_BINARY_WEIGHTS = ("FacesdkBinaryConv2D", "FacesdkBinaryDense")
-_WEIGHTED = ("CONV_2D", "FULLY_CONNECTED", _DEPTHWISE)
+PACKED = "bits"
+"""Type of an activation that is packed signs; the file has them as words, type int32."""
 
-_NAME_LIST = """
-ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE
-EMBEDDING_LOOKUP FLOOR FULLY_CONNECTED HASHTABLE_LOOKUP L2_NORMALIZATION L2_POOL_2D
-LOCAL_RESPONSE_NORMALIZATION LOGISTIC LSH_PROJECTION LSTM MAX_POOL_2D MUL RELU RELU_N1_TO_1
-RELU6 RESHAPE RESIZE_BILINEAR RNN SOFTMAX SPACE_TO_DEPTH SVDF TANH CONCAT_EMBEDDINGS
-SKIP_GRAM CALL CUSTOM EMBEDDING_LOOKUP_SPARSE PAD UNIDIRECTIONAL_SEQUENCE_RNN GATHER
-BATCH_TO_SPACE_ND SPACE_TO_BATCH_ND TRANSPOSE MEAN SUB DIV SQUEEZE
-UNIDIRECTIONAL_SEQUENCE_LSTM STRIDED_SLICE BIDIRECTIONAL_SEQUENCE_RNN EXP TOPK_V2 SPLIT
-LOG_SOFTMAX DELEGATE BIDIRECTIONAL_SEQUENCE_LSTM CAST PRELU MAXIMUM ARG_MAX MINIMUM LESS NEG
-PADV2 GREATER GREATER_EQUAL LESS_EQUAL SELECT SLICE SIN TRANSPOSE_CONV SPARSE_TO_DENSE TILE
-EXPAND_DIMS EQUAL NOT_EQUAL LOG SUM SQRT RSQRT SHAPE POW ARG_MIN FAKE_QUANT REDUCE_PROD
-REDUCE_MAX PACK LOGICAL_OR ONE_HOT LOGICAL_AND LOGICAL_NOT UNPACK REDUCE_MIN FLOOR_DIV
-REDUCE_ANY SQUARE ZEROS_LIKE FILL FLOOR_MOD RANGE RESIZE_NEAREST_NEIGHBOR LEAKY_RELU
-SQUARED_DIFFERENCE MIRROR_PAD ABS SPLIT_V UNIQUE CEIL REVERSE_V2 ADD_N GATHER_ND COS WHERE
-RANK ELU REVERSE_SEQUENCE MATRIX_DIAG QUANTIZE MATRIX_SET_DIAG ROUND HARD_SWISH IF WHILE
-NON_MAX_SUPPRESSION_V4 NON_MAX_SUPPRESSION_V5 SCATTER_ND SELECT_V2 DENSIFY SEGMENT_SUM
-BATCH_MATMUL
-"""
-_NAMES = tuple(_NAME_LIST.split())
-"""Names of the built-in operators by code, up to 126."""
+WORD = 32
+"""Signs in a word."""
 
-_TYPES = {
-    0: ("float32", 32),
-    1: ("float16", 16),
-    2: ("int32", 32),
-    3: ("uint8", 8),
-    4: ("int64", 64),
-    6: ("bool", 8),
-    7: ("int16", 16),
-    9: ("int8", 8),
-    10: ("float64", 64),
-    15: ("uint32", 32),
-    16: ("uint16", 16),
-    17: ("int4", 4),
-    18: ("bfloat16", 16),
-    19: ("int2", 2),
-    20: ("uint4", 4),
-}
-"""Tensor types by code: name and bits an element."""
+_NOTHING = memoryview(b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +30,33 @@ class Tensor:
     """A tensor of the model.
 
     Attributes:
-        shape: Its shape in the file.
-        dtype: Its type, for example ``"float32"``.
-        constant: Whether its values are in the file.
+        index: Its number in the file.
+        name: Its name; converters put the names of layers into it.
+        shape: Its shape in the file, batch included; of packed activations in channels, not words.
+        dtype: Its type, for example ``"float32"``, or :data:`PACKED`.
+        bits: Bits per number.
+        data: The bytes of a constant as the file has them; empty elsewhere.
+        buffer: Number of the buffer that holds them; several tensors may share one.
     """
 
+    index: int
+    name: str
     shape: tuple[int, ...]
     dtype: str
     bits: int
-    constant: bool
+    data: memoryview | bytes = field(default=_NOTHING, repr=False, compare=False)
+    buffer: int = 0
+
+    @property
+    def constant(self) -> bool:
+        """Whether its values are in the file."""
+        return len(self.data) > 0
 
     @property
     def size(self) -> int:
-        """Bytes of its values."""
+        """Bytes of its values in memory."""
+        if self.dtype == PACKED:
+            return prod(self.shape[:-1]) * -(-self.shape[-1] // WORD) * WORD // 8
         return -(-prod(self.shape) * self.bits // 8)
 
     @property
@@ -92,28 +72,101 @@ class Operator:
     Attributes:
         index: Its place in the file.
         name: ``"CONV_2D"``, or a custom operator's own name.
-        inputs: Tensors it reads; -1 for one that is left out.
+        inputs: Tensors it reads; None for one that is left out.
         outputs: Tensors it writes.
-        macs: Multiply-adds; for bits, a xor and a count of one pair of bits is one.
-        width: Bits of weights and activations that are multiplied, ``"1x1"`` or ``"32x32"``; None
-            where nothing is.
-        moved: Bytes of its inputs, weights and outputs, each once.
-        options: Its options as they lie in the file, to tell whether two are the same.
+        stored: Its inputs again, with constants as they are stored: before the DEQUANTIZE that
+            widens them.
+        options: Integers among the options of a custom operator; empty for others.
+        raw_options: Its options as they lie in the file, to tell whether two are the same.
     """
 
     index: int
     name: str
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    macs: int
-    width: str | None
-    moved: int
-    options: bytes = b""
+    inputs: tuple[Tensor | None, ...]
+    outputs: tuple[Tensor, ...]
+    stored: tuple[Tensor | None, ...] = ()
+    options: Mapping[str, int] = field(default_factory=dict)
+    raw_options: bytes = field(default=b"", repr=False)
 
     @property
-    def intensity(self) -> float:
-        """Operations (two for a multiply-add) for each byte moved."""
-        return 2 * self.macs / self.moved if self.moved else 0.0
+    def weights(self) -> Tensor | None:
+        """The weights, as they are stored, of an operator that multiplies with weights."""
+        weighted = self.name in names.WEIGHTED and len(self.stored) > 1
+        return self.stored[1] if weighted else None
+
+    @property
+    def data(self) -> Tensor | None:
+        """The input that is no constant; the first, where there are several."""
+        return next((row for row in self.stored if row is not None and not row.constant), None)
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether its weights are signs of one bit, :data:`WORD` a word."""
+        return self.name in names.PACKED_WEIGHTS
+
+    @property
+    def widens_constant(self) -> bool:
+        """Whether all it does is to widen a constant (DEQUANTIZE)."""
+        return _widened(self.name, self.stored) is not None
+
+    @property
+    def groups(self) -> int:
+        """Groups of a convolution with packed weights; 1 for others."""
+        if self.weights is None or not self.is_packed or not self.weights.shape:
+            return 1
+        words = -(-self._channels // WORD)
+        return max(1, words // max(1, self.weights.shape[-1]))
+
+    @property
+    def group_channels(self) -> int:
+        """Signs per tap of a packed filter: the input channels of one group."""
+        if self.weights is None or not self.weights.shape:
+            return 0
+        return min(self._channels // self.groups, WORD * self.weights.shape[-1])
+
+    @property
+    def weight_count(self) -> int:
+        """Number of its weights; 0 without."""
+        if self.weights is None:
+            return 0
+        if self.is_packed:
+            return prod(self.weights.shape[:-1]) * self.group_channels
+        return prod(self.weights.shape)
+
+    @property
+    def weight_bits(self) -> int | None:
+        """Bits of a weight as it is stored; None without weights."""
+        if self.weights is None:
+            return None
+        return 1 if self.is_packed else self.weights.bits
+
+    @property
+    def activation_bits(self) -> int:
+        """Bits of a number that is multiplied with a weight, or goes into another operator."""
+        if self.name == names.BCONV2D:
+            return 1
+        if quantized := self.options.get("activation_bits"):
+            return quantized
+        return self.data.bits if self.data is not None else 32
+
+    @property
+    def shape_text(self) -> str:
+        """What goes in and what comes out, without constants."""
+        read = [row.text for row in self.inputs if row is not None and not row.constant]
+        written = [row.text for row in self.outputs]
+        return f"{', '.join(read) or 'constants'} -> {', '.join(written)}"
+
+    @property
+    def _channels(self) -> int:
+        """Input channels of a packed operator: as its options say, or else its input."""
+        said = self.options.get("channels_in", 0)
+        if said > 0:
+            return said
+        data = self.data
+        if data is None or not data.shape:
+            return 0
+        unpacked = data.dtype == PACKED or self.name != names.BCONV2D
+        return data.shape[-1] * (1 if unpacked else WORD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,131 +174,147 @@ class Graph:
     """The main graph of a model.
 
     Attributes:
-        tensors: All tensors.
+        tensors: All tensors, by their numbers.
         operators: All operators, in the file's order.
         inputs: Tensors that the caller fills.
         outputs: Tensors that the caller reads.
+        file_bytes: Size of the file.
+        metadata_bytes: Bytes of its metadata, the contract among them.
+        subgraphs: Number of graphs in the file; more than 1 where it has control flow.
     """
 
     tensors: tuple[Tensor, ...]
     operators: tuple[Operator, ...]
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    file_bytes: int = 0
+    metadata_bytes: int = 0
+    subgraphs: int = 1
 
     @property
-    def macs(self) -> dict[str, int]:
-        """Multiply-adds by bit-width, the fewest bits first."""
-        totals: dict[str, int] = {}
-        for operator in self.operators:
-            if operator.width:
-                totals[operator.width] = totals.get(operator.width, 0) + operator.macs
-        return dict(sorted(totals.items(), key=lambda row: [int(n) for n in row[0].split("x")]))
-
-    def shape_text(self, operator: Operator) -> str:
-        """What goes into an operator and what comes out, without its constants."""
-        read = [self.tensors[i] for i in operator.inputs if i >= 0 and not self.tensors[i].constant]
-        written = [self.tensors[i] for i in operator.outputs]
-        left, right = (", ".join(tensor.text for tensor in row) for row in (read, written))
-        return f"{left or 'constants'} -> {right}"
+    def working(self) -> tuple[Operator, ...]:
+        """The operators without those that only widen constants."""
+        return tuple(row for row in self.operators if not row.widens_constant)
 
 
-def read_graph(content: bytes) -> Graph:
-    """The main graph of a verified model file.
+def read_graph(model: Table) -> Graph:
+    """The main graph of a model file.
 
     Args:
-        content: The file.
-
-    Raises:
-        FlatbufferError: It is not a usable model.
+        model: The root of a verified file (:func:`facesdk.tflite.verifier.verify`).
     """
-    model = verify(content)
-    filled = {
-        number
-        for number, buffer in enumerate(model.tables(4))
-        if buffer.count(0) or buffer.scalar(1) > 1
+    buffers = [_content(buffer) for buffer in model.tables("buffers")]
+    graph = next(model.tables("subgraphs"))
+    tensors = [
+        _tensor(index, table, buffers) for index, table in enumerate(graph.tables("tensors"))
+    ]
+    codes = [_name(code) for code in model.tables("operator_codes")]
+    stored = list(tensors)
+    found = []
+    for index, table in enumerate(graph.tables("operators")):
+        name = codes[table.scalar("opcode_index")]
+        reads, writes = table.integers("inputs"), table.integers("outputs")
+        operator = Operator(
+            index,
+            name,
+            inputs=_at(reads, tensors),
+            outputs=tuple(tensors[i] for i in writes),
+            stored=_at(reads, stored),
+            options=map_integers(table.bytes("custom_options")),
+            raw_options=table.bytes("custom_options") + _options(table),
+        )
+        source = _widened(name, operator.stored)
+        if source is not None and writes:
+            stored[writes[0]] = source
+        channels = _packed_channels(operator)
+        if channels is not None:
+            first = operator.outputs[0]
+            packed = replace(first, shape=(*first.shape[:-1], channels), dtype=PACKED, bits=1)
+            tensors[packed.index] = stored[packed.index] = packed
+            operator = replace(operator, outputs=(packed, *operator.outputs[1:]))
+        found.append(operator)
+    return Graph(
+        tuple(tensors),
+        tuple(found),
+        tuple(tensors[i] for i in graph.integers("inputs")),
+        tuple(tensors[i] for i in graph.integers("outputs")),
+        len(model.data),
+        sum(len(buffers[entry.scalar("buffer")]) for entry in model.tables("metadata")),
+        model.count("subgraphs"),
+    )
+
+
+def custom_operators(model: Table) -> tuple[str, ...]:
+    """Names of the custom operators that a verified model uses in any of its graphs, sorted."""
+    used = {
+        operator.scalar("opcode_index")
+        for graph in model.tables("subgraphs")
+        for operator in graph.tables("operators")
     }
-    graph = next(model.tables(2))
-    tensors = tuple(_tensor(table, filled) for table in graph.tables(0))
-    names = [_name(code) for code in model.tables(1)]
-    channels: dict[int, int] = {}
-    operators = []
-    for index, table in enumerate(graph.tables(3)):
-        name, inputs, outputs = names[table.scalar(0)], table.integers(1), table.integers(2)
-        _follow_channels(channels, name, inputs, outputs, tensors)
-        macs, width = _count(name, inputs, outputs, tensors, channels, table.bytes(5))
-        moved = sum(tensors[i].size for i in (*inputs, *outputs) if i >= 0)
-        options = table.bytes(5) + _options(table)
-        operators.append(Operator(index, name, inputs, outputs, macs, width, moved, options))
-    return Graph(tensors, tuple(operators), graph.integers(1), graph.integers(2))
+    codes = [
+        code.bytes("custom_code").decode()
+        for number, code in enumerate(model.tables("operator_codes"))
+        if number in used and builtin_of(code) == CUSTOM
+    ]
+    return tuple(sorted({name for name in codes if name}))
 
 
-def _tensor(table: Table, filled: set[int]) -> Tensor:
-    dtype, bits = _TYPES.get(table.scalar(1), (f"type{table.scalar(1)}", 32))
-    return Tensor(table.integers(0), dtype, bits, table.scalar(2) in filled)
+def _content(buffer: Table) -> memoryview:
+    if not is_filled(buffer):
+        return _NOTHING
+    start, size = buffer.scalar("offset"), buffer.scalar("size")
+    if start <= 1:
+        start, size = buffer.vector("data")
+    return memoryview(buffer.data)[start : start + size]
+
+
+def _tensor(index: int, table: Table, buffers: list[memoryview]) -> Tensor:
+    number = table.scalar("buffer")
+    return Tensor(
+        index,
+        table.bytes("name").decode(),
+        table.integers("shape"),
+        *tensor_type(table.scalar("type")),
+        buffers[number],
+        number,
+    )
+
+
+def _name(code: Table) -> str:
+    builtin = builtin_of(code)
+    return code.bytes("custom_code").decode() if builtin == CUSTOM else builtin
+
+
+def _at(indices: tuple[int, ...], tensors: list[Tensor]) -> tuple[Tensor | None, ...]:
+    return tuple(None if index < 0 else tensors[index] for index in indices)
+
+
+def _widened(name: str, stored: Sequence[Tensor | None]) -> Tensor | None:
+    """The constant that an operator only widens; None for other operators."""
+    source = stored[0] if stored and name == names.WIDEN else None
+    return source if source is not None and source.constant else None
+
+
+def _packed_channels(operator: Operator) -> int | None:
+    """Channels of what an operator writes in bits; None if it writes anything else."""
+    source = operator.inputs[0] if operator.inputs else None
+    if not operator.outputs or operator.outputs[0].dtype != "int32" or source is None:
+        return None
+    if operator.name == names.QUANTIZE and source.shape:
+        return source.shape[-1]
+    if operator.name == names.BMAXPOOL2D and source.dtype == PACKED:
+        return source.shape[-1]
+    if operator.name == names.BCONV2D and operator.weights is not None and operator.weights.shape:
+        return operator.weights.shape[0]
+    return None
 
 
 def _options(operator: Table) -> bytes:
     """The bytes of a built-in operator's table of options: its vtable and its fields."""
-    table = operator.table(4, "Options")
+    table = operator.table("builtin_options")
     if table is None:
         return b""
     data, start = table.data, table.position
     vtable = start - int.from_bytes(data[start : start + 4], "little", signed=True)
     size, length = (int.from_bytes(data[vtable + at : vtable + at + 2], "little") for at in (0, 2))
     return data[vtable : vtable + size] + data[start + 4 : start + length]
-
-
-def _name(code: Table) -> str:
-    number = max(code.scalar(0), code.scalar(3))
-    if number == _CUSTOM:
-        return code.bytes(1).decode()
-    return _NAMES[number] if number < len(_NAMES) else f"BUILTIN_{number}"
-
-
-def _follow_channels(
-    channels: dict[int, int],
-    name: str,
-    inputs: tuple[int, ...],
-    outputs: tuple[int, ...],
-    tensors: tuple[Tensor, ...],
-) -> None:
-    """Notes how many channels a bit-packed result has, which its shape, in words, does not say."""
-    if name == "LceQuantize":
-        channels[outputs[0]] = tensors[inputs[0]].shape[-1]
-    elif name == "LceBMaxPool2d" and inputs[0] in channels:
-        channels[outputs[0]] = channels[inputs[0]]
-    elif name == "LceBconv2d" and tensors[outputs[0]].dtype == "int32":
-        channels[outputs[0]] = tensors[inputs[1]].shape[0]
-
-
-def _count(
-    name: str,
-    inputs: tuple[int, ...],
-    outputs: tuple[int, ...],
-    tensors: tuple[Tensor, ...],
-    channels: dict[int, int],
-    options: bytes,
-) -> tuple[int, str | None]:
-    """Multiply-adds of one operator, padded taps included, and their bit-width."""
-    result = tensors[outputs[0]] if outputs else None
-    if name == "LceBconv2d" and result:
-        filters = tensors[inputs[1]].shape
-        depth = 32 * filters[3]
-        words = tensors[inputs[0]].shape[-1]
-        if words == filters[3]:  # one group, whose last word may not be full
-            depth = channels.get(inputs[0], depth)
-        pixels = prod(result.shape[:-1])
-        return pixels * filters[0] * filters[1] * filters[2] * depth, "1x1"
-    if name in _BINARY_WEIGHTS and result:
-        shape = tensors[inputs[1]].shape
-        macs = prod(result.shape) * prod(shape[1:-1]) * tensors[inputs[0]].shape[-1]
-        return macs, f"1x{map_integer(options, 'activation_bits') or tensors[inputs[0]].bits}"
-    if name in _WEIGHTED and result and len(inputs) > 1:
-        weights = tensors[inputs[1]]
-        each = prod(weights.shape[1:]) if name != _DEPTHWISE else prod(weights.shape[1:3])
-        width = f"{weights.bits}x{tensors[inputs[0]].bits}"
-        return prod(result.shape) * each, width
-    if name == _TRANSPOSE_CONV and len(inputs) > 2:
-        weights, image = tensors[inputs[1]], tensors[inputs[2]]
-        return prod(image.shape) * prod(weights.shape[:3]), f"{weights.bits}x{image.bits}"
-    return 0, None

@@ -66,9 +66,9 @@ def plain(value: object) -> object:
 def buffers(content: bytes) -> list[tuple[int, int]]:
     """Start and length of the data of each buffer in the file."""
     found = []
-    for buffer in verify(content).tables(4):
+    for buffer in verify(content).tables("buffers"):
         assert isinstance(buffer, Table)
-        found.append(buffer.vector(0))
+        found.append(buffer.vector("data"))
     return found
 
 
@@ -96,7 +96,7 @@ def test_other_metadata_is_kept(model):
     tree = schema.ModelT.InitFromPackedBuf(model)
     tree.metadata = [schema.MetadataT(b"somebody else's", 0)]
     content = write_contract(pack(tree), CONTRACT)
-    names = [entry.bytes(0) for entry in verify(content).tables(6)]
+    names = [entry.bytes("name") for entry in verify(content).tables("metadata")]
     assert names == [b"somebody else's", METADATA_NAME.encode()]
 
 

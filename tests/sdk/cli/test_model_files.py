@@ -64,7 +64,7 @@ def test_show_a_packaged_model() -> None:
 def test_show_says_how_a_file_was_made(model: Path) -> None:
     conversion = Conversion("fixed-point", "--bits 4", verified=False)
     contract = dataclasses.replace(CONTRACT, conversion=conversion)
-    model.write_bytes(replace_contract(CONTENT, contract))
+    model.write_bytes(replace_contract(ModelBundle.from_bytes(CONTENT, "m"), contract))
     assert "facesdk convert fixed-point --bits 4, not verified" in run("show", model).stdout
 
 
@@ -101,7 +101,7 @@ def test_edit_in_place(model: Path, json_wanted: bool) -> None:
         assert result.stdout == f"{model}:\nname: mine\nlicense: a=b c\n"
     expected = dataclasses.replace(CONTRACT, name="mine", license="a=b\nc")
     assert ModelBundle.load(model).contract == expected
-    assert model.read_bytes() == replace_contract(CONTENT, expected)
+    assert model.read_bytes() == replace_contract(ModelBundle.from_bytes(CONTENT, "m"), expected)
 
 
 def test_edit_elsewhere_leaves_the_file(model: Path, tmp_path: Path) -> None:

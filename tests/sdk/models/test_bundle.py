@@ -14,6 +14,7 @@ from facesdk.errors import ContractError, ModelError
 from facesdk.models import packed, registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.tflite.flatbuffer import FlatbufferError, Table
+from facesdk.tflite.schema import TABLES
 from facesdk.tflite.verifier import verify
 
 MODEL = registry.resolve("mtcnn-pnet")
@@ -104,7 +105,7 @@ def test_damage_raises_nothing_but_flatbuffer_errors(changes: list[tuple[int, in
         verify(bytes(damaged))
 
 
-def changed(content: bytes, table: Table, field: int, element: int, value: int) -> bytes:
+def changed(content: bytes, table: Table, field: str, element: int, value: int) -> bytes:
     """A copy with another element of a vector of int32; element -1 is the vector's length."""
     start, _ = table.vector(field)
     result = bytearray(content)
@@ -112,22 +113,24 @@ def changed(content: bytes, table: Table, field: int, element: int, value: int) 
     return bytes(result)
 
 
-INPUTS, OUTPUTS = 1, 2
-GRAPH = next(verify(CONTENT).tables(2))
-FIRST, SECOND = list(GRAPH.tables(3))[:2]
-IMAGE, RESULT = GRAPH.integers(INPUTS)[0], GRAPH.integers(OUTPUTS)[0]
+GRAPH = next(verify(CONTENT).tables("subgraphs"))
+FIRST, SECOND = list(GRAPH.tables("operators"))[:2]
+IMAGE, RESULT = GRAPH.integers("inputs")[0], GRAPH.integers("outputs")[0]
 
 
 @pytest.mark.parametrize(
     ("damaged", "message"),
     [
-        (changed(CONTENT, FIRST, INPUTS, 0, RESULT), "reads tensor .* before it is written"),
-        (changed(CONTENT, FIRST, OUTPUTS, 0, IMAGE), "written twice, or is a constant or input"),
-        (changed(CONTENT, FIRST, OUTPUTS, 0, FIRST.integers(INPUTS)[1]), "is a constant or input"),
-        (changed(CONTENT, SECOND, OUTPUTS, 0, FIRST.integers(OUTPUTS)[0]), "is written twice"),
-        (changed(CONTENT, SECOND, OUTPUTS, 0, -1), "refers to number -1"),
-        (changed(CONTENT, FIRST, INPUTS, 2, -1), "refers to number -1"),
-        (changed(CONTENT, GRAPH, INPUTS, -1, 0), f"reads tensor {IMAGE} before it is written"),
+        (changed(CONTENT, FIRST, "inputs", 0, RESULT), "reads tensor .* before it is written"),
+        (changed(CONTENT, FIRST, "outputs", 0, IMAGE), "written twice, or is a constant or input"),
+        (
+            changed(CONTENT, FIRST, "outputs", 0, FIRST.integers("inputs")[1]),
+            "is a constant or input",
+        ),
+        (changed(CONTENT, SECOND, "outputs", 0, FIRST.integers("outputs")[0]), "is written twice"),
+        (changed(CONTENT, SECOND, "outputs", 0, -1), "refers to number -1"),
+        (changed(CONTENT, FIRST, "inputs", 2, -1), "refers to number -1"),
+        (changed(CONTENT, GRAPH, "inputs", -1, 0), f"reads tensor {IMAGE} before it is written"),
     ],
 )
 def test_a_tensor_is_written_once_and_before_it_is_read(damaged: bytes, message: str) -> None:
@@ -141,27 +144,25 @@ def test_a_name_that_is_not_utf8_is_refused() -> None:
 
 
 def test_an_output_that_nothing_writes_is_refused() -> None:
-    *_, last = GRAPH.tables(3)
+    *_, last = GRAPH.tables("operators")
     with pytest.raises(FlatbufferError, match=f"output tensor {RESULT} is never written"):
-        verify(changed(CONTENT, last, OUTPUTS, -1, 0))
+        verify(changed(CONTENT, last, "outputs", -1, 0))
 
 
 def test_inputs_are_left_out_only_where_runtimes_allow_it() -> None:
     content = registry.resolve("mtcnn-rnet").read_bytes()
-    *_, dense = next(verify(content).tables(2)).tables(3)
-    verify(changed(content, dense, INPUTS, 2, -1))
+    *_, dense = next(verify(content).tables("subgraphs")).tables("operators")
+    verify(changed(content, dense, "inputs", 2, -1))
     with pytest.raises(FlatbufferError, match="refers to number -1"):
-        verify(changed(content, dense, INPUTS, 1, -1))
+        verify(changed(content, dense, "inputs", 1, -1))
 
 
-@pytest.mark.parametrize("field", range(1, 5))
+@pytest.mark.parametrize("field", TABLES["Pool2DOptions"])
 @pytest.mark.parametrize("value", [-16_777_213, 0, 65_537])
-def test_an_absurd_pooling_window_is_refused(field: int, value: int) -> None:
-    tag = 5
-    pool = next(row for row in GRAPH.tables(3) if row.scalar(3) == tag)
-    options = pool.table(4, "Pool2DOptions")
-    assert options is not None
-    at = options._locate(field)
+def test_an_absurd_pooling_window_is_refused(field: str, value: int) -> None:
+    every = [row.table("builtin_options") for row in GRAPH.tables("operators")]
+    options = next(row for row in every if row is not None and row.kind == "Pool2DOptions")
+    at = options.position_of(field)
     assert at is not None
     damaged = bytearray(CONTENT)
     struct.pack_into("<i", damaged, at, value)
@@ -172,8 +173,8 @@ def test_an_absurd_pooling_window_is_refused(field: int, value: int) -> None:
 def test_a_depthwise_convolution_without_bias_is_refused() -> None:
     content = registry.resolve(registry.DEFAULT_RECOGNIZER).read_bytes()
     model = verify(content)
-    codes = [code.scalar(3) for code in model.tables(1)]
-    operators = next(model.tables(2)).tables(3)
-    depthwise = next(row for row in operators if codes[row.scalar(0)] == 4)
-    with pytest.raises(FlatbufferError, match="an operator 4 has less than 3 inputs"):
-        verify(changed(content, depthwise, INPUTS, -1, 2))
+    codes = [code.scalar("builtin_code") for code in model.tables("operator_codes")]
+    operators = next(model.tables("subgraphs")).tables("operators")
+    depthwise = next(row for row in operators if codes[row.scalar("opcode_index")] == 4)
+    with pytest.raises(FlatbufferError, match="DEPTHWISE_CONV_2D has less than 3 inputs"):
+        verify(changed(content, depthwise, "inputs", -1, 2))

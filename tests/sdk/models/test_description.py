@@ -13,7 +13,6 @@ from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.description import BIT, ModelDescription, describe
 from facesdk.models.packed import pack
-from facesdk.tflite import graph
 
 FLOAT = ["mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet"]
 NAMES = {
@@ -98,8 +97,3 @@ def test_a_packed_model_is_described_as_the_model(tmp_path: Path) -> None:
     assert packed.pop("path") == str(path)
     del plain["path"]
     assert packed == plain
-
-
-def test_types_have_the_names_of_the_schema() -> None:
-    for code, (name, _) in graph._TYPES.items():
-        assert TYPES[code] == name.upper()

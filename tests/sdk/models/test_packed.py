@@ -46,8 +46,8 @@ def deflate(data: bytes) -> bytes:
 
 def floats_of(content: bytes) -> tuple[int, int]:
     """Start and size of the largest buffer of a model."""
-    tables: list[Table] = list(verify(content).tables(4))
-    return max((table.vector(0) for table in tables), key=lambda vector: vector[1])
+    tables: list[Table] = list(verify(content).tables("buffers"))
+    return max((table.vector("data") for table in tables), key=lambda vector: vector[1])
 
 
 @pytest.mark.parametrize("name", ["mtcnn-pnet", "mtcnn-onet", "compactfacenet-qb"])

@@ -6,7 +6,7 @@ from flatbuffers import flexbuffers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facesdk.tflite.flexbuffer import map_integer
+from facesdk.tflite.flexbuffer import map_integers
 
 KEYS = st.text(st.characters(min_codepoint=1, max_codepoint=127), max_size=8)
 VALUES = st.one_of(
@@ -14,14 +14,11 @@ VALUES = st.one_of(
 )
 
 
-@given(st.dictionaries(KEYS, VALUES, max_size=12), KEYS)
-def test_integers_are_read_and_nothing_else(record: dict[str, object], other: str) -> None:
+@given(st.dictionaries(KEYS, VALUES, max_size=12))
+def test_integers_are_read_and_nothing_else(record: dict[str, object]) -> None:
     data = bytes(flexbuffers.Dumps(record))
-    for key, value in record.items():
-        expected = int(value) if isinstance(value, (bool, int)) else None
-        assert map_integer(data, key) == expected
-    if other not in record:
-        assert map_integer(data, other) is None
+    integers = {key: int(value) for key, value in record.items() if isinstance(value, int)}
+    assert map_integers(data) == integers
 
 
 def test_indirect_integers_are_read() -> None:
@@ -32,14 +29,17 @@ def test_indirect_integers_are_read() -> None:
         builder.Key("b")
         builder.IndirectUInt(1 << 40)
     data = bytes(builder.Finish())
-    assert map_integer(data, "a") == -(1 << 40)
-    assert map_integer(data, "b") == 1 << 40
+    assert map_integers(data) == {"a": -(1 << 40), "b": 1 << 40}
+
+
+def test_a_map_of_absurd_length_is_left_alone() -> None:
+    assert map_integers(bytes(flexbuffers.Dumps({f"{n:03}": n for n in range(64)}))) != {}
+    assert map_integers(bytes(flexbuffers.Dumps({f"{n:03}": n for n in range(65)}))) == {}
 
 
 @given(st.binary(max_size=60))
-def test_damaged_buffers_have_no_integer_or_some(data: bytes) -> None:
-    found = map_integer(data, "a")
-    assert found is None or isinstance(found, int)
+def test_damaged_buffers_have_no_integers_or_some(data: bytes) -> None:
+    assert all(isinstance(value, int) for value in map_integers(data).values())
 
 
 @given(st.data())
@@ -48,4 +48,4 @@ def test_changed_bytes_never_escape(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(0, len(buffer) - 1))
         buffer[at] = data.draw(st.integers(0, 255))
-    map_integer(bytes(buffer), "stride")
+    map_integers(bytes(buffer))

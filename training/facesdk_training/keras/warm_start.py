@@ -17,18 +17,16 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from facesdk.errors import InputError
+from facesdk.errors import InputError, ModelError
 from facesdk.models.bundle import ModelBundle
-from facesdk.tflite.verifier import verify
+from facesdk.tflite import weights
+from facesdk.tflite.operators import BCONV2D, CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 
 LATENT_MAGNITUDE = 0.1
 """Latent weights start at +- this times the absolute value of a normal deviate: how near each was
 to changing its sign is not in the file."""
 
-_KINDS = {0: "add", 3: "convolution", 4: "depthwise", 9: "dense", 54: "prelu"}
-_BINARY_CONVOLUTION = "LceBconv2d"
-_DTYPES = {0: np.float32, 2: np.int32}
 _BATCH = 64
 
 
@@ -69,12 +67,12 @@ def restore_weights(
                 _restore_convolution(model, f"transition{stage}", operators)
             for unit in range(1, units + 1):
                 name = f"stage{stage}_unit{unit}"
-                if operators and operators[0].kind == "add":
+                if operators and operators[0].kind == "ADD":
                     _restore_unit(model, name, channels, operators, rng)
                 else:
                     _make_identity(model, name)
         _restore_head(model, operators)
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, ModelError) as error:
         raise InputError(
             f"{source.path} is no CompactFaceNet QB that fits the configured stages "
             f"{config.stages}: {error}"
@@ -84,31 +82,18 @@ def restore_weights(
 
 def _operators(source: ModelBundle) -> list[_Operator]:
     """The operators that have constants, in the order of execution."""
-    file = verify(source.content)
-    codes = [
-        code.bytes(1).decode() or _KINDS.get(max(code.scalar(0), code.scalar(3)), "")
-        for code in file.tables(1)
-    ]
-    buffers = [buffer.bytes(0) for buffer in file.tables(4)]
-    graph = next(file.tables(2))
-    tensors = list(graph.tables(0))
     found = []
-    for operator in graph.tables(3):
-        constants = []
-        for index in operator.integers(1):
-            tensor = tensors[index] if index >= 0 else None
-            if tensor is not None and (content := buffers[tensor.scalar(2)]):
-                dtype = _DTYPES.get(tensor.scalar(1), np.uint8)
-                constants.append(np.frombuffer(content, dtype).reshape(tensor.integers(0)))
+    for operator in source.graph.operators:
+        constants = [row for row in operator.inputs if row is not None and row.constant]
         if constants:
-            found.append(_Operator(codes[operator.scalar(0)], tuple(constants)))
+            found.append(_Operator(operator.name, tuple(map(weights.array, constants))))
     return found
 
 
 def _take(operators: deque[_Operator], kind: str) -> tuple[NDArray[Any], ...]:
     operator = operators.popleft()
     if operator.kind != kind:
-        raise ValueError(f"{operator.kind or 'another operator'} where {kind} is expected")
+        raise ValueError(f"{operator.kind} where {kind} is expected")
     return operator.constants
 
 
@@ -120,7 +105,7 @@ def _set_folded_normalisation(
 
 
 def _restore_convolution(model: tf.keras.Model, name: str, operators: deque[_Operator]) -> None:
-    kernel, bias = _take(operators, "convolution")
+    kernel, bias = _take(operators, CONV_2D)
     model.get_layer(f"{name}_conv").set_weights([kernel.transpose(1, 2, 3, 0)])
     _set_folded_normalisation(model.get_layer(f"{name}_bn"), np.ones_like(bias), bias)
 
@@ -132,11 +117,10 @@ def _restore_unit(
     operators: deque[_Operator],
     rng: np.random.Generator,
 ) -> None:
-    (shift,) = _take(operators, "add")
-    packed, gain, offset = _take(operators, _BINARY_CONVOLUTION)
-    (slope,) = _take(operators, "prelu")
-    bits = np.unpackbits(packed.view(np.uint8), axis=-1, bitorder="little")[..., :channels]
-    signs = 1.0 - 2.0 * bits.transpose(1, 2, 3, 0).astype(np.float32)
+    (shift,) = _take(operators, "ADD")
+    packed, gain, offset = _take(operators, BCONV2D)
+    (slope,) = _take(operators, "PRELU")
+    signs = weights.unpack_signs(packed, channels).transpose(1, 2, 3, 0)
     magnitudes = np.abs(rng.normal(scale=LATENT_MAGNITUDE, size=signs.shape)).clip(1e-4, 1.0)
     model.get_layer(f"{name}_shift").set_weights([shift])
     model.get_layer(f"{name}_conv").set_weights([signs * magnitudes])
@@ -152,10 +136,10 @@ def _make_identity(model: tf.keras.Model, name: str) -> None:
 
 
 def _restore_head(model: tf.keras.Model, operators: deque[_Operator]) -> None:
-    kernel, bias = _take(operators, "depthwise")
+    kernel, bias = _take(operators, DEPTHWISE_CONV_2D)
     model.get_layer("head_depthwise").set_weights([kernel.transpose(1, 2, 3, 0)])
     _set_folded_normalisation(model.get_layer("head_bn"), np.ones_like(bias), bias)
-    matrix, *biases = _take(operators, "dense")  # the converter leaves out a bias of zeros
+    matrix, *biases = _take(operators, FULLY_CONNECTED)  # the converter leaves out a bias of zeros
     bias = biases[0] if biases else np.zeros(len(matrix), np.float32)
     model.get_layer("embedding").set_weights([matrix.T, bias])
     if operators:

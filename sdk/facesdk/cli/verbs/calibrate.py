@@ -96,7 +96,7 @@ def calibrate(
         f"{pairs.name}, facesdk calibrate",
     )
     target = out or model
-    write_atomic(target, bundle.in_its_form(replace_contract(bundle.content, contract)))
+    write_atomic(target, bundle.in_its_form(replace_contract(bundle, contract)))
     record = {
         "model": str(target),
         "thresholds": [dataclasses.asdict(row) for row in found],

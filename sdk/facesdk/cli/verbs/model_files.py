@@ -92,7 +92,7 @@ def edit(
     bundle = ModelBundle.load(model)
     contract = edited(bundle.contract, wanted)
     target = out or model
-    write_atomic(target, bundle.in_its_form(replace_contract(bundle.content, contract)))
+    write_atomic(target, bundle.in_its_form(replace_contract(bundle, contract)))
     output.emit(
         {"path": str(target), "contract": contract.to_dict()},
         json=json,
