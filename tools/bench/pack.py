@@ -34,6 +34,7 @@ from facesdk.models.packed import pack, unpack
 from facesdk.runtime.interpreter import Interpreter
 from facesdk.tflite.graph import read_graph
 from facesdk.tflite.verifier import verify
+from tools.bench.heading import heading
 from tools.bench.markdown import Timing
 
 _SHARED_AT_LEAST = 1024
@@ -66,11 +67,12 @@ def main() -> None:
     if arguments.share:
         models += _shared(models, arguments.share)
     versions = f"zlib {zlib.ZLIB_RUNTIME_VERSION}, Python {platform.python_version()}"
-    print(f"{platform.machine()}, {versions}")
+    policy = Policy(arguments.runs, arguments.warm_up, warm_up_seconds=0.0)
+    print(f"{heading(policy, 1)}, {versions}")
     if arguments.only != "times":
         print(f"\n{sizes(models)}")
     if arguments.only != "sizes":
-        print(f"\n{times(models, runs=arguments.runs, warm_up=arguments.warm_up)}")
+        print(f"\n{times(models, policy)}")
 
 
 def sizes(models: Iterable[Model]) -> str:
@@ -93,15 +95,14 @@ def sizes(models: Iterable[Model]) -> str:
     return "\n".join(lines)
 
 
-def times(models: Iterable[Model], *, runs: int, warm_up: int) -> str:
+def times(models: Iterable[Model], policy: Policy) -> str:
     """A Markdown table of what it takes to load models, plain and packed, and to decode them."""
     lines = [
-        f"n = {runs}, warm-up {warm_up}, plain and packed in turn; min / median\n",
+        "Plain and packed in turn; min / median\n",
         "| model | load, ms | packed, ms | ratio | first inference, ms | packed, ms | ratio "
         "| unpack alone, ms | LZMA alone, ms |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    policy = Policy(runs, warm_up, warm_up_seconds=0.0)
     with tempfile.TemporaryDirectory() as folder:
         for model in models:
             plain, packed = Path(folder, "plain.tflite"), Path(folder, "packed.tflite.pack")

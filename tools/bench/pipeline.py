@@ -12,7 +12,6 @@ detection.
 from __future__ import annotations
 
 import argparse
-import platform
 from dataclasses import dataclass, field
 
 import cv2
@@ -24,9 +23,8 @@ from facesdk.images.decode import RgbImage
 from facesdk.measure.timing import Policy, measure
 from facesdk.recognition import matching
 from facesdk.results import Embedding
-from facesdk.runtime.backend import load_backend
-from facesdk.runtime.operator_library import describe_library
 from facesdk.tracing import record, stage
+from tools.bench.heading import heading
 from tools.bench.scenes import one_face
 
 TARGETS_MS = {"detect": 8.0, "total": 12.0}
@@ -103,13 +101,10 @@ def main() -> None:
         for height in arguments.faces
         for name, limit in (("largest", 1), ("all", None))
     }
-    measure(paths, Policy(arguments.runs, arguments.warm_up, warm_up_seconds=0.0), untimed=1)
-    backend, library = load_backend(), describe_library()
-    print(
-        f"{platform.machine()}, {backend.name} {backend.version}, operators {library.version} "
-        f"({library.isa}), min_face {arguments.min_face}, {arguments.threads} thread(s); "
-        f"ms, minimum / median, n = {arguments.runs}, warm-up {arguments.warm_up}\n"
-    )
+    policy = Policy(arguments.runs, arguments.warm_up, warm_up_seconds=0.0)
+    measure(paths, policy, untimed=1)
+    print(f"{heading(policy, arguments.threads)}, min_face {arguments.min_face}")
+    print("ms, minimum / median\n")
     print(table(paths, arguments.warm_up))
     print()
     for name, path in paths.items():

@@ -21,6 +21,7 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.runtime.interpreter import Interpreter
 from facesdk.runtime.operator_events import record_operators
 from facesdk.tracing import network, record, stage
+from tools.bench.heading import heading
 from tools.bench.markdown import Timing, table
 
 CALLS = 1000
@@ -59,7 +60,7 @@ def main() -> None:
     times = measure(candidates, policy)
     with record_operators() as recording:
         run()
-    print(f"{bundle.name}, one thread, n {policy.runs}, warm-up {policy.warm_up}\n")
+    print(f"{heading(policy, 1)}, {bundle.name}\n")
     rows = {name: Timing.of(row) for name, row in times.items()}
     print(table(rows, peer="without spans"))
     operators = profile_operators(bundle, "runtime", policy)

@@ -1,4 +1,8 @@
-"""Photos of 640x480 with one face, from the packaged samples."""
+"""Photos of 640x480 with one face, from the packaged samples.
+
+``facesdk bench pipeline`` makes pictures of the same samples in its own way. Both stay as they are:
+figures of before can only be compared while the pictures are the same.
+"""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ ARM hardware, no virtual machine, no chroot. The first call makes the folder (``
 
 From Python::
 
-    computer = emulated_arm.prepare(emulated_arm.ARMV7)       # EmulationError says what is missing
-    build = emulated_arm.build_native(computer)             # the operator library and its C tests
+    computer = arm.prepare(arm.ARMV7)       # EmulationError says what is missing
+    build = arm.build_native(computer)      # the operator library and its C tests
     done = computer.python("-m", "facesdk", "doctor", path=[site])     # a CompletedProcess
 
 Emulation shows whether results are right, never how fast anything is.
@@ -135,7 +135,7 @@ class Computer:
 
     @property
     def emulator(self) -> tuple[str, ...]:
-        """The command that runs a program of this computer: put the program's path behind it."""
+        """The command that runs a program of this computer: put the program's path after it."""
         machine = self.machine
         return (machine.emulator, "-cpu", machine.cpu, "-L", str(self.root))
 

@@ -16,7 +16,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 from facesdk.evaluation.evaluation import Evaluation, evaluate
@@ -58,7 +57,7 @@ def main() -> None:
     crops = np.stack([embedded.crop(number) for number in range(len(pairs.names))])
     arguments.files.mkdir(parents=True, exist_ok=True)
     calibration = faces.load(arguments.calibrate_on, limit=CALIBRATION_PHOTOS)
-    network = calibrate(arguments.model.read_bytes(), normalised(calibration, contract))
+    network = calibrate(arguments.model.read_bytes(), contract.input.normalise(calibration))
     print("| weights | activations | bytes | accuracy | TAR@FAR 1e-3 | EER | cosine |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     row("32", "32", arguments.model, evaluate(pairs, embedded.vectors, subject), 1.0)
@@ -76,12 +75,6 @@ def main() -> None:
             line = {"width": width, "bytes": path.stat().st_size, **result.to_dict()}
             with arguments.json.open("a") as stream:
                 stream.write(json.dumps(line) + "\n")
-
-
-def normalised(crops: NDArray[np.uint8], contract: Contract) -> FloatArray:
-    ordered = crops if contract.input.color == "RGB" else crops[..., ::-1]
-    mean, scale = np.float32(contract.input.mean), np.float32(contract.input.scale)
-    return (ordered.astype(np.float32) - mean) / scale
 
 
 def measured(

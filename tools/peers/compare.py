@@ -50,7 +50,7 @@ class Peer:
 
     Attributes:
         name: How the table calls it.
-        module: See ``peers/worker.py``.
+        module: See :mod:`tools.peers.worker`.
         arguments: Of the module's ``load``.
         lfw: Accuracy on LFW's 6,000 pairs, and where the figure is from.
         foreign: Whether it lives in the environment of other libraries.

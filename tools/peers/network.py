@@ -6,21 +6,22 @@ import importlib.metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from facesdk.models import registry
+from facesdk.models.bundle import ModelBundle
+from facesdk.recognition.alignment import central
 from facesdk.runtime.backend import load_backend
 from tools.bench.ops.candidates import LarqModel, Model
 
-MEAN, SCALE = 127.5, 127.5
-
 
 class Network:
-    """Embeds crops that are aligned already, 96 columns of them; the input is normalised first."""
+    """Embeds crops that are aligned already, with the input of the packaged recogniser."""
 
     detect = None
 
     def __init__(self, runtime: str, model: str) -> None:
+        packaged = ModelBundle.load(registry.resolve(registry.DEFAULT_RECOGNIZER))
+        assert packaged.contract is not None
+        self._input = packaged.contract.input
         file = registry.resolve(model)
         self.files = [file]
         if runtime == "lce":
@@ -34,8 +35,8 @@ class Network:
 
     def embed(self, _: Any, crop: Any, found: Any) -> Any:
         """The network's output."""
-        centre = crop[:, 8:104].astype(np.float32)
-        return self._run((centre[None] - MEAN) / SCALE)
+        centre = central(crop[None], self._input.height, self._input.width)
+        return self._run(self._input.normalise(centre))
 
 
 def load(runtime: str, model: str) -> Network:

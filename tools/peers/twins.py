@@ -1,28 +1,35 @@
-"""The packaged network's float twin, converted by TFLiteConverter: ``twins.py float32 int8``.
+"""The packaged network's float twin, converted by TFLiteConverter to a float32 and an int8 file.
+
+    python -m tools.peers.twins twin-float32.tflite twin-int8.tflite
 
 The weights are fresh: the files are for measuring time and size, not accuracy.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-
-from facesdk_training.architectures.registry import build_embedder, configure
 
 PACKAGED_STAGES = ((64, 3), (128, 8), (256, 9))
 """Channels and units of each stage of the packaged ``compactfacenet-qb``."""
 
 
 def main() -> None:
-    import tensorflow as tf
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("float32", type=Path, help="file to write")
+    parser.add_argument("int8", type=Path, help="file to write")
+    arguments = parser.parse_args()
+
+    from facesdk_training.architectures.registry import build_embedder, configure
+
+    import tensorflow as tf  # isort: skip
 
     model = build_embedder(configure("CompactFaceNet", variant="float", stages=PACKAGED_STAGES))
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    Path(sys.argv[1]).write_bytes(converter.convert())
+    arguments.float32.write_bytes(converter.convert())
 
     def crops() -> Iterator[list[np.ndarray]]:
         rng = np.random.default_rng(0)
@@ -34,7 +41,7 @@ def main() -> None:
     converter.representative_dataset = crops
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
-    Path(sys.argv[2]).write_bytes(converter.convert())
+    arguments.int8.write_bytes(converter.convert())
 
 
 if __name__ == "__main__":

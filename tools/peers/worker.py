@@ -16,6 +16,7 @@ time, a run that is not timed goes first.
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
 import os
@@ -61,13 +62,17 @@ def verify(peer: Any, photos: Any, crops: Any) -> Timed:
 
 
 def main() -> None:
-    module, photos_file, *arguments = sys.argv[1:]
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("module", help="the peer, for example tools.peers.dlib_recognition")
+    parser.add_argument("photos", type=Path, help="photos.npz")
+    parser.add_argument("arguments", nargs="*", help="of the module's load()")
+    parsed = parser.parse_args()
     # Libraries print to descriptor 1 what they like; answers go to what it was.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    with np.load(photos_file) as content:
+    with np.load(parsed.photos) as content:
         photos, crops = content["photos"], content["crops"]
-    peer = importlib.import_module(module).load(*arguments)
+    peer = importlib.import_module(parsed.module).load(*parsed.arguments)
     size = sum(Path(file).stat().st_size for file in peer.files)
     print(json.dumps({"bytes": size, "versions": peer.versions}), file=answers, flush=True)
     for _ in sys.stdin:

@@ -5,7 +5,7 @@
 
 Zig's C compiler (PyPI: ziglang) compiles the operator library for each platform, through the same
 CMakeLists.txt as every other build. A wheel is put into the output folder only if it passes
-``check_wheel.py`` and ``try_wheel.py``. Needs the extra ``wheels``.
+``tools.release.check_wheel`` and ``try_wheel``. Needs the extra ``wheels``.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import ziglang
-
+from facesdk.errors import DependencyError, require_extra
 from tools.release.check_wheel import WheelError, check
 from tools.release.try_wheel import TrialError, install, use
 
@@ -59,7 +58,11 @@ def build(target: Target, folder: Path) -> Path:
 
     Raises:
         BuildError: The build failed.
+        DependencyError: The extra ``wheels`` is not installed.
     """
+    require_extra("ziglang", extra="wheels")
+    import ziglang
+
     settings = {
         "build-dir": folder / "build",
         "cmake.toolchain-file": TOOLCHAIN,
@@ -99,7 +102,7 @@ def main() -> int:
                 print(f"{wheel.name}: library {facts.size} bytes, glibc {facts.glibc}", flush=True)
                 if not arguments.no_trial:
                     print(f"  {use(install(wheel, Path(folder)))}", flush=True)
-            except (BuildError, WheelError, TrialError) as error:
+            except (BuildError, DependencyError, WheelError, TrialError) as error:
                 print(f"build_wheels: {machine}: {error}", file=sys.stderr)
                 return 1
             os.replace(wheel, arguments.output / wheel.name)

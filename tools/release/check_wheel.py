@@ -20,12 +20,15 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from elftools.elf.constants import E_FLAGS, P_FLAGS
-from elftools.elf.elffile import ELFFile
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
+
+from facesdk.errors import DependencyError, require_extra
+
+if TYPE_CHECKING:
+    from elftools.elf.elffile import ELFFile
 
 LIBRARY = "facesdk/_native/libfacesdk_ops.so"
 MAX_BYTES = 300_000
@@ -71,6 +74,8 @@ def check(wheel: Path) -> LibraryFacts:
     Raises:
         WheelError: It fails a check.
     """
+    from elftools.elf.elffile import ELFFile
+
     platform = _platform(wheel)
     content = _library(wheel)
     if len(content) > MAX_BYTES:
@@ -105,6 +110,8 @@ def _library(wheel: Path) -> bytes:
 
 
 def _check_machine(elf: ELFFile, platform: str) -> None:
+    from elftools.elf.constants import E_FLAGS
+
     if elf["e_machine"] != PLATFORMS[platform]:
         raise WheelError(f"the library is for {elf['e_machine']}, but the tag says {platform}")
     if elf["e_machine"] == "EM_ARM" and not elf["e_flags"] & E_FLAGS.EF_ARM_ABI_FLOAT_HARD:
@@ -112,6 +119,8 @@ def _check_machine(elf: ELFFile, platform: str) -> None:
 
 
 def _check_segments(elf: ELFFile) -> None:
+    from elftools.elf.constants import P_FLAGS
+
     stacks = [row for row in elf.iter_segments() if row["p_type"] == "PT_GNU_STACK"]
     if not stacks or any(row["p_flags"] & P_FLAGS.PF_X for row in stacks):
         raise WheelError("the library asks for an executable stack")
@@ -177,8 +186,9 @@ def main() -> int:
     failed = False
     for wheel in parser.parse_args().wheels:
         try:
+            require_extra("elftools", extra="wheels")
             facts = check(wheel)
-        except (WheelError, OSError, zipfile.BadZipFile) as error:
+        except (DependencyError, WheelError, OSError, zipfile.BadZipFile) as error:
             print(f"check_wheel: {wheel.name}: {error}", file=sys.stderr)
             failed = True
         else:

@@ -3,8 +3,8 @@
     python -m tools.release.try_wheel dist/*.whl
 
 An x86_64 wheel gets an empty virtual environment, and pip takes its dependencies from the package
-index, as wheels only. An ARM wheel gets the emulated computer of ``emulated_arm.py``, which has the
-dependencies. Then, with nothing else on the path: no compiler, TensorFlow or LCE can be found;
+index, as wheels only. An ARM wheel gets the emulated computer of ``tools.emulation.arm``, which has
+them. Then, with nothing else on the path: no compiler, TensorFlow or LCE can be found;
 ``facesdk doctor`` finds no problem and the operator library of the wheel; ``facesdk verify`` judges
 the packaged photos rightly; every operator model of the test corpus gives the bytes that LCE gave,
 on every kernel path that this machine has.

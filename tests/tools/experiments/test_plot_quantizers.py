@@ -14,7 +14,7 @@ def titles(drawing: Path) -> set[str]:
 
 def test_the_committed_picture_shows_what_the_tool_draws(tmp_path: Path) -> None:
     target = tmp_path / "quantizers.svg"
-    script = ROOT / "tools" / "experiments" / "plot_quantizers.py"
-    subprocess.run([sys.executable, script, target], check=True, capture_output=True)
+    command = [sys.executable, "-m", "tools.experiments.plot_quantizers"]
+    subprocess.run([*command, target], cwd=ROOT, check=True, capture_output=True)
     assert titles(target) == titles(ROOT / "docs" / "images" / "quantizers.svg")
     assert {"bnn", "bi-real", "xnor", "xnor-layer", "dorefa-1", "dorefa-2-abs"} <= titles(target)

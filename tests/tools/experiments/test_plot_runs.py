@@ -8,13 +8,12 @@ from xml.etree import ElementTree
 
 from facesdk_training.runs import folder as run_folder
 
-TOOL = Path(__file__).parents[3] / "tools" / "experiments" / "plot_runs.py"
+ROOT = Path(__file__).parents[3]
 
 
 def plot(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(TOOL), *arguments], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", "tools.experiments.plot_runs", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def test_each_run_has_a_curve_of_each_figure(tmp_path: Path) -> None:

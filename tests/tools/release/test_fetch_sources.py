@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
 import sys
 import tarfile
@@ -11,12 +10,7 @@ from pathlib import Path
 
 import pytest
 
-TOOL = Path(__file__).parents[3] / "tools" / "release" / "fetch_sources.py"
-spec = importlib.util.spec_from_file_location("fetch_sources", TOOL)
-assert spec and spec.loader
-fetch_sources = importlib.util.module_from_spec(spec)
-sys.modules["fetch_sources"] = fetch_sources
-spec.loader.exec_module(fetch_sources)
+from tools.release import fetch_sources
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from pathlib import Path
 
 from facesdk.errors import FaceSDKError
+from facesdk.measure.environment import describe_environment
 from facesdk.runtime.operator_library import describe_library
 from tools.bench.ops import models, report, roofline
 from tools.bench.ops.candidates import CandidateError
@@ -33,7 +33,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         nargs="*",
         type=_layer,
         default=models.LAYERS,
-        help="layers as HEIGHTxWIDTHxCHANNELS; none at all times no layers; default: issue 3's",
+        help="layers as HEIGHTxWIDTHxCHANNELS; none at all times no layers; default: four",
     )
     parser.add_argument("--network", action="store_true", help="time whole networks as well")
     parser.add_argument("--paths", nargs="+", help="kernel paths; default: all but reference")
@@ -76,12 +76,13 @@ def run(arguments: argparse.Namespace, scratch: Path) -> None:
     models.ensure(folder, arguments.shapes, networks)
     operators, roofs = Operators(library.path), roofline.build(scratch)
     settings = Settings(arguments.runs, arguments.warm_up)
-    cores = len(os.sched_getaffinity(0))
-    machine = report.describe_machine(cores)
-    print(report.heading(machine, settings), flush=True)
+    environment = describe_environment()
+    print(report.heading(environment, settings), flush=True)
     layer_times = []
     for layer in arguments.shapes:
-        times = time_layer(layer, folder, paths, operators, roofs, settings, two_threads=cores > 1)
+        times = time_layer(
+            layer, folder, paths, operators, roofs, settings, two_threads=environment.cores > 1
+        )
         print(f"\n{report.layer_section(times)}", flush=True)
         layer_times.append(times)
     network_times = []
@@ -92,7 +93,7 @@ def run(arguments: argparse.Namespace, scratch: Path) -> None:
     rows = verdicts(layer_times, network_times, best)
     print(f"\n{report.target_section(rows)}")
     if arguments.json:
-        content = report.as_json(machine, settings, layer_times, network_times, rows)
+        content = report.as_json(environment, settings, layer_times, network_times, rows)
         temporary = arguments.json.with_name(arguments.json.name + ".part")
         temporary.write_text(json.dumps(content, indent=1) + "\n")
         temporary.replace(arguments.json)

@@ -2,73 +2,25 @@
 
 from __future__ import annotations
 
-import platform
 import re
-import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-from facesdk.runtime.backend import load_backend
-from facesdk.runtime.operator_library import describe_library
+from facesdk.measure.environment import Environment
+from facesdk.runtime.cpu import describe_cpu
 from tools.bench.markdown import Timing
 from tools.bench.ops.measurements import UNTIMED, LayerTimes, NetworkTimes, Settings
-from tools.bench.ops.roofline import FLAGS, compiler
+from tools.bench.ops.roofline import build_line
 from tools.bench.ops.targets import Ratio, Verdict, share_of_roof
 
 _FEATURES = re.compile(r"popcnt|bmi|ssse3|avx|fma|gfni|bitalg")
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """Where it was measured.
-
-    Attributes:
-        cpu: The processor's name, family, model and stepping.
-        features: The flags that matter here.
-        cores: Cores this process may use.
-        system: Kernel and C library.
-        versions: Versions of what was timed, by name.
-        compiler: What built the roofline.
-    """
-
-    cpu: str
-    features: str
-    cores: int
-    system: str
-    versions: dict[str, str]
-    compiler: str
-
-
-def describe_machine(cores: int) -> Machine:
-    """Ask the system."""
-    rows = re.findall(r"^([^\t:]+)\t*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M)
-    first: dict[str, str] = {}
-    for key, value in rows:
-        first.setdefault(key, value)
-    backend, library = load_backend(), describe_library()
-    build = subprocess.run([compiler(), "--version"], capture_output=True, text=True, check=True)
-    return Machine(
-        f"{first['model name']}, family {first['cpu family']}, model {first['model']}, "
-        f"stepping {first['stepping']}",
-        " ".join(sorted(flag for flag in first["flags"].split() if _FEATURES.search(flag))),
-        cores,
-        f"{platform.system()} {platform.release()}, {' '.join(platform.libc_ver())}",
-        {
-            "facesdk operators": library.version,
-            backend.name: backend.version,
-            "larq-compute-engine": version("larq-compute-engine"),
-            "numpy": version("numpy"),
-            "python": platform.python_version(),
-        },
-        f"{build.stdout.splitlines()[0]}, {' '.join(FLAGS)}",
-    )
+"""The instruction sets that matter here."""
 
 
 def as_json(
-    machine: Machine,
+    environment: Environment,
     settings: Settings,
     layers: Sequence[LayerTimes],
     networks: Sequence[NetworkTimes],
@@ -76,7 +28,9 @@ def as_json(
 ) -> dict[str, Any]:
     """Everything, in milliseconds; a roofline is a pair: bit operations of a call, its timing."""
     return {
-        "machine": asdict(machine),
+        "machine": environment.to_dict(),
+        "versions": _versions(environment),
+        "compiler": build_line(),
         "settings": asdict(settings),
         "layers": [asdict(row) for row in layers],
         "networks": [asdict(row) for row in networks],
@@ -84,14 +38,16 @@ def as_json(
     }
 
 
-def heading(machine: Machine, settings: Settings) -> str:
+def heading(environment: Environment, settings: Settings) -> str:
     """Machine, versions, how it was measured, and what the candidates are."""
-    names = ", ".join(f"{name} {number}" for name, number in machine.versions.items())
+    names = ", ".join(f"{name} {number}" for name, number in _versions(environment).items())
+    features = " ".join(sorted(filter(_FEATURES.search, describe_cpu().features)))
     return f"""\
 # Binary operators
 
-- Machine: {machine.cpu}; {machine.cores} cores; {machine.system}; flags: {machine.features}
-- Versions: {names}; roofline built by {machine.compiler}
+- Machine: {environment.cpu}; {environment.cores} cores; Linux {environment.kernel};
+  flags: {features}
+- Versions: {names}; roofline built by {build_line()}
 - n = {settings.runs}, warm-up {settings.warm_up}, one thread unless said otherwise, one process,
   candidates in turn. In its turn a candidate runs {UNTIMED} times before the run that is timed, so
   that it finds its own data in the caches and its branches predicted.
@@ -102,6 +58,17 @@ def heading(machine: Machine, settings: Settings) -> str:
   convolutions have no sign before them; the int8 one is int8 from input to output.
 - Ratios above 1: faster than the peer. A target is met if the ratios of both the fastest and the
   middle runs reach it."""
+
+
+def _versions(environment: Environment) -> dict[str, str | None]:
+    """Versions of what was timed, by name."""
+    return {
+        "facesdk operators": environment.operators,
+        environment.runtime: environment.runtime_version,
+        "larq-compute-engine": version("larq-compute-engine"),
+        "numpy": version("numpy"),
+        "python": environment.python,
+    }
 
 
 def layer_section(times: LayerTimes) -> str:

@@ -61,6 +61,16 @@ def compiler() -> str:
     raise CompilerError("the popcount roofline needs a C compiler (cc, gcc or clang)")
 
 
+def build_line() -> str:
+    """The compiler's name and version, and how it is called.
+
+    Raises:
+        CompilerError: There is none.
+    """
+    done = subprocess.run([compiler(), "--version"], capture_output=True, text=True, check=True)
+    return f"{done.stdout.splitlines()[0]}, {' '.join(FLAGS)}"
+
+
 def build(folder: Path) -> list[Roofline]:
     """Compile the program and size each loop that this CPU can run, as the program lists them.
 
