@@ -12,12 +12,12 @@
 
 enum {
   MAX_WORKERS = 63,
-  CHUNKS_A_THREAD = 8, /* so that a thread which was descheduled costs little */
+  CHUNKS_PER_THREAD = 8, /* so that a thread which was descheduled costs little */
   CHUNK_BITS = 10,
   CHUNK_MASK = (1 << CHUNK_BITS) - 1,
   SPINS = 2000, /* before a worker sleeps: tens of microseconds, the time between two layers of a network */
 };
-_Static_assert((MAX_WORKERS + 1) * CHUNKS_A_THREAD <= CHUNK_MASK, "the number of chunks fits into its bits");
+_Static_assert((MAX_WORKERS + 1) * CHUNKS_PER_THREAD <= CHUNK_MASK, "the number of chunks fits into its bits");
 
 static struct {
   pthread_mutex_t mutex; /* for sleeping */
@@ -166,7 +166,7 @@ void facesdk_pool_run(void (*run)(void *context, size_t first, size_t end), void
     return;
   }
   const int helpers = workers_for(threads);
-  const size_t most = (size_t)(helpers + 1) * CHUNKS_A_THREAD;
+  const size_t most = (size_t)(helpers + 1) * CHUNKS_PER_THREAD;
   pool.run = run;
   pool.context = context;
   pool.count = count;

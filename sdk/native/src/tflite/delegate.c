@@ -117,9 +117,9 @@ static void fuse_sums(partition *self) {
     if (!op_is_add(self->ops[i].kind)) continue;
     const size_t fused = find_fusable(self, i);
     if (fused == self->op_count) continue;
-    const size_t behind = self->op_count - fused - 1;
-    memmove(&self->ops[fused], &self->ops[fused + 1], behind * sizeof *self->ops);
-    memmove(&self->inner[fused], &self->inner[fused + 1], behind * sizeof *self->inner);
+    const size_t after = self->op_count - fused - 1;
+    memmove(&self->ops[fused], &self->ops[fused + 1], after * sizeof *self->ops);
+    memmove(&self->inner[fused], &self->inner[fused + 1], after * sizeof *self->inner);
     --self->op_count;
     --i;
   }
