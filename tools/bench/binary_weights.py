@@ -18,7 +18,6 @@ import numpy as np
 from facesdk.measure.timing import Policy, measure
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime.interpreter import Interpreter
-from facesdk_converters.tflite.operators import read
 from tools.bench.heading import heading
 from tools.bench.markdown import Timing, table
 
@@ -91,11 +90,11 @@ def sizes(files: dict[str, Path]) -> str:
     """Bytes of each file and of its weights, and how much smaller than A and C they are."""
     whole, weights = {}, {}
     for name, file in files.items():
-        content = file.read_bytes()
-        whole[name] = len(content)
+        bundle = ModelBundle.load(file)
+        whole[name] = len(bundle.content)
         weights[name] = sum(
             operator.weight_count * operator.weight_bits / 8
-            for operator in read(content, name=file).operators
+            for operator in bundle.graph.working
             if operator.weight_bits is not None
         )
     lines = [

@@ -56,7 +56,7 @@ def main() -> None:
         "--share",
         type=int,
         metavar="K",
-        help="also each float32 model with K weight values a tensor (k-means)",
+        help="also each float32 model with K weight values per tensor (k-means)",
     )
     parser.add_argument("--only", choices=["sizes", "times"], help="one of the two tables")
     parser.add_argument("--runs", type=int, default=30)
@@ -167,7 +167,7 @@ def _shared(models: Iterable[Model], count: int) -> list[Model]:
             weights = np.frombuffer(content, np.float32, size // 4, start)
             content[start : start + size] = _k_means(weights, count).tobytes()
         if content != model.content:
-            result.append(Model(f"{model.name}, {count} values a tensor", bytes(content)))
+            result.append(Model(f"{model.name}, {count} values per tensor", bytes(content)))
     return result
 
 

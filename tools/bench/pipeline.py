@@ -4,7 +4,7 @@
 
 Detect, align, embed, and match with an embedding that is at hand, as `facesdk verify` does with
 each of its photos, decoding apart. The photos have 640x480 pixels and one face. "largest" is what a
-verification looks for, "all" what `facesdk detect` does. Every candidate runs twice a round, in
+verification looks for, "all" what `facesdk detect` does. Every candidate runs twice per round, in
 turn, and its second run is counted. Targets (x86_64, one thread): 12 ms in all, 8 ms of them for
 detection.
 """

@@ -3,7 +3,7 @@
     python -m tools.bench.profiling --runs 300
 
 Prints Markdown. "off" is what every run pays for being able to be profiled: a call of `stage()` and
-of `network()` around nothing, and, in the operator library, one load a run.
+of `network()` around nothing, and, in the operator library, one load per run.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def main() -> None:
     print(table(rows, peer="without spans"))
     operators = profile_operators(bundle, "runtime", policy)
     print(
-        f"\nRecording {recording.happened} operators a run: {100 * operators.overhead:+.1f} % "
+        f"\nRecording {recording.happened} operators per run: {100 * operators.overhead:+.1f} % "
         f"(median, n {operators.runs}, in turn with runs that are not recorded)\n"
     )
     print("| one call | min ns | median ns |\n| --- | --- | --- |")

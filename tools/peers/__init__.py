@@ -1,1 +1,1 @@
-"""The peers of ``tools.peers.compare``: one module a library, each in a process of its own."""
+"""The peers of ``tools.peers.compare``: one module per library, each in a process of its own."""

@@ -179,7 +179,7 @@ def table(rows: Sequence[tuple[Peer, int, Sequence[dict[str, Any]]]]) -> str:
         rows: Each peer, the bytes of its models, and its timed verifications.
     """
     lines = [
-        "| peer | detect, a photo | embed, a face | whole verification | times ours "
+        "| peer | detect, per photo | embed, per face | whole verification | times ours "
         "| model bytes | LFW |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]

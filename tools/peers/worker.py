@@ -34,8 +34,8 @@ def verify(peer: Any, photos: Any, crops: Any) -> Timed:
     """One verification.
 
     Returns:
-        ``detect`` and ``embed``, ms a photo, or None; ``verify``, ms for both photos, or None where
-        the peer cannot do all of it; ``similarity``, or None without vectors.
+        ``detect`` and ``embed``, ms per photo, or None; ``verify``, ms for both photos, or None
+        where the peer cannot do all of it; ``similarity``, or None without vectors.
     """
     detect = embed = 0.0
     vectors = []

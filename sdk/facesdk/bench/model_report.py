@@ -97,7 +97,7 @@ class ModelTimes:
 
     @property
     def rate(self) -> float:
-        """Operations a second, two for each multiply-add of any width, at the median."""
+        """Operations per second, two for each multiply-add of any width, at the median."""
         return 2e3 * sum(self.macs.values()) / self.latency.median
 
     def to_dict(self) -> dict[str, Any]:

@@ -72,12 +72,12 @@ class OperatorTime:
 
     @property
     def rate(self) -> float | None:
-        """Operations a second, two for each multiply-add; None where nothing is multiplied."""
+        """Operations per second, two for each multiply-add; None where nothing is multiplied."""
         macs = self.multiplied.count
         return 2e3 * macs / self.ms if self.ms and macs else None
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it, and operations a second."""
+        """All of it, and operations per second."""
         return {
             "index": self.operator.index,
             "name": self.operator.name,

@@ -68,7 +68,7 @@ class ShapeTimes:
 
     @property
     def rate(self) -> float | None:
-        """Operations a second, two for each multiply-add, at the median; None without any."""
+        """Operations per second, two for each multiply-add, at the median; None without any."""
         median, macs = self.latency.median, self.multiplied.count
         return 2e3 * macs / median if macs and median > 0 else None
 

@@ -42,8 +42,8 @@ class Peaks:
 
     Attributes:
         threads: Threads that computed; memory is always that of one.
-        memory: Bytes a second, read or written.
-        float32: Operations a second, two for each multiply-add.
+        memory: Bytes per second, read or written.
+        float32: Operations per second, two for each multiply-add.
         binary: The same for 1-bit weights and activations; None without the operator library.
     """
 
@@ -79,7 +79,7 @@ def measure_peaks(threads: int = 1) -> Peaks:
 
 
 def _copy_rate() -> float:
-    """Bytes a second, read and written."""
+    """Bytes per second, read and written."""
     source = np.ones(_COPY_BYTES // 4, np.float32)
     target = np.empty_like(source)
     return 2 * _COPY_BYTES / _best(lambda: np.copyto(target, source))

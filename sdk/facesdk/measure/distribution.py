@@ -76,7 +76,7 @@ class Distribution:
 
     @property
     def fps(self) -> float:
-        """Runs a second at the mean time; 0 if the clock saw no time pass."""
+        """Runs per second at the mean time; 0 if the clock saw no time pass."""
         return 1e3 / self.mean if self.mean > 0 else 0.0
 
     @property
@@ -86,7 +86,7 @@ class Distribution:
         return (high - low) / self.median if self.median > 0 else 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """Every figure, to a tenth of a microsecond, and runs a second."""
+        """Every figure, to a tenth of a microsecond, and runs per second."""
         rounded = {
             key: round(value, 4) if isinstance(value, float) else value
             for key, value in asdict(self).items()

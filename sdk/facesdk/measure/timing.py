@@ -121,7 +121,7 @@ def measure(
 def warm_up(
     candidates: Mapping[Name, Callable[[], object]], policy: Policy, *, untimed: int = 0
 ) -> None:
-    """Run candidates as often and as long as the policy says, each ``1 + untimed`` times a turn."""
+    """Run candidates as often and as long as the policy says, ``1 + untimed`` calls per turn."""
     end = time.perf_counter() + policy.warm_up_seconds
     done = 0
     while done < policy.warm_up or time.perf_counter() < end:

@@ -51,7 +51,7 @@ def heading(environment: Environment, settings: Settings) -> str:
 - n = {settings.runs}, warm-up {settings.warm_up}, one thread unless said otherwise, one process,
   candidates in turn. In its turn a candidate runs {UNTIMED} times before the run that is timed, so
   that it finds its own data in the caches and its branches predicted.
-- A model is the sign of a float32 image, a 3x3 convolution and the batch-norm behind it: a whole
+- A model is the sign of a float32 image, a 3x3 convolution and the batch-norm after it: a whole
   .tflite file in LCE (`use_indirect_bgemm`), and the same file in the stock runtime with our
   operators. LCE's interpreter copies input and output in each run, the stock runtime need not; the
   copies, timed beside it with a model without operators, are taken off LCE's times. XNNPACK's

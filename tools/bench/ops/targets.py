@@ -74,7 +74,7 @@ def at_roof(times: LayerTimes | NetworkTimes, path: str) -> Timing | None:
 
 
 def share_of_roof(times: LayerTimes, path: str) -> Ratio | None:
-    """Bit operations a second of a path's convolution, as a share of its roofline's."""
+    """Bit operations per second of a path's convolution, as a share of its roofline's."""
     roof = at_roof(times, path)
     return None if roof is None else Ratio.of(roof, times.paths[path].convolution)
 
