@@ -8,6 +8,7 @@ import io
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,52 @@ def test_figures_and_names_are_text_not_markup(
     assert "<b>" not in text
     assert f"{evaluation.equal_error_rate:.4f}" in text
     assert f"{100 * evaluation.accuracy:.2f} %" in text
+
+
+def test_the_device_needs_no_plotting_library(
+    measured: tuple[Evaluation, VerificationSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    charts = re.findall('data-chart="([a-z]+)"', html_report(*measured, None))
+    assert charts == ["roc", "det", "similarities"]
+
+
+def test_the_roc_curve_passes_through_the_figures(
+    measured: tuple[Evaluation, VerificationSet],
+) -> None:
+    """The places of the labels of the axes are where the curve must be."""
+    evaluation, pairs = measured
+    roc = html_report(evaluation, pairs, None).split('data-chart="roc"')[1].split("</figure>")[0]
+    labels = {
+        text: (float(x), float(y))
+        for x, y, text in re.findall(
+            r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="\w+">([\d.]+)</text>', roc
+        )
+    }
+    (line,) = re.findall('<polyline [^>]*points="([^"]+)"', roc)
+    places = np.array([point.split(",") for point in line.split()], float)
+    point = next(row for row in evaluation.tar_at_far if row.far == 0.01)
+    at = np.interp(labels["0.01"][0], places[:, 0], places[:, 1])
+    low, high = labels["0.2"][1] - 3, labels["0.8"][1] - 3
+    shown = 0.2 + 0.6 * (low - at) / (low - high)
+    assert shown == pytest.approx(point.tar, abs=0.02)
+
+
+@pytest.mark.parametrize("similarities", [[0.9, 0.1], [0.1, 0.9], [0.5, 0.5]])
+def test_two_pairs_are_enough_for_a_page(similarities: list[float]) -> None:
+    vectors = np.array([[1, 0]] + [[s, (1 - s * s) ** 0.5] for s in similarities], np.float32)
+    pairs = VerificationSet(
+        "few",
+        ("a", "b", "c"),
+        np.array([0, 0]),
+        np.array([1, 2]),
+        np.array([True, False]),
+        np.array([-1, -1]),
+    )
+    subject = Subject("m", "", "", "", None)
+    text = html_report(evaluate(pairs, vectors, subject), pairs, None)
+    assert text.count("<svg") == 3
+    assert "nan" not in text
 
 
 def test_equal_evaluations_give_equal_files(measured: tuple[Evaluation, VerificationSet]) -> None:

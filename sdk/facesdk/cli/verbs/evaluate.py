@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional, Union
 import typer
 
 from facesdk.cli import options, output
-from facesdk.errors import InputError, require_extra
+from facesdk.errors import InputError
 from facesdk.files import cache_folder
 from facesdk.models.contract import Contract
 
@@ -242,8 +242,6 @@ def _run(
     from facesdk.evaluation.evaluation import evaluate as measure
     from facesdk.evaluation.saved_embeddings import SavedEmbeddings
 
-    if report is not None:
-        require_extra("matplotlib", extra="bench")
     thresholds: tuple[Threshold, ...] = ()
     if not isinstance(model, SavedEmbeddings):
         if pairs.read is None:
