@@ -1,4 +1,4 @@
-"""One network of the cascade, with an interpreter for each input shape."""
+"""A detector's network, with an interpreter for each input shape."""
 
 from __future__ import annotations
 
@@ -9,25 +9,24 @@ from numpy.typing import NDArray
 
 from facesdk.errors import ModelError
 from facesdk.models.bundle import ModelBundle
-from facesdk.runtime.interpreter import Interpreter
+from facesdk.runtime.interpreter import Interpreter, Shape
 
 Array = NDArray[np.float32]
 
 _CACHED_SHAPES = 32
-_BATCHES = (16, 4, 1)
 
 
-class CascadeNetwork:
+class ShapedNetwork:
     """A network that keeps an interpreter for each of the input shapes it was given last.
 
     To resize or build an interpreter costs more than to run it; to keep one costs memory for its
-    activations, some 60 bytes for each pixel of its input.
+    activations, some 60 bytes for each pixel of MTCNN's inputs.
 
     Args:
         bundle: The model.
         architecture: The architecture that its contract must name.
-        side: Side of the windows it looks at, in pixels.
-        columns: Columns of its output.
+        input_shape: A shape that it must take, ``(n, height, width, channels)``.
+        columns: Length of the last axis of each of its outputs.
         threads: Threads the network may use, at least 1.
 
     Raises:
@@ -36,7 +35,13 @@ class CascadeNetwork:
     """
 
     def __init__(
-        self, bundle: ModelBundle, architecture: str, *, side: int, columns: int, threads: int
+        self,
+        bundle: ModelBundle,
+        architecture: str,
+        *,
+        input_shape: Shape,
+        columns: tuple[int, ...],
+        threads: int,
     ) -> None:
         if bundle.contract.architecture != architecture:
             raise ModelError(
@@ -44,35 +49,26 @@ class CascadeNetwork:
             )
 
         @lru_cache(maxsize=_CACHED_SHAPES)
-        def interpreter(shape: tuple[int, ...]) -> Interpreter:
+        def interpreter(shape: Shape) -> Interpreter:
             return Interpreter(bundle, threads=threads, input_shapes=[shape])
 
         self._interpreter = interpreter
-        self.side = side
+        self.input_shape = input_shape
         self.columns = columns
-        shapes = interpreter((1, side, side, 3)).output_shapes
-        if len(shapes) != 1 or shapes[0][-1] != columns:
+        shapes = interpreter(input_shape).output_shapes
+        if tuple(shape[-1] for shape in shapes) != columns:
             raise ModelError(
-                f"{bundle.path} must have one output of {columns} columns, but got {shapes}"
+                f"{bundle.path} must have outputs of {', '.join(map(str, columns))} columns, "
+                f"but got {shapes}"
             )
 
-    def run(self, pixels: Array) -> Array:
+    def run(self, pixels: Array) -> list[Array]:
         """Run once.
 
         Args:
-            pixels: float32 ``(n, height, width, 3)``, 0 to 255.
+            pixels: float32 ``(n, height, width, channels)``, as the contract says.
 
         Returns:
-            The network's output, ``n`` rows.
+            The network's outputs.
         """
-        output: Array = self._interpreter(pixels.shape).run(pixels)[0]
-        return output
-
-    def run_batches(self, windows: Array) -> Array:
-        """Run on any number of windows, also none, in batches of few different sizes."""
-        outputs = [np.empty((0, self.columns), dtype=np.float32)]
-        while len(windows):
-            size = next(size for size in _BATCHES if size <= len(windows))
-            outputs.append(self.run(windows[:size]))
-            windows = windows[size:]
-        return np.concatenate(outputs)
+        return self._interpreter(pixels.shape).run(pixels)

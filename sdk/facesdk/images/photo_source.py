@@ -37,6 +37,11 @@ class Photo:
     stamp: str
     cos_to_identity: float | None = None
 
+    @property
+    def where(self) -> str:
+        """What messages call it."""
+        return f"{self.member} in {self.archive}" if self.archive else self.member
+
 
 @dataclass(frozen=True, slots=True)
 class PhotoSource:
@@ -70,7 +75,7 @@ class PhotoReader:
         """The content of a photo's file.
 
         Raises:
-            InputError: It cannot be read.
+            InputError: It cannot be read; the message names it.
         """
         try:
             if not photo.archive:
@@ -79,9 +84,9 @@ class PhotoReader:
                 self._archives[photo.archive] = zipfile.ZipFile(photo.archive)
             return self._archives[photo.archive].read(photo.member)
         except OSError as error:
-            raise InputError(f"cannot be read ({error.strerror})") from None
+            raise InputError(f"{photo.where} cannot be read ({error.strerror})") from None
         except (RuntimeError, KeyError, NotImplementedError, zlib.error, zipfile.BadZipFile) as e:
-            raise InputError(f"cannot be read ({e})") from None
+            raise InputError(f"{photo.where} cannot be read ({e})") from None
 
 
 def open_photos(path: str | os.PathLike[str], *, aligned: bool = False) -> PhotoSource:
@@ -97,11 +102,20 @@ def open_photos(path: str | os.PathLike[str], *, aligned: bool = False) -> Photo
     Raises:
         InputError: There is no such folder or zip, or it has no photo.
     """
-    path = Path(path)
-    found = sorted(_files(path) if path.is_dir() else members(path), key=lambda row: row.source)
+    found = list_photos(path)
     if not found:
         raise InputError(f"{path} has no photo ({', '.join(sorted(ENDINGS))}) in it")
     return PhotoSource(_labelled(found), aligned)
+
+
+def list_photos(path: str | os.PathLike[str]) -> list[Photo]:
+    """The photos anywhere in a folder or a zip file, unlabelled, in the order of their ``source``.
+
+    Raises:
+        InputError: There is no such folder or zip.
+    """
+    path = Path(path)
+    return sorted(_files(path) if path.is_dir() else _members(path), key=lambda row: row.source)
 
 
 def _files(folder: Path) -> Iterator[Photo]:
@@ -119,12 +133,7 @@ def _files(folder: Path) -> Iterator[Photo]:
                 )
 
 
-def members(path: Path) -> Iterator[Photo]:
-    """The photos of a zip file, unlabelled.
-
-    Raises:
-        InputError: It is not a zip file.
-    """
+def _members(path: Path) -> Iterator[Photo]:
     try:
         require_regular(path)
         with zipfile.ZipFile(path) as archive:

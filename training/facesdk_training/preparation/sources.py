@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from facesdk.errors import InputError
-from facesdk.images.photo_source import Photo, PhotoSource, members, open_photos
+from facesdk.images.photo_source import Photo, PhotoSource, list_photos, open_photos
 from facesdk_training.data.crops import MANIFEST, read_manifest
 
 
@@ -33,7 +33,7 @@ def _manifest_source(folder: Path) -> PhotoSource:
     records = read_manifest(folder / MANIFEST)
     stamps: dict[str, dict[str, str]] = {}
     for name in sorted({record.set for record in records}):
-        stamps[name] = {photo.member: photo.stamp for photo in members(folder / f"{name}.zip")}
+        stamps[name] = {photo.member: photo.stamp for photo in list_photos(folder / f"{name}.zip")}
     photos = {}
     for record in records:
         if record.file not in stamps[record.set]:

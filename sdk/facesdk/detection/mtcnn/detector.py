@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from facesdk.detection.boxes import Boxes, regress, sizes, squared, suppress
 from facesdk.detection.halvings import Halvings
 from facesdk.detection.mtcnn import pyramid
-from facesdk.detection.mtcnn.windows import cut
+from facesdk.detection.mtcnn.windows import cut, run_batches
 from facesdk.detection.registry import DEFAULT_MIN_FACE
-from facesdk.detection.shaped_network import CascadeNetwork
+from facesdk.detection.shaped_network import ShapedNetwork
 from facesdk.errors import InputError
 from facesdk.images import decode
 from facesdk.images.decode import RgbImage
@@ -95,10 +95,10 @@ class MTCNN:
         self.min_face = min_face
         self.max_faces = max_faces
         self._digest = _digest(pnet, rnet, onet)
-        self._pnet = CascadeNetwork(pnet, "MTCNN P-Net", side=12, columns=5, threads=threads)
-        self._rnet = CascadeNetwork(rnet, "MTCNN R-Net", side=24, columns=5, threads=threads)
-        self._onet = CascadeNetwork(onet, "MTCNN O-Net", side=48, columns=15, threads=threads)
-        self._nothing = (np.empty((0, 4)), np.empty((0, self._pnet.columns), dtype=np.float32))
+        self._pnet = _network(pnet, "MTCNN P-Net", side=12, columns=5, threads=threads)
+        self._rnet = _network(rnet, "MTCNN R-Net", side=24, columns=5, threads=threads)
+        self._onet = _network(onet, "MTCNN O-Net", side=48, columns=15, threads=threads)
+        self._nothing = (np.empty((0, 4)), np.empty((0, 5), dtype=np.float32))
         self._lock = threading.Lock()
 
     @classmethod
@@ -163,7 +163,7 @@ class MTCNN:
         return squared(regress(boxes, outputs[:, 1:5]))
 
     def _look(self, tile: pyramid.Tile) -> Candidates:
-        windows = self._pnet.run(tile.pixels)[0]
+        windows = self._pnet.run(tile.pixels)[0][0]
         rows, columns = np.nonzero(windows[..., 0] >= _logit(THRESHOLDS[0]))
         return tile.boxes(rows, columns), windows[rows, columns]
 
@@ -182,6 +182,15 @@ class MTCNN:
         return [Face(boxes[i], scores[i], landmarks[i]) for i in kept]
 
 
+def _network(
+    bundle: ModelBundle, architecture: str, *, side: int, columns: int, threads: int
+) -> ShapedNetwork:
+    """One of the cascade: it looks at squares of a side and has one output of so many columns."""
+    return ShapedNetwork(
+        bundle, architecture, input_shape=(1, side, side, 3), columns=(columns,), threads=threads
+    )
+
+
 def _digest(*networks: ModelBundle) -> str:
     files = sorted(network.sha256 for network in networks)
     return hashlib.sha256("".join(files).encode()).hexdigest()[:16]
@@ -194,11 +203,11 @@ def _refined(passed: Candidates) -> Boxes:
 
 
 def _classify(
-    network: CascadeNetwork, photo: Halvings, boxes: Boxes, threshold: float
+    network: ShapedNetwork, photo: Halvings, boxes: Boxes, threshold: float
 ) -> Candidates:
     """The boxes, as they were cut, that a network takes for a face, and its output for each."""
-    boxes, windows = cut(photo, boxes, network.side)
-    outputs = network.run_batches(windows)
+    boxes, windows = cut(photo, boxes, network.input_shape[1])
+    outputs = run_batches(network, windows)
     passed = outputs[:, 0] >= _logit(threshold)
     return boxes[passed], outputs[passed]
 

@@ -1,4 +1,4 @@
-"""Cutting windows out of a photo for the networks that look at one candidate each."""
+"""Windows cut out of a photo, for the networks that look at one candidate each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 
 from facesdk.detection.boxes import Boxes, sizes
 from facesdk.detection.halvings import OVERSAMPLING, Halvings
+from facesdk.detection.shaped_network import ShapedNetwork
 from facesdk.images.decode import RgbImage
+
+_BATCHES = (16, 4, 1)
 
 BLANK = 127
 """What lies outside a photo: the grey that the networks' normalisation makes zero.
@@ -42,6 +45,24 @@ def cut(photo: Halvings, boxes: Boxes, side: int) -> tuple[Boxes, NDArray[np.flo
             windows[count] = _resized(_content(image, *pixels.astype(int).tolist()), side)
             count += 1
     return cut_boxes[:count], windows[:count]
+
+
+def run_batches(network: ShapedNetwork, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What a network says of each window, in batches of few different sizes.
+
+    Args:
+        network: Takes windows of this size; it has one output.
+        windows: ``(n, side, side, 3)``, as :func:`cut` gives them; n may be 0.
+
+    Returns:
+        float32 ``(n, columns)``.
+    """
+    outputs = [np.empty((0, network.columns[0]), dtype=np.float32)]
+    while len(windows):
+        size = next(size for size in _BATCHES if size <= len(windows))
+        outputs.append(network.run(windows[:size])[0])
+        windows = windows[size:]
+    return np.concatenate(outputs)
 
 
 def _content(image: RgbImage, left: int, top: int, right: int, bottom: int) -> RgbImage:

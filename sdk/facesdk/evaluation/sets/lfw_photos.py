@@ -1,15 +1,12 @@
-"""Where the photos of a protocol lie: a folder or a zip file."""
+"""LFW's photos, by the names that its protocol gives them."""
 
 from __future__ import annotations
 
 import os
-import zipfile
-import zlib
 from collections.abc import Sequence
-from pathlib import Path
 
 from facesdk.errors import InputError
-from facesdk.files import require_regular
+from facesdk.images.photo_source import Photo, PhotoReader, list_photos
 
 
 class LfwPhotos:
@@ -19,7 +16,7 @@ class LfwPhotos:
 
     Args:
         path: The folder or the zip file.
-        names: The photos that are needed.
+        names: The photos that are needed, at least one.
 
     Raises:
         InputError: Neither folder nor zip, or a photo is missing.
@@ -27,45 +24,32 @@ class LfwPhotos:
 
     def __init__(self, path: str | os.PathLike[str], names: Sequence[str]) -> None:
         self.names = tuple(names)
-        self._path = Path(path)
-        self._root = self._find(self._open(), self.names[0])
-        missing = [name for name in self.names if not self._root.joinpath(name).is_file()]
+        self._reader = PhotoReader()
+        found = {photo.source: photo for photo in list_photos(path)}
+        root = _root(found, self.names[0])
+        if root is None:
+            raise InputError(
+                f"{path} has no {self.names[0]}, nor has a folder in it: give the folder or zip "
+                "file that has LFW's photos as Name/Name_0001.jpg"
+            )
+        missing = [name for name in self.names if root + name not in found]
         if missing:
             raise InputError(
                 f"{path} lacks {len(missing)} of the {len(self.names)} photos that the pairs need, "
                 f"the first is {missing[0]}"
             )
+        self._photos = {name: found[root + name] for name in self.names}
 
     def read(self, name: str) -> bytes:
         """The content of a photo's file.
 
         Raises:
-            InputError: It cannot be read.
+            InputError: It cannot be read; the message names it.
         """
-        try:
-            return self._root.joinpath(name).read_bytes()
-        except (OSError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
-            raise InputError(f"cannot read {name} in {self._path}: {error}") from None
+        return self._reader.read(self._photos[name])
 
-    def _open(self) -> Path | zipfile.Path:
-        if self._path.is_dir():
-            return self._path
-        try:
-            require_regular(self._path)
-            return zipfile.Path(self._path)
-        except OSError as error:
-            raise InputError(f"cannot read the photos {self._path}: {error.strerror}") from None
-        except zipfile.BadZipFile:
-            raise InputError(
-                f"{self._path} is neither a folder nor a zip file: give LFW's photos"
-            ) from None
 
-    def _find(self, root: Path | zipfile.Path, name: str) -> Path | zipfile.Path:
-        inner = (child for child in root.iterdir() if child.is_dir())
-        for folder in (root, *inner):
-            if folder.joinpath(name).is_file():
-                return folder
-        raise InputError(
-            f"{self._path} has no {name}, nor has a folder in it: give the folder or zip file that "
-            "has LFW's photos as Name/Name_0001.jpg"
-        )
+def _root(photos: dict[str, Photo], name: str) -> str | None:
+    """What stands before LFW's names: nothing, or a folder; None if the name is in neither."""
+    folders = sorted({source.split("/", 1)[0] + "/" for source in photos if "/" in source})
+    return next((root for root in ("", *folders) if root + name in photos), None)
