@@ -10,6 +10,15 @@ from numpy.typing import NDArray
 from facesdk.errors import InputError
 from facesdk.models.contract import Threshold
 
+FMRS = (1e-4, 1e-3, 1e-2)
+"""False match rates that thresholds of models are found for, as far as there are pairs for them."""
+
+COMMON_FMRS = FMRS[1:]
+"""Those of them that the photos of a few hundred people support: 1e-4 takes 300,000 pairs."""
+
+REPORTED_FMRS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
+"""False match rates at which evaluations report, as far as there are pairs for them."""
+
 MIN_FALSE_MATCHES = 30
 """An FMR is reported only if at least this many negative pairs are expected above its threshold:
 the "rule of 30" of G. Doddington et al., "The NIST speaker recognition evaluation", 2000."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facesdk.evaluation.calibration import REPORTED_FMRS
 from facesdk.evaluation.intervals import Interval, bootstrap, wilson
 from facesdk.evaluation.sets.verification_set import VerificationSet
 from facesdk.evaluation.subject import Subject
@@ -24,9 +25,6 @@ from facesdk.evaluation.verification import (
 )
 from facesdk.models.contract import Threshold
 from facesdk.results import FloatArray
-
-FARS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
-"""False accept rates that are reported, as far as the number of negative pairs supports them."""
 
 _PAIRS_AT_ONCE = 1 << 16
 
@@ -159,7 +157,7 @@ def evaluate(
     """
     similarities = pair_similarities(pairs, vectors)
     curve = error_curve(similarities, pairs.same)
-    points = tar_at_far(curve, FARS)
+    points = tar_at_far(curve, REPORTED_FMRS)
     intervals = bootstrap(similarities, pairs.same, [point.far for point in points], pairs.people)
     folded = pairs.folds >= 0
     validation = (

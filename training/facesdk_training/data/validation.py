@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from facesdk.errors import InputError
 from facesdk.evaluation.calibration import (
+    FMRS,
     MIN_FALSE_MATCHES,
     PairSimilarities,
     all_pairs,
@@ -18,9 +19,6 @@ from facesdk.evaluation.calibration import (
 )
 from facesdk_training.data.crops import Crops, centre_crop, normalise
 from facesdk_training.data.split import Split
-
-FMRS = (1e-4, 1e-3, 1e-2)
-"""False match rates to calibrate thresholds for, as far as the negatives support them."""
 
 _BATCH = 64
 
@@ -38,7 +36,7 @@ class Validation:
         width: Columns of the network's input.
 
     Raises:
-        InputError: They make too few pairs for the threshold at any of :data:`FMRS`.
+        InputError: They make too few pairs for the threshold at any of the rates.
     """
 
     crops: Crops

@@ -22,14 +22,14 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from facesdk.errors import FaceSDKError, InputError
-from facesdk.evaluation.calibration import calibrate
+from facesdk.evaluation.calibration import FMRS, calibrate
 from facesdk.files import write_atomic
 from facesdk_training.architectures.registry import build_embedder
 from facesdk_training.config.run import RunConfig
 from facesdk_training.config.schedules import learning_rate_at
 from facesdk_training.config.stages import Stage, network_config, stages_of
 from facesdk_training.data.batches import CropBatches, prefetch
-from facesdk_training.data.validation import FMRS, Validation, figures
+from facesdk_training.data.validation import Validation, figures
 from facesdk_training.keras.objectives import Objective
 from facesdk_training.keras.optimizers import OptimizedGroup, optimized_groups
 from facesdk_training.runs import folder as run_folder

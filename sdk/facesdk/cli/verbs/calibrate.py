@@ -11,6 +11,7 @@ import typer
 from facesdk.cli import options, output
 from facesdk.cli.verbs import evaluate
 from facesdk.errors import InputError
+from facesdk.evaluation.calibration import COMMON_FMRS
 
 if TYPE_CHECKING:
     from facesdk.evaluation.sets.verification_set import VerificationSet
@@ -36,7 +37,7 @@ def calibrate(
         typer.Option(
             "--fmr",
             help="False match rate to find a threshold for; repeatable.",
-            show_default="0.01 and 0.001",
+            show_default=" and ".join(f"{rate:g}" for rate in COMMON_FMRS),
         ),
     ] = None,
     out: Annotated[
@@ -71,7 +72,7 @@ def calibrate(
     from facesdk.models.contract_writer import replace_contract
     from facesdk.recognition.embedding import Embedder
 
-    fmrs = tuple(fmr or (1e-2, 1e-3))
+    fmrs = tuple(fmr or COMMON_FMRS)
     if not all(0 < rate < 1 for rate in fmrs):
         raise InputError("--fmr must be above 0 and below 1")
     bundle = ModelBundle.load(model)
