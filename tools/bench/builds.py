@@ -12,11 +12,9 @@ Prints Markdown; the exit status is 1 where outputs differ.
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from math import exp, log
 from pathlib import Path
@@ -28,11 +26,12 @@ from facesdk.measure.timing import Policy, measure
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.registry import resolve
 from facesdk.runtime.interpreter import Interpreter
-from facesdk.runtime.operator_library import describe_library
-from facesdk.tflite.graph import Graph, Operator, read_graph
+from facesdk.runtime.operator_library import ENVIRONMENT as LIBRARY
+from facesdk.runtime.operator_library import FORCED_PATH, describe_library
+from facesdk.tflite.graph import Operator
+from tools.bench.environment import environment
 from tools.bench.markdown import Timing
 
-LIBRARY, PATH = "FACESDK_OPS_LIBRARY", "FACESDK_OPS_ISA"
 DEFAULT_MODELS = ("compactfacenet-qb",)
 
 
@@ -109,8 +108,8 @@ def compare(
     if not operators:
         raise InputError("the models have none of our operators")
     return (
-        compare_operator(bundle, graph, operator, (before, after), path, policy)
-        for bundle, graph, operator in operators
+        compare_operator(bundle, operator, (before, after), path, policy)
+        for bundle, operator in operators
         for path in chosen
     )
 
@@ -125,7 +124,7 @@ def common_paths(before: Path, after: Path, wanted: Sequence[str] | None) -> lis
         raise InputError(f"{before} is one build, not two")
     available = []
     for library in (before, after):
-        with environment(library):
+        with environment({LIBRARY: str(library), FORCED_PATH: None}):
             available.append(describe_library().available)
     common = [name for name in available[0] if name in available[1]]
     unknown = sorted(set(wanted or ()) - set(common))
@@ -137,48 +136,29 @@ def common_paths(before: Path, after: Path, wanted: Sequence[str] | None) -> lis
     return list(wanted) if wanted else [name for name in common if name != "reference"]
 
 
-def distinct(bundle: ModelBundle) -> Iterator[tuple[ModelBundle, Graph, Operator]]:
+def distinct(bundle: ModelBundle) -> Iterator[tuple[ModelBundle, Operator]]:
     """Our operators in a model, one for each kind, shape and options."""
-    graph = read_graph(bundle.content)
     seen = set()
-    for operator in graph.operators:
-        what = (operator.name, shape_text(graph, operator), operator.options)
+    for operator in bundle.graph.operators:
+        what = (operator.name, operator.shape_text, operator.raw_options)
         if operator.name in bundle.custom_ops and what not in seen:
             seen.add(what)
-            yield bundle, graph, operator
+            yield bundle, operator
 
 
 def compare_operator(
     bundle: ModelBundle,
-    graph: Graph,
     operator: Operator,
     builds: tuple[Path, Path],
     path: str,
     policy: Policy,
 ) -> Comparison:
     """Run one operator on one kernel path of both builds."""
-    before, after = (_interpreter(bundle, graph, operator, build, path) for build in builds)
+    before, after = (_interpreter(bundle, operator, build, path) for build in builds)
     same = all(a.tobytes() == b.tobytes() for a, b in zip(before.read(), after.read(), strict=True))
     times = measure({"before": before.invoke, "after": after.invoke}, policy)
-    name = f"{operator.name} {shape_text(graph, operator)}"
+    name = f"{operator.name} {operator.shape_text}"
     return Comparison(name, path, same, Timing.of(times["before"]), Timing.of(times["after"]))
-
-
-def shape_text(graph: Graph, operator: Operator) -> str:
-    """Shapes of the first input and the first output."""
-    return " to ".join(graph.tensors[i].text for i in (operator.inputs[0], operator.outputs[0]))
-
-
-@contextmanager
-def environment(library: Path, path: str | None = None) -> Iterator[None]:
-    """What is prepared inside uses this build, on this kernel path."""
-    values = {LIBRARY: str(library), PATH: path}
-    before = {name: os.environ.get(name) for name in values}
-    _set(values)
-    try:
-        yield
-    finally:
-        _set(before)
 
 
 def heading(before: Path, after: Path, policy: Policy) -> str:
@@ -222,19 +202,9 @@ def size(library: Path) -> int:
     return library.stat().st_size
 
 
-def _interpreter(
-    bundle: ModelBundle, graph: Graph, operator: Operator, library: Path, path: str
-) -> Interpreter:
-    with environment(library, path):
-        return single(bundle, graph, operator, threads=1)
-
-
-def _set(values: dict[str, str | None]) -> None:
-    for name, value in values.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+def _interpreter(bundle: ModelBundle, operator: Operator, library: Path, path: str) -> Interpreter:
+    with environment({LIBRARY: str(library), FORCED_PATH: path}):
+        return single(bundle, bundle.graph, operator, threads=1)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,7 @@ importing its package would bring TensorFlow, which must not share a process wit
 from __future__ import annotations
 
 import importlib.util
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from importlib.machinery import ExtensionFileLoader
 from pathlib import Path
@@ -19,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.runtime.backend import load_backend
-from facesdk.runtime.operator_library import load_operators
+from facesdk.runtime.operator_library import FORCED_PATH, load_operators
 from facesdk_converters.tflite.chain import SequentialGraph
-
-ISA_VARIABLE = "FACESDK_OPS_ISA"
+from tools.bench.environment import environment
 
 
 class CandidateError(Exception):
@@ -45,7 +42,7 @@ class Model:
         backend = load_backend()
         resolvers = backend.interpreter.OpResolverType
         plain, default = resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES, resolvers.AUTO
-        with _forced(path):
+        with environment({FORCED_PATH: path}):
             self._interpreter = backend.interpreter.Interpreter(
                 model_path=str(file),
                 num_threads=threads,
@@ -112,21 +109,6 @@ class LarqModel:
 def copying_model(shape: tuple[int, int, int, int]) -> bytes:
     """A model without operators: LCE's interpreter only copies its input and its output."""
     return SequentialGraph("image", shape, ()).to_bytes(description="copies")
-
-
-@contextmanager
-def _forced(path: str | None) -> Iterator[None]:
-    """Operators prepared inside get this kernel path."""
-    before = os.environ.get(ISA_VARIABLE)
-    if path:
-        os.environ[ISA_VARIABLE] = path
-    try:
-        yield
-    finally:
-        if path and before is None:
-            del os.environ[ISA_VARIABLE]
-        elif path:
-            os.environ[ISA_VARIABLE] = str(before)
 
 
 @cache
