@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from facesdk.models.contract import Contract
     from facesdk.recognition.matching import compare
     from facesdk.results import Detections, Embedding, Face, Match, Timings, Verification
-    from facesdk.runtime.operator_library import load_ops
+    from facesdk.runtime.delegate import load_ops
     from facesdk.version import __version__
 
 __all__ = [
@@ -46,7 +46,7 @@ _HOMES = {
     "FaceSDKError": "facesdk.errors",
     "__version__": "facesdk.version",
     "compare": "facesdk.recognition.matching",
-    "load_ops": "facesdk.runtime.operator_library",
+    "load_ops": "facesdk.runtime.delegate",
 }
 _MODULES = ("errors", "results")
 

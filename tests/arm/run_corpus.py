@@ -1,7 +1,8 @@
 """Run the corpus on every kernel path: ``python run_corpus.py RUNTIME LIBRARY CORPUS OUT``.
 
-Runs on the emulated computer. For each path that its CPU has, OUT gets ``PATH-MODE.npz`` for both
-zero-padding modes: an array per case, and ``runs``, how many operators each path ran for them.
+Runs on the emulated computer, where there is no facesdk: hence a binding of its own. For each path
+that its CPU has, OUT gets ``PATH-MODE.npz`` for both zero-padding modes: an array per case, and
+``runs``, how many operators each path ran for them.
 """
 
 from __future__ import annotations

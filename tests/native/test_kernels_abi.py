@@ -1,112 +1,44 @@
-"""The C ABI through ctypes, against NumPy operators written from their definition."""
+"""The kernels of every path on arrays, against NumPy operators written from their definition."""
 
 from __future__ import annotations
 
-import ctypes
-from pathlib import Path
-from typing import Any
+import gc
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from facesdk.errors import InputError, OperatorLibraryError
+from facesdk.runtime.kernels import Kernels
+from facesdk.runtime.operator_library import (
+    BITS,
+    BOOL,
+    FLOAT32,
+    INT8,
+    NO_ACTIVATION,
+    RELU,
+    RELU6,
+    RELU_N1_TO_1,
+    SAME,
+    VALID,
+    BConv2DOptions,
+    BinaryConv2DOptions,
+    BMaxPool2DOptions,
+    count_runs,
+    describe_library,
+    library_path,
+    open_library,
+)
+from native.support.binary_graph import BinaryModel
 from native.support.numpy_windows import pack, windows
 from native.support.workers import PATHS
-from tools.bench.ops.operators import ConvolutionOptions as ConvOptions
 
-FLOAT32, INT8, BOOL, BITS = range(4)
-SAME, VALID = range(2)
-NONE, RELU, RELU_N1_TO_1, RELU6 = range(4)
 OPTIMIZED, REFERENCE = range(2)
-
-int32, size_t, pointer = ctypes.c_int32, ctypes.c_size_t, ctypes.c_void_p
-
-
-class Error(ctypes.Structure):
-    _fields_ = [("message", ctypes.c_char * 256)]
-
-
-class PoolOptions(ctypes.Structure):
-    _fields_ = [
-        (name, int32) for name in (
-            "batch", "input_height", "input_width", "channels", "filter_height", "filter_width",
-            "stride_height", "stride_width", "padding",
-        )
-    ]  # fmt: skip
-
-
-class Operators:
-    """The library on one kernel path, on NumPy arrays of -1 and +1."""
-
-    def __init__(self, library: Path, isa: str) -> None:
-        self.library = ctypes.CDLL(str(library))
-        self.path = pointer()
-        self.error = Error()
-        self.call("facesdk_ops_find", isa.encode(), ctypes.byref(self.path))
-
-    def call(self, name: str, *arguments: Any) -> None:
-        function = getattr(self.library, name)
-        function.restype = ctypes.c_int
-        status = function(*arguments, ctypes.byref(self.error))
-        if status:
-            raise ValueError(self.error.message.decode())
-
-    def quantize(self, values: np.ndarray, zero_point: int = 0) -> np.ndarray:
-        kind = {np.dtype(np.float32): FLOAT32, np.dtype(np.int8): INT8, np.dtype(bool): BOOL}
-        rows, channels = values.shape
-        words = np.full((rows, -(-channels // 32)), 0xA5A5A5A5, np.uint32)
-        self.call(
-            "facesdk_quantize", self.path, kind[values.dtype], address(values), size_t(rows),
-            size_t(channels), zero_point, address(words), 1,
-        )  # fmt: skip
-        return words
-
-    def dequantize(
-        self, words: np.ndarray, channels: int, kind: int, scale: float = 0.0, zero_point: int = 0
-    ) -> np.ndarray:
-        dtype = {FLOAT32: np.float32, INT8: np.int8, BOOL: bool}[kind]
-        values = np.zeros((len(words), channels), dtype)
-        self.call(
-            "facesdk_dequantize", self.path, address(words), size_t(len(words)), size_t(channels),
-            kind, ctypes.c_float(scale), zero_point, address(values),
-        )  # fmt: skip
-        return values
-
-    def pool(self, options: PoolOptions, words: np.ndarray) -> np.ndarray:
-        shape = (int32 * 4)()
-        self.call("facesdk_bmaxpool2d_output_shape", ctypes.byref(options), shape)
-        output = np.zeros((*shape[:3], words.shape[3]), np.uint32)
-        arguments = (ctypes.byref(options), address(words), address(output))
-        self.call("facesdk_bmaxpool2d", self.path, *arguments)
-        return output
-
-    def convolve(
-        self, options: ConvOptions, words: np.ndarray, filters: np.ndarray,
-        multiplier: np.ndarray, bias: np.ndarray, thresholds: np.ndarray,
-    ) -> np.ndarray:  # fmt: skip
-        shape = (int32 * 4)()
-        self.call("facesdk_bconv2d_output_shape", ctypes.byref(options), shape)
-        last = -(-shape[3] // 32) if options.output_type == BITS else shape[3]
-        dtype = {FLOAT32: np.float32, INT8: np.int8, BITS: np.uint32}[options.output_type]
-        output = np.zeros((*shape[:3], last), dtype)
-        op = pointer()
-        self.call(
-            "facesdk_bconv2d_create", self.path, ctypes.byref(options), address(filters),
-            address(multiplier), address(bias), address(thresholds), ctypes.byref(op),
-        )  # fmt: skip
-        self.library.facesdk_bconv2d_run(op, address(words), None, address(output), int32(1))
-        self.library.facesdk_bconv2d_destroy(op)
-        return output
-
-
-def address(array: np.ndarray) -> pointer:
-    assert array.flags.c_contiguous
-    return pointer(array.ctypes.data)
 
 
 def numpy_convolution(
-    options: ConvOptions, image: np.ndarray, filters: np.ndarray, multiplier: np.ndarray,
+    options: BConv2DOptions, image: np.ndarray, filters: np.ndarray, multiplier: np.ndarray,
     bias: np.ndarray, thresholds: np.ndarray,
 ) -> np.ndarray:  # fmt: skip
     """The convolution from its definition; rounding follows LCE's fused constants."""
@@ -138,9 +70,12 @@ def numpy_convolution(
         and o.pad_value == 0
     )  # fmt: skip
     base = dots(1.0) if as_optimized else dot
-    low, high = {NONE: (-total, total), RELU: (0, total), RELU_N1_TO_1: (-1, 1), RELU6: (0, 6)}[
-        o.activation
-    ]
+    low, high = {
+        NO_ACTIVATION: (-total, total),
+        RELU: (0, total),
+        RELU_N1_TO_1: (-1, 1),
+        RELU6: (0, 6),
+    }[o.activation]
     clamped = np.clip(base, max(low, -total), min(high, total))
     result = (total - clamped).astype(np.float32) * slope + offset.astype(np.float32)
     if as_optimized:
@@ -152,11 +87,11 @@ def numpy_convolution(
 
 
 @st.composite
-def convolutions(draw: st.DrawFn) -> tuple[ConvOptions, int]:
+def convolutions(draw: st.DrawFn) -> tuple[BConv2DOptions, int]:
     small = st.integers(1, 3)
     groups = draw(st.sampled_from([1, 1, 1, 2, 3]))
     depth = 32 * draw(st.integers(1, 2)) if groups > 1 else draw(st.integers(1, 130))
-    options = ConvOptions(
+    options = BConv2DOptions(
         batch=draw(st.integers(1, 2)),
         input_height=draw(st.integers(1, 6)),
         input_width=draw(st.integers(1, 6)),
@@ -181,13 +116,13 @@ def convolutions(draw: st.DrawFn) -> tuple[ConvOptions, int]:
 
 
 @pytest.fixture(scope="module", params=PATHS)
-def operators(library: Path, request: pytest.FixtureRequest) -> Operators:
-    return Operators(library, request.param)
+def kernels(request: pytest.FixtureRequest) -> Kernels:
+    return Kernels(request.param)
 
 
 @settings(max_examples=150, deadline=None)
 @given(case=convolutions())
-def test_convolution_equals_numpy(operators: Operators, case: tuple[ConvOptions, int]) -> None:
+def test_convolution_equals_numpy(kernels: Kernels, case: tuple[BConv2DOptions, int]) -> None:
     options, seed = case
     rng = np.random.default_rng(seed)
     o = options
@@ -197,15 +132,15 @@ def test_convolution_equals_numpy(operators: Operators, case: tuple[ConvOptions,
     filters = rng.choice([-1, 1], shape)
     multiplier, bias = rng.normal(size=(2, o.channels_out)).astype(np.float32)
     thresholds = rng.integers(-3, filters[0].size + 3, o.channels_out, dtype=np.int32)
-    arguments = (multiplier, bias, thresholds)
+    constants = (None, None, thresholds) if o.output_type == BITS else (multiplier, bias, None)
     fits_height = (o.filter_height - 1) * o.dilation_height < o.input_height
     fits_width = (o.filter_width - 1) * o.dilation_width < o.input_width
     if o.padding == VALID and not (fits_height and fits_width):
-        with pytest.raises(ValueError, match="VALID padding"):
-            operators.convolve(options, pack(image), pack(filters), *arguments)
+        with pytest.raises(InputError, match="VALID padding"):
+            kernels.convolution(options, pack(filters), *constants)
         return
-    actual = operators.convolve(options, pack(image), pack(filters), *arguments)
-    expected = numpy_convolution(options, image, filters, *arguments)
+    actual = kernels.convolution(options, pack(filters), *constants).run(pack(image))
+    expected = numpy_convolution(options, image, filters, multiplier, bias, thresholds)
     assert actual.tobytes() == expected.astype(actual.dtype).tobytes()
 
 
@@ -216,15 +151,15 @@ def test_convolution_equals_numpy(operators: Operators, case: tuple[ConvOptions,
     seed=st.integers(0, 2**32 - 1),
 )
 def test_max_pool_equals_numpy(
-    operators: Operators, sizes: tuple[int, ...], padding: int, seed: int
+    kernels: Kernels, sizes: tuple[int, ...], padding: int, seed: int
 ) -> None:
     height, width, channels, filter_h, filter_w, stride_h, stride_w = sizes
     if padding == VALID and (filter_h > height or filter_w > width):
         padding = SAME
-    options = PoolOptions(2, *sizes, padding)
+    options = BMaxPool2DOptions(2, *sizes, padding)
     image = np.random.default_rng(seed).choice([-1, 1], (2, height, width, channels))
     cells = windows(image, -1, (filter_h, filter_w), (stride_h, stride_w), (1, 1), padding)
-    actual = operators.pool(options, pack(image))
+    actual = kernels.max_pool(options, pack(image))
     np.testing.assert_array_equal(actual, pack(cells.max(axis=(3, 4))))
 
 
@@ -236,7 +171,7 @@ def test_max_pool_equals_numpy(
     seed=st.integers(0, 2**32 - 1),
 )
 def test_quantize_equals_numpy(
-    operators: Operators, rows: int, channels: int, zero_point: int, seed: int
+    kernels: Kernels, rows: int, channels: int, zero_point: int, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
     floats = rng.choice(np.float32([-2, -0.0, 0, 1, np.nan, np.inf, -np.inf]), (rows, channels))
@@ -248,7 +183,7 @@ def test_quantize_equals_numpy(
         (truths, ~truths, 0),
     ):
         expected = pack(np.where(negative, -1, 1))
-        np.testing.assert_array_equal(operators.quantize(values, zero), expected)
+        np.testing.assert_array_equal(kernels.quantize(values, zero_point=zero), expected)
 
 
 @settings(max_examples=50, deadline=None)
@@ -260,16 +195,16 @@ def test_quantize_equals_numpy(
     seed=st.integers(0, 2**32 - 1),
 )
 def test_dequantize_equals_numpy(
-    operators: Operators, rows: int, channels: int, scale: float, zero_point: int, seed: int
+    kernels: Kernels, rows: int, channels: int, scale: float, zero_point: int, seed: int
 ) -> None:
     signs = np.random.default_rng(seed).choice([-1, 1], (rows, channels))
     words = pack(signs)
-    floats = operators.dequantize(words, channels, FLOAT32)
+    floats = kernels.dequantize(words, channels)
     np.testing.assert_array_equal(floats, signs.astype(np.float32))
-    np.testing.assert_array_equal(operators.dequantize(words, channels, BOOL), signs > 0)
+    np.testing.assert_array_equal(kernels.dequantize(words, channels, np.bool_), signs > 0)
     unit = int(np.floor(np.float64(np.float32(1) / np.float32(scale)) + 0.5))
     expected = np.clip(zero_point + signs * unit, -128, 127)
-    octets = operators.dequantize(words, channels, INT8, scale, zero_point)
+    octets = kernels.dequantize(words, channels, np.int8, scale=scale, zero_point=zero_point)
     np.testing.assert_array_equal(octets, expected)
 
 
@@ -282,37 +217,77 @@ def test_dequantize_equals_numpy(
         ("output_type", BOOL, "output type must be float32, int8 or bits, but got 2"),
     ],
 )
-def test_bad_options_are_named(operators: Operators, field: str, value: int, message: str) -> None:
-    options = ConvOptions(1, 4, 4, 32, 8, 3, 3, 1, 1, 1, 1, 1, SAME, 1)
+def test_bad_options_are_named(kernels: Kernels, field: str, value: int, message: str) -> None:
+    options = BConv2DOptions(1, 4, 4, 32, 8, 3, 3, 1, 1, 1, 1, 1, SAME, 1)
     setattr(options, field, value)
-    shape = (int32 * 4)()
-    with pytest.raises(ValueError, match=message):
-        operators.call("facesdk_bconv2d_output_shape", ctypes.byref(options), shape)
+    filters, ones = np.zeros((8, 3, 3, 1), np.uint32), np.ones(8, np.float32)
+    with pytest.raises(InputError, match=message):
+        kernels.convolution(options, filters, ones, ones)
 
 
-def test_forced_path_is_the_one_that_runs(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ops = ctypes.CDLL(str(library))
-    ops.facesdk_ops_isa.restype = ctypes.c_char_p
-    ops.facesdk_ops_isa_name.restype = ctypes.c_char_p
-    ops.facesdk_ops_isa_runs.restype = size_t
-    numbers = range(ops.facesdk_ops_isa_count())
-    names = [ops.facesdk_ops_isa_name(size_t(i)) for i in numbers]
-    assert {b"reference", b"portable"} <= set(names)
+@pytest.mark.parametrize("bits", [0, 8])
+def test_one_bit_weights_equal_numpy(kernels: Kernels, bits: int) -> None:
+    model = BinaryModel(2, 6, 5, 40, 9, (3, 2), activation_bits=bits, seed=4)
+    image = model.image()
+    options = BinaryConv2DOptions(
+        batch=2, input_height=6, input_width=5, channels_in=40, channels_out=9, filter_height=3,
+        filter_width=2, stride_height=1, stride_width=1, dilation_height=1, dilation_width=1,
+        padding=SAME, activation_bits=bits,
+    )  # fmt: skip
+    convolution = kernels.binary_convolution(
+        options, pack(model.signs()), model.scale(), model.offset()
+    )
+    expected, tolerance = model.expected(image)
+    actual = convolution.run(image)
+    if bits:
+        np.testing.assert_array_equal(actual, expected)
+    assert (np.abs(actual - expected) <= tolerance).all()
 
-    def runs() -> np.ndarray:
-        return np.array([ops.facesdk_ops_isa_runs(size_t(i)) for i in numbers])
 
-    word, value, one = np.zeros(1, np.uint32), np.zeros(1, np.float32), size_t(1)
-    for number in numbers:
-        if not ops.facesdk_ops_isa_supported(size_t(number)):
-            continue
-        monkeypatch.setenv("FACESDK_OPS_ISA", names[number].decode())
-        assert ops.facesdk_ops_isa() == names[number]
-        before = runs()
-        path = pointer()
-        assert ops.facesdk_ops_default(ctypes.byref(path), None) == 0
-        arguments = (address(value), one, one, 0, address(word), 1, None)
-        assert ops.facesdk_quantize(path, FLOAT32, *arguments) == 0
-        np.testing.assert_array_equal(runs() - before, np.eye(len(names))[number])
+def test_arrays_that_do_not_fit_their_options_are_refused() -> None:
+    """The library cannot see how long an array is."""
+    kernels = Kernels()
+    options = BConv2DOptions(1, 4, 4, 32, 8, 3, 3, 1, 1, 1, 1, 1, SAME, 1)
+    filters, ones = np.zeros((8, 3, 3, 1), np.uint32), np.ones(8, np.float32)
+    with pytest.raises(InputError, match=r"uint32 of shape \(8, 3, 3, 1\)"):
+        kernels.convolution(options, filters[:7], ones, ones)
+    with pytest.raises(InputError, match=r"float32 of shape \(8,\)"):
+        kernels.convolution(options, filters, ones.astype(np.float64), ones)
+    convolution = kernels.convolution(options, filters, ones, ones)
+    with pytest.raises(InputError, match=r"uint32 of shape \(1, 4, 4, 1\)"):
+        convolution.run(np.zeros((1, 4, 3, 1), np.uint32))
+    with pytest.raises(InputError, match="float32, int8 or bool"):
+        kernels.quantize(np.zeros((1, 4)))
+
+
+def test_a_path_that_there_is_not_is_refused() -> None:
+    with pytest.raises(OperatorLibraryError, match="nonsense"):
+        Kernels("nonsense")
+
+
+def test_a_prepared_call_outlives_what_made_it() -> None:
+    options = BConv2DOptions(1, 4, 4, 32, 8, 3, 3, 1, 1, 1, 1, 1, SAME, 1)
+    filters, ones = np.zeros((8, 3, 3, 1), np.uint32), np.ones(8, np.float32)
+    image = np.zeros((1, 4, 4, 1), np.uint32)
+    call = Kernels().convolution(options, filters, ones, ones).prepare(image)
+    gc.collect()
+    call()
+    np.testing.assert_array_equal(call.output, np.full((1, 4, 4, 8), 32 * 9 + 1, np.float32))
+
+
+def test_forced_path_is_the_one_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = open_library(library_path())
+    names = list(count_runs(library))
+    assert {"reference", "portable"} <= set(names)
+    for name in describe_library().available:
+        monkeypatch.setenv("FACESDK_OPS_ISA", name)
+        assert describe_library().isa == name
+        before = count_runs(library)
+        Kernels().quantize(np.zeros((1, 1), np.float32))
+        ran = {path: count - before[path] for path, count in count_runs(library).items()}
+        assert ran == {path: int(path == name) for path in names}
     monkeypatch.setenv("FACESDK_OPS_ISA", "nonsense")
-    assert ops.facesdk_ops_isa() is None
+    with pytest.raises(OperatorLibraryError, match="nonsense is not a kernel path"):
+        describe_library()
+    with pytest.raises(OperatorLibraryError, match="nonsense"):
+        Kernels()

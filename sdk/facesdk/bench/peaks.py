@@ -12,10 +12,8 @@ programs, not of the processor's data sheet, so that a layer can lie a little ab
 
 from __future__ import annotations
 
-import ctypes
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,6 +25,8 @@ from facesdk.measure.inputs import random_inputs
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime import operator_library
+from facesdk.runtime.kernels import Kernels, Prepared
+from facesdk.runtime.operator_library import FLOAT32, SAME, BConv2DOptions
 from facesdk.tflite.macs import multiplied
 from facesdk.tflite.operators import FULLY_CONNECTED
 
@@ -73,8 +73,7 @@ def measure_peaks(threads: int = 1) -> Peaks:
         binary = None
     else:
         macs = _SIDE * _SIDE * _CHANNELS * _CHANNELS * _FILTER * _FILTER
-        with _convolution(threads) as convolve:
-            binary = 2 * macs / _best(convolve)
+        binary = 2 * macs / _best(_convolution(threads))
     return Peaks(threads, _copy_rate(), operations / _best(multiply), binary)
 
 
@@ -107,55 +106,18 @@ def _best(call: Callable[[], object]) -> float:
     return min(times)
 
 
-class _Options(ctypes.Structure):
-    """``facesdk_bconv2d_options`` of sdk/native/include/facesdk_ops.h."""
-
-    _fields_ = (
-        *(
-            (name, ctypes.c_int32)
-            for name in (
-                "batch", "input_height", "input_width", "channels_in", "channels_out",
-                "filter_height", "filter_width", "groups", "stride_height", "stride_width",
-                "dilation_height", "dilation_width", "padding", "pad_value", "activation",
-                "output_type", "zero_padding",
-            )
-        ),
-        ("output_scale", ctypes.c_float),
-        ("output_zero_point", ctypes.c_int32),
-    )  # fmt: skip
-
-
-@contextmanager
-def _convolution(threads: int) -> Iterator[Callable[[], object]]:
-    """One binary convolution, ready to run in the ``with`` block."""
-    library = operator_library.open_library(operator_library.library_path())
+def _convolution(threads: int) -> Prepared:
+    """One binary convolution, ready to run."""
     random = np.random.default_rng(0)
     words = _CHANNELS // 32
-    image = random.integers(0, 1 << 32, (_SIDE, _SIDE, words), np.uint32)
+    image = random.integers(0, 1 << 32, (1, _SIDE, _SIDE, words), np.uint32)
     weights = random.integers(0, 1 << 32, (_CHANNELS, _FILTER, _FILTER, words), np.uint32)
     ones = np.ones(_CHANNELS, np.float32)
-    result = np.empty((_SIDE, _SIDE, _CHANNELS), np.float32)
-    options = _Options(
-        1, _SIDE, _SIDE, _CHANNELS, _CHANNELS, _FILTER, _FILTER, 1, 1, 1, 1, 1, 0, 1, 0, 0, 0, 1.0,
-        0,
+    options = BConv2DOptions(
+        batch=1, input_height=_SIDE, input_width=_SIDE, channels_in=_CHANNELS,
+        channels_out=_CHANNELS, filter_height=_FILTER, filter_width=_FILTER, groups=1,
+        stride_height=1, stride_width=1, dilation_height=1, dilation_width=1,
+        padding=SAME, pad_value=1, output_type=FLOAT32,
     )  # fmt: skip
-    path, convolution = ctypes.c_void_p(), ctypes.c_void_p()
-    status = library.facesdk_ops_default(ctypes.byref(path), None)
-    if status == 0:
-        status = library.facesdk_bconv2d_create(
-            path, ctypes.byref(options), _address(weights), _address(ones), _address(ones), None,
-            ctypes.byref(convolution), None,
-        )  # fmt: skip
-    if status:
-        raise OperatorLibraryError(f"the operator library made no convolution: status {status}")
-    run, destroy = library.facesdk_bconv2d_run, library.facesdk_bconv2d_destroy
-    try:
-        yield lambda: run(
-            convolution, _address(image), None, _address(result), ctypes.c_int32(threads)
-        )
-    finally:
-        destroy(convolution)
-
-
-def _address(array: np.ndarray[Any, Any]) -> ctypes.c_void_p:
-    return ctypes.c_void_p(array.ctypes.data)
+    convolution = Kernels().convolution(options, weights, ones, ones)
+    return convolution.prepare(image, threads=threads)

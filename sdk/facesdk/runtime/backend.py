@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from facesdk.errors import RuntimeUnavailableError
+from facesdk.errors import RuntimeUnavailableError, one_line
 
 ENVIRONMENT = "FACESDK_RUNTIME"
 _MODULES = {"litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
@@ -51,7 +51,7 @@ def load_backend() -> Backend:
         try:
             module = importlib.import_module(f"{_MODULES[name]}.interpreter")
         except ImportError as error:
-            reasons.append(f"{name}: {' '.join(str(error).split())}")
+            reasons.append(f"{name}: {one_line(error)}")
             continue
         return Backend(name, _version(_DISTRIBUTIONS[name]), module)
     raise RuntimeUnavailableError(

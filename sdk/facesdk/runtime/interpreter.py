@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk import tracing
-from facesdk.errors import InputError, ModelError
+from facesdk.errors import InputError, ModelError, one_line
 from facesdk.models.bundle import ModelBundle
-from facesdk.runtime import operator_library
 from facesdk.runtime.backend import load_backend
+from facesdk.runtime.delegate import load_operators
 from facesdk.tflite.operators import CUSTOM_OPERATORS
 
 Shape = tuple[int, ...]
@@ -60,7 +60,7 @@ class Interpreter:
                 "convert the network again without them"
             )
         backend = load_backend()
-        delegates = [operator_library.load_operators(backend)] if bundle.custom_ops else []
+        delegates = [load_operators(backend)] if bundle.custom_ops else []
         try:
             self._interpreter: Any = backend.interpreter.Interpreter(
                 model_content=bundle.content,
@@ -140,7 +140,7 @@ class Interpreter:
             for row, array in zip(self._inputs, inputs, strict=True):
                 self._interpreter.set_tensor(row["index"], array)
         except ValueError as error:
-            raise InputError(f"{self._bundle.path}: {_one_line(error)}") from None
+            raise InputError(f"{self._bundle.path}: {one_line(error)}") from None
 
     def invoke(self) -> None:
         """The second part of :meth:`run`: the network itself.
@@ -185,14 +185,10 @@ class Interpreter:
 
         When the library refuses an operator, the runtime goes on to call it unresolved.
         """
-        text = _one_line(error)
+        text = one_line(error)
         reason, consequence, _ = text.partition("Encountered unresolved custom op")
         named = consequence and reason.startswith("facesdk operators: ")
         return ModelError(f"the runtime refuses {self._bundle.path}: {reason if named else text}")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def check_float_input(interpreter: Interpreter, expected: Sequence[int | None], what: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -11,24 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facesdk.errors import OperatorLibraryError
+from facesdk.errors import InputError, OperatorLibraryError
 from facesdk.runtime import operator_library
-
-_EVENT = np.dtype(
-    [
-        ("start_ns", "<u8"),
-        ("end_ns", "<u8"),
-        ("partition", "<u4"),
-        ("node", "<i4"),
-        ("path", "<i4"),
-        ("within", "<i4"),
-    ]
-)
-"""``facesdk_profile_event`` of sdk/native/include/facesdk_ops.h."""
-
-
-class _Error(ctypes.Structure):
-    _fields_ = (("message", ctypes.c_char * 256),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +41,7 @@ class OperatorRecording:
 
     def __init__(self, paths: tuple[str, ...], capacity: int) -> None:
         self._paths = paths
-        self._memory: NDArray[Any] = np.zeros(capacity, _EVENT)
+        self._memory: NDArray[Any] = np.zeros(capacity, np.dtype(operator_library.ProfileEvent))
         self.happened = 0
 
     @property
@@ -107,23 +90,16 @@ def record_operators(capacity: int = 1 << 16) -> Iterator[OperatorRecording]:
         capacity: Room for that many events; a run of a network takes one per operator.
 
     Raises:
-        OperatorLibraryError: The library is missing, too old, or is being recorded already.
+        OperatorLibraryError: The library is missing, or is being recorded already.
     """
     description = operator_library.describe_library()
     library = operator_library.open_library(description.path)
-    if not hasattr(library, "facesdk_profile_start"):
-        raise OperatorLibraryError(
-            f"{description.path} (version {description.version}) is too old to be profiled"
-        )
     recording = OperatorRecording(tuple(path.name for path in description.paths), capacity)
-    error = _Error()
-    status = library.facesdk_profile_start(
-        ctypes.c_void_p(recording.address), ctypes.c_size_t(capacity), ctypes.byref(error)
-    )
-    if status:
-        raise OperatorLibraryError(f"cannot profile the operators: {error.message.decode()}")
+    try:
+        operator_library.call(library, "facesdk_profile_start", recording.address, capacity)
+    except InputError as error:
+        raise OperatorLibraryError(f"cannot profile the operators: {error}") from None
     try:
         yield recording
     finally:
-        library.facesdk_profile_stop.restype = ctypes.c_size_t
         recording.happened = int(library.facesdk_profile_stop())

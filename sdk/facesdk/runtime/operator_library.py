@@ -1,9 +1,15 @@
-"""Finding the operator library and loading it into a runtime as an external delegate."""
+"""The operator library: where it is, what it says about itself, and its C interface.
+
+The one place that knows the interface from Python: structures, constants and signatures are those
+of ``facesdk_ops.h``, which documents them. Kernels on NumPy arrays are in
+:mod:`facesdk.runtime.kernels`.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import os
+from ctypes import POINTER, c_char_p, c_float, c_int, c_int32, c_size_t, c_uint32, c_void_p
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -11,11 +17,129 @@ from pathlib import Path
 from typing import Any
 
 from facesdk.errors import InputError, OperatorLibraryError
-from facesdk.runtime.backend import Backend, load_backend
 
 ENVIRONMENT = "FACESDK_OPS_LIBRARY"
 FORCED_PATH = "FACESDK_OPS_ISA"
-ZERO_PADDING = ("optimized", "reference")
+ABI_VERSION = 2
+
+INVALID_ARGUMENT = 1
+"""The one ``facesdk_status`` that is the caller's doing."""
+
+FLOAT32, INT8, BOOL, BITS = range(4)
+"""``facesdk_type``."""
+
+SAME, VALID = range(2)
+"""``facesdk_padding``."""
+
+NO_ACTIVATION, RELU, RELU_N1_TO_1, RELU6 = range(4)
+"""``facesdk_activation``."""
+
+
+class Error(ctypes.Structure):
+    """``facesdk_error``."""
+
+    _fields_ = (("message", ctypes.c_char * 256),)
+
+
+def _int32(names: str) -> tuple[tuple[str, type[Any]], ...]:
+    return tuple((name, c_int32) for name in names.split())
+
+
+class BConv2DOptions(ctypes.Structure):
+    """``facesdk_bconv2d_options``."""
+
+    _fields_ = (
+        *_int32(
+            "batch input_height input_width channels_in channels_out filter_height filter_width "
+            "groups stride_height stride_width dilation_height dilation_width padding pad_value "
+            "activation output_type zero_padding"
+        ),
+        ("output_scale", c_float),
+        ("output_zero_point", c_int32),
+    )
+
+
+class BMaxPool2DOptions(ctypes.Structure):
+    """``facesdk_bmaxpool2d_options``."""
+
+    _fields_ = _int32(
+        "batch input_height input_width channels filter_height filter_width stride_height "
+        "stride_width padding"
+    )
+
+
+class BinaryConv2DOptions(ctypes.Structure):
+    """``facesdk_binary_conv2d_options``."""
+
+    _fields_ = _int32(
+        "batch input_height input_width channels_in channels_out filter_height filter_width "
+        "stride_height stride_width dilation_height dilation_width padding activation "
+        "activation_bits"
+    )
+
+
+class ProfileEvent(ctypes.Structure):
+    """``facesdk_profile_event``."""
+
+    _fields_ = (
+        ("start_ns", ctypes.c_uint64),
+        ("end_ns", ctypes.c_uint64),
+        ("partition", c_uint32),
+        ("node", c_int32),
+        ("path", c_int32),
+        ("within", c_int32),
+    )
+
+
+Pointer = c_void_p
+Shape = c_int32 * 4
+_OUT = POINTER(c_void_p)
+_ERROR = POINTER(Error)
+
+SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "facesdk_ops_version": (c_char_p, ()),
+    "facesdk_ops_abi_version": (c_uint32, ()),
+    "facesdk_ops_default": (c_int, (_OUT, _ERROR)),
+    "facesdk_ops_find": (c_int, (c_char_p, _OUT, _ERROR)),
+    "facesdk_ops_isa": (c_char_p, ()),
+    "facesdk_ops_isa_count": (c_size_t, ()),
+    "facesdk_ops_isa_name": (c_char_p, (c_size_t,)),
+    "facesdk_ops_isa_requires": (c_char_p, (c_size_t,)),
+    "facesdk_ops_isa_supported": (c_int, (c_size_t,)),
+    "facesdk_ops_isa_runs": (c_size_t, (c_size_t,)),
+    "facesdk_quantize": (
+        c_int,
+        (c_void_p, c_int, c_void_p, c_size_t, c_size_t, c_int32, c_void_p, c_int32, _ERROR),
+    ),
+    "facesdk_dequantize": (
+        c_int,
+        (c_void_p, c_void_p, c_size_t, c_size_t, c_int, c_float, c_int32, c_void_p, _ERROR),
+    ),
+    "facesdk_bmaxpool2d_output_shape": (c_int, (POINTER(BMaxPool2DOptions), Shape, _ERROR)),
+    "facesdk_bmaxpool2d": (
+        c_int,
+        (c_void_p, POINTER(BMaxPool2DOptions), c_void_p, c_void_p, _ERROR),
+    ),
+    "facesdk_bconv2d_output_shape": (c_int, (POINTER(BConv2DOptions), Shape, _ERROR)),
+    "facesdk_bconv2d_create": (
+        c_int,
+        (
+            c_void_p, POINTER(BConv2DOptions), c_void_p, c_void_p, c_void_p, c_void_p, _OUT, _ERROR,
+        ),
+    ),
+    "facesdk_bconv2d_run": (None, (c_void_p, c_void_p, c_void_p, c_void_p, c_int32)),
+    "facesdk_bconv2d_destroy": (None, (c_void_p,)),
+    "facesdk_profile_start": (c_int, (c_void_p, c_size_t, _ERROR)),
+    "facesdk_profile_stop": (c_size_t, ()),
+    "facesdk_binary_conv2d_output_shape": (c_int, (POINTER(BinaryConv2DOptions), Shape, _ERROR)),
+    "facesdk_binary_conv2d_create": (
+        c_int,
+        (c_void_p, POINTER(BinaryConv2DOptions), c_void_p, c_void_p, c_void_p, _OUT, _ERROR),
+    ),
+    "facesdk_binary_conv2d_run": (None, (c_void_p, c_void_p, c_void_p, c_int32)),
+    "facesdk_binary_conv2d_destroy": (None, (c_void_p,)),
+}  # fmt: skip
+"""Result and arguments of each function; a status (int) has an error as the last argument."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +207,19 @@ def describe_library() -> OperatorLibrary:
     """Load the library and ask for its version and kernel paths.
 
     Raises:
-        OperatorLibraryError: It is missing, does not load, or a forced path is not available.
+        OperatorLibraryError: It is missing, does not load, is of another version of the interface,
+            or a forced path is not available.
     """
     path = library_path()
     library = open_library(path)
-    paths = _paths(library)
+    paths = tuple(
+        KernelPath(
+            library.facesdk_ops_isa_name(index).decode(),
+            bool(library.facesdk_ops_isa_supported(index)),
+            library.facesdk_ops_isa_requires(index).decode(),
+        )
+        for index in range(library.facesdk_ops_isa_count())
+    )
     chosen, forced = library.facesdk_ops_isa(), os.environ.get(FORCED_PATH)
     if chosen is None:
         usable = ", ".join(kernels.name for kernels in paths if kernels.supported)
@@ -98,80 +230,51 @@ def describe_library() -> OperatorLibrary:
     return OperatorLibrary(path, version, chosen.decode(), bool(forced), paths)
 
 
-def load_ops(*, zero_padding: str = "optimized") -> Any:
-    """The operators as a delegate for the stock runtime in use: the one already imported, else as
-    :func:`~facesdk.runtime.backend.load_backend` chooses.
-
-    >>> Interpreter("model.tflite", experimental_delegates=[load_ops()])
-
-    One delegate may serve several interpreters, one after the other or at the same time.
-
-    Args:
-        zero_padding: How a float output is corrected for ``pad_values=0``: ``"optimized"`` as
-            LCE's optimised kernels, ``"reference"`` as its reference kernel
-            (docs/use/operators.md).
-
-    Returns:
-        What the runtime's own ``load_delegate`` returns.
-
-    Raises:
-        InputError: ``zero_padding`` is neither.
-        OperatorLibraryError: The library is missing or refused to load; the message says why.
-        RuntimeUnavailableError: No runtime is installed.
-    """
-    return load_operators(load_backend(), zero_padding=zero_padding)
-
-
-def load_operators(backend: Backend, *, zero_padding: str = "optimized") -> Any:
-    """Like :func:`load_ops`, for the given runtime.
-
-    Raises:
-        InputError: ``zero_padding`` is neither ``"optimized"`` nor ``"reference"``.
-        OperatorLibraryError: The library is missing or refused to load; the message says why.
-    """
-    if zero_padding not in ZERO_PADDING:
-        raise InputError(
-            f"zero_padding must be one of {', '.join(ZERO_PADDING)}, but got {zero_padding!r}"
-        )
-    path = describe_library().path
-    try:
-        return backend.interpreter.load_delegate(str(path), {"zero_padding": zero_padding})
-    except (ValueError, OSError) as error:
-        raise OperatorLibraryError(
-            f"{backend.name} {backend.version} could not load {path}: "
-            f"{' '.join(str(error).split())}"
-        ) from None
+def count_runs(library: ctypes.CDLL) -> dict[str, int]:
+    """How many operators each kernel path has run in this process, whoever called them."""
+    return {
+        library.facesdk_ops_isa_name(index).decode(): int(library.facesdk_ops_isa_runs(index))
+        for index in range(library.facesdk_ops_isa_count())
+    }
 
 
 @cache
 def open_library(path: Path) -> ctypes.CDLL:
-    """The library with the signatures of its functions.
+    """The library with the signatures of its functions; the copy that a runtime may have loaded.
 
     Raises:
-        OperatorLibraryError: It does not load, or is not the operator library.
+        OperatorLibraryError: It does not load, is not the operator library, or is of another
+            version of the interface.
     """
     try:
         library = ctypes.CDLL(str(path))
-        library.facesdk_ops_version.restype = ctypes.c_char_p
-        library.facesdk_ops_isa.restype = ctypes.c_char_p
-        library.facesdk_ops_isa_count.restype = ctypes.c_size_t
-        library.facesdk_ops_isa_name.restype = ctypes.c_char_p
-        library.facesdk_ops_isa_name.argtypes = [ctypes.c_size_t]
-        library.facesdk_ops_isa_requires.restype = ctypes.c_char_p
-        library.facesdk_ops_isa_requires.argtypes = [ctypes.c_size_t]
-        library.facesdk_ops_isa_supported.restype = ctypes.c_int
-        library.facesdk_ops_isa_supported.argtypes = [ctypes.c_size_t]
+        for name, (result, arguments) in SIGNATURES.items():
+            function = getattr(library, name)
+            function.restype, function.argtypes = result, arguments
     except (OSError, AttributeError) as error:
         raise OperatorLibraryError(f"{path} is not the facesdk operator library: {error}") from None
+    version = library.facesdk_ops_abi_version()
+    if version != ABI_VERSION:
+        raise OperatorLibraryError(
+            f"{path} has version {version} of the interface, but this facesdk needs {ABI_VERSION}"
+        )
     return library
 
 
-def _paths(library: ctypes.CDLL) -> tuple[KernelPath, ...]:
-    return tuple(
-        KernelPath(
-            library.facesdk_ops_isa_name(index).decode(),
-            bool(library.facesdk_ops_isa_supported(index)),
-            library.facesdk_ops_isa_requires(index).decode(),
-        )
-        for index in range(library.facesdk_ops_isa_count())
-    )
+def call(library: ctypes.CDLL, name: str, *arguments: Any) -> None:
+    """Call a function that returns a status.
+
+    Args:
+        library: See :func:`open_library`.
+        name: The function.
+        arguments: All but the error.
+
+    Raises:
+        InputError: An argument is wrong; the message is the library's.
+        OperatorLibraryError: It fails for another reason.
+    """
+    error = Error()
+    status = getattr(library, name)(*arguments, error)
+    if status:
+        kind = InputError if status == INVALID_ARGUMENT else OperatorLibraryError
+        raise kind(error.message.decode())

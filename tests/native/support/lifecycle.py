@@ -1,4 +1,6 @@
-"""Hard use of the library in one process: ``python -m native.lifecycle USE RUNTIME LIBRARY``.
+"""Hard use of the library in one process.
+
+``python -m native.support.lifecycle USE RUNTIME LIBRARY``
 
 Each use raises if an output differs from what a fresh interpreter computes on one thread. A process
 of its own, with a time limit, because the failures looked for are crashes, hangs and leaks.

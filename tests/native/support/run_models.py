@@ -3,6 +3,7 @@
 One stock runtime in a process of its own, because two runtimes (or a runtime and LCE) do not share
 a process well, and because a crash must be seen as one. Delegate options follow as KEY=VALUE.
 Writes one ``.npz`` with an array per case, and ``runs``: how many operators each path has run.
+It also runs on emulated computers that have no facesdk: hence a binding of its own.
 """
 
 from __future__ import annotations

@@ -6,16 +6,16 @@ raises ``BrokenProcessPool``. The functions below run inside such a process.
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import multiprocessing
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
-from facesdk.runtime.operator_library import describe_library
+from facesdk.runtime.operator_library import count_runs, describe_library, open_library
 
 LCE_KERNELS = {"optimized": "use_indirect_bgemm", "reference": "use_reference_bconv"}
 
@@ -51,18 +51,18 @@ def run_stock(
         AssertionError: Another path than the forced one has run.
     """
     module = importlib.import_module(f"{runtime}.interpreter")
-    counters = _RunCounters(library)
+    operators = open_library(Path(library))  # the copy that the runtime has loaded
     outputs = {}
     for path in paths:
         os.environ["FACESDK_OPS_ISA"] = path
-        before = counters.read()
+        before = count_runs(operators)
         interpreter = module.Interpreter(
             model_content=content,
             experimental_delegates=[module.load_delegate(library, {"zero_padding": zero_padding})],
             num_threads=threads,
         )
         outputs[path] = invoke(interpreter, values)
-        ran = {name for name, count in counters.read().items() if count != before[name]}
+        ran = {name for name, count in count_runs(operators).items() if count != before[name]}
         assert ran == {path}, f"forced {path}, but {ran} ran"
     return outputs
 
@@ -74,23 +74,6 @@ def invoke(interpreter: object, values: np.ndarray) -> np.ndarray:
     interpreter.set_tensor(source["index"], values)
     interpreter.invoke()
     return interpreter.get_tensor(target["index"])
-
-
-class _RunCounters:
-    """How many operators each kernel path has run, in the copy that the runtime has loaded."""
-
-    def __init__(self, library: str) -> None:
-        self._operators = ctypes.CDLL(library)
-        self._operators.facesdk_ops_isa_runs.restype = ctypes.c_size_t
-        self._operators.facesdk_ops_isa_name.restype = ctypes.c_char_p
-
-    def read(self) -> dict[str, int]:
-        indices = [ctypes.c_size_t(i) for i in range(self._operators.facesdk_ops_isa_count())]
-        return {
-            self._operators.facesdk_ops_isa_name(index).decode():
-                self._operators.facesdk_ops_isa_runs(index)
-            for index in indices
-        }  # fmt: skip
 
 
 PATHS = describe_library().available

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from facesdk.cli.main import app
 from facesdk.cli.verbs import doctor as doctor_module
-from facesdk.runtime import operator_library
+from facesdk.runtime import delegate, operator_library
 from facesdk.runtime.cpu import Cpu
 from facesdk.runtime.operator_library import KernelPath, OperatorLibrary
 
@@ -26,7 +26,7 @@ def test_doctor_says_what_this_cpu_lacks_for_a_better_path(
     )  # fmt: skip
     cpu = Cpu("x86_64", "test", 2, frozenset({"avx2", "avx512f"}))
     monkeypatch.setattr(operator_library, "describe_library", lambda: library)
-    monkeypatch.setattr(operator_library, "load_operators", lambda backend: None)
+    monkeypatch.setattr(delegate, "load_operators", lambda backend: None)
     monkeypatch.setattr(doctor_module, "describe_cpu", lambda: cpu)
     ops = json.loads(CliRunner().invoke(app, ["doctor", "--json"]).stdout)["ops"]
     assert ops["why"] == (

@@ -11,13 +11,25 @@ import numpy as np
 import pytest
 
 from facesdk.measure.timing import Policy, measure
-from facesdk.runtime.operator_library import describe_library, library_path
+from facesdk.runtime.kernels import Kernels
+from facesdk.runtime.operator_library import (
+    count_runs,
+    describe_library,
+    library_path,
+    open_library,
+)
+from facesdk.tflite.weights import pack_signs
 from tools.bench.markdown import Timing
 from tools.bench.ops import roofline
 from tools.bench.ops.candidates import CandidateError, Model
-from tools.bench.ops.measurements import LayerTimes, NetworkTimes, PathTimes, proven
+from tools.bench.ops.measurements import (
+    LayerTimes,
+    NetworkTimes,
+    PathTimes,
+    convolution,
+    proven,
+)
 from tools.bench.ops.models import Layer, Network
-from tools.bench.ops.operators import Operators
 from tools.bench.ops.targets import Ratio, Verdict, at_roof, share_of_roof, verdicts
 
 ROOT = Path(__file__).parents[3]
@@ -186,29 +198,28 @@ def test_the_int8_peer_is_quantized_a_channel():
 
 @pytest.mark.parametrize("path", describe_library().available)
 def test_a_model_runs_on_the_path_that_was_asked_for(path):
-    file, operators = LAYER.file(MODELS, "binary"), Operators(library_path())
+    file, library = LAYER.file(MODELS, "binary"), open_library(library_path())
     image = np.random.default_rng(0).standard_normal(LAYER.shape).astype(np.float32)
     expected = Model(file, path="reference").run(image)
-    before = operators.runs(path)
-    proven(file, path, operators, image, expected)()
-    assert operators.runs(path) == before + 4  # sign and convolution, twice
+    before = count_runs(library)[path]
+    proven(file, path, image, expected)()
+    assert count_runs(library)[path] == before + 4  # sign and convolution, twice
     with pytest.raises(CandidateError, match="disagree"):
-        proven(file, path, operators, image, expected + 1)
+        proven(file, path, image, expected + 1)
 
 
 @pytest.mark.parametrize("path", describe_library().available)
 def test_operators_alone_compute_what_the_model_does(path):
-    operators = Operators(library_path())
     image = np.random.default_rng(0).standard_normal(LAYER.shape).astype(np.float32)
-    sign, words = operators.sign(path, image)
-    assert sign() == 0
-    assert np.array_equal(words, np.packbits(image < 0, axis=-1, bitorder="little").view("<u4"))
-    convolution, output = operators.convolution(path, LAYER, words)
-    convolution()
-    reference, expected = operators.convolution("reference", LAYER, words)
-    reference()
-    assert np.array_equal(output, expected)
-    assert len(np.unique(output)) > 100
+    words = Kernels(path).quantize(image)
+    assert np.array_equal(words, pack_signs(image))
+    outputs = []
+    for name in (path, "reference"):
+        call = convolution(Kernels(name), LAYER, words)
+        call()
+        outputs.append(call.output)
+    assert np.array_equal(*outputs)
+    assert len(np.unique(outputs[0])) > 100
 
 
 def test_a_small_run(tmp_path):

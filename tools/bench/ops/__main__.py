@@ -21,7 +21,6 @@ from tools.bench.ops import models, report, roofline
 from tools.bench.ops.candidates import CandidateError
 from tools.bench.ops.measurements import Settings, time_layer, time_network
 from tools.bench.ops.models import ConversionError, Layer
-from tools.bench.ops.operators import Operators
 from tools.bench.ops.roofline import CompilerError
 from tools.bench.ops.targets import verdicts
 
@@ -74,20 +73,18 @@ def run(arguments: argparse.Namespace, scratch: Path) -> None:
     folder = arguments.models or scratch
     networks = models.NETWORKS if arguments.network else ()
     models.ensure(folder, arguments.shapes, networks)
-    operators, roofs = Operators(library.path), roofline.build(scratch)
+    roofs = roofline.build(scratch)
     settings = Settings(arguments.runs, arguments.warm_up)
     environment = describe_environment()
     print(report.heading(environment, settings), flush=True)
     layer_times = []
     for layer in arguments.shapes:
-        times = time_layer(
-            layer, folder, paths, operators, roofs, settings, two_threads=environment.cores > 1
-        )
+        times = time_layer(layer, folder, paths, roofs, settings, two_threads=environment.cores > 1)
         print(f"\n{report.layer_section(times)}", flush=True)
         layer_times.append(times)
     network_times = []
     for network in networks:
-        whole = time_network(network, folder, paths, operators, roofs, settings)
+        whole = time_network(network, folder, paths, roofs, settings)
         print(f"\n{report.network_section(whole)}", flush=True)
         network_times.append(whole)
     rows = verdicts(layer_times, network_times, best)

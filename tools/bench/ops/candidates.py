@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.runtime.backend import load_backend
-from facesdk.runtime.operator_library import FORCED_PATH, load_operators
+from facesdk.runtime.delegate import load_operators
+from facesdk.runtime.operator_library import FORCED_PATH
 from facesdk_converters.tflite.chain import SequentialGraph
 from tools.bench.environment import environment
 

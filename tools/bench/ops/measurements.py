@@ -10,10 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.measure.timing import Policy, measure
+from facesdk.runtime.kernels import Kernels, Prepared
+from facesdk.runtime.operator_library import (
+    FLOAT32,
+    SAME,
+    BConv2DOptions,
+    count_runs,
+    library_path,
+    open_library,
+)
 from tools.bench.markdown import Timing
 from tools.bench.ops.candidates import CandidateError, LarqModel, Model, copying_model
 from tools.bench.ops.models import Layer, Network
-from tools.bench.ops.operators import Operators
 from tools.bench.ops.roofline import Roofline
 
 UNTIMED = 5
@@ -119,7 +127,6 @@ def time_layer(
     layer: Layer,
     folder: Path,
     paths: Sequence[str],
-    operators: Operators,
     roofs: Sequence[Roofline],
     settings: Settings,
     *,
@@ -146,12 +153,11 @@ def time_layer(
             raise CandidateError(f"XNNPACK does not run the {kind} convolution of {layer.name}")
         calls["peer", kind] = model.invoke
     for path in paths:
-        calls["model", path] = proven(
-            layer.file(folder, "binary"), path, operators, image, expected
-        )
-        calls["sign", path], words = operators.sign(path, image)
-        calls["sign", path]()
-        calls["convolution", path], _ = operators.convolution(path, layer, words)
+        calls["model", path] = proven(layer.file(folder, "binary"), path, image, expected)
+        kernels = Kernels(path)
+        sign = kernels.prepare_quantize(image)
+        calls["sign", path] = sign
+        calls["convolution", path] = convolution(kernels, layer, sign.output)
     calls |= {("roof", roof.name): roof.call for roof in roofs}
     times = settings.time(calls)
     threads = (
@@ -184,7 +190,6 @@ def time_network(
     network: Network,
     folder: Path,
     paths: Sequence[str],
-    operators: Operators,
     roofs: Sequence[Roofline],
     settings: Settings,
 ) -> NetworkTimes:
@@ -207,7 +212,7 @@ def time_network(
     }
     calls |= {("roof", roof.name): roof.call for roof in roofs}
     for path in paths:
-        calls["model", path] = proven(file, path, operators, image, expected, MIN_COSINE)
+        calls["model", path] = proven(file, path, image, expected, MIN_COSINE)
     times = settings.time(calls)
     peers = times["peer"]
     return NetworkTimes(
@@ -224,7 +229,6 @@ def time_network(
 def proven(
     file: Path,
     path: str,
-    operators: Operators,
     image: NDArray[np.float32],
     expected: NDArray[np.float32],
     min_cosine: float | None = None,
@@ -234,7 +238,6 @@ def proven(
     Args:
         file: The model.
         path: The kernel path.
-        operators: The library, whose counters tell which path ran.
         image: The input; it stays set.
         expected: LCE's output for it.
         min_cosine: How far directions may differ; None asks for equal numbers.
@@ -243,9 +246,10 @@ def proven(
         CandidateError: The path did not run, or the output is another.
     """
     model = Model(file, path=path)
-    before = operators.runs(path)
+    library = open_library(library_path())
+    before = count_runs(library)[path]
     actual = model.run(image)
-    if operators.runs(path) == before:
+    if count_runs(library)[path] == before:
         raise CandidateError(f"{file.name} does not run on the kernel path {path}")
     if min_cosine is None:
         right = np.array_equal(actual, expected)
@@ -255,6 +259,22 @@ def proven(
     if not right:
         raise CandidateError(f"{file.name}: the kernel path {path} and LCE disagree")
     return model.invoke
+
+
+def convolution(kernels: Kernels, layer: Layer, words: NDArray[np.uint32]) -> Prepared:
+    """A call that convolves packed words on one thread, with random weights."""
+    random = np.random.default_rng(0)
+    channels = layer.channels
+    shape = (channels, 3, 3, -(-channels // 32))
+    filters = random.integers(0, 2**32, shape, np.uint32)
+    scale, bias = random.standard_normal((2, channels)).astype(np.float32)
+    options = BConv2DOptions(
+        batch=1, input_height=layer.height, input_width=layer.width, channels_in=channels,
+        channels_out=channels, filter_height=3, filter_width=3, groups=1, stride_height=1,
+        stride_width=1, dilation_height=1, dilation_width=1, padding=SAME, pad_value=1,
+        output_type=FLOAT32,
+    )  # fmt: skip
+    return kernels.convolution(options, filters, scale, bias).prepare(words)
 
 
 def _threads(

@@ -12,7 +12,7 @@ import typer
 from facesdk.cli import options
 from facesdk.errors import EXIT_UNAVAILABLE, FaceSDKError
 from facesdk.models import registry
-from facesdk.runtime import operator_library
+from facesdk.runtime import delegate, operator_library
 from facesdk.runtime.backend import load_backend
 from facesdk.runtime.cpu import Cpu, describe_cpu
 from facesdk.runtime.operator_library import OperatorLibrary
@@ -65,7 +65,7 @@ def _runtime() -> dict[str, str]:
 def _operators(cpu: Cpu) -> dict[str, Any]:
     """Loads the library into the runtime as well, so a broken pair is found here."""
     library = operator_library.describe_library()
-    operator_library.load_operators(load_backend())
+    delegate.load_operators(load_backend())
     return {
         "path": str(library.path),
         "version": library.version,
