@@ -45,7 +45,7 @@ def load_detector(
     Args:
         name: A key of :data:`DETECTORS`.
         min_face: Side of the smallest face to find, in pixels, at least 12.
-        max_faces: Return at most that many faces a photo, the largest; None for all.
+        max_faces: Return at most that many faces per photo, the largest; None for all.
         threads: Threads each network may use, at least 1.
 
     Raises:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from facesdk.errors import InputError
-from facesdk.files import write_atomic
+from facesdk.files import make_folder, write_atomic
 from facesdk.results import FloatArray
 
 ROWS_PER_FILE = 512
@@ -79,11 +79,9 @@ class RowCache:
             rows=np.array(list(self._unsaved.values()), np.float32),
         )
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                f"cannot make the cache folder {self._folder} ({error.strerror}); use --no-cache"
-            ) from None
+            make_folder(self._folder)
+        except InputError as error:
+            raise InputError(f"{error}; use --no-cache") from None
         write_atomic(self._folder / f"{secrets.token_hex(8)}.npz", stream.getvalue())
         self._unsaved.clear()
 

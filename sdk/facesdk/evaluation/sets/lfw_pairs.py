@@ -1,9 +1,9 @@
 """The pairs of LFW's evaluation protocol ("View 2"), read from its ``pairs.txt``.
 
 The format (G. Huang et al., "Labeled Faces in the Wild", UMass Amherst TR 07-49, 2007): the first
-line has the number of folds and the number ``n`` of matched pairs a fold; each fold is ``n`` lines
-``name i j`` (photos i and j of one person) followed by ``n`` lines ``name i other j`` (photos of
-two people). Columns are separated by tabs.
+line has the number of folds and the number ``n`` of matched pairs per fold; each fold is ``n``
+lines ``name i j`` (photos i and j of one person) followed by ``n`` lines ``name i other j`` (photos
+of two people). Columns are separated by tabs.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def parse_pairs(text: str, *, name: str = "pairs.txt") -> Protocol:
     header = lines[0].split() if lines else []
     if len(header) != 2 or not all(_is_count(field) for field in header):
         raise InputError(
-            f"{name}, line 1 must be the number of folds and of matched pairs a fold "
+            f"{name}, line 1 must be the number of folds and of matched pairs per fold "
             f"(LFW: 10 300), but got {' '.join(header)[:80]!r}: give the pairs.txt of View 2"
         )
     folds, matched = int(header[0]), int(header[1])
