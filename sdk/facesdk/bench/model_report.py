@@ -232,7 +232,7 @@ class ModelReport:
                     f"{model.size:,} bytes, SHA-256 {model.sha256}",
                     f"multiply-adds {_multiplied(model)}",
                     f"multiply-adds {_stored(model)}",
-                    f"{model.rate / 1e9:.1f} G operations a second",
+                    f"{model.rate / 1e9:.1f} G operations per second",
                 ),
                 tuple(_charts(model, self.peaks)),
             )
@@ -274,7 +274,7 @@ def _in_words(model: ModelTimes) -> str:
         f"{model.name}: {model.size:,} bytes{packed}, SHA-256 {model.sha256}\n"
         f"  multiply-adds {_multiplied(model)}\n"
         f"  multiply-adds {_stored(model)}\n"
-        f"  {model.rate / 1e9:.1f} G operations a second"
+        f"  {model.rate / 1e9:.1f} G operations per second"
     )
     if model.cold_start:
         cold = model.cold_start
@@ -346,7 +346,7 @@ def _operators_table(model: ModelTimes, operators: OperatorTable, threads: int) 
         tuple(rows),
         words=3,
         remarks=(
-            f"{operators.total_ms:.4f} ms a run (mean of those of {operators.runs} profiled runs "
+            f"{operators.total_ms:.4f} ms per run (mean of those of {operators.runs} profiled runs "
             f"that lie between the quartiles); profiling adds {100 * operators.overhead:+.1f} %. "
             "No mark: measured in place. "
             "~: share of a measured stretch of the runtime, by what the operator takes alone. "
@@ -435,7 +435,7 @@ def _operators_chart(operators: OperatorTable) -> Durations:
         for row in operators.rows
     )
     caption = (
-        f"Operators in the order in which they run; {operators.total_ms:.4f} ms a run. Copies of "
+        f"Operators in the order in which they run; {operators.total_ms:.4f} ms per run. Copies of "
         f"input and output {operators.copies_ms:.4f} ms, between operators "
         f"{operators.rest_ms:.4f} ms. Green: bits by bits. Blue: float32 multiplications. Orange: "
         "all else."
@@ -458,9 +458,9 @@ def _roofline(operators: OperatorTable, peaks: Peaks) -> Roofline:
     if peaks.binary:
         roofs.append(("1 bit", BITS, peaks.binary))
     caption = (
-        "Roofline: operations a second over operations a byte of input, weights and output. Roofs "
-        f"measured here with {peaks.threads} thread(s): memory {peaks.memory / 1e9:.1f} GB/s, "
-        f"float32 {peaks.float32 / 1e9:.0f} Gop/s"
+        "Roofline: operations per second over operations per byte of input, weights and output. "
+        f"Roofs measured here with {peaks.threads} thread(s): "
+        f"memory {peaks.memory / 1e9:.1f} GB/s, float32 {peaks.float32 / 1e9:.0f} Gop/s"
         + (f", 1 bit {peaks.binary / 1e9:.0f} Gop/s" if peaks.binary else "")
         + ". Layers whose data stays in the caches can lie above the slope of memory."
     )

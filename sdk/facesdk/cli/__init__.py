@@ -1,1 +1,1 @@
-"""The ``facesdk`` command: one module a verb group."""
+"""The ``facesdk`` command: one module per verb group."""

@@ -76,7 +76,7 @@ VERBS = (
     Verb(
         "models",
         "facesdk.cli.verbs.models:app",
-        "List the packaged models: name, task, file, size, thresholds, licence.",
+        "List the packaged models: name, task, variant, size and thresholds.",
     ),
     Verb(
         "evaluate",
@@ -91,7 +91,7 @@ VERBS = (
 )
 LINES = {
     "convert": "Convert networks to model files (needs the extra `convert`).",
-    "data": "Make training data of photos (needs the extra `train`).",
+    "data": "Make training data from photos (needs the extra `train`).",
     "train": "Train binarized networks (needs the extra `train`).",
 }
 """What the help says of the verbs that our other packages add."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def described(model: ModelDescription) -> str:
-    """All of a description, a fact a line."""
+    """All of a description, a fact per line."""
     size = f"{model.bytes:,}"
     if model.packed_bytes is not None:
         size = f"{model.packed_bytes:,} packed, {size} unpacked"

@@ -24,7 +24,7 @@ MinFace = Annotated[
 ]
 MaxFaces = Annotated[
     Optional[int],
-    typer.Option("--max-faces", min=1, help="Find at most that many faces a photo, the largest."),
+    typer.Option("--max-faces", min=1, help="Find at most that many faces per photo, the largest."),
 ]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads for each network.")]
 FaceNumbers = Annotated[

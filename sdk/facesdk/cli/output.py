@@ -1,4 +1,4 @@
-"""What verbs print: one JSON document a line for scripts, text for people."""
+"""What verbs print: one JSON document per line for scripts, text for people."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Clock:
     """What the clock itself does to a time.
 
     Attributes:
-        name: The system call behind ``time.perf_counter_ns``.
+        name: The system call that makes ``time.perf_counter_ns``.
         resolution_ns: Its resolution.
         overhead_ns: What timing an empty call gives, in the median: it is in every time here.
     """

@@ -21,7 +21,7 @@ def replace_contract(bundle: ModelBundle, contract: Contract) -> bytes:
     """A copy of a model file with another contract.
 
     The old contract is cut off where it is the end of the file, as this function leaves it, and
-    stays behind unused otherwise, so that a file grows once.
+    stays in the file unused otherwise, so that a file grows once.
 
     Args:
         bundle: A model that carries a contract.

@@ -16,7 +16,7 @@ CUSTOM_OPERATORS = (BINARY_CONV2D, BINARY_DENSE, BMAXPOOL2D, BCONV2D, DEQUANTIZE
 """The custom operators that the operator library implements, and so those that a model may need."""
 
 PACKED_WEIGHTS = (BCONV2D, BINARY_CONV2D, BINARY_DENSE)
-"""Operators whose second input is signs, 32 a word."""
+"""Operators whose second input is signs, 32 per word."""
 
 CONV_2D = "CONV_2D"
 DEPTHWISE_CONV_2D = "DEPTHWISE_CONV_2D"

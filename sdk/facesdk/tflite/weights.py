@@ -22,7 +22,7 @@ _NARROW = {"int4": True, "int2": True, "uint4": False}
 
 
 def pack_signs(values: NDArray[np.floating[Any]]) -> NDArray[np.uint32]:
-    """Signs along the last axis, 32 a word, the first in the lowest bit; 1 stands for negative.
+    """Signs along the last axis, 32 per word, the first in the lowest bit; 1 stands for negative.
 
     Args:
         values: Floats ``(..., channels)``; zero, of either sign, counts as positive.

@@ -71,4 +71,4 @@ def test_bad_input_is_one_line(arguments: list[str], message: str) -> None:
 def test_the_lists_json_option_is_not_swallowed() -> None:
     done = CliRunner().invoke(app, ["models", "--json", "summary", "A"])
     assert done.exit_code == 2
-    assert "--json belongs behind `summary`" in done.output
+    assert "--json belongs after `summary`" in done.output

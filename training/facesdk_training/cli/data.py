@@ -20,13 +20,13 @@ NEAR_DUPLICATE_BITS = 30
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Make training data of photos (needs the extra `train`).",
+    help="Make training data from photos (needs the extra `train`).",
 )
 
 
 @app.callback()
 def data() -> None:
-    """Make training data of photos (needs the extra `train`)."""
+    """Make training data from photos (needs the extra `train`)."""
 
 
 @app.command()

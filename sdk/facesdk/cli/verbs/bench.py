@@ -104,7 +104,7 @@ def model(
         bool, typer.Option("--operators/--no-operators", help="Measure the operators as well.")
     ] = True,
     roofline: Annotated[
-        bool, typer.Option("--roofline", help="Measure what this computer can do at most as well.")
+        bool, typer.Option("--roofline", help="Also measure what this computer can do at most.")
     ] = False,
     format: ReportFormat = Format.TABLE,
     json: options.Json = False,

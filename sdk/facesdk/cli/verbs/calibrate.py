@@ -53,8 +53,8 @@ def calibrate(
 ) -> None:
     """Find the thresholds of a model on your photos, and write them into the model file.
 
-    Use photos of people that the model was not trained on, taken as those that it will see. A rate
-    needs 30 expected false matches: 30,000 pairs of different people for 0.001. The thresholds
+    Use photos of people that the model was not trained on, taken like those that it will see. A
+    rate needs 30 expected false matches: 30,000 pairs of different people for 0.001. The thresholds
     replace those in the file; the rest of it stays as it is, byte by byte.
 
     Examples:

@@ -151,7 +151,7 @@ def bin_(
 ) -> None:
     """Accuracy on an InsightFace test set: aligned crops in pairs, ten folds in their order.
 
-    The file is a pickle; whatever in it is no list of bytes and truth values is refused, not run.
+    The file is a pickle; anything in it but lists, bytes and truth values is refused, not run.
 
     Examples:
 

@@ -35,7 +35,7 @@ def detect(
     """Find faces: box, score and five landmarks, in pixels of the upright photo.
 
     No face is not an error: the list is empty and the status 0. A photo that cannot be read is
-    reported, the others are done all the same, and the status is 2.
+    reported, the others are still done, and the status is 2.
 
     Examples:
 
@@ -210,7 +210,7 @@ def _for_each(
 
 
 def _face_numbers(given: list[int] | None, photos: int) -> list[int]:
-    """One number a photo, from none, one for all, or one for each."""
+    """One number per photo, from none, one for all, or one for each."""
     if not given:
         return [0] * photos
     if len(given) == 1:

@@ -27,7 +27,7 @@ model_files.register(app)
 
 @app.callback(invoke_without_command=True)
 def models(ctx: typer.Context, json: options.Json = False) -> None:
-    """List the packaged models: name, task, file, size, thresholds, licence.
+    """List the packaged models: name, task, variant, size and thresholds.
 
     Examples:
 
@@ -37,7 +37,7 @@ def models(ctx: typer.Context, json: options.Json = False) -> None:
     """
     if ctx.invoked_subcommand is not None:
         if json:
-            raise InputError(f"--json belongs behind `{ctx.invoked_subcommand}`")
+            raise InputError(f"--json belongs after `{ctx.invoked_subcommand}`")
         return
     entries = registry.packaged()
     if json:
