@@ -12,7 +12,6 @@ programs, not of the processor's data sheet, so that a layer can lie a little ab
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -22,6 +21,7 @@ import numpy as np
 from facesdk.bench.single_operator import single
 from facesdk.errors import OperatorLibraryError
 from facesdk.measure.inputs import random_inputs
+from facesdk.measure.timing import Policy, measure
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime import operator_library
@@ -33,7 +33,7 @@ from facesdk.tflite.operators import FULLY_CONNECTED
 _COPY_BYTES = 64 << 20
 _ROWS = 256
 _SIDE, _CHANNELS, _FILTER = 16, 256, 3
-_REPEATS = 15
+_POLICY = Policy(runs=15, warm_up=1, warm_up_seconds=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +97,7 @@ def _matrix_product(threads: int) -> tuple[Callable[[], object], int]:
 
 def _best(call: Callable[[], object]) -> float:
     """Seconds of the fastest of some calls."""
-    call()
-    times = []
-    for _ in range(_REPEATS):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times)
+    return float(measure({"": call}, _POLICY)[""].min()) / 1e3
 
 
 def _convolution(threads: int) -> Prepared:
