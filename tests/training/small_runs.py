@@ -11,15 +11,16 @@ from typing import Any
 import tensorflow as tf
 
 from facesdk.models.contract import Threshold
-from facesdk_training.architectures.compact_face_net import (
-    CompactFaceNetConfig,
-    build_compact_face_net,
-)
-from facesdk_training.config import run as configuration
+from facesdk_training import engines
+from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
+from facesdk_training.config import toml
 from facesdk_training.config.run import RunConfig
-from facesdk_training.data import material as jobs
+from facesdk_training.data.material import gather
+from facesdk_training.keras.engine import KerasEngine, start
+from facesdk_training.keras.networks.compact_face_net import build_compact_face_net
 from facesdk_training.keras.trainer import Trainer
 from facesdk_training.runs import folder as run_folder
+from facesdk_training.runs.record import record_of
 from training.faces import write_data, write_teacher
 
 DIM = 24
@@ -49,7 +50,7 @@ def small_config(folder: Path, **changes: Any) -> RunConfig:
         "schedule": {"warmup_steps": 3},
         "validation": {"sets": ["a"], "share": 0.5, "every": 3},
     }
-    return configuration.parse({**record, **changes}, "test")
+    return toml.parse({**record, **changes}, "test")
 
 
 THRESHOLD = Threshold(0.01, 0.31, 0.05, positive_pairs=60, negative_pairs=5000)
@@ -75,13 +76,12 @@ def write_finished(run: Path, model: tf.keras.Model | None = None) -> tuple[Path
 
 def trainer_of(run: Path, run_config: RunConfig, strategy: Any = None) -> Trainer:
     """The trainer in a run folder, which is made."""
-    material = jobs.gather(run_config, None, lambda done, total: None)
+    material = gather(run_config, None)
     run.mkdir(parents=True, exist_ok=True)
-    trainer = jobs.trainer(run, run_config, material, strategy)
+    trainer = KerasEngine(strategy).trainer(run, run_config, material)
     if trainer.is_chief:
-        run_folder.write_record(
-            run / run_folder.CONFIG, jobs.record_of(run_config, material, "test", "none")
-        )
+        record = record_of(run_config, engines.DEFAULT, material, "test", "none")
+        run_folder.write_record(run / run_folder.CONFIG, record)
     return trainer
 
 
@@ -103,7 +103,7 @@ def main() -> None:
     stop_at = int(sys.argv[4]) if len(sys.argv) > 4 else None
     run_config = small_config(folder, validation={"sets": ["a"], "share": 0.5, "every": every})
     replicas = int(os.environ.get("REPLICAS", "0"))
-    strategy = mirrored(replicas) if replicas else jobs.distribution()
+    strategy = mirrored(replicas) if replicas else start().strategy
     trainer = trainer_of(run, run_config, strategy)
 
     def on_step(step: int, loss: float, speed: float) -> None:

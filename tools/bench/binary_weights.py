@@ -64,10 +64,10 @@ def make(files: dict[str, Path]) -> None:
 
     from facesdk_converters.targets.binary_weights import pack_weights
     from facesdk_converters.targets.lce import target
-    from facesdk_training.architectures import registry
+    from facesdk_training.keras.networks.build import build
 
     def to_float(variant: str) -> bytes:
-        network = registry.build(variant)
+        network = build(variant)
         return bytes(tf.lite.TFLiteConverter.from_keras_model(network).convert())
 
     for name, variant in ((FLOAT_A, "A"), (FLOAT_C, "C")):
@@ -78,7 +78,7 @@ def make(files: dict[str, Path]) -> None:
         write(files[Q_FLOATS], pack_weights(content, 0).content)
         write(files[Q_BYTES], pack_weights(content, 8).content)
     if QB in missing:
-        write(files[QB], target.convert_keras(registry.build("QB")))
+        write(files[QB], target.convert_keras(build("QB")))
 
 
 def write(file: Path, content: bytes) -> None:

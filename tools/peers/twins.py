@@ -23,7 +23,8 @@ def main() -> None:
     parser.add_argument("int8", type=Path, help="file to write")
     arguments = parser.parse_args()
 
-    from facesdk_training.architectures.registry import build_embedder, configure
+    from facesdk_training.architectures.registry import configure
+    from facesdk_training.keras.networks.build import build_embedder
 
     import tensorflow as tf  # isort: skip
 

@@ -115,7 +115,8 @@ def started(run: Path, folder: Path) -> None:
     write_teacher(folder / "teacher.tflite", 24)
     validation = {"sets": ["a"], "share": 0.7}
     config = small_config(folder, validation=validation).to_dict()
-    run_folder.write_record(run / run_folder.CONFIG, {"data_sha256": "0" * 64, "config": config})
+    record = {"data_sha256": "0" * 64, "crops": {"train": 64}, "config": config}
+    run_folder.write_record(run / run_folder.CONFIG, record)
 
 
 @pytest.mark.parametrize(
@@ -139,8 +140,9 @@ def test_a_run_is_not_mixed_with_another(
     ("extra", "message"),
     [
         (("--resume",), "holds no run to resume"),
-        (("--set", "network.variant=Q"), "variant must be one of QB"),
+        (("--set", "network.variant=Q"), "variant must be one of 'QB'"),
         (("--set", "network.depth=3"), "CompactFaceNet has no depth"),
+        (("--set", "network.architecture=ZZ", "--data", "nowhere"), "architecture must be one of"),
         (("--set", "epochs=0"), "must be above 0"),
         (("--set", "validation.sets=['z']"), "no identity with two trusted crops"),
         ((*SETS, "--set", "validation.share=0.3"), "positive and"),
@@ -172,7 +174,7 @@ def test_a_run_folder_that_cannot_be_made_is_named(arguments: list[str], tmp_pat
     (tmp_path / "run").write_text("a file")
     result = invoke(*arguments, *OPTIONS)
     assert isinstance(result.exception, InputError), result.output
-    assert "cannot make the run folder" in str(result.exception)
+    assert "cannot create folder" in str(result.exception)
 
 
 def test_a_teacher_of_another_length_is_refused(arguments: list[str], tmp_path: Path) -> None:
@@ -180,3 +182,60 @@ def test_a_teacher_of_another_length_is_refused(arguments: list[str], tmp_path: 
     result = invoke(*arguments, *OPTIONS)
     assert isinstance(result.exception, InputError)
     assert "has 128 numbers, but the student's has 192" in str(result.exception)
+
+
+def test_a_misspelt_later_stage_is_named_before_anything_is_computed(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    stages = "stages=[{share=1,network={variant='float'}},{share=1,network={variannt='QB'}}]"
+    result = invoke(*arguments, *OPTIONS, "--set", stages)
+    assert isinstance(result.exception, InputError), result.output
+    assert "stages.1.network: CompactFaceNet has no variannt" in str(result.exception)
+    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "cache").exists(), "the teacher has not been asked"
+
+
+def test_a_later_stage_can_be_mended_on_resuming_and_an_entered_one_cannot(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(run: Path, figures: dict[str, float]) -> None:
+        append_log(run, figures)
+        signal.raise_signal(signal.SIGINT)
+
+    append_log = run_folder.append_log
+    monkeypatch.setattr(run_folder, "append_log", interrupt)
+    stages = "stages=[{share=1,network={variant='float'}},{share=1,learning_rate=1000.0}]"
+    more = ("--set", "batch_size=10", "--set", "validation.every=100", "--set", stages)
+    interrupted = invoke(*arguments, *OPTIONS, *more)
+    assert interrupted.exit_code == 130, interrupted.output
+    monkeypatch.undo()
+
+    resume = ("distill", "--out", str(tmp_path / "run"), "--resume", "--set")
+    refused = invoke(*resume, "stages.0.network.variant=binary-activations")
+    assert isinstance(refused.exception, InputError), refused.output
+    assert "stages.0 was entered at step 0" in str(refused.exception)
+    assert "would be 'binary-activations' instead of 'float'" in str(refused.exception)
+    done = invoke(*resume, "stages.1.learning_rate=0.5", "--json")
+    assert done.exit_code == 0, done.output
+    stored = run_folder.read_record(tmp_path / "run" / run_folder.CONFIG)
+    assert stored["engine"] == "keras"
+    assert [stage["learning_rate"] for stage in stored["config"]["stages"]] == [1.0, 0.5]
+
+
+def test_distillation_learns_from_labelled_crops_only_on_demand(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    manifest = tmp_path / "data" / "manifest.csv"
+    lines = manifest.read_text().splitlines()
+    unlabelled = [line.split(",") for line in lines[-24:]]
+    for row in unlabelled:
+        row[1] = ""
+    manifest.write_text("\n".join([*lines[:-24], *(",".join(row) for row in unlabelled)]) + "\n")
+    counts = []
+    for name, labelled_only in (("all", "false"), ("labelled", "true")):
+        out = ("--out", str(tmp_path / name), "--set", f"data.labelled_only={labelled_only}")
+        done = invoke(*arguments, *out, *OPTIONS)
+        assert done.exit_code == 0, done.output
+        crops = run_folder.read_record(tmp_path / name / run_folder.CONFIG)["crops"]
+        counts.append(sum(crops.values()))
+    assert counts == [176, 152]

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from facesdk_training.complexity import layers as complexity
-from facesdk_training.complexity import roofline
+from facesdk_training.complexity import paper, roofline
 from facesdk_training.keras.networks.layers import ChannelShift
 from facesdk_training.keras.networks.quantizers import activation_quantizer, weight_quantizer
 
@@ -23,35 +23,35 @@ CONV1A = 3 * 3 * 3 * 32
 
 @pytest.fixture(scope="module")
 def networks() -> dict[str, complexity.Complexity]:
-    return {name: complexity.measure_architecture(name) for name in complexity.PAPER_TABLE_3}
+    return {name: paper.measure_architecture(name) for name in paper.PAPER_TABLE_3}
 
 
 @pytest.mark.parametrize("name", EXACT)
 def test_table_3(networks: dict[str, complexity.Complexity], name: str) -> None:
-    ours = complexity.figures(networks[name], networks["A"])
-    paper = complexity.PAPER_TABLE_3[name]
+    ours = paper.figures(networks[name], networks["A"])
+    printed = paper.PAPER_TABLE_3[name]
     assert (ours.parameters, ours.flops) == EXACT[name]
-    assert f"{ours.parameters / 1e7:.2f}" == paper.parameters
+    assert f"{ours.parameters / 1e7:.2f}" == printed.parameters
     # The paper cuts A's 2.2152 to 2.21 and rounds the others.
     flops = f"{ours.flops / 1e9:.2f}" if name != "A" else f"{ours.flops / 1e9 - 0.005:.2f}"
-    assert flops == paper.flops
-    assert f"{ours.efficiency:.2f}" == f"{float(paper.efficiency):.2f}"
-    digits = len(paper.compression_without_classifier.partition(".")[2])
+    assert flops == printed.flops
+    assert f"{ours.efficiency:.2f}" == f"{float(printed.efficiency):.2f}"
+    digits = len(printed.compression_without_classifier.partition(".")[2])
     got = f"{ours.compression_without_classifier:.{digits}f}"
-    assert got == paper.compression_without_classifier
+    assert got == printed.compression_without_classifier
     if name != "Q":
-        assert f"{ours.compression:.2f}" == f"{float(paper.compression):.2f}"
+        assert f"{ours.compression:.2f}" == f"{float(printed.compression):.2f}"
 
 
 def test_q_compression_and_where_the_papers_comes_from(
     networks: dict[str, complexity.Complexity],
 ) -> None:
-    ours = complexity.figures(networks["Q"], networks["A"])
+    ours = paper.figures(networks["Q"], networks["A"])
     assert f"{ours.compression:.2f}" == "3.55"
     one_bit = EXACT["Q"][0] - FC6 - CONV1A
     assert networks["Q"].bits == 32 * (FC6 + CONV1A) + one_bit
     rounded = 32 * EXACT["A"][0] / (32 * (10_000_000 + CONV1A) + one_bit)
-    assert f"{rounded:.2f}" == complexity.PAPER_TABLE_3["Q"].compression
+    assert f"{rounded:.2f}" == paper.PAPER_TABLE_3["Q"].compression
 
 
 def test_counted_at_the_output_c_has_4_14e9(networks: dict[str, complexity.Complexity]) -> None:

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from facesdk.errors import InputError
-from facesdk_training.config import run
-from facesdk_training.config.run import RunConfig
-from facesdk_training.config.schedules import learning_rate_at
-from facesdk_training.config.stages import network_config, stages_of
+from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
+from facesdk_training.config import toml
+from facesdk_training.config.stages import stages_of
 
 MINIMAL = 'objective = "softmax"\n[network]\narchitecture = "A"\n'
 
@@ -20,32 +19,19 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", run.recipes())
+@pytest.mark.parametrize("name", toml.recipes())
 def test_the_shipped_recipes_are_complete(name: str) -> None:
-    shipped = run.read(Path(name))
-    for stage in stages_of(shipped, 1000):
-        network_config(shipped, stage.config)
-
-
-def test_the_papers_schedule_is_the_papers() -> None:
-    paper = run.read(Path("paper"))
-    steps = paper.steps_per_epoch
-    assert (paper.epochs, steps, paper.batch_size) == (100, 10_000, 64)
-    rates = {
-        epoch: learning_rate_at(paper.schedule, epoch * steps, 100 * steps, steps)
-        for epoch in (0, 39, 40, 69, 70, 89, 90, 99)
-    }
-    expected = [1e-2, 1e-2, 1e-3, 1e-3, 1e-4, 1e-4, 1e-5, 1e-5]
-    assert list(rates.values()) == pytest.approx(expected)
+    shipped = toml.read(Path(name))
+    assert stages_of(shipped, 1000)[-1].network == shipped.final_network
 
 
 def test_a_config_survives_json(tmp_path: Path) -> None:
-    read = run.read(Path("compactfacenet-staged"))
-    assert run.parse(json.loads(json.dumps(read.to_dict())), "json") == read
+    read = toml.read(Path("compactfacenet-staged"))
+    assert toml.parse(json.loads(json.dumps(read.to_dict())), "json") == read
 
 
 def test_assignments_change_tables_that_the_file_may_not_have(tmp_path: Path) -> None:
-    read = run.read(
+    read = toml.read(
         write(tmp_path, MINIMAL),
         [
             "schedule.learning_rate=0.5",
@@ -59,7 +45,7 @@ def test_assignments_change_tables_that_the_file_may_not_have(tmp_path: Path) ->
     assert read.schedule.milestones == (1, 2.5)
     assert read.data.folder == "faces dir/x"
     assert read.validation.metric == "tar_at_fmr_0.01"
-    assert network_config(read).width == 0.25
+    assert read.network.width == 0.25
 
 
 @pytest.mark.parametrize(
@@ -78,12 +64,25 @@ def test_assignments_change_tables_that_the_file_may_not_have(tmp_path: Path) ->
         ("stages=[{share=0}]", "stages.0.share must be above 0"),
         ("precision=int8", "precision: "),
         ("objective.x=1", "objective is no table"),
+        ("objective.x.y=1", "there is no x to change"),
+        ("stages.0.share=1", "there is no 0 to change"),
+        ("network.architecture=ZZ", "network: architecture must be one of A, B, C, Q, QB, Comp"),
+        ("network.widht=0.5", "network: A has no widht; it has units"),
+        ("network.width=wide", "network: width: "),
+        ("network=A", "network: must be a table, but is 'A'"),
+        ("objective=triplet", "must be one of 'softmax', 'cosface', 'arcface' or 'distillation'"),
+        ("schedule.kind=linear", "schedule.kind: must be one of 'cosine' or 'steps', but got 'li"),
+        ("validation.metric=eer", "must be one of 'accuracy' or 'tar_at_fmr_0.01', but"),
+        ("optimizer.float_weights=sdg", "must be one of 'adam' or 'sgd', but got 'sdg'"),
+        ("schedule.learning_rat=1", "there is no such key, but kind, learning_rate, warmup_steps"),
+        ("stages=[{}]", "stages.0.share: is missing"),
+        ("stages=[{share=1,network={input_width=112}},{share=1}]", "stages.0.network.input_width"),
         ("epochs", "takes key=value"),
     ],
 )
 def test_wrong_values_are_named(tmp_path: Path, assignment: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        run.read(write(tmp_path, MINIMAL), [assignment])
+        toml.read(write(tmp_path, MINIMAL), [assignment])
     assert message in str(caught.value)
 
 
@@ -91,41 +90,59 @@ def test_wrong_values_are_named(tmp_path: Path, assignment: str, message: str) -
     ("text", "message"),
     [
         ("objective = ", "is not valid TOML"),
-        ('objective = "softmax"\n', "network"),
-        ('objective = "softmax"\n[network]\nwidth = 1.0\n', "network.architecture is missing"),
+        ('objective = "softmax"\n', "network: is missing and needs architecture, one of A, B, C"),
+        (
+            '[network]\narchitecture = "A"\n',
+            "objective: is missing and must be one of softmax, cos",
+        ),
+        (
+            'objective = "softmax"\n[network]\nwidth = 1.0\n',
+            "network: architecture is missing, it must be one of A, B, C, Q, QB, Co",
+        ),
     ],
 )
 def test_broken_files_are_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=r"run\.toml") as caught:
-        run.read(write(tmp_path, text))
+        toml.read(write(tmp_path, text))
     assert message in str(caught.value)
 
 
 def test_missing_files_and_recipes_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no recipe of that name: use one of compactfacenet"):
-        run.read(Path("compactfacenett"))
+        toml.read(Path("compactfacenett"))
     with pytest.raises(InputError, match="cannot read"):
-        run.read(tmp_path / "none.toml")
+        toml.read(tmp_path / "none.toml")
 
 
-def test_the_cosine_schedule_warms_up_and_ends_at_zero() -> None:
-    schedule = run.ScheduleConfig(learning_rate=1.0, warmup_steps=10)
-    rates = [learning_rate_at(schedule, step, 110, 50) for step in range(111)]
-    assert rates[:10] == pytest.approx([step / 10 for step in range(1, 11)])
-    assert rates[10] == 1.0
-    assert rates[60] == pytest.approx(0.5)
-    assert rates[110] == pytest.approx(0.0)
-    assert rates[10:] == sorted(rates[10:], reverse=True)
+def test_a_misspelt_key_of_a_later_stage_is_named_when_the_file_is_read() -> None:
+    with pytest.raises(InputError) as caught:
+        toml.read(Path("compactfacenet-staged"), ["stages.1.network.variannt=QB", "epochs=0.5"])
+    assert "stages.1.network: CompactFaceNet has no variannt; it has variant" in str(caught.value)
 
 
-def test_stages_share_the_steps_and_override_the_network() -> None:
-    staged: RunConfig = run.read(Path("compactfacenet-staged"))
-    stages = stages_of(staged, 1001)
-    assert [(stage.first_step, stage.last_step) for stage in stages] == [
-        (0, 250),
-        (250, 500),
-        (500, 1001),
-    ]
-    variants = [network_config(staged, stage.config).variant for stage in stages]
-    assert variants == ["float", "binary-activations", "QB"]
-    assert network_config(staged).variant == "QB"
+def test_every_problem_is_named_once(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        toml.read(Path("compactfacenet-staged"), ["network.depth=3", "batch_size=many"])
+    assert str(caught.value).count("CompactFaceNet has no depth") == 1
+    assert "batch_size: " in str(caught.value)
+
+
+def test_every_stage_says_its_whole_network() -> None:
+    staged = toml.read(Path("compactfacenet-staged"), ["network.embedding_length=64"])
+    assert [stage.network.embedding_length for stage in staged.stages] == [64, 64, 64]
+    record = json.loads(json.dumps(staged.to_dict()))
+    changed = toml.assigned(record, ["stages.1.network.variant=QB", "stages.1.learning_rate=0.5"])
+    again = toml.parse(changed, "json")
+    assert [stage.network.variant for stage in again.stages] == ["float", "QB", "QB"]
+    assert [stage.learning_rate for stage in again.stages] == [1.0, 0.5, 1.0]
+
+
+def test_records_of_earlier_versions_are_read() -> None:
+    """They have the file's tables, in which stages name only what differs."""
+    record = {
+        "objective": "distillation",
+        "network": {"architecture": "compactfacenet", "stages": [[64, 3]]},
+        "stages": [{"share": 1, "network": {"variant": "float"}, "learning_rate": 1.0}],
+    }
+    config = toml.parse(record, "record")
+    assert config.final_network == CompactFaceNetConfig(variant="float", stages=((64, 3),))

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from facesdk.errors import InputError
-from facesdk_training.data.crops import FaceCrops, centre_crop, normalise
+from facesdk_training.data.crops import INPUT, FaceCrops, PreparedCrops
+from facesdk_training.data.records import FaceDataset, FaceRecord, write_shard
 from training.faces import CROPS_A_PERSON, write_data
 
 
@@ -32,12 +33,32 @@ def test_the_digest_sees_a_changed_crop(tmp_path: Path) -> None:
     assert FaceCrops(tmp_path / "two").digest != first.digest
 
 
-def test_centre_crop_and_normalisation() -> None:
-    image = np.arange(112 * 112 * 3, dtype=np.uint32).reshape(112, 112, 3).astype(np.uint8)
-    np.testing.assert_array_equal(centre_crop(image, 112, 96), image[:, 8:104])
-    np.testing.assert_allclose(
-        normalise(np.array([0, 127, 255], np.uint8)), [-127.5 / 128, -0.5 / 128, 127.5 / 128]
-    )
+def test_pixels_become_the_input_that_every_recipe_says() -> None:
+    pixels = np.array([0, 127, 255], np.uint8)
+    np.testing.assert_allclose(INPUT.normalise(pixels), [-127.5 / 128, -0.5 / 128, 127.5 / 128])
+
+
+def test_crops_without_an_identity_are_left_out_on_demand(tmp_path: Path) -> None:
+    folder = write_data(tmp_path / "data", {"a": 2})
+    manifest = folder / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace("a,000,", "a,,", 3))
+    assert len(FaceCrops(folder)) == 2 * CROPS_A_PERSON
+    kept = FaceCrops(folder, labelled_only=True)
+    assert [record.identity for record in kept.records] == ["000"] + ["001"] * 4
+    np.testing.assert_array_equal(kept.image(0), FaceCrops(folder).image(3))
+
+
+def test_shards_without_an_identity_are_left_out_on_demand(tmp_path: Path) -> None:
+    image = cv2.imencode(".png", np.zeros((112, 112, 3), np.uint8))[1].tobytes()
+    records = [
+        FaceRecord(image, label, name, f"{number}.png", b"0" * 32, float("nan"))
+        for number, (label, name) in enumerate([(-1, ""), (0, "ann"), (-1, ""), (0, "ann")])
+    ]
+    shard = write_shard(tmp_path / "train.tfrecord", records)
+    dataset = FaceDataset(tmp_path, 112, ("ann",), {"train": (shard,), "validation": ()})
+    assert len(PreparedCrops(dataset)) == 4
+    kept = PreparedCrops(dataset, labelled_only=True)
+    assert [record.file for record in kept.records] == ["1.png", "3.png"]
 
 
 def test_a_damaged_zip_is_one_clear_error(tmp_path: Path) -> None:

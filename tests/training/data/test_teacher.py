@@ -61,7 +61,7 @@ def test_another_teacher_does_not_get_the_first_ones_rows(
 def test_progress_reaches_the_total(tmp_path: Path, teacher: CountingEmbedder) -> None:
     crops = FaceCrops(write_data(tmp_path / "data", {"a": 9}))
     seen: list[tuple[int, int]] = []
-    teacher_embeddings(teacher, crops, None, lambda done, total: seen.append((done, total)))
+    teacher_embeddings(teacher, crops, None, lambda done, total, what: seen.append((done, total)))
     assert seen[0] == (0, len(crops))
     assert seen[-1] == (len(crops), len(crops))
     assert seen == sorted(seen)

@@ -15,12 +15,10 @@ import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imp
 from converters import networks
 from facesdk.cli.main import app
 from facesdk.errors import InputError, ModelError
-from facesdk_training.architectures.compact_face_net import (
-    CompactFaceNetConfig,
-    build_compact_face_net,
-)
-from facesdk_training.data.crops import normalise
+from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
+from facesdk_training.data.crops import INPUT
 from facesdk_training.keras.embedder import load_keras
+from facesdk_training.keras.networks.compact_face_net import build_compact_face_net
 from facesdk_training.runs import contract as run_contract
 from sdk import photos
 from training import small_runs
@@ -63,12 +61,12 @@ def path(request: pytest.FixtureRequest, model: Any, tmp_path: Path) -> Path:
 def test_embeddings_are_those_of_the_model(path: Path, model: Any) -> None:
     embedder = load_keras(path, None, None)
     images = crops(model)
-    expected = unit(model(normalise(images)))
+    expected = unit(model(INPUT.normalise(images)))
     np.testing.assert_allclose(embedder.embed(images), expected, atol=1e-4)
     assert len(embedder.model_id) == 64
     both = load_keras(path, None, True)
-    mirrored = np.asarray(model(normalise(images[:, :, ::-1])))
-    concatenated = np.concatenate([np.asarray(model(normalise(images))), mirrored], axis=1)
+    mirrored = np.asarray(model(INPUT.normalise(images[:, :, ::-1])))
+    concatenated = np.concatenate([np.asarray(model(INPUT.normalise(images))), mirrored], axis=1)
     np.testing.assert_allclose(both.embed(images), unit(concatenated), atol=1e-4)
 
 

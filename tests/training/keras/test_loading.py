@@ -16,12 +16,10 @@ import pytest
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 from converters import networks
 from facesdk.errors import FaceSDKError, InputError, ModelError
-from facesdk_training.architectures.compact_face_net import (
-    CompactFaceNetConfig,
-    build_compact_face_net,
-)
+from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 from facesdk_training.keras import loading
 from facesdk_training.keras.loading import predict
+from facesdk_training.keras.networks.compact_face_net import build_compact_face_net
 from facesdk_training.runs import folder as run_folder
 from training import small_runs
 

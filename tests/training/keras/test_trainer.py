@@ -14,12 +14,12 @@ import pytest
 import tensorflow as tf
 
 from facesdk.errors import InputError
-from facesdk_training.architectures.registry import build_embedder
-from facesdk_training.config.stages import network_config
-from facesdk_training.keras.optimizers import latent_weights, optimized_groups
-from facesdk_training.keras.trainer import DivergedError
+from facesdk_training.keras import trainer as trainer_module
+from facesdk_training.keras.networks.build import build_embedder
+from facesdk_training.keras.optimizers import optimized_groups
+from facesdk_training.keras.trainer import DivergedError, saved_step
+from facesdk_training.keras.weights import latent_weights, restore_latent, save_latent
 from facesdk_training.runs import folder as run_folder
-from facesdk_training.runs import latent
 from training.small_runs import small_config, trainer_of, write_material
 
 TESTS = Path(__file__).parents[2]
@@ -178,20 +178,50 @@ def test_a_later_stage_begins_with_the_weights_of_the_one_before(
     losses_of(trainer, stop_at=before - 1)
     trained = trainer._network.weights()
     losses_of(trainer_of(tmp_path / "run", config), stop_at=before)
-    second = trainer_of(tmp_path / "run", config)._network
+    trainer = trainer_of(tmp_path / "run", config)
+    losses_of(trainer, stop_at=before + 1)
+    second = trainer._network
     assert second.model.get_layer("stage1_unit1_conv").kernel_quantizer is not None
     for name in ("stem1_conv", "embedding"):
         distance = np.abs(second.weights()[name][0] - trained[name][0]).max()
-        assert distance < 0.02, name  # one step apart
+        assert distance < 0.02, name  # two small steps apart
     signs = np.sign(second.weights()["stage1_unit1_conv"][0])
     assert np.mean(signs == np.sign(trained["stage1_unit1_conv"][0])) > 0.95
+
+
+def test_the_state_is_saved_before_a_stage_is_entered(
+    material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes wrong there, `--resume` goes on from the last step of the stage before."""
+    config = small_config(
+        material, epochs=1, stages=[{"share": 1, "network": {"variant": "float"}}, {"share": 1}]
+    )
+    whole = losses_of(trainer_of(tmp_path / "whole", config))
+    first = trainer_of(tmp_path / "run", config)
+    boundary = first._stages[0].last_step
+    losses: list[float] = []
+
+    def refuse(weights: Any) -> None:
+        raise MemoryError("no room for the second network")
+
+    monkeypatch.setattr(trainer_module._Network, "inherit", lambda self, weights: refuse(weights))
+    with pytest.raises(MemoryError):
+        first.train(lambda step, loss, speed: losses.append(loss))
+    monkeypatch.undo()
+    assert saved_step(tmp_path / "run") == len(losses) == boundary
+    mended = replace(config.stages[1], learning_rate=0.5)
+    second = trainer_of(tmp_path / "run", replace(config, stages=(config.stages[0], mended)))
+    assert second._stage.number == 0
+    losses += losses_of(second)
+    assert losses[: boundary + 1] == pytest.approx(whole[: boundary + 1], rel=1e-4)
+    assert losses[-1] != pytest.approx(whole[-1], rel=1e-6)
 
 
 def test_binary_kernels_have_an_optimizer_of_their_own(material: Path) -> None:
     config = small_config(
         material, optimizer={"float_weights": "sgd", "weight_decay": 0.1, "binary_weights": "adam"}
     )
-    model = build_embedder(network_config(config))
+    model = build_embedder(config.final_network)
     floats, binary = optimized_groups(config.optimizer, model)
     names = [model.trainable_variables[index].name for index in binary.indices]
     assert names == ["stage1_unit1_conv/kernel:0", "stage2_unit1_conv/kernel:0"]
@@ -202,12 +232,12 @@ def test_binary_kernels_have_an_optimizer_of_their_own(material: Path) -> None:
 
 
 def test_latent_weights_keep_every_sign_in_eight_bits(material: Path, tmp_path: Path) -> None:
-    network = network_config(small_config(material))
+    network = small_config(material).final_network
     model, copy = build_embedder(network), build_embedder(network)
     latent_weights(model)[0][0, 0, 0, :2].assign([1e-9, -1e-9])
     model.get_layer("stem1_bn").moving_variance.assign([1e6] * 8)
-    latent.save(tmp_path / "latent.npz", model)
-    assert latent.restore(tmp_path / "latent.npz", copy) == []
+    save_latent(tmp_path / "latent.npz", model)
+    assert restore_latent(tmp_path / "latent.npz", copy) == []
     for one, two in zip(latent_weights(model), latent_weights(copy), strict=True):
         np.testing.assert_array_equal(np.sign(two), np.where(one.numpy() < 0, -1, 1))
         np.testing.assert_allclose(two, one, atol=1 / 127)
@@ -217,13 +247,13 @@ def test_latent_weights_keep_every_sign_in_eight_bits(material: Path, tmp_path: 
 
 def test_latent_weights_of_another_shape_are_refused(material: Path, tmp_path: Path) -> None:
     config = small_config(material)
-    latent.save(tmp_path / "latent.npz", build_embedder(network_config(config)))
-    wider = replace(config, network={**config.network, "embedding_length": 32})
+    save_latent(tmp_path / "latent.npz", build_embedder(config.final_network))
+    wider = replace(config, network=replace(config.network, embedding_length=32))
     with pytest.raises(InputError, match="other shapes for layer embedding"):
-        latent.restore(tmp_path / "latent.npz", build_embedder(network_config(wider)))
+        restore_latent(tmp_path / "latent.npz", build_embedder(wider.final_network))
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 no archive")
     with pytest.raises(InputError, match="cannot read the weights"):
-        latent.restore(tmp_path / "broken.npz", build_embedder(network_config(config)))
+        restore_latent(tmp_path / "broken.npz", build_embedder(config.final_network))
 
 
 def process(material: Path, run: Path, every: int, **environment: str) -> subprocess.Popen[str]:
@@ -254,18 +284,15 @@ def test_a_run_killed_while_it_saves_loses_nothing_before(material: Path, tmp_pa
         victim = process(material, run, 2)
         while victim.poll() is None:  # a save writes to temporary names first: kill on sight
             names = os.listdir(folder) if folder.exists() else []
-            if (
-                any("temp" in name for name in names)
-                and (run_folder.saved_step(run) or 0) >= saved + 2
-            ):
+            if any("temp" in name for name in names) and (saved_step(run) or 0) >= saved + 2:
                 victim.send_signal(signal.SIGKILL)
                 break
             time.sleep(0.0005)
         seen |= printed(victim.communicate()[0])
         if victim.returncode == 0:
             break
-        assert (run_folder.saved_step(run) or 0) >= saved + 2
-        saved = run_folder.saved_step(run) or 0
+        assert (saved_step(run) or 0) >= saved + 2
+        saved = saved_step(run) or 0
     else:
         last = process(material, run, 2)
         seen |= printed(last.communicate()[0])

@@ -9,11 +9,9 @@ from facesdk.errors import InputError
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.registry import DEFAULT_RECOGNIZER, resolve
 from facesdk.recognition.embedding import Embedder
-from facesdk_training.architectures.compact_face_net import (
-    CompactFaceNetConfig,
-    build_compact_face_net,
-)
-from facesdk_training.data.crops import normalise
+from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
+from facesdk_training.data.crops import INPUT
+from facesdk_training.keras.networks.compact_face_net import build_compact_face_net
 from facesdk_training.keras.warm_start import restore_weights
 
 PACKAGED = CompactFaceNetConfig(stages=((64, 3), (128, 8), (256, 9)))
@@ -35,14 +33,14 @@ def test_the_network_computes_what_the_model_file_computes(config: CompactFaceNe
     source = ModelBundle.load(resolve(DEFAULT_RECOGNIZER))
     model = build_compact_face_net(config)
     images = patterns(24)
-    restore_weights(model, config, source, normalise(images), seed=1)
+    restore_weights(model, config, source, INPUT.normalise(images), seed=1)
     expected = Embedder.load(source.path).embed(images)
-    got = units(model(normalise(images), training=False).numpy())
+    got = units(model(INPUT.normalise(images), training=False).numpy())
     cosines = np.sum(got * expected, axis=1)
     assert np.median(cosines) > 0.9999
     assert cosines.min() > 0.97
     # What training sees, the statistics of a batch, is nearly the same function.
-    trained = units(model(normalise(images), training=True).numpy())
+    trained = units(model(INPUT.normalise(images), training=True).numpy())
     assert np.median(np.sum(got * trained, axis=1)) > 0.97
 
 
@@ -59,7 +57,7 @@ def test_another_shape_is_refused(config: CompactFaceNetConfig) -> None:
     source = ModelBundle.load(resolve(DEFAULT_RECOGNIZER))
     with pytest.raises(InputError, match="no CompactFaceNet QB that fits"):
         restore_weights(
-            build_compact_face_net(config), config, source, normalise(patterns(2)), seed=1
+            build_compact_face_net(config), config, source, INPUT.normalise(patterns(2)), seed=1
         )
 
 
@@ -67,5 +65,5 @@ def test_another_network_is_refused() -> None:
     source = ModelBundle.load(resolve("mtcnn-onet"))
     with pytest.raises(InputError, match="no CompactFaceNet QB that fits"):
         restore_weights(
-            build_compact_face_net(PACKAGED), PACKAGED, source, normalise(patterns(2)), seed=1
+            build_compact_face_net(PACKAGED), PACKAGED, source, INPUT.normalise(patterns(2)), seed=1
         )

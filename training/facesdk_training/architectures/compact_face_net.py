@@ -1,44 +1,19 @@
-"""CompactFaceNet: a small residual face network whose 3x3 convolutions are binary.
+"""The shape of a CompactFaceNet, our small network of residual units with one binary convolution.
 
-Every residual unit computes, for an activation x of C channels,
-
-    x  ->  PReLU(x + BN(conv3x3(sign(x + b), sign(W))))
-
-with b a learned threshold a channel (RSign) and PReLU after the addition, as in Z. Liu et al.,
-"ReActNet: Towards Precise Binary Neural Network with Generalized Activation Functions", ECCV 2020.
-The shifts inside ReActNet's RPReLU are no parameters of their own here: the one before it is the
-offset of the batch normalisation, the one after it is absorbed by the next b and the next offset.
-The gradient of the activation's sign is the piecewise polynomial of Z. Liu et al., "Bi-Real Net",
-ECCV 2018; the weight's is the clipped straight-through estimator.
-
-What stays float is small: a two-convolution stem, a 1x1 convolution after each 2x2 average pool,
-the additions, and the head of MobileFaceNet (S. Chen et al., CCBR 2018): a global depthwise
-convolution, batch normalisation, and a linear layer.
-
-The network obeys Larq Compute Engine's rules for fast inference: channels a multiple of 32,
-``pad_values=1``, and BN directly behind the binary convolution, so that the converter folds it in.
+What it computes is described where it is built, in
+:mod:`facesdk_training.keras.networks.compact_face_net`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
-
-import larq as lq
-import tensorflow as tf
+from typing import ClassVar, Literal, get_args
 
 from facesdk.errors import InputError
-from facesdk_training.keras.networks.layers import (
-    ChannelShift,
-    ReducedPrecisionQuantConv2D,
-    batch_normalisation,
-    prelu,
-)
-from facesdk_training.keras.networks.quantizers import PolynomialSign
-
-keras = tf.keras
 
 Variant = Literal["QB", "binary-activations", "float"]
+
+_STEM_STRIDE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +21,7 @@ class CompactFaceNetConfig:
     """Shape of a CompactFaceNet.
 
     Attributes:
+        architecture: Its name in :mod:`~facesdk_training.architectures.registry`.
         variant: "QB" has 1-bit weights and 1-bit activations, "float" is its full-precision twin,
             and "binary-activations", with float weights, a step between them for training.
         input_height: Height of the aligned crop, in pixels.
@@ -54,8 +30,14 @@ class CompactFaceNetConfig:
             the channels of the first stage.
         stages: (channels, residual units) of each stage; height and width halve between stages.
         embedding_length: Length of the embedding.
+
+    Raises:
+        InputError: A value has no network; the message says what is allowed.
     """
 
+    family: ClassVar[str] = "CompactFaceNet"
+
+    architecture: Literal["CompactFaceNet"] = "CompactFaceNet"
     variant: Variant = "QB"
     input_height: int = 112
     input_width: int = 96
@@ -68,100 +50,22 @@ class CompactFaceNetConfig:
             raise InputError(
                 f"variant must be one of {', '.join(get_args(Variant))}, but got {self.variant!r}"
             )
-        if self.stem_channels[1] != self.stages[0][0]:
+        if not self.stages or any(units < 1 for _, units in self.stages):
             raise InputError(
-                "the second stem convolution must have as many channels as the first stage, "
-                f"but got {self.stem_channels[1]} and {self.stages[0][0]}"
+                f"stages must be one or more, each of a unit or more, but got {self.stages}"
             )
-        if any(channels % 32 for channels, _ in self.stages):
+        if any(channels < 32 or channels % 32 for channels, _ in self.stages):
             raise InputError(f"stage channels must be multiples of 32, but got {self.stages}")
-
-    @staticmethod
-    def from_dict(record: dict[str, Any]) -> CompactFaceNetConfig:
-        """The inverse of ``dataclasses.asdict``, also after a trip through JSON."""
-        return CompactFaceNetConfig(
-            **{
-                **record,
-                "stem_channels": tuple(record["stem_channels"]),
-                "stages": tuple(tuple(stage) for stage in record["stages"]),
-            }
-        )
-
-
-def build_compact_face_net(
-    config: CompactFaceNetConfig, convolution_dtype: str = "float32"
-) -> keras.Model:
-    """Builds the network with fresh weights.
-
-    Args:
-        config: Shape of the network.
-        convolution_dtype: "float32", or "bfloat16" for faster training on a CPU that has it (see
-            :class:`~facesdk_training.keras.networks.layers.ReducedPrecisionQuantConv2D`). Convert a
-            model built with "float32".
-
-    Returns:
-        A Keras model float32 [N, height, width, 3], RGB scaled to about [-1, 1], to float32
-        [N, embedding_length], not normalised.
-    """
-    inputs = keras.Input((config.input_height, config.input_width, 3), name="face")
-    x = _stem(inputs, config.stem_channels)
-    for index, (channels, units) in enumerate(config.stages):
-        if index > 0:
-            x = _transition(x, channels, name=f"transition{index + 1}")
-        for unit in range(units):
-            x = _residual_unit(
-                x, config.variant, convolution_dtype, name=f"stage{index + 1}_unit{unit + 1}"
+        if self.stem_channels[0] < 1 or self.stem_channels[1] != self.stages[0][0]:
+            raise InputError(
+                "the second stem convolution must have as many channels as the first stage, and "
+                f"the first one or more, but got {self.stem_channels} and {self.stages[0][0]}"
             )
-    return keras.Model(
-        inputs, _head(x, config.embedding_length), name=f"compact_face_net_{config.variant.lower()}"
-    )
-
-
-def _stem(x: tf.Tensor, channels: tuple[int, int]) -> tf.Tensor:
-    for index, filters in enumerate(channels):
-        name = f"stem{index + 1}"
-        x = keras.layers.Conv2D(
-            filters, 3, strides=2, padding="same", use_bias=False, name=f"{name}_conv"
-        )(x)
-        x = batch_normalisation(x, name)
-        if index == 0:
-            x = keras.layers.ReLU(name=f"{name}_relu")(x)
-    return x
-
-
-def _transition(x: tf.Tensor, channels: int, name: str) -> tf.Tensor:
-    x = keras.layers.AveragePooling2D(2, name=f"{name}_pool")(x)
-    x = keras.layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_conv")(x)
-    return batch_normalisation(x, name)
-
-
-def _residual_unit(x: tf.Tensor, variant: Variant, convolution_dtype: str, name: str) -> tf.Tensor:
-    channels = x.shape[-1]
-    shifted = ChannelShift(name=f"{name}_shift")(x)
-    if variant != "float":
-        binary = variant == "QB"
-        branch = ReducedPrecisionQuantConv2D(
-            channels,
-            3,
-            padding="same",
-            pad_values=1.0,
-            input_quantizer=PolynomialSign(),
-            kernel_quantizer=lq.quantizers.SteSign(clip_value=1.0) if binary else None,
-            kernel_constraint=lq.constraints.WeightClip(clip_value=1.0) if binary else None,
-            kernel_initializer="glorot_normal",
-            use_bias=False,
-            convolution_dtype=convolution_dtype,
-            name=f"{name}_conv",
-        )(shifted)
-    else:
-        branch = keras.layers.Conv2D(
-            channels, 3, padding="same", use_bias=False, name=f"{name}_conv"
-        )(shifted)
-    branch = batch_normalisation(branch, name)
-    return prelu(keras.layers.Add(name=f"{name}_add")([x, branch]), name)
-
-
-def _head(x: tf.Tensor, embedding_length: int) -> tf.Tensor:
-    x = keras.layers.DepthwiseConv2D(x.shape[1:3], use_bias=False, name="head_depthwise")(x)
-    x = keras.layers.Flatten(name="head_flatten")(batch_normalisation(x, "head"))
-    return keras.layers.Dense(embedding_length, name="embedding")(x)
+        side = min(self.input_height, self.input_width)
+        if -(-side // _STEM_STRIDE) >> (len(self.stages) - 1) < 1:
+            raise InputError(
+                f"the input of {self.input_height}x{self.input_width} pixels is too small for "
+                f"{len(self.stages)} stages: each halves what the stem leaves, a quarter"
+            )
+        if self.embedding_length < 1:
+            raise InputError(f"embedding_length must be above 0, but got {self.embedding_length}")

@@ -68,12 +68,12 @@ def summary(
         if plot.suffix.lower() not in PLOT_FORMATS:
             raise InputError(f"{plot} must end with one of {', '.join(PLOT_FORMATS)}")
     from facesdk_training.architectures.registry import architecture_name
-    from facesdk_training.complexity import layers
+    from facesdk_training.complexity import paper
 
     overrides: dict[str, Any] = {"width": width, "weights": weights, "activations": activations}
     overrides = {key: value for key, value in overrides.items() if value is not None}
     name = architecture_name(name)
-    network = layers.measure_architecture(name, **overrides)
+    network = paper.measure_architecture(name, **overrides)
     if plot is not None:
         from facesdk_training.complexity.roofline import draw, measure_machine
 
@@ -94,13 +94,13 @@ def summary(
 
 
 def _record(name: str, network: Complexity, overrides: dict[str, Any]) -> dict[str, Any]:
-    from facesdk_training.complexity import layers
+    from facesdk_training.complexity import paper
 
-    reference = layers.measure_architecture("A")
+    reference = paper.measure_architecture("A")
     return {
         "architecture": name,
         **overrides,
-        **asdict(layers.figures(network, reference)),
+        **asdict(paper.figures(network, reference)),
         "other_parameters": network.other_parameters,
         "multiply_adds": dict(network.multiply_adds),
         "bytes_moved": network.bytes_moved,
@@ -140,7 +140,7 @@ def _layer_table(network: Complexity) -> Table:
 
 
 def _paper_table(name: str, network: Complexity, overrides: dict[str, Any]) -> Table:
-    from facesdk_training.complexity import layers
+    from facesdk_training.complexity import paper
 
     table = Table(title="Ours (the paper's)")
     for heading in (
@@ -152,13 +152,13 @@ def _paper_table(name: str, network: Complexity, overrides: dict[str, Any]) -> T
         "without Fc6",
     ):
         table.add_column(heading, no_wrap=True)
-    networks = {row: layers.measure_architecture(row) for row in layers.PAPER_TABLE_3}
+    networks = {row: paper.measure_architecture(row) for row in paper.PAPER_TABLE_3}
     if name not in networks or overrides:
         networks[" ".join([name, *(f"{key}={value}" for key, value in overrides.items())])] = (
             network
         )
     for row, measured in networks.items():
-        figures = layers.figures(measured, networks["A"])
+        figures = paper.figures(measured, networks["A"])
         cells = (
             f"{figures.parameters / 1e7:.3f}",
             f"{figures.flops / 1e9:.4f}",
@@ -166,7 +166,7 @@ def _paper_table(name: str, network: Complexity, overrides: dict[str, Any]) -> T
             f"{figures.compression:.2f}",
             f"{figures.compression_without_classifier:.2f}",
         )
-        printed = layers.PAPER_TABLE_3.get(row)
+        printed = paper.PAPER_TABLE_3.get(row)
         table.add_row(
             row,
             *(

@@ -6,83 +6,27 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facesdk.cli import options, output
+from facesdk.cli import output
+from facesdk.cli.options import ContractFile, Json
 from facesdk.errors import EXIT_INTERRUPTED, InputError, require_extra
+from facesdk.files import cache_folder, make_folder
+from facesdk_training.cli import options
+from facesdk_training.cli.options import RunOptions
 
 if TYPE_CHECKING:
     from facesdk_training.config.run import RunConfig
     from facesdk_training.data.material import Material
+    from facesdk_training.engines import Trainer
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     help="Train binarized networks (needs the extra `train`).",
 )
-
-ConfigFile = Annotated[
-    Path,
-    typer.Argument(
-        metavar="CONFIG",
-        help="TOML file, or a shipped one: compactfacenet, compactfacenet-deeper, "
-        "compactfacenet-staged, paper.",
-    ),
-]
-Data = Annotated[
-    Optional[Path],
-    typer.Option(
-        metavar="DIR",
-        help="Prepared shards, or manifest.csv and a zip of aligned crops for each set.",
-        show_default="data.folder of the configuration",
-    ),
-]
-Teacher = Annotated[
-    Optional[Path],
-    typer.Option(
-        metavar="FILE",
-        help="Recognition model to learn from.",
-        show_default="teacher.model of the configuration",
-    ),
-]
-Out = Annotated[Path, typer.Option("--out", "-o", metavar="RUN", help="Folder of the run.")]
-Resume = Annotated[
-    bool,
-    typer.Option("--resume", help="Go on with the run, with the configuration it began with."),
-]
-Assignments = Annotated[
-    Optional[list[str]],
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Change the configuration, for example schedule.learning_rate=0.001; repeatable.",
-        show_default=False,
-    ),
-]
-Description = Annotated[
-    str, typer.Option(help="The training data in words, for the contract of the model.")
-]
-License = Annotated[
-    str,
-    typer.Option("--license", help="Terms of the weights, for the contract of the model."),
-]
-Cache = Annotated[
-    Optional[Path],
-    typer.Option(
-        metavar="DIR",
-        help="Folder for the teacher's embeddings.",
-        show_default="the user's cache folder",
-    ),
-]
-Threads = Annotated[
-    Optional[int], typer.Option(min=1, help="Threads to compute with.", show_default="all")
-]
-
-UNSTATED_LICENSE = "unstated: see the terms of the training data"
-CHANGEABLE = ("epochs", "validation.every", "data.workers", "data.folder", "teacher.", "precision")
-"""What ``--resume`` lets ``--set`` change."""
 
 
 @app.callback()
@@ -92,18 +36,18 @@ def train() -> None:
 
 @app.command()
 def run(
-    config: ConfigFile,
-    data: Data = None,
-    teacher: Teacher = None,
-    contract: options.ContractFile = None,
-    out: Out = Path("run"),
-    resume: Resume = False,
-    assignments: Assignments = None,
-    description: Description = "",
-    weights_license: License = UNSTATED_LICENSE,
-    cache: Cache = None,
-    threads: Threads = None,
-    json: options.Json = False,
+    config: options.ConfigFile,
+    data: options.Data = None,
+    teacher: options.Teacher = None,
+    contract: ContractFile = None,
+    out: options.Out = Path("run"),
+    resume: options.Resume = False,
+    assignments: options.Assignments = None,
+    description: options.Description = "",
+    weights_license: options.License = options.UNSTATED_LICENSE,
+    cache: options.Cache = None,
+    threads: options.Threads = None,
+    json: Json = False,
 ) -> None:
     """Train a network as a configuration says.
 
@@ -121,26 +65,28 @@ def run(
 
         tensorboard --logdir run
     """
-    given = [*_paths(data, teacher, contract), *(assignments or ())]
-    _train(config, given, out, resume, description, weights_license, cache, threads, json)
+    changes = options.changes(data, teacher, contract, assignments)
+    _train(
+        RunOptions(config, changes, out, resume, description, weights_license, cache, threads, json)
+    )
 
 
 @app.command()
 def distill(
-    data: Data = None,
-    teacher: Teacher = None,
-    contract: options.ContractFile = None,
+    data: options.Data = None,
+    teacher: options.Teacher = None,
+    contract: ContractFile = None,
     config: Annotated[
         Path, typer.Option(metavar="CONFIG", help="TOML file, or a shipped one.")
     ] = Path("compactfacenet"),
-    out: Out = Path("run"),
-    resume: Resume = False,
-    assignments: Assignments = None,
-    description: Description = "",
-    weights_license: License = UNSTATED_LICENSE,
-    cache: Cache = None,
-    threads: Threads = None,
-    json: options.Json = False,
+    out: options.Out = Path("run"),
+    resume: options.Resume = False,
+    assignments: options.Assignments = None,
+    description: options.Description = "",
+    weights_license: options.License = options.UNSTATED_LICENSE,
+    cache: options.Cache = None,
+    threads: options.Threads = None,
+    json: Json = False,
 ) -> None:
     """Distil a face recognition model into a small one, by default CompactFaceNet.
 
@@ -156,103 +102,56 @@ def distill(
 
         facesdk train distill -o run --resume
     """
-    given = [*_paths(data, teacher, contract), *(assignments or ())]
-    _train(config, given, out, resume, description, weights_license, cache, threads, json)
-
-
-def _paths(data: Path | None, teacher: Path | None, contract: Path | None) -> list[str]:
-    named = {"data.folder": data, "teacher.model": teacher, "teacher.contract": contract}
-    return [f"{key}='''{path}'''" for key, path in named.items() if path is not None]
-
-
-def _train(
-    config_file: Path,
-    assignments: list[str],
-    out: Path,
-    resume: bool,
-    description: str,
-    weights_license: str,
-    cache: Path | None,
-    threads: int | None,
-    json: bool,
-) -> None:
-    require_extra("tensorflow", extra="train")
-    require_extra("larq", extra="train")
-    from facesdk_training.config import run as configuration
-    from facesdk_training.runs import folder as run_folder
-
-    if resume:
-        config = _resumed(out, assignments)
-    else:
-        config = configuration.read(config_file, assignments)
-        if (out / run_folder.CONFIG).exists():
-            raise InputError(f"{out} already holds a run: add --resume, or choose another --out")
-    _prepare_tensorflow(threads)
-    from facesdk_training.data import material as jobs
-
-    strategy = jobs.distribution()
-    material = _gather(config, cache or _default_cache())
-    if resume:
-        jobs.require_same_sources(out, material)
-        record = {**run_folder.read_record(out / run_folder.CONFIG), "config": config.to_dict()}
-    else:
-        record = jobs.record_of(config, material, description, weights_license)
-    run_folder.make_folder(out)
-    trainer = jobs.trainer(out, config, material, strategy)
-    if trainer.is_chief:
-        run_folder.write_record(out / run_folder.CONFIG, record)
-    _follow(trainer, out, json=json)
-
-
-def _resumed(out: Path, assignments: list[str]) -> RunConfig:
-    from facesdk_training.config import run as configuration
-    from facesdk_training.runs import folder as run_folder
-
-    if (out / run_folder.WEIGHTS).exists():
-        raise InputError(f"{out} is finished already: convert it with `facesdk convert lce`")
-    if not (out / run_folder.CONFIG).is_file():
-        raise InputError(f"{out} holds no run to resume: leave out --resume")
-    fixed = [text for text in assignments if not text.startswith(CHANGEABLE)]
-    if fixed:
-        raise InputError(
-            f"a resumed run keeps what it began with: leave out {', '.join(fixed)}, or start a new "
-            "run"
-        )
-    record = run_folder.read_record(out / run_folder.CONFIG).get("config")
-    if not isinstance(record, dict):
-        raise InputError(f"{out} was not written by this version of facesdk")
-    return configuration.parse(
-        configuration.assigned(record, assignments), str(out / run_folder.CONFIG)
+    changes = options.changes(data, teacher, contract, assignments)
+    _train(
+        RunOptions(config, changes, out, resume, description, weights_license, cache, threads, json)
     )
 
 
-def _prepare_tensorflow(threads: int | None) -> None:
-    import cv2
-    import tensorflow as tf
+def _train(asked: RunOptions) -> None:
+    require_extra("tensorflow", extra="train")
+    from facesdk_training import engines
+    from facesdk_training.config import toml
+    from facesdk_training.runs import folder as run_folder
+    from facesdk_training.runs import record as run_record
 
-    cv2.setNumThreads(1)
-    tf.get_logger().setLevel("ERROR")
-    if threads is not None:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    out = asked.out
+    if asked.resume:
+        config = run_record.resumed_config(out, asked.changes)
+        name = run_record.engine_of(out)
+    else:
+        config = toml.read(asked.config, asked.changes)
+        name = engines.DEFAULT
+        if (out / run_folder.CONFIG).exists():
+            raise InputError(f"{out} already holds a run: add --resume, or choose another --out")
+    engine = engines.start(name, asked.threads)
+    if asked.resume:
+        run_record.require_same_stages(out, config, engine.saved_step(out))
+    material = _gather(config, asked.cache or cache_folder("teacher"))
+    if asked.resume:
+        run_record.require_same_sources(out, material)
+        record = {**run_folder.read_record(out / run_folder.CONFIG), "config": config.to_dict()}
+    else:
+        record = run_record.record_of(
+            config, name, material, asked.description, asked.weights_license
+        )
+    make_folder(out)
+    trainer = engine.trainer(out, config, material)
+    if trainer.is_chief:
+        run_folder.write_record(out / run_folder.CONFIG, record)
+    _follow(trainer, out, json=asked.json)
 
 
 def _gather(config: RunConfig, cache: Path) -> Material:
-    from facesdk_training.data import material as jobs
+    from facesdk_training.data import material
 
     if config.objective != "distillation":
-        return jobs.gather(config, cache, lambda done, total: None)
+        return material.gather(config, None)
     with output.progress_bar("teacher") as progress:
-        return jobs.gather(config, cache, progress)
+        return material.gather(config, cache, progress)
 
 
-def _default_cache() -> Path:
-    import platformdirs
-
-    return platformdirs.user_cache_path("facesdk") / "teacher"
-
-
-def _follow(trainer: Any, out: Path, *, json: bool) -> None:
+def _follow(trainer: Trainer, out: Path, *, json: bool) -> None:
     from facesdk_training.runs import folder as run_folder
 
     with _on_signal(trainer.stop), output.progress_bar("train") as progress:

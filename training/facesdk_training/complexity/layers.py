@@ -25,19 +25,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, astuple, dataclass
-from functools import cache
-from types import MappingProxyType
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import larq as lq
 import tensorflow as tf
 
-from facesdk_training.architectures import registry
+from facesdk_training.architectures.quantizer_names import FLOAT_BITS
 
 keras = tf.keras
 
-FLOAT_BITS = 32
 CLASSIFIER = "fc6"
 
 _KERNELS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
@@ -161,52 +158,6 @@ class Complexity:
         return sum(layer.bytes_moved for layer in self.layers)
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """A row of the paper's table 3.
-
-    Attributes:
-        parameters: Weights of all kernels.
-        flops: Multiply-adds by the paper's rule.
-        efficiency: FLOPs of A divided by these.
-        compression: Bits of A's kernels divided by these.
-        compression_without_classifier: The same without Fc6.
-    """
-
-    parameters: int
-    flops: int
-    efficiency: float
-    compression: float
-    compression_without_classifier: float
-
-
-@dataclass(frozen=True, slots=True)
-class PrintedFigures:
-    """A row of table 3 as printed: text, so that the digits say how exact it is."""
-
-    parameters: str
-    flops: str
-    efficiency: str
-    compression: str
-    compression_without_classifier: str
-
-    def cells(self) -> tuple[str, ...]:
-        """The five figures in order."""
-        return astuple(self)
-
-
-PAPER_TABLE_3: Mapping[str, PrintedFigures] = MappingProxyType(
-    {
-        "A": PrintedFigures("4.36", "2.21", "1", "1", "1"),
-        "B": PrintedFigures("4.55", "3.06", "0.72", "0.96", "0.94"),
-        "C": PrintedFigures("5.68", "4.24", "0.52", "0.77", "0.71"),
-        "Q": PrintedFigures("5.68", "2.12", "1.05", "3.81", "22.8"),
-    }
-)
-"""The paper's table 3: parameters in 1e7, FLOPs in 1e9. A's 2.2152e9 is cut to 2.21, the others are
-rounded."""
-
-
 def measure(model: keras.Model) -> Complexity:
     """Counts a built model.
 
@@ -215,38 +166,6 @@ def measure(model: keras.Model) -> Complexity:
     """
     layers = tuple(_cost(layer) for layer in model.layers if isinstance(layer, _MOVERS))
     return Complexity(layers, model.count_params() - sum(layer.weights for layer in layers))
-
-
-@cache
-def measure_architecture(
-    name: str, *, classes: int = registry.PAPER_CLASSES, **overrides: Any
-) -> Complexity:
-    """Builds an architecture with the paper's classifier and counts it, once a process.
-
-    Args:
-        name: See :func:`facesdk_training.architectures.registry.build`.
-        classes: Outputs of Fc6.
-        overrides: Fields of the configuration.
-    """
-    return measure(registry.build(name, classes=classes, **overrides))
-
-
-def figures(network: Complexity, reference: Complexity) -> Figures:
-    """A network's row of table 3.
-
-    Args:
-        network: The network.
-        reference: What it is compared with: A.
-    """
-    return Figures(
-        parameters=network.parameters,
-        flops=network.flops,
-        efficiency=reference.flops / network.flops,
-        compression=reference.bits / network.bits,
-        compression_without_classifier=(
-            reference.bits_without_classifier / network.bits_without_classifier
-        ),
-    )
 
 
 def _cost(layer: keras.layers.Layer) -> LayerCost:

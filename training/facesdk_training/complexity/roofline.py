@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facesdk_training.complexity.layers import FLOAT_BITS, LayerCost
+from facesdk_training.architectures.quantizer_names import FLOAT_BITS
+from facesdk_training.complexity.layers import LayerCost
 
 _MATRIX = 768
 _COPIED_BYTES = 64 * 1024 * 1024

@@ -1,35 +1,45 @@
-"""What a training run is asked to do: a TOML file, checked against the dataclasses below.
+"""What a training run is asked to do: the tables of its TOML file.
 
-Every table of the file is a dataclass here, every key a field;
-:mod:`facesdk_training.recipes` holds complete files.
+Every table of the file is a dataclass here, every key a field. :mod:`facesdk_training.config.toml`
+reads and checks files, and :mod:`facesdk_training.recipes` holds complete ones.
 """
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import math
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import resources
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator
 
 from facesdk.errors import InputError
-from facesdk.files import read_regular
-from facesdk_training.data.batches import Augmentation
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from facesdk_training.architectures.registry import ARCHITECTURES, NetworkConfig, configure
 
 Objective = Literal["softmax", "cosface", "arcface", "distillation"]
 Precision = Literal["float32", "bfloat16-convolutions", "mixed_bfloat16", "mixed_float16"]
 _FORBID_OTHER_KEYS = {"extra": "forbid", "allow_inf_nan": False}
+
+
+def _resolved(table: Any) -> Any:
+    """A ``network`` table with the values of its architecture for the keys that it lacks."""
+    if isinstance(table, NetworkConfig):
+        return table
+    if not isinstance(table, Mapping):
+        raise ValueError(f"must be a table, but is {table!r}")
+    if "architecture" not in table:
+        raise ValueError(f"architecture is missing, it must be one of {', '.join(ARCHITECTURES)}")
+    fields = dict(table)
+    try:
+        return configure(fields.pop("architecture"), **fields)
+    except InputError as error:
+        raise ValueError(str(error)) from None
+
+
+Network = Annotated[NetworkConfig, BeforeValidator(_resolved)]
+"""What a network is built from: a table with ``architecture``, a name of
+:mod:`facesdk_training.architectures.registry`, and any fields of that architecture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +128,7 @@ class OptimizerConfig:
 
     Attributes:
         float_weights: Optimizer of everything but binary kernels.
-        binary_weights: Optimizer of the latent weights behind binary kernels. Adam, because its
+        binary_weights: Optimizer of the latent weights of binary kernels. Adam, because its
             normalised steps still flip signs where the clipped gradients are small (J. Bethge et
             al., "Back to Simplicity", 2019; Z. Liu et al., "How Do Adam and Training Strategies
             Help BNNs Optimization?", ICML 2021).
@@ -140,6 +150,34 @@ class OptimizerConfig:
     clip_norm: float = 0.0
     ema_decay: float = 0.0
     loss_scale: float = 1024.0
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentationConfig:
+    """Label-preserving distortions of an aligned crop, which is mirrored half of the time.
+
+    Attributes:
+        shift: Largest translation, in pixels.
+        scale: Largest relative change of size.
+        rotation: Largest rotation, in degrees.
+        contrast: Largest relative change of contrast.
+        brightness: Largest change of brightness, in grey levels.
+        low_resolution: Probability of shrinking the crop to 0.35-0.9 of its size and enlarging it.
+        grey: Probability of removing colour.
+        random_crop: Whether the window of the network's size is placed anywhere in the crop, as in
+            the paper with crops of 128x128, instead of in its middle.
+    """
+
+    __pydantic_config__: ClassVar[Any] = _FORBID_OTHER_KEYS
+
+    shift: float = 2.0
+    scale: float = 0.04
+    rotation: float = 4.0
+    contrast: float = 0.25
+    brightness: float = 20.0
+    low_resolution: float = 0.2
+    grey: float = 0.08
+    random_crop: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +206,15 @@ class StageConfig:
 
     Attributes:
         share: Its share of the steps, relative to the other stages'.
-        network: Fields of the network that differ, for example ``variant = "float"``.
+        network: What it trains. In a file the table names only what differs from the run's, for
+            example ``variant = "float"``.
         learning_rate: Factor of the schedule's peak.
     """
 
     __pydantic_config__: ClassVar[Any] = _FORBID_OTHER_KEYS
 
     share: float
-    network: dict[str, Any] = field(default_factory=dict)
+    network: Network
     learning_rate: float = 1.0
 
 
@@ -184,14 +223,13 @@ class RunConfig:
     """Everything that decides a run's result, beside the data and the teacher.
 
     Attributes:
-        network: ``architecture``, a name of :mod:`facesdk_training.architectures.registry`, and
-            fields of that architecture.
+        network: What is trained; stages change it.
         objective: What is minimised.
         start_from: Weights to begin with: a ``.tflite`` of a CompactFaceNet, or ``latent.npz`` of
             another run; empty for random ones.
         epochs: Length of the run; may be fractional.
         steps_per_epoch: Steps of an epoch; 0 is one pass over the crops.
-        batch_size: Crops a step, of all replicas together.
+        batch_size: Crops per step, of all replicas together.
         precision: "bfloat16-convolutions" is for CPUs that have it, "mixed_..." for GPUs.
         seed: Seed of initial weights, permutations and augmentation.
         stages: Stage-wise binarization; empty trains one form only.
@@ -199,7 +237,7 @@ class RunConfig:
 
     __pydantic_config__: ClassVar[Any] = _FORBID_OTHER_KEYS
 
-    network: dict[str, Any]
+    network: Network
     objective: Objective
     start_from: str = ""
     epochs: float = 6.0
@@ -212,7 +250,7 @@ class RunConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     stages: tuple[StageConfig, ...] = ()
 
@@ -249,100 +287,20 @@ class RunConfig:
         for name, value in not_negative.items():
             if value < 0:
                 raise ValueError(f"{name} must not be negative, but is {value:g}")
-        if "architecture" not in self.network:
-            raise ValueError("network.architecture is missing")
+        for number, stage in enumerate(self.stages):
+            for name in ("input_height", "input_width", "embedding_length"):
+                own, last = getattr(stage.network, name), getattr(self.final_network, name)
+                if own != last:
+                    raise ValueError(
+                        f"stages.{number}.network.{name} must be that of the last stage, {last}, "
+                        f"but is {own}"
+                    )
+
+    @property
+    def final_network(self) -> NetworkConfig:
+        """The network that comes out of the run: that of the last stage."""
+        return self.stages[-1].network if self.stages else self.network
 
     def to_dict(self) -> dict[str, Any]:
-        """The inverse of :func:`parse`."""
+        """The inverse of :func:`facesdk_training.config.toml.parse`; every network is whole."""
         return dataclasses.asdict(self)
-
-
-def parse(record: Mapping[str, Any], origin: str) -> RunConfig:
-    """Checks a record against the dataclasses.
-
-    Args:
-        record: Tables and keys as in a TOML or JSON file.
-        origin: Where it came from, for messages.
-
-    Raises:
-        InputError: A key is unknown or missing, or a value has a wrong type or range; the message
-            names all of them.
-    """
-    try:
-        return TypeAdapter(RunConfig).validate_python(dict(record))
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in problem['loc']) or 'config'}: "
-            f"{problem['msg'].removeprefix('Value error, ')}"
-            for problem in error.errors()
-        )
-        raise InputError(f"{origin}: {problems}") from None
-
-
-def read(path: Path, assignments: Iterable[str] = ()) -> RunConfig:
-    """Reads a TOML file and applies ``key=value`` assignments to it.
-
-    Args:
-        path: The file; a name without a suffix that is no file means one of the shipped recipes.
-        assignments: For example ``schedule.learning_rate=0.001``; values as in TOML, and a value
-            that is none is a string.
-
-    Raises:
-        InputError: The file is missing or no TOML, an assignment is malformed, or the result does
-            not pass :func:`parse`.
-    """
-    return parse(assigned(_read_toml(path), assignments), str(path))
-
-
-def assigned(record: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
-    """A copy of a record with ``key=value`` assignments applied, see :func:`read`.
-
-    Raises:
-        InputError: An assignment is malformed.
-    """
-    result = copy.deepcopy(dict(record))
-    for assignment in assignments:
-        _assign(result, assignment)
-    return result
-
-
-def recipes() -> list[str]:
-    """Names of the shipped recipes."""
-    files = resources.files("facesdk_training.recipes").iterdir()
-    return sorted(file.name[:-5] for file in files if file.name.endswith(".toml"))
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        if not path.suffix and not path.exists():
-            recipe = resources.files("facesdk_training.recipes") / f"{path}.toml"
-            if not recipe.is_file():
-                raise InputError(
-                    f"there is no file {path} and no recipe of that name: "
-                    f"use one of {', '.join(recipes())}"
-                )
-            content = recipe.read_bytes()
-        else:
-            content = read_regular(path)
-        return tomllib.loads(content.decode())
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path} is not valid TOML: {error}") from None
-
-
-def _assign(record: dict[str, Any], assignment: str) -> None:
-    key, separator, text = assignment.partition("=")
-    *tables, name = key.strip().split(".")
-    if not separator or not name:
-        raise InputError(f"--set takes key=value, but got {assignment!r}")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    table = record
-    for part in tables:
-        table = table.setdefault(part, {})
-        if not isinstance(table, dict):
-            raise InputError(f"--set {assignment}: {part} is no table")
-    table[name] = value

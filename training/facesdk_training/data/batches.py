@@ -11,84 +11,17 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.errors import InputError
-from facesdk_training.data.crops import PIXEL_MEAN, Crops, normalise
+from facesdk_training.config.run import AugmentationConfig
+from facesdk_training.data.augmentation import augmented
+from facesdk_training.data.crops import INPUT, Crops
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Augmentation:
-    """Label-preserving distortions of an aligned crop, and whether the student mirrors it.
-
-    Attributes:
-        shift: Largest translation, in pixels.
-        scale: Largest relative change of size.
-        rotation: Largest rotation, in degrees.
-        contrast: Largest relative change of contrast.
-        brightness: Largest change of brightness, in grey levels.
-        low_resolution: Probability of shrinking the crop to 0.35-0.9 of its size and enlarging it.
-        grey: Probability of removing colour.
-        random_crop: Whether the window of the network's size is placed anywhere in the crop, as in
-            the paper with crops of 128x128, instead of in its middle.
-    """
-
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "allow_inf_nan": False}
-
-    shift: float = 2.0
-    scale: float = 0.04
-    rotation: float = 4.0
-    contrast: float = 0.25
-    brightness: float = 20.0
-    low_resolution: float = 0.2
-    grey: float = 0.08
-    random_crop: bool = False
-
-    def apply(
-        self, image: NDArray[np.uint8], height: int, width: int, rng: np.random.Generator
-    ) -> NDArray[np.uint8]:
-        """Distorts an aligned crop and cuts a window out of it.
-
-        Args:
-            image: uint8 [S, S, 3].
-            height: Rows of the result.
-            width: Columns of the result.
-            rng: Source of all randomness; the same state gives the same result.
-
-        Returns:
-            uint8 [height, width, 3].
-        """
-        u = rng.uniform(-1.0, 1.0, 6)
-        chance = rng.uniform(0.0, 1.0, 6)
-        full = image.shape[0]
-        if chance[0] < self.low_resolution:
-            size = round(full * (0.35 + 0.55 * chance[1]))
-            small = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-            image = cv2.resize(small, (full, full), interpolation=cv2.INTER_LINEAR)
-        centre = (full - 1) / 2.0
-        matrix = cv2.getRotationMatrix2D(
-            (centre, centre), self.rotation * u[0], 1.0 + self.scale * u[1]
-        )
-        left, top = (full - width) / 2.0, (full - height) / 2.0
-        if self.random_crop:
-            left, top = (int(chance[4] * (2 * left + 1)), int(chance[5] * (2 * top + 1)))
-        matrix[:, 2] += (self.shift * u[2] - left, self.shift * u[3] - top)
-        if chance[2] < 0.5:
-            matrix[0] *= -1.0
-            matrix[0, 2] += width - 1.0
-        image = cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)
-        if chance[3] < self.grey:
-            image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-        gain = 1.0 + self.contrast * u[4]
-        offset = self.brightness * u[5] + (1.0 - gain) * PIXEL_MEAN
-        levels = np.clip(np.arange(256) * gain + offset, 0, 255).round().astype(np.uint8)
-        return np.asarray(cv2.LUT(image, levels), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +33,7 @@ class BatchSampler:
 
     Attributes:
         rows: int64 rows to draw from.
-        batch_size: Rows a step; the remainder of an epoch is dropped.
+        batch_size: Rows per step; the remainder of an epoch is dropped.
         seed: Seed of the permutations.
     """
 
@@ -153,7 +86,7 @@ class CropBatches:
     crops: Crops
     targets: NDArray[Any]
     sampler: BatchSampler
-    augmentation: Augmentation
+    augmentation: AugmentationConfig
     height: int
     width: int
     workers: int = 1
@@ -163,7 +96,7 @@ class CropBatches:
 
         Args:
             first_step: The first.
-            last_step: The one behind the last.
+            last_step: The one after the last.
             part: Which positions of each batch; other processes take the others.
 
         Raises:
@@ -177,11 +110,11 @@ class CropBatches:
                     rows[part],
                     [(self.sampler.seed, step, position) for position in positions],
                 )
-                yield step, normalise(np.stack(list(images))), self.targets[rows[part]]
+                yield step, INPUT.normalise(np.stack(list(images))), self.targets[rows[part]]
 
     def _image(self, row: int, seed: tuple[int, int, int]) -> NDArray[np.uint8]:
         rng = np.random.default_rng(seed)
-        return self.augmentation.apply(self.crops.image(row), self.height, self.width, rng)
+        return augmented(self.crops.image(row), self.augmentation, self.height, self.width, rng)
 
 
 def prefetch(items: Iterable[T], depth: int) -> Iterator[T]:

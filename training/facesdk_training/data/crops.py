@@ -1,4 +1,4 @@
-"""Face crops for training: a folder with ``manifest.csv`` and one zip of images a set.
+"""Face crops for training: a folder with ``manifest.csv`` and a zip of images for each set.
 
 The manifest has the columns
 
@@ -28,12 +28,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.errors import InputError
+from facesdk.models.contract import InputSpec
 from facesdk_training.data.records import SPLITS, FaceDataset, read_records
 
 MANIFEST = "manifest.csv"
 CROP_SIZE = 112
-PIXEL_MEAN = 127.5
-PIXEL_SCALE = 128.0
+INPUT = InputSpec(None, None, color="RGB", mean=127.5, scale=128.0)
+"""How pixels become the input of every network that is trained here, whatever its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +83,15 @@ class FaceCrops:
         digest: SHA-256 (hex) over the manifest and the keys.
     """
 
-    def __init__(self, folder: Path, sets: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, folder: Path, sets: tuple[str, ...] = (), *, labelled_only: bool = False
+    ) -> None:
         """Reads the manifest and the encoded crops.
 
         Args:
             folder: Where they are.
             sets: Sets to read; all of them if empty.
+            labelled_only: Whether to leave out crops without an identity.
 
         Raises:
             InputError: The folder, a set, a column, a zip or a file in it is missing or unreadable.
@@ -100,6 +104,8 @@ class FaceCrops:
             raise InputError(f"{manifest} has no set {', '.join(sorted(missing))}")
         if sets:
             self.records = [record for record in self.records if record.set in sets]
+        if labelled_only:
+            self.records = [record for record in self.records if record.identity]
         self._encoded: list[bytes] = [b""] * len(self.records)
         rows_of_set: dict[str, list[int]] = {}
         for row, record in enumerate(self.records):
@@ -141,8 +147,12 @@ class PreparedCrops:
         digest: The dataset's.
     """
 
-    def __init__(self, dataset: FaceDataset) -> None:
+    def __init__(self, dataset: FaceDataset, *, labelled_only: bool = False) -> None:
         """Reads the shards.
+
+        Args:
+            dataset: Where they are.
+            labelled_only: Whether to leave out crops without an identity.
 
         Raises:
             InputError: A shard is damaged.
@@ -151,6 +161,8 @@ class PreparedCrops:
         self._encoded: list[bytes] = []
         for split in SPLITS:
             for record in read_records(dataset, split):
+                if labelled_only and not record.identity:
+                    continue
                 known = not math.isnan(record.cos_to_identity)
                 cosine = record.cos_to_identity if known else None
                 self.records.append(CropRecord(split, record.identity, record.source, cosine))
@@ -206,14 +218,3 @@ def _record(row: dict[str, str], path: Path, line: int) -> CropRecord:
     except ValueError:
         raise InputError(f"{path}, line {line}: cos_to_identity is {cosine!r}") from None
     return CropRecord(row["set"], row["identity"], row["file"], number)
-
-
-def normalise(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """uint8 pixels to the network's input, (x - 127.5) / 128, float32 of the same shape."""
-    return (images.astype(np.float32) - np.float32(PIXEL_MEAN)) / np.float32(PIXEL_SCALE)
-
-
-def centre_crop(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """The central [height, width, 3] of an image."""
-    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
-    return image[top : top + height, left : left + width]

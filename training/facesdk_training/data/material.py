@@ -1,44 +1,29 @@
-"""From a configuration to a trainer: data, teacher, split, targets and starting weights."""
+"""From a configuration to what a run learns from: crops, split, teacher and targets."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from facesdk.errors import InputError
 from facesdk.evaluation.calibration import all_pairs
-from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract
+from facesdk.progress import Progress, unwatched
 from facesdk.recognition.embedding import Embedder
-from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 from facesdk_training.config.run import RunConfig
-from facesdk_training.config.stages import network_config, stages_of
-from facesdk_training.data.batches import BatchSampler, CropBatches
-from facesdk_training.data.crops import Crops, FaceCrops, PreparedCrops, centre_crop, normalise
+from facesdk_training.data.crops import CropRecord, Crops, FaceCrops, PreparedCrops
 from facesdk_training.data.records import DATASET, FaceDataset
 from facesdk_training.data.split import Split, split_by_identity
 from facesdk_training.data.teacher import teacher_embeddings
-from facesdk_training.data.validation import Validation, figures
-from facesdk_training.keras.objectives import objective_of
-from facesdk_training.keras.trainer import Trainer
-from facesdk_training.keras.warm_start import restore_weights
-from facesdk_training.runs import folder as run_folder
-from facesdk_training.runs import latent
+from facesdk_training.data.validation import figures
 
 MAX_VALIDATION_CROPS = 4000
 """All pairs of the held-out crops are compared, so of a large prepared split some are enough."""
-
-_STATISTICS_CROPS = 512
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +47,13 @@ class Material:
     teacher: dict[str, Any]
 
 
-def gather(config: RunConfig, cache: Path | None, on_progress: Progress) -> Material:
+def gather(config: RunConfig, cache: Path | None, progress: Progress = unwatched) -> Material:
     """Reads the data, and what the objective needs to know of every crop.
 
     Args:
         config: The configuration.
         cache: Folder for the teacher's embeddings; None keeps nothing.
-        on_progress: Called with the number of crops that the teacher has embedded and of all.
+        progress: Told how many crops the teacher has embedded.
 
     Raises:
         InputError: Data or teacher are missing, unreadable or do not fit the configuration.
@@ -81,7 +66,7 @@ def gather(config: RunConfig, cache: Path | None, on_progress: Progress) -> Mate
         split = Split(train, split.validation, split.validation_identities, split.excluded)
         return Material(crops, split, labels, classes, sources, {})
     teacher = _teacher(config)
-    targets = teacher_embeddings(teacher, crops, cache, on_progress)
+    targets = teacher_embeddings(teacher, crops, cache, progress)
     split = _split(config, crops, targets)
     pairs = all_pairs(targets[split.validation], split.validation_identities)
     return Material(
@@ -94,55 +79,14 @@ def gather(config: RunConfig, cache: Path | None, on_progress: Progress) -> Mate
     )
 
 
-def trainer(
-    run: Path, config: RunConfig, material: Material, strategy: tf.distribute.Strategy | None
-) -> Trainer:
-    """A trainer, at the last checkpoint of the run folder if it has one.
-
-    Raises:
-        InputError: The configuration does not fit the material.
-    """
-    network = network_config(config)
-    height, width = network.input_height, network.input_width
-    sampler = BatchSampler(material.split.train, config.batch_size, config.seed)
-    return Trainer(
-        run,
-        config,
-        objective_of(config, material.classes),
-        CropBatches(
-            material.crops,
-            material.targets,
-            sampler,
-            config.augmentation,
-            height,
-            width,
-            config.data.workers,
-        ),
-        Validation(material.crops, material.split, height, width),
-        strategy=strategy,
-        initialise=_initialiser(config, material),
-    )
-
-
-def distribution() -> tf.distribute.Strategy | None:
-    """How the work is distributed: over the machines of ``TF_CONFIG``, else over this one's GPUs.
-
-    Call it before TensorFlow computes anything.
-    """
-    if "TF_CONFIG" in os.environ:
-        return tf.distribute.MultiWorkerMirroredStrategy()
-    if len(tf.config.list_physical_devices("GPU")) > 1:
-        return tf.distribute.MirroredStrategy()
-    return None
-
-
 def _read_crops(config: RunConfig) -> Crops:
     if not config.data.folder:
         raise InputError("no training data is named: set data.folder, or give --data")
     folder = Path(config.data.folder)
     if (folder / DATASET).exists():
-        return PreparedCrops(FaceDataset.open(folder))
-    return FaceCrops(folder, config.data.sets)
+        dataset = FaceDataset.open(folder)
+        return PreparedCrops(dataset, labelled_only=config.data.labelled_only)
+    return FaceCrops(folder, config.data.sets, labelled_only=config.data.labelled_only)
 
 
 def _teacher(config: RunConfig) -> Embedder:
@@ -150,7 +94,7 @@ def _teacher(config: RunConfig) -> Embedder:
         raise InputError("distillation needs a teacher: set teacher.model, or give --teacher")
     contract = Contract.read(Path(config.teacher.contract)) if config.teacher.contract else None
     teacher = Embedder.load(Path(config.teacher.model), contract)
-    length = network_config(config).embedding_length
+    length = config.final_network.embedding_length
     if teacher.dim != length:
         raise InputError(
             f"the teacher's embedding has {teacher.dim} numbers, but the student's has "
@@ -201,65 +145,6 @@ def _labelled(
     return split.train[labels[split.train] >= 0], labels, len(kept)
 
 
-def _trusted(config: RunConfig, record: Any) -> bool:
+def _trusted(config: RunConfig, record: CropRecord) -> bool:
     cosine = record.cos_to_identity
     return cosine is None or cosine >= config.data.min_cos_to_identity
-
-
-def _initialiser(config: RunConfig, material: Material) -> Callable[[tf.keras.Model], None]:
-    if not config.start_from:
-        return lambda embedder: None
-    path = Path(config.start_from)
-    if path.suffix == ".npz":
-        return lambda embedder: latent.restore(path, embedder)
-    network = network_config(config, stages_of(config, 1)[0].config)
-    if not isinstance(network, CompactFaceNetConfig) or network.variant != "QB":
-        raise InputError(
-            "start_from takes a .tflite only for CompactFaceNet of variant QB, else a latent.npz"
-        )
-    source = ModelBundle.load(path)
-
-    def initialise(embedder: tf.keras.Model) -> None:
-        rows = np.random.default_rng(config.seed).permutation(material.split.train)
-        images = [
-            centre_crop(material.crops.image(row), network.input_height, network.input_width)
-            for row in rows[:_STATISTICS_CROPS]
-        ]
-        restore_weights(embedder, network, source, normalise(np.stack(images)), config.seed)
-
-    return initialise
-
-
-def record_of(
-    config: RunConfig, material: Material, description: str, weights_license: str
-) -> dict[str, Any]:
-    """What :data:`~facesdk_training.runs.CONFIG` says of a run."""
-    sets = sorted({record.set for record in material.crops.records})
-    words = f"{len(material.split.train)} face crops of the sets {', '.join(sets)}"
-    return {
-        **material.sources,
-        "teacher": material.teacher,
-        "training_data": description or words,
-        "license": weights_license,
-        "crops": {
-            "train": len(material.split.train),
-            "validation": len(material.split.validation),
-            "excluded": material.split.excluded,
-        },
-        "config": config.to_dict(),
-    }
-
-
-def require_same_sources(run: Path, material: Material) -> None:
-    """Raises unless a run began with the same data and teacher.
-
-    Raises:
-        InputError: It did not, or it is no run of this version.
-    """
-    record = run_folder.read_record(run / run_folder.CONFIG)
-    for key, digest in material.sources.items():
-        if record.get(key) != digest:
-            raise InputError(
-                f"{run} began with another {key.split('_')[0]} (SHA-256 {record.get(key)}): "
-                "give the same one, or start a new run"
-            )

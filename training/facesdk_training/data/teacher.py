@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +9,19 @@ from numpy.typing import NDArray
 
 from facesdk.evaluation.vector_cache import RowCache
 from facesdk.models.templates import TEMPLATES
+from facesdk.progress import Progress, unwatched
+from facesdk.recognition.alignment import central
 from facesdk.recognition.embedding import Embedder
-from facesdk_training.data.crops import Crops, centre_crop
+from facesdk_training.data.crops import Crops
 
-_CROPS_A_CALL = 16
+_CROPS_PER_CALL = 16
 
 
 def teacher_embeddings(
     teacher: Embedder,
     crops: Crops,
     cache: Path | None,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = unwatched,
 ) -> NDArray[np.float32]:
     """Embeds every crop, as the mean direction of the crop and of its mirror image.
 
@@ -31,7 +32,7 @@ def teacher_embeddings(
         teacher: The recognition model, of any template.
         crops: The crops.
         cache: Folder for the cache, shared by teachers; None keeps nothing.
-        on_progress: Called with the number of finished crops and of all crops.
+        progress: Told how many crops the teacher has embedded.
 
     Returns:
         float32 [N, D], unit vectors in the order of ``crops``.
@@ -42,14 +43,14 @@ def teacher_embeddings(
     rows = RowCache(cache / teacher.model_id if cache else None, teacher.dim)
     missing = [row for row, key in enumerate(crops.keys) if key not in rows]
     height, width = TEMPLATES[teacher.template].size
-    for start in range(0, len(missing), _CROPS_A_CALL):
-        on_progress(len(crops) - len(missing) + start, len(crops))
-        chosen = missing[start : start + _CROPS_A_CALL]
-        images = np.stack([centre_crop(crops.image(row), height, width) for row in chosen])
+    for start in range(0, len(missing), _CROPS_PER_CALL):
+        progress(len(crops) - len(missing) + start, len(crops), "teacher")
+        chosen = missing[start : start + _CROPS_PER_CALL]
+        images = np.stack([central(crops.image(row), height, width) for row in chosen])
         sums = teacher.embed(images) + teacher.embed(images[:, :, ::-1])
         units = sums / np.linalg.norm(sums, axis=1, keepdims=True)
         for row, unit in zip(chosen, units, strict=True):
             rows[crops.keys[row]] = unit
     rows.save()
-    on_progress(len(crops), len(crops))
+    progress(len(crops), len(crops), "teacher")
     return np.stack([rows[key] for key in crops.keys])

@@ -17,7 +17,8 @@ from facesdk.evaluation.calibration import (
     balanced_accuracy,
     calibrate,
 )
-from facesdk_training.data.crops import Crops, centre_crop, normalise
+from facesdk.recognition.alignment import central
+from facesdk_training.data.crops import INPUT, Crops
 from facesdk_training.data.split import Split
 
 _BATCH = 64
@@ -66,10 +67,10 @@ class Validation:
         embeddings = []
         for start in range(0, len(rows), _BATCH):
             images = [
-                centre_crop(self.crops.image(row), self.height, self.width)
+                central(self.crops.image(row), self.height, self.width)
                 for row in rows[start : start + _BATCH]
             ]
-            embeddings.append(embed(normalise(np.stack(images))))
+            embeddings.append(embed(INPUT.normalise(np.stack(images))))
         stacked = np.concatenate(embeddings)
         stacked /= np.maximum(np.linalg.norm(stacked, axis=1, keepdims=True), 1e-12)
         return all_pairs(stacked, self.split.validation_identities)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from facesdk.errors import ModelError
-from facesdk.models.contract import Contract, InputSpec
+from facesdk.models.contract import Contract
 from facesdk.models.templates import TEMPLATES, template_of
 from facesdk.recognition.embedding import CropEmbedder
 from facesdk.results import FloatArray
-from facesdk_training.data.crops import PIXEL_MEAN, PIXEL_SCALE
+from facesdk_training.data.crops import INPUT
 from facesdk_training.keras import loading
 from facesdk_training.keras.loading import LoadedModel
 
@@ -53,7 +54,7 @@ def load_keras(
     Args:
         path: See :func:`facesdk_training.keras.loading.load`.
         contract: How to feed it. None for what a run says about itself; for other models, for what
-            facesdk trains: RGB, normalised by :func:`facesdk_training.data.crops.normalise`, in the
+            facesdk trains: RGB, normalised by :data:`facesdk_training.data.crops.INPUT`, in the
             template of the model's input size.
         flip: Whether to concatenate the embedding of the mirror image; None as the contract says.
         custom: Custom objects of the model, each as ``module:Name``.
@@ -83,7 +84,7 @@ def _default_contract(loaded: LoadedModel, path: Path) -> Contract:
         task="recognition",
         architecture=str(model.name),
         variant="Keras",
-        input=InputSpec(*size, color="RGB", mean=PIXEL_MEAN, scale=PIXEL_SCALE),
+        input=replace(INPUT, height=size[0], width=size[1]),
         license="unstated",
         source=str(path),
         source_sha256=loaded.sha256,

@@ -31,10 +31,10 @@ from facesdk.errors import InputError, ModelError, one_line
 from facesdk.files import require_regular, sha256_of
 from facesdk.models.contract import Contract
 from facesdk.results import FloatArray
-from facesdk_training.architectures.registry import build_embedder
-from facesdk_training.config.stages import network_config
+from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.runs import contract as run_contract
 from facesdk_training.runs import folder as run_folder
+from facesdk_training.runs import record as run_record
 
 SUFFIXES = (".h5", ".hdf5", ".keras")
 """What the files end in that Keras writes a whole model to."""
@@ -118,7 +118,7 @@ def layers_of(model: tf.keras.Model) -> Iterator[tf.keras.layers.Layer]:
 
 def _finished(run: Path) -> LoadedModel:
     contract = run_contract.contract_of(run)
-    model = build_embedder(network_config(run_contract.config_of(run)))
+    model = build_embedder(run_record.config_of(run).final_network)
     try:
         model.load_weights(run / run_folder.WEIGHTS)
     except (OSError, ValueError) as error:

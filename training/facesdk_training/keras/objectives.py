@@ -12,7 +12,6 @@ from typing import Protocol
 
 import tensorflow as tf
 
-from facesdk_training.architectures.registry import add_classifier
 from facesdk_training.config.run import LossConfig, RunConfig
 from facesdk_training.keras.losses import (
     arcface_logits,
@@ -20,6 +19,7 @@ from facesdk_training.keras.losses import (
     cosine_loss,
     similarity_matrix_loss,
 )
+from facesdk_training.keras.networks.build import add_classifier
 
 
 class Objective(Protocol):

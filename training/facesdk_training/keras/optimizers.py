@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from facesdk_training.config.run import OptimizerConfig
+from facesdk_training.keras.weights import latent_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class OptimizedGroup:
 
 
 def optimized_groups(config: OptimizerConfig, model: tf.keras.Model) -> list[OptimizedGroup]:
-    """An optimizer for the float weights and one for the latent weights behind binary kernels."""
+    """An optimizer for the float weights and one for the latent weights of binary kernels."""
     latent = {id(variable) for variable in latent_weights(model)}
     groups = []
     for binary, name in ((False, config.float_weights), (True, config.binary_weights)):
@@ -45,15 +46,6 @@ def optimized_groups(config: OptimizerConfig, model: tf.keras.Model) -> list[Opt
             optimizer.build([model.trainable_variables[index] for index in indices])
             groups.append(OptimizedGroup(optimizer, indices))
     return groups
-
-
-def latent_weights(model: tf.keras.Model) -> list[tf.Variable]:
-    """The float variables whose quantized values are the kernels of the network."""
-    return [
-        layer.kernel
-        for layer in model.layers
-        if getattr(layer, "kernel_quantizer", None) is not None
-    ]
 
 
 def _optimizer(config: OptimizerConfig, name: str, decay: float) -> tf.keras.optimizers.Optimizer:

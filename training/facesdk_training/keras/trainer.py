@@ -1,10 +1,11 @@
 """The training loop: one machine or many, interruptible at any step.
 
-Each stage of a run (see :class:`~facesdk_training.config.StageConfig`) trains one form of the
-network; the next begins with its weights and a fresh optimizer. A step is synchronous data
-parallelism: every replica of the distribution strategy computes its part of the batch, gradients
-are summed, and batch normalisation uses the statistics of the whole batch, so the result does not
-depend on the number of replicas, up to rounding.
+Each stage of a run (see :class:`~facesdk_training.config.stages.Stage`) trains one form of the
+network; the next begins with its weights and a fresh optimizer. The state after a stage's last step
+is saved before the next stage is entered, so nothing is lost if that fails. A step is synchronous
+data parallelism: every replica of the distribution strategy computes its part of the batch,
+gradients are summed, and batch normalisation uses the statistics of the whole batch, so the result
+does not depend on the number of replicas, up to rounding.
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ from numpy.typing import NDArray
 from facesdk.errors import FaceSDKError, InputError
 from facesdk.evaluation.calibration import FMRS, calibrate
 from facesdk.files import write_atomic
-from facesdk_training.architectures.registry import build_embedder
 from facesdk_training.config.run import RunConfig
 from facesdk_training.config.schedules import learning_rate_at
-from facesdk_training.config.stages import Stage, network_config, stages_of
+from facesdk_training.config.stages import Stage, stage_of_step, stages_of, total_steps
 from facesdk_training.data.batches import CropBatches, prefetch
 from facesdk_training.data.validation import Validation, figures
+from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.keras.objectives import Objective
 from facesdk_training.keras.optimizers import OptimizedGroup, optimized_groups
+from facesdk_training.keras.weights import save_latent
 from facesdk_training.runs import folder as run_folder
-from facesdk_training.runs import latent
 
 _PREFETCHED_BATCHES = 4
 
@@ -52,7 +53,7 @@ class _Network:
         objective: Objective,
         strategy: tf.distribute.Strategy,
     ) -> None:
-        shape = network_config(config, stage.config)
+        shape = stage.network
         convolutions = "bfloat16" if config.precision == "bfloat16-convolutions" else "float32"
         mixed = config.precision.startswith("mixed")
         tf.keras.utils.set_random_seed(config.seed)
@@ -95,6 +96,17 @@ def _within_bounds(layer: tf.keras.layers.Layer, weights: list[NDArray[Any]]) ->
         return weights
     kernel, *others = weights
     return [kernel / max(1.0, float(np.abs(kernel).max())), *others]
+
+
+def saved_step(run: Path) -> int | None:
+    """Finished steps of the last complete checkpoint of a run; None if there is none.
+
+    TensorFlow writes a checkpoint under temporary names, and names it in the file ``checkpoint``
+    when all of it is there; so a process that is killed while it saves loses nothing but the steps
+    since the save before.
+    """
+    latest = tf.train.latest_checkpoint(str(run / run_folder.CHECKPOINTS))
+    return None if latest is None else int(latest.rpartition("-")[2])
 
 
 def _synchronise_normalisation(model: tf.keras.Model) -> None:
@@ -145,7 +157,7 @@ class Trainer:
         """
         self.config = config
         self.steps_per_epoch = config.steps_per_epoch or batches.sampler.steps_per_epoch
-        self.total_steps = max(1, round(config.epochs * self.steps_per_epoch))
+        self.total_steps = total_steps(config, batches.sampler.steps_per_epoch)
         self._run = run
         self._objective = objective
         self._batches = batches
@@ -161,8 +173,8 @@ class Trainer:
         self._step = tf.Variable(0, dtype=tf.int64)
         self._stopping = False
         self._scratch = tempfile.TemporaryDirectory(prefix="facesdk-worker-")
-        saved = run_folder.saved_step(run)
-        self._enter(self._stage_at(saved or 0))
+        saved = saved_step(run)
+        self._enter(stage_of_step(self._stages, saved - 1 if saved else 0))
         if saved is None:
             initialise(self._network.embedder)
             self._network.kept.set_weights(self._network.embedder.get_weights())
@@ -200,7 +212,7 @@ class Trainer:
 
         Args:
             on_step: Called after each step with the number of finished steps, the loss and the
-                crops a second since the last validation.
+                crops per second since the last validation.
 
         Returns:
             Whether the run is finished: weights and calibration are written.
@@ -211,6 +223,9 @@ class Trainer:
             tensorflow.errors.OpError: A checkpoint cannot be written.
         """
         while self.step < self.total_steps:
+            stage = stage_of_step(self._stages, self.step)
+            if stage is not self._stage:
+                self._enter(stage, self._network.weights())
             if not self._train_stage(on_step):
                 self._save_latent()
                 return False
@@ -218,9 +233,6 @@ class Trainer:
         if self.is_chief:
             self._finish()
         return True
-
-    def _stage_at(self, step: int) -> Stage:
-        return next((stage for stage in self._stages if step < stage.last_step), self._stages[-1])
 
     def _enter(self, stage: Stage, weights: dict[str, list[NDArray[Any]]] | None = None) -> None:
         self._stage = stage
@@ -249,7 +261,7 @@ class Trainer:
                 raise DivergedError(
                     f"the loss or its gradient is not finite at step {step + 1}: lower "
                     "schedule.learning_rate or set optimizer.clip_norm in a new run; the last "
-                    f"checkpoint, of step {run_folder.saved_step(self._run) or 0}, is kept"
+                    f"checkpoint, of step {saved_step(self._run) or 0}, is kept"
                 )
             self._keep(step)
             self._step.assign(step + 1)
@@ -260,8 +272,6 @@ class Trainer:
             validates = stage_ends or (step + 1) % self.config.validation.every == 0
             if validates:
                 self._validate(step + 1, float(np.mean(losses)), rate, speed)
-                if stage_ends and not last:
-                    self._enter(self._stage_at(self.step), self._network.weights())
                 losses, started = [], time.monotonic()
             stopping = self._agree_to_stop()
             if validates or stopping:
@@ -281,7 +291,7 @@ class Trainer:
 
     def _set_learning_rate(self, step: int) -> float:
         stage = self._stage
-        rate = stage.config.learning_rate * learning_rate_at(
+        rate = stage.learning_rate * learning_rate_at(
             self.config.schedule,
             step - stage.first_step,
             stage.last_step - stage.first_step,
@@ -380,10 +390,10 @@ class Trainer:
 
     def _save_latent(self) -> None:
         """Every worker reads its weights, because a read of running statistics is collective."""
-        trained = build_embedder(network_config(self.config, self._stage.config))
+        trained = build_embedder(self._stage.network)
         trained.set_weights(self._network.embedder.get_weights())
         if self.is_chief:
-            latent.save(self._run / run_folder.LATENT, trained)
+            save_latent(self._run / run_folder.LATENT, trained)
 
     def _finish(self) -> None:
         kept = self._network.kept

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from facesdk.errors import InputError
-from facesdk.models.contract import Contract, InputSpec, Threshold
+from facesdk.models.contract import Contract, Threshold
 from facesdk.models.templates import template_of
-from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
-from facesdk_training.architectures.registry import Config
-from facesdk_training.config import run as configuration
 from facesdk_training.config.run import RunConfig
-from facesdk_training.config.stages import network_config
-from facesdk_training.data.crops import PIXEL_MEAN, PIXEL_SCALE
+from facesdk_training.data.crops import INPUT
 from facesdk_training.runs import folder as run_folder
-
-
-def config_of(run: Path) -> RunConfig:
-    """The configuration that a run was trained with.
-
-    Raises:
-        InputError: The folder is no run of this version.
-    """
-    record = run_folder.read_record(run / run_folder.CONFIG)
-    if not isinstance(record.get("config"), dict):
-        raise InputError(f"{run} was not written by this version of facesdk")
-    return configuration.parse(record["config"], str(run / run_folder.CONFIG))
+from facesdk_training.runs import record as run_record
 
 
 def contract_of(run: Path) -> Contract:
@@ -46,7 +32,7 @@ def contract_of(run: Path) -> Contract:
     record = run_folder.read_record(run / run_folder.CONFIG)
     calibration = run_folder.read_record(run / run_folder.CALIBRATION)
     digest = run_folder.weights_sha256(run)
-    config = config_of(run)
+    config = run_record.config_of(run)
     try:
         return _contract(record, calibration, config, digest)
     except (KeyError, TypeError) as error:
@@ -56,15 +42,14 @@ def contract_of(run: Path) -> Contract:
 def _contract(
     record: dict[str, Any], calibration: dict[str, Any], config: RunConfig, digest: str
 ) -> Contract:
-    network = network_config(config)
-    architecture, variant = _names(config, network)
+    network = config.final_network
     size = (network.input_height, network.input_width)
     return Contract(
-        name=f"{architecture}-{variant}".lower(),
+        name=f"{network.family}-{network.variant}".lower(),
         task="recognition",
-        architecture=architecture,
-        variant=variant,
-        input=InputSpec(*size, color="RGB", mean=PIXEL_MEAN, scale=PIXEL_SCALE),
+        architecture=network.family,
+        variant=network.variant,
+        input=replace(INPUT, height=network.input_height, width=network.input_width),
         license=record["license"],
         source=_origin(record, config),
         source_sha256=digest,
@@ -75,13 +60,6 @@ def _contract(
         f"{calibration['identities']} identities kept out of training",
         training_data=record["training_data"],
     )
-
-
-def _names(config: RunConfig, network: Config) -> tuple[str, str]:
-    """Architecture and variant; the paper's letters are variants of FaceResNet."""
-    if isinstance(network, CompactFaceNetConfig):
-        return "CompactFaceNet", network.variant
-    return "FaceResNet", str(config.network["architecture"]).upper()
 
 
 def _origin(record: dict[str, Any], config: RunConfig) -> str:

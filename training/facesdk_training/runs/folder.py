@@ -3,11 +3,13 @@
 =================  =================================================================================
 file               content
 =================  =================================================================================
-config.json        what was asked for, and the digests of the data and the teacher it was asked of
-log.jsonl          one JSON object a validation: step, loss, learning rate, validation figures
+config.json        what was asked for, the training engine, and the SHA-256 of data and teacher, see
+                   :mod:`facesdk_training.runs.record`
+log.jsonl          a JSON object per validation: step, stage, loss, learning rate, speed, figures
 tensorboard/       the same figures for TensorBoard
-checkpoints/       weights, optimizers and step of the last two saves; enough to resume
-best.h5            the weights with the best validation figure so far (Keras HDF5)
+checkpoints/       all that ``--resume`` needs, in the engine's own form; the last two saves
+best.h5            the weights with the best validation figure so far, in the layout of the Keras
+                   network
 latent.npz         the last weights in few bytes, to start another run from; written at the end and
                    when a run is interrupted
 weights.h5         the best weights; a run that has it is finished
@@ -17,13 +19,12 @@ calibration.json   validation figures and thresholds of ``weights.h5``
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from facesdk.errors import InputError
-from facesdk.files import write_atomic
+from facesdk.files import sha256_of, write_atomic
 
 CONFIG = "config.json"
 LOG = "log.jsonl"
@@ -33,18 +34,6 @@ BEST = "best.h5"
 LATENT = "latent.npz"
 WEIGHTS = "weights.h5"
 CALIBRATION = "calibration.json"
-
-
-def make_folder(run: Path) -> None:
-    """Makes a run's folder and those above it; one that exists is used.
-
-    Raises:
-        InputError: It cannot be made.
-    """
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make the run folder {run}: {error.strerror}") from None
 
 
 def write_record(path: Path, record: dict[str, Any]) -> None:
@@ -116,19 +105,6 @@ def best_figure(run: Path, name: str, stage: int) -> float | None:
     return max((row[name] for row in read_log(run) if row["stage"] == stage), default=None)
 
 
-def saved_step(run: Path) -> int | None:
-    """Step of the last complete checkpoint; None if there is none.
-
-    TensorFlow writes a checkpoint under temporary names, and names it in the file ``checkpoint``
-    when all of it is there; so a process that is killed while it saves loses nothing but the steps
-    since the save before.
-    """
-    import tensorflow as tf
-
-    latest = tf.train.latest_checkpoint(str(run / CHECKPOINTS))
-    return None if latest is None else int(latest.rpartition("-")[2])
-
-
 def weights_sha256(run: Path) -> str:
     """SHA-256 (hex) of a finished run's weights.
 
@@ -136,6 +112,6 @@ def weights_sha256(run: Path) -> str:
         InputError: The run has none.
     """
     try:
-        return hashlib.sha256((run / WEIGHTS).read_bytes()).hexdigest()
+        return sha256_of(run / WEIGHTS)
     except OSError:
         raise InputError(f"{run} has no {WEIGHTS}: finish it with `--resume`") from None

@@ -14,7 +14,7 @@ from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets.lce import target
 from facesdk_converters.targets.target import EXACT
-from facesdk_training.architectures import registry
+from facesdk_training.keras.networks.build import build
 from training.networks import randomise
 
 CONTRACT = Contract(
@@ -31,7 +31,7 @@ CONTRACT = Contract(
 
 @pytest.fixture(scope="module")
 def network() -> object:
-    model = registry.build("QB", width=0.25, units=(1, 1, 1, 1), embedding_length=32)
+    model = build("QB", width=0.25, units=(1, 1, 1, 1), embedding_length=32)
     randomise(model)
     return model
 

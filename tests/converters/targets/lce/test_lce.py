@@ -16,11 +16,9 @@ from facesdk.recognition.embedding import Embedder
 from facesdk_converters.convert import Converted, Request, convert
 from facesdk_converters.sources import source
 from facesdk_converters.targets.lce import target
-from facesdk_training.architectures.compact_face_net import (
-    CompactFaceNetConfig,
-    build_compact_face_net,
-)
-from facesdk_training.data.crops import normalise
+from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
+from facesdk_training.data.crops import INPUT
+from facesdk_training.keras.networks.compact_face_net import build_compact_face_net
 from facesdk_training.keras.warm_start import restore_weights
 from facesdk_training.runs import folder as run_folder
 
@@ -79,8 +77,10 @@ def converted(run: Path) -> Converted:
 def test_training_goes_on_from_a_converted_file(converted: Converted) -> None:
     images = np.random.default_rng(5).integers(0, 256, (16, 112, 96, 3), np.uint8)
     model = build_compact_face_net(NETWORK)
-    restore_weights(model, NETWORK, ModelBundle.load(converted.path), normalise(images), seed=1)
-    got = model(normalise(images), training=False).numpy()
+    restore_weights(
+        model, NETWORK, ModelBundle.load(converted.path), INPUT.normalise(images), seed=1
+    )
+    got = model(INPUT.normalise(images), training=False).numpy()
     got /= np.linalg.norm(got, axis=1, keepdims=True)
     assert np.median(np.sum(got * Embedder.load(converted.path).embed(images), axis=1)) > 0.9999
 
@@ -99,7 +99,7 @@ def test_facesdks_runtime_agrees_with_keras(converted: Converted, run: Path) -> 
     crops = np.random.default_rng(8).integers(0, 256, (4, 112, 96, 3), dtype=np.uint8)
     model = build_compact_face_net(NETWORK)
     model.load_weights(run / run_folder.WEIGHTS)
-    expected = np.array(model(normalise(crops)))
+    expected = np.array(model(INPUT.normalise(crops)))
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     got = Embedder.load(converted.path).embed(crops)
     assert np.sum(got * expected, axis=1).min() > 0.999

@@ -7,10 +7,8 @@ import tensorflow as tf
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 from facesdk.errors import InputError
-from facesdk_training.architectures.compact_face_net import (
-    CompactFaceNetConfig,
-    build_compact_face_net,
-)
+from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
+from facesdk_training.keras.networks.compact_face_net import build_compact_face_net
 from facesdk_training.keras.networks.layers import ReducedPrecisionQuantConv2D
 from facesdk_training.keras.networks.quantizers import PolynomialSign
 from training.networks import faces, randomise, sign

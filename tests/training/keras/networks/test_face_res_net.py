@@ -11,14 +11,14 @@ import tensorflow as tf
 
 from facesdk.errors import InputError
 from facesdk_training.architectures import registry
-from facesdk_training.architectures.face_res_net import FaceResNetConfig
+from facesdk_training.keras.networks.build import add_classifier, build
 from training.networks import faces, randomise, sign
 
 SMALL = {"width": 0.25, "units": (1, 1, 1, 1), "embedding_length": 24}
 
 
 def small(name: str, **overrides: object) -> tf.keras.Model:
-    return registry.build(name, **{**SMALL, **overrides})
+    return build(name, **{**SMALL, **overrides})
 
 
 def convolutions(model: tf.keras.Model) -> list[lq.layers.QuantConv2D]:
@@ -77,7 +77,7 @@ def pool(x: np.ndarray) -> np.ndarray:
     [("A", (1, 2, 5, 3), 2), ("B", (3, 4, 6, 3), 2), ("C", (3, 4, 6, 3), 3)],
 )
 def test_table_1(name: str, units: tuple[int, ...], unit_convolutions: int) -> None:
-    model = registry.build(name, width=1 / 32)
+    model = build(name, width=1 / 32)
     sizes = {layer.name: layer.output_shape[1:3] for layer in model.layers}
     assert [sizes[key] for key in ("conv1a", "conv1b", "pool1", "conv2", "pool2", "conv3")] == [
         (110, 94),
@@ -242,7 +242,7 @@ def test_it_learns_to_tell_four_patterns_apart(name: str) -> None:
 
 def test_the_classifier_shares_the_embedder() -> None:
     embedder = small("C")
-    classifier = registry.add_classifier(embedder, 7)
+    classifier = add_classifier(embedder, 7)
     assert classifier.output_shape == (None, 7)
     assert classifier.get_layer("dropout").rate == 0.5
     assert classifier.get_layer("embedding") is embedder.get_layer("embedding")
@@ -255,7 +255,7 @@ def test_the_classifier_shares_the_embedder() -> None:
 @pytest.mark.parametrize("name", ["QB", "CompactFaceNet"])
 def test_a_saved_model_loads_again(name: str, tmp_path: Path) -> None:
     overrides = SMALL if name == "QB" else {"stages": ((64, 1), (64, 1)), "embedding_length": 8}
-    model = registry.build(name, **overrides)
+    model = build(name, **overrides)
     randomise(model)
     model.save(tmp_path / "model.keras")
     again = tf.keras.models.load_model(tmp_path / "model.keras")
@@ -270,8 +270,9 @@ def test_bfloat16_rounds_what_is_convolved() -> None:
 
 
 def test_a_configuration_survives_json() -> None:
-    config = registry.configure("QB", width=0.5)
-    assert FaceResNetConfig.from_dict(json.loads(json.dumps(asdict(config)))) == config
+    for config in (registry.configure("qb", width=0.5), registry.configure("CompactFaceNet")):
+        record = json.loads(json.dumps(asdict(config)))
+        assert registry.configure(record.pop("architecture"), **record) == config
 
 
 @pytest.mark.parametrize(
@@ -280,6 +281,10 @@ def test_a_configuration_survives_json() -> None:
         ("D", {}, "architecture must be one of A, B, C, Q, QB, CompactFaceNet"),
         ("A", {"depth": 3}, "A has no depth; it has units"),
         ("CompactFaceNet", {"width": 0.5}, "CompactFaceNet has no width"),
+        ("A", {"width": "wide"}, "width: .* number.* 'wide'"),
+        ("CompactFaceNet", {"stages": ()}, "stages must be one or more"),
+        ("CompactFaceNet", {"stages": [[64, 3], [128]]}, "stages.1.1: "),
+        ("CompactFaceNet", {"input_height": 8}, "too small for 3 stages"),
         ("A", {"width": 0.0}, "width must be above 0"),
         ("A", {"width": float("nan")}, "width must be above 0"),
         ("A", {"units": (1, 1)}, "four stages"),
@@ -294,9 +299,9 @@ def test_what_cannot_be_built_is_refused(
     name: str, overrides: dict[str, object], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        registry.build(name, **overrides)
+        build(name, **overrides)
 
 
 def test_the_smallest_input_and_names_in_any_case() -> None:
-    model = registry.build("qb", **SMALL, input_height=48, input_width=48)
+    model = build("qb", **SMALL, input_height=48, input_width=48)
     assert model.output_shape == (None, 24)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from facesdk.errors import InputError
 from facesdk_converters.targets.fixed_point.levels import fit
-from facesdk_training.architectures import registry
+from facesdk_training.keras.networks.build import build
 from facesdk_training.keras.networks.quantizers import weight_quantizer
 
 
@@ -59,9 +59,7 @@ def test_it_survives_serialisation():
 
 
 def test_a_face_res_net_takes_it():
-    model = registry.build(
-        "A", width=0.25, units=(1, 1, 1, 1), embedding_length=24, weights="fixed-3"
-    )
+    model = build("A", width=0.25, units=(1, 1, 1, 1), embedding_length=24, weights="fixed-3")
     layers = [layer for layer in model.layers if isinstance(layer, lq.layers.QuantConv2D)]
     precisions = {layer.kernel_quantizer.precision for layer in layers if layer.kernel_quantizer}
     assert precisions == {3}

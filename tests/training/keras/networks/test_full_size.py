@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from facesdk_training.architectures.registry import PAPER_CLASSES, build_embedder, configure
+from facesdk_training.architectures.registry import PAPER_CLASSES, configure
 from facesdk_training.config.run import LossConfig, OptimizerConfig
+from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.keras.objectives import Classification
 from facesdk_training.keras.optimizers import latent_weights, optimized_groups
 

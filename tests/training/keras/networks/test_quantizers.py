@@ -13,8 +13,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from facesdk.errors import InputError
-from facesdk_training.keras.networks.quantizers import (
+from facesdk_training.architectures.quantizer_names import (
     BINARY_ACTIVATIONS,
+    BINARY_WEIGHTS,
+    BOUNDINGS,
+    check_activations,
+    check_weights,
+)
+from facesdk_training.keras.networks.quantizers import (
+    BOUNDING_FUNCTIONS,
     activation_quantizer,
     weight_quantizer,
 )
@@ -211,9 +218,13 @@ def test_float_is_no_quantizer() -> None:
     assert activation_quantizer("float") is None
 
 
-def test_binary_activations_are_those_of_two_values() -> None:
+def test_names_say_how_many_bits_quantizers_have() -> None:
     for name in ACTIVATIONS:
+        assert check_activations(name).bits == activation_quantizer(name).precision
         assert (name in BINARY_ACTIVATIONS) == (activation_quantizer(name).precision == 1)
+    for name in (*BINARY_WEIGHTS, "dorefa-2", "dorefa-8", "fixed-1", "fixed-8"):
+        assert check_weights(name).bits == weight_quantizer(name).precision
+    assert tuple(BOUNDING_FUNCTIONS) == BOUNDINGS
 
 
 @pytest.mark.parametrize("name", ["", "BNN", "dorefa", "dorefa-0", "dorefa-9", "dorefa-2-clip"])

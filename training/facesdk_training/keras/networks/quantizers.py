@@ -14,7 +14,7 @@ name                          value                                          gra
 ``dorefa-1`` (weights)        alpha sign(x), as ``xnor-layer``               1
 ``dorefa-K`` (weights)        2 q_K(tanh(x) / (2 max|tanh(x)|) + 1/2) - 1    tanh'(x) / max
 ``fixed-K`` (weights)         alpha Q, one alpha an output channel           1
-``dorefa-K-H`` (activations)  q_K(h(x)) with h of :data:`BOUNDINGS`          h'(x)
+``dorefa-K-H`` (activations)  q_K(h(x)) with h clip, tanh or abs             h'(x)
 ============================  =============================================  =================
 
 with sign(0) = 1 and q_K(x) = round((2^K - 1) x) / (2^K - 1) for x in [0, 1], whose gradient is 1.
@@ -33,34 +33,33 @@ Where Larq has a quantizer, it is Larq's; the classes here are those it lacks.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import larq as lq
 import tensorflow as tf
 
-from facesdk.errors import InputError
+from facesdk_training.architectures.quantizer_names import (
+    FLOAT,
+    Quantization,
+    check_activations,
+    check_weights,
+)
 
 keras = tf.keras
-
-MAX_DOREFA_BITS = 8
-"""Most bits of a DoReFa quantizer."""
-
-MAX_FIXED_BITS = 8
-"""Most bits of a fixed-point quantizer."""
 
 _FIXED_ITERATIONS = 4
 _CLIPPING_STARTS = (0.7, 0.5)
 
-BOUNDINGS: Mapping[str, Callable[[tf.Tensor], tf.Tensor]] = MappingProxyType(
+BOUNDING_FUNCTIONS: Mapping[str, Callable[[tf.Tensor], tf.Tensor]] = MappingProxyType(
     {
         "clip": lambda x: tf.clip_by_value(x, 0.0, 1.0),
         "tanh": lambda x: 0.5 * (tf.tanh(x) + 1.0),
         "abs": lambda x: tf.minimum(tf.abs(x), 1.0),
     }
 )
-"""The functions h of DoReFa-Net that bring an activation into [0, 1]."""
+"""The functions h of DoReFa-Net that bring an activation into [0, 1], by the names in
+:data:`facesdk_training.architectures.quantizer_names.BOUNDINGS`."""
 
 _REGISTERED = keras.utils.register_keras_serializable(package="facesdk")
 
@@ -150,13 +149,13 @@ class BoundedDoReFa(lq.quantizers.DoReFa):
     """
 
     def __init__(self, k_bit: int, bounding: str, **kwargs: object) -> None:
-        """Takes the bits and the name of h, one of :data:`BOUNDINGS`."""
+        """Takes the bits and the name of h, a key of :data:`BOUNDING_FUNCTIONS`."""
         self.bounding = bounding
         super().__init__(k_bit=k_bit, mode=kwargs.pop("mode", "activations"), **kwargs)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """One of 2^k levels from 0 to 1, in the shape and dtype of the input."""
-        return super().call(BOUNDINGS[self.bounding](inputs))
+        return super().call(BOUNDING_FUNCTIONS[self.bounding](inputs))
 
     def get_config(self) -> dict[str, object]:
         """What the constructor takes."""
@@ -172,7 +171,7 @@ class FixedPointWeights(lq.quantizers.Quantizer):
     `facesdk convert fixed-point` finds the same levels again in the trained weights.
 
     Args:
-        k_bit: The k, 1 to :data:`MAX_FIXED_BITS`.
+        k_bit: The k, 1 to 8.
     """
 
     def __init__(self, k_bit: int, **kwargs: object) -> None:
@@ -225,29 +224,38 @@ class FixedPointWeights(lq.quantizers.Quantizer):
         return [1 / half, 1 / (half - 1), *(share / (half - 1) for share in clipping)]
 
 
-_WEIGHTS: Mapping[str, Callable[[], lq.quantizers.Quantizer]] = MappingProxyType(
+_WEIGHTS: Mapping[str, Callable[[Quantization], lq.quantizers.Quantizer]] = MappingProxyType(
     {
-        "bnn": lq.quantizers.SteSign,
-        "bi-real": PolynomialSign,
-        "xnor-layer": LayerMagnitudeSign,
-        "xnor-filter": lq.quantizers.MagnitudeAwareSign,
-        "dorefa-1": DoReFaSign,
-    }
-)
-_ACTIVATIONS: Mapping[str, Callable[[], lq.quantizers.Quantizer]] = MappingProxyType(
-    {
-        "bnn": lq.quantizers.SteSign,
-        "bi-real": PolynomialSign,
-        "xnor": SampleMagnitudeSign,
-        "dorefa-1": SampleMagnitudeSign,
+        "bnn": lambda name: lq.quantizers.SteSign(),
+        "bi-real": lambda name: PolynomialSign(),
+        "xnor-layer": lambda name: LayerMagnitudeSign(),
+        "xnor-filter": lambda name: lq.quantizers.MagnitudeAwareSign(),
+        "dorefa": lambda name: (
+            DoReFaSign()
+            if name.bits == 1
+            else lq.quantizers.DoReFa(k_bit=name.bits, mode="weights")
+        ),
+        "fixed": lambda name: FixedPointWeights(name.bits),
     }
 )
 
-FLOAT = "float"
-"""Name of the absence of a quantizer."""
 
-BINARY_ACTIVATIONS = frozenset(_ACTIVATIONS)
-"""Names of activation quantizers with two values."""
+def _bounded(name: Quantization) -> lq.quantizers.Quantizer:
+    if name.bits == 1:
+        return SampleMagnitudeSign()
+    if name.bounding == "clip":
+        return lq.quantizers.DoReFa(k_bit=name.bits)
+    return BoundedDoReFa(name.bits, name.bounding)
+
+
+_ACTIVATIONS: Mapping[str, Callable[[Quantization], lq.quantizers.Quantizer]] = MappingProxyType(
+    {
+        "bnn": lambda name: lq.quantizers.SteSign(),
+        "bi-real": lambda name: PolynomialSign(),
+        "xnor": lambda name: SampleMagnitudeSign(),
+        "dorefa": _bounded,
+    }
+)
 
 
 def weight_quantizer(name: str) -> lq.quantizers.Quantizer | None:
@@ -262,18 +270,8 @@ def weight_quantizer(name: str) -> lq.quantizers.Quantizer | None:
     Raises:
         InputError: There is no such quantizer.
     """
-    if name == FLOAT:
-        return None
-    if name in _WEIGHTS:
-        return _WEIGHTS[name]()
-    if match := re.fullmatch(rf"dorefa-([2-{MAX_DOREFA_BITS}])", name):
-        return lq.quantizers.DoReFa(k_bit=int(match[1]), mode="weights")
-    if match := re.fullmatch(rf"fixed-([1-{MAX_FIXED_BITS}])", name):
-        return FixedPointWeights(int(match[1]))
-    raise InputError(
-        f"weights must be quantized by one of {FLOAT}, {', '.join(_WEIGHTS)} to "
-        f"dorefa-{MAX_DOREFA_BITS}, fixed-1 to fixed-{MAX_FIXED_BITS}, but got {name!r}"
-    )
+    asked = check_weights(name)
+    return None if asked.family == FLOAT else _WEIGHTS[asked.family](asked)
 
 
 def activation_quantizer(name: str) -> lq.quantizers.Quantizer | None:
@@ -288,16 +286,5 @@ def activation_quantizer(name: str) -> lq.quantizers.Quantizer | None:
     Raises:
         InputError: There is no such quantizer.
     """
-    if name == FLOAT:
-        return None
-    if name in _ACTIVATIONS:
-        return _ACTIVATIONS[name]()
-    if match := re.fullmatch(rf"dorefa-([2-{MAX_DOREFA_BITS}])-({'|'.join(BOUNDINGS)})", name):
-        bits, bounding = int(match[1]), match[2]
-        if bounding == "clip":
-            return lq.quantizers.DoReFa(k_bit=bits)
-        return BoundedDoReFa(bits, bounding)
-    raise InputError(
-        f"activations must be quantized by one of {FLOAT}, {', '.join(_ACTIVATIONS)}, or dorefa-K-H"
-        f" with K from 2 to {MAX_DOREFA_BITS} and H one of {', '.join(BOUNDINGS)}, but got {name!r}"
-    )
+    asked = check_activations(name)
+    return None if asked.family == FLOAT else _ACTIVATIONS[asked.family](asked)

@@ -1,0 +1,99 @@
+"""The training engines by name: what trains a network, and writes the same run folder."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
+
+from facesdk.errors import InputError, require_extra
+from facesdk_training.config.run import RunConfig
+from facesdk_training.data.material import Material
+
+DEFAULT = "keras"
+"""What trains where nobody names another: a key of :data:`ENGINES`."""
+
+OnStep = Callable[[int, float, float], None]
+"""Called after each step with the number of finished steps, the loss, and the crops per second
+since the last validation."""
+
+
+class Trainer(Protocol):
+    """A run that can be interrupted after any step and goes on as if it had not been.
+
+    Attributes:
+        total_steps: Steps of the whole run.
+    """
+
+    total_steps: int
+
+    @property
+    def step(self) -> int:
+        """Number of finished steps."""
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes the run folder: the first of several workers does."""
+
+    def stop(self) -> None:
+        """Makes :meth:`train` save and return after the current step; safe in a signal handler."""
+
+    def train(self, on_step: OnStep) -> bool:
+        """Trains to the last step, or until :meth:`stop`; True when the run is finished."""
+
+
+class TrainingEngine(Protocol):
+    """Makes trainers; started once per process, before anything is computed."""
+
+    def saved_step(self, run: Path) -> int | None:
+        """Finished steps of a run's last complete checkpoint; None if there is none."""
+
+    def trainer(self, run: Path, config: RunConfig, material: Material) -> Trainer:
+        """A trainer, at the last checkpoint of the run folder if it has one.
+
+        Raises:
+            InputError: The configuration does not fit the material.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A training engine that may be installed.
+
+    Attributes:
+        module: Has ``start(threads: int | None) -> TrainingEngine``; imported on use.
+        extra: The extra of facesdk that installs what it needs.
+        packages: Modules that must be there.
+    """
+
+    module: str
+    extra: str
+    packages: tuple[str, ...]
+
+
+ENGINES: Mapping[str, Entry] = MappingProxyType(
+    {"keras": Entry("facesdk_training.keras.engine", "train", ("tensorflow", "larq"))}
+)
+
+
+def start(name: str, threads: int | None = None) -> TrainingEngine:
+    """Loads a training engine.
+
+    Args:
+        name: A key of :data:`ENGINES`.
+        threads: Threads to compute with; None for all processors.
+
+    Raises:
+        InputError: There is no such engine.
+        DependencyError: Its extra is not installed.
+    """
+    if name not in ENGINES:
+        raise InputError(f"unknown training engine {name!r}: choose one of {', '.join(ENGINES)}")
+    entry = ENGINES[name]
+    for package in entry.packages:
+        require_extra(package, extra=entry.extra)
+    engine: TrainingEngine = importlib.import_module(entry.module).start(threads)
+    return engine

@@ -1,0 +1,112 @@
+"""The training engine ``keras``: Larq networks on TensorFlow, on one machine or several."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from facesdk.errors import InputError
+from facesdk.models.bundle import ModelBundle
+from facesdk.recognition.alignment import central
+from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
+from facesdk_training.config.run import RunConfig
+from facesdk_training.config.stages import stages_of
+from facesdk_training.data.batches import BatchSampler, CropBatches
+from facesdk_training.data.crops import INPUT
+from facesdk_training.data.material import Material
+from facesdk_training.data.validation import Validation
+from facesdk_training.keras.objectives import objective_of
+from facesdk_training.keras.trainer import Trainer, saved_step
+from facesdk_training.keras.warm_start import restore_weights
+from facesdk_training.keras.weights import restore_latent
+
+_STATISTICS_CROPS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class KerasEngine:
+    """See :class:`facesdk_training.engines.TrainingEngine`.
+
+    Attributes:
+        strategy: How the work is distributed; None on one device.
+    """
+
+    strategy: tf.distribute.Strategy | None
+
+    def saved_step(self, run: Path) -> int | None:
+        """See :func:`facesdk_training.keras.trainer.saved_step`."""
+        return saved_step(run)
+
+    def trainer(self, run: Path, config: RunConfig, material: Material) -> Trainer:
+        """See :meth:`facesdk_training.engines.TrainingEngine.trainer`."""
+        network = config.final_network
+        height, width = network.input_height, network.input_width
+        sampler = BatchSampler(material.split.train, config.batch_size, config.seed)
+        return Trainer(
+            run,
+            config,
+            objective_of(config, material.classes),
+            CropBatches(
+                material.crops,
+                material.targets,
+                sampler,
+                config.augmentation,
+                height,
+                width,
+                config.data.workers,
+            ),
+            Validation(material.crops, material.split, height, width),
+            strategy=self.strategy,
+            initialise=_initialiser(config, material),
+        )
+
+
+def start(threads: int | None = None) -> KerasEngine:
+    """The engine, with the work distributed over the machines of ``TF_CONFIG``, else over GPUs.
+
+    Call it before TensorFlow computes anything.
+    """
+    cv2.setNumThreads(1)  # crops are decoded and distorted by threads of our own
+    tf.get_logger().setLevel("ERROR")
+    if threads is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    return KerasEngine(_distribution())
+
+
+def _distribution() -> tf.distribute.Strategy | None:
+    if "TF_CONFIG" in os.environ:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if len(tf.config.list_physical_devices("GPU")) > 1:
+        return tf.distribute.MirroredStrategy()
+    return None
+
+
+def _initialiser(config: RunConfig, material: Material) -> Callable[[tf.keras.Model], None]:
+    if not config.start_from:
+        return lambda embedder: None
+    path = Path(config.start_from)
+    if path.suffix == ".npz":
+        return lambda embedder: restore_latent(path, embedder)
+    network = stages_of(config, 1)[0].network
+    if not isinstance(network, CompactFaceNetConfig) or network.variant != "QB":
+        raise InputError(
+            "start_from takes a .tflite only for CompactFaceNet of variant QB, else a latent.npz"
+        )
+    source = ModelBundle.load(path)
+
+    def initialise(embedder: tf.keras.Model) -> None:
+        rows = np.random.default_rng(config.seed).permutation(material.split.train)
+        images = [
+            central(material.crops.image(row), network.input_height, network.input_width)
+            for row in rows[:_STATISTICS_CROPS]
+        ]
+        restore_weights(embedder, network, source, INPUT.normalise(np.stack(images)), config.seed)
+
+    return initialise
