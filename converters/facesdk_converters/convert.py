@@ -15,9 +15,9 @@ from typing import Any
 
 from facesdk.errors import InputError, ModelError
 from facesdk.files import write_atomic
-from facesdk.models import contract as contracts
 from facesdk.models import packed
 from facesdk.models.contract import Contract, Conversion
+from facesdk.models.contract_fields import ANY_COLOR
 from facesdk.models.templates import TEMPLATES, template_of
 from facesdk_converters.inspection import faces, parity, refusals
 from facesdk_converters.inspection.explanation import Explanation, explain
@@ -210,7 +210,7 @@ def _with_facts(source: Source, facts: Facts) -> Contract:
     }
     if facts.task == "recognition":
         changes.update(_recognition(source))
-        if spec.color == contracts.ANY_COLOR:
+        if spec.color == ANY_COLOR:
             spec = replace(spec, color="RGB")
     return replace(contract, input=spec, **changes)
 

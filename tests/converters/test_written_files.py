@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from converters import networks
 from facesdk.cli.main import app
-from facesdk.models import contract as contracts
+from facesdk.models import contract_fields
 from facesdk.models.bundle import ModelBundle
 
-SCHEMA = json.loads(Path(contracts.__file__).with_name("contract.schema.json").read_text())
+SCHEMA = json.loads(Path(contract_fields.__file__).with_name("contract.schema.json").read_text())
 layers = networks.layers
 
 
@@ -50,6 +50,6 @@ def test_every_target(source: Path, tmp_path: Path, verb: str) -> None:
     assert (plain.packed_bytes, packed.packed_bytes) == (None, files[1].stat().st_size)
     record = plain.contract.to_dict()
     jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(json.dumps(record)))
-    assert record["schema_version"] == contracts.SCHEMA_VERSION
+    assert record["schema_version"] == contract_fields.SCHEMA_VERSION
     assert record["conversion"]["target"] == verb
     assert record["conversion"]["verified"] is False

@@ -9,7 +9,8 @@ from typing import Any
 
 from facesdk.errors import ModelError
 from facesdk.models.bundle import ModelBundle
-from facesdk.models.contract import ANY_COLOR, Contract, InputSpec
+from facesdk.models.contract import Contract, InputSpec
+from facesdk.models.contract_fields import ANY_COLOR
 from facesdk_converters.sources.network import FileNetwork, KerasNetwork, Network
 from facesdk_training.keras import loading
 

@@ -16,25 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from facesdk.errors import ContractError, InputError
 from facesdk.files import read_regular
-from facesdk.models.templates import TEMPLATES
+from facesdk.models import contract_fields
+from facesdk.models.contract_fields import SCHEMA_VERSION
 
 if TYPE_CHECKING:  # NumPy takes longer to import than all that a list of models needs
     import numpy as np
     from numpy.typing import NDArray
 
 METADATA_NAME = "facesdk.json"
-SCHEMA_VERSION = 1
-TASKS = ("detection", "recognition", "other")
-COLORS = ("RGB", "BGR")
-ANY_COLOR = "any"
-"""The channel order of a network of the task "other" that has none, or does not tell."""
-_NOTHING_TO_RECOGNIZE = {
-    "template": None,
-    "dim": None,
-    "flip_concatenation": False,
-    "thresholds": (),
-}
-"""Fields for recognition as they are in the contract of another task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +33,7 @@ class InputSpec:
     Attributes:
         height: Rows; None if the network takes any number (a fully convolutional detector).
         width: Columns; None like ``height``.
-        color: Channel order, ``"RGB"`` or ``"BGR"``; :data:`ANY_COLOR` with the task "other" only.
+        color: Channel order, ``"RGB"`` or ``"BGR"``; ``"any"`` with the task "other" only.
         mean: Subtracted from each pixel (0 to 255); -1e6 to 1e6.
         scale: Then divides it; 1e-6 to 1e6.
     """
@@ -133,7 +122,7 @@ class Contract:
         thresholds_source: What the thresholds were measured on, in words.
         training_data: What the model was trained on and under which terms, in words.
         conversion: How the file was made; None where that is not recorded.
-        schema_version: Version of this record, :data:`SCHEMA_VERSION`.
+        schema_version: Version of this record.
     """
 
     name: str
@@ -154,7 +143,7 @@ class Contract:
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
-        _validate(self)
+        contract_fields.check(self)
 
     def threshold_for(self, fmr: float) -> Threshold:
         """The threshold calibrated for a false match rate.
@@ -254,111 +243,3 @@ def _build(kind: type, record: Any, where: str) -> Any:
         return kind(**record)
     except TypeError as error:
         raise ContractError(f"the model's contract: {where} is incomplete ({error})") from None
-
-
-def _validate(contract: Contract) -> None:
-    def require(condition: bool, message: str) -> None:
-        if not condition:
-            raise ContractError(f"the model's contract: {message}")
-
-    for field in (
-        "name",
-        "architecture",
-        "variant",
-        "license",
-        "source",
-        "source_sha256",
-        "thresholds_source",
-        "training_data",
-    ):
-        value = getattr(contract, field)
-        require(isinstance(value, str), f"{field} must be a string, but got {value!r}")
-    require(
-        bool(contract.name) and contract.name.isprintable(),
-        f"name must be one line of printable characters, but got {contract.name!r}",
-    )
-    require(contract.task in TASKS, f"task must be one of {TASKS}, but got {contract.task!r}")
-    _validate_input(contract.input, contract.task, require)
-    if contract.conversion is not None:
-        _validate_conversion(contract.conversion, require)
-    if contract.task == "recognition":
-        require(
-            isinstance(contract.template, str) and contract.template in TEMPLATES,
-            f"template must be one of {sorted(TEMPLATES)}, but got {contract.template!r}",
-        )
-        size = (contract.input.height, contract.input.width)
-        require(
-            size == TEMPLATES[contract.template or ""].size,
-            f"input is {size} but template {contract.template} gives "
-            f"{TEMPLATES[contract.template or ''].size}",
-        )
-        require(_is_int(contract.dim, 1, 1 << 16), f"dim must be 1 to 65536, got {contract.dim!r}")
-        require(
-            isinstance(contract.flip_concatenation, bool),
-            "flip_concatenation must be true or false",
-        )
-        require(
-            not contract.flip_concatenation or (contract.dim or 0) % 2 == 0,
-            "dim must be even where flip_concatenation is true",
-        )
-    else:
-        for field, nothing in _NOTHING_TO_RECOGNIZE.items():
-            value = getattr(contract, field)
-            require(
-                type(value) is type(nothing) and value == nothing,
-                f"{field} belongs to recognition, but task is {contract.task!r}",
-            )
-    for row in contract.thresholds:
-        require(
-            _is_number(row.fmr, 0, 1) and 0 < row.fmr < 1, f"fmr must be in (0, 1), got {row.fmr!r}"
-        )
-        require(
-            _is_number(row.similarity, -1, 1),
-            f"a threshold must be in [-1, 1], but got {row.similarity!r}",
-        )
-        require(_is_number(row.fnmr, 0, 1), f"fnmr must be in [0, 1], but got {row.fnmr!r}")
-        require(
-            _is_int(row.positive_pairs, 1, 1 << 60) and _is_int(row.negative_pairs, 1, 1 << 60),
-            "the pair counts of a threshold must be positive integers",
-        )
-
-
-def _validate_conversion(conversion: Conversion, require: Any) -> None:
-    for name in ("target", "options"):
-        value = getattr(conversion, name)
-        require(isinstance(value, str), f"conversion {name} must be a string, but got {value!r}")
-    require(isinstance(conversion.verified, bool), "conversion verified must be true or false")
-    for name in ("min_cosine", "median_cosine"):
-        value = getattr(conversion, name)
-        require(
-            _is_number(value, -1, 1) if conversion.verified else value is None,
-            f"conversion {name} must be a number from -1 to 1 where verified is true, and null "
-            f"elsewhere, but got {value!r}",
-        )
-
-
-def _validate_input(spec: InputSpec, task: str, require: Any) -> None:
-    for name in ("height", "width"):
-        value = getattr(spec, name)
-        require(
-            value is None or _is_int(value, 1, 1 << 14),
-            f"input {name} must be null or 1 to 16384, but got {value!r}",
-        )
-    colors = (*COLORS, ANY_COLOR) if task == "other" else COLORS
-    require(spec.color in colors, f"input color must be one of {colors}, but got {spec.color!r}")
-    require(
-        _is_number(spec.mean, -1e6, 1e6),
-        f"input mean must be a number from -1e6 to 1e6, but got {spec.mean!r}",
-    )
-    require(
-        _is_number(spec.scale, 1e-6, 1e6),
-        f"input scale must be a number from 1e-6 to 1e6, but got {spec.scale!r}",
-    )
-
-
-def _is_number(value: object, low: float, high: float) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
-
-
-def _is_int(value: object, low: int, high: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high

@@ -13,30 +13,12 @@ from typing import Any
 
 from facesdk.errors import ContractError, InputError
 from facesdk.models.contract import Contract
+from facesdk.models.contract_fields import CONTRACT
 
-EDITABLE = ("name", "license", "source", "training_data")
+EDITABLE = tuple(field.name for field in CONTRACT if not field.fixed)
 """The fields that :func:`edit` changes."""
 
-_TRAINED = (
-    "the network was trained with it and gives wrong results with anything else; convert it again "
-    "if the file says it wrong"
-)
-_MEASURED = "it is measured: `facesdk calibrate` finds it on your photos and writes it"
-_WRITTEN = "`facesdk convert` writes it, as evidence of what the file was made from"
-_FIXED = {
-    "architecture": "facesdk goes by it",
-    "conversion": _WRITTEN,
-    "dim": _TRAINED,
-    "flip_concatenation": _TRAINED,
-    "input": _TRAINED,
-    "schema_version": "facesdk goes by it",
-    "source_sha256": _WRITTEN,
-    "task": _TRAINED,
-    "template": _TRAINED,
-    "thresholds": _MEASURED,
-    "thresholds_source": _MEASURED,
-    "variant": "it states what the network computes with",
-}
+_FIXED = {field.name: field.fixed for field in CONTRACT if field.fixed}
 """Why every other field stays as it is."""
 
 

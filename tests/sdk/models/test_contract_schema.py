@@ -14,12 +14,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from facesdk.errors import ContractError
-from facesdk.models import contract as contracts
-from facesdk.models import registry
+from facesdk.models import contract_fields, registry
 from facesdk.models.contract import Contract, Conversion, InputSpec, Threshold
 from facesdk.models.templates import TEMPLATES
 
-SCHEMA = json.loads(Path(contracts.__file__).with_name("contract.schema.json").read_text())
+FILE = Path(contract_fields.__file__).with_name("contract.schema.json")
+SCHEMA = json.loads(FILE.read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 RECOGNITION = Contract(
@@ -84,7 +84,7 @@ VALUES = [
         1e6 + 0.5,
         -1e6 - 0.5,
     ],
-    *[*contracts.TASKS, *contracts.COLORS, "any", *TEMPLATES],
+    *[*contract_fields.TASKS, *contract_fields.COLORS, "any", *TEMPLATES],
     *["", "two words", "two\nlines", "line\n", "\x7f", "\xa0", "Größe", "脸"],
     *[[], {}, [{}], [RECORDS[0]["thresholds"][0]] * 2],
     *[RECORDS[0]["conversion"], RECORDS[1]["conversion"], RECORDS[1]["input"]],
@@ -153,6 +153,30 @@ def test_every_packaged_contract_is_valid(record: Any) -> None:
     VALIDATOR.validate(record)
 
 
+def test_the_file_is_written_from_the_table() -> None:
+    """If not: FILE.write_text(contract_fields.schema_text())."""
+    assert FILE.read_text() == contract_fields.schema_text()
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (Contract, contract_fields.CONTRACT),
+        (InputSpec, contract_fields.PARTS["input"]),
+        (Threshold, contract_fields.PARTS["threshold"]),
+        (Conversion, contract_fields.PARTS["conversion"]),
+    ],
+)
+def test_the_table_has_the_fields_of_the_contract(
+    kind: type, fields: tuple[contract_fields.Field, ...]
+) -> None:
+    own = {field.name: field.default for field in dataclasses.fields(kind)}
+    assert {field.name for field in fields} == set(own)
+    for field in fields:
+        if field.default is not contract_fields.NEEDED:
+            assert own[field.name] == field.default
+
+
 def test_the_schema_is_one() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
@@ -178,8 +202,8 @@ def test_the_schema_has_the_fields_of_the_contract(kind: type, schema: dict[str,
 
 
 def test_the_version_is_the_one_that_is_written() -> None:
-    assert SCHEMA["properties"]["schema_version"]["const"] == contracts.SCHEMA_VERSION
-    assert SCHEMA["$id"].endswith(f":{contracts.SCHEMA_VERSION}")
+    assert SCHEMA["properties"]["schema_version"]["const"] == contract_fields.SCHEMA_VERSION
+    assert SCHEMA["$id"].endswith(f":{contract_fields.SCHEMA_VERSION}")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from facesdk.errors import InputError, ModelError
-from facesdk.models.contract import ANY_COLOR
+from facesdk.models.contract_fields import ANY_COLOR
 from facesdk.results import FloatArray
 from facesdk_converters.inspection import faces, parity
 from facesdk_converters.sources.source import Source
