@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from facesdk.errors import one_line
+
 if TYPE_CHECKING:
     from facesdk.models.contract import Contract
     from facesdk.models.description import ModelDescription, OperatorKind, Port
@@ -88,8 +90,3 @@ def _contract_rows(contract: Contract) -> list[tuple[str, str]]:
         ("schema version", str(contract.schema_version)),
     ]
     return rows
-
-
-def one_line(words: str) -> str:
-    """Words of any number of lines on one."""
-    return " ".join(words.split())

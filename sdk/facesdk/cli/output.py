@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json as json_module
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from facesdk.errors import one_line
+from facesdk.progress import Progress
 
 if TYPE_CHECKING:
     from facesdk.results import Verification
@@ -20,28 +23,30 @@ def emit(record: Any, *, json: bool, text: str) -> None:
 
 def emit_error(message: str) -> None:
     """Print a message to stderr as one line, whatever the file names in it."""
-    typer.echo(f"facesdk: {' '.join(message.split())}", err=True)
+    typer.echo(f"facesdk: {one_line(message)}", err=True)
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[Callable[..., None]]:
+def progress_bar(what: str) -> Iterator[Progress]:
     """A progress bar on stderr.
 
     Args:
-        label: What is counted.
-
-    Returns:
-        A function of the number done, the total, and optionally a new label.
+        what: What stands beside it until the first step names something.
     """
+    from rich import progress
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(label, total=None)
+    columns = (
+        "{task.description}",
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=None)
 
-        def advance(done: int, total: int, label: str | None = None) -> None:
-            bar.update(task, completed=done, total=total, description=label)
+        def advance(done: int, total: int, what: str, /) -> None:
+            bar.update(task, completed=done, total=total, description=what)
 
         yield advance
 

@@ -11,7 +11,7 @@ import typer
 from facesdk import samples
 from facesdk.cli import options, output
 from facesdk.engine import FaceEngine
-from facesdk.errors import InputError
+from facesdk.files import make_folder
 from facesdk.images import decode, drawing, encode
 from facesdk.models.registry import DEFAULT_RECOGNIZER
 
@@ -39,10 +39,7 @@ def demo(
         facesdk demo -o pictures --json
     """
     engine = FaceEngine.load(model, threads=threads)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot create folder {out}: {error.strerror}") from None
+    make_folder(out)
     for a, b in PAIRS:
         first, second = decode.load(a), decode.load(b)
         engine.verify(first, second)

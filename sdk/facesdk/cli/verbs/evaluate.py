@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional, Union
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -16,10 +16,8 @@ from facesdk.models.contract import Contract
 if TYPE_CHECKING:
     from facesdk.evaluation.embedded import EmbeddedSet
     from facesdk.evaluation.evaluation import Evaluation
-    from facesdk.evaluation.saved_embeddings import SavedEmbeddings
     from facesdk.evaluation.sets.verification_set import VerificationSet
     from facesdk.models.contract import Threshold
-    from facesdk.recognition.embedding import CropEmbedder
 
 Model = Annotated[
     str,
@@ -121,16 +119,8 @@ def lfw(
 
     protocol = read_pairs(pairs)
     photos = None if images is None else LfwPhotos(images, protocol.photos)
-    _run(
-        lfw_set(protocol, photos),
-        _load(model, contract, flip, threads, custom or ()),
-        "LFW's photos: --images",
-        threads=threads,
-        report=report,
-        save=save,
-        json=json,
-        no_cache=no_cache,
-    )
+    wanted = _Wanted(model, contract, custom, flip, report, save, threads, json, no_cache)
+    wanted.measure(lfw_set(protocol, photos), missing="LFW's photos: --images")
 
 
 @app.command("bin")
@@ -161,16 +151,8 @@ def bin_(
     """
     from facesdk.evaluation.sets.bin_file import read_bin
 
-    _run(
-        read_bin(pairs),
-        _load(model, contract, flip, threads, custom or ()),
-        "",
-        threads=threads,
-        report=report,
-        save=save,
-        json=json,
-        no_cache=no_cache,
-    )
+    wanted = _Wanted(model, contract, custom, flip, report, save, threads, json, no_cache)
+    wanted.measure(read_bin(pairs))
 
 
 @app.command()
@@ -206,63 +188,65 @@ def folder(
     from facesdk.evaluation.sets.people import folder_set
     from facesdk.images.photo_source import open_photos
 
-    _run(
-        folder_set(open_photos(images, aligned=aligned)),
-        _load(model, contract, flip, threads, custom or ()),
-        "",
-        threads=threads,
-        report=report,
-        save=save,
-        json=json,
-        no_cache=no_cache,
-    )
+    wanted = _Wanted(model, contract, custom, flip, report, save, threads, json, no_cache)
+    wanted.measure(folder_set(open_photos(images, aligned=aligned)))
 
 
-def _load(
-    model: str, contract: Path | None, flip: bool | None, threads: int, custom: Sequence[str]
-) -> Union[CropEmbedder, SavedEmbeddings]:
-    from facesdk.evaluation.subject import load_model
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What the verbs of the group have in common: their options."""
 
-    given = Contract.read(contract) if contract else None
-    return load_model(model, contract=given, flip=flip, custom=custom, threads=threads)
+    model: str
+    contract: Path | None
+    custom: list[str] | None
+    flip: bool | None
+    report: Path | None
+    save: Path | None
+    threads: int
+    json: bool
+    no_cache: bool
 
+    def measure(self, pairs: VerificationSet, *, missing: str = "") -> None:
+        """Evaluate the model on a set, write what was asked for and print the figures.
 
-def _run(
-    pairs: VerificationSet,
-    model: Union[CropEmbedder, SavedEmbeddings],
-    missing: str,
-    *,
-    threads: int,
-    report: Path | None,
-    save: Path | None,
-    json: bool,
-    no_cache: bool,
-) -> None:
-    from facesdk.evaluation import subject
-    from facesdk.evaluation.evaluation import evaluate as measure
-    from facesdk.evaluation.saved_embeddings import SavedEmbeddings
+        Args:
+            pairs: The set.
+            missing: What to give where it has no photos and the model needs some.
+        """
+        from facesdk.evaluation import subject
+        from facesdk.evaluation.evaluation import evaluate as measure
+        from facesdk.evaluation.saved_embeddings import SavedEmbeddings
 
-    thresholds: tuple[Threshold, ...] = ()
-    if not isinstance(model, SavedEmbeddings):
-        if pairs.read is None:
-            raise InputError(f"a model needs {missing}")
-        thresholds = model.contract.thresholds
-    with output.progress_bar("photos") as progress:
-        measured, embedded = subject.embed(
-            pairs, model, threads=threads, cache=cache(no_cache), progress=progress
+        model = subject.load_model(
+            self.model,
+            contract=Contract.read(self.contract) if self.contract else None,
+            flip=self.flip,
+            custom=self.custom or (),
+            threads=self.threads,
         )
-    result = measure(
-        pairs,
-        embedded.vectors,
-        measured,
-        thresholds=thresholds,
-        undetected=embedded.undetected,
-    )
-    if save is not None:
-        SavedEmbeddings(pairs.names, embedded.vectors, measured.model, measured.model_id).save(save)
-    if report is not None:
-        _write_report(report, result, pairs, embedded)
-    output.emit(result.to_dict(), json=json, text=_describe(result))
+        thresholds: tuple[Threshold, ...] = ()
+        if not isinstance(model, SavedEmbeddings):
+            if pairs.read is None:
+                raise InputError(f"a model needs {missing}")
+            thresholds = model.contract.thresholds
+        with output.progress_bar("photos") as progress:
+            measured, embedded = subject.embed(
+                pairs, model, threads=self.threads, cache=cache(self.no_cache), progress=progress
+            )
+        result = measure(
+            pairs,
+            embedded.vectors,
+            measured,
+            thresholds=thresholds,
+            undetected=embedded.undetected,
+        )
+        if self.save is not None:
+            SavedEmbeddings(pairs.names, embedded.vectors, measured.model, measured.model_id).save(
+                self.save
+            )
+        if self.report is not None:
+            _write_report(self.report, result, pairs, embedded)
+        output.emit(result.to_dict(), json=self.json, text=_describe(result))
 
 
 def cache(no_cache: bool) -> Path | None:

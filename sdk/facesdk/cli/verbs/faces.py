@@ -12,6 +12,7 @@ from facesdk.cli import options, output
 from facesdk.detection.registry import DEFAULT_MIN_FACE, load_detector
 from facesdk.engine import DEFAULT_FMR, FaceEngine
 from facesdk.errors import EXIT_BAD_INPUT, EXIT_DIFFERENT, EXIT_SAME, InputError
+from facesdk.files import make_folder
 from facesdk.images import decode, drawing, encode
 from facesdk.models.contract import Contract
 from facesdk.models.registry import DEFAULT_RECOGNIZER
@@ -231,11 +232,7 @@ def _require_distinct_names(photos: Sequence[Path]) -> None:
 
 
 def _target(folder: Path, photo: Path, ending: str) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot create folder {folder}: {error.strerror}") from None
-    return folder / f"{photo.stem}.{ending}"
+    return make_folder(folder) / f"{photo.stem}.{ending}"
 
 
 def _describe(found: Detections) -> str:

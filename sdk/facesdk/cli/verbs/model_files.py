@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from facesdk.cli import model_text, options, output
-from facesdk.errors import InputError
+from facesdk.errors import InputError, one_line
 
 SUFFIX = ".pack"
 
@@ -96,9 +96,7 @@ def edit(
     output.emit(
         {"path": str(target), "contract": contract.to_dict()},
         json=json,
-        text="\n".join(
-            [f"{target}:", *(f"{key}: {model_text.one_line(wanted[key])}" for key in wanted)]
-        ),
+        text="\n".join([f"{target}:", *(f"{key}: {one_line(wanted[key])}" for key in wanted)]),
     )
 
 
