@@ -6,11 +6,9 @@ import json
 import shutil
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from ai_edge_litert import schema_py_generated as schema
 from typer.testing import CliRunner, Result
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
@@ -22,13 +20,14 @@ from facesdk.images import encode
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Conversion
 from facesdk.recognition.embedding import Embedder
-from facesdk_converters.convert import Facts, Request, convert
+from facesdk_converters.convert import Request, convert
 from facesdk_converters.inspection import faces, parity, refusals
+from facesdk_converters.inspection.parity import EXACT, Bound
 from facesdk_converters.sources import source as sources
+from facesdk_converters.sources.facts import Facts
 from facesdk_converters.targets import floating
-from facesdk_converters.targets.target import EXACT, Bound, Target
-from facesdk_converters.tflite.chain import pack
-from facesdk_converters.tflite.metadata import write_contract
+from facesdk_converters.targets.target import Target
+from facesdk_converters.tflite.tree import Tree, write_contract
 
 tf = networks.tf
 layers = tf.keras.layers
@@ -149,7 +148,7 @@ def test_an_operation_that_runtimes_lack_is_named_with_its_layer(
         done = invoke(verb, folder / "strange.h5", "-o", tmp_path / "out.tflite")
         assert done.exit_code == 2
         assert (
-            "layer strange (Lambda, 2 of 3, behind stem) needs TensorFlow's operation Digamma"
+            "layer strange (Lambda, 2 of 3, after stem) needs TensorFlow's operation Digamma"
             in done.stderr
         )
     assert list(tmp_path.iterdir()) == []
@@ -170,20 +169,20 @@ def test_a_layer_that_a_converter_refuses_is_named(
 
 def test_a_file_that_no_runtime_can_use_is_refused(folder: Path) -> None:
     source = sources.load(folder / "embedder.h5")
-    content = floating.convert(source, half=False)
-    refusals.check_operators(content, source)
-    tree = schema.ModelT.InitFromPackedBuf(content)
-    operator = tree.subgraphs[0].operators[1]
+    bundle = floating.convert(source, half=False)
+    refusals.check_operators(bundle.graph, source)
+    tree = Tree.of(bundle)
+    operator = tree.operators[1]
     operator.inputs = [-1, *operator.inputs[1:]]  # as Larq Compute Engine does, see the message
     with pytest.raises(ModelError, match=r"wrote a file that no runtime can use .* number -1"):
-        refusals.check_operators(pack(tree), source)
+        refusals.verified(tree.to_bytes(), source)
 
 
-def _other(source: Any) -> bytes:
+def _other(source: sources.Source) -> ModelBundle:
     """A converter that makes another network of the same shape."""
-    stranger = tf.keras.models.clone_model(source.model)
+    stranger = tf.keras.models.clone_model(source.keras.model)
     content = tf.lite.TFLiteConverter.from_keras_model(stranger).convert()
-    return bytes(content)
+    return refusals.verified(bytes(content), source)
 
 
 def test_a_file_that_computes_something_else_is_not_written(folder: Path, tmp_path: Path) -> None:
@@ -205,7 +204,7 @@ def test_thresholds_are_kept_where_the_network_is_the_same(folder: Path, tmp_pat
         {"fmr": 0.01, "similarity": 0.3, "fnmr": 0.1, "positive_pairs": 9, "negative_pairs": 900}
     ]
     known = type(contract).from_json(json.dumps(record))
-    first.write_bytes(write_contract(first.read_bytes(), known))
+    first.write_bytes(write_contract(ModelBundle.load(first), known))
 
     for bound, kept in ((EXACT, 1), (Bound(0.5, 0.9), 0)):
         second = tmp_path / "second.tflite"

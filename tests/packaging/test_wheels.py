@@ -60,7 +60,7 @@ def test_it_holds_operators_models_licences_and_photos(wheel: Path) -> None:
         "facesdk/samples/obama.jpg",
         "facesdk/py.typed",
         "facesdk_training/cli.py",
-        "facesdk_converters/cli.py",
+        "facesdk_converters/cli/convert.py",
     ):
         assert name in names, name
     assert any(name.endswith("licenses/LICENSE") for name in names)

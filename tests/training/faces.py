@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract, InputSpec
-from facesdk_converters.tflite.chain import SequentialGraph
-from facesdk_converters.tflite.metadata import write_contract
+from facesdk_converters.tflite.chain import Chain
+from facesdk_converters.tflite.tree import write_contract
 
 CROPS_A_PERSON = 4
 
@@ -45,9 +46,9 @@ def write_teacher(path: Path, dim: int) -> Path:
     The mean is that of such maxima, so that two people are about orthogonal.
     """
     rng = np.random.default_rng(11)
-    graph = SequentialGraph("face", (1, 112, 112, 3), (0,))
-    graph.max_pool(16, 16, "valid")
-    graph.dense(rng.normal(0, 1, (147, dim)).astype(np.float32), np.zeros(dim, np.float32))
+    chain = Chain("face", (1, 112, 112, 3), (0,), description="teacher")
+    chain.max_pool(16, 16, "valid")
+    chain.dense(rng.normal(0, 1, (147, dim)).astype(np.float32), np.zeros(dim, np.float32))
     contract = Contract(
         name="projection",
         task="recognition",
@@ -60,5 +61,5 @@ def write_teacher(path: Path, dim: int) -> Path:
         template="arcface-112x112",
         dim=dim,
     )
-    path.write_bytes(write_contract(graph.to_bytes(description="teacher"), contract))
+    path.write_bytes(write_contract(ModelBundle.from_bytes(chain.to_bytes(), path), contract))
     return path

@@ -62,6 +62,7 @@ def make(files: dict[str, Path]) -> None:
         return
     import tensorflow as tf
 
+    from facesdk_converters.sources.network import KerasNetwork
     from facesdk_converters.targets.binary_weights import pack_weights
     from facesdk_converters.targets.lce import target
     from facesdk_training.keras.networks.build import build
@@ -74,11 +75,11 @@ def make(files: dict[str, Path]) -> None:
         if name in missing:
             write(files[name], to_float(variant))
     if missing & {Q_FLOATS, Q_BYTES}:
-        content = to_float("Q")
-        write(files[Q_FLOATS], pack_weights(content, 0).content)
-        write(files[Q_BYTES], pack_weights(content, 8).content)
+        bundle = ModelBundle.from_bytes(to_float("Q"), "Q")
+        write(files[Q_FLOATS], pack_weights(bundle, 0).content)
+        write(files[Q_BYTES], pack_weights(bundle, 8).content)
     if QB in missing:
-        write(files[QB], target.convert_keras(build("QB")))
+        write(files[QB], target.convert_keras(KerasNetwork(build("QB"))))
 
 
 def write(file: Path, content: bytes) -> None:

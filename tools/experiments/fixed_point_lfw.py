@@ -24,6 +24,7 @@ from facesdk.evaluation.sets.lfw_photos import LfwPhotos
 from facesdk.evaluation.sets.verification_set import VerificationSet, lfw_set
 from facesdk.evaluation.subject import Subject, embed
 from facesdk.files import cache_folder
+from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract
 from facesdk.recognition.embedding import Embedder
 from facesdk.results import FloatArray
@@ -34,7 +35,7 @@ from facesdk_converters.targets.fixed_point.conversion import (
     calibrate,
     convert,
 )
-from facesdk_converters.tflite.metadata import write_contract
+from facesdk_converters.tflite.tree import write_contract
 
 
 def main() -> None:
@@ -57,7 +58,7 @@ def main() -> None:
     crops = np.stack([embedded.crop(number) for number in range(len(pairs.names))])
     arguments.files.mkdir(parents=True, exist_ok=True)
     calibration = faces.load(arguments.calibrate_on, limit=CALIBRATION_PHOTOS)
-    network = calibrate(arguments.model.read_bytes(), contract.input.normalise(calibration))
+    network = calibrate(ModelBundle.load(arguments.model), contract.input.normalise(calibration))
     print("| weights | activations | bytes | accuracy | TAR@FAR 1e-3 | EER | cosine |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     row("32", "32", arguments.model, evaluate(pairs, embedded.vectors, subject), 1.0)
@@ -65,7 +66,8 @@ def main() -> None:
         bits, activations = (int(number) for number in width.split("/"))
         options = FixedPointOptions(bits, activations, storage="int8")
         path = arguments.files / f"w{bits}a{activations}.tflite"
-        path.write_bytes(write_contract(convert(network, options), contract))
+        bundle = ModelBundle.from_bytes(convert(network, options), path)
+        path.write_bytes(write_contract(bundle, contract))
         model = Embedder.load(path)
         vectors = np.concatenate([model.embed(part) for part in np.array_split(crops, 100)])
         cosine = float(np.median(np.sum(vectors * embedded.vectors, axis=1)))

@@ -8,10 +8,8 @@ from typing import Annotated, Optional
 import typer
 
 from facesdk.cli import options, output
-from facesdk.errors import InputError, require_extra
-from facesdk.files import write_atomic
-from facesdk_converters.cli.options import verb
-from facesdk_converters.targets.target import Target
+from facesdk.errors import require_extra
+from facesdk_converters.cli import options as shared
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -46,25 +44,28 @@ def mtcnn(
     require_extra("flatbuffers", extra="convert")
     from facesdk_converters.detectors.mtcnn import convert
 
-    networks = convert(weights)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot create folder {out}: {error.strerror}") from None
-    for network in networks:
-        path = out / f"mtcnn-{network.name}.tflite"
-        write_atomic(path, network.content)
-        size, parity = len(network.content), network.parity
-        output.emit(
-            {"path": str(path), "bytes": size, "parity": parity.to_dict()},
-            json=json,
-            text=f"{path}: {size:,} bytes, within {parity.max_difference:.1g} of the published "
-            f"network on {parity.inputs} inputs",
-        )
+    for network in convert(weights, out):
+        output.emit(network.to_dict(), json=json, text=shared.in_words(network))
 
 
-@verb(app, "lce")
-def lce() -> Target:
+@app.command()
+def lce(
+    source: shared.SourcePath,
+    out: shared.Output,
+    custom: shared.Custom = None,
+    verify_on: shared.VerifyOn = None,
+    no_verify: shared.NoVerify = False,
+    explain: shared.Explain = False,
+    pack: shared.Pack = False,
+    name: shared.Name = None,
+    task: shared.Task = None,
+    color: shared.Color = None,
+    mean: shared.Mean = None,
+    scale: shared.Scale = None,
+    license_words: shared.License = None,
+    training_data: shared.TrainingData = None,
+    json: options.Json = False,
+) -> None:
     """Convert to 1-bit weights and activations, bit-packed for Larq Compute Engine's operators.
 
     Takes any Larq network. The file runs in any stock TFLite runtime with facesdk's operator
@@ -78,39 +79,92 @@ def lce() -> Target:
 
         facesdk convert lce mine.keras -o mine.tflite --task recognition --mean 127.5 --scale 128
     """
-    from facesdk_converters.targets.lce.target import target
+    common = shared.Common(
+        source, out, custom, verify_on, no_verify, explain, pack, name, task, color, mean, scale,
+        license_words, training_data, json,
+    )  # fmt: skip
+    shared.run("lce", common)
 
-    return target()
 
-
-@verb(app, "float32")
-def float32() -> Target:
+@app.command()
+def float32(
+    source: shared.SourcePath,
+    out: shared.Output,
+    custom: shared.Custom = None,
+    verify_on: shared.VerifyOn = None,
+    no_verify: shared.NoVerify = False,
+    explain: shared.Explain = False,
+    pack: shared.Pack = False,
+    name: shared.Name = None,
+    task: shared.Task = None,
+    color: shared.Color = None,
+    mean: shared.Mean = None,
+    scale: shared.Scale = None,
+    license_words: shared.License = None,
+    training_data: shared.TrainingData = None,
+    json: options.Json = False,
+) -> None:
     """Convert to stock operators with float32 weights: the baseline.
 
     Examples:
 
         facesdk convert float32 run --output baseline.tflite
     """
-    from facesdk_converters.targets.floating import float32
+    common = shared.Common(
+        source, out, custom, verify_on, no_verify, explain, pack, name, task, color, mean, scale,
+        license_words, training_data, json,
+    )  # fmt: skip
+    shared.run("float32", common)
 
-    return float32()
 
-
-@verb(app, "float16")
-def float16() -> Target:
+@app.command()
+def float16(
+    source: shared.SourcePath,
+    out: shared.Output,
+    custom: shared.Custom = None,
+    verify_on: shared.VerifyOn = None,
+    no_verify: shared.NoVerify = False,
+    explain: shared.Explain = False,
+    pack: shared.Pack = False,
+    name: shared.Name = None,
+    task: shared.Task = None,
+    color: shared.Color = None,
+    mean: shared.Mean = None,
+    scale: shared.Scale = None,
+    license_words: shared.License = None,
+    training_data: shared.TrainingData = None,
+    json: options.Json = False,
+) -> None:
     """Convert to stock operators with float16 weights: half the size of float32.
 
     Examples:
 
         facesdk convert float16 run --output half.tflite
     """
-    from facesdk_converters.targets.floating import float16
+    common = shared.Common(
+        source, out, custom, verify_on, no_verify, explain, pack, name, task, color, mean, scale,
+        license_words, training_data, json,
+    )  # fmt: skip
+    shared.run("float16", common)
 
-    return float16()
 
-
-@verb(app, "fixed-point")
+@app.command("fixed-point")
 def fixed_point(
+    source: shared.SourcePath,
+    out: shared.Output,
+    custom: shared.Custom = None,
+    verify_on: shared.VerifyOn = None,
+    no_verify: shared.NoVerify = False,
+    explain: shared.Explain = False,
+    pack: shared.Pack = False,
+    name: shared.Name = None,
+    task: shared.Task = None,
+    color: shared.Color = None,
+    mean: shared.Mean = None,
+    scale: shared.Scale = None,
+    license_words: shared.License = None,
+    training_data: shared.TrainingData = None,
+    json: options.Json = False,
     bits: Annotated[
         int,
         typer.Option(help="Bits of a weight, 1 to 8; 9 to 32 are simulated in a float32 file."),
@@ -136,7 +190,7 @@ def fixed_point(
             help="Photos or aligned crops to measure activations on, besides the samples.",
         ),
     ] = None,
-) -> Target:
+) -> None:
     """Convert to fixed-point weights of 1 to 8 bits and 8-bit activations, in stock operators.
 
     Takes any float network; needs no labels, but faces to calibrate on: the more like those it will
@@ -152,13 +206,23 @@ def fixed_point(
         facesdk convert fixed-point mine.keras -o w8a32.tflite --activations 32 --mean 127.5
         --scale 128
     """
-    from facesdk_converters.targets.fixed_point.target import target
+    common = shared.Common(
+        source, out, custom, verify_on, no_verify, explain, pack, name, task, color, mean, scale,
+        license_words, training_data, json,
+    )  # fmt: skip
+    shared.run(
+        "fixed-point",
+        common,
+        bits=bits,
+        activations=activations,
+        filter_scales=filter_scales,
+        storage=storage,
+        calibrate_on=calibrate_on,
+    )
 
-    return target(bits, activations, filter_scales, storage, calibrate_on)
 
-
-@app.command()
-def explain(
+@app.command("explain")
+def explain_file(
     model: Annotated[
         Path,
         typer.Argument(metavar="FILE", help="A .tflite file, of any origin.", show_default=False),
@@ -176,26 +240,42 @@ def explain(
         facesdk convert explain mine.tflite --json | jq .bytes_by_kind
     """
     require_extra("flatbuffers", extra="convert")
-    from facesdk_converters.inspection.explanation import explain_file
+    from facesdk.models.bundle import ModelBundle
+    from facesdk_converters.inspection.explanation import explain
     from facesdk_converters.inspection.explanation_text import as_text
 
-    explanation = explain_file(model)
+    explanation = explain(ModelBundle.load(model).graph)
     output.emit(explanation.to_dict(), json=json, text=as_text(explanation))
 
 
-@verb(app, "binary-weights")
+@app.command("binary-weights")
 def binary_weights(
+    source: shared.SourcePath,
+    out: shared.Output,
+    custom: shared.Custom = None,
+    verify_on: shared.VerifyOn = None,
+    no_verify: shared.NoVerify = False,
+    explain: shared.Explain = False,
+    pack: shared.Pack = False,
+    name: shared.Name = None,
+    task: shared.Task = None,
+    color: shared.Color = None,
+    mean: shared.Mean = None,
+    scale: shared.Scale = None,
+    license_words: shared.License = None,
+    training_data: shared.TrainingData = None,
+    json: options.Json = False,
     activations: Annotated[
         int,
         typer.Option(
             metavar="BITS", help="Activations in front of 1-bit weights: 32 (float) or 8 bits."
         ),
     ] = 32,
-) -> Target:
+) -> None:
     """Convert to 1-bit weights with float or 8-bit activations, for facesdk's own operators.
 
     Every convolution and dense layer with a one-bit kernel_quantizer gets packed weights, also
-    behind float activations; other layers stay float. The file runs in any stock TFLite runtime
+    after float activations; other layers stay float. The file runs in any stock TFLite runtime
     with facesdk's operator library.
 
     Examples:
@@ -204,6 +284,8 @@ def binary_weights(
 
         facesdk convert binary-weights run -o q8.tflite --activations 8
     """
-    from facesdk_converters.targets.binary_weights import target
-
-    return target(activations)
+    common = shared.Common(
+        source, out, custom, verify_on, no_verify, explain, pack, name, task, color, mean, scale,
+        license_words, training_data, json,
+    )  # fmt: skip
+    shared.run("binary-weights", common, activations=activations)

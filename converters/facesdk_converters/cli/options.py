@@ -1,172 +1,132 @@
-"""Verbs of ``facesdk convert`` that follow the common flow.
-
-A target adds a verb by a function that takes the options of its own and returns a
-:class:`~facesdk_converters.targets.Target`; the common options are put in front of them::
-
-    @verb(app, "binary-weights")
-    def binary_weights(activations: Annotated[int, typer.Option(...)] = 32) -> Target:
-        \"\"\"Help text with examples.\"\"\"
-        from facesdk_converters.targets.binary_weights import target
-
-        return target(activations)
-"""
+"""Options that all verbs of ``facesdk convert`` share, and what is done with them."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from facesdk.cli import options, output
+from facesdk.cli import output
 from facesdk.errors import InputError, require_extra
-from facesdk_converters.targets.target import Target
+from facesdk_converters.targets import registry
 
 if TYPE_CHECKING:
-    from facesdk_converters.convert import Converted
+    from facesdk_converters.inspection.converted import Converted
+
+SourcePath = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SOURCE",
+        help="Run of `facesdk train`, .h5, .keras or float32 .tflite file, or SavedModel.",
+        show_default=False,
+    ),
+]
+Output = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="The .tflite file to write.", show_default=False
+    ),
+]
+Custom = Annotated[
+    Optional[list[str]],
+    typer.Option(
+        "--custom",
+        metavar="MODULE:NAME",
+        help="A custom object of the network; its module is imported. Repeatable.",
+    ),
+]
+VerifyOn = Annotated[
+    Optional[Path],
+    typer.Option(
+        metavar="DIR",
+        help="Photos or aligned crops to compare file and source on, besides the samples.",
+    ),
+]
+NoVerify = Annotated[
+    bool, typer.Option("--no-verify", help="Do not compare; the file's contract says so.")
+]
+Explain = Annotated[
+    bool,
+    typer.Option("--explain", help="Print each operator of the file, and why it is no better."),
+]
+Pack = Annotated[
+    bool, typer.Option("--pack", help="Write the entropy-coded container .tflite.pack.")
+]
+Name = Annotated[Optional[str], typer.Option(help="Name of the model.")]
+Task = Annotated[
+    Optional[str],
+    typer.Option(help="`recognition` if it embeds aligned faces. A run says it itself."),
+]
+Color = Annotated[Optional[str], typer.Option(help="Channel order it was trained on: RGB or BGR.")]
+Mean = Annotated[Optional[float], typer.Option(help="What is subtracted from pixels of 0 to 255.")]
+Scale = Annotated[Optional[float], typer.Option(help="What then divides them.")]
+License = Annotated[Optional[str], typer.Option("--license", help="Licence of its weights.")]
+TrainingData = Annotated[Optional[str], typer.Option(help="What it was trained on, in words.")]
 
 
-def verb(app: typer.Typer, name: str) -> Callable[[Callable[..., Target]], Callable[..., None]]:
-    """Registers a verb for a target.
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The values of the common options, in the order in which every verb has them."""
+
+    source: Path
+    output: Path
+    custom: list[str] | None
+    verify_on: Path | None
+    no_verify: bool
+    explain: bool
+    pack: bool
+    name: str | None
+    task: str | None
+    color: str | None
+    mean: float | None
+    scale: float | None
+    license_words: str | None
+    training_data: str | None
+    json: bool
+
+
+def run(target: str, common: Common, **own: Any) -> None:
+    """Converts, and prints what became of it.
 
     Args:
-        app: The group it belongs to.
-        name: Its name.
-
-    Returns:
-        A decorator for a function of the verb's own options, all keyword arguments annotated for
-        Typer, that returns the target. It must import what is heavy only when it is called.
+        target: A key of :data:`facesdk_converters.targets.registry.TARGETS`.
+        common: The common options.
+        own: The options of the target's verb.
     """
-
-    def register(make_target: Callable[..., Target]) -> Callable[..., None]:
-        own = inspect.signature(make_target).parameters
-
-        def run(**values: Any) -> None:
-            require_extra("larq_compute_engine", extra="convert")
-            own_values = {key: values.pop(key) for key in own}
-            _run(lambda: make_target(**own_values), **values)
-
-        hints = get_type_hints(make_target, include_extras=True)
-        common = dict(inspect.signature(_common).parameters)
-        common_hints = get_type_hints(_common, include_extras=True)
-        parameters = [
-            parameter.replace(
-                kind=inspect.Parameter.KEYWORD_ONLY, annotation={**common_hints, **hints}[key]
-            )
-            for key, parameter in {**common, **own}.items()
-        ]
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {p.name: p.annotation for p in parameters}
-        run.__doc__ = make_target.__doc__
-        return app.command(name)(run)
-
-    return register
-
-
-def _common(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="SOURCE",
-            help="Run of `facesdk train`, .h5, .keras or float32 .tflite file, or SavedModel.",
-            show_default=False,
-        ),
-    ],
-    out: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="The .tflite file to write.", show_default=False
-        ),
-    ],
-    custom: Annotated[
-        Optional[list[str]],
-        typer.Option(
-            "--custom",
-            metavar="MODULE:NAME",
-            help="A custom object of the network; its module is imported. Repeatable.",
-        ),
-    ] = None,
-    verify_on: Annotated[
-        Optional[Path],
-        typer.Option(
-            metavar="DIR",
-            help="Photos or aligned crops to compare file and source on, besides the samples.",
-        ),
-    ] = None,
-    no_verify: Annotated[
-        bool,
-        typer.Option("--no-verify", help="Do not compare; the file's contract says so."),
-    ] = False,
-    explain: Annotated[
-        bool,
-        typer.Option("--explain", help="Print each operator of the file, and why it is no better."),
-    ] = False,
-    pack: Annotated[
-        bool, typer.Option("--pack", help="Write the entropy-coded container .tflite.pack.")
-    ] = False,
-    name: Annotated[Optional[str], typer.Option(help="Name of the model.")] = None,
-    task: Annotated[
-        Optional[str],
-        typer.Option(help="`recognition` if it embeds aligned faces. A run says it itself."),
-    ] = None,
-    color: Annotated[
-        Optional[str], typer.Option(help="Channel order it was trained on: RGB or BGR.")
-    ] = None,
-    mean: Annotated[
-        Optional[float], typer.Option(help="What is subtracted from pixels of 0 to 255.")
-    ] = None,
-    scale: Annotated[Optional[float], typer.Option(help="What then divides them.")] = None,
-    license_words: Annotated[
-        Optional[str], typer.Option("--license", help="Licence of its weights.")
-    ] = None,
-    training_data: Annotated[
-        Optional[str], typer.Option(help="What it was trained on, in words.")
-    ] = None,
-    json: options.Json = False,
-) -> None:
-    """The common options."""
-
-
-def _run(
-    make_target: Callable[[], Target],
-    *,
-    source: Path,
-    out: Path,
-    custom: list[str] | None,
-    verify_on: Path | None,
-    no_verify: bool,
-    explain: bool,
-    pack: bool,
-    json: bool,
-    task: str | None,
-    **facts: Any,
-) -> None:
-    if no_verify and verify_on is not None:
+    require_extra("larq_compute_engine", extra="convert")
+    if common.no_verify and common.verify_on is not None:
         raise InputError("--no-verify and --verify-on exclude each other")
-    if task not in (None, "recognition"):
-        raise InputError(f"--task must be recognition, but got {task!r}; leave it out for others")
-    from facesdk_converters.convert import Facts, Request, convert
+    from facesdk_converters.convert import Request, convert
+    from facesdk_converters.sources.facts import Facts
 
-    facts["license"] = facts.pop("license_words")
     request = Request(
-        source=source,
-        output=out,
-        custom=tuple(custom or ()),
-        facts=Facts(task=task, **facts),
-        verify=not no_verify,
-        verify_on=verify_on,
-        explain=explain,
-        pack=pack,
+        source=common.source,
+        output=common.output,
+        custom=tuple(common.custom or ()),
+        facts=Facts(
+            name=common.name,
+            task=common.task,
+            color=common.color,
+            mean=common.mean,
+            scale=common.scale,
+            license=common.license_words,
+            training_data=common.training_data,
+        ),
+        verify=not common.no_verify,
+        verify_on=common.verify_on,
+        explain=common.explain,
+        pack=common.pack,
     )
-    target = make_target()
+    made = registry.load(target, **own)
     with output.progress_bar("convert") as advance:
-        converted = convert(request, target, report=advance)
-    output.emit(converted.to_dict(), json=json, text=_in_words(converted))
+        converted = convert(request, made, progress=advance)
+    output.emit(converted.to_dict(), json=common.json, text=in_words(converted))
 
 
-def _in_words(converted: Converted) -> str:
+def in_words(converted: Converted) -> str:
+    """What became of a network, for people."""
     agreement = converted.agreement
     lines = []
     if converted.explanation is not None:

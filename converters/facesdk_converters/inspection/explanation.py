@@ -1,23 +1,33 @@
 """What a model file really holds, operator by operator, and why.
 
-Everything is read from the flatbuffer; the Keras model it was made from, where it is at hand, only
+Everything is read from the file's graph; the network it was made from, where it is at hand, only
 gives names and reasons.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from facesdk.models.bundle import ModelBundle
-from facesdk_converters.targets.target import Remark, no_remark
-from facesdk_converters.tflite import operators
-from facesdk_converters.tflite.operators import BITS, Graph, Operator
+from facesdk.tflite import macs
+from facesdk.tflite.graph import Graph, Operator
+from facesdk_converters.inspection.layer_map import layers_by_operator
+
+if TYPE_CHECKING:  # sources load TensorFlow, which a model file alone does not need
+    from facesdk_converters.sources.network import Network
+
+Remark = Callable[[Operator, Operator | None, Any], str]
+"""Why an operator is no better, and what to change; empty if all is well. Takes the operator, the
+one that writes its input (None for the network's input), and the Keras layer it comes from."""
 
 _FLOAT_BYTES = 4
+
+
+def no_remark(operator: Operator, producer: Operator | None, layer: Any) -> str:
+    """The remark of targets that promise nothing."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +76,9 @@ class Explanation:
         bytes_by_kind: Bytes of the file by what they are for; their sum is the file's size.
         multiply_adds: Products summed for one input, by bits of weights x activations.
         file_bytes: Size of the file.
-        float32_bytes: Size of the same network with 32 bits a weight.
+        float32_bytes: Size of the same network with 32 bits per weight.
         float32_measured: Whether that is the size of a float32 file that was made; else it is
-            this file's with 4 bytes a weight.
+            this file's with 4 bytes per weight.
     """
 
     rows: tuple[Row, ...]
@@ -89,56 +99,33 @@ class Explanation:
         return {**asdict(self), "compression": round(self.compression, 3)}
 
 
-def explain_file(path: Path) -> Explanation:
-    """Explains a model file on its own: without reasons, which need the Keras model.
-
-    Raises:
-        ModelError: It is not a TFLite model.
-    """
-    return explain(ModelBundle.load(path).content, name=path)
-
-
 def explain(
-    content: bytes,
+    graph: Graph,
     *,
-    name: str | Path,
-    model: Any = None,
+    network: Network | None = None,
     remark: Remark = no_remark,
     float32_bytes: int | None = None,
 ) -> Explanation:
     """Explains a model file.
 
     Args:
-        content: The ``.tflite`` file.
-        name: What error messages call it.
-        model: The Keras model that it was made from.
+        graph: What is in the file.
+        network: What it was made from; without it there are no reasons.
         remark: Gives the reasons, for operators whose layer is known.
-        float32_bytes: Size of a float32 file of that model.
-
-    Raises:
-        ModelError: It is not a TFLite model.
+        float32_bytes: Size of a float32 file of that network.
     """
-    graph = operators.read(content, name=name)
-    layers: Mapping[int, Any] = {}
-    if model is not None:
-        from facesdk_converters.inspection.layer_map import layers_by_operator
-
-        layers = layers_by_operator(graph, model)
+    layers = {} if network is None else layers_by_operator(graph, network)
     sizes = _sizes(graph)
     rows = []
-    for place, operator in enumerate(graph.operators):
-        layer = layers.get(place)
+    for operator, size in zip(graph.working, sizes, strict=True):
+        layer = layers.get(operator.index)
         words = remark(operator, _producer(graph, operator), layer) if layer is not None else ""
-        rows.append(_row(operator, layer, sizes[place], words))
-    counts: Counter[str] = Counter()
-    for row in rows:
-        if row.multiply_adds:
-            counts[row.precision] += row.multiply_adds
+        rows.append(_row(operator, layer, size, words))
     return Explanation(
         rows=tuple(rows),
-        folded=_folded(model, layers),
+        folded={} if network is None else _folded(network, layers),
         bytes_by_kind=_bytes_by_kind(graph),
-        multiply_adds=dict(counts),
+        multiply_adds=macs.totals(graph.working, macs.stored),
         file_bytes=graph.file_bytes,
         float32_bytes=float32_bytes or _with_float_weights(graph),
         float32_measured=float32_bytes is not None,
@@ -146,18 +133,19 @@ def explain(
 
 
 def _row(operator: Operator, layer: Any, size: int, remark: str) -> Row:
-    data, output = operator.data, operator.outputs[0]
+    data, output = operator.data, next(iter(operator.outputs), None)
+    name = output.name.partition(";")[0] if output is not None else ""
     return Row(
-        layer=layer.name if layer is not None else output.name.partition(";")[0],
+        layer=layer.name if layer is not None else name,
         kind=type(layer).__name__ if layer is not None else "",
         operator=operator.name,
         input_shape=data.shape if data is not None else (),
-        output_shape=output.shape,
+        output_shape=output.shape if output is not None else (),
         weight_bits=operator.weight_bits,
         activation_bits=operator.activation_bits,
-        output_bits=BITS[output.type],
+        output_bits=output.bits if output is not None else 0,
         bytes=size,
-        multiply_adds=operator.multiply_adds,
+        multiply_adds=macs.stored(operator).count,
         remark=remark,
     )
 
@@ -171,14 +159,10 @@ def _producer(graph: Graph, operator: Operator) -> Operator | None:
     )
 
 
-def _folded(model: Any, layers: Mapping[int, Any]) -> Mapping[str, tuple[str, ...]]:
-    if model is None:
-        return {}
-    from facesdk_training.keras.loading import layers_of
-
+def _folded(network: Network, layers: Mapping[int, Any]) -> Mapping[str, tuple[str, ...]]:
     present = {layer.name for layer in layers.values()}
     folded: dict[str, tuple[str, ...]] = {}
-    for layer in layers_of(model):
+    for layer in network.layers:
         kind = type(layer).__name__
         if layer.name not in present and kind != "InputLayer":
             folded[kind] = (*folded.get(kind, ()), layer.name)
@@ -189,11 +173,9 @@ def _sizes(graph: Graph) -> list[int]:
     """Bytes of each operator's constants; a constant counts where it is used first."""
     seen: set[int] = set()
     sizes = []
-    for operator in graph.operators:
-        constants = {
-            row.index: row for row in operator.inputs if row is not None and row.is_constant
-        }
-        sizes.append(sum(row.data.size for key, row in constants.items() if key not in seen))
+    for operator in graph.working:
+        constants = {row.index: row for row in operator.stored if row is not None and row.constant}
+        sizes.append(sum(len(row.data) for key, row in constants.items() if key not in seen))
         seen |= set(constants)
     return sizes
 
@@ -201,8 +183,8 @@ def _sizes(graph: Graph) -> list[int]:
 def _kernels(graph: Graph) -> list[Operator]:
     """Operators with constant weights, one for each tensor of weights."""
     found: dict[int, Operator] = {}
-    for operator in graph.operators:
-        if operator.weights is not None and operator.weights.is_constant:
+    for operator in graph.working:
+        if operator.weights is not None and operator.weights.constant:
             found.setdefault(operator.weights.index, operator)
     return list(found.values())
 
@@ -211,7 +193,7 @@ def _bytes_by_kind(graph: Graph) -> Mapping[str, int]:
     sizes: Counter[str] = Counter()
     for operator in _kernels(graph):
         if operator.weights is not None:
-            sizes[f"{operator.weight_bits}-bit weights"] += operator.weights.data.size
+            sizes[f"{operator.weight_bits}-bit weights"] += len(operator.weights.data)
     sizes["biases, scales and other constants"] = sum(_sizes(graph)) - sum(sizes.values())
     sizes["metadata and contract"] = graph.metadata_bytes
     sizes["graph"] = graph.file_bytes - sum(sizes.values())
@@ -219,7 +201,7 @@ def _bytes_by_kind(graph: Graph) -> Mapping[str, int]:
 
 
 def _with_float_weights(graph: Graph) -> int:
-    stored = sum(row.weights.data.size for row in _kernels(graph) if row.weights is not None)
+    stored = sum(len(row.weights.data) for row in _kernels(graph) if row.weights is not None)
     return (
         graph.file_bytes - stored + _FLOAT_BYTES * sum(row.weight_count for row in _kernels(graph))
     )

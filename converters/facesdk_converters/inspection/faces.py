@@ -17,10 +17,8 @@ from facesdk.detection.registry import load_detector
 from facesdk.errors import InputError
 from facesdk.images import decode
 from facesdk.images.photo_source import PhotoReader, open_photos
-from facesdk.models.templates import template_of
+from facesdk.models.templates import SQUARE, template_of
 from facesdk.recognition.alignment import align_square, central
-
-SIDE = 112
 
 Crops = NDArray[np.uint8]
 
@@ -67,7 +65,7 @@ def fit(crops: Crops, height: int, width: int, channels: int) -> Crops:
     if template_of((height, width)) is not None:
         sized = central(crops, height, width)
     else:
-        method = cv2.INTER_AREA if max(height, width) < SIDE else cv2.INTER_LINEAR
+        method = cv2.INTER_AREA if max(height, width) < SQUARE.width else cv2.INTER_LINEAR
         sized = np.stack(
             [cv2.resize(crop, (width, height), interpolation=method) for crop in crops]
         )
@@ -96,8 +94,8 @@ def _of_folder(folder: Path, detector: Detector, limit: int | None) -> Iterator[
 
 def _crops(image: decode.RgbImage, detector: Detector) -> Iterator[Crops]:
     if template_of(image.shape[:2]) is not None:
-        margin = SIDE - image.shape[1]
+        margin = SQUARE.width - image.shape[1]
         yield np.pad(image, ((0, 0), (margin // 2, margin // 2), (0, 0)), mode="edge")
         return
     for face in detector.detect(image):
-        yield align_square(image, face.landmarks, SIDE)
+        yield align_square(image, face.landmarks, SQUARE.width)

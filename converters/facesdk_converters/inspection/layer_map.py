@@ -9,44 +9,47 @@ Other operators belong to the layer whose name is part of the name of what they 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facesdk_converters.tflite.operators import KERNELS, Graph, Operator, Tensor
-from facesdk_training.keras.loading import layers_of
+from facesdk.tflite import weights
+from facesdk.tflite.graph import Graph, Operator, Tensor
+
+if TYPE_CHECKING:  # sources load TensorFlow, which a model file alone does not need
+    from facesdk_converters.sources.network import Network
 
 _SAME_DIRECTION = 0.3
 """Least mean cosine of filters of one layer; random filters of 100 taps have one of 0.08."""
 
 
-def layers_by_operator(graph: Graph, model: Any) -> Mapping[int, Any]:
-    """The Keras layer of each operator, by the operator's place in the graph.
+def layers_by_operator(graph: Graph, network: Network) -> Mapping[int, Any]:
+    """The Keras layer of each operator, by the operator's index.
 
     Args:
         graph: The file.
-        model: The Keras model that it was made from.
+        network: What it was made from.
 
     Returns:
-        Layers; operators without one are left out.
+        Layers; operators without one are left out, all of them where no layers are known.
     """
-    layers = list(layers_of(model))
-    matrices = [(layer, filters) for layer in layers for filters in _filters_of(layer)]
-    names = {layer.name: layer for layer in layers}
+    matrices = [(layer, filters) for layer in network.layers for filters in _filters_of(layer)]
+    names = {layer.name: layer for layer in network.layers}
     found = {}
-    for place, operator in enumerate(graph.operators):
-        layer = _by_weights(operator, matrices) if operator.name in KERNELS else None
-        layer = layer or _by_name(operator.outputs[0], graph, names, model)
+    for operator in graph.working:
+        layer = _by_weights(operator, matrices)
+        if layer is None and operator.outputs:
+            layer = _by_name(operator.outputs[0], graph, names, network.output_layer)
         if layer is not None:
-            found[place] = layer
+            found[operator.index] = layer
     return found
 
 
 def _by_weights(operator: Operator, matrices: list[tuple[Any, NDArray[np.float32]]]) -> Any | None:
-    if operator.weights is None or not operator.weights.is_constant:
+    if operator.weights is None or not operator.weights.constant:
         return None
-    filters = operator.filters()
+    filters = weights.filters(operator)
     candidates = [(layer, matrix) for layer, matrix in matrices if matrix.shape == filters.shape]
     scored = [(_likeness(filters, matrix), layer) for layer, matrix in candidates]
     score, layer = max(scored, key=lambda row: row[0], default=(0.0, None))
@@ -61,7 +64,7 @@ def _likeness(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
 
 
 def _filters_of(layer: Any) -> Iterator[NDArray[np.float32]]:
-    """Kernels of a layer, as ``Operator.filters`` gives them."""
+    """Kernels of a layer, as :func:`facesdk.tflite.weights.filters` gives them."""
     if (depthwise := getattr(layer, "depthwise_kernel", None)) is not None:
         kernel = depthwise.numpy()
         yield kernel.reshape(kernel.shape[0] * kernel.shape[1], -1).T
@@ -78,15 +81,8 @@ def _filters_of(layer: Any) -> Iterator[NDArray[np.float32]]:
         yield np.moveaxis(kernel, -1, 0).reshape(kernel.shape[-1], -1)
 
 
-def _by_name(output: Tensor, graph: Graph, names: Mapping[str, Any], model: Any) -> Any | None:
+def _by_name(output: Tensor, graph: Graph, names: Mapping[str, Any], last: str) -> Any | None:
     if any(output.index == final.index for final in graph.outputs):
-        return names.get(_producer(model))
+        return names.get(last)
     parts = output.name.partition(";")[0].split("/")
     return next((names[part] for part in reversed(parts) if part in names), None)
-
-
-def _producer(model: Any) -> str:
-    """Name of the layer that gives a model's output; inside of a nested model if that does."""
-    history = getattr(model.outputs[0], "_keras_history", None)
-    layer = history.layer if history is not None else model.layers[-1]
-    return _producer(layer) if getattr(layer, "layers", None) else str(layer.name)

@@ -8,15 +8,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from facesdk.errors import ModelError
-from facesdk.tflite.flatbuffer import FlatbufferError
+from facesdk.errors import ModelError, one_line
+from facesdk.models.bundle import ModelBundle
+from facesdk.tflite.graph import Graph
 from facesdk.tflite.operators import CUSTOM_OPERATORS
-from facesdk.tflite.verifier import verify
+from facesdk.tflite.schema import BUILTIN_OPERATORS
 from facesdk_converters.inspection.layer_map import layers_by_operator
-from facesdk_converters.sources.network import KerasNetwork
+from facesdk_converters.sources.network import Network
 from facesdk_converters.sources.source import Source
-from facesdk_converters.tflite import operators
-from facesdk_training.keras.loading import layers_of
 
 
 @contextmanager
@@ -30,49 +29,60 @@ def translated(source: Source) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        culprit = None
-        if isinstance(source.network, KerasNetwork):
-            layers = layers_of(source.model)
-            culprit = next((layer for layer in layers if _is_refused(layer)), None)
-        where = "the network" if culprit is None else place(culprit, source.model)
+        reason = one_line(error, 200)
+        culprit = next((layer for layer in source.network.layers if _is_refused(layer)), None)
+        where = "the network" if culprit is None else place(culprit, source.network)
         raise ModelError(f"{source.path}: {where} cannot be converted ({reason})") from None
 
 
-def check_operators(content: bytes, source: Source) -> None:
-    """Raises unless runtimes with facesdk's operator library have all operators of a file.
+def verified(content: bytes, source: Source) -> ModelBundle:
+    """What a converter wrote, if a runtime can use it.
+
+    Args:
+        content: The ``.tflite`` file.
+        source: What it was made of.
 
     Raises:
-        ModelError: The file is broken, or one of its operators is not; the message names the layer.
+        ModelError: The file is broken.
     """
     try:
-        verify(content)
-    except FlatbufferError as error:
+        return ModelBundle.from_bytes(content, "the converted network")
+    except ModelError as error:
         raise ModelError(
             f"{source.path}: the converter wrote a file that no runtime can use ({error}); Larq "
             "Compute Engine does where an int8 tensor is both an output and binarized: put an "
             "operation, a scale of 1.0001 for example, in front of the output"
         ) from None
-    graph = operators.read(content, name=source.path)
-    known = {*operators.BUILTINS, *CUSTOM_OPERATORS}
-    for number, operator in enumerate(graph.operators):
+
+
+def check_operators(graph: Graph, source: Source) -> None:
+    """Raises unless runtimes with facesdk's operator library have all operators of a file.
+
+    Raises:
+        ModelError: It has another operator, and the message names the layer; or several subgraphs.
+    """
+    if graph.subgraphs != 1:
+        raise ModelError(
+            f"{source.path} has control flow ({graph.subgraphs} subgraphs), which facesdk does not "
+            "convert"
+        )
+    known = {*BUILTIN_OPERATORS, *CUSTOM_OPERATORS}
+    for operator in graph.operators:
         if operator.name not in known:
-            layer = None
-            if isinstance(source.network, KerasNetwork):
-                layer = layers_by_operator(graph, source.model).get(number)
-            where = "it" if layer is None else place(layer, source.model)
+            layer = layers_by_operator(graph, source.network).get(operator.index)
+            where = "it" if layer is None else place(layer, source.network)
             raise ModelError(
                 f"{source.path}: {where} needs TensorFlow's operation {operator.name}, which "
                 "TFLite runtimes do not have: write it with others, or leave the layer out"
             )
 
 
-def place(layer: Any, model: Any) -> str:
+def place(layer: Any, network: Network) -> str:
     """A layer's name, class and place, for a message."""
-    layers = list(layers_of(model))
+    layers = network.layers
     number = next(index for index, row in enumerate(layers) if row is layer)
-    behind = f", behind {layers[number - 1].name}" if number else ""
-    return f"layer {layer.name} ({type(layer).__name__}, {number + 1} of {len(layers)}{behind})"
+    after = f", after {layers[number - 1].name}" if number else ""
+    return f"layer {layer.name} ({type(layer).__name__}, {number + 1} of {len(layers)}{after})"
 
 
 def _is_refused(layer: Any) -> bool:

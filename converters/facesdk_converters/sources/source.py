@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from facesdk.errors import ModelError
 from facesdk.models.bundle import ModelBundle
@@ -35,8 +34,8 @@ class Source:
     documented: bool
 
     @property
-    def model(self) -> Any:
-        """The Keras model.
+    def keras(self) -> KerasNetwork:
+        """The Keras network.
 
         Raises:
             ModelError: It is a model file.
@@ -45,7 +44,7 @@ class Source:
             raise ModelError(
                 f"{self.path} is a model file already: this target needs a run or a Keras model"
             )
-        return self.network.model
+        return self.network
 
 
 def load(path: Path, custom: Iterable[str] = ()) -> Source:

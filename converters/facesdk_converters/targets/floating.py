@@ -6,6 +6,7 @@ from functools import partial
 
 import tensorflow as tf
 
+from facesdk.models.bundle import ModelBundle
 from facesdk_converters.inspection import refusals
 from facesdk_converters.sources.network import FileNetwork
 from facesdk_converters.sources.source import Source
@@ -22,22 +23,26 @@ def float16() -> Target:
     return Target("float16", partial(convert, half=True))
 
 
-def convert(source: Source, *, half: bool) -> bytes:
+def convert(source: Source, *, half: bool) -> ModelBundle:
     """Converts a network.
 
     Args:
-        source: The network; of a float32 model file the content is taken as it is.
+        source: The network; a float32 model file is taken as it is.
         half: Whether to store weights as float16.
 
     Returns:
-        Content of a ``.tflite`` file of stock operators.
+        A model of stock operators.
+
+    Raises:
+        ModelError: TensorFlow's converter refuses the network.
     """
     if isinstance(source.network, FileNetwork) and not half:
-        return source.network.content
-    converter = tf.lite.TFLiteConverter.from_keras_model(source.model)
+        return source.network.bundle
+    converter = tf.lite.TFLiteConverter.from_keras_model(source.keras.model)
     converter.allow_custom_ops = True  # the common flow refuses them, and names their layers
     if half:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
     with refusals.translated(source):
-        return bytes(converter.convert())
+        content = bytes(converter.convert())
+    return refusals.verified(content, source)

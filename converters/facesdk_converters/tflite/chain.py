@@ -8,39 +8,42 @@ runtime runs them.
 
 from __future__ import annotations
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-_SCHEMA_VERSION = 3
-_OP = schema.BuiltinOperator
+from facesdk_converters.tflite.tree import Tree
+
 _PADDING = {"valid": schema.Padding.VALID, "same": schema.Padding.SAME}
 
 
-class SequentialGraph:
+class Chain:
     """A chain of layers under construction.
 
     Args:
         name: Name of the input tensor.
         shape: Its shape ``(batch, height, width, channels)`` as allocated by default.
         dynamic: The axes a user may resize.
+        description: What the file says it is.
     """
 
     def __init__(
-        self, name: str, shape: tuple[int, int, int, int], dynamic: tuple[int, ...]
+        self,
+        name: str,
+        shape: tuple[int, int, int, int],
+        dynamic: tuple[int, ...],
+        *,
+        description: str,
     ) -> None:
-        self._buffers = [schema.BufferT()]
-        self._tensors: list[schema.TensorT] = []
-        self._operators: list[schema.OperatorT] = []
-        self._codes: list[int] = []
+        self._tree = Tree.empty(description)
         self._dynamic = dynamic
         self._last = self._activation(name, shape)
+        self._tree.inputs = [self._last]
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the last tensor as allocated by default."""
-        return tuple(self._tensors[self._last].shape)
+        return self._tree.shape(self._last)
 
     def conv2d(self, kernel: ArrayLike, bias: ArrayLike) -> None:
         """A convolution with stride 1 and no padding.
@@ -56,7 +59,7 @@ class SequentialGraph:
         options.padding = schema.Padding.VALID
         options.strideH = options.strideW = 1
         self._append(
-            _OP.CONV_2D,
+            "CONV_2D",
             (self._constant("kernel", weights), self._constant("bias", bias)),
             (batch, height - rows + 1, width - columns + 1, count),
             schema.BuiltinOptions.Conv2DOptions,
@@ -64,9 +67,9 @@ class SequentialGraph:
         )
 
     def prelu(self, alpha: ArrayLike) -> None:
-        """``max(x, 0) + alpha * min(x, 0)``, with one ``alpha`` a channel."""
+        """``max(x, 0) + alpha * min(x, 0)``, with one ``alpha`` per channel."""
         slopes = np.asarray(alpha).reshape((1,) * (len(self.shape) - 2) + (-1,))
-        self._append(_OP.PRELU, (self._constant("alpha", slopes),), self.shape)
+        self._append("PRELU", (self._constant("alpha", slopes),), self.shape)
 
     def max_pool(self, size: int, stride: int, padding: str) -> None:
         """The maximum of square windows.
@@ -83,7 +86,7 @@ class SequentialGraph:
         options.filterHeight = options.filterWidth = size
         short = size - 1 if padding == "valid" else 0
         self._append(
-            _OP.MAX_POOL_2D,
+            "MAX_POOL_2D",
             (),
             (batch, -((short - height) // stride), -((short - width) // stride), channels),
             schema.BuiltinOptions.Pool2DOptions,
@@ -99,42 +102,31 @@ class SequentialGraph:
         """
         weights = np.transpose(np.asarray(matrix))
         self._append(
-            _OP.FULLY_CONNECTED,
+            "FULLY_CONNECTED",
             (self._constant("matrix", weights), self._constant("bias", bias)),
             (self.shape[0], len(weights)),
             schema.BuiltinOptions.FullyConnectedOptions,
             schema.FullyConnectedOptionsT(),
         )
 
-    def to_bytes(self, *, description: str) -> bytes:
+    def to_bytes(self) -> bytes:
         """The finished ``.tflite`` file; the last tensor is its output."""
-        graph = schema.SubGraphT(
-            tensors=self._tensors, inputs=[0], outputs=[self._last], operators=self._operators,
-            name="main",
-        )  # fmt: skip
-        model = schema.ModelT(
-            version=_SCHEMA_VERSION,
-            operatorCodes=[schema.OperatorCodeT(code, None, 1, code) for code in self._codes],
-            subgraphs=[graph],
-            description=description,
-            buffers=self._buffers,
-        )
-        return pack(model)
+        self._tree.outputs = [self._last]
+        return self._tree.to_bytes()
 
     def _append(
         self,
-        code: int,
+        kind: str,
         constants: tuple[int, ...],
         shape: tuple[int, ...],
         options_type: int = schema.BuiltinOptions.NONE,
         options: object = None,
     ) -> None:
-        if code not in self._codes:
-            self._codes.append(code)
-        output = self._activation(f"layer_{len(self._operators)}", shape)
-        self._operators.append(
+        operators = self._tree.operators
+        output = self._activation(f"layer_{len(operators)}", shape)
+        operators.append(
             schema.OperatorT(
-                opcodeIndex=self._codes.index(code),
+                opcodeIndex=self._tree.code(kind),
                 inputs=[self._last, *constants],
                 outputs=[output],
                 builtinOptionsType=options_type,
@@ -145,43 +137,8 @@ class SequentialGraph:
 
     def _activation(self, name: str, shape: tuple[int, ...]) -> int:
         signature = [-1 if axis in self._dynamic else size for axis, size in enumerate(shape)]
-        return self._tensor(name, shape, buffer=0, signature=signature)
+        return self._tree.add_activation(name, shape, signature)
 
     def _constant(self, kind: str, values: ArrayLike) -> int:
-        array: NDArray[np.float32] = np.ascontiguousarray(values, dtype="<f4")
-        self._buffers.append(schema.BufferT(array.reshape(-1).view(np.uint8)))
-        name = f"layer_{len(self._operators)}/{kind}"
-        return self._tensor(name, array.shape, buffer=len(self._buffers) - 1)
-
-    def _tensor(
-        self, name: str, shape: tuple[int, ...], buffer: int, signature: list[int] | None = None
-    ) -> int:
-        self._tensors.append(
-            schema.TensorT(
-                shape=list(shape),
-                type=schema.TensorType.FLOAT32,
-                buffer=buffer,
-                name=name,
-                shapeSignature=signature,
-            )
-        )
-        return len(self._tensors) - 1
-
-
-def pack(model: schema.ModelT) -> bytes:
-    """The file of a model tree: equal trees give equal bytes."""
-    builder = _AlignedBuilder(1024)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
-
-
-class _AlignedBuilder(flatbuffers.Builder):  # type: ignore[misc]
-    """Aligns byte vectors to 16, as ``force_align`` of the schema demands of buffers.
-
-    Kernels read weights in place, as float32 or wider. flatc's Python code drops ``force_align``,
-    so that a packed model may crash where unaligned reads trap (armv7).
-    """
-
-    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:  # noqa: N802, N803
-        offset: int = super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
-        return offset
+        name = f"layer_{len(self._tree.operators)}/{kind}"
+        return self._tree.add_constant(name, np.ascontiguousarray(values, dtype="<f4"))

@@ -1,54 +1,85 @@
-"""A float32 TFLite graph to look at and to change before it is quantized.
+"""The one editable form of a ``.tflite`` file: everything in it, to be changed and written again.
 
-Operators and options are those of TensorFlow Lite's ``schema.fbs``.
+:mod:`facesdk.tflite.graph` reads what a model computes; this changes it. The rows of the tree are
+the objects of TensorFlow Lite's ``schema.fbs``, as ``schema_py_generated`` has them. Tensors,
+buffers and operator codes are numbers in lists, so that whoever adds one gets its number, and
+:meth:`Tree.compact` takes out, once for all, what nothing refers to any more.
 """
 
 from __future__ import annotations
 
 import copy
-from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import ArrayLike, NDArray
 
 from facesdk.errors import ModelError
-from facesdk.tflite.flatbuffer import FlatbufferError
-from facesdk.tflite.verifier import verify
-from facesdk_converters.tflite.chain import pack
+from facesdk.models.bundle import ModelBundle
+from facesdk.models.contract import METADATA_NAME, Contract
+from facesdk.results import FloatArray
+from facesdk.tflite.operators import CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED
+from facesdk.tflite.schema import BUILTIN_OPERATORS, CUSTOM, TYPES, builtin_operator, tensor_type
 
-FloatArray = NDArray[np.float32]
+_SCHEMA_VERSION = 3
+_FLOAT32 = "float32"
+_TYPE_CODES = {name: code for code, (name, _) in enumerate(TYPES)}
+_LAST_OLD_CODE = 127
+"""Readers of before 2020 take an operator's code from a field of 8 bits; larger ones say this."""
 
-_OPERATOR_NAMES: dict[int, str] = {
-    code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")
-}
-_TYPE_NAMES: dict[int, str] = {
-    code: name for name, code in vars(schema.TensorType).items() if not name.startswith("_")
-}
-CHANNEL_AXES = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
+CHANNEL_AXES = {CONV_2D: 0, DEPTHWISE_CONV_2D: 3, FULLY_CONNECTED: 0}
 """The operators with weights, each with the axis of the weights that counts output channels."""
 
 
-class Graph:
-    """The one subgraph of a model, by tensor numbers and operator names.
+class Tree:
+    """A model file under construction or repair.
+
+    What concerns operators and tensors is that of the only subgraph; a contract can be given to a
+    model of several (control flow) as well.
 
     Args:
-        content: Content of a ``.tflite`` file.
-
-    Raises:
-        ModelError: It is not a TFLite model, or has several subgraphs.
+        model: The rows, changed in place. :meth:`of` reads them from a file, :meth:`empty` has
+            none.
     """
 
-    def __init__(self, content: bytes) -> None:
-        try:
-            verify(content)
-        except FlatbufferError as error:
-            raise ModelError(f"not a TFLite model ({error})") from None
-        self.tree = schema.ModelT.InitFromPackedBuf(content)
-        if len(self.tree.subgraphs) != 1:
+    def __init__(self, model: schema.ModelT) -> None:
+        self.model = model
+
+    @staticmethod
+    def of(bundle: ModelBundle) -> Tree:
+        """The tree of a verified model file."""
+        return Tree(schema.ModelT.InitFromPackedBuf(bundle.content))
+
+    @staticmethod
+    def empty(description: str) -> Tree:
+        """A model without a tensor.
+
+        Args:
+            description: What the file says it is.
+        """
+        graph = schema.SubGraphT(tensors=[], inputs=[], outputs=[], operators=[], name="main")
+        return Tree(
+            schema.ModelT(
+                version=_SCHEMA_VERSION,
+                operatorCodes=[],
+                subgraphs=[graph],
+                description=description,
+                buffers=[schema.BufferT()],  # number 0 is that of tensors without values
+            )
+        )
+
+    def copy(self) -> Tree:
+        """Another tree of the same content."""
+        return Tree(copy.deepcopy(self.model))
+
+    @property
+    def _graph(self) -> schema.SubGraphT:
+        if len(self.model.subgraphs) != 1:
             raise ModelError("a model with several subgraphs (control flow) cannot be converted")
-        self._graph = self.tree.subgraphs[0]
+        return self.model.subgraphs[0]
 
     @property
     def tensors(self) -> list[schema.TensorT]:
@@ -68,8 +99,12 @@ class Graph:
 
     @property
     def inputs(self) -> list[int]:
-        """Tensors that the user sets."""
+        """Tensors that the user sets; assign to change them."""
         return [int(tensor) for tensor in self._graph.inputs]
+
+    @inputs.setter
+    def inputs(self, inputs: list[int]) -> None:
+        self._graph.inputs = inputs
 
     @property
     def outputs(self) -> list[int]:
@@ -81,41 +116,46 @@ class Graph:
         self._graph.outputs = outputs
 
     def kind(self, operator: schema.OperatorT) -> str:
-        """Name of an operator in the schema, for example ``CONV_2D``."""
-        code = self.tree.operatorCodes[operator.opcodeIndex]
-        return _OPERATOR_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        """Name of an operator: ``CONV_2D``, as in the schema, or that of a custom operator."""
+        code = self.model.operatorCodes[operator.opcodeIndex]
+        return _text(code.customCode) or builtin_operator(_builtin(code))
 
     def name(self, tensor: int) -> str:
         """Name of a tensor."""
-        name: bytes | str = self.tensors[tensor].name or b""
-        return name if isinstance(name, str) else name.decode(errors="replace")
+        return _text(self.tensors[tensor].name)
 
     def type_name(self, tensor: int) -> str:
-        """Type of a tensor in the schema, for example ``FLOAT32``."""
-        return _TYPE_NAMES[self.tensors[tensor].type]
+        """Type of a tensor, for example ``float32``."""
+        return tensor_type(self.tensors[tensor].type)[0]
 
     def shape(self, tensor: int) -> tuple[int, ...]:
         """Shape of a tensor as allocated by default."""
         sizes = self.tensors[tensor].shape
         return () if sizes is None else tuple(int(size) for size in sizes)
 
+    def data(self, tensor: int) -> bytes:
+        """The bytes of a constant; empty for a tensor that is computed or given."""
+        data = self.model.buffers[self.tensors[tensor].buffer].data
+        return b"" if data is None else bytes(data)
+
     def values(self, tensor: int) -> FloatArray:
         """Values of a float32 constant, read-only (see :meth:`is_float_constant`)."""
-        data = self.tree.buffers[self.tensors[tensor].buffer].data
-        return np.frombuffer(bytes(data), np.float32).reshape(self.shape(tensor))
-
-    def is_float_constant(self, tensor: int) -> bool:
-        """Whether a tensor is a float32 constant; -1, an input left out, is none."""
-        return tensor >= 0 and self.type_name(tensor) == "FLOAT32" and self.is_constant(tensor)
+        return np.frombuffer(self.data(tensor), "<f4").reshape(self.shape(tensor))
 
     def is_constant(self, tensor: int) -> bool:
-        """Whether a tensor has values in the file."""
-        data = self.tree.buffers[self.tensors[tensor].buffer].data
+        """Whether a tensor has values in the file; -1, an input left out, has none."""
+        if tensor < 0:
+            return False
+        data = self.model.buffers[self.tensors[tensor].buffer].data
         return data is not None and len(data) > 0
+
+    def is_float_constant(self, tensor: int) -> bool:
+        """Whether a tensor is a float32 constant."""
+        return self.is_constant(tensor) and self.type_name(tensor) == _FLOAT32
 
     def activations(self, operator: schema.OperatorT) -> list[int]:
         """The inputs of an operator that are computed or given, not constants."""
-        return [int(t) for t in operator.inputs if t >= 0 and not self.is_constant(t)]
+        return [int(t) for t in operator.inputs if t >= 0 and not self.is_constant(int(t))]
 
     def weighted(self) -> list[schema.OperatorT]:
         """The convolutions and dense layers with constant float32 weights, in order."""
@@ -128,8 +168,8 @@ class Graph:
 
     def set_constant(self, tensor: int, values: ArrayLike) -> None:
         """Gives a float32 constant other values of its shape, in a buffer of its own."""
-        array = np.ascontiguousarray(values, np.float32).reshape(self.shape(tensor))
-        self.tensors[tensor].buffer = self.add_buffer(array)
+        array = np.ascontiguousarray(values, "<f4").reshape(self.shape(tensor))
+        self.tensors[tensor].buffer = self._add_buffer(array)
 
     def unshare_constants(self) -> None:
         """Gives each operator float32 constants of its own, so that one can be changed alone.
@@ -142,125 +182,224 @@ class Graph:
             for place, tensor in enumerate(inputs):
                 if self.is_float_constant(tensor):
                     if tensor in readers:
-                        inputs[place] = self.add_tensor(copy.copy(self.tensors[tensor]))
+                        inputs[place] = self._add_tensor(copy.copy(self.tensors[tensor]))
                     readers.add(tensor)
             operator.inputs = inputs
 
-    def add_buffer(self, array: NDArray[Any]) -> int:
-        """Adds the bytes of an array; the number of the buffer."""
-        self.tree.buffers.append(schema.BufferT(array.reshape(-1).view(np.uint8)))
-        return len(self.tree.buffers) - 1
+    def add_activation(
+        self, name: str, shape: Sequence[int], signature: Sequence[int] | None = None
+    ) -> int:
+        """Adds a float32 tensor that is computed or given.
 
-    def add_tensor(self, tensor: schema.TensorT) -> int:
-        """Adds a tensor; its number."""
+        Args:
+            name: Its name.
+            shape: Its shape as allocated by default.
+            signature: The shape with -1 for each axis that a user may resize; None for none.
+
+        Returns:
+            Its number.
+        """
+        return self._add_tensor(
+            schema.TensorT(
+                shape=shape,
+                type=_TYPE_CODES[_FLOAT32],
+                buffer=0,
+                name=name,
+                shapeSignature=signature,
+            )
+        )
+
+    def add_constant(
+        self,
+        name: str,
+        values: NDArray[Any],
+        *,
+        type_name: str | None = None,
+        shape: Sequence[int] | None = None,
+        quantization: schema.QuantizationParametersT | None = None,
+    ) -> int:
+        """Adds a tensor with its values.
+
+        Args:
+            name: Its name.
+            values: What the file is to hold: the numbers, or bytes in which they are packed.
+            type_name: Its type, for example ``int4``; that of ``values`` if it is left out.
+            shape: Its shape; that of ``values`` if it is left out.
+            quantization: What the numbers stand for.
+
+        Returns:
+            Its number.
+        """
+        return self._add_tensor(
+            schema.TensorT(
+                shape=list(values.shape if shape is None else shape),
+                type=_TYPE_CODES[type_name or values.dtype.name],
+                buffer=self._add_buffer(values),
+                name=name,
+                quantization=quantization,
+            )
+        )
+
+    def code(self, kind: str, version: int = 1) -> int:
+        """Place of an operator code, added if it is not there.
+
+        Args:
+            kind: Name of an operator in the schema, or of a custom operator.
+            version: What a runtime must know of it, by TensorFlow Lite's tables; 1 if custom.
+        """
+        custom = "" if kind in BUILTIN_OPERATORS else kind
+        builtin = BUILTIN_OPERATORS.index(CUSTOM if custom else kind)
+        for place, code in enumerate(self.model.operatorCodes):
+            known = (_builtin(code), _text(code.customCode), code.version)
+            if known == (builtin, custom, version):
+                return place
+        self.model.operatorCodes.append(
+            schema.OperatorCodeT(min(builtin, _LAST_OLD_CODE), custom or None, version, builtin)
+        )
+        return len(self.model.operatorCodes) - 1
+
+    def set_contract(self, contract: Contract) -> None:
+        """Writes the contract: one buffer, which an entry of the model's metadata names.
+
+        Runtimes ignore metadata; :class:`facesdk.models.bundle.ModelBundle` reads it. A contract
+        that is there is replaced.
+        """
+        name = METADATA_NAME.encode()
+        data = np.frombuffer(contract.to_json().encode(), np.uint8)
+        for entry in self.model.metadata or []:
+            if entry.name == name:
+                self.model.buffers[entry.buffer].data = data
+                return
+        self.model.metadata = [
+            *(self.model.metadata or []),
+            schema.MetadataT(name, self._add_buffer(data)),
+        ]
+
+    @property
+    def metadata_bytes(self) -> int:
+        """Bytes of the metadata, the contract among them."""
+        buffers = (self.model.buffers[entry.buffer].data for entry in self.model.metadata or [])
+        return sum(len(data) for data in buffers if data is not None)
+
+    def drop_metadata(self) -> None:
+        """Takes the metadata away: notes of the converter that wrote the file, and a contract."""
+        self.model.metadata = None
+        self.model.metadataBuffer = None
+
+    def drop_signatures(self) -> None:
+        """Takes the named inputs and outputs away, which must fit the graph's own."""
+        self.model.signatureDefs = None
+
+    def compact(self) -> None:
+        """Drops tensors, buffers and operator codes that nothing refers to; order is kept.
+
+        Runtimes resolve every operator code, and files hold every buffer.
+        """
+        model = self.model
+        for number, graph in enumerate(model.subgraphs):
+            self._drop_tensors(number, graph)
+        entries = [tensor for graph in model.subgraphs for tensor in graph.tensors]
+        entries += model.metadata or []
+        notes = _numbers(model.metadataBuffer)
+        kept = _renumber(len(model.buffers), {0, *notes, *(entry.buffer for entry in entries)})
+        model.buffers = _at(model.buffers, kept)
+        for entry in entries:
+            entry.buffer = kept[entry.buffer]
+        if model.metadataBuffer is not None:
+            model.metadataBuffer = [kept[number] for number in notes]
+        operators = [operator for graph in model.subgraphs for operator in graph.operators or []]
+        codes = _renumber(len(model.operatorCodes), {row.opcodeIndex for row in operators})
+        model.operatorCodes = _at(model.operatorCodes, codes)
+        for operator in operators:
+            operator.opcodeIndex = codes[operator.opcodeIndex]
+
+    def to_bytes(self) -> bytes:
+        """The file of the tree: equal trees give equal bytes."""
+        return pack(self.model)
+
+    def _add_buffer(self, array: NDArray[Any]) -> int:
+        data = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        self.model.buffers.append(schema.BufferT(data))
+        return len(self.model.buffers) - 1
+
+    def _add_tensor(self, tensor: schema.TensorT) -> int:
         self.tensors.append(tensor)
         return len(self.tensors) - 1
 
-    def code(self, kind: str, version: int) -> int:
-        """Place of an operator code, added if it is not there."""
-        builtin = getattr(schema.BuiltinOperator, kind)
-        for place, code in enumerate(self.tree.operatorCodes):
-            if code.builtinCode == builtin and code.version == version:
-                return place
-        self.tree.operatorCodes.append(schema.OperatorCodeT(builtin, None, version, builtin))
-        return len(self.tree.operatorCodes) - 1
-
-    def to_bytes(self) -> bytes:
-        """The file of the graph, without what no operator uses."""
-        self._drop_unused()
-        return pack(self.tree)
-
-    def _drop_unused(self) -> None:
-        """Runtimes resolve every operator code, and files keep every buffer."""
-        codes = sorted({operator.opcodeIndex for operator in self.operators})
-        self.tree.operatorCodes = [self.tree.operatorCodes[code] for code in codes]
-        for operator in self.operators:
-            operator.opcodeIndex = codes.index(operator.opcodeIndex)
-        used = set(self.inputs) | set(self.outputs)
-        for operator in self.operators:
-            used.update(int(t) for t in [*operator.inputs, *operator.outputs] if t >= 0)
-        kept = sorted(used)
-        new = {old: place for place, old in enumerate(kept)}
-        for operator in self.operators:
-            operator.inputs = [new.get(int(t), -1) for t in operator.inputs]
-            operator.outputs = [new[int(t)] for t in operator.outputs]
-        self._graph.inputs = [new[t] for t in self.inputs]
-        self._graph.outputs = [new[t] for t in self.outputs]
-        for signature in self.tree.signatureDefs or []:
-            for entry in [*signature.inputs, *signature.outputs]:
-                entry.tensorIndex = new[entry.tensorIndex]
-        self._graph.tensors = [self.tensors[old] for old in kept]
-        buffers = [0, *sorted({tensor.buffer for tensor in self.tensors} - {0})]
-        for tensor in self.tensors:
-            tensor.buffer = buffers.index(tensor.buffer)
-        self.tree.buffers = [self.tree.buffers[buffer] for buffer in buffers]
-        self.tree.metadata = None
-        self.tree.metadataBuffer = None
+    def _drop_tensors(self, number: int, graph: schema.SubGraphT) -> None:
+        operators = graph.operators or []
+        lists = [(graph, "inputs"), (graph, "outputs")]
+        lists += [(op, name) for op in operators for name in ("inputs", "outputs", "intermediates")]
+        entries = [
+            entry
+            for signature in self.model.signatureDefs or []
+            if signature.subgraphIndex == number
+            for entry in [*(signature.inputs or []), *(signature.outputs or [])]
+        ]
+        used = {index for owner, name in lists for index in _numbers(getattr(owner, name))}
+        kept = _renumber(len(graph.tensors), used | {entry.tensorIndex for entry in entries})
+        graph.tensors = _at(graph.tensors, kept)
+        for owner, name in lists:
+            if getattr(owner, name) is not None:
+                setattr(owner, name, [kept.get(i, -1) for i in _numbers(getattr(owner, name))])
+        for entry in entries:
+            entry.tensorIndex = kept[entry.tensorIndex]
 
 
-def merge_prelu(graph: Graph) -> int:
-    """Replaces PReLUs that were written as ``relu(x) + c (x - |x|)`` by the operator PRELU.
+def write_contract(bundle: ModelBundle, contract: Contract) -> bytes:
+    """A copy of a model file that carries a contract, and is otherwise equal.
 
-    So TensorFlow 1 exported them. The operator has one rounding where these five have five.
+    The whole file is written anew. :func:`facesdk.models.contract_writer.replace_contract`, for
+    files that carry one already, changes four bytes and needs no ``convert`` extra.
+
+    Args:
+        bundle: The model; a contract it already has is replaced.
+        contract: The contract to write.
 
     Returns:
-        How many there were.
+        Content of the new file: equal arguments give equal bytes.
     """
-    producers = {int(operator.outputs[0]): operator for operator in graph.operators}
-    readers = Counter(int(t) for operator in graph.operators for t in operator.inputs)
-    readers.update(graph.outputs)
-    merged: set[int] = set()
-    count = 0
-    for operator in graph.operators:
-        found = _decomposed_prelu(graph, operator, producers)
-        if found is None or any(readers[int(part.outputs[0])] > 1 for part in found[2]):
-            continue
-        source, slopes, parts = found
-        merged.update(id(part) for part in parts)
-        alpha = graph.add_tensor(
-            schema.TensorT(
-                shape=list(slopes.shape),
-                type=schema.TensorType.FLOAT32,
-                buffer=graph.add_buffer(slopes),
-                name=f"{graph.name(int(operator.outputs[0]))}/alpha",
-            )
-        )
-        operator.opcodeIndex = graph.code("PRELU", 1)
-        operator.inputs = [source, alpha]
-        operator.builtinOptionsType = schema.BuiltinOptions.NONE
-        operator.builtinOptions = None
-        count += 1
-    graph.operators = [operator for operator in graph.operators if id(operator) not in merged]
-    return count
+    tree = Tree.of(bundle)
+    tree.set_contract(contract)
+    return tree.to_bytes()
 
 
-def _decomposed_prelu(
-    graph: Graph, operator: schema.OperatorT, producers: dict[int, schema.OperatorT]
-) -> tuple[int, FloatArray, list[schema.OperatorT]] | None:
-    """Input, slopes and the other four operators of a PReLU that ends with an addition."""
-    if graph.kind(operator) != "ADD":
-        return None
-    parts = {graph.kind(p): p for t in operator.inputs if (p := producers.get(int(t)))}
-    relu, product = parts.get("RELU"), parts.get("MUL")
-    if relu is None or product is None:
-        return None
-    factor = next((int(t) for t in product.inputs if graph.is_float_constant(int(t))), None)
-    difference = next((p for t in product.inputs if (p := producers.get(int(t)))), None)
-    if factor is None or difference is None or graph.kind(difference) != "SUB":
-        return None
-    source = int(relu.inputs[0])
-    magnitude = producers.get(int(difference.inputs[1]))
-    if (
-        magnitude is None
-        or graph.kind(magnitude) != "ABS"
-        or int(difference.inputs[0]) != source
-        or int(magnitude.inputs[0]) != source
-    ):
-        return None
-    if any(getattr(p.builtinOptions, "fusedActivationFunction", 0) for p in (operator, product)):
-        return None
-    channels = graph.shape(source)[-1]
-    factors = np.broadcast_to(graph.values(factor).reshape(-1), (channels,))
-    others = len(graph.shape(source)) - 2
-    slopes = (2 * factors).astype(np.float32).reshape((1,) * others + (channels,))
-    return source, slopes, [relu, product, difference, magnitude]
+def pack(model: schema.ModelT) -> bytes:
+    """The file of a model's rows: equal rows give equal bytes."""
+    builder = _AlignedBuilder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+class _AlignedBuilder(flatbuffers.Builder):  # type: ignore[misc]
+    """Aligns byte vectors to 16, as ``force_align`` of the schema demands of buffers.
+
+    Kernels read weights in place, as float32 or wider. flatc's Python code drops ``force_align``,
+    so that a packed model may crash where unaligned reads trap (armv7).
+    """
+
+    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:  # noqa: N802, N803
+        offset: int = super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
+        return offset
+
+
+def _builtin(code: schema.OperatorCodeT) -> int:
+    return max(int(code.builtinCode), int(code.deprecatedBuiltinCode))
+
+
+def _text(words: bytes | str | None) -> str:
+    """A string of the tree: bytes where it was read, a str where it was put in."""
+    return words.decode(errors="replace") if isinstance(words, bytes) else words or ""
+
+
+def _numbers(values: Iterable[int] | None) -> list[int]:
+    return [] if values is None else [int(value) for value in values]
+
+
+def _renumber(count: int, used: set[int]) -> dict[int, int]:
+    """New numbers of the used ones of ``range(count)``."""
+    return {old: new for new, old in enumerate(i for i in range(count) if i in used)}
+
+
+def _at(items: list[Any], kept: dict[int, int]) -> list[Any]:
+    return [items[old] for old in kept]

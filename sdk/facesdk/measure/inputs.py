@@ -1,4 +1,4 @@
-"""What networks are fed while they are timed."""
+"""What networks are fed while they are timed, or where no photo suits them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facesdk.results import FloatArray
 from facesdk.runtime.interpreter import Interpreter
+
+_SEED = 0
+
+
+def noise(shape: tuple[int, ...]) -> FloatArray:
+    """Standard normal numbers, always the same ones.
+
+    Args:
+        shape: Of the array.
+
+    Returns:
+        float32 in this shape.
+    """
+    return np.random.default_rng(_SEED).standard_normal(shape).astype(np.float32)
 
 
 def random_inputs(interpreter: Interpreter, *, packed: bool = False) -> list[NDArray[Any]]:
@@ -16,7 +31,7 @@ def random_inputs(interpreter: Interpreter, *, packed: bool = False) -> list[NDA
     Floats are standard normal, bytes take every value. Wider integers are 0, which is an index that
     every table has, unless they are ``packed`` bits.
     """
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(_SEED)
     arrays: list[NDArray[Any]] = []
     for shape, dtype in zip(interpreter.input_shapes, interpreter.input_dtypes, strict=True):
         if dtype.kind == "f":

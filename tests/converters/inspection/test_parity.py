@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facesdk_converters.inspection.parity import Agreement, unstable
-from facesdk_converters.targets.target import Bound
+from facesdk_converters.inspection.parity import Agreement, Bound, unstable
 
 
 class Signs:

@@ -12,7 +12,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
-from facesdk_converters.tflite.chain import pack as pack_file
+from facesdk_converters.tflite.tree import pack as pack_file
 from native.support.numpy_windows import pack, windows
 from native.support.operator_models import activations, noise, uniform
 

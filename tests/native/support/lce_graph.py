@@ -14,7 +14,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
-from facesdk_converters.tflite.chain import pack
+from facesdk_converters.tflite.tree import pack
 from native.support.operator_models import noise, uniform
 
 FLOAT32, INT8, BITS = "float32", "int8", "bits"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from facesdk.runtime.backend import load_backend
 from facesdk.runtime.delegate import load_operators
 from facesdk.runtime.operator_library import FORCED_PATH
-from facesdk_converters.tflite.chain import SequentialGraph
+from facesdk_converters.tflite.chain import Chain
 from tools.bench.environment import environment
 
 
@@ -109,7 +109,7 @@ class LarqModel:
 
 def copying_model(shape: tuple[int, int, int, int]) -> bytes:
     """A model without operators: LCE's interpreter only copies its input and its output."""
-    return SequentialGraph("image", shape, ()).to_bytes(description="copies")
+    return Chain("image", shape, (), description="copies").to_bytes()
 
 
 @cache

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from facesdk.errors import ModelError
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime.interpreter import Interpreter
-from facesdk_converters.tflite.tree import Graph
+from facesdk_converters.tflite.tree import Tree
 
 FloatArray = NDArray[np.float32]
 
@@ -40,11 +39,11 @@ class ChannelStatistics:
         return np.maximum(np.abs(self.minimum), np.abs(self.maximum))
 
 
-def observe(graph: Graph, inputs: FloatArray) -> dict[int, ChannelStatistics]:
+def observe(tree: Tree, inputs: FloatArray) -> dict[int, ChannelStatistics]:
     """Runs the graph in the installed TFLite runtime with every activation as an output.
 
     Args:
-        graph: A float32 graph of one input.
+        tree: A float32 graph of one input.
         inputs: float32 ``(N, ...)``, as the network takes them; N is a multiple of its batch.
 
     Returns:
@@ -53,15 +52,15 @@ def observe(graph: Graph, inputs: FloatArray) -> dict[int, ChannelStatistics]:
     Raises:
         ModelError: The runtime refuses the graph, or a value is not finite.
     """
-    copy = Graph(graph.to_bytes())
+    copy = tree.copy()
     computed = [
         int(tensor)
         for operator in copy.operators
         for tensor in operator.outputs
-        if copy.tensors[int(tensor)].type == schema.TensorType.FLOAT32
+        if copy.type_name(int(tensor)) == "float32"
     ]
     copy.outputs = computed
-    copy.tree.signatureDefs = None
+    copy.drop_signatures()
     interpreter = Interpreter(ModelBundle.from_bytes(copy.to_bytes(), "the observed network"))
     batch = interpreter.input_shapes[0][0]
     running: dict[int, _Running] = {}
@@ -71,7 +70,7 @@ def observe(graph: Graph, inputs: FloatArray) -> dict[int, ChannelStatistics]:
             [copy.inputs[0], *computed], [part, *interpreter.run(part)], strict=True
         ):
             running.setdefault(tensor, _Running()).add(values)
-    return {tensor: one.finished(graph.name(tensor)) for tensor, one in running.items()}
+    return {tensor: one.finished(tree.name(tensor)) for tensor, one in running.items()}
 
 
 class _Running:

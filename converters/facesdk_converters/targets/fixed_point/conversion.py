@@ -3,7 +3,7 @@
 The method is that of patent application CN107480770A: every convolution and dense layer gets
 fixed-point weights (:mod:`~facesdk_converters.targets.fixed_point.levels`) and a fixed-point input,
 but the first layer, which reads the picture as it is. It needs no labels: calibration faces show
-the ranges of the activations. Around it, what makes it work with one scale an activation:
+the ranges of the activations. Around it, what makes it work with one scale per activation:
 
 - the channels of an activation are brought to one range
   (:mod:`~facesdk_converters.targets.fixed_point.equalization`);
@@ -24,19 +24,20 @@ from typing import get_args
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from numpy.typing import NDArray
 from tensorflow.lite.python.convert import mlir_quantize
 
-from facesdk.errors import InputError, ModelError
+from facesdk.errors import InputError, ModelError, one_line
+from facesdk.models.bundle import ModelBundle
+from facesdk.results import FloatArray
+from facesdk.tflite.graph import Graph
+from facesdk.tflite.schema import BITS
 from facesdk_converters.targets.fixed_point.calibration import observe
 from facesdk_converters.targets.fixed_point.equalization import Statistics, equalize
 from facesdk_converters.targets.fixed_point.fake_quantization import round_activations
 from facesdk_converters.targets.fixed_point.levels import MAX_BITS, ScaleKind, fit
 from facesdk_converters.targets.fixed_point.storage import STORED_BITS, Choice, RoundedLayer, store
-from facesdk_converters.tflite.operators import BITS, read
-from facesdk_converters.tflite.tree import CHANNEL_AXES, Graph, merge_prelu
-
-FloatArray = NDArray[np.float32]
+from facesdk_converters.tflite.prelu import merge_prelu
+from facesdk_converters.tflite.tree import CHANNEL_AXES, Tree
 
 INT8_ACTIVATIONS = 8
 FLOAT_ACTIVATIONS = 32
@@ -103,51 +104,49 @@ class CalibratedNetwork:
     """A float network and what its activations are like.
 
     Attributes:
-        content: The ``.tflite`` file, with PReLUs in one operator.
-        statistics: Of its activations.
+        tree: The model, with PReLUs in one operator and constants of one reader each; not to be
+            changed.
+        statistics: Of its activations, by tensor number.
     """
 
-    content: bytes
+    tree: Tree
     statistics: Statistics
 
 
-def calibrate(content: bytes, inputs: FloatArray) -> CalibratedNetwork:
+def calibrate(bundle: ModelBundle, inputs: FloatArray) -> CalibratedNetwork:
     """Looks at a network's activations.
 
     Args:
-        content: A float32 ``.tflite`` file of one input.
+        bundle: A float32 model of one input.
         inputs: Calibration inputs, float32 ``(N, ...)`` as the network takes them; N is a multiple
             of its batch.
 
     Raises:
-        ModelError: It is no such file, has no layer with float32 weights, or has values that are
-            not finite.
+        ModelError: It has no layer with float32 weights, several subgraphs, or values that are not
+            finite.
     """
-    graph = Graph(content)
-    if not graph.weighted():
+    tree = Tree.of(bundle)
+    if not tree.weighted():
         raise ModelError(
             "the network has no convolution or dense layer with float32 weights: give the float "
             "network, not a converted one"
         )
-    merge_prelu(graph)
-    graph.unshare_constants()
-    content = graph.to_bytes()
-    return CalibratedNetwork(content, observe(Graph(content), inputs))
+    merge_prelu(tree)
+    tree.unshare_constants()
+    tree.drop_metadata()
+    tree.compact()
+    return CalibratedNetwork(tree, observe(tree, inputs))
 
 
-def describe(content: bytes, options: FixedPointOptions) -> str:
+def describe(graph: Graph, options: FixedPointOptions) -> str:
     """Which types hold the weights of a converted network, and what that means.
 
     Args:
-        content: The file.
+        graph: What the file holds.
         options: What was made of it.
     """
-    counts = Counter(
-        operator.weights.type
-        for operator in read(content, name="the network").operators
-        if operator.weights is not None
-    )
-    types = ", ".join(f"{name} in {number} layers" for name, number in counts.most_common())
+    counts = Counter(row.weights.dtype for row in graph.working if row.weights is not None)
+    types = ", ".join(f"{name.upper()} in {count} layers" for name, count in counts.most_common())
     lines = [f"weights of {options.bits} bits, stored as {types}"]
     narrowest = min(BITS[name] for name in counts)
     if options.bits > STORED_BITS:
@@ -174,48 +173,40 @@ def convert(network: CalibratedNetwork, options: FixedPointOptions) -> bytes:
     Raises:
         ModelError: TensorFlow's quantizer refuses the network.
     """
-    graph, statistics = Graph(network.content), network.statistics
+    tree, statistics = network.tree.copy(), network.statistics
     if options.activations != FLOAT_ACTIVATIONS:
-        statistics = equalize(graph, statistics, EXPONENT)
-    layers = [_rounded(graph, operator, statistics, options) for operator in graph.weighted()]
-    first = _first_layers(graph)
+        statistics = equalize(tree, statistics, EXPONENT)
+    layers = [_rounded(tree, operator, statistics, options) for operator in tree.weighted()]
+    first = _first_layers(tree)
     if options.simulated and options.activations != FLOAT_ACTIVATIONS:
-        round_activations(graph, statistics, options.activations, first)
+        round_activations(tree, statistics, options.activations, first)
     elif options.activations == INT8_ACTIVATIONS:
-        graph = _quantized(graph, statistics, first)
-    store(graph, layers, options.storage)
-    return graph.to_bytes()
+        tree = _quantized(tree, statistics, first)
+    store(tree, layers, options.storage)
+    tree.drop_metadata()
+    tree.compact()
+    return tree.to_bytes()
 
 
 def _rounded(
-    graph: Graph, operator: schema.OperatorT, statistics: Statistics, options: FixedPointOptions
+    tree: Tree, operator: schema.OperatorT, statistics: Statistics, options: FixedPointOptions
 ) -> RoundedLayer:
     """Gives a layer of the float graph fixed-point values, and the bias that goes with them."""
-    kind, name = graph.kind(operator), graph.name(int(operator.outputs[0]))
+    kind, name = tree.kind(operator), tree.name(int(operator.outputs[0]))
     source, weights, *rest = (int(tensor) for tensor in operator.inputs)
-    values = graph.values(weights)
+    values = tree.values(weights)
     fixed = fit(values, options.bits, scale=options.scale, axis=CHANNEL_AXES[kind])
     difference = fixed.values - values
     error = _mean_output(kind, difference, statistics[source].mean)
-    if rest and graph.is_float_constant(rest[0]):
-        bias = graph.values(rest[0]) - error
-        graph.set_constant(rest[0], bias)
+    if rest and tree.is_float_constant(rest[0]):
+        bias = tree.values(rest[0]) - error
+        tree.set_constant(rest[0], bias)
     else:
         bias = -error
-        operator.inputs = [source, weights, _add_bias(graph, name, bias)]
-    graph.set_constant(weights, fixed.values)
+        added = tree.add_constant(f"{name}/float_bias", bias.astype(np.float32))
+        operator.inputs = [source, weights, added]
+    tree.set_constant(weights, fixed.values)
     return RoundedLayer(name, kind, fixed, bias)
-
-
-def _add_bias(graph: Graph, name: str, bias: FloatArray) -> int:
-    return graph.add_tensor(
-        schema.TensorT(
-            shape=[len(bias)],
-            type=schema.TensorType.FLOAT32,
-            buffer=graph.add_buffer(bias.astype(np.float32)),
-            name=f"{name}/float_bias",
-        )
-    )
 
 
 def _mean_output(kind: str, weights: FloatArray, mean: FloatArray) -> FloatArray:
@@ -232,13 +223,13 @@ def _mean_output(kind: str, weights: FloatArray, mean: FloatArray) -> FloatArray
     return np.asarray((rows * groups.repeat(len(rows) // len(groups), axis=0)).sum(axis=1))
 
 
-def _first_layers(graph: Graph) -> set[int]:
+def _first_layers(tree: Tree) -> set[int]:
     """Outputs of the operators up to the first layer with weights on each path from the input."""
-    reached = set(graph.inputs)
+    reached = set(tree.inputs)
     found: set[int] = set()
-    weighted = {id(operator) for operator in graph.weighted()}
-    for operator in graph.operators:
-        if reached.intersection(graph.activations(operator)):
+    weighted = {id(operator) for operator in tree.weighted()}
+    for operator in tree.operators:
+        if reached.intersection(tree.activations(operator)):
             outputs = [int(tensor) for tensor in operator.outputs]
             found.update(outputs)
             if id(operator) not in weighted:
@@ -246,17 +237,18 @@ def _first_layers(graph: Graph) -> set[int]:
     return found
 
 
-def _quantized(graph: Graph, statistics: Statistics, first: Iterable[int]) -> Graph:
+def _quantized(tree: Tree, statistics: Statistics, first: Iterable[int]) -> Tree:
     """TensorFlow's quantizer, given ranges; what ``first`` names stays in float."""
     for tensor, seen in statistics.items():
         ranges = schema.QuantizationParametersT()
         ranges.min = [min(0.0, float(seen.minimum.min()))]
         ranges.max = [max(0.0, float(seen.maximum.max()))]
-        graph.tensors[tensor].quantization = ranges
-    names = [graph.name(tensor) for tensor in first]
+        tree.tensors[tensor].quantization = ranges
+    names = [tree.name(tensor) for tensor in first]
+    tree.compact()
     try:
-        content = mlir_quantize(graph.to_bytes(), denylisted_nodes=names, denylisted_ops=["PRELU"])
+        content = mlir_quantize(tree.to_bytes(), denylisted_nodes=names, denylisted_ops=["PRELU"])
     except Exception as error:  # its C++ raises what it likes
-        reason = " ".join(str(error).split())[:300]
+        reason = one_line(error, 300)
         raise ModelError(f"TensorFlow cannot quantize the network: {reason}") from None
-    return Graph(bytes(content))
+    return Tree.of(ModelBundle.from_bytes(bytes(content), "the quantized network"))

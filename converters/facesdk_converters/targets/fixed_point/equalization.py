@@ -26,7 +26,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from facesdk_converters.targets.fixed_point.calibration import ChannelStatistics
-from facesdk_converters.tflite.tree import CHANNEL_AXES, Graph
+from facesdk_converters.tflite.tree import CHANNEL_AXES, Tree
 
 FloatArray = NDArray[Any]
 Statistics = dict[int, ChannelStatistics]
@@ -61,11 +61,11 @@ class _Group:
     fixed: bool = False
 
 
-def equalize(graph: Graph, statistics: Statistics, exponent: float) -> Statistics:
+def equalize(tree: Tree, statistics: Statistics, exponent: float) -> Statistics:
     """Divides channels and multiplies weights; the graph computes the same as before.
 
     Args:
-        graph: A float32 graph; changed in place.
+        tree: A float32 graph; changed in place.
         statistics: Of all its activations.
         exponent: The a of the module, 0 to 1.
 
@@ -73,22 +73,22 @@ def equalize(graph: Graph, statistics: Statistics, exponent: float) -> Statistic
         Statistics of the changed graph.
     """
     result = dict(statistics)
-    for group in _groups(graph):
+    for group in _groups(tree):
         if group.fixed or not group.written_by or not group.read_by:
             continue
-        scales = _scales(graph, group, statistics, exponent)
+        scales = _scales(tree, group, statistics, exponent)
         for operator in group.written_by:
-            _divide_outputs(graph, operator, scales)
+            _divide_outputs(tree, operator, scales)
         for operator in group.read_by:
-            _multiply_inputs(graph, operator, scales)
+            _multiply_inputs(tree, operator, scales)
         for constant in group.constants:
-            graph.set_constant(constant, graph.values(constant) / scales)
+            tree.set_constant(constant, tree.values(constant) / scales)
         for tensor in group.tensors:
             result[tensor] = statistics[tensor].divided_by(scales)
     return result
 
 
-def _groups(graph: Graph) -> list[_Group]:
+def _groups(tree: Tree) -> list[_Group]:
     parents: dict[int, int] = {}
 
     def root(tensor: int) -> int:
@@ -96,41 +96,41 @@ def _groups(graph: Graph) -> list[_Group]:
             tensor = parents[tensor]
         return tensor
 
-    for operator in graph.operators:
-        if _lets_scales_through(graph, operator):
+    for operator in tree.operators:
+        if _lets_scales_through(tree, operator):
             output = int(operator.outputs[0])
-            for tensor in graph.activations(operator):
+            for tensor in tree.activations(operator):
                 parents[root(tensor)] = root(output)
     groups: dict[int, _Group] = defaultdict(_Group)
-    for tensor in [*graph.inputs, *graph.outputs]:
+    for tensor in [*tree.inputs, *tree.outputs]:
         groups[root(tensor)].fixed = True
-    weighted = {id(operator) for operator in graph.weighted()}
-    for operator in graph.operators:
+    weighted = {id(operator) for operator in tree.weighted()}
+    for operator in tree.operators:
         group = groups[root(int(operator.outputs[0]))]
         group.tensors.update(int(tensor) for tensor in operator.outputs)
         if id(operator) in weighted:
-            _add_weighted(graph, operator, groups[root(int(operator.inputs[0]))], group)
-        elif _lets_scales_through(graph, operator):
-            if graph.kind(operator) in _SHIFTED_BY_CONSTANTS:
-                group.constants += [int(t) for t in operator.inputs if graph.is_constant(int(t))]
+            _add_weighted(tree, operator, groups[root(int(operator.inputs[0]))], group)
+        elif _lets_scales_through(tree, operator):
+            if tree.kind(operator) in _SHIFTED_BY_CONSTANTS:
+                group.constants += [int(t) for t in operator.inputs if tree.is_constant(int(t))]
         else:
-            for tensor in [*graph.activations(operator), *map(int, operator.outputs)]:
+            for tensor in [*tree.activations(operator), *map(int, operator.outputs)]:
                 groups[root(tensor)].fixed = True
     return list(groups.values())
 
 
-def _lets_scales_through(graph: Graph, operator: schema.OperatorT) -> bool:
-    kind = graph.kind(operator)
+def _lets_scales_through(tree: Tree, operator: schema.OperatorT) -> bool:
+    kind = tree.kind(operator)
     if kind not in _HOMOGENEOUS or not _is_homogeneous(operator):
         return False
-    shapes = [graph.shape(tensor) for tensor in graph.activations(operator)]
-    output = graph.shape(int(operator.outputs[0]))
+    shapes = [tree.shape(tensor) for tensor in tree.activations(operator)]
+    output = tree.shape(int(operator.outputs[0]))
     if kind == "RESHAPE":
         return all(
             shape[-1:] == output[-1:] and shape[0] * shape[-1] == np.prod(shape) for shape in shapes
         )
     if kind in _SHIFTED_BY_CONSTANTS:
-        shapes += [graph.shape(int(t)) for t in operator.inputs if graph.is_constant(int(t))]
+        shapes += [tree.shape(int(t)) for t in operator.inputs if tree.is_constant(int(t))]
     return all(shape[-1:] == output[-1:] for shape in shapes)
 
 
@@ -140,27 +140,27 @@ def _is_homogeneous(operator: schema.OperatorT) -> bool:
     return activation in _HOMOGENEOUS_ACTIVATIONS
 
 
-def _add_weighted(graph: Graph, operator: schema.OperatorT, source: _Group, output: _Group) -> None:
+def _add_weighted(tree: Tree, operator: schema.OperatorT, source: _Group, output: _Group) -> None:
     output.written_by.append(operator)
     source.read_by.append(operator)
     output.fixed |= not _is_homogeneous(operator)
-    source.fixed |= graph.shape(int(operator.inputs[0]))[-1] != _input_channels(graph, operator)
+    source.fixed |= tree.shape(int(operator.inputs[0]))[-1] != _input_channels(tree, operator)
 
 
-def _input_channels(graph: Graph, operator: schema.OperatorT) -> int:
+def _input_channels(tree: Tree, operator: schema.OperatorT) -> int:
     """Channels that the weights read; fewer than the input has in a grouped convolution."""
-    shape = graph.shape(int(operator.inputs[1]))
-    if graph.kind(operator) == "DEPTHWISE_CONV_2D":
+    shape = tree.shape(int(operator.inputs[1]))
+    if tree.kind(operator) == "DEPTHWISE_CONV_2D":
         return shape[-1] // int(operator.builtinOptions.depthMultiplier)
     return shape[-1]
 
 
-def _scales(graph: Graph, group: _Group, statistics: Statistics, exponent: float) -> FloatArray:
+def _scales(tree: Tree, group: _Group, statistics: Statistics, exponent: float) -> FloatArray:
     ranges = np.max([statistics[tensor].magnitude for tensor in group.tensors], axis=0)
     shares = np.zeros_like(ranges)
     for operator in group.read_by:
-        if graph.kind(operator) != "DEPTHWISE_CONV_2D":
-            weights = np.abs(graph.values(int(operator.inputs[1])))
+        if tree.kind(operator) != "DEPTHWISE_CONV_2D":
+            weights = np.abs(tree.values(int(operator.inputs[1])))
             weights = weights.reshape(len(weights), -1, weights.shape[-1])
             largest = weights.max(axis=(1, 2), keepdims=True)
             shares = np.maximum(
@@ -177,19 +177,19 @@ def _scales(graph: Graph, group: _Group, statistics: Statistics, exponent: float
     return np.where(used, np.clip(scales, 1 / _LIMIT, _LIMIT), 1.0).astype(np.float32)
 
 
-def _divide_outputs(graph: Graph, operator: schema.OperatorT, scales: FloatArray) -> None:
-    axis = CHANNEL_AXES[graph.kind(operator)]
+def _divide_outputs(tree: Tree, operator: schema.OperatorT, scales: FloatArray) -> None:
+    axis = CHANNEL_AXES[tree.kind(operator)]
     weights, *bias = (int(tensor) for tensor in operator.inputs[1:])
-    values = graph.values(weights)
+    values = tree.values(weights)
     shape = [1] * values.ndim
     shape[axis] = -1
-    graph.set_constant(weights, values / scales.reshape(shape))
-    if bias and graph.is_float_constant(bias[0]):
-        graph.set_constant(bias[0], graph.values(bias[0]) / scales)
+    tree.set_constant(weights, values / scales.reshape(shape))
+    if bias and tree.is_float_constant(bias[0]):
+        tree.set_constant(bias[0], tree.values(bias[0]) / scales)
 
 
-def _multiply_inputs(graph: Graph, operator: schema.OperatorT, scales: FloatArray) -> None:
+def _multiply_inputs(tree: Tree, operator: schema.OperatorT, scales: FloatArray) -> None:
     weights = int(operator.inputs[1])
-    if graph.kind(operator) == "DEPTHWISE_CONV_2D":
+    if tree.kind(operator) == "DEPTHWISE_CONV_2D":
         scales = scales.repeat(operator.builtinOptions.depthMultiplier)
-    graph.set_constant(weights, graph.values(weights) * scales)
+    tree.set_constant(weights, tree.values(weights) * scales)

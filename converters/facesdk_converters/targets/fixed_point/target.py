@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import cast
 
 from facesdk.errors import InputError, ModelError
+from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract_fields import ANY_COLOR
 from facesdk.results import FloatArray
-from facesdk_converters.inspection import faces, parity
+from facesdk_converters.inspection import faces, parity, refusals
+from facesdk_converters.inspection.parity import Bound
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets import floating
 from facesdk_converters.targets.fixed_point.conversion import (
@@ -21,7 +23,7 @@ from facesdk_converters.targets.fixed_point.conversion import (
 )
 from facesdk_converters.targets.fixed_point.levels import ScaleKind
 from facesdk_converters.targets.fixed_point.storage import Choice
-from facesdk_converters.targets.target import Bound, Target
+from facesdk_converters.targets.target import Target
 
 _BOUNDS = {8: Bound(0.95, 0.99), 7: Bound(0.93, 0.98), 6: Bound(0.9, 0.97), 5: Bound(0.8, 0.93)}
 _BOUND_OF_FOUR = Bound(0.6, 0.8)
@@ -31,7 +33,7 @@ to do with that of the float network, and the network must be trained with these
 
 
 def target(
-    bits: int, activations: int, scale: str, storage: str, calibrate_on: Path | None
+    *, bits: int, activations: int, filter_scales: str, storage: str, calibrate_on: Path | None
 ) -> Target:
     """The target.
 
@@ -39,34 +41,37 @@ def target(
         bits: See :class:`~facesdk_converters.targets.fixed_point.conversion.FixedPointOptions`,
             also for the next three.
         activations: Width of what layers read.
-        scale: ``"free"`` or ``"power-of-two"``.
+        filter_scales: ``"free"`` or ``"power-of-two"``.
         storage: ``"int8"``, ``"small"`` or ``"smallest"``.
         calibrate_on: Photos or aligned crops to measure ranges on, besides the packaged samples.
 
     Raises:
         InputError: A value is none of the possible ones.
     """
-    options = FixedPointOptions(bits, activations, cast(ScaleKind, scale), cast(Choice, storage))
+    scales = cast(ScaleKind, filter_scales)
+    options = FixedPointOptions(bits, activations, scales, cast(Choice, storage))
     return Target(
         "fixed-point",
         partial(_convert, options=options, calibrate_on=calibrate_on),
         bound=bound(bits),
-        options=f"bits={bits} activations={activations} filter-scales={scale} storage={storage}",
+        options=f"bits={bits} activations={activations} filter-scales={scales} storage={storage}",
         describe=partial(describe, options=options),
     )
 
 
 def bound(bits: int) -> Bound:
-    """Least agreement of a network of that many bits a weight with its source."""
+    """Least agreement of a network of that many bits per weight with its source."""
     if bits >= 4:
         return _BOUNDS.get(min(bits, 8), _BOUND_OF_FOUR)
     return _BOUND_OF_FEWER
 
 
-def _convert(source: Source, *, options: FixedPointOptions, calibrate_on: Path | None) -> bytes:
+def _convert(
+    source: Source, *, options: FixedPointOptions, calibrate_on: Path | None
+) -> ModelBundle:
     inputs = _calibration_inputs(source, calibrate_on)
-    content = floating.convert(source, half=False)
-    return convert(calibrate(content, inputs), options)
+    network = calibrate(floating.convert(source, half=False), inputs)
+    return refusals.verified(convert(network, options), source)
 
 
 def _calibration_inputs(source: Source, folder: Path | None) -> FloatArray:

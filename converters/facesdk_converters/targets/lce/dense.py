@@ -1,20 +1,18 @@
 """Binary dense layers as convolutions of size 1, which Larq Compute Engine has an operator for.
 
-Its converter knows no binary dense operator and leaves ``QuantDense`` in float, with 32 bits a
-weight. The same product as a convolution of a 1x1 image gets one bit a weight, and the batch
-normalisation and sign behind it are folded.
+Its converter knows no binary dense operator and leaves ``QuantDense`` in float, with 32 bits per
+weight. The same product as a convolution of a 1x1 image gets one bit per weight, and the batch
+normalisation and sign after it are folded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import larq as lq
 import tensorflow as tf
-
-from facesdk_training.keras.loading import layers_of
 
 
 class _DenseAsConvolution(lq.layers.QuantDense):  # type: ignore[misc]
@@ -33,15 +31,15 @@ class _DenseAsConvolution(lq.layers.QuantDense):  # type: ignore[misc]
 
 
 @contextmanager
-def dense_as_convolutions(model: Any) -> Iterator[None]:
+def dense_as_convolutions(layers: Iterable[Any]) -> Iterator[None]:
     """While it lasts, the quantized dense layers of a model on vectors compute by convolutions.
 
     Layers change their class, so that any kind of model will do, also nested and subclassed ones.
 
     Args:
-        model: The Keras model; its weights and outputs stay as they are.
+        layers: All Keras layers of the model; its weights and outputs stay as they are.
     """
-    changed = [layer for layer in layers_of(model) if _suits(layer)]
+    changed = [layer for layer in layers if _suits(layer)]
     for layer in changed:
         layer.__class__ = _DenseAsConvolution
     try:

@@ -2,8 +2,8 @@
 
 The rules are LCE's pattern matches (``compute_engine/mlir/transforms``, version 0.16), checked on
 real models in ``tests/converters/targets/lce/test_lce_traps.py``. In short: a sign becomes
-``LceQuantize``, a two-valued filter behind a sign becomes ``LceBconv2d``, and ReLU and then a scale
-and an offset a channel are folded into the latter.
+``LceQuantize``, a two-valued filter after a sign becomes ``LceBconv2d``, and ReLU and then a scale
+and an offset per channel are folded into the latter.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from facesdk_converters.tflite.operators import DEPTHWISE, WORD, Operator
+from facesdk.tflite.graph import WORD, Operator
+from facesdk.tflite.operators import BCONV2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED
 
 _SIGN = "a sign ('ste_sign', 'approx_sign', 'swish_sign')"
 _PROBE = np.array([-2.0, -0.3, 0.3, 2.0], np.float32).reshape(1, 1, 1, 4)
 
 
 def remark(operator: Operator, producer: Operator | None, layer: Any) -> str:
-    """What to say of an operator, see :data:`facesdk_converters.targets.Remark`."""
-    if operator.name == "LceBconv2d":
+    """What to say of an operator, see :data:`facesdk_converters.inspection.explanation.Remark`."""
+    if operator.name == BCONV2D:
         return _hint(operator)
     if operator.weights is not None:
         return _why_float(operator, producer, layer)
@@ -61,9 +62,9 @@ def _why_float(operator: Operator, producer: Operator | None, layer: Any) -> str
 def _without_quantizers(operator: Operator, producer: Operator | None, kind: str) -> str:
     if producer is None:
         return f"{kind} without quantizers on the network's input: best left so, it is small"
-    if operator.name == DEPTHWISE:
+    if operator.name == DEPTHWISE_CONV_2D:
         return f"{kind} without quantizers: there is no binary depthwise convolution, leave it so"
-    binary = "QuantDense" if operator.name == "FULLY_CONNECTED" else "QuantConv2D"
+    binary = "QuantDense" if operator.name == FULLY_CONNECTED else "QuantConv2D"
     return (
         f"{kind} without quantizers: use {binary} with input_quantizer and kernel_quantizer to "
         "make it 1-bit"
@@ -73,7 +74,7 @@ def _without_quantizers(operator: Operator, producer: Operator | None, kind: str
 def _structure(operator: Operator, layer: Any) -> str:
     """The reason that lies in the kind of layer, its padding or groups; empty for none."""
     kind = type(layer).__name__
-    if operator.name == DEPTHWISE:
+    if operator.name == DEPTHWISE_CONV_2D:
         return (
             "Larq Compute Engine has no binary depthwise convolution: drop the quantizers, which "
             "cost accuracy and gain nothing here, or use QuantConv2D"
@@ -106,7 +107,7 @@ def _structure(operator: Operator, layer: Any) -> str:
 
 def _hint(operator: Operator) -> str:
     """What would make a binary convolution faster; empty if nothing."""
-    channels = int(operator.options["channels_in"]) // operator.groups
+    channels = operator.group_channels
     hints = []
     if channels % WORD:
         unused = -channels % WORD
@@ -123,7 +124,7 @@ def _hint(operator: Operator) -> str:
 
 def _why_not_folded(operator: Operator, producer: Operator, layer: Any) -> str:
     """Why an activation or a batch normalisation became an operator; empty if it must."""
-    if operator.name in ("RELU", "RELU6") and producer.name == "LceBconv2d":
+    if operator.name in ("RELU", "RELU6") and producer.name == BCONV2D:
         if producer.options.get("pad_values") == 0 and producer.options.get("padding") == 0:
             return "not folded into a convolution with zero padding: use pad_values=1"
         return (
@@ -133,13 +134,13 @@ def _why_not_folded(operator: Operator, producer: Operator, layer: Any) -> str:
     if operator.name == "MUL" and type(layer).__name__ == "BatchNormalization":
         return (
             f"not folded because {producer.name} stands between it and a convolution: "
-            "put it right behind the convolution (or its ReLU)"
+            "put it right after the convolution (or its ReLU)"
         )
     return ""
 
 
 def _weight_quantizer(operator: Operator, layer: Any) -> Any:
-    if operator.name == DEPTHWISE:
+    if operator.name == DEPTHWISE_CONV_2D:
         return getattr(layer, "depthwise_quantizer", None)
     return getattr(layer, "kernel_quantizer", None) or getattr(layer, "pointwise_quantizer", None)
 

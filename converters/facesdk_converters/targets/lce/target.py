@@ -8,11 +8,12 @@ operator library runs both in any stock TFLite runtime.
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import larq_compute_engine as lce
 
+from facesdk.models.bundle import ModelBundle
 from facesdk_converters.inspection import refusals
+from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets.lce import reasons
 from facesdk_converters.targets.lce.dense import dense_as_convolutions
@@ -24,27 +25,30 @@ def target() -> Target:
     return Target("lce", convert, remark=reasons.remark)
 
 
-def convert(source: Source) -> bytes:
+def convert(source: Source) -> ModelBundle:
     """Converts a network, see :func:`convert_keras`.
 
     Raises:
-        ModelError: LCE's converter refuses it.
+        ModelError: LCE's converter refuses it, or writes a file that no runtime can use.
     """
+    network = source.keras
     with refusals.translated(source):
-        return convert_keras(source.model)
+        content = convert_keras(network)
+    return refusals.verified(content, source)
 
 
-def convert_keras(model: Any) -> bytes:
+def convert_keras(network: KerasNetwork) -> bytes:
     """Converts a Larq model.
 
     Binary dense layers become convolutions, see :mod:`facesdk_converters.targets.lce.dense`.
 
     Args:
-        model: A Keras 2 model whose binary layers are `larq.layers.QuantConv2D` and `QuantDense`.
+        network: A Keras 2 model whose binary layers are `larq.layers.QuantConv2D` and
+            `QuantDense`.
 
     Returns:
         Content of a ``.tflite`` file that needs LCE's operators.
     """
-    with warnings.catch_warnings(), dense_as_convolutions(model):
+    with warnings.catch_warnings(), dense_as_convolutions(network.layers):
         warnings.simplefilter("ignore")
-        return bytes(lce.convert_keras_model(model))
+        return bytes(lce.convert_keras_model(network.model))

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 from facesdk.errors import InputError, ModelError
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime.interpreter import Interpreter
+from facesdk.tflite import weights
 from facesdk_converters.convert import Facts, Request, convert
 from facesdk_converters.inspection import faces
 from facesdk_converters.targets.fixed_point.calibration import observe
@@ -24,13 +21,18 @@ from facesdk_converters.targets.fixed_point.conversion import FixedPointOptions,
 from facesdk_converters.targets.fixed_point.conversion import convert as to_fixed_point
 from facesdk_converters.targets.fixed_point.equalization import equalize
 from facesdk_converters.targets.fixed_point.levels import fit
-from facesdk_converters.targets.fixed_point.storage import packed
 from facesdk_converters.targets.fixed_point.target import target
-from facesdk_converters.tflite import operators
-from facesdk_converters.tflite.chain import pack
-from facesdk_converters.tflite.tree import Graph, merge_prelu
+from facesdk_converters.tflite.prelu import merge_prelu
+from facesdk_converters.tflite.tree import Tree, pack
 
 SIDE = 24
+OPTIONS = {
+    "bits": 8,
+    "activations": 8,
+    "filter_scales": "free",
+    "storage": "small",
+    "calibrate_on": None,
+}
 
 
 def keras_model():
@@ -65,10 +67,8 @@ def keras_model():
 
 @pytest.fixture(scope="module")
 def network():
-    import tensorflow as tf
-
     model = keras_model()
-    return model, bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    return model, float_file(model)
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +84,22 @@ def calibrated(network, inputs):
     return calibrate(network[1], inputs)
 
 
-def run(content, inputs, folder):
-    path = Path(folder) / "model.tflite"
-    path.write_bytes(content)
-    interpreter = Interpreter(ModelBundle.load(path))
+def bundle_of(content):
+    return ModelBundle.from_bytes(content, "test.tflite")
+
+
+def tree_of(content):
+    return Tree.of(bundle_of(content))
+
+
+def float_file(model):
+    import tensorflow as tf
+
+    return bundle_of(bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert()))
+
+
+def run(content, inputs):
+    interpreter = Interpreter(bundle_of(content))
     return np.concatenate([interpreter.run(row[np.newaxis])[0] for row in inputs])
 
 
@@ -97,16 +109,20 @@ def cosines(first, second):
 
 
 def of_kind(content, kind):
-    return [o for o in operators.read(content, name="model").operators if o.name == kind]
+    return [o for o in bundle_of(content).graph.working if o.name == kind]
+
+
+def types_of_weights(content):
+    return [o.weights.dtype for o in bundle_of(content).graph.working if o.weights]
 
 
 def test_statistics_are_those_of_keras(network, inputs):
     import tensorflow as tf
 
-    model, content = network
-    graph = Graph(content)
-    statistics = observe(graph, inputs)
-    pool = next(o for o in graph.operators if graph.kind(o) == "MAX_POOL_2D")
+    model, bundle = network
+    tree = Tree.of(bundle)
+    statistics = observe(tree, inputs)
+    pool = next(o for o in tree.operators if tree.kind(o) == "MAX_POOL_2D")
     layer = next(row for row in model.layers if "max_pooling" in row.name)
     expected = np.asarray(tf.keras.Model(model.input, layer.output)(inputs))
     seen = statistics[int(pool.outputs[0])]
@@ -116,47 +132,47 @@ def test_statistics_are_those_of_keras(network, inputs):
 
 
 @pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0])
-def test_equalizing_changes_ranges_and_not_the_function(network, inputs, tmp_path, exponent):
-    model, content = network
-    graph = Graph(content)
-    statistics = observe(graph, inputs)
-    equal = equalize(graph, statistics, exponent)
-    got = run(graph.to_bytes(), inputs, tmp_path)
+def test_equalizing_changes_ranges_and_not_the_function(network, inputs, exponent):
+    model, bundle = network
+    tree = Tree.of(bundle)
+    statistics = observe(tree, inputs)
+    equal = equalize(tree, statistics, exponent)
+    got = run(tree.to_bytes(), inputs)
     np.testing.assert_allclose(got, model(inputs), rtol=1e-3, atol=1e-3)
-    stem = int(graph.weighted()[0].outputs[0])
+    stem = int(tree.weighted()[0].outputs[0])
     spread = [s[stem].magnitude.max() / s[stem].magnitude.min() for s in (statistics, equal)]
     assert spread[0] > 30 and spread[1] < (1.001 if exponent else spread[0])
-    measured = observe(graph, inputs)
+    measured = observe(tree, inputs)
     for tensor, seen in equal.items():
         np.testing.assert_allclose(seen.maximum, measured[tensor].maximum, rtol=1e-2, atol=1e-3)
 
 
-def test_int8_computes_almost_what_keras_computes(network, inputs, calibrated, tmp_path):
+def test_int8_computes_almost_what_keras_computes(network, inputs, calibrated):
     content = to_fixed_point(calibrated, FixedPointOptions())
-    got = run(content, inputs, tmp_path)
+    got = run(content, inputs)
     assert cosines(got, np.asarray(network[0](inputs))).min() > 0.995
-    types = [o.weights.type for o in operators.read(content, name="m").operators if o.weights]
-    assert types == ["INT8"] * 6
+    types = types_of_weights(content)
+    assert types == ["int8"] * 6
 
 
-def test_without_equal_ranges_int8_is_worse(network, inputs, calibrated, tmp_path, monkeypatch):
+def test_without_equal_ranges_int8_is_worse(network, inputs, calibrated, monkeypatch):
     expected = np.asarray(network[0](inputs))
-    equal = run(to_fixed_point(calibrated, FixedPointOptions()), inputs, tmp_path)
+    equal = run(to_fixed_point(calibrated, FixedPointOptions()), inputs)
     monkeypatch.setattr(
-        "facesdk_converters.targets.fixed_point.conversion.equalize", lambda graph, seen, a: seen
+        "facesdk_converters.targets.fixed_point.conversion.equalize", lambda tree, seen, a: seen
     )
-    plain = run(to_fixed_point(calibrated, FixedPointOptions()), inputs, tmp_path)
+    plain = run(to_fixed_point(calibrated, FixedPointOptions()), inputs)
     errors = [1 - cosines(got, expected).mean() for got in (equal, plain)]
     assert errors[0] < errors[1] / 2
 
 
 def test_the_first_layer_reads_its_input_as_it_is(calibrated):
-    graph = Graph(to_fixed_point(calibrated, FixedPointOptions(bits=4)))
-    readers = [o for o in graph.operators if graph.inputs[0] in [int(t) for t in o.inputs]]
-    assert [graph.kind(o) for o in readers] == ["CONV_2D"]
-    assert graph.type_name(graph.inputs[0]) == "FLOAT32"
-    others = [o for o in graph.operators if graph.kind(o) in ("CONV_2D", "FULLY_CONNECTED")][1:]
-    assert {graph.type_name(int(o.inputs[0])) for o in others} == {"INT8"}
+    tree = tree_of(to_fixed_point(calibrated, FixedPointOptions(bits=4)))
+    readers = [o for o in tree.operators if tree.inputs[0] in [int(t) for t in o.inputs]]
+    assert [tree.kind(o) for o in readers] == ["CONV_2D"]
+    assert tree.type_name(tree.inputs[0]) == "float32"
+    others = [o for o in tree.operators if tree.kind(o) in ("CONV_2D", "FULLY_CONNECTED")][1:]
+    assert {tree.type_name(int(o.inputs[0])) for o in others} == {"int8"}
 
 
 @pytest.mark.parametrize("bits", [1, 2, 3, 4, 5, 8])
@@ -166,20 +182,20 @@ def test_weights_in_the_file_are_those_fitted(network, calibrated, bits):
     (dense,) = of_kind(content, "FULLY_CONNECTED")
     kernel = network[0].get_layer("embedding").get_weights()[0].T
     expected = fit(kernel, bits)
-    np.testing.assert_array_equal(dense.weights.values(), expected.codes)
-    graph = Graph(content)
+    np.testing.assert_array_equal(weights.values(dense.weights), expected.codes)
+    tree = tree_of(content)
     (widen,) = [
         o
-        for o in graph.operators
-        if graph.kind(o) == "DEQUANTIZE" and graph.shape(int(o.inputs[0])) == kernel.shape
+        for o in tree.operators
+        if tree.kind(o) == "DEQUANTIZE" and tree.shape(int(o.inputs[0])) == kernel.shape
     ]
-    scales = graph.tensors[int(widen.inputs[0])].quantization.scale
+    scales = tree.tensors[int(widen.inputs[0])].quantization.scale
     np.testing.assert_array_equal(scales, expected.steps)
 
 
 @pytest.mark.parametrize("kind", ["convolution", "depthwise", "dense"])
 @pytest.mark.parametrize("bias", [True, False])
-def test_rounded_weights_leave_the_mean_output_as_it_was(inputs, tmp_path, kind, bias):
+def test_rounded_weights_leave_the_mean_output_as_it_was(inputs, kind, bias):
     """Exactly so where no padding is read: here mean (x (W - W')) is all that rounding changes."""
     import tensorflow as tf
 
@@ -196,46 +212,45 @@ def test_rounded_weights_leave_the_mean_output_as_it_was(inputs, tmp_path, kind,
     pooled = layers.AveragePooling2D(SIDE)(source)
     start = layers.Flatten()(pooled) if kind == "dense" else source
     model = tf.keras.Model(source, layers.Flatten()(layer(start)))
-    content = bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    bundle = float_file(model)
     flat = inputs.mean(axis=(1, 2), keepdims=True).repeat(SIDE, 1).repeat(SIDE, 2)
-    got = run(to_fixed_point(calibrate(content, flat), FixedPointOptions(2, 32)), flat, tmp_path)
+    got = run(to_fixed_point(calibrate(bundle, flat), FixedPointOptions(2, 32)), flat)
     expected = np.asarray(model(flat))
     np.testing.assert_allclose(got.mean(0), expected.mean(0), atol=1e-4)
     assert np.abs(got - expected).max() > 1e-2
 
 
 def test_int8_biases_are_in_units_of_input_scale_times_step(calibrated):
-    graph = Graph(to_fixed_point(calibrated, FixedPointOptions(bits=6)))
+    tree = tree_of(to_fixed_point(calibrated, FixedPointOptions(bits=6)))
     checked = 0
-    for operator in graph.operators:
-        if graph.kind(operator) in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
-            source, weights, bias = (graph.tensors[int(t)] for t in operator.inputs)
+    for operator in tree.operators:
+        if tree.kind(operator) in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+            stored = int(operator.inputs[1])
+            source, weights, bias = (tree.tensors[int(t)] for t in operator.inputs)
             if weights.type == schema.TensorType.INT8:
                 checked += 1
                 scales = source.quantization.scale[0] * weights.quantization.scale
                 np.testing.assert_allclose(bias.quantization.scale, scales, rtol=1e-6)
-                codes = np.frombuffer(bytes(graph.tree.buffers[weights.buffer].data), np.int8)
+                codes = np.frombuffer(tree.data(stored), np.int8)
                 assert codes.min() >= -32 and codes.max() <= 31
     assert checked == 5
 
 
 @pytest.mark.parametrize("bits", [1, 2, 3, 4])
-def test_four_bit_storage_computes_what_int8_storage_computes(inputs, calibrated, tmp_path, bits):
+def test_four_bit_storage_computes_what_int8_storage_computes(inputs, calibrated, bits):
     wide = to_fixed_point(calibrated, FixedPointOptions(bits, storage="int8"))
     narrow = to_fixed_point(calibrated, FixedPointOptions(bits))
-    types = [o.weights.type for o in operators.read(narrow, name="m").operators if o.weights]
-    assert types == ["INT8"] + ["INT4"] * 4 + ["INT8"]
+    types = types_of_weights(narrow)
+    assert types == ["int8"] + ["int4"] * 4 + ["int8"]
     assert len(narrow) < len(wide)
-    assert cosines(run(narrow, inputs, tmp_path), run(wide, inputs, tmp_path)).min() > 0.998
+    assert cosines(run(narrow, inputs), run(wide, inputs)).min() > 0.998
 
 
-def test_two_bit_storage_in_litert(inputs, calibrated, tmp_path):
+def test_two_bit_storage_in_litert(inputs, calibrated):
     wide = to_fixed_point(calibrated, FixedPointOptions(2, 32))
     narrow = to_fixed_point(calibrated, FixedPointOptions(2, 32, storage="smallest"))
-    assert {o.weights.type for o in operators.read(narrow, name="m").operators if o.weights} == {
-        "INT2"
-    }
-    got, expected = (run(content, inputs, tmp_path) for content in (narrow, wide))
+    assert set(types_of_weights(narrow)) == {"int2"}
+    got, expected = (run(content, inputs) for content in (narrow, wide))
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -257,13 +272,13 @@ def test_tflite_runtime_computes_the_same(inputs, calibrated, tmp_path, bits, ac
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
     got = np.load(tmp_path / "outputs.npy")
-    assert cosines(got, run(content, inputs[:4], tmp_path)).min() > 0.998
+    assert cosines(got, run(content, inputs[:4])).min() > 0.998
 
 
-def test_more_bits_are_nearer_to_the_float_network(network, inputs, calibrated, tmp_path):
+def test_more_bits_are_nearer_to_the_float_network(network, inputs, calibrated):
     expected = np.asarray(network[0](inputs))
     errors = [
-        1 - cosines(run(to_fixed_point(calibrated, option), inputs, tmp_path), expected).mean()
+        1 - cosines(run(to_fixed_point(calibrated, option), inputs), expected).mean()
         for option in (
             FixedPointOptions(2, 32),
             FixedPointOptions(4, 32),
@@ -275,17 +290,19 @@ def test_more_bits_are_nearer_to_the_float_network(network, inputs, calibrated, 
     assert errors[-1] < 1e-6
 
 
-def test_simulated_widths_stay_float32(network, inputs, calibrated, tmp_path):
+def test_simulated_widths_stay_float32(network, inputs, calibrated):
     options = FixedPointOptions(12, 10)
     content = to_fixed_point(calibrated, options)
-    assert {o.weights.type for o in operators.read(content, name="m").operators if o.weights} == {
-        "FLOAT32"
-    }
+    assert set(types_of_weights(content)) == {"float32"}
     assert len(of_kind(content, "FAKE_QUANT")) == 5
-    assert cosines(run(content, inputs, tmp_path), np.asarray(network[0](inputs))).min() > 0.999
-    words = describe(content, options)
+    assert cosines(run(content, inputs), np.asarray(network[0](inputs))).min() > 0.999
+    words = describe(bundle_of(content).graph, options)
     assert "no smaller" in words and "rounded to 10 bits" in words
-    assert len(content) >= len(network[1])
+    assert len(content) >= len(network[1].content)
+
+
+def described(calibrated, options):
+    return describe(bundle_of(to_fixed_point(calibrated, options)).graph, options)
 
 
 def test_what_is_no_smaller_is_said(calibrated):
@@ -293,12 +310,12 @@ def test_what_is_no_smaller_is_said(calibrated):
         (FixedPointOptions(3), "INT4 in 4 layers, INT8 in 2 layers\nso the file is no smaller"),
         (FixedPointOptions(6), "INT8 in 6 layers\nso the file is no smaller than with 8 bits"),
     ):
-        assert words in describe(to_fixed_point(calibrated, options), options)
+        assert words in described(calibrated, options)
     options = FixedPointOptions(8)
-    assert "no smaller" not in describe(to_fixed_point(calibrated, options), options)
+    assert "no smaller" not in described(calibrated, options)
 
 
-def test_equal_constants_of_two_layers_are_changed_apart(inputs, tmp_path):
+def test_equal_constants_of_two_layers_are_changed_apart(inputs):
     import tensorflow as tf
 
     layers = tf.keras.layers
@@ -306,13 +323,13 @@ def test_equal_constants_of_two_layers_are_changed_apart(inputs, tmp_path):
     for _ in range(3):
         x = layers.Conv2D(8, 3, use_bias=False, activation="relu")(x)
     model = tf.keras.Model(source, layers.Flatten()(layers.AveragePooling2D(18)(x)))
-    content = bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
-    biases = [int(operator.inputs[2]) for operator in Graph(content).weighted()]
+    bundle = float_file(model)
+    biases = [int(operator.inputs[2]) for operator in Tree.of(bundle).weighted()]
     assert len(set(biases)) < len(biases), "the converter shares zero biases"
-    network = calibrate(content, inputs)
-    got = run(to_fixed_point(network, FixedPointOptions(6)), inputs, tmp_path)
+    network = calibrate(bundle, inputs)
+    got = run(to_fixed_point(network, FixedPointOptions(6)), inputs)
     assert cosines(got, np.asarray(model(inputs))).min() > 0.99
-    biases = [int(operator.inputs[2]) for operator in Graph(network.content).weighted()]
+    biases = [int(operator.inputs[2]) for operator in network.tree.weighted()]
     assert len(set(biases)) == len(biases)
 
 
@@ -321,27 +338,6 @@ def test_equal_arguments_give_equal_bytes(network, inputs):
         to_fixed_point(calibrate(network[1], inputs[:4]), FixedPointOptions(4)) for _ in range(2)
     ]
     assert files[0] == files[1]
-
-
-@given(
-    st.sampled_from([2, 4, 8]).flatmap(
-        lambda width: st.tuples(
-            st.just(width),
-            hnp.arrays(
-                np.int32,
-                st.integers(1, 19),
-                elements=st.integers(-(2 ** (width - 1)), 2 ** (width - 1) - 1),
-            ),
-        )
-    )
-)
-def test_packing(case):
-    width, codes = case
-    data = packed(codes, width)
-    assert len(data) == -(-len(codes) * width // 8)
-    names = {2: "INT2", 4: "INT4", 8: "INT8"}
-    tensor = operators.Tensor(0, "w", codes.shape, names[width], data)
-    np.testing.assert_array_equal(tensor.values(), codes)
 
 
 def decomposed_prelu(slope):
@@ -374,23 +370,24 @@ def decomposed_prelu(slope):
     )
 
 
-def test_decomposed_prelu_becomes_one_operator(tmp_path):
+def test_decomposed_prelu_becomes_one_operator():
     slopes = [0.25, -0.5, 1.5]
     original = decomposed_prelu(slopes)
-    graph = Graph(original)
-    assert merge_prelu(graph) == 1
-    merged = graph.to_bytes()
-    assert [o.name for o in operators.read(merged, name="m").operators] == ["PRELU"]
+    tree = tree_of(original)
+    assert merge_prelu(tree) == 1
+    tree.compact()
+    merged = tree.to_bytes()
+    assert [o.name for o in bundle_of(merged).graph.operators] == ["PRELU"]
     x = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype(np.float32)
     expected = np.where(x > 0, x, x * np.asarray(slopes, np.float32))
     for content in (original, merged):
-        np.testing.assert_allclose(run(content, x, tmp_path), expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(run(content, x), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_prelu_whose_parts_are_read_elsewhere_stays(tmp_path):
-    graph = Graph(decomposed_prelu([0.25, 0.5, 0.75]))
-    graph.outputs = [5, 2]
-    assert merge_prelu(graph) == 0
+def test_prelu_whose_parts_are_read_elsewhere_stays():
+    tree = tree_of(decomposed_prelu([0.25, 0.5, 0.75]))
+    tree.outputs = [5, 2]
+    assert merge_prelu(tree) == 0
 
 
 @pytest.mark.parametrize(
@@ -412,7 +409,7 @@ def test_impossible_options_are_refused(values, message):
 def test_a_network_that_is_quantized_already_is_refused(calibrated, inputs):
     content = to_fixed_point(calibrated, FixedPointOptions())
     with pytest.raises(ModelError, match="give the float network"):
-        calibrate(content, inputs)
+        calibrate(bundle_of(content), inputs)
 
 
 class TestTarget:
@@ -425,7 +422,7 @@ class TestTarget:
         network[0].save(source)
         converted = convert(
             self.request(source, tmp_path / "out.tflite", mean=127.5, scale=128.0),
-            target(8, 8, "free", "small", None),
+            target(**OPTIONS),
         )
         assert converted.agreement.min_cosine > 0.99
         assert converted.description == "weights of 8 bits, stored as INT8 in 6 layers"
@@ -434,18 +431,18 @@ class TestTarget:
 
     def test_flatbuffer_to_file(self, network, tmp_path):
         source = tmp_path / "net.tflite"
-        source.write_bytes(network[1])
+        source.write_bytes(network[1].content)
         request = self.request(source, tmp_path / "out.tflite", mean=127.5, scale=128.0)
-        converted = convert(request, target(8, 32, "power-of-two", "small", None))
+        converted = convert(
+            request, target(**{**OPTIONS, "activations": 32, "filter_scales": "power-of-two"})
+        )
         assert ModelBundle.load(converted.path).contract.source_sha256 == (
             ModelBundle.load(source).sha256
         )
 
     def test_unknown_normalisation_is_refused(self, network, tmp_path):
         source = tmp_path / "net.tflite"
-        source.write_bytes(network[1])
+        source.write_bytes(network[1].content)
         with pytest.raises(InputError, match="--mean and --scale"):
-            convert(
-                self.request(source, tmp_path / "out.tflite"), target(8, 8, "free", "small", None)
-            )
+            convert(self.request(source, tmp_path / "out.tflite"), target(**OPTIONS))
         assert not (tmp_path / "out.tflite").exists()

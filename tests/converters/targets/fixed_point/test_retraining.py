@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime.interpreter import Interpreter
+from facesdk.tflite import weights
 from facesdk_converters.targets.fixed_point.conversion import FixedPointOptions, calibrate, convert
-from facesdk_converters.tflite import operators
 from facesdk_training.keras.networks.quantizers import weight_quantizer
 
 BITS = 2
@@ -55,33 +55,33 @@ def distance(outputs, targets):
     return float(np.mean((np.asarray(outputs) - targets) ** 2))
 
 
-def run(content, inputs, folder):
-    path = folder / "model.tflite"
-    path.write_bytes(content)
-    interpreter = Interpreter(ModelBundle.load(path))
+def run(content, inputs):
+    interpreter = Interpreter(bundle_of(content))
     return np.concatenate([interpreter.run(row[np.newaxis])[0] for row in inputs])
 
 
-def flatbuffer(model):
-    return bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+def bundle_of(content):
+    return ModelBundle.from_bytes(content, "test.tflite")
+
+
+def float_file(model):
+    return bundle_of(bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert()))
 
 
 @pytest.mark.slow
-def test_retraining_helps_and_survives_conversion(material, tmp_path):
+def test_retraining_helps_and_survives_conversion(material):
     float_model, images, targets = material
     options = FixedPointOptions(BITS, 32)
-    rounded = run(
-        convert(calibrate(flatbuffer(float_model), images[:64]), options), images, tmp_path
-    )
+    rounded = run(convert(calibrate(float_file(float_model), images[:64]), options), images)
 
     quantized = build(f"fixed-{BITS}")
     quantized.set_weights(float_model.get_weights())
     trained(quantized, images, targets, epochs=10, rate=2e-3)
-    content = convert(calibrate(flatbuffer(quantized), images[:64]), options)
-    retrained = run(content, images, tmp_path)
+    content = convert(calibrate(float_file(quantized), images[:64]), options)
+    retrained = run(content, images)
 
     assert distance(retrained, targets) < 0.75 * distance(rounded, targets)
     np.testing.assert_allclose(retrained, quantized(images), atol=1e-3)
-    for operator in operators.read(content, name="m").operators:
+    for operator in bundle_of(content).graph.working:
         if operator.weights is not None:
-            assert set(np.unique(operator.weights.values())) <= {-2, -1, 0, 1}
+            assert set(np.unique(weights.values(operator.weights))) <= {-2, -1, 0, 1}

@@ -13,8 +13,10 @@ from facesdk.errors import ContractError, InputError, ModelError
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Conversion
 from facesdk.recognition.embedding import Embedder
-from facesdk_converters.convert import Converted, Request, convert
+from facesdk_converters.convert import Request, convert
+from facesdk_converters.inspection.converted import Converted
 from facesdk_converters.sources import source
+from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.targets.lce import target
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 from facesdk_training.data.crops import INPUT
@@ -154,8 +156,8 @@ def test_a_network_that_computes_something_else_is_refused(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stranger = build_compact_face_net(NETWORK)
-    content = target.convert_keras(stranger)
-    monkeypatch.setattr(target, "convert_keras", lambda model: content)
+    content = target.convert_keras(KerasNetwork(stranger))
+    monkeypatch.setattr(target, "convert_keras", lambda network: content)
     with pytest.raises(ModelError, match=r"differs from .*: cosine with the source"):
         convert(Request(run, tmp_path / "model.tflite"), target.target())
     assert not (tmp_path / "model.tflite").exists()

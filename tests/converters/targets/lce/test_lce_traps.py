@@ -10,14 +10,15 @@ import pytest
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 from converters import networks
+from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract, InputSpec
+from facesdk.tflite import weights
 from facesdk_converters.inspection import faces, parity
 from facesdk_converters.inspection.explanation import Explanation, explain
 from facesdk_converters.inspection.explanation_text import as_text
 from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets.lce import target
-from facesdk_converters.tflite import operators
 
 CONTRACT = Contract(
     name="test",
@@ -31,27 +32,24 @@ CONTRACT = Contract(
 )
 
 
-def converted(model: Any) -> tuple[Source, bytes, Explanation]:
+def converted(model: Any) -> tuple[Source, ModelBundle, Explanation]:
     source = Source(Path(model.name), KerasNetwork(model), "", CONTRACT, documented=False)
-    content = target.convert(source)
-    return (
-        source,
-        content,
-        explain(content, name=model.name, model=model, remark=target.target().remark),
-    )
+    bundle = target.convert(source)
+    remark = target.target().remark
+    return source, bundle, explain(bundle.graph, network=source.network, remark=remark)
 
 
 @pytest.fixture(scope="module")
-def all_binary() -> tuple[Source, bytes, Explanation]:
+def all_binary() -> tuple[Source, ModelBundle, Explanation]:
     return converted(networks.all_binary())
 
 
 def test_every_form_of_binary_layer_becomes_one_bit(
-    all_binary: tuple[Source, bytes, Explanation],
+    all_binary: tuple[Source, ModelBundle, Explanation],
 ) -> None:
     source, _, explanation = all_binary
     binary = [
-        layer.name for layer in source.model.layers if getattr(layer, "kernel_quantizer", None)
+        layer.name for layer in source.network.layers if getattr(layer, "kernel_quantizer", None)
     ]
     rows = {row.layer: row for row in explanation.rows if row.weight_bits}
     assert set(rows) == {"stem", *binary}
@@ -66,7 +64,7 @@ def test_every_form_of_binary_layer_becomes_one_bit(
 
 
 def test_what_makes_a_binary_convolution_slower_is_said(
-    all_binary: tuple[Source, bytes, Explanation],
+    all_binary: tuple[Source, ModelBundle, Explanation],
 ) -> None:
     remarks = {row.layer: row.remark for row in all_binary[2].rows if row.weight_bits}
     assert "16 of 32 bits" in remarks["sixteen_channels"]
@@ -76,11 +74,11 @@ def test_what_makes_a_binary_convolution_slower_is_said(
 
 
 def test_the_file_computes_what_keras_computes(
-    all_binary: tuple[Source, bytes, Explanation],
+    all_binary: tuple[Source, ModelBundle, Explanation],
 ) -> None:
-    source, content, _ = all_binary
+    source, bundle, _ = all_binary
     before = source.network.predict(np.zeros((1, 32, 32, 3), np.float32))
-    agreement = parity.check(source, content, faces.load(), CONTRACT)
+    agreement = parity.check(source, bundle, faces.load())
     assert agreement.faces
     assert agreement.median_cosine > 0.99999
     # The conversion leaves the source as it was.
@@ -90,15 +88,14 @@ def test_the_file_computes_what_keras_computes(
 
 
 def test_weights_are_read_from_the_file_as_keras_has_them(
-    all_binary: tuple[Source, bytes, Explanation],
+    all_binary: tuple[Source, ModelBundle, Explanation],
 ) -> None:
-    source, content, explanation = all_binary
-    graph = operators.read(content, name="test")
-    for row, operator in zip(explanation.rows, graph.operators, strict=True):
+    source, bundle, explanation = all_binary
+    for row, operator in zip(explanation.rows, bundle.graph.working, strict=True):
         if operator.name == "LceBconv2d":
-            kernel = source.model.get_layer(row.layer).kernel.numpy()
+            kernel = source.keras.model.get_layer(row.layer).kernel.numpy()
             signs = np.where(kernel < 0, -1, 1).reshape(-1, kernel.shape[-1]).T
-            np.testing.assert_array_equal(operator.filters(), signs)
+            np.testing.assert_array_equal(weights.filters(operator), signs)
             assert operator.weight_count == kernel.size
 
 

@@ -1,0 +1,84 @@
+"""What only the user knows about a network, and how it gets into the contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from facesdk.errors import InputError, ModelError
+from facesdk.models.contract import Contract
+from facesdk.models.contract_fields import ANY_COLOR
+from facesdk.models.templates import TEMPLATES, template_of
+from facesdk_converters.sources.source import Source
+
+_RECOGNITION = "recognition"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What only the user knows about a network; None where nothing was said.
+
+    Attributes:
+        name: Name of the model.
+        task: ``"recognition"`` for a network that embeds aligned faces.
+        color: Channel order that it was trained on.
+        mean: Subtracted from pixels of 0 to 255.
+        scale: Then divides them.
+        license: SPDX identifier, or words.
+        training_data: What it was trained on.
+
+    Raises:
+        InputError: The task is another one.
+    """
+
+    name: str | None = None
+    task: str | None = None
+    color: str | None = None
+    mean: float | None = None
+    scale: float | None = None
+    license: str | None = None
+    training_data: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.task not in (None, _RECOGNITION):
+            raise InputError(
+                f"--task must be {_RECOGNITION}, but got {self.task!r}; leave it out for others"
+            )
+
+
+def contract_with(source: Source, facts: Facts) -> Contract:
+    """The contract of a source, with what the user says.
+
+    Raises:
+        InputError: The source says itself how to feed it, and the user does too.
+        ModelError: It is to be a recognition model, and does not map crops to vectors.
+        ContractError: A value is none that a contract may have.
+    """
+    contract = source.contract
+    if source.documented:
+        for name in ("task", "color", "mean", "scale"):
+            if getattr(facts, name) is not None:
+                raise InputError(f"--{name} does not go with {source.path}, which says it itself")
+    spec = replace(contract.input, **_given(facts, "color", "mean", "scale"))
+    changes = _given(facts, "name", "license", "training_data")
+    if facts.task == _RECOGNITION:
+        changes.update(_recognition(source))
+        if spec.color == ANY_COLOR:
+            spec = replace(spec, color="RGB")
+    return replace(contract, input=spec, **changes)
+
+
+def _given(facts: Facts, *names: str) -> dict[str, Any]:
+    return {name: value for name in names if (value := getattr(facts, name)) is not None}
+
+
+def _recognition(source: Source) -> dict[str, Any]:
+    shape, output = source.network.input_shape, source.network.output_shape
+    template = template_of(shape[:2])
+    if len(shape) != 3 or shape[2] != 3 or template is None or len(output) != 1:
+        sizes = " or ".join(f"{row.height}x{row.width}x3" for row in TEMPLATES.values())
+        raise ModelError(
+            f"{source.path} maps {shape} to {output}: a recognition model maps crops of {sizes} to "
+            "vectors; leave out --task recognition"
+        )
+    return {"task": _RECOGNITION, "template": template, "dim": output[0]}
