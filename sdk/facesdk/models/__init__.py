@@ -1,1 +1,0 @@
-"""The packaged models: ``<task>/<name>.tflite``, each with its licence beside it."""

@@ -1,4 +1,7 @@
-"""Finding packaged models by name."""
+"""Finding packaged models by name.
+
+They are ``<task>/<name>.tflite`` in this room, each with its licence beside it.
+"""
 
 from __future__ import annotations
 

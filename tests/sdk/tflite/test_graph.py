@@ -1,112 +1,185 @@
-"""Multiply-adds and bytes of models, counted by hand; operators cut out give the same results."""
+"""The reader of graphs against the classes that flatc made of TensorFlow Lite's schema."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+import random
+from contextlib import suppress
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
+from flatbuffers import flexbuffers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facesdk.bench.partition import Segment, segments
-from facesdk.bench.single_operator import constant_operators, single
+from facesdk.errors import FaceSDKError
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
-from facesdk.runtime.interpreter import Interpreter
-from facesdk.tflite.cut import cut
+from facesdk.models.description import describe
+from facesdk.tflite import weights
 from facesdk.tflite.flatbuffer import FlatbufferError
-from facesdk.tflite.graph import Graph, Operator, Tensor, read_graph
+from facesdk.tflite.graph import PACKED, Graph, Tensor, custom_operators, read_graph
 from facesdk.tflite.verifier import verify
-from native.support.lce_graph import Model
+from native.support.binary_graph import BinaryModel
+from native.support.lce_graph import BITS, Model, Pool
+from sdk.tflite.models import file_of, widened_convolution
+
+NAMES = {c: n for n, c in vars(schema.BuiltinOperator).items() if isinstance(c, int)}
+TYPES = {c: n.lower() for n, c in vars(schema.TensorType).items() if isinstance(c, int)}
+BINARY = registry.resolve(registry.DEFAULT_RECOGNIZER).read_bytes()
+FILES = {
+    **{name: registry.resolve(name).read_bytes() for name in ("mtcnn-pnet", "mtcnn-onet")},
+    "recogniser": BINARY,
+    "bits": Model(2, 8, 8, 40, 72, (3, 3), output=BITS, pool=Pool((2, 2), (2, 2), 0)).to_bytes(),
+    "dense": BinaryModel(2, 6, 5, 40, 9, dense=True, activation_bits=8, bias=False).to_bytes(),
+    "widened": widened_convolution(2, "INT4"),
+}
 
 
-@pytest.fixture(scope="module")
-def onet() -> ModelBundle:
-    return ModelBundle.load(registry.resolve("mtcnn-onet"))
+def read(content: bytes) -> Graph:
+    return read_graph(verify(content))
 
 
-def test_every_operator_alone_gives_what_it_gives_in_the_network(onet: ModelBundle) -> None:
-    graph = onet.graph
-    image, result = graph.inputs[0].index, graph.outputs[0].index
-    values = {image: np.random.default_rng(1).normal(size=(1, 48, 48, 3)).astype("f4")}
-    for operator in graph.operators:
-        alone = single(onet, graph, operator, 1)
-        assert operator.data is not None
-        values[operator.outputs[0].index] = alone.run(values[operator.data.index])[0]
-    whole = Interpreter(onet).run(values[image])[0]
-    np.testing.assert_allclose(values[result], whole, rtol=1e-4, atol=1e-5)
+def indices(row: tuple[Tensor | None, ...]) -> list[int]:
+    return [-1 if tensor is None else tensor.index for tensor in row]
 
 
-def test_a_cut_through_bits() -> None:
-    model = Model(1, 8, 8, 64, 32, (3, 3))
-    bundle = ModelBundle.from_bytes(model.to_bytes(), "bits")
-    graph = bundle.graph
-    quantize, convolve = graph.operators
-    bits = single(bundle, graph, quantize, 1).run(model.image())[0]
-    alone = single(bundle, graph, convolve, 1).run(bits)[0]
-    assert alone.tobytes() == Interpreter(bundle).run(model.image())[0].tobytes()
+@pytest.mark.parametrize("name", FILES)
+def test_tensors_are_those_of_the_schema_classes(name: str) -> None:
+    graph, tree = read(FILES[name]), schema.ModelT.InitFromPackedBuf(FILES[name])
+    expected = tree.subgraphs[0]
+    assert len(graph.tensors) == len(expected.tensors)
+    for number, (tensor, row) in enumerate(zip(graph.tensors, expected.tensors, strict=True)):
+        data = tree.buffers[row.buffer].data
+        assert tensor.index == number
+        assert tensor.buffer == row.buffer
+        assert tensor.name == row.name.decode()
+        assert bytes(tensor.data) == (b"" if data is None else data.tobytes())
+        assert tensor.constant == (data is not None)
+        if tensor.dtype == PACKED:
+            assert (tensor.bits, TYPES[row.type]) == (1, "int32")
+            assert tensor.shape[:-1] == tuple(row.shape[:-1])
+            assert -(-tensor.shape[-1] // 32) == row.shape[-1]
+            assert tensor.size == 4 * np.prod(row.shape)
+        else:
+            assert tensor.dtype == TYPES[row.type]
+            assert tensor.shape == tuple(() if row.shape is None else row.shape)
 
 
-def test_a_cut_leaves_signatures_out_and_the_model_as_it_was(onet: ModelBundle) -> None:
-    before = bytes(onet.content)
-    operator = onet.graph.operators[3]
-    given, results = [operator.inputs[0].index], [operator.outputs[0].index]
-    graph = read_graph(verify(cut(onet.root, [3], given, results)))
-    assert onet.content == before
-    assert [row.name for row in graph.operators] == [operator.name]
-    assert (graph.inputs, graph.outputs) == (operator.inputs[:1], operator.outputs)
+@pytest.mark.parametrize("name", FILES)
+def test_operators_are_those_of_the_schema_classes(name: str) -> None:
+    graph, tree = read(FILES[name]), schema.ModelT.InitFromPackedBuf(FILES[name])
+    expected = tree.subgraphs[0]
+    assert [row.index for row in graph.inputs] == list(expected.inputs)
+    assert [row.index for row in graph.outputs] == list(expected.outputs)
+    assert graph.file_bytes == len(FILES[name])
+    assert graph.subgraphs == 1
+    metadata = [tree.buffers[entry.buffer].data for entry in tree.metadata or []]
+    assert graph.metadata_bytes == sum(len(data) for data in metadata)
+    assert len(graph.operators) == len(expected.operators)
+    for operator, row in zip(graph.operators, expected.operators, strict=True):
+        code = tree.operatorCodes[row.opcodeIndex]
+        builtin = NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        assert operator.name == (code.customCode.decode() if builtin == "CUSTOM" else builtin)
+        assert indices(operator.inputs) == list(row.inputs)
+        assert indices(operator.outputs) == list(row.outputs)
+        if row.customOptions is not None and len(row.customOptions):
+            assert operator.options == flexbuffers.Loads(bytes(row.customOptions))
 
 
-def test_a_cut_that_nothing_fills_is_refused(onet: ModelBundle) -> None:
-    last = onet.graph.operators[-1]
-    given, results = [onet.graph.inputs[0].index], [last.outputs[0].index]
-    with pytest.raises(FlatbufferError, match="before it is written"):
-        cut(onet.root, [last.index], given, results)
+def test_bits_have_channels_not_words() -> None:
+    packed = [row.shape for row in read(FILES["bits"]).tensors if row.dtype == PACKED]
+    assert packed == [(2, 8, 8, 40), (2, 4, 4, 40), (2, 4, 4, 72)]
 
 
-def chain(*edges: tuple[tuple[int, ...], int], constants: frozenset[int] = frozenset()) -> Graph:
-    """A graph from what each operator reads and writes."""
-    count = 1 + max(max((*reads, writes)) for reads, writes in edges)
-    tensors = tuple(
-        Tensor(i, "", (1,), "float32", 32, b"1" if i in constants else b"") for i in range(count)
-    )
-    operators = tuple(
-        Operator(index, "X", tuple(tensors[i] for i in reads), (tensors[writes],))
-        for index, (reads, writes) in enumerate(edges)
-    )
-    return Graph(tensors, operators, tensors[:1], (tensors[edges[-1][1]],))
+def test_constants_that_are_widened_are_found_as_they_are_stored() -> None:
+    graph = read(FILES["widened"])
+    widen, convolve = graph.operators
+    assert widen.widens_constant
+    assert graph.working == (convolve,)
+    assert convolve.inputs[1] is not None and convolve.weights is not None
+    assert (convolve.inputs[1].name, convolve.inputs[1].constant) == ("widened", False)
+    assert (convolve.weights.name, convolve.weights.dtype) == ("weights", "int4")
+    assert (convolve.weight_bits, convolve.weight_count) == (4, 8 * 3 * 3 * 2)
+    assert convolve.data is not None and convolve.data.name == "image"
 
 
-def test_segments_grow_as_far_as_the_data_allows() -> None:
-    # 0 stock -> 1 ours -> 3 stock; 2 stock needs only 0; 4 ours needs 3.
-    graph = chain(((0,), 1), ((1,), 2), ((1,), 3), ((2, 3), 4), ((4,), 5))
-    assert segments(graph, {1, 4}) == (
-        Segment(False, (0, 2)),
-        Segment(True, (1,)),
-        Segment(False, (3,)),
-        Segment(True, (4,)),
-    )
+@pytest.mark.parametrize("groups", [1, 2])
+def test_groups_and_signs_per_tap(groups: int) -> None:
+    graph = read(Model(1, 8, 8, 64, 8, (3, 3), groups=groups).to_bytes())
+    convolve = next(row for row in graph.operators if row.name == "LceBconv2d")
+    assert (convolve.groups, convolve.group_channels) == (groups, 64 // groups)
+    assert convolve.weight_count == 8 * 3 * 3 * 64 // groups
 
 
-@given(st.data())
-@settings(max_examples=60)
-def test_segments_hold_every_operator_once_after_what_it_reads(data: st.DataObject) -> None:
-    count = data.draw(st.integers(1, 12))
-    edges = []
-    for index in range(count):
-        reads = data.draw(st.lists(st.integers(0, index), min_size=1, max_size=3))
-        edges.append((tuple(reads), index + 1))
-    claimed = data.draw(st.sets(st.integers(0, count - 1)))
-    found = segments(chain(*edges), claimed)
-    order = [index for segment in found for index in segment.operators]
-    assert sorted(order) == list(range(count))
-    for place, index in enumerate(order):
-        assert all(read == 0 or read - 1 in order[:place] for read in edges[index][0])
-    kinds = [segment.claimed for segment in found]
-    assert all(a != b for a, b in pairwise(kinds))
+def test_a_custom_operator_that_is_listed_and_not_used_is_not_needed() -> None:
+    tree = schema.ModelT.InitFromPackedBuf(FILES["mtcnn-pnet"])
+    custom = schema.BuiltinOperator.CUSTOM
+    tree.operatorCodes.append(schema.OperatorCodeT(custom, "Unused", 1, custom))
+    assert custom_operators(verify(file_of(tree))) == ()
+    assert custom_operators(verify(BINARY)) == ("LceBconv2d", "LceQuantize")
 
 
-def test_operators_of_constants_are_found() -> None:
-    graph = chain(((1,), 2), ((2,), 3), ((0, 3), 4), constants=frozenset({1}))
-    assert constant_operators(graph) == {0, 1}
+def test_values_after_the_tables_are_constants_too() -> None:
+    """Files over 2 GiB keep buffers behind the flatbuffer, by offset and size."""
+    tree = schema.ModelT.InitFromPackedBuf(FILES["widened"])
+    values = tree.buffers[1].data.tobytes()
+    tree.buffers[1] = schema.BufferT(offset=2, size=len(values))
+    start = len(file_of(tree))
+    tree.buffers[1] = schema.BufferT(offset=start, size=len(values))
+    content = file_of(tree) + values
+    assert len(content) == start + len(values)
+    assert bytes(read(content).tensors[1].data) == values
+
+
+def test_a_model_with_values_in_other_files_is_refused() -> None:
+    tree = schema.ModelT.InitFromPackedBuf(FILES["widened"])
+    tree.externalBufferGroups = [schema.ExternalBufferGroupT(name="/etc/passwd")]
+    with pytest.raises(FlatbufferError, match="external_buffer_groups"):
+        verify(file_of(tree))
+
+
+def explore(content: bytes) -> None:
+    """All that is read of a foreign file; only our own errors may come out."""
+    with suppress(FaceSDKError):
+        bundle = ModelBundle.from_bytes(content, "hostile")
+        description = describe(bundle)
+        assert sum(description.constants.values()) + description.other_bytes == len(content)
+        for operator in bundle.graph.operators:
+            with suppress(FaceSDKError):
+                weights.filters(operator)
+
+
+@pytest.mark.parametrize("name", ["bits", "dense", "widened"])
+@settings(max_examples=400, deadline=None)
+@given(data=st.data())
+def test_a_damaged_file_raises_our_errors_only(name: str, data: st.DataObject) -> None:
+    damaged = bytearray(FILES[name])
+    for _ in range(data.draw(st.integers(1, 6))):
+        at = data.draw(st.integers(0, len(damaged) - 1))
+        damaged[at] = data.draw(st.integers(0, 255))
+    explore(bytes(damaged))
+
+
+@pytest.mark.parametrize("name", ["bits", "dense", "widened", "mtcnn-pnet"])
+def test_shapes_and_lists_that_do_not_fit_raise_our_errors_only(name: str) -> None:
+    """Well-formed files whose graphs make no sense: what random damage seldom reaches."""
+    rng = random.Random(7)
+    for _ in range(150):
+        tree = schema.ModelT.InitFromPackedBuf(FILES[name])
+        graph = tree.subgraphs[0]
+        for _ in range(rng.randint(1, 3)):
+            tensor, operator = rng.choice(graph.tensors), rng.choice(graph.operators)
+            change = rng.randrange(5)
+            if change == 0:
+                tensor.shape = [rng.choice([0, 1, 3, 1 << 30]) for _ in range(rng.randint(0, 5))]
+            elif change == 1:
+                operator.inputs = list(operator.inputs)[: rng.randint(0, 2)]
+            elif change == 2:
+                operator.outputs = list(operator.outputs)[: rng.randint(0, 1)]
+            elif change == 3:
+                tensor.type = rng.randrange(23)
+            else:
+                options = {"channels_in": rng.choice([-5, 0, 1, 1 << 40]), "activation_bits": -8}
+                operator.customOptions = np.frombuffer(flexbuffers.Dumps(options), np.uint8)
+        explore(file_of(tree))
