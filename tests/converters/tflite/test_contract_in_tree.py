@@ -10,6 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import METADATA_NAME, Contract, InputSpec
+from facesdk.models.contract_writer import replace_contract
 from facesdk.runtime.interpreter import Interpreter
 from facesdk.tflite.flatbuffer import Table
 from facesdk.tflite.verifier import verify
@@ -93,6 +94,17 @@ def test_a_contract_is_replaced(model, tmp_path):
     other = dataclasses.replace(CONTRACT, name="a longer name than before", license="Apache-2.0")
     twice = with_contract(with_contract(model), other)
     assert twice == with_contract(model, other)
+
+
+@pytest.mark.parametrize("words", ["", "x" * 999, "née"])
+def test_both_writers_are_read_back_alike(model, words):
+    """A new tree, and four changed bytes of a file that has a contract."""
+    other = dataclasses.replace(CONTRACT, source=words)
+    before = ModelBundle.from_bytes(with_contract(model), "test.tflite")
+    whole, changed = write_contract(before, other), replace_contract(before, other)
+    assert tree_without_contract(changed) == tree_without_contract(whole)
+    contracts = [ModelBundle.from_bytes(row, "test.tflite").contract for row in (whole, changed)]
+    assert contracts == [other, other]
 
 
 def test_other_metadata_is_kept(model):
