@@ -59,7 +59,7 @@ def test_it_holds_operators_models_licences_and_photos(wheel: Path) -> None:
         "facesdk/samples/ORIGIN.md",
         "facesdk/samples/obama.jpg",
         "facesdk/py.typed",
-        "facesdk_training/cli.py",
+        "facesdk_training/cli/train.py",
         "facesdk_converters/cli/convert.py",
     ):
         assert name in names, name

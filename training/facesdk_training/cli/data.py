@@ -81,22 +81,22 @@ def prepare(
         int, typer.Option(min=1, help="Leave out people with fewer usable photos.")
     ] = 1,
     validation_images: Annotated[
-        int, typer.Option(min=0, help="Photos a person to hold out for validation.")
+        int, typer.Option(min=0, help="Photos per person to hold out for validation.")
     ] = 2,
-    shard_size: Annotated[int, typer.Option(min=1, help="Most crops a shard.")] = 4096,
+    shard_size: Annotated[int, typer.Option(min=1, help="Most crops per shard.")] = 4096,
     min_face: options.MinFace = DEFAULT_MIN_FACE,
     workers: Annotated[
         Optional[int],
-        typer.Option(min=1, help="Processes that crop.", show_default="one a processor"),
+        typer.Option(min=1, help="Processes that crop.", show_default="one per processor"),
     ] = None,
     json: options.Json = False,
 ) -> None:
     """Detect, align and clean photos, and write them as TFRecord shards.
 
-    Leaves out photos without a face, unreadable ones and duplicates; holds out two photos a person.
-    The folder gets a report, a list of what was left out and why, and contact sheets to look at. An
-    interrupted run goes on where it stopped when the same command is given again, and ends with the
-    same files.
+    Leaves out photos without a face, unreadable ones and duplicates; holds out two photos per
+    person. The folder gets a report, a list of what was left out and why, and contact sheets to
+    look at. An interrupted run goes on where it stopped when the same command is given again, and
+    ends with the same files.
 
     Examples:
 

@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from facesdk.cli import options
 from facesdk.errors import InputError, require_extra
 from facesdk.files import write_atomic
+from facesdk.pages import text
+from facesdk.pages.text import Line, Table
 
 if TYPE_CHECKING:
     from facesdk_training.complexity.layers import Complexity
-
-PLOT_FORMATS = (".svg", ".png", ".pdf")
 
 app = typer.Typer(add_completion=False)
 
@@ -44,14 +42,17 @@ def summary(
     ] = None,
     plot: Annotated[
         Optional[Path],
-        typer.Option(metavar="FILE", help="Draw the layers under this machine's roofline."),
+        typer.Option(
+            metavar="FILE.svg",
+            help="Measure this computer's roofs, and draw the layers under them.",
+        ),
     ] = None,
     json: options.Json = False,
 ) -> None:
     """Count an architecture's weights, multiply-adds and bytes, layer by layer.
 
     Everything is counted on the built network, with the paper's classifier of 10,575 people. The
-    table of A, B, C and Q is printed beside the paper's. --plot needs the extra `bench`.
+    table of A, B, C and Q is printed beside the paper's.
 
     Examples:
 
@@ -63,10 +64,8 @@ def summary(
     """
     require_extra("tensorflow", extra="train")
     require_extra("larq", extra="train")
-    if plot is not None:
-        require_extra("matplotlib", extra="bench")
-        if plot.suffix.lower() not in PLOT_FORMATS:
-            raise InputError(f"{plot} must end with one of {', '.join(PLOT_FORMATS)}")
+    if plot is not None and plot.suffix.lower() != ".svg":
+        raise InputError(f"{plot} must end with .svg")
     from facesdk_training.architectures.registry import architecture_name
     from facesdk_training.complexity import paper
 
@@ -75,22 +74,28 @@ def summary(
     name = architecture_name(name)
     network = paper.measure_architecture(name, **overrides)
     if plot is not None:
-        from facesdk_training.complexity.roofline import draw, measure_machine
+        from facesdk.bench.peaks import measure_peaks
+        from facesdk_training.complexity.roofline import draw
 
-        drawing = draw(network.layers, measure_machine(), title=name, format=plot.suffix[1:])
-        write_atomic(plot, drawing)
+        write_atomic(plot, draw(network.layers, measure_peaks(), name).encode())
     if json:
         typer.echo(json_module.dumps(_record(name, network, overrides)))
         return
-    typer.echo(_drawn(_layer_table(network)), nl=False)
-    for precision, count in sorted(network.multiply_adds.items()):
-        typer.echo(f"multiply-adds with {precision} bits (weights x activations): {count:,}")
-    typer.echo(f"parameters beside kernels: {network.other_parameters:,}")
-    typer.echo(_drawn(_paper_table(name, network, overrides)), nl=False)
-    typer.echo(
-        "Table 3 of the paper: Q's compression comes out as 3.55, because Fc6 has 10,828,800 "
-        "weights; 3.81 is what 1.0e7 would give."
-    )
+    lines = [
+        f"multiply-adds with {precision} bits (weights x activations): {count:,}"
+        for precision, count in sorted(network.multiply_adds.items())
+    ]
+    parts = [
+        _layer_table(network),
+        *map(Line, lines),
+        Line(f"parameters beside kernels: {network.other_parameters:,}"),
+        _paper_table(name, network, overrides),
+        Line(
+            "Table 3 of the paper: Q's compression comes out as 3.55, because Fc6 has 10,828,800 "
+            "weights; 3.81 is what 1.0e7 would give."
+        ),
+    ]
+    typer.echo(text.draw(parts), nl=False)
 
 
 def _record(name: str, network: Complexity, overrides: dict[str, Any]) -> dict[str, Any]:
@@ -109,12 +114,9 @@ def _record(name: str, network: Complexity, overrides: dict[str, Any]) -> dict[s
 
 
 def _layer_table(network: Complexity) -> Table:
-    table = Table(title="One image, layer by layer")
-    table.add_column("layer", no_wrap=True)
-    for heading in ("input", "output", "weights", "bits", "multiply-adds", "bytes", "per byte"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for layer in network.layers:
-        table.add_row(
+    headings = ("input", "output", "weights", "bits", "multiply-adds", "bytes", "per byte")
+    rows = tuple(
+        (
             layer.name,
             _shape(layer.input_shape),
             _shape(layer.output_shape),
@@ -124,39 +126,24 @@ def _layer_table(network: Complexity) -> Table:
             f"{layer.bytes_moved:,}",
             f"{layer.arithmetic_intensity:.1f}",
         )
-    table.add_section()
-    total = sum(network.multiply_adds.values())
-    table.add_row(
-        "total",
-        "",
-        "",
-        f"{network.parameters:,}",
-        "",
-        f"{total:,}",
-        f"{network.bytes_moved:,}",
-        f"{total / network.bytes_moved:.1f}",
+        for layer in network.layers
     )
-    return table
+    total = sum(network.multiply_adds.values())
+    intensity = f"{total / network.bytes_moved:.1f}"
+    counts = (f"{network.parameters:,}", "", f"{total:,}", f"{network.bytes_moved:,}", intensity)
+    columns = text.columns(("layer", *headings), whole=True)
+    return Table(columns, rows, "One image, layer by layer", (("total", "", "", *counts),))
 
 
 def _paper_table(name: str, network: Complexity, overrides: dict[str, Any]) -> Table:
     from facesdk_training.complexity import paper
 
-    table = Table(title="Ours (the paper's)")
-    for heading in (
-        "network",
-        "parameters, 1e7",
-        "FLOPs, 1e9",
-        "efficiency",
-        "compression",
-        "without Fc6",
-    ):
-        table.add_column(heading, no_wrap=True)
     networks = {row: paper.measure_architecture(row) for row in paper.PAPER_TABLE_3}
     if name not in networks or overrides:
         networks[" ".join([name, *(f"{key}={value}" for key, value in overrides.items())])] = (
             network
         )
+    rows = []
     for row, measured in networks.items():
         figures = paper.figures(measured, networks["A"])
         cells = (
@@ -167,25 +154,15 @@ def _paper_table(name: str, network: Complexity, overrides: dict[str, Any]) -> T
             f"{figures.compression_without_classifier:.2f}",
         )
         printed = paper.PAPER_TABLE_3.get(row)
-        table.add_row(
-            row,
-            *(
-                cells
-                if printed is None
-                else (
-                    f"{cell} ({paper})" for cell, paper in zip(cells, printed.cells(), strict=True)
-                )
-            ),
-        )
-    return table
+        if printed is not None:
+            cells = tuple(
+                f"{cell} ({theirs})" for cell, theirs in zip(cells, printed.cells(), strict=True)
+            )
+        rows.append((row, *cells))
+    headings = ("parameters, 1e7", "FLOPs, 1e9", "efficiency", "compression", "without Fc6")
+    columns = text.columns(("network", *headings), whole=True)
+    return Table(columns, tuple(rows), "Ours (the paper's)")
 
 
 def _shape(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
-
-
-def _drawn(table: Table) -> str:
-    console = Console(width=160)
-    with console.capture() as drawn:
-        console.print(table)
-    return drawn.get()

@@ -6,14 +6,14 @@ Two ways to count are kept apart:
 
 * **A layer's cost** is counted as it runs: multiply-adds at the size of a convolution's output, and
   the bytes of input, weights and output. Batch normalisation, activations and signs are taken as
-  folded into the layer in front of them, so an output that only signs read counts one bit a value.
-  Arithmetic intensity is multiply-adds a byte (S. Williams et al., "Roofline", CACM 52(4), 2009).
+  folded into the layer before them, so an output that only signs read counts one bit per value.
+  Arithmetic intensity is multiply-adds per byte (S. Williams et al., "Roofline", CACM 52(4), 2009).
 * **The paper's figures** (G. Zhou et al., 2018, table 3) count only the kernels of convolutions and
   dense layers as parameters; a convolution's multiply-adds at the size of its *input*; everything
   but Fc6 in FLOPs and efficiency; and half of the FLOPs where weights have one bit and activations
   are float, because a sign change replaces a multiplication. The paper halves the whole network, so
   do we; without Conv1a, which stays float, Q would have 2.124e9 FLOPs and an efficiency of 1.04.
-  With one-bit activations too, a layer counts a 64th: 64 products an instruction (M. Rastegari et
+  With one-bit activations too, a layer counts a 64th: 64 products per instruction (M. Rastegari et
   al., "XNOR-Net", ECCV 2016, section 3.2). Other bit-widths count in full.
 
   The paper's overall compression of Q, 3.81, comes out if Fc6 is rounded to 1.0e7 weights; it has
@@ -93,7 +93,7 @@ class LayerCost:
 
     @property
     def arithmetic_intensity(self) -> float:
-        """Multiply-adds a byte moved."""
+        """Multiply-adds per byte moved."""
         return self.multiply_adds / self.bytes_moved
 
     def to_dict(self) -> dict[str, Any]:
@@ -202,7 +202,7 @@ def _bits(quantizer: lq.quantizers.Quantizer | None) -> int:
 
 
 def _consumers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """The layers that read a layer's output, behind what is folded into it."""
+    """The layers that read a layer's output, after what is folded into it."""
     found = []
     for node in layer.outbound_nodes:
         reader = node.outbound_layer

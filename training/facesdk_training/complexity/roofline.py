@@ -1,118 +1,64 @@
-"""A network's layers under the roofline of a machine.
+"""A network's layers under the roofline of this computer.
 
 S. Williams, A. Waterman and D. Patterson, "Roofline: An Insightful Visual Performance Model for
 Multicore Architectures", Communications of the ACM 52(4), 2009: a layer of arithmetic intensity I
-(multiply-adds a byte) cannot run faster than min(peak, bandwidth x I).
+(operations per byte) cannot run faster than min(roof, bandwidth x I). The roofs are measured by
+:mod:`facesdk.bench.peaks`.
 """
 
 from __future__ import annotations
 
-import io
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-import numpy as np
-
-from facesdk_training.architectures.quantizer_names import FLOAT_BITS
+from facesdk.bench.peaks import Peaks
+from facesdk.pages import charts
 from facesdk_training.complexity.layers import LayerCost
 
-_MATRIX = 768
-_COPIED_BYTES = 64 * 1024 * 1024
-_REPETITIONS = 5
-_COLOURS = {"32x32": "tab:blue", "1x32": "tab:orange", "1x1": "tab:green"}
+_BINARY = "1x1"
+_COLOURS = {"32x32": "a", _BINARY: "c"}
+_OTHER_COLOUR = "b"
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """The two limits of a computer.
+def attainable(layer: LayerCost, peaks: Peaks) -> float:
+    """Operations per second that a layer cannot exceed, two for each multiply-add.
 
-    Attributes:
-        peak: float32 multiply-adds a second.
-        bandwidth: Bytes a second from and to memory.
+    Layers of 1-bit weights and activations have the roof of binary convolutions, if it could be
+    measured; all others that of float32.
     """
-
-    peak: float
-    bandwidth: float
-
-    def attainable(self, layer: LayerCost) -> float:
-        """Multiply-adds a second that a layer cannot exceed.
-
-        Layers of 1-bit weights and activations have a peak 32 times as high, because a register
-        holds 32 times as many of their values; no kernel reaches it.
-        """
-        return min(self.peak * packing(layer), self.bandwidth * layer.arithmetic_intensity)
+    binary = layer.precision == _BINARY and peaks.binary is not None
+    roof = peaks.binary if binary else peaks.float32
+    return min(roof or peaks.float32, peaks.memory * 2 * layer.arithmetic_intensity)
 
 
-def packing(layer: LayerCost) -> int:
-    """Values of a layer that fit where one float does."""
-    return FLOAT_BITS // max(layer.weight_bits, layer.input_bits)
-
-
-def measure_machine() -> Machine:
-    """Limits of the computer it runs on as NumPy reaches them: the fastest of six runs of each."""
-    left, right = np.ones((2, _MATRIX, _MATRIX), np.float32)
-    source = np.ones(_COPIED_BYTES, np.uint8)
-    target = np.empty_like(source)
-    return Machine(
-        peak=_MATRIX**3 / _fastest(lambda: left @ right),
-        bandwidth=2 * _COPIED_BYTES / _fastest(lambda: np.copyto(target, source)),
-    )
-
-
-def draw(layers: Sequence[LayerCost], machine: Machine, *, title: str, format: str) -> bytes:
-    """Draws the roofline.
+def draw(layers: Sequence[LayerCost], peaks: Peaks, title: str) -> str:
+    """Draws the layers where they meet the roofs.
 
     Args:
         layers: Layers; those without multiply-adds are left out.
-        machine: Limits of the computer.
+        peaks: The roofs of this computer.
         title: Name of the network.
-        format: "svg", "png" or "pdf".
 
     Returns:
-        Content of the image file.
+        An SVG file.
     """
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    counted = [layer for layer in layers if layer.multiply_adds]
-    intensities = [layer.arithmetic_intensity for layer in counted]
-    span = np.geomspace(min(intensities) / 2, max(intensities) * 2, 200)
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.add_subplot()
-    for factor in sorted({packing(layer) for layer in counted}):
-        roof = np.minimum(machine.peak * factor, machine.bandwidth * span)
-        label = "float32" if factor == 1 else f"{FLOAT_BITS // factor} bit: {factor} x float32"
-        axes.plot(span, roof / 1e9, color="0.5", label=label, linewidth=1 + 0.5 * (factor == 1))
-    for precision in sorted({layer.precision for layer in counted}):
-        group = [layer for layer in counted if layer.precision == precision]
-        axes.scatter(
-            [layer.arithmetic_intensity for layer in group],
-            [machine.attainable(layer) / 1e9 for layer in group],
-            s=24,
-            color=_COLOURS.get(precision, "tab:red"),
-            label=f"layers {precision} bits",
-            zorder=3,
+    points = [
+        (
+            f"{layer.name}: {layer.precision} bits, at most {attainable(layer, peaks) / 1e9:.1f} "
+            "Gop/s",
+            _COLOURS.get(layer.precision, _OTHER_COLOUR),
+            2 * layer.arithmetic_intensity,
+            attainable(layer, peaks),
         )
-    axes.set(
-        xscale="log",
-        yscale="log",
-        xlabel="arithmetic intensity, multiply-adds a byte",
-        ylabel="attainable, 1e9 multiply-adds a second",
-        title=f"{title}: {machine.peak / 1e9:.0f}e9 float multiply-adds/s, "
-        f"{machine.bandwidth / 1e9:.1f}e9 bytes/s (NumPy, this machine)",
+        for layer in layers
+        if layer.multiply_adds
+    ]
+    roofs = [("float32", _COLOURS["32x32"], peaks.float32)]
+    if peaks.binary is not None:
+        roofs.append(("1 bit", _COLOURS[_BINARY], peaks.binary))
+    caption = (
+        f"{title}: attainable operations per second over operations per byte, two operations for "
+        f"each multiply-add. Roofs measured here with {peaks.threads} thread(s): memory "
+        f"{peaks.memory / 1e9:.1f} GB/s, "
+        + ", ".join(f"{label} {roof / 1e9:.0f} Gop/s" for label, _, roof in roofs)
     )
-    axes.legend()
-    content = io.BytesIO()
-    with matplotlib.rc_context({"svg.fonttype": "none"}):
-        figure.savefig(content, format=format, dpi=120)
-    return content.getvalue()
-
-
-def _fastest(run: Callable[[], object]) -> float:
-    times = []
-    for _ in range(_REPETITIONS + 1):
-        started = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - started)
-    return min(times)
+    return charts.svg_file(charts.roofline(points, peaks.memory, roofs, caption))

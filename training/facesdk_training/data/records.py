@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facesdk.errors import InputError
-from facesdk.files import read_regular, write_atomic
+from facesdk.files import read_regular, sha256_of, write_atomic
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -162,7 +162,7 @@ class FaceDataset:
             InputError: A shard is not what was written.
         """
         for shard in self.shards:
-            if _sha256(self.folder / shard.file) != shard.sha256:
+            if sha256_of(self.folder / shard.file) != shard.sha256:
                 raise InputError(
                     f"{self.folder / shard.file} is damaged (its SHA-256 is another): "
                     "prepare the data again"
@@ -260,7 +260,7 @@ def write_shard(path: Path, records: Sequence[FaceRecord]) -> Shard:
                 writer.write(_serialise(record))
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
-        shard = Shard(path.name, len(records), temporary.stat().st_size, _sha256(temporary))
+        shard = Shard(path.name, len(records), temporary.stat().st_size, sha256_of(temporary))
         temporary.replace(path)
     except (OSError, tf.errors.OpError) as error:
         temporary.unlink(missing_ok=True)
@@ -303,11 +303,3 @@ def _serialise(record: FaceRecord) -> bytes:
         )
     )
     return bytes(example.SerializeToString(deterministic=True))
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

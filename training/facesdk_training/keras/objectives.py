@@ -83,7 +83,7 @@ class Classification:
     margin: Callable[..., tf.Tensor] | None
 
     def model(self, embedder: tf.keras.Model) -> tf.keras.Model:
-        """The embedder with a classifier behind it."""
+        """The embedder with a classifier on top of it."""
         if self.margin is None:
             return add_classifier(embedder, self.classes, dropout=self.config.dropout)
         cosines = CosineClassifier(self.classes, dtype="float32", name="classes")(embedder.output)

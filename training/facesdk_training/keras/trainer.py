@@ -346,7 +346,7 @@ class Trainer:
         return tf.where(tf.math.is_finite(norm), loss, np.nan)
 
     def _keep(self, step: int) -> None:
-        """Lets the kept weights follow the trained ones; with few steps behind, more quickly."""
+        """Lets the kept weights follow the trained ones; after few steps, more quickly."""
         if decay := self.config.optimizer.ema_decay:
             self._average(tf.constant(min(decay, (1 + step) / (10 + step)), tf.float32))
 

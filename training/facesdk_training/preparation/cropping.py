@@ -66,7 +66,7 @@ class CropOutcome:
 
 
 class Cropper:
-    """Turns photos into crops; one a process, single-threaded."""
+    """Turns photos into crops; one per process, single-threaded."""
 
     def __init__(self, settings: CropSettings) -> None:
         cv2.setNumThreads(1)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import faiss
 import numpy as np
+
+from facesdk.progress import Progress, unwatched
 
 _BLOCK = 4096
 
@@ -19,7 +21,7 @@ def first_of_equals(digests: Sequence[bytes]) -> list[int]:
 def first_of_similar(
     hashes: Sequence[bytes],
     max_distance: int,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Progress = unwatched,
 ) -> list[int]:
     """For each perceptual hash the position of the first one that stands for it.
 
@@ -49,5 +51,5 @@ def first_of_similar(
             earlier = near[first:end][near[first:end] < position].tolist()
             kept = (other for other in earlier if firsts[other] == other)
             firsts.append(min(kept, default=position))
-        progress(len(firsts))
+        progress(len(firsts), len(hashes), "compare")
     return firsts

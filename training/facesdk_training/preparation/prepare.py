@@ -7,7 +7,7 @@ file                         content
 ===========================  ======================================================================
 ``work.sqlite``              crops so far; an interrupted run goes on from it
 ``*.tfrecord``               the shards, see :mod:`facesdk_training.data.records`
-``contact-sheet.jpg``        some people, a row each
+``contact-sheet.jpg``        some people, a row for each
 ``near-duplicates.jpg``      pairs taken for the same photo, if there are any
 ``dropped.csv``              every photo that is not used, and why
 ``report.json``              counts
@@ -21,7 +21,6 @@ how often it was interrupted.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import multiprocessing
@@ -29,7 +28,7 @@ import os
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
@@ -38,9 +37,10 @@ from pathlib import Path
 from typing import Any
 
 from facesdk.errors import FaceSDKError, InputError
-from facesdk.files import write_atomic
+from facesdk.files import make_folder, sha256_of, write_atomic
 from facesdk.images import encode
 from facesdk.images.photo_source import Photo, PhotoSource
+from facesdk.progress import Progress, unwatched
 from facesdk.version import __version__
 from facesdk_training.data.records import (
     DATASET,
@@ -58,10 +58,7 @@ from facesdk_training.preparation.store import CropStore
 
 STORE, REPORT, DROPPED = "work.sqlite", "report.json", "dropped.csv"
 
-_PHOTOS_A_JOB = 32
-
-Progress = Callable[[int, int, str], None]
-"""Called with the number done, the number of all, and what is being done."""
+_PHOTOS_PER_JOB = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,7 @@ class PreparationOptions:
         rules: What is left out, and what is held out.
         keep: List of the photos to use; None for all.
         drop: List of the photos not to use; None for none.
-        shard_size: Most crops a shard.
+        shard_size: Most crops per shard.
     """
 
     crops: CropSettings
@@ -130,7 +127,7 @@ def prepare(
     options: PreparationOptions,
     *,
     workers: int,
-    progress: Progress = lambda done, total, what: None,
+    progress: Progress = unwatched,
 ) -> PreparationReport:
     """Make a dataset, or finish one that was begun; a finished one is left as it is.
 
@@ -148,7 +145,8 @@ def prepare(
     record = {**options.to_dict(), "source_sha256": source.digest}
     if (output / DATASET).exists():
         return _finished(output, record)
-    _make_folder(output)
+    make_folder(output)
+    _refuse_foreign(output)
     chosen, excluded, unknown = _choose(source.photos, options)
     fingerprint = json.dumps([source.digest, asdict(options.crops), __version__])
     with closing(CropStore(output / STORE, fingerprint)) as store:
@@ -158,7 +156,7 @@ def prepare(
             source.photos,
             {**outcomes, **excluded},
             options.rules,
-            lambda done, total: progress(done, total, "compare"),
+            progress,
         )
         if not selection.train:
             reasons = dict(Counter(row.reason for row in selection.dropped))
@@ -173,12 +171,11 @@ def prepare(
     return report
 
 
-def _make_folder(output: Path) -> None:
+def _refuse_foreign(output: Path) -> None:
     try:
-        output.mkdir(parents=True, exist_ok=True)
         foreign = any(output.iterdir()) and not (output / STORE).exists()
     except OSError as error:
-        raise InputError(f"cannot make the folder {output}: {error.strerror}") from None
+        raise InputError(f"cannot read the folder {output}: {error.strerror}") from None
     if foreign:
         raise InputError(f"{output} holds other files: choose an empty or a new folder")
 
@@ -229,8 +226,8 @@ def _crop_all(
     missing = [number for number in chosen if number not in done]
     finished = len(chosen) - len(missing)
     jobs = [
-        [(number, photos[number]) for number in missing[start : start + _PHOTOS_A_JOB]]
-        for start in range(0, len(missing), _PHOTOS_A_JOB)
+        [(number, photos[number]) for number in missing[start : start + _PHOTOS_PER_JOB]]
+        for start in range(0, len(missing), _PHOTOS_PER_JOB)
     ]
     progress(finished, len(chosen), "crop")
     for outcomes in _outcomes(jobs, settings, workers):
@@ -380,6 +377,6 @@ def _digest(path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return sha256_of(path)
     except OSError as error:
         raise InputError(f"cannot read the list {path}: {error.strerror}") from None

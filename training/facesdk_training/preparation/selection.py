@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from facesdk.images.photo_source import Photo
+from facesdk.progress import Progress, unwatched
 from facesdk_training.preparation.cropping import CropOutcome
 from facesdk_training.preparation.duplicates import first_of_equals, first_of_similar
 
@@ -18,8 +19,8 @@ class SelectionRules:
     Attributes:
         near_duplicate_bits: Crops whose perceptual hashes differ in at most that many of the 256
             bits count as the same photo; None keeps near duplicates.
-        min_images: Least crops a person; unlabelled crops are not counted by it.
-        validation_images: Crops a person held out for validation; a person with fewer than one
+        min_images: Least crops per person; unlabelled crops are not counted by it.
+        validation_images: Crops per person held out for validation; a person with fewer than one
             more than that gives none.
     """
 
@@ -66,7 +67,7 @@ def select(
     photos: Sequence[Photo],
     outcomes: Mapping[int, CropOutcome],
     rules: SelectionRules,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = unwatched,
 ) -> Selection:
     """Apply the rules to the crops.
 
@@ -78,7 +79,7 @@ def select(
         photos: All photos.
         outcomes: What became of each that was looked at, by number.
         rules: The rules.
-        progress: Told how many crops were compared with all others, and the number of all.
+        progress: Told how many crops were compared with all others.
     """
     dropped = [Dropped(n, o.reason, o.detail) for n, o in outcomes.items() if o.reason]
     usable = [number for number, outcome in outcomes.items() if not outcome.reason]
@@ -88,9 +89,7 @@ def select(
     )
     if rules.near_duplicate_bits is not None:
         hashes = [outcomes[n].perceptual for n in usable]
-        firsts = first_of_similar(
-            hashes, rules.near_duplicate_bits, lambda done: progress(done, len(hashes))
-        )
+        firsts = first_of_similar(hashes, rules.near_duplicate_bits, progress)
         usable = _without_repeats("near_duplicate", photos, usable, firsts, dropped)
     images = Counter(photos[n].identity for n in usable)
     few = {name for name, count in images.items() if name and count < rules.min_images}

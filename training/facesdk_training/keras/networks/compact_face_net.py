@@ -4,7 +4,7 @@ Every residual unit computes, for an activation x of C channels,
 
     x  ->  PReLU(x + BN(conv3x3(sign(x + b), sign(W))))
 
-with b a learned threshold a channel (RSign) and PReLU after the addition, as in Z. Liu et al.,
+with b a learned threshold per channel (RSign) and PReLU after the addition, as in Z. Liu et al.,
 "ReActNet: Towards Precise Binary Neural Network with Generalized Activation Functions", ECCV 2020.
 The shifts inside ReActNet's RPReLU are no parameters of their own here: the one before it is the
 offset of the batch normalisation, the one after it is absorbed by the next b and the next offset.
@@ -16,7 +16,7 @@ the additions, and the head of MobileFaceNet (S. Chen et al., CCBR 2018): a glob
 convolution, batch normalisation, and a linear layer.
 
 The network obeys Larq Compute Engine's rules for fast inference: channels a multiple of 32,
-``pad_values=1``, and BN directly behind the binary convolution, so that the converter folds it in.
+``pad_values=1``, and BN directly after the binary convolution, so that the converter folds it in.
 """
 
 from __future__ import annotations

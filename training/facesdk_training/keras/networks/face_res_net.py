@@ -18,15 +18,15 @@ what is left of the image, which is the same function; so it is quantized like a
 Quantization is a parameter: every layer but Conv1a takes the quantizers of its weights and of its
 input from the configuration. What else depends on them:
 
-* With quantized weights a pool stands in front of the activation instead of behind it (XNOR-Net's
+* With quantized weights a pool comes before the activation instead of after it (XNOR-Net's
   order): a maximum of signs would be +1 almost everywhere.
 * With binary activations the sign is the activation. Inside a unit, convolution, batch
   normalisation and sign follow each other, which Larq Compute Engine makes one operator from bits
-  to bits. In front of an addition or a pool, ReLU stands between convolution and batch
+  to bits. Before an addition or a pool, ReLU stands between convolution and batch
   normalisation, the one order in which the engine folds both into the convolution. A sign that
-  reads a sum or a pool moves its threshold by a learned value a channel, the RSign of Z. Liu et
+  reads a sum or a pool moves its threshold by a learned value per channel, the RSign of Z. Liu et
   al., "ReActNet", ECCV 2020. Borders are padded with +1.
-* Behind binary activations Fc5 is followed by batch normalisation, because its sums of signs need
+* After binary activations Fc5 is followed by batch normalisation, because its sums of signs need
   a scale; otherwise it has a bias, as in the paper.
 """
 

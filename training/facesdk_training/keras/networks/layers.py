@@ -10,7 +10,7 @@ import tensorflow as tf
 keras = tf.keras
 
 PRELU_INITIAL_SLOPE = 0.25
-"""Initial slope of PReLU; at Keras' default of 0 a sign behind it would see only +1."""
+"""Initial slope of PReLU; at Keras' default of 0 a sign after it would see only +1."""
 
 _REGISTERED = keras.utils.register_keras_serializable(package="facesdk")
 
@@ -27,7 +27,7 @@ class ReducedPrecisionQuantConv2D(lq.layers.QuantConv2D):
         self.convolution_dtype = convolution_dtype
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-        """The convolution behind the quantizers; result in the dtype of the inputs."""
+        """The convolution after the quantizers; result in the dtype of the inputs."""
         narrow = [tf.cast(tensor, self.convolution_dtype) for tensor in (inputs, kernel)]
         return tf.cast(super().convolution_op(*narrow), inputs.dtype)
 
@@ -38,7 +38,7 @@ class ReducedPrecisionQuantConv2D(lq.layers.QuantConv2D):
 
 @_REGISTERED
 class ChannelShift(keras.layers.Layer):
-    """Adds one learned value a channel, (..., C) -> (..., C): the movable threshold of RSign."""
+    """Adds one learned value per channel, (..., C) -> (..., C): the movable threshold of RSign."""
 
     def build(self, input_shape: tf.TensorShape) -> None:
         """Creates the C values, all 0."""
@@ -56,7 +56,7 @@ def batch_normalisation(x: tf.Tensor, name: str) -> tf.Tensor:
 
 
 def prelu(x: tf.Tensor, name: str) -> tf.Tensor:
-    """PReLU with one slope a channel (K. He et al., "Delving Deep into Rectifiers", ICCV 2015)."""
+    """PReLU with a slope per channel (K. He et al., "Delving Deep into Rectifiers", ICCV 2015)."""
     return keras.layers.PReLU(
         alpha_initializer=keras.initializers.Constant(PRELU_INITIAL_SLOPE),
         shared_axes=[1, 2],

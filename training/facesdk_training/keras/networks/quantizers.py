@@ -9,11 +9,11 @@ name                          value                                          gra
 ``bnn``                       sign(x)                                        1 if |x| <= 1
 ``bi-real``                   sign(x)                                        max(0, 2 - 2 |x|)
 ``xnor-layer`` (weights)      alpha sign(x), alpha = mean(|x|) of the layer  alpha if |x| <= 1
-``xnor-filter`` (weights)     the same with an alpha an output channel       alpha if |x| <= 1
+``xnor-filter`` (weights)     the same with an alpha per output channel      alpha if |x| <= 1
 ``xnor`` (activations)        beta sign(x), beta = mean(|x|) of the sample   beta if |x| <= 1
 ``dorefa-1`` (weights)        alpha sign(x), as ``xnor-layer``               1
 ``dorefa-K`` (weights)        2 q_K(tanh(x) / (2 max|tanh(x)|) + 1/2) - 1    tanh'(x) / max
-``fixed-K`` (weights)         alpha Q, one alpha an output channel           1
+``fixed-K`` (weights)         alpha Q, one alpha per output channel          1
 ``dorefa-K-H`` (activations)  q_K(h(x)) with h clip, tanh or abs             h'(x)
 ============================  =============================================  =================
 
@@ -92,7 +92,7 @@ class LayerMagnitudeSign(lq.quantizers.Quantizer):
     """alpha sign(W) with one alpha = mean|W| for the whole layer; gradient alpha for |W| <= 1.
 
     (alpha, sign(W)) is the least-squares approximation of W by a scaled sign: XNOR-Net, section
-    3.1, with one scale a layer as the paper of FaceResNet has it. `larq.quantizers.
+    3.1, with one scale per layer as the paper of FaceResNet has it. `larq.quantizers.
     MagnitudeAwareSign` is the same with a scale for each filter. Like Larq's, the gradient leaves
     out XNOR-Net's small term 1/n, which comes from alpha.
     """
@@ -110,7 +110,7 @@ class SampleMagnitudeSign(lq.quantizers.Quantizer):
 
     The input side of XNOR-Net as the paper of FaceResNet has it: one beta for the input of a layer,
     where XNOR-Net has one for each position of a filter. Larq Compute Engine has no operator for
-    it; batch normalisation behind the convolution makes it almost redundant.
+    it; batch normalisation after the convolution makes it almost redundant.
     """
 
     precision = 1
@@ -164,7 +164,7 @@ class BoundedDoReFa(lq.quantizers.DoReFa):
 
 @_REGISTERED
 class FixedPointWeights(lq.quantizers.Quantizer):
-    """alpha Q with 2^k levels a power of two apart and an alpha a filter; gradient 1.
+    """alpha Q with 2^k levels a power of two apart and an alpha per filter; gradient 1.
 
     Patent application CN107480770A, paragraphs 52 and 69: Q = quantize(W / alpha) and alpha =
     (W . Q) / (Q . Q) in turns. A few turns from several alphas, of which the best is kept;
