@@ -1,8 +1,14 @@
-"""What the stages return: frozen, slotted dataclasses, each with ``to_dict()`` for JSON."""
+"""What the stages return: frozen, slotted dataclasses, each with ``to_dict()`` for JSON.
+
+Results of a kind compare by all that they hold, arrays by their numbers, and pickle. ``repr`` is
+one line, with arrays shortened. ``if`` asks a verdict for its verdict: a :class:`Match` and a
+:class:`Verification` are true for the same person, :class:`Detections` where there is a face.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -25,8 +31,51 @@ def _rounded(values: FloatArray) -> Any:
     return np.round(values.astype(float), 2).tolist()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Face:
+class _Result:
+    """What results have in common; the methods that a dataclass is given cannot compare arrays."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and _key(self) == _key(other)
+
+    def __hash__(self) -> int:
+        return hash(_key(self))
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={_short(value)}" for name, value in _values(self).items())
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Made anew from its fields: what is unpickled has been checked, and its arrays stay."""
+        return type(self), tuple(_values(self).values())
+
+
+def _values(result: Any) -> dict[str, Any]:
+    return {row.name: getattr(result, row.name) for row in fields(result)}
+
+
+def _key(value: Any) -> Any:
+    """Equal for equal results, and hashable."""
+    if isinstance(value, _Result):
+        return tuple(map(_key, _values(value).values()))
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, (value + value.dtype.type(0)).tobytes()  # no -0.0
+    return tuple(map(_key, value)) if isinstance(value, tuple) else value
+
+
+def _short(value: Any) -> str:
+    """A value in a few words."""
+    if isinstance(value, np.ndarray) and value.ndim > 1:
+        return f"<{value.dtype} {'x'.join(map(str, value.shape))}>"
+    if isinstance(value, (np.ndarray, tuple)):
+        shown = ", ".join(map(_short, value[:4]))
+        return f"[{shown}, ... {len(value)} in all]" if len(value) > 4 else f"[{shown}]"
+    return f"{value:.5g}" if isinstance(value, (float, np.floating)) else repr(value)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Face(_Result):
     """One detected face, in pixels of the (upright) image it was found in.
 
     Attributes:
@@ -69,8 +118,8 @@ class Face:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Detections:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Detections(_Result):
     """The faces of one photo, largest box first.
 
     Attributes:
@@ -78,12 +127,21 @@ class Detections:
         width: Width of the upright photo in pixels.
         height: Height of the upright photo in pixels.
         faces: The faces found; empty if there is none.
+
+    ``len(found)`` is the number of faces, ``for face in found`` gives them, and ``if found`` is
+    true where there is one.
     """
 
     image: str
     width: int
     height: int
     faces: tuple[Face, ...]
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    def __iter__(self) -> Iterator[Face]:
+        return iter(self.faces)
 
     def to_dict(self) -> dict[str, Any]:
         """The record that ``facesdk detect --json`` prints."""
@@ -95,8 +153,8 @@ class Detections:
         }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Embedding:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Embedding(_Result):
     """A face as a point on the unit sphere.
 
     Attributes:
@@ -127,8 +185,8 @@ class Embedding:
         return {"model": self.model, "dim": self.dim, "embedding": self.vector.tolist()}
 
 
-@dataclass(frozen=True, slots=True)
-class Timings:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Timings(_Result):
     """Wall-clock time of each stage of one verification, in milliseconds, for both photos."""
 
     detect: float
@@ -146,8 +204,8 @@ class Timings:
         return {key: round(ms, 3) for key, ms in {**asdict(self), "total": self.total}.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Match(_Result):
     """The outcome of comparing two embeddings.
 
     Attributes:
@@ -165,6 +223,10 @@ class Match:
     fmr: float | None
     model: str
 
+    def __bool__(self) -> bool:
+        """Whether it is the same person: ``if match`` is ``if match.same``."""
+        return self.same
+
     def to_dict(self) -> dict[str, Any]:
         """Similarity and threshold rounded to 1e-6."""
         return {
@@ -176,8 +238,8 @@ class Match:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Verification(_Result):
     """Whether two photos show the same person, and how that was found.
 
     Attributes:
@@ -191,6 +253,10 @@ class Verification:
     faces: tuple[Face, Face]
     crops: tuple[NDArray[np.uint8], NDArray[np.uint8]]
     timings: Timings
+
+    def __bool__(self) -> bool:
+        """Whether it is the same person: ``if verification`` is ``if verification.same``."""
+        return self.same
 
     @property
     def same(self) -> bool:

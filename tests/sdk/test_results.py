@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -70,3 +72,74 @@ def test_detections_have_the_keys_of_the_contract() -> None:
     record = Detections("a.jpg", 20, 10, (FACE,)).to_dict()
     assert set(record) == {"image", "width", "height", "faces"}
     assert record["faces"][0]["score"] == 0.9877
+
+
+def verification(same: bool = True, shade: int = 0, score: float = 0.98765) -> Verification:
+    crop = np.full((112, 112, 3), shade, np.uint8)
+    face = Face(FACE.box, score, FACE.landmarks)
+    match = Match(same, 0.5, 0.3 if same else 0.6, 0.001, "m")
+    return Verification(match, (face, FACE), (crop, crop), Timings(1, 2, 3, 4))
+
+
+EMBEDDING = Embedding(np.array([0.6, 0.8, 0, 0, 0, 0]), "m", "abc")
+RESULTS = (
+    FACE,
+    EMBEDDING,
+    Detections("a.jpg", 20, 10, (FACE,) * 6),
+    Timings(1, 2, 3, 4),
+    verification().match,
+    verification(),
+)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_verdict_has_the_truth_value_of_its_verdict(same: bool) -> None:
+    """`if engine.verify(a, b):` was true for everybody."""
+    assert bool(verification(same)) is same
+    assert bool(verification(same).match) is same
+
+
+def test_detections_are_true_where_there_is_a_face() -> None:
+    found, none = Detections("a.jpg", 20, 10, (FACE, FACE)), Detections("b.jpg", 20, 10, ())
+    assert found and not none
+    assert (len(found), len(none), list(found)) == (2, 0, [FACE, FACE])
+
+
+@pytest.mark.parametrize("result", RESULTS, ids=lambda result: type(result).__name__)
+def test_results_are_shown_in_one_short_line(result: object) -> None:
+    shown = repr(result)
+    assert shown.startswith(f"{type(result).__name__}(")
+    assert "\n" not in shown and len(shown) < 500
+
+
+def test_arrays_are_shown_shortened() -> None:
+    assert repr(EMBEDDING) == (
+        "Embedding(vector=[0.6, 0.8, 0, 0, ... 6 in all], model='m', model_id='abc')"
+    )
+    assert repr(FACE) == "Face(box=[1, 2, 11, 22], score=0.98765, landmarks=<float32 5x2>)"
+
+
+@pytest.mark.parametrize("result", RESULTS, ids=lambda result: type(result).__name__)
+@pytest.mark.parametrize(
+    "again", [copy.deepcopy, lambda result: pickle.loads(pickle.dumps(result))]
+)
+def test_results_pickle_and_compare(result: object, again: object) -> None:
+    loaded = again(result)  # type: ignore[operator]
+    assert loaded == result
+    assert hash(loaded) == hash(result)
+    assert loaded is not result
+
+
+def test_what_is_unpickled_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        pickle.loads(pickle.dumps(EMBEDDING)).vector[0] = 1
+
+
+def test_results_that_differ_anywhere_differ() -> None:
+    assert verification() == verification()
+    for other in (verification(False), verification(shade=1), verification(score=0.5)):
+        assert other != verification()
+    assert Embedding(EMBEDDING.vector, "m", "other") != EMBEDDING
+    assert Embedding(-EMBEDDING.vector, "m", "abc") != EMBEDDING
+    assert Embedding([0.6, 0.8, 0, 0, 0, -0.0], "m", "abc") == EMBEDDING
+    assert EMBEDDING != FACE
