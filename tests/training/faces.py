@@ -19,7 +19,7 @@ CROPS_A_PERSON = 4
 
 
 def write_data(folder: Path, people: dict[str, int]) -> Path:
-    """A data folder with so many people a set; a person is a smooth pattern, a crop adds noise."""
+    """A data folder of so many people per set: each a smooth pattern; a crop adds noise."""
     folder.mkdir()
     rng = np.random.default_rng(7)
     rows = []

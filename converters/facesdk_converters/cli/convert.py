@@ -167,7 +167,7 @@ def fixed_point(
     json: options.Json = False,
     bits: Annotated[
         int,
-        typer.Option(help="Bits of a weight, 1 to 8; 9 to 32 are simulated in a float32 file."),
+        typer.Option(help="Bits per weight, 1 to 8; 9 to 32 are simulated in a float32 file."),
     ] = 8,
     activations: Annotated[
         int,
@@ -268,7 +268,7 @@ def binary_weights(
     activations: Annotated[
         int,
         typer.Option(
-            metavar="BITS", help="Activations in front of 1-bit weights: 32 (float) or 8 bits."
+            metavar="BITS", help="Activations before 1-bit weights: 32 (float) or 8 bits."
         ),
     ] = 32,
 ) -> None:

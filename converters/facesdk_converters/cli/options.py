@@ -49,7 +49,10 @@ NoVerify = Annotated[
 ]
 Explain = Annotated[
     bool,
-    typer.Option("--explain", help="Print each operator of the file, and why it is no better."),
+    typer.Option(
+        "--explain",
+        help="Print each operator of the file, and why a layer is not smaller or faster.",
+    ),
 ]
 Pack = Annotated[
     bool, typer.Option("--pack", help="Write the entropy-coded container .tflite.pack.")

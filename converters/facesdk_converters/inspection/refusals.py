@@ -51,7 +51,7 @@ def verified(content: bytes, source: Source) -> ModelBundle:
         raise ModelError(
             f"{source.path}: the converter wrote a file that no runtime can use ({error}); Larq "
             "Compute Engine does where an int8 tensor is both an output and binarized: put an "
-            "operation, a scale of 1.0001 for example, in front of the output"
+            "operation, a scale of 1.0001 for example, before the output"
         ) from None
 
 

@@ -97,7 +97,7 @@ def target(activations: int = 32) -> Target:
     """The target ``binary-weights``.
 
     Args:
-        activations: Bits of the activations in front of packed weights: 32 (float32), or 8
+        activations: Bits of the activations before packed weights: 32 (float32), or 8
             (quantized when the network runs).
 
     Raises:
@@ -215,7 +215,7 @@ def _why_not(tree: Tree, operator: schema.OperatorT) -> str:
 
 
 def _why_not_binary(filters: FloatArray) -> str:
-    """Why filters, a row each, are not signs with one scale a filter; empty if they are."""
+    """Why filters, a row each, are not signs with one scale per filter; empty if they are."""
     rows = np.abs(filters)
     if not np.isfinite(rows).all():
         return "it has weights that are not finite"

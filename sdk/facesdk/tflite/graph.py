@@ -101,7 +101,7 @@ class Operator:
 
     @property
     def is_packed(self) -> bool:
-        """Whether its weights are signs of one bit, :data:`WORD` a word."""
+        """Whether its weights are signs of one bit, :data:`WORD` per word."""
         return self.name in names.PACKED_WEIGHTS
 
     @property

@@ -12,7 +12,7 @@
  *   because flatbuffers store them so.
  *
  * Kernel paths
- *   Every operator exists in several implementations ("paths"), one an instruction set, all with identical results, but
+ *   Every operator exists in several implementations ("paths"), one per instruction set, all with identical results, but
  *   for the order of facesdk_binary_conv2d's float sums.
  *   facesdk_ops_default() picks the fastest one that this CPU supports, unless the environment variable FACESDK_OPS_ISA
  *   names one. "reference" is the readable oracle, "portable" is plain C that runs everywhere.

@@ -64,7 +64,7 @@ class BinaryModel:
         return np.where(bits % 2 == 0, 1, -1)
 
     def scale(self) -> np.ndarray:
-        """One a filter, also negative and zero ones."""
+        """One per filter, also negative and zero ones."""
         values = uniform((self.filters,), self.seed + 2, -0.2, 1.5)
         values[self.seed % 7 :: 7] = 0.0
         return values

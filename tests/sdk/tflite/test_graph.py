@@ -121,7 +121,7 @@ def test_a_custom_operator_that_is_listed_and_not_used_is_not_needed() -> None:
 
 
 def test_values_after_the_tables_are_constants_too() -> None:
-    """Files over 2 GiB keep buffers behind the flatbuffer, by offset and size."""
+    """Files over 2 GiB keep buffers after the flatbuffer, by offset and size."""
     tree = schema.ModelT.InitFromPackedBuf(FILES["widened"])
     values = tree.buffers[1].data.tobytes()
     tree.buffers[1] = schema.BufferT(offset=2, size=len(values))

@@ -101,7 +101,7 @@ class Classification:
 
 
 class CosineClassifier(tf.keras.layers.Layer):
-    """Cosines of an embedding and one learned direction a class, [N, D] -> [N, classes]."""
+    """Cosines of an embedding and one learned direction per class, [N, D] -> [N, classes]."""
 
     def __init__(self, classes: int, **kwargs: object) -> None:
         super().__init__(**kwargs)

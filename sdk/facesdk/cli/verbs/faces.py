@@ -218,7 +218,7 @@ def _face_numbers(given: list[int] | None, photos: int) -> list[int]:
         return given * photos
     if len(given) != photos:
         raise InputError(
-            f"--face must be given once or {photos} times (once a photo), but got {len(given)}"
+            f"--face must be given once or {photos} times (once per photo), but got {len(given)}"
         )
     return given
 

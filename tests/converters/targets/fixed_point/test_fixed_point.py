@@ -177,7 +177,7 @@ def test_the_first_layer_reads_its_input_as_it_is(calibrated):
 
 @pytest.mark.parametrize("bits", [1, 2, 3, 4, 5, 8])
 def test_weights_in_the_file_are_those_fitted(network, calibrated, bits):
-    """Of the layer behind the flattening, whose channels nothing equalizes to others."""
+    """Of the layer after the flattening, whose channels nothing equalizes to others."""
     content = to_fixed_point(calibrated, FixedPointOptions(bits, activations=32))
     (dense,) = of_kind(content, "FULLY_CONNECTED")
     kernel = network[0].get_layer("embedding").get_weights()[0].T

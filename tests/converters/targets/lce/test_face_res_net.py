@@ -54,7 +54,7 @@ def test_from_bits_to_bits_inside_a_unit_and_folded_norms_elsewhere(content: byt
             kind = types[graph.tensors[operator.outputs[0]].type]
             name += " to bits" if kind == "INT32" else f" to {kind}"
         operators.append(name)
-    sign = ["ADD", "LceQuantize"]  # the shift is the only thing in front of a sign
+    sign = ["ADD", "LceQuantize"]  # the shift is the only thing before a sign
     unit = [*sign, *["LceBconv2d to bits"] * 2, "LceBconv2d to FLOAT32", "ADD"]
     transition = [*sign, "LceBconv2d to FLOAT32", "MAX_POOL_2D"]
     assert [name for name in operators if name != "RESHAPE"] == [
