@@ -1,1 +1,0 @@
-"""The ``facesdk`` command: one module per verb group."""

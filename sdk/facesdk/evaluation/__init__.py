@@ -1,1 +1,0 @@
-"""How well a model verifies faces: LFW, ROC, DET. Device dependencies only."""

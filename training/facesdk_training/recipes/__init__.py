@@ -1,1 +1,0 @@
-"""Complete configurations, each a TOML file for `facesdk train run`."""
