@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import functools
 import hashlib
 import os
+import re
 import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from facesdk.errors import InputError
+
+_MOST_LINKS = 40
+"""Links to links that Linux follows (path_resolution(7))."""
 
 
 def require_regular(path: str | os.PathLike[str]) -> None:
@@ -42,7 +49,12 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file in one step: readers see the old content or the new, never a part.
 
     The data goes to a temporary file beside ``path``, is flushed to the disk and renamed over it.
-    The temporary file is removed when anything fails.
+    The temporary file is removed when anything fails; what a process that was killed has left in
+    the folder is removed by the next one that writes there. Of a symbolic link, the file that it
+    points to is replaced, and the link stays.
+
+    A pipe or a character device (``/dev/null``), and what stands for an open file of this process
+    (``/dev/stdout``), is written into and stays what it is; a block device is refused.
 
     Args:
         path: The file to create or replace; its folder must exist.
@@ -50,20 +62,92 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
 
     Raises:
         InputError: The file cannot be written; the message says why.
+        BrokenPipeError: It is a pipe that nobody reads any more.
     """
     path = Path(path)
-    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
     try:
-        with temporary.open("xb") as stream:
+        descriptor = _own_descriptor(path)
+        if descriptor is not None:
+            _write_into(os.dup(descriptor), data)
+        elif _is_special(path):
+            _write_into(os.open(path, os.O_WRONLY | os.O_NOCTTY), data)
+        else:
+            _replace(Path(os.path.realpath(path)), data)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _own_descriptor(path: Path) -> int | None:
+    """The descriptor that a name such as ``/dev/stdout``, or a link to one, stands for."""
+    folders = re.compile(rf"/proc/{os.getpid()}(/task/\d+)?/fd|/dev/fd")
+    for _ in range(_MOST_LINKS):
+        folder = os.path.realpath(path.parent)
+        if folders.fullmatch(folder) and path.name.isdecimal():
+            return int(path.name)
+        if not path.is_symlink():
+            return None
+        path = Path(folder, path.readlink())
+    return None
+
+
+def _is_special(path: Path) -> bool:
+    """Whether a path is there and is no regular file; OSError for what is never written into."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return False
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if stat.S_ISBLK(mode):
+        raise OSError(errno.EINVAL, "it is a block device")
+    return not stat.S_ISREG(mode)
+
+
+def _write_into(descriptor: int, data: bytes) -> None:
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(data)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    _remove_leftovers(path.parent)
+    temporary, stream = _new_temporary(path.parent)
+    try:
+        with stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from None
+            temporary.replace(path)
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def _new_temporary(folder: Path) -> tuple[Path, BinaryIO]:
+    """A new file that this process holds locked, so that nobody takes it for a leftover."""
+    while True:
+        path = folder / f".facesdk-{secrets.token_hex(8)}.tmp"
+        stream = path.open("xb")
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            taken = not path.exists()
+        except BlockingIOError:
+            taken = True
+        except OSError:  # a file system without locks, where nothing is taken for a leftover
+            taken = False
+        if not taken:
+            return path, stream
+        stream.close()
+
+
+@functools.cache
+def _remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of processes that live no more, once per process and folder."""
+    for path in folder.glob(".facesdk-*.tmp"):
+        with suppress(OSError), path.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:

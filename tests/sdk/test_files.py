@@ -2,6 +2,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -30,6 +35,118 @@ def test_what_cannot_be_written_leaves_nothing(name: str, tmp_path: Path) -> Non
     with pytest.raises(InputError, match="cannot write"):
         write_atomic(tmp_path / name, b"content")
     assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_a_link_stays_and_its_file_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "file").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("far/file")
+    (tmp_path / "link to link").symlink_to(tmp_path / "link")
+    (tmp_path / "dangling").symlink_to("far/new")
+    for name, target in (("link to link", "file"), ("dangling", "new")):
+        write_atomic(tmp_path / name, b"new")
+        assert (tmp_path / name).is_symlink()
+        assert (tmp_path / "far" / target).read_bytes() == b"new"
+    assert sorted(os.listdir(tmp_path / "far")) == ["file", "new"]
+
+
+def linked(path: Path, folder: Path) -> tuple[Path, Path]:
+    (folder / "link").symlink_to(path)
+    return path, folder / "link"
+
+
+def test_a_pipe_is_written_into(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in linked(pipe, tmp_path):
+        writer = threading.Thread(target=write_atomic, args=(path, b"content"))
+        writer.start()
+        assert pipe.read_bytes() == b"content"
+        writer.join()
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert sorted(os.listdir(tmp_path)) == ["link", "pipe"]
+
+
+def test_a_terminal_is_written_into(tmp_path: Path) -> None:
+    master, slave = os.openpty()
+    for path in linked(Path(os.ttyname(slave)), tmp_path):
+        write_atomic(path, b"content\n")
+        assert os.read(master, 100) == b"content\r\n"
+        assert stat.S_ISCHR(path.stat().st_mode)
+    os.close(master)
+    os.close(slave)
+
+
+def test_a_device_stays_one(tmp_path: Path) -> None:
+    """Made here like /dev/null, /dev/full and a disk: a test must never risk the real ones."""
+    null, full, disk = (tmp_path / name for name in ("null", "full", "disk"))
+    try:
+        os.mknod(null, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+        os.mknod(full, stat.S_IFCHR | 0o666, os.makedev(1, 7))
+        os.mknod(disk, stat.S_IFBLK | 0o666, os.makedev(7, 0))
+    except PermissionError:
+        pytest.skip("only root may make devices")
+    for path in linked(null, tmp_path):
+        write_atomic(path, b"content")
+        assert stat.S_ISCHR(path.stat().st_mode)
+    with pytest.raises(InputError, match=r"cannot write .*full: No space left"):
+        write_atomic(full, b"content")
+    with pytest.raises(InputError, match=r"cannot write .*disk: it is a block device"):
+        write_atomic(disk, b"content")
+    assert sorted(os.listdir(tmp_path)) == ["disk", "full", "link", "null"]
+
+
+@pytest.mark.parametrize("name", ["/proc/self/fd/{}", "/dev/fd/{}", "link"])
+@pytest.mark.parametrize("kind", ["file", "pipe"])
+def test_an_open_file_of_this_process_is_written_into(name: str, kind: str, tmp_path: Path) -> None:
+    reader, descriptor = (
+        os.pipe() if kind == "pipe" else (-1, os.open(tmp_path / "out", os.O_RDWR | os.O_CREAT))
+    )
+    (tmp_path / "link").symlink_to(f"/proc/self/fd/{descriptor}")
+    os.write(descriptor, b"before, ")
+    write_atomic(tmp_path / name.format(descriptor), b"content")
+    os.write(descriptor, b", after")
+    if kind == "file":
+        reader = os.open(tmp_path / "out", os.O_RDONLY)
+    assert os.read(reader, 100) == b"before, content, after"
+    os.close(reader)
+    os.close(descriptor)
+
+
+def test_a_pipe_without_a_reader_is_told_from_other_failures() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with pytest.raises(BrokenPipeError):
+        write_atomic(f"/proc/self/fd/{writer}", b"content")
+    os.close(writer)
+    with pytest.raises(InputError, match="Bad file descriptor"):
+        write_atomic(f"/proc/self/fd/{writer}", b"content")
+
+
+KILLED = """
+import os, signal, sys
+from facesdk import files
+os.fsync = lambda descriptor: os.kill(os.getpid(), getattr(signal, sys.argv[2]))
+files.write_atomic(sys.argv[1], b"half a file")
+"""
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    others = [".facesdk-notes.txt", "mine.tmp", ".other.tmp"]
+    for name in others:
+        (tmp_path / name).touch()
+    arguments = (sys.executable, "-c", KILLED, str(tmp_path / "file"))
+    assert subprocess.run((*arguments, "SIGKILL")).returncode == -signal.SIGKILL
+    (left,) = set(os.listdir(tmp_path)) - set(others)
+    stopped = subprocess.Popen((*arguments, "SIGSTOP"))
+    os.waitpid(stopped.pid, os.WUNTRACED)
+    assert len(os.listdir(tmp_path)) == 4
+    assert left not in os.listdir(tmp_path), "the second process removes what the first has left"
+    write_atomic(tmp_path / "new", b"content")
+    assert len(os.listdir(tmp_path)) == 5, "a process that still writes keeps its file"
+    stopped.send_signal(signal.SIGCONT)
+    assert stopped.wait() == 0
+    assert sorted(os.listdir(tmp_path)) == sorted([*others, "file", "new"])
 
 
 def test_a_pipe_and_a_device_are_not_read(tmp_path: Path) -> None:
