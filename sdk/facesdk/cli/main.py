@@ -6,7 +6,6 @@ library.
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 import traceback
@@ -17,7 +16,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from facesdk.cli import output
+from facesdk.cli import output, streams
 from facesdk.cli.plugins import DeferredCommand, PluginGroup, command_at
 from facesdk.errors import (
     EXIT_BAD_INPUT,
@@ -145,7 +144,7 @@ def _errors_to_exit_codes() -> Iterator[None]:
         raise typer.Exit(EXIT_INTERRUPTED) from None
     except BrokenPipeError:
         # Typer would end with 1, which means "different people". Python flushes stdout at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.discard_stdout()
         raise typer.Exit(EXIT_BROKEN_PIPE) from None
 
 
@@ -188,8 +187,7 @@ def main() -> None:
     A bug must not look like "different people", so an unexpected exception ends with status 70.
     """
     _silence_native_logs()
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")  # names beyond the terminal's alphabet
+    streams.replace_stdout()
     try:
         app()
     except Exception as error:
@@ -214,7 +212,5 @@ def _silence_native_logs() -> None:
     null = os.open(os.devnull, os.O_WRONLY)
     if sys.stderr is not None:
         sys.stderr.flush()
-        sys.stderr = os.fdopen(
-            os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace"
-        )
+        streams.replace_stderr(os.dup(2))
     os.dup2(null, 2)

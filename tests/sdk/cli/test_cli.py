@@ -260,6 +260,52 @@ def test_a_closed_pipe_is_no_verdict() -> None:
     os.close(writer)
 
 
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["verify", OBAMA, OBAMA2],
+        ["verify", OBAMA, OBAMA2, "--json"],
+        ["detect", OBAMA],
+        ["models"],
+        ["models", "show", "compactfacenet-qb"],
+        ["--version"],
+        ["--help"],
+    ],
+)
+def test_a_full_disk_is_no_verdict(verb: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "facesdk", *verb], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 2
+    assert done.stderr == ("facesdk: cannot write the standard output: No space left on device\n")
+
+
+@pytest.mark.parametrize("message", [["detect", "none.jpg"], ["detect"], ["evaluate", "lfw", "x"]])
+def test_a_message_that_cannot_be_written_changes_no_status(message: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "facesdk", *message], stdout=subprocess.PIPE, stderr=full
+        )
+    assert (done.returncode, done.stdout) == (2, b"")
+
+
+def test_a_report_to_stdout_follows_what_is_there(tmp_path: Path) -> None:
+    """A shell has opened the file: the report goes where it writes, and the file stays its own."""
+    bench = ["bench", "compactfacenet-qb", "--runs", "1", "--warm-up", "0", "--cold-starts", "0"]
+    options = ["--no-operators", "--json", "--output", "/dev/fd/1"]
+    with (tmp_path / "out").open("w") as out:
+        out.write("before\n")
+        out.flush()
+        done = subprocess.run(
+            [sys.executable, "-m", "facesdk", *bench, *options], stdout=out, stderr=subprocess.PIPE
+        )
+    assert done.returncode == 0, done.stderr
+    first, report = (tmp_path / "out").read_text().splitlines()
+    assert first == "before"
+    assert json.loads(report)["schema"] == "facesdk.bench"
+
+
 def test_a_closed_stderr_is_no_verdict(tmp_path: Path) -> None:
     command = f'exec "{sys.executable}" -m facesdk verify "{OBAMA}" "{tmp_path}/none.jpg" 2>&-'
     assert subprocess.run(["sh", "-c", command]).returncode == 2
