@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-from functools import partial
+from collections import Counter
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
+import larq as lq
 import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
@@ -17,15 +21,19 @@ from facesdk import samples
 from facesdk.cli.main import app
 from facesdk.errors import ModelError
 from facesdk.images import encode
+from facesdk.models import bundle, packed
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Conversion
 from facesdk.recognition.embedding import Embedder
+from facesdk.tflite.flatbuffer import Table
+from facesdk.tflite.verifier import verify
 from facesdk_converters.convert import Request, convert
 from facesdk_converters.inspection import faces, parity, refusals
 from facesdk_converters.inspection.parity import EXACT, Bound
+from facesdk_converters.sources import network
 from facesdk_converters.sources import source as sources
 from facesdk_converters.sources.facts import Facts
-from facesdk_converters.targets import floating
+from facesdk_converters.targets import floating, registry
 from facesdk_converters.targets.target import Target
 from facesdk_converters.tflite.tree import Tree, write_contract
 
@@ -36,7 +44,7 @@ CUSTOM = ("--custom", "converters.networks:Scale", "--custom", "converters.netwo
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A float embedder, the nested binary network, and one that cannot be converted."""
+    """A float and a binary embedder, the nested network, and one that cannot be converted."""
     folder = tmp_path_factory.mktemp("networks")
     embedder = tf.keras.Sequential(
         [
@@ -50,6 +58,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     networks.look_trained(embedder).save(folder / "embedder.h5")
     networks.nested().save(folder / "nested.h5")
+    binary = tf.keras.Sequential(
+        [
+            layers.Input((112, 96, 3)),
+            layers.Conv2D(8, 5, strides=8, name="stem"),
+            lq.layers.QuantConv2D(8, 3, name="binary", **networks.BINARY),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(16, name="embedding"),
+        ]
+    )
+    networks.look_trained(binary).save(folder / "binary.h5")
     strange = tf.keras.Sequential(
         [
             layers.Input((8, 8, 3)),
@@ -99,13 +117,13 @@ def test_a_binary_network_is_explained_and_packed(folder: Path, tmp_path: Path) 
     done = invoke("lce", folder / "nested.h5", *CUSTOM, "-o", output, "--pack")
     assert done.exit_code == 0, done.output
     assert "does not know what it is for" in done.stdout
-    bundle = ModelBundle.load(output)
-    assert bundle.contract.task == "other"
+    container = ModelBundle.load(output)
+    assert container.contract.task == "other"
 
     plain = tmp_path / "nested.tflite"
     done = invoke("lce", folder / "nested.h5", *CUSTOM, "-o", plain, "--explain", "--json")
     record = json.loads(done.stdout)
-    assert plain.read_bytes() == bundle.content, "the same input gives the same bytes"
+    assert plain.read_bytes() == container.content, "the same input gives the same bytes"
     explanation = record["explanation"]
     rows = [row for row in explanation["rows"] if row["weight_bits"]]
     assert [(row["layer"], row["kind"], row["operator"]) for row in rows] == [
@@ -169,9 +187,9 @@ def test_a_layer_that_a_converter_refuses_is_named(
 
 def test_a_file_that_no_runtime_can_use_is_refused(folder: Path) -> None:
     source = sources.load(folder / "embedder.h5")
-    bundle = floating.convert(source, half=False)
-    refusals.check_operators(bundle.graph, source)
-    tree = Tree.of(bundle)
+    converted = floating.convert(source, half=False)
+    refusals.check_operators(converted.graph, source)
+    tree = Tree.of(converted)
     operator = tree.operators[1]
     operator.inputs = [-1, *operator.inputs[1:]]  # as Larq Compute Engine does, see the message
     with pytest.raises(ModelError, match=r"wrote a file that no runtime can use .* number -1"):
@@ -244,7 +262,7 @@ def test_faces_of_a_folder_are_compared_too(folder: Path, tmp_path: Path) -> Non
         (("embedder.h5", "-o", "out.tflite", "--pack"), "name it out.tflite.pack"),
         (("embedder.h5", "-o", "o.tflite", "--task", "tracking"), "--task must be recognition"),
         (("nested.h5", "-o", "o.tflite", *CUSTOM, "--task", "recognition"), "leave out --task"),
-        (("embedder.h5", "-o", "o.tflite", "--scale", "0"), "scale must be a number from 1e-6"),
+        (("embedder.h5", "-o", "o.tflite", "--scale", "0"), "scale must be a number from 1e-06"),
         (
             ("embedder.h5", "-o", "o.tflite", "--no-verify", "--verify-on", "."),
             "exclude each other",
@@ -262,6 +280,96 @@ def test_bad_input_is_one_line_and_status_2(
     assert message in done.stderr
     assert len([line for line in done.stderr.splitlines() if line.startswith("facesdk: ")]) == 1
     assert sorted(folder.iterdir()) == before
+
+
+FIXED_POINT = {
+    "bits": 8,
+    "activations": 8,
+    "filter_scales": "free",
+    "storage": "small",
+    "calibrate_on": None,
+}
+
+
+@pytest.fixture
+def verified(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each file was verified, by its digest; samples and detectors apart."""
+    faces.load()
+    counts: Counter[str] = Counter()
+
+    def counting(content: bytes) -> Table:
+        counts[hashlib.sha256(content).hexdigest()] += 1
+        return verify(content)
+
+    monkeypatch.setattr(bundle, "verify", counting)
+    monkeypatch.setattr(packed, "verify", counting)
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "files"),
+    [
+        ("lce", {}, 1),
+        ("float32", {}, 1),
+        ("float16", {}, 1),
+        ("binary-weights", {"activations": 32}, 2),  # the float file, and the one with packed bits
+        ("fixed-point", FIXED_POINT, 4),  # float, observed, TensorFlow's own, and with our weights
+    ],
+)
+def test_every_file_is_verified_once(
+    folder: Path, tmp_path: Path, verified: Counter[str], name: str, options: Any, files: int
+) -> None:
+    source = folder / ("binary.h5" if name == "binary-weights" else "embedder.h5")
+    facts = Facts(task="recognition", mean=127.5, scale=128.0)
+    convert(Request(source, tmp_path / "out.tflite", facts=facts), registry.load(name, **options))
+    assert sorted(verified.values()) == [1] * files
+
+
+def test_explaining_and_packing_verify_nothing_again(
+    folder: Path, tmp_path: Path, verified: Counter[str]
+) -> None:
+    """The two files beside the converted one: the baseline for the explanation, the packed one."""
+    request = Request(
+        folder / "nested.h5", tmp_path / "out.tflite.pack", CUSTOM[1::2], explain=True, pack=True
+    )
+    convert(request, registry.load("lce"))
+    assert sorted(verified.values()) == [1, 1, 1]
+
+
+def test_a_model_file_as_source_is_verified_when_it_is_read_and_not_again(
+    folder: Path, tmp_path: Path, verified: Counter[str]
+) -> None:
+    content = floating.convert(sources.load(folder / "embedder.h5"), half=False).content
+    (tmp_path / "float.tflite").write_bytes(content)
+    verified.clear()
+    convert(Request(tmp_path / "float.tflite", tmp_path / "out.tflite"), registry.load("float32"))
+    assert list(verified.values()) == [1]
+
+
+def test_the_layers_of_a_network_are_listed_once(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists: list[tuple[Any, ...]] = []
+    real = network.KerasNetwork.layers.func
+    layers_once = cached_property(lambda self: lists.append(real(self)) or lists[-1])
+    layers_once.__set_name__(network.KerasNetwork, "layers")
+    monkeypatch.setattr(network.KerasNetwork, "layers", layers_once)
+    request = Request(
+        folder / "nested.h5", tmp_path / "out.tflite", CUSTOM[1::2], explain=True, verify=False
+    )
+    convert(request, registry.load("lce"))
+    assert len(lists) == 1
+
+
+def test_a_model_file_is_no_source_of_bits(folder: Path, tmp_path: Path) -> None:
+    done = invoke("float32", folder / "embedder.h5", "-o", tmp_path / "f.tflite", "--no-verify")
+    assert done.exit_code == 0
+    done = invoke("lce", tmp_path / "f.tflite", "-o", tmp_path / "out.tflite")
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1] == (
+        f"facesdk: {tmp_path / 'f.tflite'} is a model file already: this target needs a run or a "
+        "Keras model"
+    )
 
 
 def test_an_interrupt_leaves_nothing(

@@ -14,6 +14,7 @@ from facesdk_converters.cli import options as shared
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode="markdown",
     help="Convert networks to model files (needs the extra `convert`).",
 )
 
@@ -203,8 +204,7 @@ def fixed_point(
 
         facesdk convert fixed-point mine.tflite -o w4.tflite --bits 4 --calibrate-on faces/
 
-        facesdk convert fixed-point mine.keras -o w8a32.tflite --activations 32 --mean 127.5
-        --scale 128
+        facesdk convert fixed-point mine.keras -o w.tflite --activations 32 --mean 127.5 --scale 128
     """
     common = shared.Common(
         source, out, custom, verify_on, no_verify, explain, pack, name, task, color, mean, scale,

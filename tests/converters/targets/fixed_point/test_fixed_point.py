@@ -22,8 +22,7 @@ from facesdk_converters.targets.fixed_point.conversion import convert as to_fixe
 from facesdk_converters.targets.fixed_point.equalization import equalize
 from facesdk_converters.targets.fixed_point.levels import fit
 from facesdk_converters.targets.fixed_point.target import target
-from facesdk_converters.tflite.prelu import merge_prelu
-from facesdk_converters.tflite.tree import Tree, pack
+from facesdk_converters.tflite.tree import Tree
 
 SIDE = 24
 OPTIONS = {
@@ -338,56 +337,6 @@ def test_equal_arguments_give_equal_bytes(network, inputs):
         to_fixed_point(calibrate(network[1], inputs[:4]), FixedPointOptions(4)) for _ in range(2)
     ]
     assert files[0] == files[1]
-
-
-def decomposed_prelu(slope):
-    """relu(x) + slope / 2 (x - |x|), as TensorFlow 1 wrote PReLU."""
-    kinds = ("RELU", "ABS", "SUB", "MUL", "ADD")
-    half = (np.asarray(slope, np.float32) / 2).view(np.uint8)
-    shape = [1, 4, 4, len(slope)]
-    tensors = [schema.TensorT(shape=shape, type=0, buffer=0, name=name) for name in "xrasmy"]
-    tensors.append(schema.TensorT(shape=[len(slope)], type=0, buffer=1, name="c"))
-    links = [([0], 1), ([0], 2), ([0, 2], 3), ([6, 3], 4), ([1, 4], 5)]
-    codes = [getattr(schema.BuiltinOperator, kind) for kind in kinds]
-    return pack(
-        schema.ModelT(
-            version=3,
-            operatorCodes=[schema.OperatorCodeT(code, None, 1, code) for code in codes],
-            subgraphs=[
-                schema.SubGraphT(
-                    tensors=tensors,
-                    inputs=[0],
-                    outputs=[5],
-                    operators=[
-                        schema.OperatorT(opcodeIndex=place, inputs=given, outputs=[output])
-                        for place, (given, output) in enumerate(links)
-                    ],
-                    name="main",
-                )
-            ],
-            buffers=[schema.BufferT(), schema.BufferT(half)],
-        )
-    )
-
-
-def test_decomposed_prelu_becomes_one_operator():
-    slopes = [0.25, -0.5, 1.5]
-    original = decomposed_prelu(slopes)
-    tree = tree_of(original)
-    assert merge_prelu(tree) == 1
-    tree.compact()
-    merged = tree.to_bytes()
-    assert [o.name for o in bundle_of(merged).graph.operators] == ["PRELU"]
-    x = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype(np.float32)
-    expected = np.where(x > 0, x, x * np.asarray(slopes, np.float32))
-    for content in (original, merged):
-        np.testing.assert_allclose(run(content, x), expected, rtol=1e-5, atol=1e-6)
-
-
-def test_prelu_whose_parts_are_read_elsewhere_stays():
-    tree = tree_of(decomposed_prelu([0.25, 0.5, 0.75]))
-    tree.outputs = [5, 2]
-    assert merge_prelu(tree) == 0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,97 @@
+"""The verbs of ``facesdk convert``: their options arrive, and each target has one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from facesdk.models.contract import Contract, InputSpec
+from facesdk_converters.cli.convert import app
+from facesdk_converters.convert import Request
+from facesdk_converters.inspection.converted import Converted
+from facesdk_converters.sources.facts import Facts
+from facesdk_converters.targets import registry
+from facesdk_converters.targets.target import Target
+
+PAGE = Path(__file__).parents[3] / "docs" / "train" / "convert.md"
+CONTRACT = Contract(
+    name="test",
+    task="other",
+    architecture="test",
+    variant="float",
+    input=InputSpec(None, None, color="any", mean=0.0, scale=1.0),
+    license="MIT",
+    source="a test",
+    source_sha256="0" * 64,
+)
+OWN = {
+    "lce": ([], ""),
+    "float32": ([], ""),
+    "float16": ([], ""),
+    "binary-weights": (["--activations", "8"], "--activations 8"),
+    "fixed-point": (
+        ["--bits", "4", "--activations", "32", "--filter-scales", "power-of-two"]
+        + ["--storage", "int8", "--calibrate-on", "faces"],
+        "bits=4 activations=32 filter-scales=power-of-two storage=int8",
+    ),
+}
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Request, Target]]:
+    """What verbs ask for, instead of what comes of it."""
+    found: list[tuple[Request, Target]] = []
+
+    def convert(request: Request, target: Target, *, progress: Any) -> Converted:
+        found.append((request, target))
+        return Converted(request.output, 1, CONTRACT, None)
+
+    monkeypatch.setattr("facesdk_converters.convert.convert", convert)
+    return found
+
+
+@pytest.mark.parametrize("verb", OWN)
+def test_every_option_of_every_verb_arrives(verb: str, calls: list[tuple[Request, Target]]) -> None:
+    own, options = OWN[verb]
+    arguments = [
+        *("net.h5", "-o", "net.tflite", "--custom", "a:B", "--custom", "c:D", "--verify-on", "at"),
+        *("--explain", "--pack", "--name", "n", "--task", "recognition", "--color", "BGR"),
+        *("--mean", "1", "--scale", "2", "--license", "l", "--training-data", "t", *own),
+    ]
+    done = CliRunner().invoke(app, [verb, *arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    ((request, target),) = calls
+    facts = Facts("n", "recognition", "BGR", 1.0, 2.0, "l", "t")
+    assert request == Request(
+        Path("net.h5"), Path("net.tflite"), ("a:B", "c:D"), facts,
+        verify=True, verify_on=Path("at"), explain=True, pack=True,
+    )  # fmt: skip
+    assert (target.name, target.options) == (verb, options)
+
+
+@pytest.mark.parametrize("verb", OWN)
+def test_without_options_a_verb_asks_for_the_plain_file(
+    verb: str, calls: list[tuple[Request, Target]]
+) -> None:
+    arguments = [verb, "net.h5", "--output", "net.tflite", "--no-verify"]
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    ((request, _),) = calls
+    assert request == Request(Path("net.h5"), Path("net.tflite"), verify=False)
+
+
+def test_each_target_has_a_verb_of_its_name_and_a_place_in_the_docs() -> None:
+    verbs = {row.name or row.callback.__name__ for row in app.registered_commands if row.callback}
+    assert verbs - {"mtcnn", "explain"} == registry.TARGETS.keys() == OWN.keys()
+    words = set(re.findall(r"[\w-]+", PAGE.read_text()))
+    assert registry.TARGETS.keys() <= words
+
+
+def test_help_keeps_each_example_on_lines_of_its_own() -> None:
+    done = CliRunner().invoke(app, ["fixed-point", "--help"], env={"COLUMNS": "120"})
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    assert "facesdk convert fixed-point run -o small.tflite --calibrate-on faces.zip" in lines
