@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,22 @@ def test_no_arrow_of_the_tables_goes_round() -> None:
             free = {room for room, names in above.items() if names <= done} - done
             assert free, f"a circle among {sorted(set(above) - done)}"
             done |= free
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_two_modules_import_each_other(package: str) -> None:
+    files = dict(modules(package))
+    arrows = {
+        name: {
+            part
+            for _, imports in imported(path)
+            if imports.startswith(f"{package}.")
+            for part in [imports.partition(".")[2], imports.partition(".")[2].rpartition(".")[0]]
+            if part in files and part != name
+        }
+        for name, path in files.items()
+    }
+    TopologicalSorter(arrows).prepare()  # raises CycleError, which names the circle
 
 
 def test_the_device_side_imports_no_training_framework() -> None:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk import tracing
-from facesdk.detection.detector import Detector
-from facesdk.detection.registry import DEFAULT_MIN_FACE, load_detector
+from facesdk.detection.detector import DEFAULT_MIN_FACE, Detector
+from facesdk.detection.registry import load_detector
 from facesdk.errors import EmbeddingMismatchError
 from facesdk.images import decode
 from facesdk.models import registry

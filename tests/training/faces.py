@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+from contracts import recognition
 from facesdk.models.bundle import ModelBundle
-from facesdk.models.contract import Contract, InputSpec
+from facesdk.models.contract import InputSpec
 from facesdk_converters.tflite.chain import Chain
 from facesdk_converters.tflite.tree import write_contract
 
@@ -49,17 +50,8 @@ def write_teacher(path: Path, dim: int) -> Path:
     chain = Chain("face", (1, 112, 112, 3), (0,), description="teacher")
     chain.max_pool(16, 16, "valid")
     chain.dense(rng.normal(0, 1, (147, dim)).astype(np.float32), np.zeros(dim, np.float32))
-    contract = Contract(
-        name="projection",
-        task="recognition",
-        architecture="projection",
-        variant="float",
-        input=InputSpec(112, 112, "RGB", 170.0, 128.0),
-        license="Apache-2.0",
-        source="random numbers",
-        source_sha256="0" * 64,
-        template="arcface-112x112",
-        dim=dim,
+    contract = recognition(
+        dim, name="projection", variant="float", input=InputSpec(112, 112, "RGB", 170.0, 128.0)
     )
     path.write_bytes(write_contract(ModelBundle.from_bytes(chain.to_bytes(), path), contract))
     return path

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from facesdk.images.decode import RgbImage
-from facesdk.results import Face
+if TYPE_CHECKING:
+    from facesdk.images.decode import RgbImage
+    from facesdk.results import Face
+
+DEFAULT_MIN_FACE = 20
+"""Side of the smallest face that is looked for unless somebody asks, in pixels."""
 
 
 class Detector(Protocol):

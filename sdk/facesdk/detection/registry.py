@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from facesdk.detection.detector import DEFAULT_MIN_FACE
 from facesdk.errors import InputError
 
 if TYPE_CHECKING:
@@ -11,9 +12,6 @@ if TYPE_CHECKING:
 
 DEFAULT_DETECTOR = "mtcnn"
 """What is used where nobody names another: a key of :data:`DETECTORS`."""
-
-DEFAULT_MIN_FACE = 20
-"""Side of the smallest face to find where nobody says otherwise, in pixels."""
 
 
 class Loader(Protocol):

@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
+from contracts import other
 from facesdk.errors import InputError, ModelError
 from facesdk.models.bundle import ModelBundle
-from facesdk.models.contract import Contract, InputSpec
 from facesdk.runtime.interpreter import Interpreter
 from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.sources.source import Source
@@ -20,16 +20,7 @@ from facesdk_converters.targets import binary_weights, floating
 
 keras = tf.keras
 
-CONTRACT = Contract(
-    name="test",
-    task="other",
-    architecture="test",
-    variant="Q",
-    input=InputSpec(17, 15, color="any", mean=0.0, scale=1.0),
-    license="Apache-2.0",
-    source="random",
-    source_sha256="",
-)
+CONTRACT = other(17, 15)
 
 
 def ternary(weights: tf.Tensor) -> tf.Tensor:

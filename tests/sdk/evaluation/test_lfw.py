@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from contracts import recognition
 from facesdk.errors import InputError
 from facesdk.evaluation.crops import undetected_crop
 from facesdk.evaluation.embedded import embed_set
@@ -19,7 +20,6 @@ from facesdk.evaluation.sets.lfw_pairs import Protocol, parse_pairs
 from facesdk.evaluation.sets.lfw_photos import LfwPhotos
 from facesdk.evaluation.sets.verification_set import lfw_set
 from facesdk.evaluation.subject import Subject
-from facesdk.models.contract import Contract, InputSpec
 from facesdk.progress import Progress, unwatched
 from facesdk.results import Face
 from sdk import photos
@@ -58,18 +58,7 @@ class ColourEmbedder:
     model_id = "0" * 64
     template = "arcface-112x112"
     dim = 3
-    contract = Contract(
-        name="colour",
-        task="recognition",
-        architecture="mean",
-        variant="float",
-        input=InputSpec(112, 112, "RGB", 0.0, 1.0),
-        license="Apache-2.0",
-        source="this test",
-        source_sha256="",
-        template=template,
-        dim=dim,
-    )
+    contract = recognition(dim, name=name, template=template)
 
     def __init__(self) -> None:
         self.crops = 0

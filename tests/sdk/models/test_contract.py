@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts import recognition
 from facesdk.errors import ContractError, InputError
 from facesdk.models.contract import Contract, InputSpec, Threshold
 from facesdk.models.templates import TEMPLATES
@@ -54,19 +55,7 @@ def contracts(draw: st.DrawFn) -> Contract:
 
 
 def example() -> dict:
-    contract = Contract(
-        name="m",
-        task="recognition",
-        architecture="a",
-        variant="QB",
-        input=InputSpec(112, 112, "RGB", 127.5, 128.0),
-        license="l",
-        source="s",
-        source_sha256="0",
-        template="arcface-112x112",
-        dim=192,
-        thresholds=(Threshold(0.01, 0.3, 0.1, 1000, 100_000),),
-    )
+    contract = recognition(thresholds=(Threshold(0.01, 0.3, 0.1, 1000, 100_000),))
     return json.loads(contract.to_json())
 
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from contracts import recognition
 from facesdk.errors import ContractError
 from facesdk.models import contract_fields, registry
 from facesdk.models.contract import Contract, Conversion, InputSpec, Threshold
@@ -22,17 +23,7 @@ FILE = Path(contract_fields.__file__).with_name("contract.schema.json")
 SCHEMA = json.loads(FILE.read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
-RECOGNITION = Contract(
-    name="m",
-    task="recognition",
-    architecture="a",
-    variant="QB",
-    input=InputSpec(112, 112, "RGB", 127.5, 128.0),
-    license="l",
-    source="s",
-    source_sha256="0" * 64,
-    template="arcface-112x112",
-    dim=192,
+RECOGNITION = recognition(
     thresholds=(Threshold(0.01, 0.3, 0.1, 1000, 100_000),),
     conversion=Conversion("lce", "", True, 0.98, 0.9999),
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from facesdk.cli import options, output
-from facesdk.detection.registry import DEFAULT_MIN_FACE
+from facesdk.detection.detector import DEFAULT_MIN_FACE
 from facesdk.errors import InputError, require_extra
 
 if TYPE_CHECKING:

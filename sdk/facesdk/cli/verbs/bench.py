@@ -17,7 +17,7 @@ import typer
 import typer.core
 
 from facesdk.cli import options, output
-from facesdk.detection.registry import DEFAULT_MIN_FACE
+from facesdk.detection.detector import DEFAULT_MIN_FACE
 from facesdk.errors import EXIT_DOUBTFUL, InputError
 from facesdk.files import write_atomic
 from facesdk.models import registry

@@ -9,7 +9,8 @@ from typing import Annotated, Optional
 import typer
 
 from facesdk.cli import options, output
-from facesdk.detection.registry import DEFAULT_MIN_FACE, load_detector
+from facesdk.detection.detector import DEFAULT_MIN_FACE
+from facesdk.detection.registry import load_detector
 from facesdk.engine import DEFAULT_FMR, FaceEngine
 from facesdk.errors import EXIT_BAD_INPUT, EXIT_DIFFERENT, EXIT_SAME, InputError
 from facesdk.files import make_folder

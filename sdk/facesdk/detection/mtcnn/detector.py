@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.detection.boxes import Boxes, regress, sizes, squared, suppress
+from facesdk.detection.detector import DEFAULT_MIN_FACE
 from facesdk.detection.halvings import Halvings
 from facesdk.detection.mtcnn import pyramid
 from facesdk.detection.mtcnn.windows import cut, run_batches
-from facesdk.detection.registry import DEFAULT_MIN_FACE
 from facesdk.detection.shaped_network import ShapedNetwork
 from facesdk.errors import InputError
 from facesdk.images import decode

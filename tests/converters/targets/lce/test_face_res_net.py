@@ -8,8 +8,9 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+from contracts import other
 from facesdk.models.bundle import ModelBundle
-from facesdk.models.contract import Contract, InputSpec
+from facesdk.models.contract import InputSpec
 from facesdk_converters.inspection import faces, parity
 from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.sources.source import Source
@@ -17,16 +18,7 @@ from facesdk_converters.targets.lce import target
 from facesdk_training.keras.networks.build import build
 from training.networks import randomise
 
-CONTRACT = Contract(
-    name="qb",
-    task="other",
-    architecture="FaceResNet",
-    variant="QB",
-    input=InputSpec(112, 96, color="RGB", mean=127.5, scale=128.0),
-    license="Apache-2.0",
-    source="random",
-    source_sha256="",
-)
+CONTRACT = other(112, 96, input=InputSpec(112, 96, color="RGB", mean=127.5, scale=128.0))
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+from contracts import other
 from converters import networks
 from facesdk.models.bundle import ModelBundle
-from facesdk.models.contract import Contract, InputSpec
+from facesdk.models.contract import InputSpec
 from facesdk.tflite import weights
 from facesdk_converters.inspection import faces, parity
 from facesdk_converters.inspection.explanation import Explanation, explain
@@ -20,16 +21,7 @@ from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets.lce import target
 
-CONTRACT = Contract(
-    name="test",
-    task="other",
-    architecture="test",
-    variant="test",
-    input=InputSpec(None, None, color="any", mean=127.5, scale=128.0),
-    license="Apache-2.0",
-    source="random",
-    source_sha256="",
-)
+CONTRACT = other(None, None, input=InputSpec(None, None, color="any", mean=127.5, scale=128.0))
 
 
 def converted(model: Any) -> tuple[Source, ModelBundle, Explanation]:
