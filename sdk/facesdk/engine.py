@@ -35,7 +35,9 @@ class FaceEngine:
 
     Every method takes a path or an array (uint8 RGB ``(H, W, 3)`` or grey ``(H, W)``). Faces are
     ordered by the area of their box, largest first, and chosen by their number in that order.
-    An engine is not safe to share between threads.
+
+    Threads may share an engine; at most ``workers`` of them run a network at a time. A process that
+    is forked from the one that loaded it may use it too, and it pickles (docs/use/python.md).
 
     Example:
         >>> engine = FaceEngine.load()
@@ -60,6 +62,7 @@ class FaceEngine:
         min_face: int = DEFAULT_MIN_FACE,
         max_faces: int | None = None,
         threads: int = 1,
+        workers: int = 1,
     ) -> FaceEngine:
         """Load the packaged detector and a recognition model.
 
@@ -69,13 +72,19 @@ class FaceEngine:
             min_face: Side of the smallest face to find, in pixels, at least 12.
             max_faces: Return at most that many faces per photo, the largest; None for all.
             threads: Threads each network may use, at least 1.
+            workers: Threads of the program that may run each network at a time, at least 1; others
+                wait. Each costs memory once it is needed.
 
         Raises:
             ModelError: The model is unknown or not usable.
             InputError: An option is out of its range.
         """
-        embedder = Embedder.load(registry.resolve(model), contract, threads=threads)
-        detector = load_detector(min_face=min_face, max_faces=max_faces, threads=threads)
+        embedder = Embedder.load(
+            registry.resolve(model), contract, threads=threads, workers=workers
+        )
+        detector = load_detector(
+            min_face=min_face, max_faces=max_faces, threads=threads, workers=workers
+        )
         return cls(detector, embedder)
 
     def detect(self, image: ImageSource, max_faces: int | None = None) -> Detections:

@@ -13,7 +13,7 @@ DEFAULT_MIN_FACE = 20
 
 
 class Detector(Protocol):
-    """Finds faces in a photo."""
+    """Finds faces in a photo; threads may share one, and it pickles."""
 
     @property
     def id(self) -> str:

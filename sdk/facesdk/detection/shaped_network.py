@@ -1,23 +1,24 @@
-"""A detector's network, with an interpreter for each input shape."""
+"""A detector's network, with interpreters for each input shape."""
 
 from __future__ import annotations
-
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.errors import ModelError
 from facesdk.models.bundle import ModelBundle
-from facesdk.runtime.interpreter import Interpreter, Shape
+from facesdk.runtime.interpreter import Shape
+from facesdk.runtime.interpreter_pool import InterpreterPool
 
 Array = NDArray[np.float32]
 
-_CACHED_SHAPES = 32
+_KEPT_SHAPES = 32
 
 
 class ShapedNetwork:
-    """A network that keeps an interpreter for each of the input shapes it was given last.
+    """A network that keeps interpreters for the input shapes it was given last.
+
+    Threads may share it.
 
     To resize or build an interpreter costs more than to run it; to keep one costs memory for its
     activations, some 60 bytes for each pixel of MTCNN's inputs.
@@ -28,6 +29,7 @@ class ShapedNetwork:
         input_shape: A shape that it must take, ``(n, height, width, channels)``.
         columns: Length of the last axis of each of its outputs.
         threads: Threads the network may use, at least 1.
+        workers: Threads that may run it at a time, at least 1; each keeps interpreters.
 
     Raises:
         ModelError: The model has another architecture, or other inputs or outputs than it.
@@ -42,20 +44,22 @@ class ShapedNetwork:
         input_shape: Shape,
         columns: tuple[int, ...],
         threads: int,
+        workers: int,
     ) -> None:
         if bundle.contract.architecture != architecture:
             raise ModelError(
                 f"{bundle.path} is {bundle.contract.architecture}, but {architecture} is needed"
             )
-
-        @lru_cache(maxsize=_CACHED_SHAPES)
-        def interpreter(shape: Shape) -> Interpreter:
-            return Interpreter(bundle, threads=threads, input_shapes=[shape])
-
-        self._interpreter = interpreter
+        self._interpreters = InterpreterPool(
+            bundle,
+            threads=threads,
+            workers=workers,
+            input_shapes=[input_shape],
+            kept=_KEPT_SHAPES,
+        )
         self.input_shape = input_shape
         self.columns = columns
-        shapes = interpreter(input_shape).output_shapes
+        shapes = self._interpreters.output_shapes
         if tuple(shape[-1] for shape in shapes) != columns:
             raise ModelError(
                 f"{bundle.path} must have outputs of {', '.join(map(str, columns))} columns, "
@@ -71,4 +75,4 @@ class ShapedNetwork:
         Returns:
             The network's outputs.
         """
-        return self._interpreter(pixels.shape).run(pixels)
+        return self._interpreters.run(pixels)

@@ -13,7 +13,8 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract
 from facesdk.models.templates import TEMPLATES
 from facesdk.results import Embedding, FloatArray
-from facesdk.runtime.interpreter import Interpreter, check_float_input
+from facesdk.runtime.interpreter import check_float_input
+from facesdk.runtime.interpreter_pool import InterpreterPool
 
 
 class CropEmbedder(ABC):
@@ -102,25 +103,32 @@ class CropEmbedder(ABC):
 class Embedder(CropEmbedder):
     """A recognition network in a ``.tflite`` file that turns aligned crops into unit vectors.
 
+    Threads may share one, and it pickles.
+
     Args:
         bundle: The model file.
         contract: How to feed it.
         threads: Threads the runtime may use, at least 1.
+        workers: Threads that may run the network at a time, at least 1; others wait.
 
     Raises:
         ContractError: The contract is not for recognition.
         ModelError: The network's input or output differs from the contract.
     """
 
-    def __init__(self, bundle: ModelBundle, contract: Contract, *, threads: int = 1) -> None:
+    def __init__(
+        self, bundle: ModelBundle, contract: Contract, *, threads: int = 1, workers: int = 1
+    ) -> None:
         super().__init__(contract, bundle.sha256, str(bundle.path))
-        self._interpreter = Interpreter(bundle, threads=threads)
-        check_float_input(self._interpreter, (None, *self._crop_shape), str(bundle.path))
-        self._slots = self._interpreter.input_shapes[0][0]
-        if self._interpreter.output_shapes != ((self._slots, self.network_dim),):
+        self._interpreters = InterpreterPool(bundle, threads=threads, workers=workers)
+        check_float_input(
+            self._interpreters.input_shapes, (None, *self._crop_shape), str(bundle.path)
+        )
+        self._slots = self._interpreters.input_shapes[0][0]
+        if self._interpreters.output_shapes != ((self._slots, self.network_dim),):
             raise ModelError(
                 f"{bundle.path} must have one output of shape {(self._slots, self.network_dim)} as "
-                f"its contract says, but has {self._interpreter.output_shapes}"
+                f"its contract says, but has {self._interpreters.output_shapes}"
             )
 
     @classmethod
@@ -130,6 +138,7 @@ class Embedder(CropEmbedder):
         contract: Contract | None = None,
         *,
         threads: int = 1,
+        workers: int = 1,
     ) -> Embedder:
         """Load a model file.
 
@@ -137,13 +146,14 @@ class Embedder(CropEmbedder):
             path: The ``.tflite`` file.
             contract: Used instead of the one in the file; needed for a file that carries none.
             threads: Threads the runtime may use, at least 1.
+            workers: Threads that may run the network at a time, at least 1; others wait.
 
         Raises:
             ModelError: The file is not usable, or is not what the contract says.
             ContractError: There is no contract, or it is not for recognition.
         """
         bundle = ModelBundle.load(path)
-        return cls(bundle, contract or bundle.contract, threads=threads)
+        return cls(bundle, contract or bundle.contract, threads=threads, workers=workers)
 
     def forward(self, pixels: FloatArray) -> FloatArray:
         """See :meth:`CropEmbedder.forward`; as many crops at a time as the network takes."""
@@ -152,5 +162,5 @@ class Embedder(CropEmbedder):
         for start in range(0, len(pixels), self._slots):
             count = min(self._slots, len(pixels) - start)
             batch[:count] = pixels[start : start + count]
-            vectors[start : start + count] = self._interpreter.run(batch)[0][:count]
+            vectors[start : start + count] = self._interpreters.run(batch)[0][:count]
         return vectors

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,7 +30,9 @@ class Interpreter:
     """A TFLite interpreter with allocated tensors.
 
     The operator library is loaded if, and only if, the model has operators it implements. An
-    instance is not safe to share between threads.
+    instance is for one thread at a time (:class:`~facesdk.runtime.interpreter_pool.InterpreterPool`
+    is for several). In a process that is forked it is built anew when it is used: what the runtime
+    had in the parent, such as threads, is not there.
 
     Args:
         bundle: The model.
@@ -59,21 +64,10 @@ class Interpreter:
                 f"{', '.join(sorted(unknown))} (it has {', '.join(CUSTOM_OPERATORS)}); "
                 "convert the network again without them"
             )
-        backend = load_backend()
-        delegates = [load_operators(backend)] if bundle.custom_ops else []
-        try:
-            self._interpreter: Any = backend.interpreter.Interpreter(
-                model_content=bundle.content,
-                num_threads=threads,
-                experimental_delegates=delegates,
-            )
-        except _REFUSALS as error:
-            raise self._refused(error) from None
-        self._read_details()
-        if input_shapes is None:
-            self._allocate()
-        else:
-            self.resize(*input_shapes)
+        self._threads = threads
+        self._shapes = input_shapes and tuple(input_shapes)
+        self._build()
+        _INTERPRETERS.add(self)
 
     @property
     def input_shapes(self) -> tuple[Shape, ...]:
@@ -101,6 +95,7 @@ class Interpreter:
             InputError: Not one shape per input.
             ModelError: The network cannot take these shapes.
         """
+        self._build_after_fork()
         if len(shapes) != len(self._inputs):
             raise InputError(
                 f"shapes must be one per input ({len(self._inputs)}), but got {len(shapes)}"
@@ -110,6 +105,7 @@ class Interpreter:
                 self._interpreter.resize_tensor_input(row["index"], shape, strict=False)
         except _REFUSALS as error:
             raise self._refused(error) from None
+        self._shapes = shapes
         self._allocate()
 
     def run(self, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
@@ -132,6 +128,7 @@ class Interpreter:
 
     def fill(self, *inputs: NDArray[Any]) -> None:
         """The first part of :meth:`run`: copy the inputs; arguments and errors as there."""
+        self._build_after_fork()
         if len(inputs) != len(self._inputs):
             raise InputError(
                 f"inputs must be one array per input ({len(self._inputs)}), but got {len(inputs)}"
@@ -164,6 +161,36 @@ class Interpreter:
         except _REFUSALS as error:
             raise self._refused(error) from None
 
+    def _build(self) -> None:
+        backend = load_backend()
+        delegates = [load_operators(backend)] if self._bundle.custom_ops else []
+        try:
+            self._interpreter: Any = backend.interpreter.Interpreter(
+                model_content=self._bundle.content,
+                num_threads=self._threads,
+                experimental_delegates=delegates,
+            )
+        except _REFUSALS as error:
+            raise self._refused(error) from None
+        self._read_details()
+        if self._shapes is None:
+            self._allocate()
+        else:
+            self.resize(*self._shapes)
+
+    def _build_after_fork(self) -> None:
+        if self._interpreter is None:
+            self._build()
+
+    def _leave_to_parent(self) -> None:
+        """Never use nor free, in a fork, what the parent has built.
+
+        To free it would wait for ever for the threads of XNNPACK, which are not in the fork; an
+        object that is counted once too often is not freed, not even when Python ends.
+        """
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._interpreter))
+        self._interpreter = None
+
     def _allocate(self) -> None:
         try:
             self._interpreter.allocate_tensors()
@@ -191,18 +218,28 @@ class Interpreter:
         return ModelError(f"the runtime refuses {self._bundle.path}: {reason if named else text}")
 
 
-def check_float_input(interpreter: Interpreter, expected: Sequence[int | None], what: str) -> None:
-    """Raise unless the network has one input of a given shape.
+_INTERPRETERS: weakref.WeakSet[Interpreter] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for interpreter in list(_INTERPRETERS):
+        interpreter._leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def check_float_input(shapes: tuple[Shape, ...], expected: Sequence[int | None], what: str) -> None:
+    """Raise unless a network has one input of a given shape.
 
     Args:
-        interpreter: The network.
+        shapes: The network's input shapes.
         expected: Its input shape; None where any size will do.
         what: How to name the model in the message.
 
     Raises:
         ModelError: The shape differs.
     """
-    shapes = interpreter.input_shapes
     fits = len(shapes) == 1 and len(shapes[0]) == len(expected)
     if not fits or any(e not in (None, n) for n, e in zip(shapes[0], expected, strict=True)):
         wanted = tuple("any" if e is None else e for e in expected)

@@ -12,7 +12,6 @@ the face logit, four box offsets and, for O-Net, x and y of five landmarks as sh
 from __future__ import annotations
 
 import hashlib
-import threading
 from math import inf, log
 
 import numpy as np
@@ -72,6 +71,7 @@ class MTCNN:
         max_faces: Return at most that many faces, the largest; None for all. For few, large ones
             most of the pyramid need not be looked at.
         threads: Threads each network may use, at least 1.
+        workers: Threads that may run each network at a time, at least 1; others wait.
 
     Raises:
         InputError: An option is out of its range.
@@ -87,6 +87,7 @@ class MTCNN:
         min_face: int = DEFAULT_MIN_FACE,
         max_faces: int | None = None,
         threads: int = 1,
+        workers: int = 1,
     ) -> None:
         if min_face < pyramid.WINDOW:
             raise InputError(f"min_face must be at least {pyramid.WINDOW}, but got {min_face}")
@@ -95,21 +96,34 @@ class MTCNN:
         self.min_face = min_face
         self.max_faces = max_faces
         self._digest = _digest(pnet, rnet, onet)
-        self._pnet = _network(pnet, "MTCNN P-Net", side=12, columns=5, threads=threads)
-        self._rnet = _network(rnet, "MTCNN R-Net", side=24, columns=5, threads=threads)
-        self._onet = _network(onet, "MTCNN O-Net", side=48, columns=15, threads=threads)
+        runs = {"threads": threads, "workers": workers}
+        self._pnet = _network(pnet, "MTCNN P-Net", side=12, columns=5, **runs)
+        self._rnet = _network(rnet, "MTCNN R-Net", side=24, columns=5, **runs)
+        self._onet = _network(onet, "MTCNN O-Net", side=48, columns=15, **runs)
         self._nothing = (np.empty((0, 4)), np.empty((0, 5), dtype=np.float32))
-        self._lock = threading.Lock()
 
     @classmethod
     def load(
-        cls, *, min_face: int = DEFAULT_MIN_FACE, max_faces: int | None = None, threads: int = 1
+        cls,
+        *,
+        min_face: int = DEFAULT_MIN_FACE,
+        max_faces: int | None = None,
+        threads: int = 1,
+        workers: int = 1,
     ) -> MTCNN:
         """The packaged networks; arguments and errors as those of the class."""
         pnet, rnet, onet = (
             ModelBundle.load(registry.resolve(f"mtcnn-{name}")) for name in ("pnet", "rnet", "onet")
         )
-        return cls(pnet, rnet, onet, min_face=min_face, max_faces=max_faces, threads=threads)
+        return cls(
+            pnet,
+            rnet,
+            onet,
+            min_face=min_face,
+            max_faces=max_faces,
+            threads=threads,
+            workers=workers,
+        )
 
     @property
     def id(self) -> str:
@@ -124,12 +138,11 @@ class MTCNN:
         scales = pyramid.scales(height, width, self.min_face)
         limit = min((n for n in (self.max_faces, max_faces) if n is not None), default=None)
         photo = Halvings(image)
-        with self._lock:
-            if limit is None:
-                boxes = _refined(self._refine(photo, self._propose(photo, scales)))
-                faces = self._decide(photo, boxes)
-            else:
-                faces = self._largest(photo, scales, limit)
+        if limit is None:
+            boxes = _refined(self._refine(photo, self._propose(photo, scales)))
+            faces = self._decide(photo, boxes)
+        else:
+            faces = self._largest(photo, scales, limit)
         faces.sort(key=lambda face: -face.area)
         return faces[:limit]
 
@@ -183,11 +196,16 @@ class MTCNN:
 
 
 def _network(
-    bundle: ModelBundle, architecture: str, *, side: int, columns: int, threads: int
+    bundle: ModelBundle, architecture: str, *, side: int, columns: int, threads: int, workers: int
 ) -> ShapedNetwork:
     """One of the cascade: it looks at squares of a side and has one output of so many columns."""
     return ShapedNetwork(
-        bundle, architecture, input_shape=(1, side, side, 3), columns=(columns,), threads=threads
+        bundle,
+        architecture,
+        input_shape=(1, side, side, 3),
+        columns=(columns,),
+        threads=threads,
+        workers=workers,
     )
 
 

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import facesdk
-from facesdk.detection import shaped_network
 from facesdk.detection.mtcnn.detector import MTCNN
 from facesdk.errors import InputError, ModelError
 from facesdk.images import decode
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.results import Face
+from facesdk.runtime import interpreter_pool
 from runtimes import RUNTIMES
 
 from .mtcnn_oracle import OracleMTCNN, iou
@@ -203,13 +203,13 @@ def test_the_photo_is_not_changed(detector, portrait):
 def constructions(monkeypatch) -> Counter:
     """Counts the interpreters that are built, by input shape."""
     built: Counter = Counter()
-    real = shaped_network.Interpreter
+    real = interpreter_pool.Interpreter
 
     def counting(bundle, *, threads, input_shapes):
         built[(bundle.path.stem, input_shapes[0])] += 1
         return real(bundle, threads=threads, input_shapes=input_shapes)
 
-    monkeypatch.setattr(shaped_network, "Interpreter", counting)
+    monkeypatch.setattr(interpreter_pool, "Interpreter", counting)
     return built
 
 
@@ -233,8 +233,7 @@ def test_the_number_of_interpreters_is_bounded(constructions):
     for size in range(100, 260, 4):
         detector.detect(rng.integers(0, 256, (size, size + 2, 3), dtype=np.uint8))
     assert constructions.total() > 100
-    info = detector._pnet._interpreter.cache_info()
-    assert info.currsize == info.maxsize == 32
+    assert len(detector._pnet._interpreters._idle) == 32
 
 
 def test_one_detector_serves_several_threads(detector, portrait):
