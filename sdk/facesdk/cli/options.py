@@ -9,6 +9,9 @@ import typer
 
 Photos = Annotated[list[Path], typer.Argument(metavar="IMG", help="Photos.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Name every file of the folder or zip that is left out.")
+]
 Model = Annotated[
     str,
     typer.Option(

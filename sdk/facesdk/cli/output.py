@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json as json_module
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -13,6 +14,7 @@ from facesdk.errors import one_line
 from facesdk.progress import Progress
 
 if TYPE_CHECKING:
+    from facesdk.images.photo_walk import LeftOut
     from facesdk.results import Verification
 
 
@@ -24,6 +26,35 @@ def emit(record: Any, *, json: bool, text: str) -> None:
 def emit_error(message: str) -> None:
     """Print a message to stderr as one line, whatever the file names in it."""
     typer.echo(f"facesdk: {one_line(message)}", err=True)
+
+
+def tell_left_out(left_out: Sequence[LeftOut], *, verbose: bool) -> None:
+    """Print to stderr what of a folder or zip is not used: a line of counts, or a line for each.
+
+    Args:
+        left_out: What is not used; nothing is printed of nothing.
+        verbose: Whether to name each.
+    """
+    from facesdk.images.photo_walk import summary
+
+    if not left_out:
+        return
+    if verbose:
+        for row in left_out:
+            emit_error(f"left out {row.source}: {row.reason}")
+    kinds = ", ".join(f"{count} {kind}" for kind, count in summary(left_out).items())
+    emit_error(
+        f"left out {len(left_out)} of what lies there ({kinds})"
+        + ": --verbose lists them" * (not verbose)
+    )
+
+
+def left_out_record(left_out: Sequence[LeftOut], *, verbose: bool) -> dict[str, Any]:
+    """The same for JSON: ``count``, ``kinds`` by number and, where asked for, each in ``files``."""
+    from facesdk.images.photo_walk import summary
+
+    files = {"files": [asdict(row) for row in left_out]} if verbose else {}
+    return {"count": len(left_out), "kinds": summary(left_out), **files}
 
 
 @contextmanager

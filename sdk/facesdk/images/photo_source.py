@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from facesdk.errors import InputError
-from facesdk.files import read_regular, require_regular
+from facesdk.files import read_regular
+from facesdk.images import formats
+from facesdk.images.photo_walk import LeftOut, photo_files, summary
 
-ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".ppm"})
-"""Endings, in lower case, of the files that are taken for photos."""
+MAX_FILE_BYTES = 1_000_000_000
+"""Largest photo's file that is read from a zip: there, a small file can claim any size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,14 @@ class PhotoSource:
     """All photos of a source, by their ``source``.
 
     Attributes:
-        photos: At least one.
+        photos: In the order of their ``source``.
         aligned: Whether they are aligned crops already.
+        left_out: What lies there and is not used.
     """
 
     photos: tuple[Photo, ...]
     aligned: bool
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -82,7 +87,12 @@ class PhotoReader:
                 return read_regular(photo.member)
             if photo.archive not in self._archives:
                 self._archives[photo.archive] = zipfile.ZipFile(photo.archive)
-            return self._archives[photo.archive].read(photo.member)
+            archive = self._archives[photo.archive]
+            if archive.getinfo(photo.member).file_size > MAX_FILE_BYTES:
+                raise InputError(
+                    f"{photo.where} is larger than the limit of {MAX_FILE_BYTES / 1e9:g} GB"
+                )
+            return archive.read(photo.member)
         except OSError as error:
             raise InputError(f"{photo.where} cannot be read ({error.strerror})") from None
         except (RuntimeError, KeyError, NotImplementedError, zlib.error, zipfile.BadZipFile) as e:
@@ -93,7 +103,8 @@ def open_photos(path: str | os.PathLike[str], *, aligned: bool = False) -> Photo
     """List the photos of a folder or a zip file that has a folder for each person.
 
     That is CASIA-WebFace's and LFW's layout. The person's name is that folder's path below the
-    deepest folder that holds everybody; photos in that folder itself are unlabelled.
+    deepest folder that holds everybody, in Unicode's composed form (NFC); photos in that folder
+    itself are unlabelled. What counts as a photo says :mod:`facesdk.images.photo_walk`.
 
     Args:
         path: The folder or the zip file.
@@ -103,54 +114,26 @@ def open_photos(path: str | os.PathLike[str], *, aligned: bool = False) -> Photo
         InputError: There is no such folder or zip, or it has no photo.
     """
     found = list_photos(path)
-    if not found:
-        raise InputError(f"{path} has no photo ({', '.join(sorted(ENDINGS))}) in it")
-    return PhotoSource(_labelled(found), aligned)
+    if not found.photos:
+        seen = ", ".join(f"{count} {kind}" for kind, count in summary(found.left_out).items())
+        raise InputError(
+            f"{path} has no photo ({', '.join(sorted(formats.endings()))}) in it"
+            + f", but {seen}" * bool(seen)
+        )
+    return replace(found, photos=_labelled(found.photos), aligned=aligned)
 
 
-def list_photos(path: str | os.PathLike[str]) -> list[Photo]:
+def list_photos(path: str | os.PathLike[str]) -> PhotoSource:
     """The photos anywhere in a folder or a zip file, unlabelled, in the order of their ``source``.
 
     Raises:
         InputError: There is no such folder or zip.
     """
     path = Path(path)
-    return sorted(_files(path) if path.is_dir() else _members(path), key=lambda row: row.source)
-
-
-def _files(folder: Path) -> Iterator[Photo]:
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            file = Path(parent, name)
-            if _is_photo(name) and file.is_file():
-                status = file.stat()
-                yield Photo(
-                    file.relative_to(folder).as_posix(),
-                    "",
-                    "",
-                    str(file),
-                    f"{status.st_size} {status.st_mtime_ns}",
-                )
-
-
-def _members(path: Path) -> Iterator[Photo]:
-    try:
-        require_regular(path)
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-    except OSError as error:
-        raise InputError(f"cannot read the photos {path}: {error.strerror}") from None
-    except zipfile.BadZipFile:
-        raise InputError(f"{path} is neither a folder nor a zip file of photos") from None
-    for entry in entries:
-        if _is_photo(PurePosixPath(entry.filename).name):
-            yield Photo(
-                entry.filename, "", str(path), entry.filename, f"{entry.file_size} {entry.CRC:08x}"
-            )
-
-
-def _is_photo(name: str) -> bool:
-    return not name.startswith(".") and PurePosixPath(name).suffix.lower() in ENDINGS
+    archive = "" if path.is_dir() else str(path)
+    files, left_out = photo_files(path)
+    photos = (Photo(file.source, "", archive, file.member, file.stamp) for file in files)
+    return PhotoSource(tuple(photos), False, tuple(left_out))
 
 
 def _labelled(photos: Sequence[Photo]) -> tuple[Photo, ...]:
@@ -161,4 +144,7 @@ def _labelled(photos: Sequence[Photo]) -> tuple[Photo, ...]:
         common = common.rpartition("/")[0]
     start = len(common) + 1 if common else 0
     rows = (replace(photo, source=photo.source[start:]) for photo in photos)
-    return tuple(replace(row, identity=row.source.rpartition("/")[0]) for row in rows)
+    return tuple(
+        replace(row, identity=unicodedata.normalize("NFC", row.source.rpartition("/")[0]))
+        for row in rows
+    )

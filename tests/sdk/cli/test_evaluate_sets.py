@@ -81,6 +81,30 @@ def test_a_folder_of_people(crops: Path, tmp_path: Path) -> None:
     assert (again["detector"], again["at_recommended_thresholds"]) == ("saved embeddings", {})
 
 
+def test_what_is_left_out_is_counted_and_named(crops: Path) -> None:
+    (crops / "p00" / "@eaDir").mkdir()
+    (crops / "p00" / "@eaDir" / "0.png").write_bytes((crops / "p00" / "0.png").read_bytes())
+    (crops / "p01" / "raw.CR2").touch()
+    (crops / "alone.png").write_bytes((crops / "p00" / "0.png").read_bytes())
+    command = ("evaluate", "folder", MODEL, "--images", str(crops), "--aligned", "--json")
+    done = invoke(*command)
+    record = json.loads(done.stdout)
+    assert (record["photos"], record["positive_pairs"]) == (36, 36)
+    hidden, alone = "hidden, or a system's own", "in no person's folder"
+    assert record["left_out"] == {"count": 3, "kinds": {hidden: 1, ".cr2": 1, alone: 1}}
+    line = f"left out 3 of what lies there (1 {hidden}, 1 .cr2, 1 {alone}): --verbose lists them"
+    assert f"facesdk: {line}\n" in done.stderr
+    named = invoke(*command, "--verbose")
+    files = json.loads(named.stdout)["left_out"]["files"]
+    assert files == [
+        {"source": "p00/@eaDir/", "reason": hidden},
+        {"source": "p01/raw.CR2", "reason": "no photo by its ending"},
+        {"source": "alone.png", "reason": alone},
+    ]
+    for row in files:
+        assert f"facesdk: left out {row['source']}: {row['reason']}\n" in named.stderr
+
+
 def test_a_bin_file_gives_what_its_pairs_give(tmp_path: Path) -> None:
     pairs = [(n % 6, 0, n % 6 if n % 2 else n % 6 + 6, n + 1) for n in range(20)]
     images = [

@@ -37,7 +37,10 @@ def test_a_zip_holds_what_its_folder_holds(folder: Path) -> None:
         ]
         contents = [PhotoReader().read(row) for row in source.photos]
         assert contents == [b"of all/Ann/1.jpg", b"of all/Bob/x/2.PNG"]
-        assert [row.source for row in list_photos(place)] == ["all/Ann/1.jpg", "all/Bob/x/2.PNG"]
+        assert [row.source for row in list_photos(place).photos] == [
+            "all/Ann/1.jpg",
+            "all/Bob/x/2.PNG",
+        ]
 
 
 def test_a_photo_that_cannot_be_read_is_named(folder: Path) -> None:
@@ -57,7 +60,7 @@ def test_places_without_photos(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="neither a folder nor a zip file"):
         open_photos(tmp_path / "text.zip")
-    with pytest.raises(InputError, match=r"has no photo \(\.bmp, "):
+    with pytest.raises(InputError, match=r"has no photo \(\.apng, "):
         open_photos(tmp_path / "empty")
     with pytest.raises(InputError, match=r"cannot read the photos .*none: No such file"):
         open_photos(tmp_path / "none")

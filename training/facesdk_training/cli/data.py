@@ -90,6 +90,7 @@ def prepare(
         typer.Option(min=1, help="Processes that crop.", show_default="one per processor"),
     ] = None,
     json: options.Json = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Detect, align and clean photos, and write them as TFRecord shards.
 
@@ -117,6 +118,7 @@ def prepare(
     if encoding not in ENCODINGS:
         raise InputError(f"--encoding must be one of {', '.join(ENCODINGS)}, but got {encoding}")
     photos = open_source(source, aligned=aligned)
+    output.tell_left_out(photos.left_out, verbose=verbose)
     asked = PreparationOptions(
         CropSettings(size or (112 if photos.aligned else 128), encoding, photos.aligned, min_face),
         SelectionRules(
@@ -128,7 +130,9 @@ def prepare(
     )
     with output.progress_bar("crop") as progress:
         report = run(photos, out, asked, workers=workers or os.cpu_count() or 1, progress=progress)
-    output.emit({"dataset": str(out), **report.to_dict()}, json=json, text=_describe(report, out))
+    left_out = output.left_out_record(photos.left_out, verbose=verbose)
+    record = {"dataset": str(out), **report.to_dict(), "left_out": left_out}
+    output.emit(record, json=json, text=_describe(report, out))
 
 
 def _describe(report: PreparationReport, out: Path) -> str:

@@ -9,6 +9,7 @@ nothing.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,10 +33,11 @@ class CleaningList:
 
     def __init__(self, path: Path, photos: Sequence[Photo]) -> None:
         try:
-            text = read_regular(path).decode(errors="surrogateescape")
+            text = read_regular(path).decode("utf-8-sig", errors="surrogateescape")
         except OSError as error:
             raise InputError(f"cannot read the list {path}: {error.strerror}") from None
-        names = {photo.source for photo in photos} | {photo.identity for photo in photos} - {""}
+        names = {name for photo in photos for name in _names(photo)} - {""}
+        text = unicodedata.normalize("NFC", text)
         lines = {line.strip() for line in text.splitlines()} - {""}
         entries = {_entry(line, names) for line in lines if not line.startswith("#")}
         self._found = entries & names
@@ -44,7 +46,12 @@ class CleaningList:
             raise InputError(f"no line of {path} is a photo or a folder of the source")
 
     def __contains__(self, photo: Photo) -> bool:
-        return photo.source in self._found or photo.identity in self._found
+        return any(name in self._found for name in _names(photo))
+
+
+def _names(photo: Photo) -> tuple[str, str]:
+    """What a list may call a photo; names are compared in Unicode's composed form."""
+    return unicodedata.normalize("NFC", photo.source), photo.identity
 
 
 def _entry(line: str, names: set[str]) -> str:

@@ -33,7 +33,8 @@ def _manifest_source(folder: Path) -> PhotoSource:
     records = read_manifest(folder / MANIFEST)
     stamps: dict[str, dict[str, str]] = {}
     for name in sorted({record.set for record in records}):
-        stamps[name] = {photo.member: photo.stamp for photo in list_photos(folder / f"{name}.zip")}
+        listed = list_photos(folder / f"{name}.zip").photos
+        stamps[name] = {photo.member: photo.stamp for photo in listed}
     photos = {}
     for record in records:
         if record.file not in stamps[record.set]:

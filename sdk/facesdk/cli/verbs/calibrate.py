@@ -50,6 +50,7 @@ def calibrate(
     threads: options.Threads = 1,
     json: options.Json = False,
     no_cache: evaluate.NoCache = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Find the thresholds of a model on your photos, and write them into the model file.
 
@@ -78,6 +79,7 @@ def calibrate(
     bundle = ModelBundle.load(model)
     embedder = Embedder(bundle, bundle.contract, threads=threads)
     people = _open(pairs, aligned=aligned)
+    output.tell_left_out(people.left_out, verbose=verbose)
     with output.progress_bar("photos") as progress:
         _, embedded = subject.embed(
             people, embedder, threads=threads, cache=evaluate.cache(no_cache), progress=progress
@@ -102,6 +104,7 @@ def calibrate(
         "model": str(target),
         "thresholds": [dataclasses.asdict(row) for row in found],
         "thresholds_source": contract.thresholds_source,
+        "left_out": output.left_out_record(people.left_out, verbose=verbose),
     }
     lines = [
         f"FMR {row.fmr:g}: threshold {row.similarity:.4f}, FNMR {row.fnmr:.4f} "

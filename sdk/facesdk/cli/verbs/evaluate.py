@@ -173,11 +173,13 @@ def folder(
     threads: options.Threads = 1,
     json: options.Json = False,
     no_cache: NoCache = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Accuracy on your own photos, a folder for each person.
 
     Every pair of one person is compared, and every pair of two people, up to a million drawn at
-    random. For the accuracy people are put into ten folds.
+    random. For the accuracy people are put into ten folds. What is hidden, a system's own
+    (thumbnails, trash) or no photo by its ending is left out and counted.
 
     Examples:
 
@@ -189,7 +191,9 @@ def folder(
     from facesdk.images.photo_source import open_photos
 
     wanted = _Wanted(model, contract, custom, flip, report, save, threads, json, no_cache)
-    wanted.measure(folder_set(open_photos(images, aligned=aligned)))
+    people = folder_set(open_photos(images, aligned=aligned))
+    output.tell_left_out(people.left_out, verbose=verbose)
+    wanted.measure(people, verbose=verbose)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +210,13 @@ class _Wanted:
     json: bool
     no_cache: bool
 
-    def measure(self, pairs: VerificationSet, *, missing: str = "") -> None:
+    def measure(self, pairs: VerificationSet, *, missing: str = "", verbose: bool = False) -> None:
         """Evaluate the model on a set, write what was asked for and print the figures.
 
         Args:
             pairs: The set.
             missing: What to give where it has no photos and the model needs some.
+            verbose: Whether to name every file that is left out.
         """
         from facesdk.evaluation import subject
         from facesdk.evaluation.evaluation import evaluate as measure
@@ -246,7 +251,10 @@ class _Wanted:
             )
         if self.report is not None:
             _write_report(self.report, result, pairs, embedded)
-        output.emit(result.to_dict(), json=self.json, text=_describe(result))
+        left_out = output.left_out_record(pairs.left_out, verbose=verbose)
+        output.emit(
+            {**result.to_dict(), "left_out": left_out}, json=self.json, text=_describe(result)
+        )
 
 
 def cache(no_cache: bool) -> Path | None:

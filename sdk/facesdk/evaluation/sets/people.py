@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from facesdk.errors import InputError
 from facesdk.evaluation.sets.verification_set import FOLDS, VerificationSet
 from facesdk.images.photo_source import PhotoReader, PhotoSource
+from facesdk.images.photo_walk import LeftOut
 
 MAX_NEGATIVES = 1_000_000
 
@@ -57,6 +58,11 @@ def people_set(
 def folder_set(source: PhotoSource, *, max_negatives: int = MAX_NEGATIVES) -> VerificationSet:
     """The pairs of labelled photos; errors as of :func:`people_set`."""
     photos = [photo for photo in source.photos if photo.identity]
+    unlabelled = [
+        LeftOut(photo.source, "in no person's folder")
+        for photo in source.photos
+        if not photo.identity
+    ]
     made = people_set(
         [photo.source for photo in photos],
         [photo.identity for photo in photos],
@@ -73,6 +79,7 @@ def folder_set(source: PhotoSource, *, max_negatives: int = MAX_NEGATIVES) -> Ve
         made.people,
         source.aligned,
         lambda number: reader.read(photos[number]),
+        (*source.left_out, *unlabelled),
     )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from facesdk.evaluation.sets.lfw_pairs import Protocol
 from facesdk.evaluation.sets.lfw_photos import LfwPhotos
+from facesdk.images.photo_walk import LeftOut
 
 FOLDS = 10
 
@@ -30,6 +31,7 @@ class VerificationSet:
         aligned: Whether the images are aligned crops.
         read: Gives the file of an image by its place in ``names``; raises InputError. None where
             only embeddings are at hand.
+        left_out: What lies beside the images and is not used.
     """
 
     name: str
@@ -41,6 +43,7 @@ class VerificationSet:
     people: NDArray[np.int64] | None = None
     aligned: bool = False
     read: Callable[[int], bytes] | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def lfw_set(protocol: Protocol, photos: LfwPhotos | None = None) -> VerificationSet:
