@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json as json_module
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
@@ -14,8 +14,23 @@ from facesdk.errors import one_line
 from facesdk.progress import Progress
 
 if TYPE_CHECKING:
-    from facesdk.images.photo_walk import LeftOut
     from facesdk.results import Verification
+
+
+class Unused(Protocol):
+    """A file or folder that a verb leaves out, as :class:`facesdk.images.photo_walk.LeftOut`."""
+
+    @property
+    def source(self) -> str:
+        """What it is called in its folder or zip."""
+
+    @property
+    def reason(self) -> str:
+        """Why, in a few words."""
+
+    @property
+    def kind(self) -> str:
+        """What it is counted with."""
 
 
 def emit(record: Any, *, json: bool, text: str) -> None:
@@ -28,33 +43,37 @@ def emit_error(message: str) -> None:
     typer.echo(f"facesdk: {one_line(message)}", err=True)
 
 
-def tell_left_out(left_out: Sequence[LeftOut], *, verbose: bool) -> None:
+def tell_left_out(left_out: Sequence[Unused], *, verbose: bool) -> None:
     """Print to stderr what of a folder or zip is not used: a line of counts, or a line for each.
 
     Args:
         left_out: What is not used; nothing is printed of nothing.
         verbose: Whether to name each.
     """
-    from facesdk.images.photo_walk import summary
-
     if not left_out:
         return
     if verbose:
         for row in left_out:
             emit_error(f"left out {row.source}: {row.reason}")
-    kinds = ", ".join(f"{count} {kind}" for kind, count in summary(left_out).items())
+    kinds = ", ".join(f"{count} {kind}" for kind, count in _kinds(left_out).items())
     emit_error(
         f"left out {len(left_out)} of what lies there ({kinds})"
         + ": --verbose lists them" * (not verbose)
     )
 
 
-def left_out_record(left_out: Sequence[LeftOut], *, verbose: bool) -> dict[str, Any]:
+def left_out_record(left_out: Sequence[Unused], *, verbose: bool) -> dict[str, Any]:
     """The same for JSON: ``count``, ``kinds`` by number and, where asked for, each in ``files``."""
-    from facesdk.images.photo_walk import summary
+    files = [{"source": row.source, "reason": row.reason} for row in left_out]
+    return {
+        "count": len(left_out),
+        "kinds": _kinds(left_out),
+        **({"files": files} if verbose else {}),
+    }
 
-    files = {"files": [asdict(row) for row in left_out]} if verbose else {}
-    return {"count": len(left_out), "kinds": summary(left_out), **files}
+
+def _kinds(left_out: Sequence[Unused]) -> dict[str, int]:
+    return dict(Counter(row.kind for row in left_out).most_common())
 
 
 @contextmanager

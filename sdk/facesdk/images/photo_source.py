@@ -7,6 +7,7 @@ import os
 import unicodedata
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 from facesdk.errors import InputError
 from facesdk.files import read_regular
 from facesdk.images import formats
-from facesdk.images.photo_walk import LeftOut, photo_files, summary
+from facesdk.images.photo_walk import LeftOut, photo_files
 
 MAX_FILE_BYTES = 1_000_000_000
 """Largest photo's file that is read from a zip: there, a small file can claim any size."""
@@ -115,7 +116,8 @@ def open_photos(path: str | os.PathLike[str], *, aligned: bool = False) -> Photo
     """
     found = list_photos(path)
     if not found.photos:
-        seen = ", ".join(f"{count} {kind}" for kind, count in summary(found.left_out).items())
+        kinds = Counter(row.kind for row in found.left_out)
+        seen = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
         raise InputError(
             f"{path} has no photo ({', '.join(sorted(formats.endings()))}) in it"
             + f", but {seen}" * bool(seen)

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -58,6 +57,13 @@ class LeftOut:
     source: str
     reason: str
 
+    @property
+    def kind(self) -> str:
+        """What it is counted with: an ending in lower case where that decided, else the reason."""
+        if self.reason != _NO_PHOTO:
+            return self.reason
+        return PurePosixPath(self.source).suffix.lower() or "no ending"
+
 
 def photo_files(path: str | os.PathLike[str]) -> tuple[list[PhotoFile], list[LeftOut]]:
     """What lies in a folder or a zip file, each list in the order of ``source``.
@@ -74,17 +80,6 @@ def photo_files(path: str | os.PathLike[str]) -> tuple[list[PhotoFile], list[Lef
             left_out.append(row)
     key = lambda row: row.source  # noqa: E731
     return sorted(photos, key=key), sorted(left_out, key=key)
-
-
-def summary(left_out: Sequence[LeftOut]) -> dict[str, int]:
-    """How many of each kind: endings in lower case where these decided, else the reason."""
-    kinds = Counter(
-        (PurePosixPath(row.source).suffix.lower() or "no ending")
-        if row.reason == _NO_PHOTO
-        else row.reason
-        for row in left_out
-    )
-    return dict(kinds.most_common())
 
 
 def _walk(top: Path) -> Iterator[PhotoFile | LeftOut]:
