@@ -1,15 +1,15 @@
 """The operator library: where it is, what it says about itself, and its C interface.
 
 The one place that knows the interface from Python: structures, constants and signatures are those
-of ``facesdk_ops.h``, which documents them. Kernels on NumPy arrays are in
-:mod:`facesdk.runtime.kernels`.
+of ``facesdk_ops.h`` and ``facesdk_face.h``, which document them. Kernels on NumPy arrays are in
+:mod:`facesdk.runtime.kernels`, functions on pictures in :mod:`facesdk.images.pixels`.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import POINTER, c_char_p, c_float, c_int, c_int32, c_size_t, c_uint32, c_void_p
+from ctypes import POINTER, c_char_p, c_float, c_int, c_int32, c_size_t, c_uint8, c_uint32, c_void_p
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -33,6 +33,19 @@ SAME, VALID = range(2)
 
 NO_ACTIVATION, RELU, RELU_N1_TO_1, RELU6 = range(4)
 """``facesdk_activation``."""
+
+
+MAX_TENSOR_BYTES = 1 << 30
+"""``FACESDK_MAX_TENSOR_BYTES``."""
+
+MAX_SIDE, MAX_REACH, MAX_WARPED_SIDE = 1 << 20, 1 << 21, 1 << 16
+"""``FACESDK_MAX_SIDE``, ``FACESDK_MAX_REACH`` and ``FACESDK_MAX_WARPED_SIDE``."""
+
+PIXELS_VERSION = 1
+"""``FACESDK_PIXELS_VERSION``."""
+
+BORDER_FILL, BORDER_EDGE = range(2)
+"""``facesdk_border``."""
 
 
 class Error(ctypes.Structure):
@@ -78,6 +91,23 @@ class BinaryConv2DOptions(ctypes.Structure):
     )
 
 
+class Image(ctypes.Structure):
+    """``facesdk_image``."""
+
+    _fields_ = (
+        ("pixels", c_void_p),
+        ("height", c_int32),
+        ("width", c_int32),
+        ("row_bytes", ctypes.c_ssize_t),
+    )
+
+
+class Region(ctypes.Structure):
+    """``facesdk_region``."""
+
+    _fields_ = _int32("left top width height halvings")
+
+
 class ProfileEvent(ctypes.Structure):
     """``facesdk_profile_event``."""
 
@@ -93,8 +123,10 @@ class ProfileEvent(ctypes.Structure):
 
 Pointer = c_void_p
 Shape = c_int32 * 4
+Matrix = ctypes.c_int64 * 6
 _OUT = POINTER(c_void_p)
 _ERROR = POINTER(Error)
+_IMAGE = POINTER(Image)
 
 SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "facesdk_ops_version": (c_char_p, ()),
@@ -138,6 +170,24 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     ),
     "facesdk_binary_conv2d_run": (None, (c_void_p, c_void_p, c_void_p, c_int32)),
     "facesdk_binary_conv2d_destroy": (None, (c_void_p,)),
+    "facesdk_pixels_version": (c_int32, ()),
+    "facesdk_resize_area": (
+        c_int,
+        (_IMAGE, POINTER(Region), c_uint8, c_void_p, c_int32, c_int32, _ERROR),
+    ),
+    "facesdk_cut_windows": (
+        c_int,
+        (_IMAGE, c_void_p, c_size_t, c_uint8, c_void_p, c_int32, _ERROR),
+    ),
+    "facesdk_resize_bilinear": (c_int, (_IMAGE, c_void_p, c_int32, c_int32, _ERROR)),
+    "facesdk_halve": (c_int, (_IMAGE, c_void_p, _ERROR)),
+    "facesdk_warp": (c_int, (_IMAGE, Matrix, c_uint8, c_void_p, c_int32, c_int32, _ERROR)),
+    "facesdk_grey": (c_int, (_IMAGE, c_void_p, _ERROR)),
+    "facesdk_swap_channels": (c_int, (_IMAGE, c_void_p, _ERROR)),
+    "facesdk_pad": (
+        c_int,
+        (_IMAGE, c_int32, c_int32, c_int32, c_int32, c_int, c_uint8, c_void_p, _ERROR),
+    ),
 }  # fmt: skip
 """Result and arguments of each function; a status (int) has an error as the last argument."""
 
@@ -252,12 +302,17 @@ def open_library(path: Path) -> ctypes.CDLL:
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
     except (OSError, AttributeError) as error:
-        raise OperatorLibraryError(f"{path} is not the facesdk operator library: {error}") from None
-    version = library.facesdk_ops_abi_version()
-    if version != ABI_VERSION:
         raise OperatorLibraryError(
-            f"{path} has version {version} of the interface, but this facesdk needs {ABI_VERSION}"
-        )
+            f"{path} is not the operator library of this facesdk ({error}): install facesdk again"
+        ) from None
+    for what, version, needed in (
+        ("the interface", library.facesdk_ops_abi_version(), ABI_VERSION),
+        ("the pixel pipeline", library.facesdk_pixels_version(), PIXELS_VERSION),
+    ):
+        if version != needed:
+            raise OperatorLibraryError(
+                f"{path} has version {version} of {what}, but this facesdk needs {needed}"
+            )
     return library
 
 

@@ -1,0 +1,118 @@
+/* facesdk_face: the pixels of the face pipeline, in plain C with integer arithmetic.
+ *
+ * Every function gives the same bytes on every processor and with every compiler: no float takes part. The formulas below
+ * are the definition; tests hold the code to them, written again in NumPy.
+ *
+ * Pictures
+ *   Three bytes for each pixel, side by side (RGB or BGR; only facesdk_grey() asks which). Results are written without
+ *   gaps between rows. A result must not overlap its source.
+ *
+ * Weighing
+ *   Resizing and warping weigh pixels along one axis and then along the other. The weights of each axis are integers that
+ *   sum to 2^14. Between the axes a value has 7 fractional bits:
+ *
+ *     between = (sum of weight * byte + 2^6) >> 7          result = (sum of weight * between + 2^20) >> 21
+ *
+ *   so that a result is rounded to the nearest integer, and a picture of one colour keeps it.
+ *
+ * Errors are those of facesdk_ops.h: a facesdk_status, and one line of text in `error` if that is not NULL.
+ */
+#ifndef FACESDK_FACE_H_
+#define FACESDK_FACE_H_
+
+#include "facesdk_ops.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Changes when a function below may give another byte than before: embeddings of a photo may then differ. */
+#define FACESDK_PIXELS_VERSION 1
+
+/* Limits: sides of pictures (a picture has at most FACESDK_MAX_TENSOR_BYTES, too), how far the edges of a region may lie from
+ * the photo's first pixel, sides of what facesdk_warp() makes, and how often a photo was halved. */
+#define FACESDK_MAX_SIDE (1 << 20)
+#define FACESDK_MAX_REACH (1 << 21)
+#define FACESDK_MAX_WARPED_SIDE (1 << 16)
+#define FACESDK_MAX_HALVINGS 20
+
+/* A picture that is read. `row_bytes` is the distance between the starts of two rows; it may be negative or 0. */
+typedef struct facesdk_image {
+  const uint8_t *pixels;
+  int32_t height, width;
+  ptrdiff_t row_bytes;
+} facesdk_image;
+
+/* A part of a photo, in pixels of the photo; it may reach beyond the photo, or lie beside it. The image that it is read
+ * from is the photo halved `halvings` times (facesdk_halve()): its pixel i is the photo's pixels i * 2^halvings to
+ * (i + 1) * 2^halvings. */
+typedef struct facesdk_region {
+  int32_t left, top, width, height, halvings;
+} facesdk_region;
+
+typedef enum facesdk_border {
+  FACESDK_BORDER_FILL = 0, /* every byte outside is `fill` */
+  FACESDK_BORDER_EDGE = 1, /* the nearest pixel of the picture is repeated */
+} facesdk_border;
+
+/* FACESDK_PIXELS_VERSION of the compiled library. */
+FACESDK_OPS_API int32_t facesdk_pixels_version(void);
+
+/* The mean of the area that each pixel of the result covers, whether it shrinks or enlarges.
+ *
+ * Along an axis let the region begin at b, N long, and let n pixels result. Pixel x covers [b + x N / n, b + (x + 1) N / n)
+ * of the photo. Let u(i) be how much of it ends before the end of image pixel i, between 0 and N / n. Pixel i has the weight
+ * c(i) - c(i - 1) with c(i) = floor(2^14 n u(i) / N + 1/2). Rows are weighed first.
+ *
+ * `region` NULL is the whole image. What lies outside the image is `fill` in all channels. */
+FACESDK_OPS_API facesdk_status facesdk_resize_area(const facesdk_image *image, const facesdk_region *region,
+                                                   uint8_t fill, uint8_t *result, int32_t height, int32_t width,
+                                                   facesdk_error *error);
+
+/* facesdk_resize_area() of `count` parts of one photo, each to `side` x `side` pixels, one after the other. `regions` must
+ * have one value of `halvings`. */
+FACESDK_OPS_API facesdk_status facesdk_cut_windows(const facesdk_image *image, const facesdk_region *regions,
+                                                   size_t count, uint8_t fill, uint8_t *result, int32_t side,
+                                                   facesdk_error *error);
+
+/* Interpolates between the centres of the nearest pixels; border pixels are repeated.
+ *
+ * Along an axis of N pixels that n result from, pixel x has its centre at p = (x + 1/2) N / n - 1/2. Let i = floor(p) and
+ * f = floor(2^14 (p - i) + 1/2): pixel i has the weight 2^14 - f and the next one f. Rows are weighed first. */
+FACESDK_OPS_API facesdk_status facesdk_resize_bilinear(const facesdk_image *image, uint8_t *result, int32_t height,
+                                                       int32_t width, facesdk_error *error);
+
+/* Half of a picture: (sum of 2 x 2 bytes + 2) >> 2. A last odd row or column is repeated: the result has
+ * ceil(height / 2) x ceil(width / 2) pixels. */
+FACESDK_OPS_API facesdk_status facesdk_halve(const facesdk_image *image, uint8_t *result, facesdk_error *error);
+
+/* An affine transform, interpolated between the nearest four pixels; what lies outside the picture is `fill`.
+ *
+ * `matrix` says where the result's pixel (x, y) lies in the picture, in units of 2^-32 pixels:
+ *
+ *     column = m[0] x + m[1] y + m[2]        row = m[3] x + m[4] y + m[5]
+ *
+ * Both are rounded to 2^-14 pixels (half up). With i the integer part of a coordinate and f its fraction in units of 2^-14,
+ * pixel i has the weight 2^14 - f and the next one f. Columns are weighed first. m[2] and m[5] must be within 2^58, the
+ * others within 2^44. */
+FACESDK_OPS_API facesdk_status facesdk_warp(const facesdk_image *image, const int64_t matrix[6], uint8_t fill,
+                                            uint8_t *result, int32_t height, int32_t width, facesdk_error *error);
+
+/* One byte for each pixel of an RGB picture: its luma (9798 R + 19235 G + 3735 B + 2^14) >> 15, the weights of
+ * ITU-R BT.601. */
+FACESDK_OPS_API facesdk_status facesdk_grey(const facesdk_image *image, uint8_t *result, facesdk_error *error);
+
+/* The first and the third channel exchanged: RGB from BGR, or the other way. */
+FACESDK_OPS_API facesdk_status facesdk_swap_channels(const facesdk_image *image, uint8_t *result,
+                                                     facesdk_error *error);
+
+/* The picture with so many more pixels on each side, at least 0. `fill` is not read for FACESDK_BORDER_EDGE. */
+FACESDK_OPS_API facesdk_status facesdk_pad(const facesdk_image *image, int32_t top, int32_t bottom, int32_t left,
+                                           int32_t right, facesdk_border border, uint8_t fill, uint8_t *result,
+                                           facesdk_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
