@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from facesdk.errors import InputError
 from facesdk_training.cli.train import app
+from facesdk_training.keras import loading
 from facesdk_training.runs import folder as run_folder
 from training.faces import write_data, write_teacher
 from training.small_runs import small_config
@@ -106,7 +107,11 @@ def test_run_trains_a_classifier_from_a_file(tmp_path: Path) -> None:
     done = invoke("run", str(config), "--out", str(tmp_path / "run"), "--json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["steps"] >= 2
-    assert (tmp_path / "run" / run_folder.WEIGHTS).exists()
+    finished = loading.load(tmp_path / "run")
+    assert finished.sha256 == json.loads(done.stdout)["weights_sha256"]
+    assert finished.contract is not None
+    assert (finished.contract.name, finished.contract.dim) == ("compactfacenet-qb", 192)
+    assert finished.contract.source == "facesdk train run, cosface over labelled identities"
 
 
 def started(run: Path, folder: Path) -> None:

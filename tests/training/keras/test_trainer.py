@@ -217,6 +217,14 @@ def test_the_state_is_saved_before_a_stage_is_entered(
     assert losses[-1] != pytest.approx(whole[-1], rel=1e-6)
 
 
+def test_a_checkpoint_of_another_network_is_refused(material: Path, tmp_path: Path) -> None:
+    losses_of(trainer_of(tmp_path / "run", small_config(material, epochs=1)), stop_at=3)
+    config = small_config(material, epochs=1)
+    wider = replace(config, network=replace(config.network, stages=((32, 1), (96, 1))))
+    with pytest.raises(InputError, match=r"ckpt-3 does not fit stage 0 of the run"):
+        trainer_of(tmp_path / "run", wider)
+
+
 def test_binary_kernels_have_an_optimizer_of_their_own(material: Path) -> None:
     config = small_config(
         material, optimizer={"float_weights": "sgd", "weight_decay": 0.1, "binary_weights": "adam"}

@@ -130,7 +130,8 @@ def _train(asked: RunOptions) -> None:
     material = _gather(config, asked.cache or cache_folder("teacher"))
     if asked.resume:
         run_record.require_same_sources(out, material)
-        record = {**run_folder.read_record(out / run_folder.CONFIG), "config": config.to_dict()}
+        began = run_folder.read_record(out / run_folder.CONFIG)
+        record = {**began, "engine": name, "config": config.to_dict()}
     else:
         record = run_record.record_of(
             config, name, material, asked.description, asked.weights_license

@@ -154,6 +154,10 @@ class Trainer:
             validation: What is held out.
             strategy: How the work is distributed; by default it is not.
             initialise: Gives a fresh embedder the weights to start from.
+
+        Raises:
+            InputError: The batch cannot be split among the replicas, or the checkpoint is of
+                another network.
         """
         self.config = config
         self.steps_per_epoch = config.steps_per_epoch or batches.sampler.steps_per_epoch
@@ -179,8 +183,7 @@ class Trainer:
             initialise(self._network.embedder)
             self._network.kept.set_weights(self._network.embedder.get_weights())
         else:
-            latest = tf.train.latest_checkpoint(str(run / run_folder.CHECKPOINTS))
-            self._checkpoint.restore(latest).assert_existing_objects_matched()
+            self._restore()
             if self.is_chief:
                 run_folder.forget_log_after(run, self.step)
         self._curves = (
@@ -250,6 +253,16 @@ class Trainer:
         self._checkpoints = tf.train.CheckpointManager(self._checkpoint, folder, max_to_keep=2)
         self._distributed_step = tf.function(self._step_on_all_replicas)
         self._average = tf.function(self._update_average)
+
+    def _restore(self) -> None:
+        latest = tf.train.latest_checkpoint(str(self._run / run_folder.CHECKPOINTS))
+        try:
+            self._checkpoint.restore(latest).assert_existing_objects_matched()
+        except (AssertionError, ValueError):
+            raise InputError(
+                f"{latest} does not fit stage {self._stage.number} of the run: it was written by "
+                "another version of facesdk, which can go on with it"
+            ) from None
 
     def _train_stage(self, on_step: Callable[[int, float, float], None]) -> bool:
         stage, losses, started = self._stage, [], time.monotonic()
