@@ -10,6 +10,7 @@ import typer
 
 from facesdk.cli import output
 from facesdk.errors import InputError, require_extra
+from facesdk_converters.sources.facts import Facts
 from facesdk_converters.targets import registry
 
 if TYPE_CHECKING:
@@ -101,22 +102,22 @@ def run(target: str, common: Common, **own: Any) -> None:
     require_extra("larq_compute_engine", extra="convert")
     if common.no_verify and common.verify_on is not None:
         raise InputError("--no-verify and --verify-on exclude each other")
+    facts = Facts(
+        name=common.name,
+        task=common.task,
+        color=common.color,
+        mean=common.mean,
+        scale=common.scale,
+        license=common.license_words,
+        training_data=common.training_data,
+    )
     from facesdk_converters.convert import Request, convert
-    from facesdk_converters.sources.facts import Facts
 
     request = Request(
         source=common.source,
         output=common.output,
         custom=tuple(common.custom or ()),
-        facts=Facts(
-            name=common.name,
-            task=common.task,
-            color=common.color,
-            mean=common.mean,
-            scale=common.scale,
-            license=common.license_words,
-            training_data=common.training_data,
-        ),
+        facts=facts,
         verify=not common.no_verify,
         verify_on=common.verify_on,
         explain=common.explain,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facesdk.errors import InputError, ModelError
 from facesdk.models.contract import Contract
 from facesdk.models.contract_fields import ANY_COLOR
 from facesdk.models.templates import TEMPLATES, template_of
-from facesdk_converters.sources.source import Source
+
+if TYPE_CHECKING:  # sources load TensorFlow, and a wrong fact is told before
+    from facesdk_converters.sources.source import Source
 
 _RECOGNITION = "recognition"
 

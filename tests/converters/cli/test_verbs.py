@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from facesdk.models.contract import Contract, InputSpec
+from contracts import other
 from facesdk_converters.cli.convert import app
 from facesdk_converters.convert import Request
 from facesdk_converters.inspection.converted import Converted
@@ -18,16 +18,7 @@ from facesdk_converters.targets import registry
 from facesdk_converters.targets.target import Target
 
 PAGE = Path(__file__).parents[3] / "docs" / "train" / "convert.md"
-CONTRACT = Contract(
-    name="test",
-    task="other",
-    architecture="test",
-    variant="float",
-    input=InputSpec(None, None, color="any", mean=0.0, scale=1.0),
-    license="MIT",
-    source="a test",
-    source_sha256="0" * 64,
-)
+CONTRACT = other(None, None)
 OWN = {
     "lce": ([], ""),
     "float32": ([], ""),

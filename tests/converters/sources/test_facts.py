@@ -4,21 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from contracts import other
 from facesdk.errors import InputError, ModelError
-from facesdk.models.contract import Contract, InputSpec
 from facesdk_converters.sources.facts import Facts, contract_with
 from facesdk_converters.sources.source import Source
 
-CONTRACT = Contract(
-    name="net",
-    task="other",
-    architecture="net",
-    variant="unstated",
-    input=InputSpec(112, 96, color="any", mean=0.0, scale=1.0),
-    license="unstated",
-    source="net.h5",
-    source_sha256="",
-)
+CONTRACT = other(112, 96, name="net", license="unstated")
 
 
 class Shapes:

@@ -6,23 +6,14 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
+from contracts import other
 from facesdk.errors import ModelError
 from facesdk.models.bundle import ModelBundle
-from facesdk.models.contract import Contract, InputSpec
 from facesdk.runtime.interpreter import Interpreter
 from facesdk.tflite import weights
 from facesdk_converters.tflite.tree import Tree, write_contract
 
-CONTRACT = Contract(
-    name="test",
-    task="other",
-    architecture="test",
-    variant="float",
-    input=InputSpec(None, None, color="any", mean=0.0, scale=1.0),
-    license="MIT",
-    source="a test",
-    source_sha256="0" * 64,
-)
+CONTRACT = other(None, None)
 
 
 def sums() -> Tree:

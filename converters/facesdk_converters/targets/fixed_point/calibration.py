@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facesdk.errors import ModelError
 from facesdk.models.bundle import ModelBundle
+from facesdk.results import FloatArray
 from facesdk.runtime.interpreter import Interpreter
 from facesdk_converters.tflite.tree import Tree
-
-FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
