@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import os
-import zipfile
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from facesdk.errors import InputError
+from facesdk.evaluation.npz import read_npz
 from facesdk.files import read_regular, write_atomic
 from facesdk.results import FloatArray
 
@@ -45,12 +46,14 @@ class SavedEmbeddings:
             InputError: It cannot be read, is no such file, or a vector has no direction.
         """
         try:
-            with np.load(io.BytesIO(read_regular(path)), allow_pickle=False) as archive:
-                names, vectors = archive["names"], archive["embeddings"]
-                text = {key: str(archive[key]) if key in archive else "" for key in _TEXTS}
+            arrays = read_npz(read_regular(path))
+            names, vectors = arrays["names"], arrays["embeddings"]
+            text = {key: str(arrays[key]) if key in arrays else "" for key in _TEXTS}
         except OSError as error:
             raise InputError(f"cannot read the embeddings {path}: {error.strerror}") from None
-        except (KeyError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        except KeyError as error:
+            raise InputError(f"{path} is no file of saved embeddings: it lacks {error}") from None
+        except ValueError as error:
             raise InputError(f"{path} is no file of saved embeddings: {error}") from None
         if names.ndim != 1 or names.dtype.kind != "U" or vectors.shape[:1] != names.shape:
             raise InputError(
@@ -83,19 +86,21 @@ class SavedEmbeddings:
         write_atomic(path, stream.getvalue())
 
     def of(self, names: Sequence[str]) -> FloatArray:
-        """The vectors of images in their order.
+        """The vectors of images in their order; names are equal in Unicode's composed form too.
 
         Raises:
             InputError: An image has none.
         """
-        place = {name: row for row, name in enumerate(self.names)}
-        missing = [name for name in names if name not in place]
+        composed = {unicodedata.normalize("NFC", name): row for row, name in enumerate(self.names)}
+        place = composed | {name: row for row, name in enumerate(self.names)}
+        rows = [place.get(name, place.get(unicodedata.normalize("NFC", name))) for name in names]
+        missing = [name for name, row in zip(names, rows, strict=True) if row is None]
         if missing:
             raise InputError(
                 f"the saved embeddings lack {len(missing)} of {len(names)} images, the first is "
                 f"{missing[0]}"
             )
-        return self.vectors[[place[name] for name in names]]
+        return self.vectors[np.array(rows, np.int64)]
 
 
 _TEXTS = ("model", "model_id")

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import io
 import secrets
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from facesdk.errors import InputError
-from facesdk.files import make_folder, write_atomic
+from facesdk.evaluation.npz import read_npz
+from facesdk.files import make_folder, read_regular, write_atomic
 from facesdk.results import FloatArray
 
 ROWS_PER_FILE = 512
@@ -87,14 +87,14 @@ class RowCache:
 
     def _read(self, path: Path) -> None:
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                keys, rows = archive["keys"], archive["rows"]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            arrays = read_npz(read_regular(path))
+            keys, rows = arrays["keys"], arrays["rows"]
+        except (OSError, ValueError, KeyError):
             keys, rows = np.empty(0), np.empty(0)
         if (keys.dtype, keys.shape, rows.dtype, rows.shape) != (
-            np.uint8,
+            np.dtype(np.uint8),
             (len(rows), 32),
-            np.float32,
+            np.dtype(np.float32),
             (len(rows), self._width),
         ):
             raise InputError(f"the cache file {path} is damaged: delete it, or use --no-cache")

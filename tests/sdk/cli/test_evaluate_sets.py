@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import tracemalloc
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from facesdk.cli.main import app
+from facesdk.errors import InputError
 from facesdk.evaluation.saved_embeddings import SavedEmbeddings
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
@@ -139,6 +142,47 @@ def test_saved_embeddings_need_no_photos(tmp_path: Path) -> None:
         "needs LFW's photos: --images"
         in invoke("evaluate", "lfw", MODEL, *options, status=2).stderr
     )
+
+
+def npy(header: str, data: bytes = b"\0" * 64, version: bytes = b"\x01\x00") -> bytes:
+    text = header.encode() + b"\n"
+    return b"\x93NUMPY" + version + len(text).to_bytes(2, "little") + text + data
+
+
+def header(shape: str, dtype: str = "'<f4'") -> str:
+    return f"{{'descr': {dtype}, 'fortran_order': False, 'shape': {shape}}}"
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        npy(header("(4, 2**40)".replace("2**40", str(2**40)))),
+        npy(header(f"(4, {2**63 - 1})")),
+        npy(header(f"({2**40},)", "'|S0'")),
+        npy(header("(4, -4)")),
+        npy(header("(4, 5)")),
+        npy(header("(4, 4)", "'|O'")),
+        npy(header("(4, 4)"), version=b"\x07\x00"),
+        npy("[" * 3000),
+        npy(header("(1000000000,)", "'|b1'"), b"\0" * 20_000_000),
+        b"\0" * 40_000_000,
+        b"",
+    ],
+)
+def test_saved_embeddings_do_not_decide_how_much_memory_is_used(
+    member: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "saved.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("names.npy", npy(header("(4,)", "'<U4'")))
+        archive.writestr("embeddings.npy", member)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="is no file of saved embeddings"):
+            SavedEmbeddings.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

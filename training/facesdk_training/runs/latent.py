@@ -62,7 +62,7 @@ def read(path: Path) -> dict[str, list[NDArray[np.float32]]]:
         for key, values in arrays.items():
             layer, _, number = key.rpartition("/")
             numbered.setdefault(layer, {})[int(number)] = _from_steps(values)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, MemoryError, zipfile.BadZipFile) as error:
         raise InputError(f"cannot read the weights {path}: {error}") from None
     return {layer: [rows[number] for number in sorted(rows)] for layer, rows in numbered.items()}
 

@@ -3,16 +3,19 @@
 The format (G. Huang et al., "Labeled Faces in the Wild", UMass Amherst TR 07-49, 2007): the first
 line has the number of folds and the number ``n`` of matched pairs per fold; each fold is ``n``
 lines ``name i j`` (photos i and j of one person) followed by ``n`` lines ``name i other j`` (photos
-of two people). Columns are separated by tabs.
+of two people). Columns are separated by tabs; a name may have blanks in it.
 """
 
 from __future__ import annotations
 
+import codecs
 import os
 from dataclasses import dataclass
 
 from facesdk.errors import InputError
 from facesdk.files import read_regular
+
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,8 @@ def read_pairs(path: str | os.PathLike[str]) -> Protocol:
             has the number of the line.
     """
     try:
-        text = read_regular(path).decode()
+        content = read_regular(path)
+        text = content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig")
     except OSError as error:
         raise InputError(f"cannot read the pairs {path}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -77,8 +81,8 @@ def parse_pairs(text: str, *, name: str = "pairs.txt") -> Protocol:
     Raises:
         InputError: As :func:`read_pairs`.
     """
-    lines = text.rstrip().splitlines()
-    header = lines[0].split() if lines else []
+    lines = text.rstrip().replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    header = lines[0].removeprefix("\ufeff").split()
     if len(header) != 2 or not all(_is_count(field) for field in header):
         raise InputError(
             f"{name}, line 1 must be the number of folds and of matched pairs per fold "
@@ -102,10 +106,12 @@ def parse_pairs(text: str, *, name: str = "pairs.txt") -> Protocol:
 
 
 def _parse_pair(line: str, *, same: bool, where: str) -> Pair:
-    fields = line.split()
+    fields = _fields(line, 3 if same else 4)
     wanted = "a matched pair `name i j`" if same else "a mismatched pair `name i other j`"
-    if len(fields) != (3 if same else 4):
-        raise InputError(f"{where} must be {wanted}, but got {line[:80]!r}")
+    if not fields:
+        raise InputError(
+            f"{where} must be {wanted}, columns separated by tabs, but got {line[:80]!r}"
+        )
     first, i, *other, j = fields
     if not (_is_count(i) and _is_count(j)):
         raise InputError(f"{where} must be {wanted} with numbers from 1, but got {line[:80]!r}")
@@ -113,6 +119,26 @@ def _parse_pair(line: str, *, same: bool, where: str) -> Pair:
     if (first == second) != same or (same and int(i) == int(j)):
         raise InputError(f"{where} must be {wanted}, two different photos, but got {line[:80]!r}")
     return Pair(_photo(first, i), _photo(second, j), same)
+
+
+def _fields(line: str, count: int) -> list[str]:
+    """The columns of a line, separated by tabs, or by blanks where that leaves one reading.
+
+    Between tabs a name may have blanks in it. Without them, it ends before a number.
+    """
+    fields = [field.strip() for field in line.strip().split("\t") if field.strip()]
+    if len(fields) == count:
+        return fields
+    words = line.split()
+    if len(words) == count:
+        return words
+    numbers = [place for place, word in enumerate(words) if place and _is_count(word)]
+    if len(numbers) != 2 or numbers[-1] != len(words) - 1:
+        return []
+    middle = numbers[0]
+    between = words[middle + 1 : -1]
+    fields = [" ".join(words[:middle]), words[middle], *([" ".join(between)] if between else [])]
+    return [*fields, words[-1]] if len(fields) + 1 == count else []
 
 
 def _photo(name: str, number: str) -> str:

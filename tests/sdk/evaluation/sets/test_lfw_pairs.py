@@ -48,6 +48,34 @@ def test_line_endings_and_a_missing_last_one(tmp_path: Path, ending: str) -> Non
     assert read_pairs(path) == parse_pairs(GOOD)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_the_marks_that_editors_leave(tmp_path: Path, ending: str, encoding: str) -> None:
+    text = GOOD.replace("Ann_Lee", "Jos\u00e9\u2028 An\x0bn")
+    (tmp_path / "pairs.txt").write_bytes(text.replace("\n", ending).encode(encoding))
+    assert read_pairs(tmp_path / "pairs.txt") == parse_pairs(text)
+    assert "Jos\u00e9\u2028 An\x0bn/Jos\u00e9\u2028 An\x0bn_0001.jpg" in parse_pairs(text).photos
+
+
+@pytest.mark.parametrize("separator", ["\t", " ", "  "])
+def test_names_with_blanks(separator: str) -> None:
+    text = GOOD.replace("Ann_Lee", "Ann Mary Lee").replace("Cleo", "Cleo de la Cruz")
+    expected = parse_pairs(text)
+    assert parse_pairs(text.replace("\t", separator)) == expected
+    assert expected.pairs[2] == Pair(
+        "Ann Mary Lee/Ann Mary Lee_0001.jpg", "Bob/Bob_0003.jpg", False
+    )
+
+
+def test_numbers_in_names_need_tabs() -> None:
+    text = GOOD.replace("Ann_Lee", "Agent 47").replace("Bob", "Number 6 of 7")
+    assert parse_pairs(text).pairs[2] == Pair(
+        "Agent 47/Agent 47_0001.jpg", "Number 6 of 7/Number 6 of 7_0003.jpg", False
+    )
+    with pytest.raises(InputError, match=r"line 2 .*columns separated by tabs"):
+        parse_pairs(text.replace("\t", " "))
+
+
 def replaced(number: int, line: str) -> str:
     lines = GOOD.splitlines()
     lines[number - 1] = line
