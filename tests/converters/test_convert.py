@@ -191,9 +191,11 @@ def test_a_file_that_no_runtime_can_use_is_refused(folder: Path) -> None:
     refusals.check_operators(converted.graph, source)
     tree = Tree.of(converted)
     operator = tree.operators[1]
-    operator.inputs = [-1, *operator.inputs[1:]]  # as Larq Compute Engine does, see the message
-    with pytest.raises(ModelError, match=r"wrote a file that no runtime can use .* number -1"):
+    operator.inputs = [-1, *operator.inputs[1:]]  # as Larq Compute Engine does, see its target
+    with pytest.raises(ModelError, match=r"facesdk does not take \(.* number -1.*\)$"):
         refusals.verified(tree.to_bytes(), source)
+    with pytest.raises(ModelError, match=r"number -1.*\); an int8 tensor$"):
+        refusals.verified(tree.to_bytes(), source, "an int8 tensor")
 
 
 def _other(source: sources.Source) -> ModelBundle:

@@ -35,12 +35,13 @@ def translated(source: Source) -> Iterator[None]:
         raise ModelError(f"{source.path}: {where} cannot be converted ({reason})") from None
 
 
-def verified(content: bytes, source: Source) -> ModelBundle:
+def verified(content: bytes, source: Source, hint: str = "") -> ModelBundle:
     """What a converter wrote, if a runtime can use it.
 
     Args:
         content: The ``.tflite`` file.
         source: What it was made of.
+        hint: When this converter is known to write such files, and what to do then.
 
     Raises:
         ModelError: The file is broken.
@@ -49,9 +50,8 @@ def verified(content: bytes, source: Source) -> ModelBundle:
         return ModelBundle.from_bytes(content, "the converted network")
     except ModelError as error:
         raise ModelError(
-            f"{source.path}: the converter wrote a file that no runtime can use ({error}); Larq "
-            "Compute Engine does where an int8 tensor is both an output and binarized: put an "
-            "operation, a scale of 1.0001 for example, before the output"
+            f"{source.path}: the converter wrote a file that facesdk does not take ({error})"
+            f"{hint and '; ' + hint}"
         ) from None
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facesdk.errors import ModelError
+from facesdk.errors import InputError, ModelError
 from facesdk.measure.distribution import Times
 from facesdk.measure.inputs import random_inputs
 from facesdk.measure.timing import Policy, Tick, measure
@@ -17,6 +17,7 @@ from facesdk.tflite.cut import cut
 from facesdk.tflite.flatbuffer import FlatbufferError
 from facesdk.tflite.graph import Graph, Operator, Tensor
 from facesdk.tflite.operators import CUSTOM_OPERATORS
+from facesdk.tflite.verifier import is_accepted
 
 _EMPTY = "empty"
 
@@ -88,10 +89,15 @@ def single(bundle: ModelBundle, graph: Graph, operator: Operator, threads: int) 
     """
     kept, inputs = _closure(graph, operator)
     content = cut(bundle.root, kept, inputs, [row.index for row in operator.outputs])
-    alone = ModelBundle.from_bytes(content, f"{bundle.path} (operator {operator.index})")
+    trust = bundle.trusted or is_accepted(bundle.root)
+    name = f"{bundle.path} (operator {operator.index})"
+    alone = ModelBundle.from_bytes(content, name, trust=trust)
     interpreter = Interpreter(alone, threads=threads)
     packed = operator.name in CUSTOM_OPERATORS
-    interpreter.fill(*random_inputs(interpreter, packed=packed))
+    try:
+        interpreter.fill(*random_inputs(interpreter, packed=packed))
+    except InputError as error:  # a resource, which only other operators can make
+        raise ModelError(str(error)) from None
     interpreter.invoke()
     return interpreter
 
@@ -130,7 +136,8 @@ def _closure(graph: Graph, operator: Operator) -> tuple[list[int], list[int]]:
 def _empty(bundle: ModelBundle, graph: Graph, threads: int) -> Interpreter | None:
     try:
         given = [row.index for row in graph.inputs]
-        empty = ModelBundle.from_bytes(cut(bundle.root, [], given, given), bundle.path)
+        content = cut(bundle.root, [], given, given)
+        empty = ModelBundle.from_bytes(content, f"{bundle.path} (no operators)", trust=True)
         return Interpreter(empty, threads=threads)
     except (FlatbufferError, ModelError):
         return None

@@ -17,6 +17,7 @@ from facesdk.tflite.graph import Graph, custom_operators, read_graph
 from facesdk.tflite.verifier import verify
 
 MAX_MODEL_BYTES = 1 << 30
+_PACKAGED = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class ModelBundle:
         embedded_contract: The contract in the file; None if it carries none.
         packed_bytes: Size of the container it was read from (:mod:`facesdk.models.packed`); None
             for a plain model file.
+        trusted: Whether it runs without a probe (:mod:`facesdk.runtime.probe`): it is packaged, or
+            its user says so.
     """
 
     path: Path
@@ -39,36 +42,45 @@ class ModelBundle:
     custom_ops: tuple[str, ...]
     embedded_contract: Contract | None
     packed_bytes: int | None = None
+    trusted: bool = False
 
     @staticmethod
-    def load(path: str | os.PathLike[str]) -> ModelBundle:
+    def load(path: str | os.PathLike[str], *, trust: bool = False) -> ModelBundle:
         """Read and verify a ``.tflite`` or ``.tflite.pack`` file.
+
+        Args:
+            path: The file.
+            trust: Whether to run it without a probe. Packaged files need none.
 
         Raises:
             ModelError: The file is missing, unreadable, truncated, or not a TFLite model.
             ContractError: It carries a contract that this version cannot read.
         """
         path = Path(path)
-        return ModelBundle.from_bytes(_read(path), path)
+        return ModelBundle.from_bytes(_read(path), path, trust=trust)
 
     @staticmethod
-    def from_bytes(content: bytes, path: str | os.PathLike[str]) -> ModelBundle:
+    def from_bytes(
+        content: bytes, path: str | os.PathLike[str], *, trust: bool = False
+    ) -> ModelBundle:
         """Verify the content of a ``.tflite`` or ``.tflite.pack`` file.
 
         Args:
             content: The whole file.
             path: What the bundle and error messages call it; nothing is read there.
+            trust: See :meth:`load`.
 
         Raises:
             ModelError: It is truncated, or not a TFLite model.
             ContractError: It carries a contract that this version cannot read.
         """
         path = Path(path)
+        packaged = path.parent.parent == _PACKAGED
         packed_bytes = len(content) if packed.is_packed(content) else None
         try:
             if packed_bytes is not None:
                 content = packed.unpack(content, max_bytes=MAX_MODEL_BYTES)
-            model = verify(content)
+            model = verify(content, operators=not packaged)
         except packed.PackedError as error:
             raise ModelError(f"{path} is not a usable packed model: {error}") from None
         except FlatbufferError as error:
@@ -76,7 +88,13 @@ class ModelBundle:
                 f"{path} is not a usable TFLite model, or is truncated: {error}"
             ) from None
         return ModelBundle(
-            path, content, model, custom_operators(model), _contract(model, path), packed_bytes
+            path,
+            content,
+            model,
+            custom_operators(model),
+            _contract(model, path),
+            packed_bytes,
+            trust or packaged,
         )
 
     def in_its_form(self, content: bytes) -> bytes:

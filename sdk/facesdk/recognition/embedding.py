@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from facesdk.models.templates import TEMPLATES
 from facesdk.results import Embedding, FloatArray
 from facesdk.runtime.interpreter import check_float_input
 from facesdk.runtime.interpreter_pool import InterpreterPool
+from facesdk.tflite.quantization import port
 
 
 class CropEmbedder(ABC):
@@ -113,7 +115,8 @@ class Embedder(CropEmbedder):
 
     Raises:
         ContractError: The contract is not for recognition.
-        ModelError: The network's input or output differs from the contract.
+        ModelError: The network's input or output differs from the contract, or is quantized in a
+            way that the file does not state.
     """
 
     def __init__(
@@ -125,11 +128,14 @@ class Embedder(CropEmbedder):
             self._interpreters.input_shapes, (None, *self._crop_shape), str(bundle.path)
         )
         self._slots = self._interpreters.input_shapes[0][0]
-        if self._interpreters.output_shapes != ((self._slots, self.network_dim),):
+        if [_without_ones(shape) for shape in self._interpreters.output_shapes] != [
+            (self._slots, self.network_dim)
+        ]:
             raise ModelError(
                 f"{bundle.path} must have one output of shape {(self._slots, self.network_dim)} as "
                 f"its contract says, but has {self._interpreters.output_shapes}"
             )
+        self._given, self._returned = port(bundle.root, "inputs"), port(bundle.root, "outputs")
 
     @classmethod
     def load(
@@ -162,5 +168,14 @@ class Embedder(CropEmbedder):
         for start in range(0, len(pixels), self._slots):
             count = min(self._slots, len(pixels) - start)
             batch[:count] = pixels[start : start + count]
-            vectors[start : start + count] = self._interpreters.run(batch)[0][:count]
+            given = batch if self._given is None else self._given.quantize(batch)
+            (found,) = self._interpreters.run(given)
+            if self._returned is not None:
+                found = self._returned.dequantize(found)
+            vectors[start : start + count] = found.reshape(self._slots, -1)[:count]
         return vectors
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A batch of vectors as ``(N, dim)``; a last convolution gives ``(N, 1, 1, dim)``."""
+    return (*shape[:1], max(shape[1:])) if prod(shape[1:]) == max(shape[1:], default=0) else shape

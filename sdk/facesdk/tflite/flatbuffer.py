@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from facesdk.tflite.schema import IDENTIFIER, OPTIONS, TABLES
+from facesdk.tflite.schema import IDENTIFIER, INDICES, OPTIONS, TABLES
 
 _SCALAR = {"i8": "<b", "u8": "<B", "i32": "<i", "u32": "<I", "u64": "<Q"}
+_ELEMENTS = {"[1]": "B", "[2]": "H", "[4]": "i"}
 _MAX_TABLES = 1_000_000
 
 _BY_NUMBER = {
@@ -51,6 +52,11 @@ class Table:
         kind = self._kind(field)
         if kind == "options":
             kind = OPTIONS.get(self.scalar("builtin_options_type"), "Options")
+        elif kind == "indices":
+            tag = self.scalar(f"{field}_type")
+            if tag not in INDICES:
+                raise FlatbufferError(f"{field} of a sparse tensor have type {tag}")
+            kind = INDICES[tag]
         return Table(self.data, _indirect(self.data, at), kind)
 
     def tables(self, field: str) -> Iterator[Table]:
@@ -65,9 +71,10 @@ class Table:
         return self.vector(field)[1]
 
     def integers(self, field: str) -> tuple[int, ...]:
-        """A vector of int32."""
+        """A vector of int32, or of unsigned numbers of one or two bytes."""
         start, count = self.vector(field)
-        values: tuple[int, ...] = struct.unpack_from(f"<{count}i", self.data, start)
+        code = _ELEMENTS[self._kind(field)]
+        values: tuple[int, ...] = struct.unpack_from(f"<{count}{code}", self.data, start)
         return values
 
     def bytes(self, field: str) -> bytes:
@@ -108,7 +115,7 @@ def verify_structure(data: bytes) -> Table:
     Raises:
         FlatbufferError: The file is too short, has no ``TFL3`` identifier, an offset leads out of
             it, a string is not UTF-8, or it uses a part of the schema that is not supported here
-            (sparse tensors, variant tensors, custom quantization, StableHLO options, values in
+            (variant tensors, custom quantization, StableHLO options, values in
             other files).
     """
     if len(data) < 16:
@@ -155,7 +162,7 @@ def _verify_field(table: Table, name: str, kind: str, at: int) -> Iterator[Table
         require_inside(data, at, struct.calcsize(_SCALAR[kind]))
     elif kind == "unsupported":
         raise FlatbufferError(f"{table.kind} uses {name} of the schema, not supported here")
-    elif kind == "string" or kind in ("[1]", "[4]", "[8]"):
+    elif kind == "string" or kind in ("[1]", "[2]", "[4]", "[8]"):
         start = _indirect(data, at)
         width = 1 if kind == "string" else int(kind[1])
         count = _unpack(data, "<I", start)

@@ -40,7 +40,7 @@ TABLES: dict[str, dict[str, tuple[int, str]]] = {
         "name": (3, "string"),
         "quantization": (4, "QuantizationParameters"),
         "is_variable": (5, "u8"),
-        "sparsity": (6, "unsupported"),
+        "sparsity": (6, "SparsityParameters"),
         "shape_signature": (7, "[4]"),
         "has_rank": (8, "u8"),
         "variant_tensors": (9, "unsupported"),
@@ -53,6 +53,22 @@ TABLES: dict[str, dict[str, tuple[int, str]]] = {
         "details": (5, "unsupported"),
         "quantized_dimension": (6, "i32"),
     },
+    "SparsityParameters": {
+        "traversal_order": (0, "[4]"),
+        "block_map": (1, "[4]"),
+        "dim_metadata": (2, "[DimensionMetadata]"),
+    },
+    "DimensionMetadata": {
+        "format": (0, "i8"),
+        "dense_size": (1, "i32"),
+        "array_segments_type": (2, "u8"),
+        "array_segments": (3, "indices"),
+        "array_indices_type": (4, "u8"),
+        "array_indices": (5, "indices"),
+    },
+    "Int32Vector": {"values": (0, "[4]")},
+    "Uint16Vector": {"values": (0, "[2]")},
+    "Uint8Vector": {"values": (0, "[1]")},
     "Operator": {
         "opcode_index": (0, "u32"),
         "inputs": (1, "[4]"),
@@ -77,6 +93,25 @@ TABLES: dict[str, dict[str, tuple[int, str]]] = {
     },
     "TensorMap": {"name": (0, "string"), "tensor_index": (1, "u32")},
     "Options": {},
+    "Conv2DOptions": {
+        "padding": (0, "i8"),
+        "stride_w": (1, "i32"),
+        "stride_h": (2, "i32"),
+        "dilation_w_factor": (4, "i32"),
+        "dilation_h_factor": (5, "i32"),
+    },
+    "DepthwiseConv2DOptions": {
+        "padding": (0, "i8"),
+        "stride_w": (1, "i32"),
+        "stride_h": (2, "i32"),
+        "dilation_w_factor": (5, "i32"),
+        "dilation_h_factor": (6, "i32"),
+    },
+    "TransposeConvOptions": {
+        "padding": (0, "i8"),
+        "stride_w": (1, "i32"),
+        "stride_h": (2, "i32"),
+    },
     "Pool2DOptions": {
         "stride_w": (1, "i32"),
         "stride_h": (2, "i32"),
@@ -96,19 +131,26 @@ TABLES: dict[str, dict[str, tuple[int, str]]] = {
 
 Kinds: ``u32`` and the like are scalars, ``[4]`` is a vector of 4-byte scalars, ``[Tensor]`` one of
 tables, ``Tensor`` a table, ``options`` the table that ``builtin_options_type`` names
-(:data:`OPTIONS`; ``Options`` where that holds nothing to follow), and ``unsupported`` a field that
-no file may use here: a model is one file, so that it has no values in others.
+(:data:`OPTIONS`; ``Options`` where that holds nothing to follow), ``indices`` likewise the vector
+that the field before it names (:data:`INDICES`), and ``unsupported`` a field that no file may use
+here: a model is one file, so that it has no values in others.
 """
 
 OPTIONS = {
+    1: "Conv2DOptions",
+    2: "DepthwiseConv2DOptions",
     3: "ConcatEmbeddingsOptions",
     5: "Pool2DOptions",
     17: "ReshapeOptions",
     30: "SqueezeOptions",
+    49: "TransposeConvOptions",
     111: "VarHandleOptions",
     115: "BucketizeOptions",
 }
 """Members of the union BuiltinOptions that hold more than scalars, or scalars to check, by tag."""
+
+INDICES = {1: "Int32Vector", 2: "Uint16Vector", 3: "Uint8Vector"}
+"""Members of the union SparseIndexVector by tag."""
 
 CUSTOM = "CUSTOM"
 """What the schema calls every operator that has a name of its own."""

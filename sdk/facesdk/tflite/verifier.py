@@ -2,49 +2,49 @@
 
 tflite-runtime uses a model without checking it, so that a truncated or hostile file crashes the
 process; LiteRT checks the format, but trusts what the graph says. :func:`verify` checks both: the
-format (:mod:`facesdk.tflite.flatbuffer`), and that indices, windows and the order of operators
-make sense.
+format (:mod:`facesdk.tflite.flatbuffer`), and that indices, constants, windows and the order of
+operators make sense. What operators do with all this is checked for those that facesdk knows
+(:mod:`facesdk.tflite.accepted`).
 """
 
 from __future__ import annotations
 
+from math import prod
+
+from facesdk.tflite import accepted
+from facesdk.tflite.accepted import LEFT_OUT
 from facesdk.tflite.flatbuffer import (
     FlatbufferError,
     Table,
     require_inside,
     verify_structure,
 )
-from facesdk.tflite.operators import DEPTHWISE_CONV_2D, FULLY_CONNECTED, TRANSPOSE_CONV
 from facesdk.tflite.schema import CUSTOM, TABLES, builtin_operator
+from facesdk.tflite.sparsity import stored_numbers
 
 _MAX_WINDOW = 65536
 """Largest side and stride of a pooling window; runtimes hang or crash on absurd ones."""
 
-_INPUTS = {DEPTHWISE_CONV_2D: 3}
-"""Inputs that an operator must have where runtimes do not check their number: the optimised kernel
-of DEPTHWISE_CONV_2D reads a bias even if there is none."""
 
-_OPTIONAL_FROM = {FULLY_CONNECTED: 2, CUSTOM: 1, TRANSPOSE_CONV: 3}
-"""First input that an operator may leave out: the bias of FULLY_CONNECTED and TRANSPOSE_CONV, and
-what custom operators check themselves. LiteRT crashes on others (-1)."""
-
-
-def verify(data: bytes) -> Table:
+def verify(data: bytes, *, operators: bool = True) -> Table:
     """Check a whole model file.
 
     Args:
         data: The content of a ``.tflite`` file.
+        operators: Whether to check constants and what builtin operators expect; not needed for
+            files that were checked when they were packaged.
 
     Returns:
         The root table (``Model``).
 
     Raises:
         FlatbufferError: The format is broken (:func:`verify_structure`), an index points at
-            nothing, an operator lacks a required input or has an absurd window, or the operators
+            nothing, a constant has not the bytes that its shape needs, an operator is not as
+            :data:`facesdk.tflite.accepted.ACCEPTED` says or has an absurd window, or the operators
             do not write each tensor once and before it is read.
     """
     model = verify_structure(data)
-    _verify_references(model)
+    _verify_references(model, operators)
     return model
 
 
@@ -63,7 +63,7 @@ def is_filled(buffer: Table) -> bool:
     return buffer.scalar("offset") > 1 or buffer.count("data") > 0
 
 
-def _verify_references(model: Table) -> None:
+def _verify_references(model: Table, operators: bool) -> None:
     buffers = model.count("buffers")
     codes = [builtin_of(code) for code in model.tables("operator_codes")]
     filled = set()
@@ -76,29 +76,56 @@ def _verify_references(model: Table) -> None:
         _index("metadata", entry.scalar("buffer"), buffers)
     if model.count("subgraphs") == 0:
         raise FlatbufferError("no subgraph")
+    constants = [number in filled for number in range(buffers)]
+    sizes = [_size(buffer) for buffer in model.tables("buffers")] if operators else [0] * buffers
     for graph in model.tables("subgraphs"):
         tensors = graph.count("tensors")
         for tensor in graph.tables("tensors"):
             _index("tensor", tensor.scalar("buffer"), buffers)
-            if any(size < 0 for size in tensor.integers("shape")):
-                raise FlatbufferError("a tensor has a negative dimension")
+            _verify_tensor(tensor, sizes[tensor.scalar("buffer")])
         for index in graph.integers("inputs") + graph.integers("outputs"):
             _index("subgraph", index, tensors)
         for operator in graph.tables("operators"):
             _verify_operator(operator, codes, tensors)
         _verify_order(graph, filled)
+        if operators:
+            operands = accepted.operands_of(graph, constants)
+            for operator in graph.tables("operators"):
+                accepted.check(codes[operator.scalar("opcode_index")], operator, operands)
+
+
+def is_accepted(model: Table) -> bool:
+    """Whether a verified model has only operators that are in the table, and custom ones."""
+    codes = [builtin_of(code) for code in model.tables("operator_codes")]
+    return all(
+        codes[operator.scalar("opcode_index")] in (*accepted.ACCEPTED, CUSTOM)
+        for graph in model.tables("subgraphs")
+        for operator in graph.tables("operators")
+    )
+
+
+def _verify_tensor(tensor: Table, held: int) -> None:
+    shape = tensor.integers("shape")
+    if any(size < 0 for size in shape):
+        raise FlatbufferError("a tensor has a negative dimension")
+    sparsity = tensor.table("sparsity")
+    if sparsity is not None:
+        accepted.check_constant(tensor, stored_numbers(sparsity, shape), held)
+    elif held:
+        accepted.check_constant(tensor, prod(shape), held)
+
+
+def _size(buffer: Table) -> int:
+    return buffer.scalar("size") if buffer.scalar("offset") > 1 else buffer.count("data")
 
 
 def _verify_operator(operator: Table, codes: list[str], tensors: int) -> None:
     _index("operator", operator.scalar("opcode_index"), len(codes))
-    code = codes[operator.scalar("opcode_index")]
     options_at = operator.scalar("large_custom_options_offset")
     if options_at > 1:
         require_inside(operator.data, options_at, operator.scalar("large_custom_options_size"))
-    if operator.count("inputs") < _INPUTS.get(code, 0):
-        raise FlatbufferError(f"{code} has less than {_INPUTS[code]} inputs")
     for place, index in enumerate(operator.integers("inputs")):
-        if index != -1 or place < _OPTIONAL_FROM.get(code, place + 1):
+        if index != LEFT_OUT or place == 0:
             _index("operator", index, tensors)
     for index in operator.integers("outputs") + operator.integers("intermediates"):
         _index("operator", index, tensors)
@@ -125,7 +152,7 @@ def _verify_order(graph: Table, filled: set[int]) -> None:
             readable.add(number)
     for operator in graph.tables("operators"):
         for index in operator.integers("inputs"):
-            if index not in readable and index != -1:
+            if index not in readable and index != LEFT_OUT:
                 raise FlatbufferError(f"an operator reads tensor {index} before it is written")
         for index in operator.integers("outputs"):
             if index in written:

@@ -57,3 +57,37 @@ def widened_convolution(batch: int, storage: str = "INT8", *, wide: bool = True)
     return file_of(
         schema.ModelT(version=3, operatorCodes=codes, subgraphs=[graph], buffers=buffers)
     )
+
+
+def pooled(
+    side: int, kind: str, *, scale: float | None = None, zero_point: int = 0
+) -> schema.ModelT:
+    """The mean of a picture of three channels, as ``(1, 1, 1, 3)``; quantized with a ``scale``."""
+    said = None
+    if scale is not None:
+        said = schema.QuantizationParametersT(
+            scale=np.array([scale], np.float32), zeroPoint=np.array([zero_point], np.int64)
+        )
+    code, dtype = _OP.AVERAGE_POOL_2D, getattr(_TYPE, kind)
+    tensors = [
+        schema.TensorT(shape=shape, type=dtype, buffer=0, name=name, quantization=said)
+        for name, shape in (("image", [1, side, side, 3]), ("mean", [1, 1, 1, 3]))
+    ]
+    operator = schema.OperatorT(
+        opcodeIndex=0,
+        inputs=[0],
+        outputs=[1],
+        builtinOptionsType=schema.BuiltinOptions.Pool2DOptions,
+        builtinOptions=schema.Pool2DOptionsT(
+            padding=1, strideW=side, strideH=side, filterWidth=side, filterHeight=side
+        ),
+    )
+    graph = schema.SubGraphT(
+        tensors=tensors, inputs=[0], outputs=[1], operators=[operator], name="main"
+    )
+    return schema.ModelT(
+        version=3,
+        operatorCodes=[schema.OperatorCodeT(code, None, 2, code)],
+        subgraphs=[graph],
+        buffers=[schema.BufferT()],
+    )

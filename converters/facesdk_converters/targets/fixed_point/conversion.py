@@ -99,6 +99,9 @@ class FixedPointOptions:
         return not stored or self.activations not in (INT8_ACTIVATIONS, FLOAT_ACTIVATIONS)
 
 
+_QUANTIZED = ("int8", "uint8", "int4", "int2", "uint4")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibratedNetwork:
     """A float network and what its activations are like.
@@ -122,10 +125,16 @@ def calibrate(bundle: ModelBundle, inputs: FloatArray) -> CalibratedNetwork:
             of its batch.
 
     Raises:
-        ModelError: It has no layer with float32 weights, several subgraphs, or values that are not
-            finite.
+        ModelError: It has no layer with float32 weights, or one with weights that are quantized
+            already, several subgraphs, or values that are not finite.
     """
     tree = Tree.of(bundle)
+    for row in bundle.graph.working:
+        if row.weights is not None and row.weights.constant and row.weights.dtype in _QUANTIZED:
+            raise ModelError(
+                f"the network has {row.weights.dtype} weights, so they are quantized already "
+                "(dynamic range, or fixed point): give the float network"
+            )
     if not tree.weighted():
         raise ModelError(
             "the network has no convolution or dense layer with float32 weights: give the float "

@@ -19,6 +19,11 @@ from facesdk_converters.targets.lce import reasons
 from facesdk_converters.targets.lce.dense import dense_as_convolutions
 from facesdk_converters.targets.target import Target
 
+_BROKEN = (
+    "Larq Compute Engine writes such a file where an int8 tensor is both an output and binarized: "
+    "put an operation, a scale of 1.0001 for example, before the output"
+)
+
 
 def target() -> Target:
     """The target ``lce``."""
@@ -34,7 +39,7 @@ def convert(source: Source) -> ModelBundle:
     network = source.keras
     with refusals.translated(source):
         content = convert_keras(network)
-    return refusals.verified(content, source)
+    return refusals.verified(content, source, _BROKEN)
 
 
 def convert_keras(network: KerasNetwork) -> bytes:

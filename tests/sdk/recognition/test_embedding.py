@@ -1,0 +1,52 @@
+"""Networks whose input or output is not float32 ``(N, dim)``, against their definition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facesdk.errors import ModelError
+from facesdk.models.bundle import ModelBundle
+from facesdk.models.contract import Contract, InputSpec
+from facesdk.recognition.embedding import Embedder
+from sdk.tflite.models import file_of, pooled
+
+SIDE = 112
+
+
+def contract(dim: int = 3) -> Contract:
+    return Contract(
+        name="mean",
+        task="recognition",
+        architecture="mean",
+        variant="test",
+        input=InputSpec(SIDE, SIDE, color="RGB", mean=127.5, scale=128.0),
+        license="none",
+        source="test",
+        source_sha256="0" * 64,
+        template="arcface-112x112",
+        dim=dim,
+    )
+
+
+def crop() -> np.ndarray:
+    rng = np.random.default_rng(5)
+    return rng.integers(0, (200, 120, 255), (1, SIDE, SIDE, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("kind", "scale", "zero_point"),
+    [("FLOAT32", None, 0), ("INT8", 1 / 127, 3), ("UINT8", 1 / 120, 130)],
+)
+def test_the_mean_of_a_crop(kind: str, scale: float | None, zero_point: int) -> None:
+    content = file_of(pooled(SIDE, kind, scale=scale, zero_point=zero_point))
+    bundle = ModelBundle.from_bytes(content, "mean.tflite", trust=True)
+    vector = Embedder(bundle, contract()).embed(crop())[0]
+    mean = ((crop()[0].astype(np.float64) - 127.5) / 128.0).mean(axis=(0, 1))
+    assert np.abs(vector - mean / np.linalg.norm(mean)).max() < (0.02 if scale else 1e-5)
+
+
+def test_an_output_of_another_length_is_refused() -> None:
+    bundle = ModelBundle.from_bytes(file_of(pooled(SIDE, "FLOAT32")), "mean.tflite", trust=True)
+    with pytest.raises(ModelError, match=r"output of shape \(1, 64\)"):
+        Embedder(bundle, contract(64))
