@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from facesdk.errors import ContractError, ModelError
 from facesdk.files import read_regular
@@ -97,6 +98,10 @@ class ModelBundle:
             trust or packaged,
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as its content: the same model wherever it is loaded, also without the file."""
+        return _unpickled, (self.content, self.path, self.packed_bytes)
+
     def in_its_form(self, content: bytes) -> bytes:
         """What to write to a file so that it holds ``content`` as this one holds its own.
 
@@ -136,6 +141,10 @@ class ModelBundle:
                 "or give its contract"
             )
         return self.embedded_contract
+
+
+def _unpickled(content: bytes, path: Path, packed_bytes: int | None) -> ModelBundle:
+    return replace(ModelBundle.from_bytes(content, path), packed_bytes=packed_bytes)
 
 
 def _read(path: Path) -> bytes:
