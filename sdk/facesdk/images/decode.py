@@ -7,10 +7,9 @@ and 16-bit samples.
 
 from __future__ import annotations
 
+import io
 import os
-import struct
 import warnings
-import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from facesdk.errors import InputError
+from facesdk.errors import InputError, one_line
+from facesdk.images import formats, jpeg, png
 
 RgbImage = NDArray[np.uint8]
 """uint8 ``(H, W, 3)``, RGB, C-contiguous, H and W at least 1."""
@@ -26,10 +26,13 @@ RgbImage = NDArray[np.uint8]
 MAX_PIXELS = 64_000_000
 """Largest photo that is decoded, in pixels: 192 MB as RGB. The header is asked first."""
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "PPM")
-"""Formats that are read, in Pillow's names; of an animation, the first picture."""
+MAX_SIDE = 65_535
+"""Largest width and height that is decoded: a strip that is longer holds no face."""
 
-_EXIF_ORIENTATION = 0x0112
+MAX_FILE_BYTES = 1_000_000_000
+"""Largest file that is read."""
+
+_EXIF_ORIENTATION, _BITS_PER_SAMPLE = 0x0112, 0x0102
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -43,26 +46,33 @@ _UPRIGHT = {
 
 _TRANSPARENT_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 
-_DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
-"""What Pillow's decoders raise on malformed files."""
+_SENSOR_BITS = (8, 10, 12, 14, 16)
+"""Bits of the samples that cameras keep in 16."""
+
+_AFTER_THE_END = (b"", b"\xaa" * 64, b"\x55" * 64)
+"""What may follow a whole picture and change nothing of it, since all its bits are there."""
 
 
 def load(path: str | os.PathLike[str]) -> RgbImage:
     """Decode a photo, upright, as RGB.
 
-    The EXIF orientation is applied. Grey is repeated over the channels; 16-bit samples keep their
-    high byte; CMYK is converted without a colour profile; transparent pixels are laid over white,
-    since what hides under them is arbitrary.
+    Pixels decide, and nothing else: text, profiles and comments may be damaged or of any size, and
+    a JPEG may lack its end mark where no pixel is missing. The EXIF orientation is applied. Grey is
+    repeated over the channels; of 16-bit samples the upper eight of the bits that the picture uses
+    are kept; CMYK is converted without a colour profile; transparent pixels are laid over white,
+    since what hides under them is arbitrary, unless all are transparent. Of several pictures (an
+    animation, a TIFF of many pages) it is the first.
 
     Args:
-        path: A file of one of :data:`FORMATS`, whatever its name ends in.
+        path: A file of one of :func:`facesdk.images.formats.readable`, whatever its name ends in.
 
     Returns:
         uint8 ``(H, W, 3)``, RGB, C-contiguous.
 
     Raises:
         InputError: The file is missing, unreadable, no image, truncated, of an unsupported pixel
-            type, or of more than :data:`MAX_PIXELS`.
+            type, of more than :data:`MAX_PIXELS`, longer than :data:`MAX_SIDE`, or a JPEG of more
+            than :data:`facesdk.images.jpeg.MAX_SCANS` scans.
     """
     path = Path(path)
     try:
@@ -91,21 +101,21 @@ def decode(stream: BinaryIO, *, name: str) -> RgbImage:
     Raises:
         InputError: As :func:`load`.
     """
-    if not stream.read(1):
+    size = stream.seek(0, os.SEEK_END)
+    if not size:
         raise InputError(f"{name} is empty: give an image file")
+    if size > MAX_FILE_BYTES:
+        raise InputError(f"{name} is larger than the limit of {MAX_FILE_BYTES / 1e9:g} GB")
     stream.seek(0)
+    content = stream.read()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            with Image.open(stream, formats=FORMATS) as image:
-                return _to_array(image, name)
-        except Image.DecompressionBombError:
-            raise _too_large(name) from None
-        except UnidentifiedImageError:
-            known = ", ".join(FORMATS)
-            raise InputError(f"{name} is not an image that can be read (one of {known})") from None
-        except _DECODER_ERRORS as error:
-            raise InputError(f"{name} is truncated or corrupt ({error})") from None
+        if content.startswith(png.SIGNATURE):
+            file = png.essential(content)
+            return _pixels(file.content, name, depth=file.depth, significant=file.significant)
+        if content.startswith(jpeg.START):
+            return _jpeg(jpeg.essential(content), name)
+        return _pixels(content, name)
 
 
 def as_image(source: str | os.PathLike[str] | NDArray[Any]) -> RgbImage:
@@ -137,31 +147,90 @@ def as_image(source: str | os.PathLike[str] | NDArray[Any]) -> RgbImage:
     return np.ascontiguousarray(np.repeat(source[..., None], 3, axis=2) if grey else source)
 
 
-def _to_array(image: Image.Image, name: str) -> RgbImage:
-    if image.width * image.height > MAX_PIXELS:
-        raise _too_large(name)
-    image.load()
-    orientation = _orientation(image)
-    if orientation in _UPRIGHT:
-        image = image.transpose(_UPRIGHT[orientation])
+def _jpeg(file: jpeg.JpegFile, name: str) -> RgbImage:
+    if file.scans > jpeg.MAX_SCANS:
+        raise InputError(
+            f"{name} has {file.scans} scans, more than the limit of {jpeg.MAX_SCANS}: save it again"
+        )
+    if file.ended or not file.may_be_whole:
+        return _pixels(file.content, name)
+    first, *others = (
+        _pixels(file.content.rstrip(b"\xff") + after + jpeg.END, name) for after in _AFTER_THE_END
+    )
+    if not all(np.array_equal(first, other) for other in others):
+        raise _corrupt(name, "pixels are missing at its end")
+    return first
+
+
+def _pixels(
+    content: bytes, name: str, *, depth: int = 8, significant: int | None = None
+) -> RgbImage:
+    """Decode a file; ``depth`` and ``significant`` are what a PNG says of its samples."""
+    try:
+        with Image.open(io.BytesIO(content), formats=tuple(formats.readable())) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise _too_large(name)
+            if max(image.size) > MAX_SIDE:
+                raise InputError(
+                    f"{name} has {image.width}x{image.height} pixels, more than the limit of "
+                    f"{MAX_SIDE:,} on a side: cut it"
+                )
+            if image.format == "TIFF":
+                depth = int(np.max(image.getexif().get(_BITS_PER_SAMPLE, 8)))
+            image.load()
+            upright = _upright(image)
+    except InputError:
+        raise
+    except Image.DecompressionBombError:
+        raise _too_large(name) from None
+    except UnidentifiedImageError:
+        raise InputError(f"{name} {formats.refusal(content[:32])}") from None
+    except Exception as error:  # decoders raise nearly anything on malformed files
+        raise _corrupt(name, one_line(error)) from None
+    return _to_rgb(upright, name, depth, significant)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as EXIF says; as it is stored where the file says nothing that can be read."""
+    try:
+        orientation = int(image.getexif().get(_EXIF_ORIENTATION, 1))
+    except Exception:  # malformed EXIF raises nearly anything
+        return image
+    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+
+
+def _to_rgb(image: Image.Image, name: str, depth: int, significant: int | None) -> RgbImage:
     if image.mode == "F":
         raise InputError(f"{name} has floating-point samples: convert it to 8 or 16 bit first")
     if image.mode.startswith("I"):
-        high_byte = (np.asarray(image) >> 8).astype(np.uint8)
-        return np.repeat(high_byte[..., None], 3, axis=2)
+        samples = np.asarray(image)
+        if samples.min() < 0 or samples.max() > 0xFFFF:
+            raise InputError(f"{name} has samples of 32 bits: convert it to 8 or 16 bit first")
+        bits = _bits_of(int(samples.max()), significant)
+        grey = (samples >> max(bits - 8, 0)).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)
     if image.mode in _TRANSPARENT_MODES or "transparency" in image.info:
         image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return np.array(image.convert("RGB"))
+        if image.getchannel("A").getextrema() != (0, 0):
+            white = Image.new("RGBA", image.size, "white")
+            image = Image.alpha_composite(white, image)
+        return np.array(image.convert("RGB"))
+    pixels = np.array(image.convert("RGB") if image.mode != "RGB" else image)
+    if depth > 8:  # Pillow has kept the high bytes
+        bits = _bits_of((int(pixels.max()) << 8) + 0xFF, significant)
+        pixels <<= 16 - max(bits, 8)
+    return pixels
 
 
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation; 1 (upright) where the file states none that can be read."""
-    try:
-        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
-    except (*_DECODER_ERRORS, TypeError):
-        return 1
+def _bits_of(largest: int, stated: int | None) -> int:
+    """Bits of the samples of a sensor that gives so large a value, or that the file states."""
+    if stated is not None and largest < 1 << stated:
+        return stated
+    return next(bits for bits in _SENSOR_BITS if largest < 1 << bits)
+
+
+def _corrupt(name: str, reason: str) -> InputError:
+    return InputError(f"{name} is truncated or corrupt ({reason})")
 
 
 def _too_large(name: str) -> InputError:
