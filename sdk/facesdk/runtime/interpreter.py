@@ -16,6 +16,7 @@ from facesdk.errors import InputError, ModelError, one_line
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime.backend import load_backend
 from facesdk.runtime.delegate import load_operators
+from facesdk.runtime.native_log import without_greeting
 from facesdk.tflite.operators import CUSTOM_OPERATORS
 
 Shape = tuple[int, ...]
@@ -66,7 +67,8 @@ class Interpreter:
             )
         self._threads = threads
         self._shapes = input_shapes and tuple(input_shapes)
-        self._build()
+        with without_greeting():
+            self._build()
         _INTERPRETERS.add(self)
 
     @property
@@ -180,7 +182,8 @@ class Interpreter:
 
     def _build_after_fork(self) -> None:
         if self._interpreter is None:
-            self._build()
+            with without_greeting():
+                self._build()
 
     def _leave_to_parent(self) -> None:
         """Never use nor free, in a fork, what the parent has built.
