@@ -26,6 +26,9 @@ RgbImage = NDArray[np.uint8]
 MAX_PIXELS = 64_000_000
 """Largest photo that is decoded, in pixels: 192 MB as RGB. The header is asked first."""
 
+MAX_JPEG_PIXELS = 128_000_000
+"""Largest JPEG, which is what phones' cameras of 108 megapixels write: 384 MB as RGB."""
+
 MAX_SIDE = 65_535
 """Largest width and height that is decoded: a strip that is longer holds no face."""
 
@@ -45,6 +48,8 @@ _UPRIGHT = {
 """What undoes each EXIF orientation (Exif 2.32, tag 0x0112); 1 is upright."""
 
 _TRANSPARENT_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
+
+_ROWS_AT_ONCE = 256
 
 _SENSOR_BITS = (8, 10, 12, 14, 16)
 """Bits of the samples that cameras keep in 16."""
@@ -71,8 +76,8 @@ def load(path: str | os.PathLike[str]) -> RgbImage:
 
     Raises:
         InputError: The file is missing, unreadable, no image, truncated, of an unsupported pixel
-            type, of more than :data:`MAX_PIXELS`, longer than :data:`MAX_SIDE`, or a JPEG of more
-            than :data:`facesdk.images.jpeg.MAX_SCANS` scans.
+            type, of more than :data:`MAX_PIXELS` (a JPEG: :data:`MAX_JPEG_PIXELS`), longer than
+            :data:`MAX_SIDE`, or a JPEG of more than :data:`facesdk.images.jpeg.MAX_SCANS` scans.
     """
     path = Path(path)
     try:
@@ -166,10 +171,11 @@ def _pixels(
     content: bytes, name: str, *, depth: int = 8, significant: int | None = None
 ) -> RgbImage:
     """Decode a file; ``depth`` and ``significant`` are what a PNG says of its samples."""
+    limit = MAX_JPEG_PIXELS if content.startswith(jpeg.START) else MAX_PIXELS
     try:
         with Image.open(io.BytesIO(content), formats=tuple(formats.readable())) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise _too_large(name)
+            if image.width * image.height > limit:
+                raise _too_large(name, limit)
             if max(image.size) > MAX_SIDE:
                 raise InputError(
                     f"{name} has {image.width}x{image.height} pixels, more than the limit of "
@@ -182,7 +188,7 @@ def _pixels(
     except InputError:
         raise
     except Image.DecompressionBombError:
-        raise _too_large(name) from None
+        raise _too_large(name, limit) from None
     except UnidentifiedImageError:
         raise InputError(f"{name} {formats.refusal(content[:32])}") from None
     except Exception as error:  # decoders raise nearly anything on malformed files
@@ -214,11 +220,20 @@ def _to_rgb(image: Image.Image, name: str, depth: int, significant: int | None) 
         if image.getchannel("A").getextrema() != (0, 0):
             white = Image.new("RGBA", image.size, "white")
             image = Image.alpha_composite(white, image)
-        return np.array(image.convert("RGB"))
-    pixels = np.array(image.convert("RGB") if image.mode != "RGB" else image)
+        return _as_array(image.convert("RGB"))
+    pixels = _as_array(image if image.mode == "RGB" else image.convert("RGB"))
     if depth > 8:  # Pillow has kept the high bytes
         bits = _bits_of((int(pixels.max()) << 8) + 0xFF, significant)
         pixels <<= 16 - max(bits, 8)
+    return pixels
+
+
+def _as_array(image: Image.Image) -> RgbImage:
+    """An RGB image as an array, in strips: Pillow would make a second copy of it in between."""
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, _ROWS_AT_ONCE):
+        bottom = min(top + _ROWS_AT_ONCE, image.height)
+        pixels[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)))
     return pixels
 
 
@@ -233,7 +248,7 @@ def _corrupt(name: str, reason: str) -> InputError:
     return InputError(f"{name} is truncated or corrupt ({reason})")
 
 
-def _too_large(name: str) -> InputError:
+def _too_large(name: str, limit: int) -> InputError:
     return InputError(
-        f"{name} is larger than the limit of {MAX_PIXELS / 1e6:.0f} megapixels: scale it down first"
+        f"{name} is larger than the limit of {limit / 1e6:.0f} megapixels: scale it down first"
     )

@@ -73,7 +73,7 @@ def endings() -> frozenset[str]:
 
 
 def refusal(beginning: bytes) -> str:
-    """What to say of a file in none of the formats that are read.
+    """What to say of a file that no decoder takes.
 
     Args:
         beginning: Its first bytes, 32 at least where it has as many.
@@ -81,7 +81,9 @@ def refusal(beginning: bytes) -> str:
     kind = _kind(beginning)
     if kind is None:
         return f"is not an image that can be read (one of {', '.join(readable())})"
-    decoder = f"{HEIF_DECODER}, or " if kind == "HEIC (HEIF)" and "HEIF" not in readable() else ""
+    if {"AVIF": "AVIF", "HEIC (HEIF)": "HEIF"}.get(kind) in readable():
+        return f"is truncated or corrupt (the parts of a file in {kind} are not all there)"
+    decoder = f"{HEIF_DECODER}, or " if kind == "HEIC (HEIF)" else ""
     return f"is {kind}, which is not read here: {decoder}save it as JPEG or PNG"
 
 

@@ -240,6 +240,20 @@ def test_a_strip_is_refused_before_it_is_decoded(size: tuple[int, int], kind: st
         decode(content)
 
 
+@pytest.mark.parametrize("size", [(16_000, 8_001), (40_000, 40_000), (65_535, 65_535)])
+def test_a_jpeg_is_refused_by_its_own_limit(size: tuple[int, int]) -> None:
+    whole = photos.encode(Image.new("L", (8, 8)), "JPEG")
+    at = whole.index(b"\xff\xc0") + 5
+    content = whole[:at] + struct.pack(">HH", *size) + whole[at + 4 :]
+    with pytest.raises(InputError, match="larger than the limit of 128 megapixels"):
+        decode(content)
+
+
+def test_a_large_photo_is_copied_in_strips() -> None:
+    tall = np.random.default_rng(0).integers(0, 256, (1025, 3, 3), dtype=np.uint8)
+    assert np.array_equal(decode(photos.encode(tall, "PNG")), tall)
+
+
 def test_the_longest_strip_is_read() -> None:
     assert decode(photos.encode(Image.new("RGB", (decoder.MAX_SIDE, 1)), "PNG")).shape[1] == 65_535
 

@@ -1,0 +1,62 @@
+"""Cases that people have met, kept beside the checkout with a runner of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lfw
+
+pytestmark = pytest.mark.slow
+
+CASES = lfw.FOLDER.parent / "cases"
+
+RIGHT = {
+    "photos that every viewer opens": (
+        "png-ztxt-3mb",
+        "png-bad-crc-phys",
+        "jpeg-without-eoi",
+        "bmp32-alpha-zero",
+    ),
+    "test sets as people have them": (
+        "folder-pgm-jfif",
+        "folder-left-out-named",
+        "pairs-names-with-spaces",
+        "pairs-bom-crlf",
+        "bin-numpy-bool",
+        "bin-images-ndarray",
+    ),
+    "photos as cameras and scanners give them": ("photo-108-megapixels", "png16-12bit"),
+    "hostile or special": (
+        "png-1x64000000",
+        "jpeg-1500-scans",
+        "output-to-device",
+        "npz-absurd-shape",
+        "npz-overflowing-shape",
+    ),
+    "photo formats of phones and scanners": ("photo-heic", "photo-tiff"),
+    "folders as file systems leave them": (
+        "folder-nas-thumbnails",
+        "folder-linked-person",
+        "zip-backslashes",
+    ),
+    "names composed and decomposed": ("names-decomposed-zip",),
+    "the output cannot be written": ("output-disk-full",),
+}
+"""The kinds that are mended, and the cases of each: a case that is here stays right."""
+
+
+@pytest.mark.parametrize("case", [case for cases in RIGHT.values() for case in cases])
+def test_a_case_that_was_met_is_right(case: str) -> None:
+    if not CASES.is_dir() and os.environ.get("CI") != "true":
+        pytest.skip(f"needs the cases in {CASES}")
+    program = Path(sys.executable).parent / "facesdk"
+    done = subprocess.run(
+        [sys.executable, CASES / "run.py", program, case], capture_output=True, text=True
+    )
+    verdict = (done.stdout.splitlines() or [done.stderr])[0]
+    assert verdict.startswith(("right", "------")), verdict
