@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from facesdk.errors import ContractError, ModelError
 from facesdk.files import read_regular
@@ -16,6 +16,9 @@ from facesdk.models.contract import METADATA_NAME, Contract
 from facesdk.tflite.flatbuffer import FlatbufferError, Table
 from facesdk.tflite.graph import Graph, custom_operators, read_graph
 from facesdk.tflite.verifier import verify
+
+if TYPE_CHECKING:
+    from facesdk.tflite.quantization import Quantization
 
 MAX_MODEL_BYTES = 1 << 30
 _PACKAGED = Path(__file__).parent
@@ -117,6 +120,16 @@ class ModelBundle:
     def graph(self) -> Graph:
         """Its main graph, read once."""
         return read_graph(self.root)
+
+    def quantization(self, ports: Literal["inputs", "outputs"]) -> Quantization | None:
+        """How the first input or output holds real numbers; None where it holds floats.
+
+        Raises:
+            ModelError: It holds integers, and the file does not say what they stand for.
+        """
+        from facesdk.tflite import quantization  # needs NumPy, which reading a contract does not
+
+        return quantization.port(self.root, ports)
 
     @cached_property
     def sha256(self) -> str:

@@ -16,7 +16,6 @@ from facesdk.models.templates import TEMPLATES
 from facesdk.results import Embedding, FloatArray
 from facesdk.runtime.interpreter import check_float_input
 from facesdk.runtime.interpreter_pool import InterpreterPool
-from facesdk.tflite.quantization import port
 
 
 class CropEmbedder(ABC):
@@ -135,7 +134,8 @@ class Embedder(CropEmbedder):
                 f"{bundle.path} must have one output of shape {(self._slots, self.network_dim)} as "
                 f"its contract says, but has {self._interpreters.output_shapes}"
             )
-        self._given, self._returned = port(bundle.root, "inputs"), port(bundle.root, "outputs")
+        self._given = bundle.quantization("inputs")
+        self._returned = bundle.quantization("outputs")
 
     @classmethod
     def load(
