@@ -27,7 +27,8 @@ def objects(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Path]:
         boards: dict[str, Board] = request.getfixturevalue("boards")
         return {name: board.library for name, board in boards.items()}
     files = {name: tmp_path / f"{name}.o" for name in ZIG_OPTIONS}
-    source = ["-std=gnu11", "-O3", "-fPIC", f"-I{NATIVE / 'include'}"]
+    folders = [f"-I{NATIVE / name}" for name in ("include", "src")]
+    source = ["-std=gnu11", "-O3", "-fPIC", *folders]
     source += ["-c", str(NATIVE / "src" / "kernels" / "bconv2d" / "neon.c")]
     for name, file in files.items():
         command = [sys.executable, "-m", "ziglang", "cc", *ZIG_OPTIONS[name], *source, "-o", file]
