@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import pytest
@@ -49,6 +51,36 @@ def test_size_and_brightness_keep_the_person(engine: FaceEngine) -> None:
     smaller = cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     darker = (smaller * 0.7).astype(np.uint8)
     assert engine.verify(OBAMA, darker).same
+
+
+def grey(photo: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+
+
+def mirrored(photo: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(photo[:, ::-1])
+
+
+def jpeg_60(photo: np.ndarray) -> np.ndarray:
+    bgr = cv2.cvtColor(photo, cv2.COLOR_RGB2BGR)
+    _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 60])
+    return cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+@pytest.mark.parametrize("copy", [grey, mirrored, jpeg_60])
+def test_a_changed_copy_is_still_the_person(
+    engine: FaceEngine, copy: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    """At the default threshold; the packaged network before this one failed with a grey copy."""
+    photos = {path: decode.load(path) for path in (OBAMA, OBAMA2, BIDEN)}
+    originals = {path: engine.embed(photo) for path, photo in photos.items()}
+    copies = {path: engine.embed(copy(photo)) for path, photo in photos.items()}
+    for path in photos:
+        assert engine.compare(copies[path], originals[path]).same, path
+    assert engine.compare(copies[OBAMA], originals[OBAMA2]).same
+    assert engine.compare(originals[OBAMA], copies[OBAMA2]).same
+    for path in (OBAMA, OBAMA2):
+        assert not engine.compare(copies[path], originals[BIDEN]).same
 
 
 @pytest.mark.parametrize("threads", [0, 65, 10**20])

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-PACKAGED_STAGES = ((64, 3), (128, 8), (256, 9))
+PACKAGED_STAGES = ((96, 4), (192, 8), (256, 12))
 """Channels and units of each stage of the packaged ``compactfacenet-qb``."""
 
 
@@ -28,7 +28,8 @@ def main() -> None:
 
     import tensorflow as tf  # isort: skip
 
-    model = build_embedder(configure("CompactFaceNet", variant="float", stages=PACKAGED_STAGES))
+    shape = {"stem_channels": (32, PACKAGED_STAGES[0][0]), "stages": PACKAGED_STAGES}
+    model = build_embedder(configure("CompactFaceNet", variant="float", **shape))
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     arguments.float32.write_bytes(converter.convert())
 

@@ -53,10 +53,10 @@ def packed(tmp_path: Path) -> Path:
 
 def test_show_a_packaged_model() -> None:
     text = run("show", "compactfacenet-qb").stdout
-    for words in ("20 LceBconv2d, 1x1 bits", "operator library", "0.5113 for FMR 0.001", "192"):
+    for words in ("24 LceBconv2d, 1x1 bits", "operator library", "0.4167 for FMR 0.001", "192"):
         assert words in text
-    assert "\nmultiplied     495,452,160 multiply-adds per run, 1x1 bits\n" in text
-    assert "\nstored         17,521,152 multiply-adds per input, 32x32 bits\n" in text
+    assert "\nmultiplied     966,131,712 multiply-adds per run, 1x1 bits\n" in text
+    assert "\nstored         26,122,752 multiply-adds per input, 32x32 bits\n" in text
     record = json.loads(run("show", "compactfacenet-qb", "--json").stdout)
     path = registry.resolve("compactfacenet-qb")
     assert record["bytes"] == path.stat().st_size

@@ -20,6 +20,7 @@ from facesdk_training.data.crops import INPUT
 from facesdk_training.keras.embedder import load_keras
 from facesdk_training.keras.networks.compact_face_net import build_compact_face_net
 from facesdk_training.runs import contract as run_contract
+from facesdk_training.runs import folder as run_folder
 from sdk import photos
 from training import small_runs
 
@@ -97,6 +98,14 @@ def test_a_run_keeps_its_name_variant_and_thresholds(model: Any, tmp_path: Path)
     assert (contract.name, contract.variant) == ("compactfacenet-qb", "QB")
     assert contract.thresholds == (small_runs.THRESHOLD,)
     assert load_keras(run, None, True).contract.thresholds == ()
+
+
+def test_a_run_of_another_program_says_so_in_its_contract(model: Any, tmp_path: Path) -> None:
+    run, _ = small_runs.write_finished(tmp_path / "run", model)
+    assert run_contract.contract_of(run).source.startswith("facesdk train distill, from")
+    record = run_folder.read_record(run / run_folder.CONFIG)
+    run_folder.write_record(run / run_folder.CONFIG, {**record, "source": "a program of ours"})
+    assert run_contract.contract_of(run).source == "a program of ours"
 
 
 @pytest.mark.parametrize("name", ["net.keras", "net.h5"])

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from facesdk.models import registry
+from facesdk.models.bundle import ModelBundle
+from facesdk.models.contract import Threshold
+from facesdk_training import engines
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs import record as run_record
 
@@ -16,8 +20,9 @@ FOLDERS = sorted(path.parent for path in RUNS.rglob(run_folder.CONFIG))
 @pytest.mark.parametrize("run", FOLDERS, ids=lambda run: run.relative_to(RUNS).as_posix())
 def test_a_committed_run_says_what_was_trained(run: Path) -> None:
     config = run_record.config_of(run)
-    assert run_record.engine_of(run) == "keras"
     stored = run_folder.read_record(run / run_folder.CONFIG)
+    other = "source" in stored  # another program made it, and no engine of ours goes on with it
+    assert (run_record.engine_of(run) in engines.ENGINES) != other
     assert stored["config"] == _plain(config.to_dict())
     assert run_folder.read_record(run / run_folder.CALIBRATION)["thresholds"]
     assert run_folder.read_log(run)
@@ -31,4 +36,15 @@ def _plain(value: object) -> object:
 
 
 def test_there_are_runs() -> None:
-    assert len(FOLDERS) == 15
+    assert len(FOLDERS) == 16
+
+
+def test_the_packaged_file_says_what_its_run_says() -> None:
+    contract = ModelBundle.load(registry.resolve(registry.DEFAULT_RECOGNIZER)).contract
+    assert contract is not None
+    record = run_folder.read_record(RUNS / "recogniser" / run_folder.CONFIG)
+    calibration = run_folder.read_record(RUNS / "recogniser" / run_folder.CALIBRATION)
+    assert contract.thresholds == tuple(Threshold(**row) for row in calibration["thresholds"])
+    assert [row.fmr for row in contract.thresholds] == [1e-4, 1e-3, 1e-2]
+    for key in ("license", "source", "training_data"):
+        assert getattr(contract, key) == record[key], key

@@ -63,6 +63,9 @@ def _contract(
 
 
 def _origin(record: dict[str, Any], config: RunConfig) -> str:
+    """What trained the network: ``source`` in the record of a run that another program made."""
+    if "source" in record:
+        return str(record["source"])
     if config.objective != "distillation":
         return f"facesdk train run, {config.objective} over labelled identities"
     teacher = record["teacher"]["name"]
