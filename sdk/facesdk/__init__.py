@@ -19,18 +19,29 @@ if TYPE_CHECKING:
     from facesdk.errors import FaceSDKError
     from facesdk.models.contract import Contract
     from facesdk.recognition.matching import compare
-    from facesdk.results import Detections, Embedding, Face, Match, Timings, Verification
+    from facesdk.recognition.saved_embeddings import SavedEmbeddings
+    from facesdk.results import (
+        Detections,
+        EmbeddedPhoto,
+        Embedding,
+        Face,
+        Match,
+        Timings,
+        Verification,
+    )
     from facesdk.runtime.delegate import load_ops
     from facesdk.version import __version__
 
 __all__ = [
     "Contract",
     "Detections",
+    "EmbeddedPhoto",
     "Embedding",
     "Face",
     "FaceEngine",
     "FaceSDKError",
     "Match",
+    "SavedEmbeddings",
     "Timings",
     "Verification",
     "__version__",
@@ -44,6 +55,7 @@ _HOMES = {
     "Contract": "facesdk.models.contract",
     "FaceEngine": "facesdk.engine",
     "FaceSDKError": "facesdk.errors",
+    "SavedEmbeddings": "facesdk.recognition.saved_embeddings",
     "__version__": "facesdk.version",
     "compare": "facesdk.recognition.matching",
     "load_ops": "facesdk.runtime.delegate",

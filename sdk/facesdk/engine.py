@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sized
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,18 +16,20 @@ from numpy.typing import NDArray
 from facesdk import tracing
 from facesdk.detection.detector import DEFAULT_MIN_FACE, Detector
 from facesdk.detection.registry import load_detector
-from facesdk.errors import EmbeddingMismatchError
+from facesdk.errors import EmbeddingMismatchError, InputError
 from facesdk.images import decode
+from facesdk.images.decode import ImageSource
 from facesdk.models import registry
 from facesdk.models.contract import Contract
+from facesdk.progress import Progress, unwatched
 from facesdk.quality.selection import choose, up_to
 from facesdk.recognition import alignment, matching
 from facesdk.recognition.embedding import Embedder
-from facesdk.results import Detections, Embedding, Face, Match, Timings, Verification
+from facesdk.results import Detections, EmbeddedPhoto, Embedding, Face, Match, Timings, Verification
 from facesdk.runtime import operator_events
+from facesdk.runtime.interpreter_pool import MAX_WORKERS
 from facesdk.tracing import Profile, stage
 
-ImageSource = str | os.PathLike[str] | NDArray[Any]
 DEFAULT_FMR = 1e-3
 """The false match rate whose threshold decides where nobody chooses another."""
 
@@ -33,8 +37,10 @@ DEFAULT_FMR = 1e-3
 class FaceEngine:
     """Detection, alignment, embedding and verification, a method per stage.
 
-    Every method takes a path or an array (uint8 RGB ``(H, W, 3)`` or grey ``(H, W)``). Faces are
-    ordered by the area of their box, largest first, and chosen by their number in that order.
+    Every method takes a photo as a path, the bytes of a file, an open binary file, an image of
+    Pillow, or an array (uint8 ``(H, W, 3)`` or grey ``(H, W)``). Arrays are RGB; those of OpenCV
+    are given with ``color="BGR"``. Faces are ordered by the area of their box, largest first, and
+    chosen by their number in that order.
 
     Threads may share an engine; at most ``workers`` of them run a network at a time. A process that
     is forked from the one that loaded it may use it too, and it pickles (docs/use/python.md).
@@ -87,29 +93,35 @@ class FaceEngine:
         )
         return cls(detector, embedder)
 
-    def detect(self, image: ImageSource, max_faces: int | None = None) -> Detections:
+    def detect(
+        self, image: ImageSource, max_faces: int | None = None, *, color: str = "RGB"
+    ) -> Detections:
         """Find the faces of a photo.
 
         Args:
             image: The photo.
             max_faces: At most that many, the largest; None for all. One takes a fraction of the
                 time where it is large, as smaller ones need not be looked for.
+            color: Order of an array's channels, ``"RGB"`` or ``"BGR"``.
 
         Raises:
             InputError: The photo cannot be read.
         """
-        pixels = decode.as_image(image)
+        pixels = decode.as_image(image, color=color)
         height, width = pixels.shape[:2]
         with stage("detect"):
             found = self.detector.detect(pixels, max_faces)
         return Detections(_name(image), width, height, tuple(found))
 
-    def align(self, image: ImageSource, face: Face | int = 0) -> NDArray[np.uint8]:
+    def align(
+        self, image: ImageSource, face: Face | int = 0, *, color: str = "RGB"
+    ) -> NDArray[np.uint8]:
         """Cut out one face, in the template that the recognition model expects.
 
         Args:
             image: The photo.
             face: A detected face, or its number.
+            color: Order of an array's channels, ``"RGB"`` or ``"BGR"``.
 
         Returns:
             uint8 RGB crop.
@@ -117,17 +129,98 @@ class FaceEngine:
         Raises:
             NoFaceError: The photo has no face of that number.
         """
-        pixels = decode.as_image(image)
+        pixels = decode.as_image(image, color=color)
         if not isinstance(face, Face):
             face = choose(self.detect(pixels, up_to(face)).faces, face, _name(image))
         with stage("align"):
             return alignment.align(pixels, face.landmarks, self.embedder.template)
 
-    def embed(self, image: ImageSource, face: Face | int = 0) -> Embedding:
+    def embed(self, image: ImageSource, face: Face | int = 0, *, color: str = "RGB") -> Embedding:
         """Embed one face of a photo; arguments and errors as in :meth:`align`."""
-        crop = self.align(image, face)
+        crop = self.align(image, face, color=color)
         with stage("embed"):
             return self.embedder.embed_one(crop)
+
+    def embed_aligned(self, crop: ImageSource, *, color: str = "RGB") -> Embedding:
+        """Embed a crop as :meth:`align` or ``facesdk align`` cut it; no face is looked for.
+
+        Args:
+            crop: The crop, of the size of the recognition model's template.
+            color: Order of an array's channels, ``"RGB"`` or ``"BGR"``.
+
+        Raises:
+            InputError: It has another size, or cannot be read.
+        """
+        pixels = decode.as_image(crop, color=color)
+        with stage("embed"):
+            return self.embedder.embed_one(pixels)
+
+    def embed_many(
+        self,
+        photos: Iterable[ImageSource],
+        *,
+        workers: int = 1,
+        color: str = "RGB",
+        progress: Progress = unwatched,
+    ) -> Iterator[EmbeddedPhoto]:
+        """Embed the largest face of each of many photos, in threads.
+
+        A photo that cannot be read or has no face is reported in its place and the others are still
+        done. At most ``2 * workers`` photos are at hand at a time: ``photos`` may be a generator.
+        The networks take one crop at a time: there is nothing to be had from batches.
+
+        Args:
+            photos: The photos.
+            workers: Threads, 1 to 64; load the engine with as many to let all of them run networks.
+            color: Order of the channels of arrays, ``"RGB"`` or ``"BGR"``.
+            progress: Told after each photo; where ``photos`` has no length, of those begun.
+
+        Returns:
+            An iterator of the results, in the order of the photos. To stop early, close it.
+
+        Raises:
+            InputError: ``photos`` is a single photo, or an option is out of its range.
+            ModelError: The network fails.
+        """
+        if isinstance(photos, (str, os.PathLike, bytes, np.ndarray)):
+            raise InputError(
+                "photos must be a list of photos, but got a single one: for a folder give "
+                "sorted(Path(folder).glob('*.jpg'))"
+            )
+        if color not in decode.COLORS:
+            raise InputError(f"color must be one of {', '.join(decode.COLORS)}, but got {color!r}")
+        if not 1 <= workers <= MAX_WORKERS:
+            raise InputError(f"workers must be 1 to {MAX_WORKERS}, but got {workers}")
+        return self._embed_many(photos, workers, color, progress)
+
+    def _embed_many(
+        self, photos: Iterable[ImageSource], workers: int, color: str, progress: Progress
+    ) -> Iterator[EmbeddedPhoto]:
+        def one(photo: ImageSource) -> EmbeddedPhoto:
+            try:
+                return EmbeddedPhoto(_name(photo), self.embed(photo, color=color))
+            except InputError as error:
+                return EmbeddedPhoto(_name(photo), None, str(error))
+
+        total = len(photos) if isinstance(photos, Sized) else None
+        waiting: deque[Future[EmbeddedPhoto]] = deque()
+        source = iter(photos)
+        done = begun = 0
+        with ThreadPoolExecutor(workers) as threads:
+            try:
+                while True:
+                    for photo in islice(source, 2 * workers - len(waiting)):
+                        waiting.append(threads.submit(one, photo))
+                        begun += 1
+                    if not waiting:
+                        return
+                    result = waiting.popleft().result()
+                    done += 1
+                    progress(done, begun if total is None else total, "photos")
+                    yield result
+            finally:
+                for future in waiting:
+                    future.cancel()
 
     def verify(
         self,
@@ -138,6 +231,7 @@ class FaceEngine:
         names: tuple[str, str] | None = None,
         fmr: float = DEFAULT_FMR,
         threshold: float | None = None,
+        color: str = "RGB",
     ) -> Verification:
         """Decide whether two photos show the same person.
 
@@ -148,13 +242,14 @@ class FaceEngine:
             names: What error messages call the photos; None for their paths.
             fmr: Use the model's threshold for this false match rate.
             threshold: Use this similarity instead.
+            color: Order of the channels of arrays, ``"RGB"`` or ``"BGR"``.
 
         Raises:
             NoFaceError: A photo has no face of the number asked for.
             InputError: A photo cannot be read, or the model has no threshold for ``fmr``.
         """
         similarity, calibrated_fmr = self._operating_point(fmr, threshold)
-        photos = [decode.as_image(a), decode.as_image(b)]
+        photos = [decode.as_image(photo, color=color) for photo in (a, b)]
         with tracing.record() as profile:
             with stage("detect"):
                 found = [

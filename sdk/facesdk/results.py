@@ -7,12 +7,14 @@ one line, with arrays shortened. ``if`` asks a verdict for its verdict: a :class
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from facesdk.errors import InputError, one_line
 
 FloatArray = NDArray[np.float32]
 
@@ -181,8 +183,54 @@ class Embedding(_Result):
         return int(self.vector.size)
 
     def to_dict(self) -> dict[str, Any]:
-        """Model, dimension and the vector as a list of floats."""
-        return {"model": self.model, "dim": self.dim, "embedding": self.vector.tolist()}
+        """Model, its id, dimension and the vector as a list of floats, each number whole."""
+        return {
+            "model": self.model,
+            "model_id": self.model_id,
+            "dim": self.dim,
+            "embedding": self.vector.tolist(),
+        }
+
+    @staticmethod
+    def from_dict(record: Mapping[str, Any]) -> Embedding:
+        """The embedding that :meth:`to_dict` made the record of; other keys are ignored.
+
+        Raises:
+            InputError: A key is missing, or its value is not what that of an embedding is.
+        """
+        try:
+            embedding = Embedding(record["embedding"], record["model"], record["model_id"])
+        except KeyError as error:
+            raise InputError(f"the record of an embedding must have the key {error}") from None
+        except (ValueError, TypeError) as error:
+            raise InputError(f"this is no record of an embedding: {one_line(error)}") from None
+        if not (isinstance(embedding.model, str) and isinstance(embedding.model_id, str)):
+            raise InputError("this is no record of an embedding: model and model_id must be text")
+        return embedding
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class EmbeddedPhoto(_Result):
+    """What became of one of many photos; true where it has an embedding.
+
+    Attributes:
+        image: The path or a name of the photo.
+        embedding: That of its face; None if there is none.
+        error: Why there is none, in a line; empty if there is one.
+    """
+
+    image: str
+    embedding: Embedding | None
+    error: str = ""
+
+    def __bool__(self) -> bool:
+        return self.embedding is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record of the embedding with ``image``; without one, ``image`` and ``error``."""
+        if self.embedding is None:
+            return {"image": self.image, "error": self.error}
+        return {"image": self.image, **self.embedding.to_dict()}
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

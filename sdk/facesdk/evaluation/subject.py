@@ -10,13 +10,13 @@ from pathlib import Path
 from facesdk.detection.registry import load_detector
 from facesdk.errors import InputError, require_extra
 from facesdk.evaluation.embedded import EmbeddedSet, embed_set
-from facesdk.evaluation.saved_embeddings import SavedEmbeddings
 from facesdk.evaluation.sets.verification_set import VerificationSet
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract
 from facesdk.progress import Progress, unwatched
 from facesdk.recognition.embedding import CropEmbedder, Embedder
+from facesdk.recognition.saved_embeddings import SavedEmbeddings
 
 EMBEDDER_GROUP = "facesdk.embedders"
 """Entry points of packages that load other models than ``.tflite`` files, by kind."""

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from facesdk.errors import InputError
-from facesdk.evaluation.npz import read_npz
 from facesdk.files import make_folder, read_regular, write_atomic
+from facesdk.recognition.npz import read_npz
 from facesdk.results import FloatArray
 
 ROWS_PER_FILE = 512

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import warnings
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,6 +23,14 @@ from facesdk.images import formats, jpeg, png
 
 RgbImage = NDArray[np.uint8]
 """uint8 ``(H, W, 3)``, RGB, C-contiguous, H and W at least 1."""
+
+ImageSource = (
+    str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | NDArray[Any]
+)
+"""What :func:`as_image` takes a photo from."""
+
+COLORS = ("RGB", "BGR")
+"""Orders in which an array may have its channels."""
 
 MAX_PIXELS = 64_000_000
 """Largest photo that is decoded, in pixels: 192 MB as RGB. The header is asked first."""
@@ -123,25 +132,39 @@ def decode(stream: BinaryIO, *, name: str) -> RgbImage:
         return _pixels(content, name)
 
 
-def as_image(source: str | os.PathLike[str] | NDArray[Any]) -> RgbImage:
-    """A photo from a path, or an array after checking it.
+def as_image(source: ImageSource, *, color: str = "RGB") -> RgbImage:
+    """A photo from whatever a program has it in.
 
     Args:
-        source: A path (see :func:`load`), or an RGB array uint8 ``(H, W, 3)``, or a grey one
-            ``(H, W)``. OpenCV's arrays are BGR: turn them with ``array[..., ::-1]`` first.
+        source: A path (see :func:`load`); the bytes of a file, or a binary file that is open; an
+            image of Pillow; a colour array uint8 ``(H, W, 3)``, or a grey one ``(H, W)``.
+        color: Order of an array's channels: ``"RGB"``, or ``"BGR"`` as OpenCV has them.
 
     Returns:
         uint8 ``(H, W, 3)``, RGB, C-contiguous; shares memory with an array that is already so.
 
     Raises:
-        InputError: The array has another type or shape, or the file cannot be read.
+        InputError: It is none of these, has another type or shape, or cannot be read; ``color`` is
+            neither.
     """
+    if color not in COLORS:
+        raise InputError(f"color must be one of {', '.join(COLORS)}, but got {color!r}")
     if isinstance(source, (str, os.PathLike)):
+        _refuse_others(os.fspath(source))
         return load(source)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return decode(io.BytesIO(source), name="image")
+    if isinstance(source, Image.Image):
+        return _from_pillow(source)
+    if hasattr(source, "read"):
+        return decode(io.BytesIO(_content(source)), name=str(getattr(source, "name", "image")))
     if not isinstance(source, np.ndarray):
         raise InputError(
-            f"an image must be a path or a NumPy array, but got {type(source).__name__}"
+            "an image must be a path, the bytes of a file, an open file, an image of Pillow or a "
+            f"NumPy array, but got {type(source).__name__}"
         )
+    if color == "BGR" and source.ndim == 3:
+        source = source[..., ::-1]
     grey = source.ndim == 2
     colour = source.ndim == 3 and source.shape[2] == 3
     if source.dtype != np.uint8 or not (grey or colour) or source.size == 0:
@@ -150,6 +173,33 @@ def as_image(source: str | os.PathLike[str] | NDArray[Any]) -> RgbImage:
             f"but got {source.dtype} with shape {source.shape}"
         )
     return np.ascontiguousarray(np.repeat(source[..., None], 3, axis=2) if grey else source)
+
+
+def _refuse_others(path: str) -> None:
+    """Raise if a string that names no file is what people give instead of one."""
+    if re.match("[a-zA-Z][a-zA-Z0-9+.-]+://|data:", path):
+        raise InputError(f"{path[:80]} is a URL: download the photo first, then give its path")
+    if any(character in path for character in "*?[") and not os.path.lexists(path):
+        raise InputError(
+            f"{path} does not exist; for a pattern give each file that glob.glob finds"
+        )
+
+
+def _content(stream: Any) -> bytes:
+    content = stream.read()
+    if not isinstance(content, bytes):
+        raise InputError("an image must be opened as a binary file: open(path, 'rb')")
+    return content
+
+
+def _from_pillow(image: Image.Image) -> RgbImage:
+    if image.width * image.height > MAX_PIXELS:
+        raise _too_large("image")
+    try:
+        image.load()
+    except Exception as error:  # the file that it was opened from
+        raise _corrupt("image", one_line(error)) from None
+    return _to_rgb(_upright(image), "image", 8, None)
 
 
 def _jpeg(file: jpeg.JpegFile, name: str) -> RgbImage:

@@ -10,8 +10,8 @@ from facesdk.errors import EmbeddingMismatchError, InputError
 from facesdk.results import Embedding, Match
 
 
-def cosine_similarity(a: Embedding, b: Embedding) -> float:
-    """Cosine of the angle between two embeddings, -1 to 1.
+def require_one_model(a: Embedding, b: Embedding) -> None:
+    """Raise unless two embeddings may be compared.
 
     Raises:
         EmbeddingMismatchError: They come from different models or have different lengths.
@@ -21,6 +21,15 @@ def cosine_similarity(a: Embedding, b: Embedding) -> float:
             f"embeddings of different models do not compare: {a.model} ({a.model_id[:12]}, "
             f"{a.dim}) and {b.model} ({b.model_id[:12]}, {b.dim})"
         )
+
+
+def cosine_similarity(a: Embedding, b: Embedding) -> float:
+    """Cosine of the angle between two embeddings, -1 to 1.
+
+    Raises:
+        EmbeddingMismatchError: They come from different models or have different lengths.
+    """
+    require_one_model(a, b)
     return float(np.clip(np.dot(a.vector, b.vector), -1.0, 1.0))
 
 

@@ -17,10 +17,10 @@ from typer.testing import CliRunner, Result
 
 from facesdk.cli.main import app
 from facesdk.errors import InputError
-from facesdk.evaluation.saved_embeddings import SavedEmbeddings
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.recognition.embedding import Embedder
+from facesdk.recognition.saved_embeddings import SavedEmbeddings
 from sdk import photos
 
 MODEL = registry.DEFAULT_RECOGNIZER

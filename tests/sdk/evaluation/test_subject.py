@@ -10,12 +10,12 @@ import pytest
 from facesdk import samples
 from facesdk.detection.registry import load_detector
 from facesdk.errors import InputError, ModelError
-from facesdk.evaluation.saved_embeddings import SavedEmbeddings
 from facesdk.evaluation.sets.verification_set import VerificationSet
 from facesdk.evaluation.subject import ALIGNED, Subject, embed, load_model
 from facesdk.images import encode
 from facesdk.models.registry import DEFAULT_RECOGNIZER
 from facesdk.recognition.embedding import Embedder
+from facesdk.recognition.saved_embeddings import SavedEmbeddings
 
 PHOTOS = (samples.OBAMA, samples.OBAMA2, samples.BIDEN)
 

@@ -220,7 +220,7 @@ class _Wanted:
         """
         from facesdk.evaluation import subject
         from facesdk.evaluation.evaluation import evaluate as measure
-        from facesdk.evaluation.saved_embeddings import SavedEmbeddings
+        from facesdk.recognition.saved_embeddings import SavedEmbeddings
 
         model = subject.load_model(
             self.model,

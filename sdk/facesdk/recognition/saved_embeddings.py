@@ -1,4 +1,4 @@
-"""Embeddings in a file, so that they can be evaluated without the model or the photos.
+"""Embeddings in a file, so that they can be compared and evaluated without the photos.
 
 An ``.npz`` file (NumPy) with ``names`` (text ``(N,)``, the images), ``embeddings`` (float
 ``(N, D)``), and optionally ``model`` and ``model_id`` (text). ``facesdk evaluate ...
@@ -10,21 +10,26 @@ from __future__ import annotations
 import io
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from facesdk.errors import InputError
-from facesdk.evaluation.npz import read_npz
 from facesdk.files import read_regular, write_atomic
-from facesdk.results import FloatArray
+from facesdk.recognition import matching
+from facesdk.recognition.npz import read_npz
+from facesdk.results import Embedding, FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SavedEmbeddings:
     """Unit vectors of named images.
+
+    Example:
+        >>> people = {"ann": engine.embed("ann.jpg"), "ben": engine.embed("ben.jpg")}
+        >>> SavedEmbeddings.collect(people).save("people.npz")
+        >>> SavedEmbeddings.load("people.npz").embeddings()["ann"]
 
     Attributes:
         names: The images.
@@ -65,11 +70,10 @@ class SavedEmbeddings:
         lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
         if not np.isfinite(lengths).all() or not (lengths > 0).all():
             raise InputError(f"{path} has an embedding without a direction")
-        return SavedEmbeddings(
-            tuple(names.tolist()), (vectors / lengths).astype(np.float32), **text
-        )
+        unit = np.where(np.abs(lengths - 1) < _ROUNDING, vectors, vectors / lengths)
+        return SavedEmbeddings(tuple(names.tolist()), unit.astype(np.float32), **text)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write a file.
 
         Raises:
@@ -84,6 +88,29 @@ class SavedEmbeddings:
             model_id=np.array(self.model_id),
         )
         write_atomic(path, stream.getvalue())
+
+    @staticmethod
+    def collect(embeddings: Mapping[str, Embedding]) -> SavedEmbeddings:
+        """Embeddings of one model by the names of their images, ready to be saved.
+
+        Raises:
+            EmbeddingMismatchError: They come from different models.
+            InputError: There is none.
+        """
+        if not embeddings:
+            raise InputError("there is no embedding to save")
+        rows = list(embeddings.values())
+        for row in rows:
+            matching.require_one_model(rows[0], row)
+        vectors = np.stack([row.vector for row in rows])
+        return SavedEmbeddings(tuple(embeddings), vectors, rows[0].model, rows[0].model_id)
+
+    def embeddings(self) -> dict[str, Embedding]:
+        """The embedding of each image, by its name."""
+        return {
+            name: Embedding(vector, self.model, self.model_id)
+            for name, vector in zip(self.names, self.vectors, strict=True)
+        }
 
     def of(self, names: Sequence[str]) -> FloatArray:
         """The vectors of images in their order; names are equal in Unicode's composed form too.
@@ -102,5 +129,8 @@ class SavedEmbeddings:
             )
         return self.vectors[np.array(rows, np.int64)]
 
+
+_ROUNDING = 1e-6
+"""How far from 1 the length of a float32 unit vector may be: such vectors stay as they are."""
 
 _TEXTS = ("model", "model_id")
