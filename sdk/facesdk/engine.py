@@ -69,6 +69,7 @@ class FaceEngine:
         max_faces: int | None = None,
         threads: int = 1,
         workers: int = 1,
+        trust: bool = False,
     ) -> FaceEngine:
         """Load the packaged detector and a recognition model.
 
@@ -80,13 +81,15 @@ class FaceEngine:
             threads: Threads each network may use, at least 1.
             workers: Threads of the program that may run each network at a time, at least 1; others
                 wait. Each costs memory once it is needed.
+            trust: Whether to run a model file of your own without trying it in another process
+                first (docs/use/model-files.md).
 
         Raises:
             ModelError: The model is unknown or not usable.
             InputError: An option is out of its range.
         """
         embedder = Embedder.load(
-            registry.resolve(model), contract, threads=threads, workers=workers
+            registry.resolve(model), contract, threads=threads, workers=workers, trust=trust
         )
         detector = load_detector(
             min_face=min_face, max_faces=max_faces, threads=threads, workers=workers

@@ -14,10 +14,10 @@ from collections.abc import Callable
 import numpy as np
 
 from facesdk.bench.network_profile import profile_operators
-from facesdk.measure.inputs import random_inputs
 from facesdk.measure.timing import Clock, Policy, measure
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
+from facesdk.runtime.inputs import random_inputs
 from facesdk.runtime.interpreter import Interpreter
 from facesdk.runtime.operator_events import record_operators
 from facesdk.tracing import network, record, stage

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.errors import ModelError
-from facesdk.measure.inputs import noise
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract
 from facesdk.results import FloatArray
+from facesdk.runtime.inputs import noise
 from facesdk.runtime.interpreter import Interpreter
 from facesdk_converters.inspection import faces
 

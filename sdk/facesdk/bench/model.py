@@ -15,12 +15,13 @@ from facesdk.errors import InputError
 from facesdk.measure.conditions import Conditions, read_conditions
 from facesdk.measure.distribution import Distribution
 from facesdk.measure.environment import describe_environment
-from facesdk.measure.inputs import random_inputs
 from facesdk.measure.memory import MemoryWatch
 from facesdk.measure.timing import Clock, Policy, measure
 from facesdk.models.bundle import ModelBundle
 from facesdk.progress import Progress, unwatched
+from facesdk.runtime.inputs import random_inputs
 from facesdk.runtime.interpreter import Interpreter
+from facesdk.runtime.probe import require_safe
 from facesdk.tflite import macs
 
 
@@ -47,6 +48,7 @@ def bench_models(
     *,
     threads: int = 1,
     parts: Parts | None = None,
+    trust: bool = False,
     progress: Progress = unwatched,
 ) -> ModelReport:
     """Measure models; several take turns.
@@ -56,6 +58,7 @@ def bench_models(
         policy: How often to run each.
         threads: Threads each network may use.
         parts: What else to measure; None for all but the sweep over threads.
+        trust: Whether to run the models without a probe (:mod:`facesdk.runtime.probe`).
         progress: Told what is being done.
 
     Raises:
@@ -67,7 +70,9 @@ def bench_models(
     if not paths:
         raise InputError("no model to measure")
     environment = describe_environment()
-    bundles = [ModelBundle.load(path) for path in paths]
+    bundles = [ModelBundle.load(path, trust=trust) for path in paths]
+    for bundle in bundles:
+        require_safe(bundle)
     names = _names(bundles)
     notes: list[str] = []
     cold = [_cold_start(bundle, threads, parts.cold_start, notes, progress) for bundle in bundles]

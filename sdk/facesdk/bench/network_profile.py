@@ -18,9 +18,9 @@ import numpy as np
 from facesdk.bench.partition import segments
 from facesdk.bench.single_operator import constant_operators, time_operators
 from facesdk.measure.distribution import Times
-from facesdk.measure.inputs import random_inputs
 from facesdk.measure.timing import Policy, Tick, warm_up
 from facesdk.models.bundle import ModelBundle
+from facesdk.runtime.inputs import random_inputs
 from facesdk.runtime.interpreter import Interpreter
 from facesdk.runtime.operator_events import OperatorEvent, OperatorRecording, record_operators
 from facesdk.tflite.graph import Graph, Operator

@@ -20,11 +20,11 @@ import numpy as np
 
 from facesdk.bench.single_operator import single
 from facesdk.errors import OperatorLibraryError
-from facesdk.measure.inputs import random_inputs
 from facesdk.measure.timing import Policy, measure
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime import operator_library
+from facesdk.runtime.inputs import random_inputs
 from facesdk.runtime.kernels import Kernels, Prepared
 from facesdk.runtime.operator_library import FLOAT32, SAME, BConv2DOptions
 from facesdk.tflite.macs import multiplied

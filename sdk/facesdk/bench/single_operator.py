@@ -9,9 +9,9 @@ import numpy as np
 
 from facesdk.errors import InputError, ModelError
 from facesdk.measure.distribution import Times
-from facesdk.measure.inputs import random_inputs
 from facesdk.measure.timing import Policy, Tick, measure
 from facesdk.models.bundle import ModelBundle
+from facesdk.runtime.inputs import random_inputs
 from facesdk.runtime.interpreter import Interpreter
 from facesdk.tflite.cut import cut
 from facesdk.tflite.flatbuffer import FlatbufferError

@@ -22,6 +22,12 @@ ContractFile = Annotated[
     Optional[Path],
     typer.Option("--contract", help="JSON contract of a model file that carries none."),
 ]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust", help="Run a model file of your own without trying it in another process first."
+    ),
+]
 MinFace = Annotated[
     int, typer.Option("--min-face", min=12, help="Side of the smallest face to find, in pixels.")
 ]

@@ -51,6 +51,7 @@ def load_model(
     contract: Contract | None = None,
     flip: bool | None = None,
     custom: Sequence[str] = (),
+    trust: bool = False,
     threads: int = 1,
 ) -> CropEmbedder | SavedEmbeddings:
     """Load what can be measured.
@@ -62,6 +63,7 @@ def load_model(
         flip: Whether to concatenate the embeddings of a crop and of its mirror image; None as the
             contract says.
         custom: Names of a Keras model's own classes and functions, each as ``module:Name``.
+        trust: Whether to run a ``.tflite`` file without a probe (:mod:`facesdk.runtime.probe`).
         threads: Threads the runtime may use, at least 1.
 
     Raises:
@@ -82,7 +84,7 @@ def load_model(
         (loader,) = entry_points(group=EMBEDDER_GROUP, name="keras")
         embedder: CropEmbedder = loader.load()(path, contract, flip, custom)
         return embedder
-    bundle = ModelBundle.load(path)
+    bundle = ModelBundle.load(path, trust=trust)
     agreed = contract or bundle.contract
     if flip is not None:
         agreed = agreed.with_flip(flip)

@@ -145,6 +145,7 @@ class Embedder(CropEmbedder):
         *,
         threads: int = 1,
         workers: int = 1,
+        trust: bool = False,
     ) -> Embedder:
         """Load a model file.
 
@@ -153,12 +154,13 @@ class Embedder(CropEmbedder):
             contract: Used instead of the one in the file; needed for a file that carries none.
             threads: Threads the runtime may use, at least 1.
             workers: Threads that may run the network at a time, at least 1; others wait.
+            trust: Whether to run the file without a probe (:mod:`facesdk.runtime.probe`).
 
         Raises:
             ModelError: The file is not usable, or is not what the contract says.
             ContractError: There is no contract, or it is not for recognition.
         """
-        bundle = ModelBundle.load(path)
+        bundle = ModelBundle.load(path, trust=trust)
         return cls(bundle, contract or bundle.contract, threads=threads, workers=workers)
 
     def forward(self, pixels: FloatArray) -> FloatArray:

@@ -17,6 +17,7 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.runtime.backend import load_backend
 from facesdk.runtime.delegate import load_operators
 from facesdk.runtime.native_log import without_greeting
+from facesdk.runtime.probe import require_safe
 from facesdk.tflite.operators import CUSTOM_OPERATORS
 
 Shape = tuple[int, ...]
@@ -33,7 +34,8 @@ class Interpreter:
     The operator library is loaded if, and only if, the model has operators it implements. An
     instance is for one thread at a time (:class:`~facesdk.runtime.interpreter_pool.InterpreterPool`
     is for several). In a process that is forked it is built anew when it is used: what the runtime
-    had in the parent, such as threads, is not there.
+    had in the parent, such as threads, is not there. A model that is not trusted runs in a process
+    of its own before (:mod:`facesdk.runtime.probe`).
 
     Args:
         bundle: The model.
@@ -42,7 +44,7 @@ class Interpreter:
 
     Raises:
         InputError: ``threads`` or the number of ``input_shapes`` is wrong.
-        ModelError: The runtime refuses the model; the message is the runtime's own.
+        ModelError: The runtime refuses the model, in the runtime's own words, or it crashes it.
         OperatorLibraryError: The model needs the operator library and it is not usable.
         RuntimeUnavailableError: No runtime is installed.
     """
@@ -65,6 +67,7 @@ class Interpreter:
                 f"{', '.join(sorted(unknown))} (it has {', '.join(CUSTOM_OPERATORS)}); "
                 "convert the network again without them"
             )
+        require_safe(bundle, input_shapes)
         self._threads = threads
         self._shapes = input_shapes and tuple(input_shapes)
         with without_greeting():
@@ -207,8 +210,11 @@ class Interpreter:
             )
 
     def _read_details(self) -> None:
-        self._inputs: list[dict[str, Any]] = self._interpreter.get_input_details()
-        self._outputs: list[dict[str, Any]] = self._interpreter.get_output_details()
+        try:
+            self._inputs: list[dict[str, Any]] = self._interpreter.get_input_details()
+            self._outputs: list[dict[str, Any]] = self._interpreter.get_output_details()
+        except _REFUSALS as error:  # a type that NumPy does not have
+            raise self._refused(error) from None
 
     def _refused(self, error: Exception) -> ModelError:
         """The runtime's message, or only the operator library's where that says what is wrong.

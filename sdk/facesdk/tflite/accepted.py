@@ -28,6 +28,7 @@ ACTIVATIONS = frozenset(("float32", "float16", "bfloat16", "int8", "uint8", "int
 """Types of what networks hand on from layer to layer."""
 STORED = NUMBERS | {"int4", "int2", "uint4"}
 """Types of numbers in a file."""
+_ANY = STORED | {"bool", "string", "complex64", "complex128"}
 INTEGERS = frozenset(("int32", "int64"))
 """Types of sizes and axes."""
 LEFT_OUT = -1
@@ -66,7 +67,8 @@ class Rule:
         data: Which of them is computed with.
         types: Types that it may have.
         ranks: Fewest and most dimensions that it may have.
-        same: Whether the output has its type.
+        same: Whether the outputs have its type.
+        outputs: Fewest and most outputs.
         check: What else must hold, of all inputs and the options.
     """
 
@@ -76,6 +78,7 @@ class Rule:
     types: frozenset[str] = NUMBERS
     ranks: tuple[int, int] = (0, 8)
     same: bool = True
+    outputs: tuple[int, int] = (1, 1)
     check: Check | None = None
 
 
@@ -84,7 +87,7 @@ def _convolution(operands: Operands, options: Table | None) -> None:
     _windows(options)
     _ranked("filters", filters, 4, STORED)
     _bias(operands, 0)
-    if data is not None and filters is not None and data.known:
+    if data is not None and filters is not None and data.known and filters.known:
         groups = filters.shape[3]
         _require(groups > 0 and data.shape[3] % groups == 0, "channels that its filters do not fit")
 
@@ -94,7 +97,7 @@ def _depthwise(operands: Operands, options: Table | None) -> None:
     _windows(options)
     _ranked("filters", filters, 4, STORED)
     _bias(operands, 3)
-    if data is not None and filters is not None and data.known:
+    if data is not None and filters is not None and data.known and filters.known:
         _require(
             data.shape[3] > 0 and filters.shape[3] % data.shape[3] == 0,
             "channels that its filters do not fit",
@@ -124,6 +127,22 @@ def _alike(operands: Operands, options: Table | None) -> None:
 def _indices(operands: Operands, options: Table | None) -> None:
     for row in operands[1:]:
         _require(row is None or row.dtype in INTEGERS, f"sizes or axes of type {row and row.dtype}")
+
+
+def _positions(operands: Operands, options: Table | None) -> None:
+    for row in operands[1:]:
+        _require(
+            row is None or row.dtype in INTEGERS | {"int16", "int8", "uint8"},
+            f"positions of type {row and row.dtype}",
+        )
+
+
+def _axis_first(operands: Operands, options: Table | None) -> None:
+    axis = operands[0]
+    _require(
+        axis is None or (axis.dtype in INTEGERS and (not axis.known or prod(axis.shape) == 1)),
+        "an axis that is not one number",
+    )
 
 
 def _padding(operands: Operands, options: Table | None) -> None:
@@ -171,6 +190,17 @@ ACCEPTED: dict[str, Rule] = {
     "PAD": Rule((2, 2), 2, types=STORED | {"bool"}, check=_padding),
     "PADV2": Rule((3, 3), 3, types=STORED | {"bool"}, check=_padding),
     "TRANSPOSE": Rule((2, 2), 2, types=STORED | {"bool"}, check=_indices),
+    "SLICE": Rule((3, 3), 3, types=_ANY, check=_indices),
+    "STRIDED_SLICE": Rule((4, 4), 4, types=_ANY, check=_positions),
+    "SPLIT": Rule((2, 2), 2, data=1, types=_ANY, outputs=(1, 1 << 10), check=_axis_first),
+    "SPLIT_V": Rule((3, 3), 3, types=_ANY, outputs=(1, 1 << 10), check=_indices),
+    "GATHER": Rule((2, 2), 2, types=_ANY, check=_positions),
+    "PACK": Rule((1, 1 << 10), 1, types=_ANY, check=_alike),
+    "UNPACK": Rule((1, 1), 1, types=_ANY, ranks=(1, 8), outputs=(1, 1 << 10)),
+    "SHAPE": Rule((1, 1), 1, types=_ANY, same=False),
+    "CAST": Rule((1, 1), 1, types=_ANY, same=False),
+    "EXPAND_DIMS": Rule((2, 2), 2, types=_ANY, check=_indices),
+    "TILE": Rule((2, 2), 2, types=_ANY, check=_indices),
     names.WIDEN: Rule((1, 1), 1, types=STORED, same=False),
     "QUANTIZE": Rule((1, 1), 1, types=STORED, same=False),
 }
@@ -240,12 +270,17 @@ def _check(rule: Rule, operator: Table, operands: Operands, outputs: Operands) -
     fewest, most = rule.inputs
     _require(fewest <= len(operands) <= most, f"{len(operands)} inputs")
     _require(None not in operands[: rule.needed], "a required input left out")
-    _require(len(outputs) == 1, f"{len(outputs)} outputs")
-    data, output = operands[rule.data], outputs[0]
-    if data is None or output is None:
+    fewest, most = rule.outputs
+    _require(fewest <= len(outputs) <= most, f"{len(outputs)} outputs")
+    data = operands[rule.data]
+    if data is None:
         return
     _require(data.dtype in rule.types, f"an input of type {data.dtype}")
-    _require(not rule.same or data.dtype == output.dtype, f"an output of type {output.dtype}")
+    for row in outputs:
+        _require(
+            not rule.same or row is None or row.dtype == data.dtype,
+            f"an output of type {row and row.dtype}",
+        )
     if data.known:
         _require(
             rule.ranks[0] <= len(data.shape) <= rule.ranks[1],

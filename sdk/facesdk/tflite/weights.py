@@ -137,6 +137,11 @@ def filters(operator: Operator) -> NDArray[np.float32]:
     if weights is None or not weights.constant or not weights.shape:
         raise ModelError(f"operator {operator.index}, {operator.name}, has no constant weights")
     if operator.is_packed:
+        if len(weights.shape) < 2:
+            raise ModelError(
+                f"operator {operator.index}, {operator.name}, has weights of shape "
+                f"{list(weights.shape)}"
+            )
         signs = unpack_signs(array(weights), operator.group_channels)
         return signs.reshape(weights.shape[0], -1)
     numbers = values(weights)

@@ -106,6 +106,7 @@ def model(
     roofline: Annotated[
         bool, typer.Option("--roofline", help="Also measure what this computer can do at most.")
     ] = False,
+    trust: options.Trust = False,
     format: ReportFormat = Format.TABLE,
     json: options.Json = False,
     out: Output = None,
@@ -141,6 +142,7 @@ def model(
             Policy(runs, warm_up),
             threads=threads,
             parts=Parts(cold_starts, operators, counts, peaks=roofline or pictures),
+            trust=trust,
             progress=advance,
         )
     wanted.deliver(report)
@@ -169,6 +171,7 @@ def pipeline(
     warm_up: WarmUp = 5,
     model: options.Model = registry.DEFAULT_RECOGNIZER,
     contract: options.ContractFile = None,
+    trust: options.Trust = False,
     min_face: options.MinFace = DEFAULT_MIN_FACE,
     max_faces: options.MaxFaces = None,
     threads: options.Threads = 1,
@@ -209,6 +212,7 @@ def pipeline(
         min_face=min_face,
         max_faces=max_faces,
         threads=threads,
+        trust=trust,
     )
     with ExitStack() as stack:
         cases: list[Case] = [photo_case(path) for path in image or ()]

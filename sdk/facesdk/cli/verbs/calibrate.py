@@ -47,6 +47,7 @@ def calibrate(
         ),
     ] = None,
     aligned: evaluate.Aligned = False,
+    trust: options.Trust = False,
     threads: options.Threads = 1,
     json: options.Json = False,
     no_cache: evaluate.NoCache = False,
@@ -76,7 +77,7 @@ def calibrate(
     fmrs = tuple(fmr or COMMON_FMRS)
     if not all(0 < rate < 1 for rate in fmrs):
         raise InputError("--fmr must be above 0 and below 1")
-    bundle = ModelBundle.load(model)
+    bundle = ModelBundle.load(model, trust=trust)
     embedder = Embedder(bundle, bundle.contract, threads=threads)
     people = _open(pairs, aligned=aligned)
     output.tell_left_out(people.left_out, verbose=verbose)

@@ -24,6 +24,7 @@ def demo(
         Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the pictures.")
     ] = Path("out"),
     model: options.Model = DEFAULT_RECOGNIZER,
+    trust: options.Trust = False,
     threads: options.Threads = 1,
     json: options.Json = False,
 ) -> None:
@@ -38,7 +39,7 @@ def demo(
 
         facesdk demo -o pictures --json
     """
-    engine = FaceEngine.load(model, threads=threads)
+    engine = FaceEngine.load(model, threads=threads, trust=trust)
     make_folder(out)
     for a, b in PAIRS:
         first, second = decode.load(a), decode.load(b)

@@ -90,6 +90,7 @@ def lfw(
         ),
     ] = None,
     contract: options.ContractFile = None,
+    trust: options.Trust = False,
     custom: Custom = None,
     flip: Flip = None,
     report: Report = None,
@@ -119,7 +120,7 @@ def lfw(
 
     protocol = read_pairs(pairs)
     photos = None if images is None else LfwPhotos(images, protocol.photos)
-    wanted = _Wanted(model, contract, custom, flip, report, save, threads, json, no_cache)
+    wanted = _Wanted(model, contract, trust, custom, flip, report, save, threads, json, no_cache)
     wanted.measure(lfw_set(protocol, photos), missing="LFW's photos: --images")
 
 
@@ -131,6 +132,7 @@ def bin_(
         typer.Option(metavar="FILE", help="An InsightFace .bin file: agedb_30, cfp_fp, calfw, ..."),
     ],
     contract: options.ContractFile = None,
+    trust: options.Trust = False,
     custom: Custom = None,
     flip: Flip = None,
     report: Report = None,
@@ -151,7 +153,7 @@ def bin_(
     """
     from facesdk.evaluation.sets.bin_file import read_bin
 
-    wanted = _Wanted(model, contract, custom, flip, report, save, threads, json, no_cache)
+    wanted = _Wanted(model, contract, trust, custom, flip, report, save, threads, json, no_cache)
     wanted.measure(read_bin(pairs))
 
 
@@ -166,6 +168,7 @@ def folder(
     ],
     aligned: Aligned = False,
     contract: options.ContractFile = None,
+    trust: options.Trust = False,
     custom: Custom = None,
     flip: Flip = None,
     report: Report = None,
@@ -190,7 +193,7 @@ def folder(
     from facesdk.evaluation.sets.people import folder_set
     from facesdk.images.photo_source import open_photos
 
-    wanted = _Wanted(model, contract, custom, flip, report, save, threads, json, no_cache)
+    wanted = _Wanted(model, contract, trust, custom, flip, report, save, threads, json, no_cache)
     people = folder_set(open_photos(images, aligned=aligned))
     output.tell_left_out(people.left_out, verbose=verbose)
     wanted.measure(people, verbose=verbose)
@@ -202,6 +205,7 @@ class _Wanted:
 
     model: str
     contract: Path | None
+    trust: bool
     custom: list[str] | None
     flip: bool | None
     report: Path | None
@@ -227,6 +231,7 @@ class _Wanted:
             contract=Contract.read(self.contract) if self.contract else None,
             flip=self.flip,
             custom=self.custom or (),
+            trust=self.trust,
             threads=self.threads,
         )
         thresholds: tuple[Threshold, ...] = ()

@@ -109,6 +109,7 @@ def embed(
     photos: options.Photos,
     model: options.Model = DEFAULT_RECOGNIZER,
     contract: options.ContractFile = None,
+    trust: options.Trust = False,
     face: options.FaceNumbers = None,
     min_face: options.MinFace = DEFAULT_MIN_FACE,
     threads: options.Threads = 1,
@@ -127,6 +128,7 @@ def embed(
         contract=Contract.read(contract) if contract else None,
         min_face=min_face,
         threads=threads,
+        trust=trust,
     )
     numbers = _face_numbers(face, len(photos))
 
@@ -149,6 +151,7 @@ def verify(
     b: Annotated[Path, typer.Argument(metavar="B", help="Second photo.", show_default=False)],
     model: options.Model = DEFAULT_RECOGNIZER,
     contract: options.ContractFile = None,
+    trust: options.Trust = False,
     fmr: Annotated[
         float,
         typer.Option("--fmr", help="Use the model's threshold for this false match rate."),
@@ -185,6 +188,7 @@ def verify(
         contract=Contract.read(contract) if contract else None,
         min_face=min_face,
         threads=threads,
+        trust=trust,
     )
     photos = (decode.load(a), decode.load(b))
     first, second = _face_numbers(face, 2)

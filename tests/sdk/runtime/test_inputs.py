@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from facesdk.measure.inputs import noise
+from facesdk.runtime.inputs import noise
 
 
 def test_noise_is_standard_normal_and_always_the_same() -> None:
