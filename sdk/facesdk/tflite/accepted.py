@@ -33,6 +33,8 @@ INTEGERS = frozenset(("int32", "int64"))
 """Types of sizes and axes."""
 LEFT_OUT = -1
 """Index of an optional input that an operator does without."""
+_MANY = 1 << 10
+"""Most inputs or outputs of an operator that joins or divides tensors."""
 _MOST = 1 << 20
 """Largest stride and dilation; a network needs no more than the side of a picture."""
 
@@ -184,7 +186,7 @@ ACCEPTED: dict[str, Rule] = {
     "PRELU": Rule((2, 2), 2, types=ACTIVATIONS, check=_alike),
     "SOFTMAX": Rule((1, 1), 1, types=ACTIVATIONS, same=False, ranks=(1, 8)),
     "L2_NORMALIZATION": Rule((1, 1), 1, types=ACTIVATIONS, ranks=(1, 8)),
-    "CONCATENATION": Rule((1, 1 << 10), 1, types=STORED | {"bool"}, check=_alike),
+    "CONCATENATION": Rule((1, _MANY), _MANY, types=STORED | {"bool"}, check=_alike),
     "RESHAPE": Rule((1, 2), 1, types=STORED | {"bool", "complex64", "string"}, check=_indices),
     "SQUEEZE": Rule((1, 1), 1, types=STORED | {"bool", "complex64", "string"}),
     "PAD": Rule((2, 2), 2, types=STORED | {"bool"}, check=_padding),
@@ -192,11 +194,11 @@ ACCEPTED: dict[str, Rule] = {
     "TRANSPOSE": Rule((2, 2), 2, types=STORED | {"bool"}, check=_indices),
     "SLICE": Rule((3, 3), 3, types=_ANY, check=_indices),
     "STRIDED_SLICE": Rule((4, 4), 4, types=_ANY, check=_positions),
-    "SPLIT": Rule((2, 2), 2, data=1, types=_ANY, outputs=(1, 1 << 10), check=_axis_first),
-    "SPLIT_V": Rule((3, 3), 3, types=_ANY, outputs=(1, 1 << 10), check=_indices),
+    "SPLIT": Rule((2, 2), 2, data=1, types=_ANY, outputs=(1, _MANY), check=_axis_first),
+    "SPLIT_V": Rule((3, 3), 3, types=_ANY, outputs=(1, _MANY), check=_indices),
     "GATHER": Rule((2, 2), 2, types=_ANY, check=_positions),
-    "PACK": Rule((1, 1 << 10), 1, types=_ANY, check=_alike),
-    "UNPACK": Rule((1, 1), 1, types=_ANY, ranks=(1, 8), outputs=(1, 1 << 10)),
+    "PACK": Rule((1, _MANY), _MANY, types=_ANY, check=_alike),
+    "UNPACK": Rule((1, 1), 1, types=_ANY, ranks=(1, 8), outputs=(1, _MANY)),
     "SHAPE": Rule((1, 1), 1, types=_ANY, same=False),
     "CAST": Rule((1, 1), 1, types=_ANY, same=False),
     "EXPAND_DIMS": Rule((2, 2), 2, types=_ANY, check=_indices),
