@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from facesdk.errors import ContractError, InputError, ModelError
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract
-from facesdk.models.quantization import port
 from facesdk.models.templates import TEMPLATES
 from facesdk.results import Embedding, FloatArray
 from facesdk.runtime.interpreter import check_float_input

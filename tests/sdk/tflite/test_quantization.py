@@ -7,7 +7,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from facesdk.errors import ModelError
-from facesdk.models.quantization import Quantization, port
+from facesdk.tflite.quantization import Quantization, port
 from facesdk.tflite.verifier import verify
 from sdk.tflite.models import file_of, pooled
 
