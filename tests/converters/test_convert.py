@@ -384,3 +384,21 @@ def test_an_interrupt_leaves_nothing(
     done = invoke("float32", folder / "embedder.h5", "-o", tmp_path / "out.tflite")
     assert done.exit_code == 130
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_left_out_of_the_faces_is_told(folder: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    (photos / "@eaDir").mkdir(parents=True)
+    (photos / "1.cr2").touch()
+    encode.save(photos / "1.png", faces.load()[0])
+    out = tmp_path / "out.tflite"
+    options = ["--task", "recognition", "--mean", "127.5", "--scale", "128", "--json"]
+    done = CliRunner().invoke(
+        app,
+        ["convert", "float32", str(folder / "embedder.h5"), "-o", str(out), *options]
+        + ["--verify-on", str(photos)],
+    )
+    assert done.exit_code == 0, done.output
+    hidden = "hidden, or a system's own"
+    assert json.loads(done.stdout)["left_out"] == {"count": 2, "kinds": {".cr2": 1, hidden: 1}}
+    assert f"left out 2 of what lies there (1 .cr2, 1 {hidden})\n" in done.stderr

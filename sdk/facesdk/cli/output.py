@@ -43,12 +43,12 @@ def emit_error(message: str) -> None:
     typer.echo(f"facesdk: {one_line(message)}", err=True)
 
 
-def tell_left_out(left_out: Sequence[Unused], *, verbose: bool) -> None:
+def tell_left_out(left_out: Sequence[Unused], *, verbose: bool | None) -> None:
     """Print to stderr what of a folder or zip is not used: a line of counts, or a line for each.
 
     Args:
         left_out: What is not used; nothing is printed of nothing.
-        verbose: Whether to name each.
+        verbose: Whether to name each; None where the verb has no such option.
     """
     if not left_out:
         return
@@ -58,7 +58,7 @@ def tell_left_out(left_out: Sequence[Unused], *, verbose: bool) -> None:
     kinds = ", ".join(f"{count} {kind}" for kind, count in _kinds(left_out).items())
     emit_error(
         f"left out {len(left_out)} of what lies there ({kinds})"
-        + ": --verbose lists them" * (not verbose)
+        + ": --verbose lists them" * (verbose is False)
     )
 
 

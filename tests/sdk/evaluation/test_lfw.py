@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -215,6 +216,28 @@ def test_missing_photos_are_counted_before_anything_runs(folder: Path) -> None:
     (folder / "Dan" / "Dan_0002.jpg").unlink()
     with pytest.raises(InputError, match=r"lacks 2 of the 8 photos .* Dan/Dan_0001\.jpg"):
         run(folder)
+
+
+@pytest.mark.parametrize(("listed", "stored"), [("NFC", "NFD"), ("NFD", "NFC"), ("NFC", "NFC")])
+@pytest.mark.parametrize("top", ["", "lfw/"])
+def test_a_name_is_found_in_its_other_normal_form(
+    listed: str, stored: str, top: str, tmp_path: Path
+) -> None:
+    name = "Jos\u00e9/Jos\u00e9_0001.jpg"
+    path = tmp_path / (top + unicodedata.normalize(stored, name))
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"a photo")
+    asked = unicodedata.normalize(listed, name)
+    assert LfwPhotos(tmp_path, [asked]).read(asked) == b"a photo"
+
+
+def test_both_normal_forms_are_two_photos_where_both_are_there(tmp_path: Path) -> None:
+    names = [unicodedata.normalize(form, "Jos\u00e9/Jos\u00e9_0001.jpg") for form in ("NFC", "NFD")]
+    for name in names:
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(ascii(name).encode())
+    photos = LfwPhotos(tmp_path, names)
+    assert [photos.read(name) for name in names] == [ascii(name).encode() for name in names]
 
 
 def test_places_that_are_not_lfw(folder: Path, tmp_path: Path) -> None:
