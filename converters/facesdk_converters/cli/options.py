@@ -111,7 +111,7 @@ def run(target: str, common: Common, **own: Any) -> None:
         license=common.license_words,
         training_data=common.training_data,
     )
-    from facesdk.images.photo_source import open_photos
+    from facesdk.images.photo_source import list_photos
     from facesdk_converters.convert import Request, convert
 
     request = Request(
@@ -126,7 +126,7 @@ def run(target: str, common: Common, **own: Any) -> None:
     )
     made = registry.load(target, **own)
     folders = [path for path in (common.verify_on, own.get("calibrate_on")) if path is not None]
-    left_out = [row for path in folders for row in open_photos(path).left_out]
+    left_out = [row for path in folders for row in list_photos(path).left_out]
     output.tell_left_out(left_out, verbose=None)
     with output.progress_bar("convert") as advance:
         converted = convert(request, made, progress=advance)

@@ -33,8 +33,11 @@ OWN = {
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Request, Target]]:
-    """What verbs ask for, instead of what comes of it."""
+def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Request, Target]]:
+    """What verbs ask for, instead of what comes of it, in a folder that has what options name."""
+    for name in ("at", "faces"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
     found: list[tuple[Request, Target]] = []
 
     def convert(request: Request, target: Target, *, progress: Any) -> Converted:
