@@ -155,6 +155,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["--help", "-h"]},
     help="Face detection, alignment and verification with 1-bit networks on small devices.",
     epilog="Exit status: 0 success (verify: same), 1 verify: different, 2 usage or bad input, "
     "3 this installation lacks something.",

@@ -51,6 +51,19 @@ def test_help_starts_without_tensorflow(arguments: list[str]) -> None:
     assert loaded(run_of(*arguments), FRAMEWORKS) == "[]"
 
 
+@pytest.mark.parametrize(
+    "verb", [[], ["verify"], ["models", "show"], ["bench", "model"], ["evaluate", "lfw"]]
+)
+def test_h_is_help(verb: list[str]) -> None:
+    shown = []
+    for option in ("-h", "--help"):
+        command = [sys.executable, "-m", "facesdk", *verb, option]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        shown.append(done.stdout)
+    assert shown[0] == shown[1]
+
+
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_the_help_of_the_root_needs_no_array(option: str) -> None:
     assert loaded(run_of(option), ARRAYS) == "[]"
