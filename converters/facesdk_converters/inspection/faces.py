@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +14,7 @@ from facesdk import samples
 from facesdk.detection.detector import Detector
 from facesdk.detection.registry import load_detector
 from facesdk.errors import InputError
-from facesdk.images import decode
+from facesdk.images import decode, pixels
 from facesdk.images.photo_source import PhotoReader, open_photos
 from facesdk.models.templates import SQUARE, template_of
 from facesdk.recognition.alignment import align_square, central
@@ -65,13 +64,9 @@ def fit(crops: Crops, height: int, width: int, channels: int) -> Crops:
     if template_of((height, width)) is not None:
         sized = central(crops, height, width)
     else:
-        method = cv2.INTER_AREA if max(height, width) < SQUARE.width else cv2.INTER_LINEAR
-        sized = np.stack(
-            [cv2.resize(crop, (width, height), interpolation=method) for crop in crops]
-        )
+        sized = np.stack([pixels.resize(crop, height, width) for crop in crops])
     if channels == 1:
-        grey = [cv2.cvtColor(np.ascontiguousarray(crop), cv2.COLOR_RGB2GRAY) for crop in sized]
-        sized = np.stack(grey)[..., np.newaxis].astype(np.uint8)
+        sized = np.stack([pixels.grey(crop) for crop in sized])[..., np.newaxis]
     return np.ascontiguousarray(sized)
 
 

@@ -8,15 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from facesdk import samples
 from facesdk.bench.pipeline_report import CaseTimes, PipelineReport
 from facesdk.bench.report.report import Setting, now
 from facesdk.engine import FaceEngine
-from facesdk.errors import InputError
-from facesdk.images import decode
+from facesdk.errors import InputError, require_extra
+from facesdk.images import decode, pixels
 from facesdk.images.decode import RgbImage
 from facesdk.measure.conditions import Conditions, read_conditions
 from facesdk.measure.distribution import Distribution
@@ -162,7 +161,11 @@ def camera_case(number: int) -> Iterator[Case]:
 
     Raises:
         InputError: There is no such camera, or, from the case, it gives no picture.
+        DependencyError: OpenCV is not installed (extra ``camera``).
     """
+    require_extra("cv2", extra="camera")
+    import cv2
+
     camera = cv2.VideoCapture(number)
     try:
         if not camera.isOpened():
@@ -172,7 +175,7 @@ def camera_case(number: int) -> Iterator[Case]:
             done, picture = camera.read()
             if not done:
                 raise InputError(f"camera {number} gives no picture")
-            return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
+            return pixels.swap_channels(np.asarray(picture, np.uint8))
 
         yield Case(f"camera {number}", frame, captures=True)
     finally:
@@ -260,6 +263,6 @@ def _cover(image: RgbImage, width: int, height: int) -> RgbImage:
     rows, columns = image.shape[:2]
     scale = max(width / columns, height / rows)
     size = (max(width, round(columns * scale)), max(height, round(rows * scale)))
-    resized: RgbImage = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+    resized = pixels.resize_area(image, size[1], size[0])
     top, left = (resized.shape[0] - height) // 2, (resized.shape[1] - width) // 2
     return resized[top : top + height, left : left + width]

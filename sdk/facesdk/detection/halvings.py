@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from math import ceil, floor, log2
+from math import frexp
 
-import cv2
-import numpy as np
-
+from facesdk.images import pixels
 from facesdk.images.decode import RgbImage
 
 OVERSAMPLING = 4
@@ -35,27 +33,25 @@ class Halvings:
         """The photo itself."""
         return self._images[0]
 
-    def for_scale(self, scale: float) -> tuple[RgbImage, float]:
-        """The smallest picture that is at least as large as the photo at a scale.
+    def halved(self, times: int) -> RgbImage:
+        """The photo, halved so many times.
 
-        Args:
-            scale: As a share of the photo's size; above 0.
-
-        Returns:
-            The photo or a halving, and its own scale: 1, a half, a quarter and so on. A last odd
-            row or column is repeated, so that each halving is exactly half of the one before.
+        A last odd row or column is repeated, so that each halving is exactly half of the one
+        before.
         """
-        number = max(0, floor(-log2(scale)))
-        while len(self._images) <= number:
-            self._images.append(_half(self._images[-1]))
-        return self._images[number], 0.5**number
+        while len(self._images) <= times:
+            self._images.append(pixels.halve(self._images[-1]))
+        return self._images[times]
 
 
-def _half(image: RgbImage) -> RgbImage:
-    height, width = image.shape[:2]
-    if height % 2 or width % 2:
-        image = np.asarray(
-            cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
-        )
-    size = (ceil(width / 2), ceil(height / 2))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+def times_for(scale: float) -> int:
+    """How often a photo can be halved and still be at least as large as the photo at a scale.
+
+    Args:
+        scale: As a share of the photo's size; above 0.
+
+    Returns:
+        floor(-log2(scale)), at least 0; exact, as no logarithm of a library is.
+    """
+    mantissa, exponent = frexp(scale)
+    return max(0, (mantissa == 0.5) - exponent)

@@ -5,11 +5,10 @@ A photo without a detected face is still decided, from a fixed crop around its m
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from facesdk.detection.detector import Detector
-from facesdk.images import decode
+from facesdk.images import decode, pixels
 from facesdk.models.templates import TEMPLATES
 from facesdk.quality import selection
 from facesdk.recognition.alignment import align
@@ -36,10 +35,13 @@ def undetected_crop(image: decode.RgbImage, template: str) -> decode.RgbImage:
     rows, columns = TEMPLATES[template].size
     height, width = image.shape[:2]
     scale = CENTRE_SHARE * min(height, width) / rows
-    patch = (max(1, round(columns * scale)), max(1, round(rows * scale)))
-    middle = ((width - 1) / 2, (height - 1) / 2)
-    crop = cv2.getRectSubPix(image, patch, middle)
-    return np.asarray(cv2.resize(crop, (columns, rows), interpolation=cv2.INTER_LINEAR), np.uint8)
+    top, left = _margin(height, rows * scale), _margin(width, columns * scale)
+    return pixels.resize(image[top : height - top, left : width - left], rows, columns)
+
+
+def _margin(side: int, patch: float) -> int:
+    """What is left on either side of about so many pixels, so that they are in the middle."""
+    return min(round((side - patch) / 2), (side - 1) // 2)
 
 
 def locate(detector: Detector, image: decode.RgbImage) -> FloatArray:

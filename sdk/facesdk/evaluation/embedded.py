@@ -15,7 +15,7 @@ from facesdk.errors import InputError
 from facesdk.evaluation.crops import locate, located_crop
 from facesdk.evaluation.sets.verification_set import VerificationSet
 from facesdk.evaluation.vector_cache import RowCache
-from facesdk.images import decode
+from facesdk.images import decode, pixels
 from facesdk.models.templates import TEMPLATES
 from facesdk.progress import Progress, unwatched
 from facesdk.recognition import alignment
@@ -112,8 +112,8 @@ def embed_set(
 
 
 def _folder(cache: Path | None, kind: str, *identity: str) -> Path | None:
-    """A folder for what is computed alike: by this version, with equal ``identity``."""
+    """A folder for what is computed alike: by this version, from equal pixels and ``identity``."""
     if cache is None:
         return None
-    text = "\n".join((__version__, *identity))
+    text = "\n".join((__version__, f"pixels={pixels.VERSION}", *identity))
     return cache / f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"

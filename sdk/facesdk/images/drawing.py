@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
+from facesdk.images import pixels
 from facesdk.results import Face, Verification
 
 Picture = NDArray[np.uint8]
@@ -17,11 +18,11 @@ _RED = (231, 76, 60)
 _BLUE = (52, 152, 219)
 _YELLOW = (241, 196, 15)
 _INK = (33, 37, 41)
-_PAPER = (250, 250, 250)
+_PAPER_LEVEL = 250
+_PAPER = (_PAPER_LEVEL,) * 3
 _PHOTO_HEIGHT = 480
 _CROP_HEIGHT = 224
 _GAP = 16
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw_faces(image: Picture, faces: Sequence[Face], *, chosen: int | None = None) -> Picture:
@@ -35,19 +36,19 @@ def draw_faces(image: Picture, faces: Sequence[Face], *, chosen: int | None = No
     Returns:
         uint8 RGB of the same shape.
     """
-    canvas = image.copy()
+    picture = Image.fromarray(image)
+    pen = ImageDraw.Draw(picture)
     unit = max(1, round(max(image.shape[:2]) / 500))
     for number, face in enumerate(faces):
         colour = _GREEN if number == chosen else _BLUE
         left, top, right, bottom = (round(float(v)) for v in face.box)
-        cv2.rectangle(canvas, (left, top), (right, bottom), colour, 2 * unit, cv2.LINE_AA)
+        edges = (left - unit, top - unit, right + unit, bottom + unit)
+        pen.rectangle(edges, None, colour, 2 * unit)
         at = (left, max(14 * unit, top - 6 * unit))
-        _write(canvas, f"{number}: {face.score:.3f}", at, 0.5 * unit, colour, unit)
+        _text(pen, f"{number}: {face.score:.3f}", at, 15 * unit, colour)
         for x, y in face.landmarks:
-            cv2.circle(
-                canvas, (round(float(x)), round(float(y))), 3 * unit, _YELLOW, -1, cv2.LINE_AA
-            )
-    return canvas
+            pen.ellipse((x - 3 * unit, y - 3 * unit, x + 3 * unit, y + 3 * unit), _YELLOW)
+    return np.array(picture)
 
 
 def draw_verification(
@@ -85,7 +86,7 @@ def _verdict_panel(verification: Verification) -> Picture:
     match, timings = verification.match, verification.timings
     panel = np.full((_CROP_HEIGHT, 540, 3), _PAPER, np.uint8)
     verdict, colour = ("SAME PERSON", _GREEN) if match.same else ("DIFFERENT PEOPLE", _RED)
-    _write(panel, verdict, (8, 40), 1.1, colour, 3)
+    write(panel, verdict, (8, 40), 34, colour)
     origin = "chosen by the user" if match.fmr is None else f"for FMR {match.fmr:g}"
     stages = f"{timings.detect:.1f} + {timings.align:.1f} + {timings.embed:.1f} ms"
     rows = (
@@ -97,34 +98,47 @@ def _verdict_panel(verification: Verification) -> Picture:
     )
     for number, row in enumerate(rows):
         for text, left in zip(row, (8, 120), strict=True):
-            _write(panel, text, (left, 84 + 30 * number), 0.55, _INK)
+            write(panel, text, (left, 84 + 30 * number), 17, _INK)
     return panel
 
 
 def _captioned(photo: Picture, title: str) -> Picture:
     caption = np.full((28, photo.shape[1], 3), _PAPER, np.uint8)
-    _write(caption, title, (2, 20), 0.6, _INK)
+    write(caption, title, (2, 20), 18, _INK)
     return np.vstack([photo, caption])
 
 
-def _write(
-    canvas: Picture,
+def write(
+    canvas: Picture, text: str, at: tuple[int, int], size: int, colour: tuple[int, int, int]
+) -> None:
+    """Write a line into a picture.
+
+    Args:
+        canvas: uint8 RGB ``(H, W, 3)``; changed.
+        text: What to write; characters that are not ASCII become question marks.
+        at: x and y where the line's baseline starts, in pixels.
+        size: Of the letters, in pixels.
+        colour: Red, green and blue, 0 to 255.
+    """
+    picture = Image.fromarray(canvas)
+    _text(ImageDraw.Draw(picture), text, at, size, colour)
+    canvas[:] = np.asarray(picture)
+
+
+def _text(
+    pen: ImageDraw.ImageDraw,
     text: str,
     at: tuple[int, int],
-    size: float,
+    size: int,
     colour: tuple[int, int, int],
-    thickness: int = 1,
 ) -> None:
-    """OpenCV's font has ASCII only, and its binding crashes on a file name that is no Unicode."""
+    """Pillow's own font has few letters beyond ASCII."""
     printable = text.encode("ascii", "replace").decode()
-    cv2.putText(canvas, printable, at, _FONT, size, colour, thickness, cv2.LINE_AA)
+    pen.text(at, printable, colour, ImageFont.load_default(size), anchor="ls")
 
 
 def _scaled(image: Picture, height: int) -> Picture:
-    width = max(1, round(image.shape[1] * height / image.shape[0]))
-    shrinks = height < image.shape[0]
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cv2.resize(image, (width, height), interpolation=method).astype(np.uint8)
+    return pixels.resize(image, height, max(1, round(image.shape[1] * height / image.shape[0])))
 
 
 def _row(pictures: Sequence[Picture]) -> Picture:
@@ -138,7 +152,4 @@ def _row(pictures: Sequence[Picture]) -> Picture:
 
 
 def _widened(picture: Picture, width: int) -> Picture:
-    missing = width - picture.shape[1]
-    return cv2.copyMakeBorder(picture, 0, 0, 0, missing, cv2.BORDER_CONSTANT, value=_PAPER).astype(
-        np.uint8
-    )
+    return pixels.pad(picture, right=width - picture.shape[1], fill=_PAPER_LEVEL)

@@ -13,17 +13,17 @@ The templates are those of :mod:`facesdk.models.templates`.
 
 from __future__ import annotations
 
+from math import fsum
 from typing import TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facesdk.errors import InputError
+from facesdk.images import pixels
 from facesdk.models.templates import SQUARE, TEMPLATES, Template
 
 Scalar = TypeVar("Scalar", bound=np.generic)
-_OPENCV_LONGEST_SIDE = 32_766
 
 
 def template_points(template: str) -> NDArray[np.float64]:
@@ -64,21 +64,40 @@ def similarity_transform(source: ArrayLike, target: ArrayLike) -> NDArray[np.flo
         )
     if not (np.isfinite(start).all() and np.isfinite(end).all()):
         raise InputError("landmarks must be finite, but got a coordinate that is not")
-    z = (start - start.mean(axis=0)) @ [1, 1j]
-    w = (end - end.mean(axis=0)) @ [1, 1j]
-    spread = np.vdot(z, z).real
+    (x, y, u, v), (x_end, y_end, u_end, v_end) = _centred(start), _centred(end)
+    spread = _dot(u, u) + _dot(v, v)
     magnitude = np.abs(start).max() + 1e-300
-    if spread <= len(z) * (1e-9 * magnitude) ** 2:
+    if spread <= len(u) * (1e-9 * magnitude) ** 2:
         raise InputError(f"landmarks must not coincide, but all are at {start[0].tolist()}")
-    a = np.vdot(z, w) / spread
-    if abs(a) ** 2 * spread <= 1e-12 * np.vdot(w, w).real:
+    real = (_dot(u, u_end) + _dot(v, v_end)) / spread
+    imaginary = (_dot(u, v_end) - _dot(v, u_end)) / spread
+    fitted = (real * real + imaginary * imaginary) * spread
+    if fitted <= 1e-12 * (_dot(u_end, u_end) + _dot(v_end, v_end)):
         raise InputError(
             "landmarks have no similarity to the template: they look mirrored; "
             "give eyes, nose and mouth corners from left to right as seen in the image"
         )
-    linear = np.array([[a.real, -a.imag], [a.imag, a.real]])
-    shift = end.mean(axis=0) - linear @ start.mean(axis=0)
-    return np.column_stack([linear, shift])
+    return np.array(
+        [
+            [real, -imaginary, x_end - (real * x - imaginary * y)],
+            [imaginary, real, y_end - (imaginary * x + real * y)],
+        ]
+    )
+
+
+def _centred(points: NDArray[np.float64]) -> tuple[float, float, list[float], list[float]]:
+    """Mean x and y of points, and their distances from it.
+
+    Single numbers, because the order of NumPy's sums, and whether a product is fused with a sum,
+    differ between processors.
+    """
+    xs, ys = points[:, 0].tolist(), points[:, 1].tolist()
+    x, y = fsum(xs) / len(xs), fsum(ys) / len(ys)
+    return x, y, [value - x for value in xs], [value - y for value in ys]
+
+
+def _dot(a: list[float], b: list[float]) -> float:
+    return fsum(one * other for one, other in zip(a, b, strict=True))
 
 
 def align(
@@ -86,7 +105,8 @@ def align(
 ) -> NDArray[np.uint8]:
     """Cut a face out of a photo so that its landmarks meet the template.
 
-    Pixels are interpolated bilinearly; what lies outside the photo is black.
+    Pixels are interpolated bilinearly (:func:`facesdk.images.pixels.warp`); what lies outside the
+    photo is black.
 
     Args:
         image: uint8 RGB ``(height, width, 3)``.
@@ -98,8 +118,9 @@ def align(
         uint8 RGB crop, ``(112, 112, 3)`` or ``(112, 96, 3)`` as the template says.
 
     Raises:
-        InputError: The image is not uint8 RGB or is too long for OpenCV, the template is unknown,
-            or the landmarks are not five distinct finite points.
+        InputError: The image is not uint8 RGB or its sides exceed 1,048,576 pixels, the template
+            is unknown, or the landmarks are not five distinct finite points, or thousands of
+            pixels apart.
     """
     square = align_square(image, landmarks, SQUARE.width)
     return np.ascontiguousarray(central(square, *_known(template).size))
@@ -124,18 +145,8 @@ def align_square(image: NDArray[np.uint8], landmarks: ArrayLike, side: int) -> N
     """
     if side < 2 or side % 2:
         raise InputError(f"the side of a crop must be even and at least 2, but got {side}")
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise InputError(
-            f"image must be uint8 with shape (height, width, 3), "
-            f"but got {image.dtype} with shape {image.shape}"
-        )
-    if max(image.shape) > _OPENCV_LONGEST_SIDE:
-        raise InputError(
-            f"image must be at most {_OPENCV_LONGEST_SIDE} pixels long, but got shape "
-            f"{image.shape}: scale it down first"
-        )
     matrix = similarity_transform(landmarks, np.array(SQUARE.points) + (side - SQUARE.width) // 2)
-    return np.asarray(cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR), np.uint8)
+    return pixels.warp(image, matrix, side, side)
 
 
 def central(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facesdk.detection.halvings import Halvings
+from facesdk.detection.halvings import Halvings, times_for
 
 
 def photo(height: int, width: int) -> np.ndarray:
@@ -27,19 +27,19 @@ def test_a_halving_averages_blocks_of_the_photo(height, width, number):
         )
         rows, columns, _ = padded.shape
         expected = padded.reshape(rows // 2, 2, columns // 2, 2, 3).mean(axis=(1, 3))
-    found, scale = Halvings(image).for_scale(0.5**number)
-    assert scale == 0.5**number
+    assert times_for(0.5**number) == number
+    found = Halvings(image).halved(number)
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, atol=0.51 * number)
 
 
 @pytest.mark.parametrize("wanted", [3.0, 1.0, 0.6, 0.13, 0.125, 0.03, 0.001])
 def test_the_halving_is_large_enough_but_no_larger(wanted):
-    _, scale = Halvings(photo(64, 48)).for_scale(wanted)
+    scale = 0.5 ** times_for(wanted)
     assert min(1, wanted) <= scale < 2 * wanted
 
 
 def test_a_halving_is_made_once():
     halvings = Halvings(photo(64, 48))
-    assert halvings.for_scale(0.01)[0] is halvings.for_scale(0.01)[0]
-    assert halvings.for_scale(1)[0] is halvings.photo
+    assert halvings.halved(5) is halvings.halved(5)
+    assert halvings.halved(0) is halvings.photo

@@ -159,9 +159,15 @@ def test_unknown_template_is_refused():
         align(np.zeros((50, 50, 3), dtype=np.uint8), TEMPLATE, "dlib")
 
 
-def test_images_that_opencv_cannot_warp_are_refused():
-    with pytest.raises(InputError, match="scale it down"):
-        align(np.zeros((1, 40_000, 3), dtype=np.uint8), TEMPLATE)
+def test_a_face_in_a_very_long_image():
+    """OpenCV warps none with more than 32,766 pixels."""
+    image = np.random.default_rng(2).integers(0, 256, (112, 40_000, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(align(image, TEMPLATE + [39_000, 0]), image[:, 39_000:39_112])
+
+
+def test_landmarks_thousands_of_pixels_apart_are_refused():
+    with pytest.raises(InputError, match="4096"):
+        align(np.zeros((50, 50, 3), dtype=np.uint8), TEMPLATE * 10_000)
 
 
 @pytest.mark.parametrize("image", [np.zeros((9, 9, 3)), np.zeros((9, 9), dtype=np.uint8)])

@@ -6,11 +6,10 @@ import io
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facesdk.images import decode
+from facesdk.images import decode, drawing, pixels
 from facesdk.images.photo_source import Photo
 from facesdk_training.preparation.selection import Selection
 
@@ -74,12 +73,11 @@ def _sheet(rows: Sequence[tuple[str, Sequence[int]]], crop: Callable[[int], byte
     canvas = np.full((height, COLUMNS * step + _GAP, 3), _PAPER, np.uint8)
     for row, (title, numbers) in enumerate(rows):
         top = row * (step + _CAPTION) + _GAP
-        text = title.encode("ascii", "replace").decode()
-        cv2.putText(canvas, text, (_GAP, top + 10), cv2.FONT_HERSHEY_SIMPLEX, 0.35, (33, 37, 41))
+        drawing.write(canvas, title, (_GAP, top + 10), 11, (33, 37, 41))
         for column, number in enumerate(numbers):
             image = decode.decode(io.BytesIO(crop(number)), name="a crop")
             left = column * step + _GAP
-            canvas[top + _CAPTION : top + _CAPTION + _SIDE, left : left + _SIDE] = cv2.resize(
-                image, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA
+            canvas[top + _CAPTION : top + _CAPTION + _SIDE, left : left + _SIDE] = pixels.resize(
+                image, _SIDE, _SIDE
             )
     return canvas

@@ -6,7 +6,6 @@ import hashlib
 import io
 from dataclasses import dataclass
 
-import cv2
 import imagehash
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +68,6 @@ class Cropper:
     """Turns photos into crops; one per process, single-threaded."""
 
     def __init__(self, settings: CropSettings) -> None:
-        cv2.setNumThreads(1)
         self._settings = settings
         self._reader = PhotoReader()
         self._detector = (

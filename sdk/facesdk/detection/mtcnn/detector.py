@@ -32,7 +32,7 @@ from facesdk.results import Face
 
 Array = NDArray[np.float32]
 
-REVISION = 2
+REVISION = 3
 """Raised when the same networks may give other faces or landmarks: what is cached is then old."""
 
 THRESHOLDS = (0.6, 0.7, 0.7)

@@ -15,13 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.detection.boxes import Boxes
-from facesdk.detection.halvings import OVERSAMPLING, Halvings
+from facesdk.detection.halvings import OVERSAMPLING, Halvings, times_for
 from facesdk.detection.mtcnn.windows import BLANK
+from facesdk.images import pixels
 from facesdk.images.decode import RgbImage
 
 WINDOW = 12
@@ -87,28 +87,25 @@ def level(photo: Halvings, scale: float) -> RgbImage:
     """A photo at a scale, with its margin; both sides are even."""
     full_height, full_width = photo.photo.shape[:2]
     height, width = ceil(full_height * scale), ceil(full_width * scale)
-    image, shrunk = photo.for_scale(OVERSAMPLING * scale)
-    # The last row and column of a halving may reach beyond the photo.
-    resized = cv2.resize(
-        image,
-        None,
-        fx=width / full_width / shrunk,
-        fy=height / full_height / shrunk,
-        interpolation=cv2.INTER_AREA,
-    )[:height, :width]
+    halvings = times_for(OVERSAMPLING * scale)
+    resized = pixels.resize_area(
+        photo.halved(halvings),
+        height,
+        width,
+        extent=(full_height, full_width),
+        halvings=halvings,
+    )
     bottom, right = MARGIN + height % STRIDE, MARGIN + width % STRIDE
-    padded = np.full((MARGIN + height + bottom, MARGIN + width + right, 3), BLANK, dtype=np.uint8)
-    padded[MARGIN : MARGIN + height, MARGIN : MARGIN + width] = resized
-    return padded
+    return pixels.pad(resized, top=MARGIN, bottom=bottom, left=MARGIN, right=right, fill=BLANK)
 
 
-def tiles(pixels: RgbImage, scale: float) -> Iterator[Tile]:
+def tiles(picture: RgbImage, scale: float) -> Iterator[Tile]:
     """One level, cut into tiles of one size that together show each window at least once."""
-    (rows, height), (columns, width) = map(_parts, pixels.shape[:2])
+    (rows, height), (columns, width) = map(_parts, picture.shape[:2])
     for row in rows:
         for column in columns:
             top, left = row * STRIDE, column * STRIDE
-            part = pixels[top : top + height, left : left + width]
+            part = picture[top : top + height, left : left + width]
             yield Tile(part[None].astype(np.float32), row, column, scale)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.detection.boxes import Boxes, sizes
-from facesdk.detection.halvings import OVERSAMPLING, Halvings
+from facesdk.detection.halvings import OVERSAMPLING, Halvings, times_for
 from facesdk.detection.shaped_network import ShapedNetwork
-from facesdk.images.decode import RgbImage
+from facesdk.images import pixels
 
 _BATCHES = (16, 4, 1)
 
@@ -34,17 +33,23 @@ def cut(photo: Halvings, boxes: Boxes, side: int) -> tuple[Boxes, NDArray[np.flo
         box is rounded down to pixels of the halving it is cut from, less than a 96th of its side
         for windows of 24 pixels; one without a pixel is left out.
     """
-    cut_boxes = np.empty_like(boxes)
-    windows = np.empty((len(boxes), side, side, 3), dtype=np.float32)
-    count = 0
-    for box, extent in zip(boxes, sizes(boxes).max(axis=1), strict=True):
-        image, scale = photo.for_scale(OVERSAMPLING * side / max(extent, 1.0))
-        pixels = np.floor(box * scale)
-        if (pixels[2:] > pixels[:2]).all():
-            cut_boxes[count] = pixels / scale
-            windows[count] = _resized(_content(image, *pixels.astype(int).tolist()), side)
-            count += 1
-    return cut_boxes[:count], windows[:count]
+    scales = OVERSAMPLING * side / np.maximum(sizes(boxes).max(axis=1), 1.0)
+    times = np.array([times_for(scale) for scale in scales.tolist()], np.intp)
+    pixel = 2.0 ** times[:, None]
+    whole = np.floor(boxes / pixel) * pixel
+    cuttable = (whole[:, 2:] > whole[:, :2]).all(axis=1)
+    whole, times = whole[cuttable], times[cuttable]
+    windows = np.empty((len(whole), side, side, 3), dtype=np.float32)
+    for halvings in np.unique(times).tolist():
+        of_these = times == halvings
+        windows[of_these] = pixels.cut_windows(
+            photo.halved(halvings),
+            whole[of_these].astype(np.int64),
+            side,
+            fill=BLANK,
+            halvings=halvings,
+        )
+    return whole, windows
 
 
 def run_batches(network: ShapedNetwork, windows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -63,19 +68,3 @@ def run_batches(network: ShapedNetwork, windows: NDArray[np.float32]) -> NDArray
         outputs.append(network.run(windows[:size])[0])
         windows = windows[size:]
     return np.concatenate(outputs)
-
-
-def _content(image: RgbImage, left: int, top: int, right: int, bottom: int) -> RgbImage:
-    height, width = image.shape[:2]
-    inside = image[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
-    if left >= 0 and top >= 0 and right <= width and bottom <= height:
-        return inside
-    canvas = np.full((bottom - top, right - left, 3), BLANK, dtype=np.uint8)
-    rows, columns = inside.shape[:2]
-    row, column = max(-top, 0), max(-left, 0)
-    canvas[row : row + rows, column : column + columns] = inside
-    return canvas
-
-
-def _resized(image: RgbImage, side: int) -> RgbImage:
-    return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA))
