@@ -193,8 +193,7 @@ def _content(stream: Any) -> bytes:
 
 
 def _from_pillow(image: Image.Image) -> RgbImage:
-    if image.width * image.height > MAX_PIXELS:
-        raise _too_large("image")
+    _check_size(image, "image", MAX_PIXELS)
     try:
         image.load()
     except Exception as error:  # the file that it was opened from
@@ -224,13 +223,7 @@ def _pixels(
     limit = MAX_JPEG_PIXELS if content.startswith(jpeg.START) else MAX_PIXELS
     try:
         with Image.open(io.BytesIO(content), formats=tuple(formats.readable())) as image:
-            if image.width * image.height > limit:
-                raise _too_large(name, limit)
-            if max(image.size) > MAX_SIDE:
-                raise InputError(
-                    f"{name} has {image.width}x{image.height} pixels, more than the limit of "
-                    f"{MAX_SIDE:,} on a side: cut it"
-                )
+            _check_size(image, name, limit)
             if image.format == "TIFF":
                 depth = int(np.max(image.getexif().get(_BITS_PER_SAMPLE, 8)))
             image.load()
@@ -244,6 +237,16 @@ def _pixels(
     except Exception as error:  # decoders raise nearly anything on malformed files
         raise _corrupt(name, one_line(error)) from None
     return _to_rgb(upright, name, depth, significant)
+
+
+def _check_size(image: Image.Image, name: str, limit: int) -> None:
+    if image.width * image.height > limit:
+        raise _too_large(name, limit)
+    if max(image.size) > MAX_SIDE:
+        raise InputError(
+            f"{name} has {image.width}x{image.height} pixels, more than the limit of "
+            f"{MAX_SIDE:,} on a side: cut it"
+        )
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -442,3 +442,12 @@ def test_what_is_kept_of_a_sound_png_is_the_same_picture() -> None:
     content = photos.encode(image, "PNG", transparency=bytes([255, 255, 255, 0]))
     assert png.essential(content).content.count(b"tRNS") == 1
     assert (decode(content) == 255).all(axis=2).any()
+
+
+@pytest.mark.parametrize(
+    ("size", "message"), [((8_001, 8_000), "64 megapixels"), ((1, 65_536), "65,535 on a side")]
+)
+def test_a_picture_of_pillow_has_the_same_limits(size: tuple[int, int], message: str) -> None:
+    image = Image.open(io.BytesIO(photos.png(*size, 8, 1, b"")))
+    with pytest.raises(InputError, match=message):
+        decoder.as_image(image)
