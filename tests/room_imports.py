@@ -23,7 +23,7 @@ PACKAGES = {
     "facesdk_converters": ROOT / "converters" / "facesdk_converters",
     "tools": ROOT / "tools",
 }
-BASE = ("errors", "results", "files", "progress", "tracing", "version")
+BASE = ("errors", "dependencies", "results", "files", "progress", "tracing", "version")
 """The modules in facesdk's own folder that every room of every package may import."""
 MOST_MODULES = 14
 HEAVY = {"tensorflow", "tf_keras", "keras", "larq", "larq_compute_engine", "torch"}

@@ -5,7 +5,8 @@
 >>> engine.verify("a.jpg", "b.jpg").same
 True
 
-Names are imported on use: ``import facesdk`` loads neither NumPy nor an image library.
+Names are imported on use: ``import facesdk`` loads neither NumPy nor an image library. A library
+that is missing or broken raises :class:`facesdk.errors.DependencyError` where a name needs it.
 """
 
 from __future__ import annotations
@@ -66,9 +67,12 @@ _MODULES = ("errors", "results")
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'facesdk' has no attribute {name!r}")
-    if name in _MODULES:
-        return importlib.import_module(f"facesdk.{name}")
-    return getattr(importlib.import_module(_HOMES.get(name, "facesdk.results")), name)
+    from facesdk.dependencies import naming_broken_libraries
+
+    with naming_broken_libraries():
+        if name in _MODULES:
+            return importlib.import_module(f"facesdk.{name}")
+        return getattr(importlib.import_module(_HOMES.get(name, "facesdk.results")), name)
 
 
 def __dir__() -> list[str]:

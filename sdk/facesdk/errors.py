@@ -9,8 +9,9 @@ code  meaning
 0     success; for ``verify``: the same person
 1     ``verify`` only: different people
 2     usage or bad input (arguments, images, models)
-3     this installation cannot do it (runtime, operators, an extra)
+3     this installation cannot do it (runtime, operators, a library)
 4     ``bench`` only: measured, but flagged or slower than the baseline
+5     a photo has no face, or not the one that ``--face`` asks for
 70    a bug of facesdk
 130   interrupted
 141   nobody reads the output any more (``facesdk ... | head -1``)
@@ -27,6 +28,7 @@ EXIT_DIFFERENT = 1
 EXIT_BAD_INPUT = 2
 EXIT_UNAVAILABLE = 3
 EXIT_DOUBTFUL = 4
+EXIT_NO_FACE = 5
 EXIT_INTERNAL = 70
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
@@ -47,6 +49,8 @@ class InputError(FaceSDKError):
 
 class NoFaceError(InputError):
     """An operation needs a face and the image has none (or not the one asked for)."""
+
+    exit_code = EXIT_NO_FACE
 
 
 class ModelError(FaceSDKError):
@@ -74,7 +78,7 @@ class OperatorLibraryError(FaceSDKError):
 
 
 class DependencyError(FaceSDKError):
-    """A command needs an optional extra that is not installed."""
+    """A library is missing or broken: one that facesdk needs, or an optional extra."""
 
     exit_code = EXIT_UNAVAILABLE
 

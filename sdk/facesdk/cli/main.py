@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -18,13 +17,8 @@ import typer
 
 from facesdk.cli import output, streams
 from facesdk.cli.plugins import DeferredCommand, PluginGroup, command_at
-from facesdk.errors import (
-    EXIT_BAD_INPUT,
-    EXIT_BROKEN_PIPE,
-    EXIT_INTERNAL,
-    EXIT_INTERRUPTED,
-    FaceSDKError,
-)
+from facesdk.dependencies import naming_broken_libraries
+from facesdk.errors import EXIT_BAD_INPUT, EXIT_BROKEN_PIPE, EXIT_INTERRUPTED, FaceSDKError
 
 
 class Verb(NamedTuple):
@@ -59,8 +53,8 @@ VERBS = (
     Verb(
         "doctor",
         "facesdk.cli.verbs.doctor:doctor",
-        "Report the runtime, the operator library, the CPU and the models; status 3 if one is "
-        "broken.",
+        "Report the libraries, the runtime, the operators, the CPU and the models; status 3 if one "
+        "is broken.",
     ),
     Verb(
         "demo",
@@ -129,7 +123,8 @@ class VerbGroup(PluginGroup):
 @contextmanager
 def _errors_to_exit_codes() -> Iterator[None]:
     try:
-        yield
+        with naming_broken_libraries():
+            yield
     except FaceSDKError as error:
         output.emit_error(str(error))
         raise typer.Exit(error.exit_code) from None
@@ -158,7 +153,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
     help="Face detection, alignment and verification with 1-bit networks on small devices.",
     epilog="Exit status: 0 success (verify: same), 1 verify: different, 2 usage or bad input, "
-    "3 this installation lacks something.",
+    "3 this installation lacks something, 5 no face in a photo.",
 )
 
 
@@ -183,23 +178,10 @@ def root(
 
 
 def main() -> None:
-    """Run the command line.
-
-    A bug must not look like "different people", so an unexpected exception ends with status 70.
-    """
+    """Run the command line; what is not a verb's error is raised."""
     _silence_native_logs()
     streams.replace_stdout()
-    try:
-        app()
-    except Exception as error:
-        if os.environ.get("FACESDK_DEBUG"):
-            traceback.print_exc()
-        typer.echo(
-            f"facesdk: internal error, please report it: {type(error).__name__}: {error} "
-            "(FACESDK_DEBUG=1 shows where)",
-            err=True,
-        )
-        sys.exit(EXIT_INTERNAL)
+    app()
 
 
 def _silence_native_logs() -> None:

@@ -13,6 +13,7 @@ import typer.core
 import typer.main
 
 from facesdk.cli import interrupts
+from facesdk.dependencies import holding_output
 
 
 class DeferredCommand(typer.core.TyperCommand):
@@ -44,7 +45,7 @@ def command_at(home: str) -> Any:
         home: Where it is, as ``module:name``.
     """
     module, _, name = home.partition(":")
-    with interrupts.ending_the_process():
+    with interrupts.ending_the_process(), holding_output():
         verb = getattr(importlib.import_module(module), name)
     if not isinstance(verb, typer.Typer):
         app = typer.Typer(add_completion=False, rich_markup_mode="markdown")

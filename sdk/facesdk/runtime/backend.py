@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
+import io
 import os
 import platform
 import sys
+from contextlib import redirect_stderr
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from facesdk.errors import RuntimeUnavailableError, one_line
+from facesdk.dependencies import import_library
+from facesdk.errors import DependencyError, RuntimeUnavailableError
+from facesdk.models import registry
 
 ENVIRONMENT = "FACESDK_RUNTIME"
 _MODULES = {"litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
+_SMALL_MODEL = "mtcnn-pnet"
 _DISTRIBUTIONS = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime"}
 
 
@@ -39,24 +44,72 @@ def load_backend() -> Backend:
     environment variable ``FACESDK_RUNTIME`` (``litert`` or ``tflite-runtime``) forces one.
 
     Raises:
-        RuntimeUnavailableError: None is installed, or not the forced one, or the name is unknown.
+        RuntimeUnavailableError: None is installed, or not the forced one, or the name is unknown;
+            or what is installed is broken, or made for another NumPy.
     """
     forced = os.environ.get(ENVIRONMENT)
     if forced and forced not in _MODULES:
         raise RuntimeUnavailableError(
             f"{ENVIRONMENT} must be one of {', '.join(_MODULES)}, but got {forced!r}"
         )
-    reasons = []
+    broken = None
     for name in (forced,) if forced else sorted(_MODULES, key=_not_imported):
         try:
-            module = importlib.import_module(f"{_MODULES[name]}.interpreter")
-        except ImportError as error:
-            reasons.append(f"{name}: {one_line(error)}")
+            backend = _import(name)
+        except DependencyError as error:
+            broken = broken or error
             continue
-        return Backend(name, _version(_DISTRIBUTIONS[name]), module)
-    raise RuntimeUnavailableError(
-        f"no TFLite runtime can be imported: {_remedy()} ({'; '.join(reasons)})"
-    )
+        if backend is not None:
+            return backend
+    if broken is not None:
+        asked = f" ({ENVIRONMENT} asks for {forced})" if forced else ""
+        raise RuntimeUnavailableError(f"{broken}{asked}") from broken
+    if forced:
+        raise RuntimeUnavailableError(
+            f"{ENVIRONMENT} asks for {forced}, which is not installed: unset it, or run "
+            f"`pip install {_DISTRIBUTIONS[forced]}`"
+        )
+    raise RuntimeUnavailableError(f"no TFLite runtime is installed: {_remedy()}")
+
+
+def _import(name: str) -> Backend | None:
+    """A runtime; None where it is not installed.
+
+    Raises:
+        DependencyError: It is installed and broken.
+    """
+    try:
+        interpreter = import_library(f"{_MODULES[name]}.interpreter")
+    except DependencyError as error:
+        cause = error.__cause__
+        if isinstance(cause, ModuleNotFoundError) and cause.name == _MODULES[name]:
+            return None
+        raise
+    backend = Backend(name, _version(_DISTRIBUTIONS[name]), interpreter)
+    _try_arrays(backend)
+    return backend
+
+
+@cache
+def _try_arrays(backend: Backend) -> None:
+    """Raise unless a runtime works with the NumPy that is installed.
+
+    tflite-runtime is built for NumPy 1. Beside NumPy 2, to which nothing but facesdk's own
+    requirement keeps pip from going, it is imported, and fails at the first network.
+    """
+    import numpy as np
+
+    if backend.name != "tflite-runtime" or np.lib.NumpyVersion(np.__version__) < "2.0.0":
+        return
+    network = registry.resolve(_SMALL_MODEL).read_bytes()
+    try:
+        with redirect_stderr(io.StringIO()):  # NumPy adds a page of advice
+            backend.interpreter.Interpreter(model_content=network)
+    except SystemError:
+        raise DependencyError(
+            f"{backend.name} {backend.version} was built for NumPy 1 and cannot work with the "
+            f"installed NumPy {np.__version__}: run `pip install 'numpy<2'`"
+        ) from None
 
 
 def _remedy() -> str:

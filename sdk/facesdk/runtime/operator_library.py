@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from facesdk.errors import InputError, OperatorLibraryError
+from facesdk.errors import InputError, OperatorLibraryError, one_line
 
 ENVIRONMENT = "FACESDK_OPS_LIBRARY"
 FORCED_PATH = "FACESDK_OPS_ISA"
@@ -33,6 +33,10 @@ SAME, VALID = range(2)
 
 NO_ACTIVATION, RELU, RELU_N1_TO_1, RELU6 = range(4)
 """``facesdk_activation``."""
+
+_REMEDY = (
+    "install a facesdk wheel for this platform, or `pip install .` in a checkout with a C compiler"
+)
 
 
 MAX_TENSOR_BYTES = 1 << 30
@@ -248,8 +252,7 @@ def library_path() -> Path:
         if candidate.is_file():
             return candidate
     raise OperatorLibraryError(
-        "the operator library libfacesdk_ops.so is not installed: install a facesdk wheel for this "
-        "platform, or `pip install .` in a checkout with a C compiler"
+        f"the operator library libfacesdk_ops.so is not installed: {_REMEDY}"
     )
 
 
@@ -303,7 +306,8 @@ def open_library(path: Path) -> ctypes.CDLL:
             function.restype, function.argtypes = result, arguments
     except (OSError, AttributeError) as error:
         raise OperatorLibraryError(
-            f"{path} is not the operator library of this facesdk ({error}): install facesdk again"
+            f"{path} is not the operator library of this facesdk, or not for this computer "
+            f"({one_line(error)}): {_REMEDY}"
         ) from None
     for what, version, needed in (
         ("the interface", library.facesdk_ops_abi_version(), ABI_VERSION),
@@ -311,7 +315,7 @@ def open_library(path: Path) -> ctypes.CDLL:
     ):
         if version != needed:
             raise OperatorLibraryError(
-                f"{path} has version {version} of {what}, but this facesdk needs {needed}"
+                f"{path} has version {version} of {what}, but this facesdk needs {needed}: {_REMEDY}"
             )
     return library
 

@@ -81,13 +81,13 @@ def detected(path: Path) -> dict[str, Any]:
     return record
 
 
-def fails(verb: str, photo: Path, folder: Path, message: str) -> None:
-    """Run a verb on a bad photo; one line on stderr, status 2, and nothing else anywhere."""
+def fails(verb: str, photo: Path, folder: Path, message: str, *, status: int = 2) -> None:
+    """Run a verb on a bad photo; one line on stderr, its status, and nothing else anywhere."""
     out = folder / "out"
     out.mkdir(exist_ok=True)
     arguments = [word.replace("PHOTO", str(photo)).replace("OUT", str(out)) for word in VERBS[verb]]
     result = invoke(*arguments, "--json")
-    assert result.exit_code == 2, result.output
+    assert result.exit_code == status, result.output
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith(f"facesdk: {photo}")
@@ -154,7 +154,15 @@ def test_no_face_is_an_empty_list(size: tuple[int, int], tmp_path: Path) -> None
 def test_no_face_is_an_error_where_one_is_needed(verb: str, tmp_path: Path) -> None:
     path = tmp_path / "blank.png"
     encode.save(path, np.full((1, 1, 3), 127, np.uint8))
-    fails(verb, path, tmp_path, "no face")
+    fails(verb, path, tmp_path, "no face", status=5)
+
+
+def test_a_photo_that_cannot_be_read_outweighs_one_without_a_face(tmp_path: Path) -> None:
+    blank, text = tmp_path / "blank.png", tmp_path / "text.png"
+    encode.save(blank, np.full((30, 30, 3), 127, np.uint8))
+    text.write_text("no photo")
+    for paths, status in (([blank], 5), ([blank, OTHER], 5), ([text, blank], 2)):
+        assert invoke("embed", *map(str, paths), "--json").exit_code == status
 
 
 @pytest.mark.parametrize("case", ["truncated", "bomb"])

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from facesdk.cli.main import app
 from facesdk.cli.verbs import doctor as doctor_module
+from facesdk.dependencies import LIBRARIES
+from facesdk.errors import ModelError
+from facesdk.models import registry
 from facesdk.runtime import delegate, operator_library
 from facesdk.runtime.cpu import Cpu
+from facesdk.runtime.interpreter import Interpreter
 from facesdk.runtime.operator_library import KernelPath, OperatorLibrary
 
 
@@ -34,3 +39,30 @@ def test_doctor_says_what_this_cpu_lacks_for_a_better_path(
         f"avx512vpopcntdq needs {wider}, this CPU lacks AVX-512 BW, AVX-512 VPOPCNTDQ"
     )
     assert ops["unavailable"]["avx512"] == {"requires": wide, "missing": ["AVX-512 BW"]}
+
+
+def test_doctor_runs_every_packaged_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(self: Interpreter, *inputs: object) -> list[object]:
+        if "mtcnn-onet" in repr(vars(self)):
+            raise ModelError("the runtime refuses it")
+        return real(self, *inputs)
+
+    real: Any = Interpreter.run
+    done = CliRunner().invoke(app, ["doctor", "--json"])
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert [row["runs"] for row in report["models"]] == [True] * 4
+    assert set(report["libraries"]) == set(LIBRARIES.values())
+    monkeypatch.setattr(Interpreter, "run", run)
+    done = CliRunner().invoke(app, ["doctor", "--json"])
+    assert done.exit_code == 3
+    report = json.loads(done.stdout)
+    assert {row["name"]: row["runs"] for row in report["models"]}["mtcnn-onet"] is False
+    assert report["problems"] == ["the runtime refuses it"]
+
+
+def test_doctor_misses_the_packaged_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "packaged", tuple)
+    done = CliRunner().invoke(app, ["doctor"])
+    assert done.exit_code == 3
+    assert "no model is packaged" in done.stdout

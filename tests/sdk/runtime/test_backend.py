@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import platform
 import sys
+from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 from facesdk.errors import RuntimeUnavailableError
+from facesdk.runtime import backend
 from facesdk.runtime.backend import load_backend
 
 
@@ -26,7 +29,8 @@ def test_the_remedy_is_one_that_exists_there(
     monkeypatch: pytest.MonkeyPatch, machine: str, python: tuple[int, int], remedy: str
 ) -> None:
     def missing(name: str) -> Any:
-        raise ImportError(f"No module named {name!r}")
+        package = name.partition(".")[0]
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
 
     monkeypatch.setattr(importlib, "import_module", missing)
     monkeypatch.setattr(platform, "machine", lambda: machine)
@@ -34,3 +38,44 @@ def test_the_remedy_is_one_that_exists_there(
     with pytest.raises(RuntimeUnavailableError) as caught:
         load_backend()
     assert remedy in str(caught.value)
+
+
+def test_a_forced_runtime_that_is_missing_is_put_down_to_the_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(name: str) -> Any:
+        package = name.partition(".")[0]
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    monkeypatch.setenv("FACESDK_RUNTIME", "tflite-runtime")
+    with pytest.raises(RuntimeUnavailableError) as caught:
+        load_backend()
+    assert str(caught.value) == (
+        "FACESDK_RUNTIME asks for tflite-runtime, which is not installed: unset it, or run "
+        "`pip install tflite-runtime`"
+    )
+
+
+@pytest.mark.parametrize(("numpy", "usable"), [("2.1.0", False), ("1.26.4", True)])
+def test_a_runtime_for_numpy_1_is_refused_beside_numpy_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], numpy: str, usable: bool
+) -> None:
+    def network(model_content: bytes) -> Any:
+        assert model_content[4:8] == b"TFL3"
+        sys.stderr.write("A module that was compiled using NumPy 1.x cannot be run\n")
+        raise SystemError("returned a result with an exception set")
+
+    runtime = ModuleType("tflite_runtime.interpreter")
+    monkeypatch.setattr(runtime, "Interpreter", network, raising=False)
+    monkeypatch.setattr(backend, "import_library", lambda name: runtime)
+    monkeypatch.setattr(np, "__version__", numpy)
+    monkeypatch.setenv("FACESDK_RUNTIME", "tflite-runtime")
+    if usable:
+        assert load_backend().interpreter is runtime
+    else:
+        with pytest.raises(
+            RuntimeUnavailableError, match=r"NumPy 2.1.0: run `pip install 'numpy<2'`"
+        ):
+            load_backend()
+    assert capsys.readouterr().err == ""

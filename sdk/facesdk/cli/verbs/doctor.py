@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
 import json as json_module
 import platform
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import typer
 
 from facesdk.cli import options
-from facesdk.errors import EXIT_UNAVAILABLE, FaceSDKError
+from facesdk.dependencies import (
+    LIBRARIES,
+    holding_output,
+    import_library,
+    installed,
+    naming_broken_libraries,
+)
+from facesdk.errors import EXIT_UNAVAILABLE, FaceSDKError, ModelError
 from facesdk.models import registry
+from facesdk.models.bundle import ModelBundle
+from facesdk.models.registry import ModelEntry
 from facesdk.runtime import delegate, operator_library
 from facesdk.runtime.backend import load_backend
 from facesdk.runtime.cpu import Cpu, describe_cpu
@@ -20,7 +31,10 @@ from facesdk.version import __version__
 
 
 def doctor(json: options.Json = False) -> None:
-    """Report the runtime, the operator library, the CPU and the models; status 3 if one is broken.
+    """Report the libraries, the runtime, the operators, the CPU and the models; status 3 if one is
+    broken.
+
+    Each packaged model runs once.
 
     Examples:
 
@@ -35,9 +49,10 @@ def doctor(json: options.Json = False) -> None:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": _cpu_row(cpu),
+        "libraries": _libraries(problems),
         "runtime": _probe(_runtime, problems),
         "ops": _probe(lambda: _operators(cpu), problems),
-        "models": _probe(_models, problems),
+        "models": _models(problems),
         "problems": problems,
     }
     if json:
@@ -50,11 +65,29 @@ def doctor(json: options.Json = False) -> None:
 
 
 def _probe(part: Callable[[], Any], problems: list[str]) -> Any:
+    """What a part says of itself; None if it is not usable, which is added to the problems once."""
     try:
-        return part()
+        with holding_output(), naming_broken_libraries():
+            return part()
     except FaceSDKError as error:
-        problems.append(str(error))
+        if str(error) not in problems:
+            problems.append(str(error))
         return None
+
+
+def _libraries(problems: list[str]) -> dict[str, str | None]:
+    """Version of each library by its distribution's name; None if it cannot be imported.
+
+    One that is only hollow is found by importing the modules that use it.
+    """
+    versions = {}
+    for module in LIBRARIES:
+        distribution, version = installed(module)
+        usable = _probe(partial(import_library, module), problems)
+        versions[distribution] = None if usable is None else version or "unknown"
+    if not problems:
+        _probe(partial(importlib.import_module, "facesdk.engine"), problems)
+    return versions
 
 
 def _runtime() -> dict[str, str]:
@@ -99,8 +132,35 @@ def _why(library: OperatorLibrary, cpu: Cpu) -> str:
     return f"the best there is{having}"
 
 
-def _models() -> list[dict[str, Any]]:
-    return [entry.to_dict() for entry in registry.packaged()]
+def _models(problems: list[str]) -> list[dict[str, Any]] | None:
+    """The packaged models, each with whether it runs."""
+    entries = _probe(registry.packaged, problems)
+    if entries is None:
+        return None
+    if not entries:
+        problems.append("no model is packaged: install facesdk again, from a whole wheel")
+    return [
+        {**entry.to_dict(), "runs": _probe(partial(_run, entry), problems) is not None}
+        for entry in entries
+    ]
+
+
+def _run(entry: ModelEntry) -> bool:
+    """One inference on zeros.
+
+    Raises:
+        FaceSDKError: It fails; the message says why.
+    """
+    import numpy as np
+
+    from facesdk.runtime.interpreter import Interpreter
+
+    network = Interpreter(ModelBundle.load(entry.path))
+    shapes = zip(network.input_shapes, network.input_dtypes, strict=True)
+    outputs = network.run(*(np.zeros(shape, dtype) for shape, dtype in shapes))
+    if not all(np.isfinite(output).all() for output in outputs):
+        raise ModelError(f"{entry.path} computes values that are not finite")
+    return True
 
 
 def _cpu_row(cpu: Cpu) -> dict[str, Any]:
@@ -109,9 +169,14 @@ def _cpu_row(cpu: Cpu) -> dict[str, Any]:
 
 def _line(key: str, value: Any) -> str:
     if key == "models":
-        value = ", ".join(f"{row['name']} ({row['bytes']:,} bytes)" for row in value or [])
+        value = ", ".join(
+            f"{row['name']} ({row['bytes']:,} bytes, {'runs' if row['runs'] else 'DOES NOT RUN'})"
+            for row in value or []
+        )
     elif key == "problems":
         value = "; ".join(value) or "none"
+    elif key == "libraries":
+        value = ", ".join(f"{name} {version or 'NOT USABLE'}" for name, version in value.items())
     elif key == "cpu":
         value = f"{value['machine']} | {value['model']} | {value['threads']} threads"
     elif key == "ops" and value is not None:

@@ -12,7 +12,7 @@ from facesdk.cli import options, output
 from facesdk.detection.detector import DEFAULT_MIN_FACE
 from facesdk.detection.registry import load_detector
 from facesdk.engine import DEFAULT_FMR, FaceEngine
-from facesdk.errors import EXIT_BAD_INPUT, EXIT_DIFFERENT, EXIT_SAME, InputError
+from facesdk.errors import EXIT_DIFFERENT, EXIT_SAME, InputError
 from facesdk.files import make_folder
 from facesdk.images import decode, drawing, encode
 from facesdk.models.contract import Contract
@@ -171,9 +171,10 @@ def verify(
 ) -> None:
     """Say whether two photos show the same person.
 
-    The exit status is 0 for the same person, 1 for different people, 2 for bad input. With several
-    faces in a photo the largest counts; `--face K` picks in any photo with several, `--face K
-    --face L` in the first and the second.
+    The exit status is 0 for the same person, 1 for different people, 2 for bad input, 3 if this
+    installation lacks something, 5 for a photo without a face. With several faces in a photo the
+    largest counts; `--face K` picks in any photo with several, `--face K --face L` in the first and
+    the second.
 
     Examples:
 
@@ -204,15 +205,15 @@ def verify(
 def _for_each(
     photos: Sequence[Path], numbers: Sequence[int], work: Callable[[Path, int], None]
 ) -> None:
-    failed = False
+    statuses: set[int] = set()
     for path, number in zip(photos, numbers, strict=True):
         try:
             work(path, number)
         except InputError as error:
             output.emit_error(str(error))
-            failed = True
-    if failed:
-        raise typer.Exit(EXIT_BAD_INPUT)
+            statuses.add(error.exit_code)
+    if statuses:  # a photo without a face tells less than one that cannot be read
+        raise typer.Exit(min(statuses))
 
 
 def _face_numbers(given: list[int] | None, photos: int) -> list[int]:
