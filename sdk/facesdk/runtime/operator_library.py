@@ -306,7 +306,7 @@ def open_library(path: Path) -> ctypes.CDLL:
             function.restype, function.argtypes = result, arguments
     except (OSError, AttributeError) as error:
         raise OperatorLibraryError(
-            f"{path} is not the operator library of this facesdk, or not for this computer "
+            f"{path} is not the facesdk operator library, or not one for this computer "
             f"({one_line(error)}): {_REMEDY}"
         ) from None
     for what, version, needed in (
@@ -315,7 +315,8 @@ def open_library(path: Path) -> ctypes.CDLL:
     ):
         if version != needed:
             raise OperatorLibraryError(
-                f"{path} has version {version} of {what}, but this facesdk needs {needed}: {_REMEDY}"
+                f"{path} has version {version} of {what}, but this facesdk needs {needed}: "
+                f"{_REMEDY}"
             )
     return library
 
