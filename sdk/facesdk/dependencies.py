@@ -14,7 +14,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
 from types import ModuleType, TracebackType
 
 from facesdk.errors import DependencyError, FaceSDKError, one_line
@@ -79,8 +79,10 @@ def holding_output() -> Iterator[None]:
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         yield
-    sys.stdout.write(out.getvalue())
-    sys.stderr.write(err.getvalue())
+    for stream, held in ((sys.stdout, out), (sys.stderr, err)):
+        if held.getvalue():
+            with suppress(OSError):  # a closed stream: nobody sees it
+                stream.write(held.getvalue())
 
 
 def broken_library(error: Exception) -> DependencyError | None:

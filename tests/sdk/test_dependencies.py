@@ -139,3 +139,11 @@ def test_a_library_of_which_only_the_folder_is_left(
     message = "hollow-library cannot be loaded"
     with pytest.raises(DependencyError, match=message), naming_broken_libraries():
         exec("hollow.zeros", ours)
+
+
+def test_what_a_library_says_on_import_is_shown_once_it_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = library(tmp_path, monkeypatch, "import sys\nprint('out')\nprint('err', file=sys.stderr)")
+    import_library(name)
+    assert capsys.readouterr() == ("out\n", "err\n")
