@@ -17,7 +17,6 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.runtime.backend import load_backend
 from facesdk.runtime.delegate import load_operators
 from facesdk.runtime.native_log import without_greeting
-from facesdk.runtime.probe import require_safe
 from facesdk.tflite.operators import CUSTOM_OPERATORS
 
 Shape = tuple[int, ...]
@@ -67,7 +66,10 @@ class Interpreter:
                 f"{', '.join(sorted(unknown))} (it has {', '.join(CUSTOM_OPERATORS)}); "
                 "convert the network again without them"
             )
-        require_safe(bundle, input_shapes)
+        if not bundle.trusted:
+            from facesdk.runtime.probe import require_safe  # packaged models start without it
+
+            require_safe(bundle, input_shapes)
         self._threads = threads
         self._shapes = input_shapes and tuple(input_shapes)
         with without_greeting():

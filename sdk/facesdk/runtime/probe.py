@@ -14,6 +14,7 @@ import hashlib
 import os
 import platform
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -67,8 +68,6 @@ def require_safe(bundle: ModelBundle, shapes: Sequence[tuple[int, ...]] | None =
 
 def _ran(bundle: ModelBundle, shapes: Sequence[tuple[int, ...]] | None) -> bool:
     """Whether it ran; False where this installation cannot run it, which its user is told later."""
-    import subprocess  # only where something is probed: packaged models start without it
-
     arguments = [str(bundle.path), ";".join(",".join(map(str, row)) for row in shapes or ())]
     try:
         ended = subprocess.run(

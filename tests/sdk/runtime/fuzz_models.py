@@ -64,6 +64,10 @@ SEEDS: dict[str, bytes] = {
     "widened": widened_convolution(1, "INT8"),
     "int8": file_of(pooled(8, "INT8", scale=0.5, zero_point=1)),
     "sparse": file_of(sparse_dense()),
+    **{
+        path.stem: path.read_bytes()
+        for path in sorted((Path(__file__).parent / "corpus" / "valid").glob("*.tflite"))
+    },
 }
 
 

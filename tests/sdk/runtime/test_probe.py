@@ -25,6 +25,9 @@ from sdk.tflite.models import file_of, pooled
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.tflite"))
 """Files that ended LiteRT 2.3 with a signal, each found by fuzz_models.py."""
 
+VALID = sorted((Path(__file__).parent / "corpus" / "valid").glob("*.tflite"))
+"""Files that TensorFlow's converter wrote of small networks."""
+
 
 @pytest.fixture(autouse=True)
 def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
@@ -47,6 +50,30 @@ def test_a_model_that_crashes_the_runtime_is_one_line_and_status_2(path: Path) -
     last = ended.stderr.splitlines()[-1]
     assert last.startswith("facesdk: ") and str(path) in last
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
+def test_such_a_model_is_shown_or_refused(path: Path) -> None:
+    command = [sys.executable, "-m", "facesdk", "models", "show", str(path)]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode in (0, 2)
+    assert "internal error" not in ended.stderr
+
+
+@pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
+def test_valid_models_of_others_are_measured(path: Path) -> None:
+    """LSTM with inputs left out; a variable, whose operators do not run alone; sparse weights."""
+    options = ["--runs", "2", "--warm-up", "1", "--cold-starts", "1", "--json"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "facesdk", "bench", str(path), *options],
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    (row,) = json.loads(ended.stdout)["models"]
+    assert row["cold_start"]["processes"] == 1
+    if path.stem == "resource-variable":
+        assert "unknown" in {operator["found"] for operator in row["operators"]["rows"]}
 
 
 def test_a_crash_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
