@@ -154,7 +154,7 @@ def test_embed() -> None:
     records = [json.loads(line) for line in lines]
     assert [record["image"] for record in records] == [OBAMA, OBAMA2]
     for record in records:
-        assert set(record) == {"image", "model", "dim", "embedding"}
+        assert set(record) == {"image", "model", "model_id", "dim", "embedding"}
         assert len(record["embedding"]) == record["dim"]
         assert np.linalg.norm(record["embedding"]) == pytest.approx(1, abs=1e-4)
     verified = json.loads(run("verify", OBAMA, OBAMA2, "--json").stdout)
