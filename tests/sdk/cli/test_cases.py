@@ -30,13 +30,27 @@ RIGHT = {
         "bin-numpy-bool",
         "bin-images-ndarray",
     ),
-    "photos as cameras and scanners give them": ("photo-108-megapixels", "png16-12bit"),
+    "valid TFLite models": (
+        "tflite-lstm-optional-inputs",
+        "tflite-sparse-dense",
+        "tflite-resource-variable",
+        "embed-int8-input-output",
+        "embed-1x1-output",
+        "convert-dynamic-range",
+    ),
+    "photos as cameras and scanners give them": (
+        "photo-108-megapixels",
+        "photo-40000-wide",
+        "png16-12bit",
+    ),
     "hostile or special": (
         "png-1x64000000",
         "jpeg-1500-scans",
         "output-to-device",
         "npz-absurd-shape",
         "npz-overflowing-shape",
+        "model-bconv-filter-shape",
+        "model-renamed-operator",
     ),
     "photo formats of phones and scanners": ("photo-heic", "photo-tiff"),
     "folders as file systems leave them": (
@@ -45,6 +59,7 @@ RIGHT = {
         "zip-backslashes",
     ),
     "names composed and decomposed": ("names-decomposed-zip",),
+    "networks saved by Keras 3": ("convert-keras3-h5",),
     "the output cannot be written": ("output-disk-full",),
 }
 """The kinds that are mended, and the cases of each: a case that is here stays right."""
