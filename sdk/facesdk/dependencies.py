@@ -20,7 +20,6 @@ from types import ModuleType, TracebackType
 from facesdk.errors import DependencyError, FaceSDKError, one_line
 
 LIBRARIES = {
-    "cv2": "opencv-python",
     "numpy": "numpy",
     "PIL.Image": "pillow",
     "platformdirs": "platformdirs",
