@@ -199,6 +199,7 @@ ACCEPTED: dict[str, Rule] = {
     "GATHER": Rule((2, 2), 2, types=_ANY, check=_positions),
     "PACK": Rule((1, _MANY), _MANY, types=_ANY, check=_alike),
     "UNPACK": Rule((1, 1), 1, types=_ANY, ranks=(1, 8), outputs=(1, _MANY)),
+    "BATCH_MATMUL": Rule((2, 2), 2, types=STORED, same=False),
     "SHAPE": Rule((1, 1), 1, types=_ANY, same=False),
     "CAST": Rule((1, 1), 1, types=_ANY, same=False),
     "EXPAND_DIMS": Rule((2, 2), 2, types=_ANY, check=_indices),

@@ -23,7 +23,8 @@ from sdk.runtime.fuzz_models import SEEDS
 from sdk.tflite.models import file_of, pooled
 
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.tflite"))
-"""Files that ended LiteRT 2.3 with a signal, each found by fuzz_models.py."""
+"""Files that ended LiteRT 2.3 with a signal, or facesdk with a fault of its own, each found by
+fuzz_models.py."""
 
 VALID = sorted((Path(__file__).parent / "corpus" / "valid").glob("*.tflite"))
 """Files that TensorFlow's converter wrote of small networks."""
@@ -48,7 +49,7 @@ def test_a_model_that_crashes_the_runtime_is_one_line_and_status_2(path: Path) -
     )
     assert (ended.returncode, ended.stdout) == (2, "")
     last = ended.stderr.splitlines()[-1]
-    assert last.startswith("facesdk: ") and str(path) in last
+    assert last.startswith("facesdk: ") and "internal error" not in last
     assert "Traceback" not in ended.stderr
 
 
