@@ -1,15 +1,14 @@
-# `make demo` and `make test` do all the set-up in .venv. Only `system` needs root, and says so.
+# `make demo` and `make test` do all the set-up in .venv, and need no root.
 PYTHON ?= python3
 BIN := .venv/bin
 NATIVE := $(shell find sdk/native -type f -not -path '*/tests/*')
 PYTHON_SOURCES := $(shell find sdk/facesdk training converters -type f -not -name '*.pyc')
-SYSTEM_PACKAGES := libgl1 libglib2.0-0
 CLANG_PACKAGES := clang libclang-rt-dev
 BROWSER_PACKAGES := chromium
 PYTEST := $(BIN)/python -m pytest
 PYTEST_ARGS ?= -m "not slow" --numprocesses auto --dist loadfile
 
-.PHONY: demo test test-slow test-arm wheels lint docs clean system clang browser
+.PHONY: demo test test-slow test-arm wheels lint docs clean clang browser
 
 demo: .venv/.device
 	$(BIN)/facesdk demo --output out
@@ -48,11 +47,11 @@ clean:
 	$(BIN)/pip install --quiet --upgrade pip
 
 # The device side only: no TensorFlow. A development install, once there, serves the demo too.
-.venv/.device: pyproject.toml $(NATIVE) $(PYTHON_SOURCES) | system .venv/bin/python
+.venv/.device: pyproject.toml $(NATIVE) $(PYTHON_SOURCES) | .venv/bin/python
 	if [ -e .venv/.dev ]; then $(MAKE) .venv/.dev; else $(BIN)/pip install .; fi
 	touch $@
 
-.venv/.dev: pyproject.toml $(NATIVE) | system .venv/bin/python
+.venv/.dev: pyproject.toml $(NATIVE) | .venv/bin/python
 	$(BIN)/pip install --editable '.[train,convert,bench,dev]'
 	touch $@
 
@@ -87,14 +86,4 @@ clang:
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(CLANG_PACKAGES); \
 	else \
 		echo "the slow tests need clang; run: sudo apt-get install $(CLANG_PACKAGES)" >&2; exit 1; \
-	fi
-
-# opencv-python's wheels need two shared libraries that a bare Debian does not have.
-system:
-	@if ldconfig -p | grep -q 'libGL\.so\.1' && ldconfig -p | grep -q 'libgthread-2\.0\.so\.0'; then :; \
-	elif [ "$$(id -u)" = 0 ]; then \
-		echo "installing $(SYSTEM_PACKAGES) with apt-get"; \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(SYSTEM_PACKAGES); \
-	else \
-		echo "opencv-python needs system libraries; run: sudo apt-get install $(SYSTEM_PACKAGES)" >&2; exit 1; \
 	fi

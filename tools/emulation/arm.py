@@ -98,12 +98,11 @@ AARCH64 = Machine(
         "ai-edge-litert==2.3.0",
         "tflite-runtime==2.14.0",
         "numpy==1.26.4",
-        "opencv-python-headless==4.11.0.86",
         "pillow>=10.3",
         *PURE,
     ),
 )
-# No wheels of NumPy and OpenCV exist for it on PyPI: they are Debian's.
+# No wheels of NumPy and Pillow exist for it on PyPI: they are Debian's.
 ARMV7 = Machine(
     name="armv7",
     debian="armhf",
@@ -111,7 +110,7 @@ ARMV7 = Machine(
     emulator="qemu-arm-static",
     cpu="cortex-a15",
     modules=("tflite_runtime",),
-    packages=("python3.11", "libstdc++6", "python3-numpy", "python3-opencv", "python3-pil"),
+    packages=("python3.11", "libstdc++6", "python3-numpy", "python3-pil"),
     wheels=PURE,
     lone_wheels=("tflite-runtime==2.14.0",),
     alternatives={"libblas.so.3": "blas/libblas.so.3", "liblapack.so.3": "lapack/liblapack.so.3"},

@@ -23,6 +23,7 @@ _PAPER = (_PAPER_LEVEL,) * 3
 _PHOTO_HEIGHT = 480
 _CROP_HEIGHT = 224
 _GAP = 16
+_BITMAP_ASCENT = 9
 
 
 def draw_faces(image: Picture, faces: Sequence[Face], *, chosen: int | None = None) -> Picture:
@@ -134,7 +135,12 @@ def _text(
 ) -> None:
     """Pillow's own font has few letters beyond ASCII."""
     printable = text.encode("ascii", "replace").decode()
-    pen.text(at, printable, colour, ImageFont.load_default(size), anchor="ls")
+    try:
+        font = ImageFont.load_default(size)
+    except (TypeError, ImportError):  # before Pillow 10.1, or without FreeType: one size only
+        font = ImageFont.load_default()
+    ascent = font.getmetrics()[0] if isinstance(font, ImageFont.FreeTypeFont) else _BITMAP_ASCENT
+    pen.text((at[0], at[1] - ascent), printable, colour, font)
 
 
 def _scaled(image: Picture, height: int) -> Picture:
