@@ -19,6 +19,9 @@ from facesdk.tflite.schema import BITS
 
 _NARROW = {"int4": True, "int2": True, "uint4": False}
 """Types of less than a byte, and whether they have a sign."""
+_INTEGERS = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
+_OF_NUMPY = {"bool", "float16", "float32", "float64", "complex64", "complex128", *_INTEGERS}
+"""Types that NumPy has by itself. TensorFlow, once imported, gives it more."""
 
 
 def pack_signs(values: NDArray[np.floating[Any]]) -> NDArray[np.uint32]:
@@ -110,11 +113,9 @@ def array(tensor: Tensor) -> NDArray[Any]:
     if tensor.dtype == "bfloat16":
         words = data.view("<u2").astype("<u4") << np.uint32(16)
         return words.view("<f4").reshape(tensor.shape)
-    try:
-        dtype = np.dtype(tensor.dtype).newbyteorder("<")
-    except TypeError:
-        raise ModelError(f"tensor {tensor.name} is of type {tensor.dtype}") from None
-    return data.view(dtype).reshape(tensor.shape)
+    if tensor.dtype not in _OF_NUMPY:
+        raise ModelError(f"tensor {tensor.name} is of type {tensor.dtype}")
+    return data.view(np.dtype(tensor.dtype).newbyteorder("<")).reshape(tensor.shape)
 
 
 def values(tensor: Tensor) -> NDArray[np.float32]:

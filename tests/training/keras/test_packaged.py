@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
+from larq.layers import QuantConv2D
 
 from facesdk import FaceEngine
+from facesdk.models import registry
+from facesdk.models.bundle import ModelBundle
 from facesdk.samples import BIDEN, OBAMA, OBAMA2
+from facesdk.tflite import weights
 from facesdk_training.keras.loading import predict
 from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.keras.weights import restore_latent
@@ -17,13 +23,33 @@ from facesdk_training.runs.record import config_of
 RUN = Path(__file__).parents[3] / "training" / "runs" / "recogniser"
 
 
-def test_the_kept_weights_are_those_of_the_packaged_file() -> None:
-    """``latent.npz`` keeps every sign and every float, so only rounding may differ."""
+@pytest.fixture(scope="module")
+def model() -> Any:
     model = build_embedder(config_of(RUN).final_network)
     assert restore_latent(RUN / run_folder.LATENT, model) == []
+    return model
+
+
+def test_the_kept_weights_have_every_sign_of_the_packaged_file(model: Any) -> None:
+    bundle = ModelBundle.load(registry.resolve(registry.DEFAULT_RECOGNIZER))
+    operators = [row for row in bundle.graph.operators if row.is_packed]
+    layers = [layer for layer in model.layers if isinstance(layer, QuantConv2D)]
+    assert len(operators) == len(layers) == 24
+    for operator, layer in zip(operators, layers, strict=True):
+        kernel = layer.kernel.numpy().transpose(3, 0, 1, 2)
+        signs = np.where(kernel < 0, -1, 1).reshape(len(kernel), -1)
+        np.testing.assert_array_equal(weights.filters(operator), signs, err_msg=layer.name)
+
+
+def test_they_embed_faces_as_the_packaged_file_does(model: Any) -> None:
+    """Floats are equal too, but two runtimes round them differently, and an activation that is
+    about 0 then has another sign: a channel of one unit, a hundredth of the embedding.
+    """
     engine = FaceEngine.load()
-    crops = np.stack([engine.align(photo) for photo in (OBAMA, OBAMA2, BIDEN)])
+    photos = [engine.align(photo) for photo in (OBAMA, OBAMA2, BIDEN)]
+    crops = np.stack([*photos, *(crop[:, ::-1] for crop in photos)])
     found = predict(model, engine.embedder.contract.input.normalise(crops))
     found /= np.linalg.norm(found, axis=1, keepdims=True)
-    expected = engine.embedder.embed(crops)
-    np.testing.assert_allclose((found * expected).sum(1), 1, atol=1e-3)
+    cosines = (found * engine.embedder.embed(crops)).sum(1)
+    assert np.median(cosines) > 0.999
+    assert cosines.min() > 0.95
