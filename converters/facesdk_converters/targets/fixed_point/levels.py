@@ -118,7 +118,7 @@ def fit(weights: FloatArray, bits: int, *, scale: ScaleKind = "free", axis: int 
         raise InputError(f"scale must be one of {', '.join(get_args(ScaleKind))}, but got {scale}")
     filters = np.moveaxis(np.asarray(weights, np.float64), axis, 0)
     rows = filters.reshape(len(filters), -1)
-    steps = _best_steps(rows, bits, scale)
+    steps = np.maximum(_best_steps(rows, bits, scale), np.finfo(np.float32).tiny)  # stored so
     codes = _codes(rows, steps, bits).reshape(filters.shape)
     return FixedPoint(bits, np.moveaxis(codes, 0, axis), steps.astype(np.float32), axis)
 

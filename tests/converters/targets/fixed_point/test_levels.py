@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -97,6 +97,7 @@ def test_fixed_point_weights_stay_what_they_are(bits):
 
 
 @settings(deadline=None)
+@example(np.array([[1e-45, 0.0]], np.float32), 1)
 @given(filters, st.integers(1, 8))
 def test_power_of_two_scales(weights, bits):
     found = fit(weights, bits, scale="power-of-two")
