@@ -101,7 +101,7 @@ def require_extra(module: str, *, extra: str) -> None:
 
     Args:
         module: The top-level module the caller is about to import, for example ``"tensorflow"``.
-        extra: The extra of the ``facesdk`` distribution that provides it.
+        extra: The extra of the distribution, ``facesdk-edge``, that provides it.
 
     Raises:
         DependencyError: The module is not installed; the message names the pip line.
@@ -110,5 +110,5 @@ def require_extra(module: str, *, extra: str) -> None:
         limit = "" if sys.version_info < TRAINING_PYTHON_LIMIT else " with Python 3.10 to 3.12"
         raise DependencyError(
             f"this command needs {module}, which is not installed: "
-            f"run `pip install 'facesdk[{extra}]'`{limit}"
+            f"run `pip install 'facesdk-edge[{extra}]'`{limit}"
         )

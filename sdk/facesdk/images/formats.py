@@ -21,7 +21,7 @@ READ = {
 _AVIF = ("AVIF", (".avif", ".avifs"))
 _HEIF = ("HEIF", (".heic", ".heif", ".heics", ".heifs", ".hif"))
 
-HEIF_DECODER = "pip install 'facesdk[photos]'"
+HEIF_DECODER = "pip install 'facesdk-edge[photos]'"
 """What makes HEIC and HEIF readable."""
 
 _BRANDS = {

@@ -393,7 +393,7 @@ def test_what_is_not_read_is_named_with_the_remedy(content: bytes, named: str) -
         decode(content)
     if "truncated" not in named:
         assert "save it as JPEG or PNG" in str(error.value)
-        assert ("facesdk[photos]" in str(error.value)) == ("HEIC" in named)
+        assert ("facesdk-edge[photos]" in str(error.value)) == ("HEIC" in named)
 
 
 def test_avif_is_read_where_pillow_can() -> None:

@@ -116,7 +116,7 @@ def copying_model(shape: tuple[int, int, int, int]) -> bytes:
 def _larq_extension() -> Any:
     package = importlib.util.find_spec("larq_compute_engine")
     if package is None or package.submodule_search_locations is None:
-        raise CandidateError("LCE is not installed: run `pip install 'facesdk[convert]'`")
+        raise CandidateError("LCE is not installed: run `pip install 'facesdk-edge[convert]'`")
     name = "interpreter_wrapper_lite"
     file = Path(package.submodule_search_locations[0], "tflite", "python", f"{name}.so")
     loader = ExtensionFileLoader(name, str(file))

@@ -139,7 +139,7 @@ def ensure(folder: Path, layers: Iterable[Layer], networks: Iterable[Network]) -
     process.start()
     process.join()
     if process.exitcode:
-        raise ConversionError("the conversion failed: it needs `pip install 'facesdk[convert]'`")
+        raise ConversionError("the conversion failed: run `pip install 'facesdk-edge[convert]'`")
 
 
 def _convert(
