@@ -1,0 +1,358 @@
+package org.facesdk;
+
+import android.content.Context;
+import java.io.File;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
+import org.facesdk.annotation.NonNull;
+import org.facesdk.annotation.Nullable;
+
+/**
+ * Detection, alignment, embedding and verification, a method per stage.
+ *
+ * <pre>{@code
+ * try (FaceEngine engine = FaceEngine.builder(context).model("compactfacenet-qb.tflite").build()) {
+ *     boolean same = engine.verify(Frame.ofBitmap(a), Frame.ofBitmap(b)).same();
+ * }
+ * }</pre>
+ *
+ * <p>Faces are ordered by the area of their box, largest first, and chosen by their number in that order.
+ *
+ * <p>Threads may share an engine: one of them computes at a time, the others wait. Every call may take long enough to be
+ * noticed, so none belongs on the main thread; an engine may be used in the background as long as the process lives.
+ * {@link #close} waits for the call that runs; every later call throws {@link IllegalStateException}.
+ */
+public final class FaceEngine implements AutoCloseable {
+    private static final int CROP_WIDTH = 1;
+    private static final int CROP_HEIGHT = 2;
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final ModelInfo model;
+    private final int cropWidth;
+    private final int cropHeight;
+    private final int maxFaces;
+    private long handle;
+
+    private FaceEngine(long handle, String modelId, int maxFaces) {
+        this.handle = handle;
+        this.maxFaces = maxFaces;
+        double[] numbers = NativeEngine.numbers(handle);
+        this.cropWidth = (int) numbers[CROP_WIDTH];
+        this.cropHeight = (int) numbers[CROP_HEIGHT];
+        this.model = new ModelInfo(modelId, NativeEngine.texts(handle), numbers);
+    }
+
+    /** Starts to describe an engine whose models are assets of an app. */
+    @NonNull
+    public static Builder builder(@NonNull Context context) {
+        return new Builder(context);
+    }
+
+    /** Starts to describe an engine whose models are given as files or buffers. */
+    @NonNull
+    public static Builder builder() {
+        return new Builder(null);
+    }
+
+    /** What the recognition model says about itself. */
+    @NonNull
+    public ModelInfo model() {
+        return model;
+    }
+
+    /**
+     * Finds the faces of a frame.
+     *
+     * @throws InputException the frame cannot be used
+     * @throws ModelException a network fails
+     */
+    @NonNull
+    public Detections detect(@NonNull Frame frame) {
+        return find(frame, maxFaces);
+    }
+
+    /**
+     * Finds the largest faces of a frame. One takes a fraction of the time where it is large, as smaller ones need not be
+     * looked for.
+     *
+     * @param atMost return at most that many, at least 1
+     */
+    @NonNull
+    public Detections detect(@NonNull Frame frame, int atMost) {
+        if (atMost < 1) {
+            throw new InputException("max_faces must be at least 1 or None, but got " + atMost);
+        }
+        return find(frame, maxFaces == 0 ? atMost : Math.min(atMost, maxFaces));
+    }
+
+    /**
+     * Cuts out the largest face, in the template that the recognition model expects.
+     *
+     * @throws NoFaceException the frame has no face
+     */
+    @NonNull
+    public Crop align(@NonNull Frame frame) {
+        return align(frame, choose(frame, 0));
+    }
+
+    /** Cuts out a face that was found in the frame. */
+    @NonNull
+    public Crop align(@NonNull Frame frame, @NonNull Face face) {
+        return locked(() -> Crop.made(
+            NativeEngine.align(handle, frame.pixels(), frame.width(), frame.height(), face.coordinates()), cropWidth, cropHeight));
+    }
+
+    /**
+     * Embeds the largest face of a frame.
+     *
+     * @throws NoFaceException the frame has no face
+     */
+    @NonNull
+    public Embedding embed(@NonNull Frame frame) {
+        return embed(align(frame));
+    }
+
+    /** Embeds a face that was found in the frame. */
+    @NonNull
+    public Embedding embed(@NonNull Frame frame, @NonNull Face face) {
+        return embed(align(frame, face));
+    }
+
+    /**
+     * Embeds a crop as {@link #align} cut it; no face is looked for.
+     *
+     * @throws InputException it has another size than the model's template
+     */
+    @NonNull
+    public Embedding embed(@NonNull Crop crop) {
+        if (crop.width() != cropWidth || crop.height() != cropHeight) {
+            throw new InputException("a crop must have " + cropWidth + "x" + cropHeight + " pixels, but got " + crop.width()
+                + "x" + crop.height());
+        }
+        return locked(() -> Embedding.of(NativeEngine.embed(handle, crop.bytes()), model.name(), model.id()));
+    }
+
+    /**
+     * Decides whether the largest faces of two frames are of one person, at a false match rate of 1 in 1000.
+     *
+     * @throws NoFaceException a frame has no face
+     * @throws InputException the model has no threshold for that rate
+     */
+    @NonNull
+    public Verification verify(@NonNull Frame a, @NonNull Frame b) {
+        return verify(a, b, OperatingPoint.DEFAULT);
+    }
+
+    /** The same at an operating point of your choice. */
+    @NonNull
+    public Verification verify(@NonNull Frame a, @NonNull Frame b, @NonNull OperatingPoint point) {
+        point.decide(0, model); // before any work: the model may have no such threshold
+        long begun = System.nanoTime();
+        Face[] faces = {choose(a, 0), choose(b, 0)};
+        long detected = System.nanoTime();
+        Crop[] crops = {align(a, faces[0]), align(b, faces[1])};
+        long aligned = System.nanoTime();
+        Embedding first = embed(crops[0]);
+        Embedding second = embed(crops[1]);
+        long embedded = System.nanoTime();
+        Match match = compare(first, second, point);
+        long matched = System.nanoTime();
+        return new Verification(match, faces, crops, new Timings(milliseconds(begun, detected), milliseconds(detected, aligned),
+            milliseconds(aligned, embedded), milliseconds(embedded, matched)));
+    }
+
+    /** Decides whether two embeddings of this engine's model are of one person, at a false match rate of 1 in 1000. */
+    @NonNull
+    public Match compare(@NonNull Embedding a, @NonNull Embedding b) {
+        return compare(a, b, OperatingPoint.DEFAULT);
+    }
+
+    /**
+     * Decides whether two embeddings of this engine's model are of one person. It needs no network: a closed engine does it
+     * too.
+     *
+     * @throws EmbeddingMismatchException an embedding comes from another model
+     * @throws InputException the model has no threshold for the rate asked for
+     */
+    @NonNull
+    public Match compare(@NonNull Embedding a, @NonNull Embedding b, @NonNull OperatingPoint point) {
+        if (!a.modelId().equals(model.id())) {
+            throw new EmbeddingMismatchException("the embedding was made by " + a.model() + " (" + ModelInfo.shortId(a.modelId())
+                + "), but this engine's thresholds are those of " + model.name() + " (" + ModelInfo.shortId(model.id()) + ")");
+        }
+        return point.decide(a.similarity(b), model);
+    }
+
+    /** Releases the networks; waits for the call that runs. To close again does nothing. */
+    @Override
+    public void close() {
+        lock.lock();
+        try {
+            if (handle != 0) {
+                NativeEngine.close(handle);
+            }
+            handle = 0;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private Detections find(Frame frame, int atMost) {
+        float[] found = locked(
+            () -> NativeEngine.detect(handle, frame.pixels(), frame.width(), frame.height(), atMost));
+        List<Face> faces = new ArrayList<>();
+        for (int i = 0; i < found.length / Face.VALUES; ++i) {
+            faces.add(Face.at(found, i));
+        }
+        return new Detections(frame.width(), frame.height(), faces);
+    }
+
+    private Face choose(Frame frame, int number) {
+        List<Face> faces = find(frame, number + 1).faces();
+        if (faces.isEmpty()) {
+            throw new NoFaceException(frame.name() + ": no face found; use a photo with a visible face");
+        }
+        return faces.get(Math.min(number, faces.size() - 1));
+    }
+
+    private interface Call<T> {
+        T run();
+    }
+
+    private <T> T locked(Call<T> call) {
+        lock.lock();
+        try {
+            if (handle == 0) {
+                throw new IllegalStateException("this FaceEngine is closed");
+            }
+            return call.run();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private static double milliseconds(long from, long to) {
+        return (to - from) / 1e6;
+    }
+
+    /** Describes an engine. */
+    public static final class Builder {
+        private static final int MIN_FACE = 20;
+        private static final String[] MTCNN = {"mtcnn-pnet.tflite", "mtcnn-rnet.tflite", "mtcnn-onet.tflite"};
+        private static final int NETWORKS = 4;
+
+        private final Context context;
+        private final ByteBuffer[] contents = new ByteBuffer[NETWORKS];
+        private final String[] names = new String[NETWORKS];
+        private int minFace = MIN_FACE;
+        private int maxFaces;
+        private int threads = 1;
+
+        private Builder(@Nullable Context context) {
+            this.context = context;
+        }
+
+        /** The recognition model, by the name of an asset. */
+        @NonNull
+        public Builder model(@NonNull String asset) {
+            return model(asset, fromAsset(asset));
+        }
+
+        /** The recognition model in a file. */
+        @NonNull
+        public Builder model(@NonNull File file) {
+            return model(file.getPath(), Models.file(file));
+        }
+
+        /**
+         * The recognition model in memory.
+         *
+         * @param name what error messages call it
+         * @param content read from its position to its limit
+         */
+        @NonNull
+        public Builder model(@NonNull String name, @NonNull ByteBuffer content) {
+            return network(NETWORKS - 1, name, content);
+        }
+
+        /** The three networks of MTCNN, by the names of assets; unless called, those that facesdk packages. */
+        @NonNull
+        public Builder detector(@NonNull String pnet, @NonNull String rnet, @NonNull String onet) {
+            return network(0, pnet, fromAsset(pnet)).network(1, rnet, fromAsset(rnet)).network(2, onet, fromAsset(onet));
+        }
+
+        /** The three networks of MTCNN in files. */
+        @NonNull
+        public Builder detector(@NonNull File pnet, @NonNull File rnet, @NonNull File onet) {
+            return network(0, pnet.getPath(), Models.file(pnet)).network(1, rnet.getPath(), Models.file(rnet))
+                .network(2, onet.getPath(), Models.file(onet));
+        }
+
+        /** The three networks of MTCNN in memory. */
+        @NonNull
+        public Builder detector(@NonNull ByteBuffer pnet, @NonNull ByteBuffer rnet, @NonNull ByteBuffer onet) {
+            return network(0, MTCNN[0], pnet).network(1, MTCNN[1], rnet).network(2, MTCNN[2], onet);
+        }
+
+        /** Side of the smallest face to find, in pixels, at least 12; 20 unless called. Time falls with its square. */
+        @NonNull
+        public Builder minFace(int pixels) {
+            minFace = pixels;
+            return this;
+        }
+
+        /** Finds at most that many faces per frame, the largest, at least 1; all unless called. */
+        @NonNull
+        public Builder maxFaces(int count) {
+            if (count < 1) {
+                throw new InputException("max_faces must be at least 1 or None, but got " + count);
+            }
+            maxFaces = count;
+            return this;
+        }
+
+        /** Threads each network may use, 1 to 64; 1 unless called. */
+        @NonNull
+        public Builder threads(int count) {
+            threads = count;
+            return this;
+        }
+
+        /**
+         * Loads the networks. Takes some 100 ms: call it in the background.
+         *
+         * @throws ModelException a model is missing, damaged, or not of the right kind
+         * @throws InputException an option is out of its range
+         * @throws RuntimeUnavailableException the app brings no TensorFlow Lite runtime, or one that lacks a function
+         * @throws OperatorLibraryException the operators cannot be used
+         */
+        @NonNull
+        public FaceEngine build() {
+            if (contents[NETWORKS - 1] == null) {
+                throw new InputException("the engine has no recognition model: call model() before build()");
+            }
+            if (contents[0] == null) {
+                detector(MTCNN[0], MTCNN[1], MTCNN[2]);
+            }
+            ByteBuffer recognizer = contents[NETWORKS - 1];
+            long handle = NativeEngine.open(new ByteBuffer[] {contents[0], contents[1], contents[2]}, recognizer, names.clone(),
+                minFace, threads);
+            return new FaceEngine(handle, Models.digest(recognizer), maxFaces);
+        }
+
+        private Builder network(int index, String name, ByteBuffer content) {
+            contents[index] = Models.direct(content);
+            names[index] = name;
+            return this;
+        }
+
+        private ByteBuffer fromAsset(String name) {
+            if (context == null) {
+                throw new InputException("the asset " + name + " needs a context: use FaceEngine.builder(context)");
+            }
+            return Models.asset(context, name);
+        }
+    }
+}

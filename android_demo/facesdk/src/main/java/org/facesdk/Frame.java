@@ -1,0 +1,213 @@
+package org.facesdk;
+
+import android.graphics.Bitmap;
+import android.media.Image;
+import java.nio.ByteBuffer;
+import org.facesdk.annotation.NonNull;
+
+/**
+ * A picture to look for faces in: upright, RGB, in memory of its own.
+ *
+ * <p>Whatever it is made from may be reused or closed as soon as the factory returns. Frames are immutable, threads may share
+ * them, and they need not be closed. {@code rotation} is by how many degrees the picture must be turned clockwise to be
+ * upright (0, 90, 180 or 270), as {@code ImageInfo.getRotationDegrees()} of CameraX says it.
+ */
+public final class Frame {
+    /** A plane of a YUV picture. The buffer is read from its position on, up to its limit. */
+    public static final class Plane {
+        final ByteBuffer buffer;
+        final int rowStride;
+        final int pixelStride;
+
+        /**
+         * A plane, as {@link Image.Plane} describes it.
+         *
+         * @param buffer direct
+         * @param rowStride bytes from one row to the next
+         * @param pixelStride bytes from one sample to the next
+         */
+        public Plane(@NonNull ByteBuffer buffer, int rowStride, int pixelStride) {
+            this.buffer = NativeFrame.direct(buffer);
+            this.rowStride = rowStride;
+            this.pixelStride = pixelStride;
+        }
+    }
+
+    private static final int RGB = 3;
+    private static final int RGBA = 4;
+
+    private final ByteBuffer pixels;
+    private final int width;
+    private final int height;
+    private final String name;
+
+    private Frame(ByteBuffer pixels, int width, int height, String name) {
+        this.pixels = pixels;
+        this.width = width;
+        this.height = height;
+        this.name = name;
+    }
+
+    /**
+     * An upright bitmap of any configuration.
+     *
+     * @throws InputException the bitmap is recycled
+     */
+    @NonNull
+    public static Frame ofBitmap(@NonNull Bitmap bitmap) {
+        return ofBitmap(bitmap, 0);
+    }
+
+    /**
+     * A bitmap of any configuration. What is transparent in it is black.
+     *
+     * @throws InputException the bitmap is recycled, or the rotation is not one of the four
+     */
+    @NonNull
+    public static Frame ofBitmap(@NonNull Bitmap bitmap, int rotation) {
+        if (bitmap.isRecycled()) {
+            throw new InputException("the bitmap is recycled");
+        }
+        Bitmap plain = bitmap.getConfig() == Bitmap.Config.ARGB_8888 ? bitmap : bitmap.copy(Bitmap.Config.ARGB_8888, false);
+        if (plain == null) {
+            throw new InputException("a bitmap of the configuration " + bitmap.getConfig() + " cannot be read");
+        }
+        ByteBuffer rgba = ByteBuffer.allocateDirect(plain.getRowBytes() * plain.getHeight());
+        plain.copyPixelsToBuffer(rgba);
+        rgba.rewind();
+        int rowBytes = plain.getRowBytes();
+        int width = plain.getWidth();
+        int height = plain.getHeight();
+        if (plain != bitmap) {
+            plain.recycle();
+        }
+        return ofRgba(rgba, width, height, rowBytes, rotation);
+    }
+
+    /**
+     * Red, green, blue and a fourth byte per pixel, which is not looked at.
+     *
+     * @param rgba direct; read from its position on
+     * @param rowStride bytes from one row to the next, at least {@code 4 * width}
+     * @throws InputException the buffer is too small or not direct, or a number is out of its range
+     */
+    @NonNull
+    public static Frame ofRgba(@NonNull ByteBuffer rgba, int width, int height, int rowStride, int rotation) {
+        return ofPixels(rgba, RGBA, width, height, rowStride, rotation);
+    }
+
+    /**
+     * Red, green and blue, three bytes per pixel.
+     *
+     * @param rgb direct; read from its position on
+     * @param rowStride bytes from one row to the next, at least {@code 3 * width}
+     * @throws InputException the buffer is too small or not direct, or a number is out of its range
+     */
+    @NonNull
+    public static Frame ofRgb(@NonNull ByteBuffer rgb, int width, int height, int rowStride, int rotation) {
+        return ofPixels(rgb, RGB, width, height, rowStride, rotation);
+    }
+
+    private static Frame ofPixels(ByteBuffer buffer, int pixelStride, int width, int height, int rowStride, int rotation) {
+        ByteBuffer upright = NativeFrame.room(width, height);
+        ByteBuffer source = NativeFrame.direct(buffer);
+        NativeFrame.fromRgb(source, source.position(), source.limit(), rowStride, pixelStride, width, height, rotation, upright);
+        return upright(upright, width, height, rotation);
+    }
+
+    /**
+     * A preview frame of the old camera API: luma, then red and blue chroma interleaved.
+     *
+     * @param data at least {@code width * height + 2 * ceil(width / 2) * ceil(height / 2)} bytes
+     * @throws InputException the array is too short, or a number is out of its range
+     */
+    @NonNull
+    public static Frame ofNv21(@NonNull byte[] data, int width, int height, int rotation) {
+        ByteBuffer upright = NativeFrame.room(width, height);
+        NativeFrame.fromNv21(data, width, height, rotation, upright);
+        return upright(upright, width, height, rotation);
+    }
+
+    /**
+     * A camera's image in YUV_420_888, of Camera2 or of CameraX ({@code ImageProxy.getImage()}).
+     *
+     * @throws InputException it has another format, or the rotation is not one of the four
+     */
+    @NonNull
+    public static Frame ofImage(@NonNull Image image, int rotation) {
+        if (image.getFormat() != android.graphics.ImageFormat.YUV_420_888) {
+            throw new InputException("an image must have the format YUV_420_888, but got " + image.getFormat());
+        }
+        Image.Plane[] planes = image.getPlanes();
+        Plane[] made = new Plane[planes.length];
+        for (int i = 0; i < planes.length; ++i) {
+            made[i] = new Plane(planes[i].getBuffer(), planes[i].getRowStride(), planes[i].getPixelStride());
+        }
+        return ofYuv420(made[0], made[1], made[2], image.getWidth(), image.getHeight(), rotation);
+    }
+
+    /**
+     * A luma plane and two chroma planes of half its size in both directions, as in YUV_420_888 (full range, BT.601).
+     *
+     * @throws InputException a buffer is too small, or a number is out of its range
+     */
+    @NonNull
+    public static Frame ofYuv420(
+        @NonNull Plane y, @NonNull Plane u, @NonNull Plane v, int width, int height, int rotation) {
+        ByteBuffer upright = NativeFrame.room(width, height);
+        int[] layout = new int[12];
+        Plane[] planes = {y, u, v};
+        for (int i = 0; i < planes.length; ++i) {
+            layout[4 * i] = planes[i].buffer.position();
+            layout[4 * i + 1] = planes[i].buffer.limit();
+            layout[4 * i + 2] = planes[i].rowStride;
+            layout[4 * i + 3] = planes[i].pixelStride;
+        }
+        NativeFrame.fromYuv420(y.buffer, u.buffer, v.buffer, layout, width, height, rotation, upright);
+        return upright(upright, width, height, rotation);
+    }
+
+    private static Frame upright(ByteBuffer pixels, int width, int height, int rotation) {
+        boolean turned = rotation % 180 != 0;
+        return new Frame(pixels, turned ? height : width, turned ? width : height, "image");
+    }
+
+    /** The same picture with another name for error messages, which is "image" at first. */
+    @NonNull
+    public Frame named(@NonNull String newName) {
+        return new Frame(pixels, width, height, newName);
+    }
+
+    /** Columns of the upright picture. */
+    public int width() {
+        return width;
+    }
+
+    /** Rows of the upright picture. */
+    public int height() {
+        return height;
+    }
+
+    /** What error messages call it. */
+    @NonNull
+    public String name() {
+        return name;
+    }
+
+    /** The upright picture: {@code 3 * width * height} bytes, red, green and blue, row by row; a read-only view. */
+    @NonNull
+    public ByteBuffer rgb() {
+        return pixels.asReadOnlyBuffer();
+    }
+
+    /** The pixels for the native library. */
+    ByteBuffer pixels() {
+        return pixels;
+    }
+
+    @Override
+    @NonNull
+    public String toString() {
+        return "Frame(" + name + ", " + width + "x" + height + ")";
+    }
+}

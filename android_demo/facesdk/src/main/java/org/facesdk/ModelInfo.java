@@ -1,0 +1,131 @@
+package org.facesdk;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Locale;
+import org.facesdk.annotation.NonNull;
+
+/** What a recognition model says about itself: its contract, as the model file carries it. */
+public final class ModelInfo {
+    private static final int SHORT_ID = 12;
+    private static final double SAME_RATE = 1e-6;
+
+    private final String id;
+    private final String[] texts;
+    private final int dim;
+    private final List<Threshold> thresholds;
+
+    /**
+     * What the native library read.
+     *
+     * @param texts name, architecture, variant, template, license, thresholds_source, training_data
+     * @param numbers dim, then five numbers for each threshold
+     */
+    ModelInfo(String id, String[] texts, double[] numbers) {
+        this.id = id;
+        this.texts = texts;
+        this.dim = (int) numbers[0];
+        List<Threshold> read = new ArrayList<>();
+        for (int i = 1; i + 4 < numbers.length; i += 5) {
+            read.add(new Threshold(numbers[i], numbers[i + 1], numbers[i + 2], (long) numbers[i + 3], (long) numbers[i + 4]));
+        }
+        this.thresholds = Collections.unmodifiableList(read);
+    }
+
+    /** SHA-256 (hex) of the model file. Embeddings and galleries carry it. */
+    @NonNull
+    public String id() {
+        return id;
+    }
+
+    /** The model's name. */
+    @NonNull
+    public String name() {
+        return texts[0];
+    }
+
+    /** Network family, for example "CompactFaceNet". */
+    @NonNull
+    public String architecture() {
+        return texts[1];
+    }
+
+    /** "QB" (1-bit weights and activations), "Q" (1-bit weights) or "float". */
+    @NonNull
+    public String variant() {
+        return texts[2];
+    }
+
+    /** Name of the alignment template, for example "arcface-112x112". */
+    @NonNull
+    public String template() {
+        return texts[3];
+    }
+
+    /** SPDX identifier of the licence, or words where none fits. */
+    @NonNull
+    public String license() {
+        return texts[4];
+    }
+
+    /** What the thresholds were measured on, in words. */
+    @NonNull
+    public String thresholdsSource() {
+        return texts[5];
+    }
+
+    /** What the model was trained on and under which terms, in words. */
+    @NonNull
+    public String trainingData() {
+        return texts[6];
+    }
+
+    /** Length of its embeddings. */
+    public int dim() {
+        return dim;
+    }
+
+    /** Calibrated thresholds, ascending in their false match rate; empty if the model has none. */
+    @NonNull
+    public List<Threshold> thresholds() {
+        return thresholds;
+    }
+
+    /**
+     * The threshold calibrated for a false match rate.
+     *
+     * @throws InputException the model has none for that rate; the message lists those it has
+     */
+    @NonNull
+    public Threshold thresholdFor(double fmr) {
+        StringBuilder known = new StringBuilder();
+        for (Threshold threshold : thresholds) {
+            if (Math.abs(threshold.fmr() - fmr) <= SAME_RATE * Math.max(Math.abs(threshold.fmr()), Math.abs(fmr))) {
+                return threshold;
+            }
+            known.append(known.length() == 0 ? "" : ", ").append(rate(threshold.fmr()));
+        }
+        throw new InputException("model " + name() + " has no threshold for a false match rate of " + rate(fmr) + " (it has: "
+            + (known.length() == 0 ? "none" : known) + "); choose one of these or give a threshold");
+    }
+
+    static String shortId(String id) {
+        return id.substring(0, Math.min(SHORT_ID, id.length()));
+    }
+
+    /** A rate in six significant digits, as C and Python write {@code %g}. */
+    private static String rate(double value) {
+        if (value == 0 || Math.abs(value) >= 1e-4 && Math.abs(value) < 1e6) {
+            return new java.math.BigDecimal(value).round(new java.math.MathContext(6)).stripTrailingZeros().toPlainString();
+        }
+        String[] parts = String.format(Locale.ROOT, "%.5e", value).split("e");
+        return new java.math.BigDecimal(parts[0]).stripTrailingZeros().toPlainString() + "e" + parts[1];
+    }
+
+    @Override
+    @NonNull
+    public String toString() {
+        return "ModelInfo(" + name() + ", " + shortId(id) + ")";
+    }
+}

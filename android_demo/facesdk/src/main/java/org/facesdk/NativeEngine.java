@@ -1,0 +1,36 @@
+package org.facesdk;
+
+import java.nio.ByteBuffer;
+
+/** The networks and what is computed around them, in C. A handle is for one thread at a time. */
+final class NativeEngine {
+    static {
+        NativeLibrary.load();
+    }
+
+    private NativeEngine() {}
+
+    /**
+     * Opens an engine; the models are copied.
+     *
+     * @param detector the buffers of P-Net, R-Net and O-Net, direct
+     * @param recognizer direct
+     * @return a handle for {@link #close}
+     */
+    static native long open(ByteBuffer[] detector, ByteBuffer recognizer, String[] names, int minFace, int threads);
+
+    static native void close(long engine);
+
+    /** name, architecture, variant, template, license, thresholds_source, training_data. */
+    static native String[] texts(long engine);
+
+    /** dim, crop width, crop height, then fmr, similarity, fnmr, positive and negative pairs for each threshold. */
+    static native double[] numbers(long engine);
+
+    /** {@link Face#VALUES} numbers per face; {@code maxFaces} 0: all. */
+    static native float[] detect(long engine, ByteBuffer pixels, int width, int height, int maxFaces);
+
+    static native byte[] align(long engine, ByteBuffer pixels, int width, int height, float[] landmarks);
+
+    static native float[] embed(long engine, byte[] crop);
+}

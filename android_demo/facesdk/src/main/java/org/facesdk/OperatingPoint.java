@@ -1,0 +1,51 @@
+package org.facesdk;
+
+import org.facesdk.annotation.NonNull;
+import org.facesdk.annotation.Nullable;
+
+/** What decides whether two embeddings are of one person: a false match rate or a similarity. */
+public final class OperatingPoint {
+    /** A false match rate of 1 in 1000, as everywhere in facesdk where nobody chooses another. */
+    public static final OperatingPoint DEFAULT = fmr(1e-3);
+
+    private final Double fmr;
+    private final Double similarity;
+
+    private OperatingPoint(@Nullable Double fmr, @Nullable Double similarity) {
+        this.fmr = fmr;
+        this.similarity = similarity;
+    }
+
+    /**
+     * The model's threshold for a false match rate.
+     *
+     * @param rate one of those that the model was calibrated for ({@link ModelInfo#thresholds})
+     */
+    @NonNull
+    public static OperatingPoint fmr(double rate) {
+        return new OperatingPoint(rate, null);
+    }
+
+    /**
+     * A similarity of your own.
+     *
+     * @param similarity two embeddings at or above it count as one person, -1 to 1
+     * @throws InputException it is not in -1 to 1
+     */
+    @NonNull
+    public static OperatingPoint threshold(double similarity) {
+        if (!(similarity >= -1 && similarity <= 1)) {
+            throw new InputException("threshold must be in [-1, 1], but got " + similarity);
+        }
+        return new OperatingPoint(null, similarity);
+    }
+
+    /** The similarity that decides with a model, and the rate it was calibrated for. */
+    Match decide(double found, ModelInfo model) {
+        if (similarity != null) {
+            return new Match(found, similarity, null, model.name());
+        }
+        Threshold calibrated = model.thresholdFor(fmr);
+        return new Match(found, calibrated.similarity(), calibrated.fmr(), model.name());
+    }
+}

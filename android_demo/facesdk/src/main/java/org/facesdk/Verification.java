@@ -1,0 +1,61 @@
+package org.facesdk;
+
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import org.facesdk.annotation.NonNull;
+
+/** Whether two frames show the same person, and how that was found. */
+public final class Verification {
+    private final Match match;
+    private final List<Face> faces;
+    private final List<Crop> crops;
+    private final Timings timings;
+
+    Verification(Match match, Face[] faces, Crop[] crops, Timings timings) {
+        this.match = match;
+        this.faces = Collections.unmodifiableList(Arrays.asList(faces.clone()));
+        this.crops = Collections.unmodifiableList(Arrays.asList(crops.clone()));
+        this.timings = timings;
+    }
+
+    /** Whether it is the same person. */
+    public boolean same() {
+        return match.same();
+    }
+
+    /** Cosine similarity of the two embeddings, -1 to 1. */
+    public double similarity() {
+        return match.similarity();
+    }
+
+    /** The decision. */
+    @NonNull
+    public Match match() {
+        return match;
+    }
+
+    /** The compared face of each frame. */
+    @NonNull
+    public List<Face> faces() {
+        return faces;
+    }
+
+    /** The aligned crop of each frame. */
+    @NonNull
+    public List<Crop> crops() {
+        return crops;
+    }
+
+    /** Time of each stage. */
+    @NonNull
+    public Timings timings() {
+        return timings;
+    }
+
+    @Override
+    @NonNull
+    public String toString() {
+        return "Verification(" + match + ")";
+    }
+}
