@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import json
 import subprocess
 import zipfile
 from pathlib import Path
@@ -83,6 +85,31 @@ def test_the_device_side_requires_no_tensorflow(wheel: Path) -> None:
     ]
     assert required
     assert not [line for line in required if "tensorflow" in line or "larq" in line]
+
+
+def test_the_bill_of_materials_names_every_part_and_requirement(wheel: Path) -> None:
+    bill = importlib.import_module("tools.release.bill_of_materials")
+    text = bill.bill_of_materials(wheel)
+    assert text == bill.bill_of_materials(wheel)
+    bom = json.loads(text)
+    assert (bom["bomFormat"], bom["specVersion"]) == ("CycloneDX", "1.6")
+    assert bom["metadata"]["component"]["hashes"][0]["content"] == (
+        hashlib.sha256(wheel.read_bytes()).hexdigest()
+    )
+    archive = zipfile.ZipFile(wheel)
+    binary = {name for name in archive.namelist() if name.endswith((".so", ".tflite"))}
+    parts = {part["name"]: part for part in bom["components"] if "hashes" in part}
+    assert set(parts) == binary
+    for name, part in parts.items():
+        assert part["hashes"][0]["content"] == hashlib.sha256(archive.read(name)).hexdigest()
+    terms = {name: list(part["licenses"][0]["license"].values()) for name, part in parts.items()}
+    assert terms["facesdk/models/detection/mtcnn-onet.tflite"] == ["MIT"]
+    assert "non-commercial" in terms["facesdk/models/recognition/compactfacenet-qb.tflite"][0]
+    (metadata,) = (name for name in archive.namelist() if name.endswith("dist-info/METADATA"))
+    lines = archive.read(metadata).decode().splitlines()
+    required = {line.partition(": ")[2] for line in lines if line.startswith("Requires-Dist:")}
+    listed = {part["properties"][0]["value"] for part in bom["components"] if "hashes" not in part}
+    assert listed == required
 
 
 class Maker:

@@ -23,7 +23,7 @@ from tools.release.check_wheel import WheelError, check
 from tools.release.try_wheel import TrialError, install, use
 
 ROOT = Path(__file__).parents[2]
-TOOLCHAIN = ROOT / "sdk" / "native" / "cmake" / "zig.cmake"
+TOOLCHAIN = Path("sdk", "native", "cmake", "zig.cmake")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,13 @@ class BuildError(Exception):
     """A wheel could not be built; the message has the compiler's output."""
 
 
-def build(target: Target, folder: Path) -> Path:
+def build(target: Target, folder: Path, source: Path = ROOT) -> Path:
     """Build a wheel in an empty folder.
+
+    Args:
+        target: The platform.
+        folder: The empty folder.
+        source: Root of the source tree.
 
     Raises:
         BuildError: The build failed.
@@ -65,13 +70,13 @@ def build(target: Target, folder: Path) -> Path:
 
     settings = {
         "build-dir": folder / "build",
-        "cmake.toolchain-file": TOOLCHAIN,
+        "cmake.toolchain-file": source / TOOLCHAIN,
         "cmake.define.FACESDK_TARGET": target.machine,
         "cmake.define.FACESDK_ZIG": Path(ziglang.__file__).with_name("zig"),
         "install.strip": "false",  # the linker has done it; the host's strip knows no ARM
     }
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
-    command += ["--wheel-dir", str(folder), str(ROOT)]
+    command += ["--wheel-dir", str(folder), str(source)]
     for name, value in settings.items():
         command += ["--config-settings", f"{name}={value}"]
     # What CPython's own cross builds set, and scikit-build-core reads for the wheel's tag.
