@@ -8,7 +8,7 @@ BROWSER_PACKAGES := chromium
 PYTEST := $(BIN)/python -m pytest
 PYTEST_ARGS ?= -m "not slow" --numprocesses auto --dist loadfile
 
-.PHONY: demo test test-slow test-arm wheels lint docs clean clang browser
+.PHONY: demo test test-slow test-arm wheels lint docs clean clang browser minisign
 
 demo: .venv/.device
 	$(BIN)/facesdk demo --output out
@@ -16,7 +16,7 @@ demo: .venv/.device
 test: .venv/.dev
 	$(PYTEST) $(PYTEST_ARGS)
 
-test-slow: .venv/.dev .venv/.wheels .venv/.browser clang browser
+test-slow: .venv/.dev .venv/.wheels .venv/.browser clang browser minisign
 	$(PYTEST) -m "slow and not arm" --numprocesses auto --dist worksteal
 
 # Emulated ARM computers: the first run installs QEMU and cross compilers with apt-get, as root. The instructions of
@@ -76,6 +76,16 @@ browser:
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(BROWSER_PACKAGES); \
 	else \
 		echo "the slow tests need a browser; run: sudo apt-get install $(BROWSER_PACKAGES)" >&2; exit 1; \
+	fi
+
+# The list of a release's files is signed with it.
+minisign:
+	@if command -v minisign >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ]; then \
+		echo "installing minisign with apt-get"; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends minisign; \
+	else \
+		echo "the slow tests need minisign; run: sudo apt-get install minisign" >&2; exit 1; \
 	fi
 
 # The native suite is also built with Clang: for its sanitizers, and for libFuzzer.
