@@ -22,10 +22,20 @@ from facesdk.images.decode import ImageSource
 from facesdk.models import registry
 from facesdk.models.contract import Contract
 from facesdk.progress import Progress, unwatched
+from facesdk.quality.assessment import assess
 from facesdk.quality.selection import choose, up_to
 from facesdk.recognition import alignment, matching
 from facesdk.recognition.embedding import Embedder
-from facesdk.results import Detections, EmbeddedPhoto, Embedding, Face, Match, Timings, Verification
+from facesdk.results import (
+    Detections,
+    EmbeddedPhoto,
+    Embedding,
+    Face,
+    Match,
+    Quality,
+    Timings,
+    Verification,
+)
 from facesdk.runtime import operator_events
 from facesdk.runtime.interpreter_pool import MAX_WORKERS
 from facesdk.tracing import Profile, stage
@@ -137,6 +147,18 @@ class FaceEngine:
             face = choose(self.detect(pixels, up_to(face)).faces, face, _name(image))
         with stage("align"):
             return alignment.align(pixels, face.landmarks, self.embedder.template)
+
+    def quality(self, image: ImageSource, face: Face | int = 0, *, color: str = "RGB") -> Quality:
+        """How fit one face of a photo is to be compared; arguments and errors as of :meth:`align`.
+
+        Returns:
+            One number, 0 to 1, with the measures that it comes from and what is wrong with them.
+        """
+        pixels = decode.as_image(image, color=color)
+        if not isinstance(face, Face):
+            face = choose(self.detect(pixels, up_to(face)).faces, face, _name(image))
+        with stage("assess"):
+            return assess(pixels, face)
 
     def embed(self, image: ImageSource, face: Face | int = 0, *, color: str = "RGB") -> Embedding:
         """Embed one face of a photo; arguments and errors as in :meth:`align`."""

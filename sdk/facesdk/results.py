@@ -2,7 +2,8 @@
 
 Results of a kind compare by all that they hold, arrays by their numbers, and pickle. ``repr`` is
 one line, with arrays shortened. ``if`` asks a verdict for its verdict: a :class:`Match` and a
-:class:`Verification` are true for the same person, :class:`Detections` where there is a face.
+:class:`Verification` are true for the same person, :class:`Detections` where there is a face, a
+:class:`Quality` where it is acceptable.
 """
 
 from __future__ import annotations
@@ -152,6 +153,69 @@ class Detections(_Result):
             "width": self.width,
             "height": self.height,
             "faces": [face.to_dict() for face in self.faces],
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Quality(_Result):
+    """How fit a face is to be compared; true where it is acceptable.
+
+    Levels are those of the luma, 0 to 255, in the face region of the crop of 112x112 pixels. What
+    each measure is, and how its floor was found: docs/use/quality.md.
+
+    Attributes:
+        score: 0 to 1; from 0.5 on every measure is above its floor. That of the worst measure.
+        reasons: What is below its floor, a sentence for each, the worst first; empty where nothing
+            is.
+        eye_distance: Pixels of the photo between the eyes; seen from the side, what it would be
+            from the front.
+        sharpness: Mean fine detail divided by the contrast; about 0.2 of a sharp crop.
+        eyes: The same around the less detailed eye: low where it is covered or in deep shadow.
+        mouth: The same around the mouth.
+        brightness: Mean level.
+        contrast: Standard deviation of the levels.
+        noise: Standard deviation of the noise, in levels.
+        dark: Share of pixels of at most 16 levels, 0 to 1.
+        bright: Share of pixels of at least 247 levels, 0 to 1.
+        yaw: Degrees; positive where the face looks to the right of the image.
+        pitch: Degrees; positive where it looks up.
+        roll: Degrees, -180 to 180; positive where the head is turned clockwise.
+        detector_score: The detector's confidence, 0 to 1.
+    """
+
+    score: float
+    reasons: tuple[str, ...]
+    eye_distance: float
+    sharpness: float
+    eyes: float
+    mouth: float
+    brightness: float
+    contrast: float
+    noise: float
+    dark: float
+    bright: float
+    yaw: float
+    pitch: float
+    roll: float
+    detector_score: float
+
+    def __bool__(self) -> bool:
+        return self.acceptable
+
+    @property
+    def acceptable(self) -> bool:
+        """Whether no measure is below its floor."""
+        return not self.reasons
+
+    def to_dict(self) -> dict[str, Any]:
+        """``score``, ``acceptable``, ``reasons`` and ``measures`` by name, rounded to 1e-4."""
+        named = _values(self)
+        score, reasons = named.pop("score"), named.pop("reasons")
+        return {
+            "score": round(score, 4),
+            "acceptable": self.acceptable,
+            "reasons": list(reasons),
+            "measures": {name: round(value, 4) for name, value in named.items()},
         }
 
 

@@ -245,6 +245,24 @@ def pad(
     return result
 
 
+def measure_crop(crop: Picture) -> dict[str, int]:
+    """Brightness, contrast, noise and detail of an aligned crop, in units of the library.
+
+    Args:
+        crop: uint8 RGB ``(112, 112, 3)``.
+
+    Returns:
+        The fields of ``facesdk_crop_measures`` by name; :mod:`facesdk.quality.measures` says what
+        they mean.
+
+    Raises:
+        InputError: The array is no such crop.
+    """
+    source, measures = _image(crop), binding.CropMeasures()
+    _call("facesdk_measure_crop", source, measures)
+    return {name: getattr(measures, name) for name, _ in measures._fields_}
+
+
 @cache
 def _library() -> Any:
     return binding.open_library(binding.library_path())

@@ -112,6 +112,12 @@ class Region(ctypes.Structure):
     _fields_ = _int32("left top width height halvings")
 
 
+class CropMeasures(ctypes.Structure):
+    """``facesdk_crop_measures``."""
+
+    _fields_ = _int32("brightness contrast noise detail eye_detail mouth_detail dark bright")
+
+
 class ProfileEvent(ctypes.Structure):
     """``facesdk_profile_event``."""
 
@@ -192,6 +198,7 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
         c_int,
         (_IMAGE, c_int32, c_int32, c_int32, c_int32, c_int, c_uint8, c_void_p, _ERROR),
     ),
+    "facesdk_measure_crop": (c_int, (_IMAGE, POINTER(CropMeasures), _ERROR)),
 }  # fmt: skip
 """Result and arguments of each function; a status (int) has an error as the last argument."""
 

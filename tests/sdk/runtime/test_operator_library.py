@@ -23,6 +23,7 @@ STRUCTURES = {
     "facesdk_profile_event": binding.ProfileEvent,
     "facesdk_image": binding.Image,
     "facesdk_region": binding.Region,
+    "facesdk_crop_measures": binding.CropMeasures,
 }
 ARRAYS = {"facesdk_cut_windows": {1}, "facesdk_profile_start": {0}}
 """Arguments that point to any number of structures: addresses, by function."""

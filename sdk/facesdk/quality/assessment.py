@@ -1,0 +1,136 @@
+"""How fit a face is to be compared: one number, with reasons.
+
+Each measure has a row in :data:`FLOORS`: a value from which a comparison is refused, one at which
+the measure is as bad as can be, and one from which more of it brings nothing. In between it is
+graded in two straight lines: 0 at the worst, 0.5 at the floor, 1 at the best. The score of a face
+is the least of its grades, so that 0.5 and a face without reasons are the same thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesdk.quality.measures import measure
+from facesdk.quality.pose import pose
+from facesdk.recognition.alignment import align_square
+from facesdk.results import Face, Quality
+
+CROP = 112
+"""Side of the crop that is measured, in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """What a measure must be.
+
+    Attributes:
+        worst: Where its grade is 0.
+        floor: Where it is 0.5; a face that is worse is not compared.
+        best: Where it is 1.
+        reason: What is said of a face below the floor.
+        of: The measure, from the values of :class:`facesdk.results.Quality` by name.
+    """
+
+    worst: float
+    floor: float
+    best: float
+    reason: str
+    of: Callable[[dict[str, float]], float]
+
+    def grade(self, value: float) -> float:
+        """0 to 1."""
+        return float(np.interp(value * self._sign, self._signed, (0.0, 0.5, 1.0)))
+
+    def fails(self, value: float) -> bool:
+        """Whether a value is on the wrong side of the floor."""
+        return value * self._sign < self.floor * self._sign
+
+    def sentence(self, value: float) -> str:
+        """The reason with the value and what it must be."""
+        bound = "at least" if self._sign > 0 else "at most"
+        return f"{self.reason}: {value:.3g}, must be {bound} {self.floor:.3g}"
+
+    @property
+    def _sign(self) -> int:
+        return 1 if self.best > self.worst else -1
+
+    @property
+    def _signed(self) -> tuple[float, float, float]:
+        return self.worst * self._sign, self.floor * self._sign, self.best * self._sign
+
+
+FLOORS: dict[str, Floor] = {
+    "eye_distance": Floor(
+        4, 8, 32, "the face is small (pixels between the eyes)", lambda v: v["eye_distance"]
+    ),
+    "sharpness": Floor(
+        0.02, 0.08, 0.2, "the face is blurred (sharpness)", lambda v: v["sharpness"]
+    ),
+    "brightness": Floor(
+        4, 12, 60, "the face is dark (mean level of 255)", lambda v: v["brightness"]
+    ),
+    "contrast": Floor(
+        2, 5, 25, "the face has no contrast (deviation in levels of 255)", lambda v: v["contrast"]
+    ),
+    "noise": Floor(
+        1.0, 0.6, 0.05, "the face is noisy (noise divided by contrast)",
+        lambda v: v["noise"] / v["contrast"] if v["contrast"] else 1.0,
+    ),
+    "bright": Floor(
+        0.9, 0.5, 0.02, "the face is overexposed (share of white pixels)", lambda v: v["bright"]
+    ),
+    "eyes": Floor(
+        0.0, 0.05, 0.2, "an eye is covered or cannot be seen (detail)", lambda v: v["eyes"]
+    ),
+    "mouth": Floor(
+        0.0, 0.03, 0.15, "the mouth is covered or cannot be seen (detail)", lambda v: v["mouth"]
+    ),
+    "yaw": Floor(90, 70, 15, "the face is seen from the side (degrees)", lambda v: abs(v["yaw"])),
+    "pitch": Floor(
+        90, 60, 15, "the face looks far up or down (degrees)", lambda v: abs(v["pitch"])
+    ),
+    "detector_score": Floor(
+        0.6, 0.9, 0.999, "this may be no face (score of the detector)",
+        lambda v: v["detector_score"],
+    ),
+}  # fmt: skip
+"""The one table of floors, by the measure that each is about."""
+
+
+def assess(image: NDArray[np.uint8], face: Face) -> Quality:
+    """Say how fit a face is to be compared.
+
+    Args:
+        image: The photo it was found in, uint8 RGB ``(H, W, 3)``.
+        face: A detected face.
+
+    Raises:
+        InputError: The image is not uint8 RGB, or the landmarks have no similarity to a face's.
+    """
+    return assess_crop(align_square(image, face.landmarks, CROP), face)
+
+
+def assess_crop(crop: NDArray[np.uint8], face: Face) -> Quality:
+    """The same where the aligned crop is at hand.
+
+    Args:
+        crop: uint8 RGB ``(112, 112, 3)``, aligned to ``arcface-112x112``.
+        face: The face that it was cut by.
+
+    Raises:
+        InputError: The crop is not one, or the landmarks lie on one line.
+    """
+    values = {
+        **asdict(measure(crop)),
+        **asdict(pose(face.landmarks)),
+        "detector_score": face.score,
+    }
+    rows = [(floor, floor.of(values)) for floor in FLOORS.values()]
+    grades = [floor.grade(value) for floor, value in rows]
+    worst_first = [rows[index] for index in np.argsort(grades, kind="stable")]
+    reasons = tuple(floor.sentence(value) for floor, value in worst_first if floor.fails(value))
+    return Quality(score=min(grades), reasons=reasons, **values)

@@ -1,0 +1,127 @@
+/* The measures of a crop against their definition in facesdk_face.h, pixel by pixel; and one checksum of all of them, which
+ * is the same on every processor. */
+#include <string.h>
+
+#include "check.h"
+#include "facesdk_face.h"
+
+enum { SIDE = FACESDK_CROP_SIDE, BYTES = 3 * SIDE * SIDE, ROUNDS = 24 };
+
+static const uint32_t EXPECTED_CHECKSUM = 300770317u;
+
+static int64_t luma[SIDE][SIDE];
+
+static int compare(const void *a, const void *b) {
+  const int64_t first = *(const int64_t *)a, second = *(const int64_t *)b;
+  return (first > second) - (first < second);
+}
+
+static int64_t around(int row, int column, int reach) {
+  int64_t sum = 0;
+  for (int y = row - reach; y <= row + reach; ++y) {
+    for (int x = column - reach; x <= column + reach; ++x) sum += luma[y][x];
+  }
+  return sum;
+}
+
+/* Rows top to last_row and columns left to last_column. */
+static int64_t detail(int top, int last_row, int left, int last_column) {
+  int64_t sum = 0;
+  for (int y = top; y <= last_row; ++y) {
+    for (int x = left; x <= last_column; ++x) sum += llabs(9 * around(y, x, 1) - around(y, x, 4));
+  }
+  return 256 * sum / (81 * (last_row - top + 1) * (last_column - left + 1));
+}
+
+static int64_t noise(void) {
+  static int64_t answers[80 * 64];
+  static const int mask[3][3] = {{1, -2, 1}, {-2, 4, -2}, {1, -2, 1}};
+  size_t count = 0;
+  for (int y = 24; y <= 103; ++y) {
+    for (int x = 24; x <= 87; ++x) {
+      int64_t sum = 0;
+      for (int v = 0; v < 3; ++v) {
+        for (int u = 0; u < 3; ++u) sum += mask[v][u] * luma[y + v - 1][x + u - 1];
+      }
+      answers[count++] = llabs(sum);
+    }
+  }
+  qsort(answers, count, sizeof answers[0], compare);
+  return 16194 * answers[count / 2 - 1] >> 8;
+}
+
+static facesdk_crop_measures expected(void) {
+  int64_t sum = 0, squares = 0, dark = 0, bright = 0, deviation = 0;
+  const int64_t count = 80 * 64;
+  for (int y = 24; y <= 103; ++y) {
+    for (int x = 24; x <= 87; ++x) {
+      sum += luma[y][x];
+      squares += luma[y][x] * luma[y][x];
+      dark += luma[y][x] <= 16;
+      bright += luma[y][x] >= 247;
+    }
+  }
+  const int64_t variance = 65536 * (count * squares - sum * sum) / (count * count);
+  while ((deviation + 1) * (deviation + 1) <= variance) ++deviation;
+  const int64_t left = detail(44, 59, 28, 49), right = detail(44, 59, 62, 83);
+  return (facesdk_crop_measures){
+      (int32_t)(256 * sum / count),         (int32_t)deviation,
+      (int32_t)noise(),                     (int32_t)detail(24, 103, 24, 87),
+      (int32_t)(left < right ? left : right), (int32_t)detail(84, 99, 42, 70),
+      (int32_t)(65536 * dark / count),      (int32_t)(65536 * bright / count),
+  };
+}
+
+/* Noise of a random strength around a random level, with rows apart or upside down. */
+static uint32_t check_random(uint64_t *state, uint32_t checksum) {
+  const int32_t level = random_between(state, 0, 255), strength = random_between(state, 0, 255);
+  const ptrdiff_t row = 3 * SIDE + random_between(state, 0, 5);
+  uint8_t *memory = allocate((size_t)row * (SIDE - 1) + 3 * SIDE);
+  const int upside_down = random_between(state, 0, 1);
+  for (int y = 0; y < SIDE; ++y) {
+    uint8_t *pixel = memory + row * (upside_down ? SIDE - 1 - y : y);
+    for (int x = 0; x < SIDE; ++x, pixel += 3) {
+      for (int c = 0; c < 3; ++c) {
+        const int32_t value = level + (strength * random_between(state, -100, 100)) / 100;
+        pixel[c] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+      }
+      luma[y][x] = (9798 * pixel[0] + 19235 * pixel[1] + 3735 * pixel[2] + (1 << 14)) >> 15;
+    }
+  }
+  const facesdk_image crop = {upside_down ? memory + row * (SIDE - 1) : memory, SIDE, SIDE, upside_down ? -row : row};
+  facesdk_crop_measures found;
+  CHECK(facesdk_measure_crop(&crop, &found, NULL) == FACESDK_OK);
+  const facesdk_crop_measures wanted = expected();
+  CHECK(memcmp(&found, &wanted, sizeof found) == 0);
+  const uint8_t *bytes = (const uint8_t *)&found;
+  for (size_t i = 0; i < sizeof found; ++i) checksum = (checksum ^ bytes[i]) * 16777619u; /* FNV-1a */
+  free(memory);
+  return checksum;
+}
+
+static void check_refusals(void) {
+  uint8_t *memory = allocate(BYTES);
+  memset(memory, 7, BYTES);
+  facesdk_crop_measures measures;
+  facesdk_error error;
+  const facesdk_image narrow = {memory, SIDE, SIDE - 1, 3 * SIDE}, low = {memory, SIDE - 1, SIDE, 3 * SIDE};
+  const facesdk_image none = {NULL, SIDE, SIDE, 3 * SIDE}, crop = {memory, SIDE, SIDE, 3 * SIDE};
+  CHECK(facesdk_measure_crop(&narrow, &measures, &error) == FACESDK_INVALID_ARGUMENT);
+  CHECK(strstr(error.message, "111 x 112") != NULL);
+  CHECK(facesdk_measure_crop(&low, &measures, NULL) == FACESDK_INVALID_ARGUMENT);
+  CHECK(facesdk_measure_crop(&none, &measures, &error) == FACESDK_INVALID_ARGUMENT);
+  CHECK(facesdk_measure_crop(&crop, NULL, &error) == FACESDK_INVALID_ARGUMENT);
+  CHECK(facesdk_measure_crop(&crop, &measures, &error) == FACESDK_OK);
+  CHECK(measures.brightness == 7 * 256 && measures.contrast == 0 && measures.dark == 65536 && measures.detail == 0);
+  free(memory);
+}
+
+int main(void) {
+  uint64_t state = 26;
+  uint32_t checksum = 2166136261u;
+  for (int round = 0; round < ROUNDS; ++round) checksum = check_random(&state, checksum);
+  check_refusals();
+  if (checksum != EXPECTED_CHECKSUM) fprintf(stderr, "checksum %u\n", checksum);
+  CHECK(checksum == EXPECTED_CHECKSUM);
+  return 0;
+}

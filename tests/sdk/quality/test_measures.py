@@ -1,0 +1,139 @@
+"""Measures of a crop: to the unit those of their definition, and each tells what it is for."""
+
+from __future__ import annotations
+
+from functools import cache
+from math import isqrt
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageFilter
+
+from facesdk.errors import InputError
+from facesdk.images import decode, pixels
+from facesdk.quality.measures import measure
+from facesdk.recognition.alignment import align
+from facesdk.samples import BIDEN, OBAMA, OBAMA2
+
+FACE = (slice(24, 104), slice(24, 88))
+EYES = ((slice(44, 60), slice(28, 50)), (slice(44, 60), slice(62, 84)))
+MOUTH = (slice(84, 100), slice(42, 71))
+
+
+def sums_around(luma: np.ndarray, side: int) -> np.ndarray:
+    """Sums over squares around each pixel; 0 where the square leaves the picture."""
+    windows = np.lib.stride_tricks.sliding_window_view(luma, (side, side))
+    return np.pad(windows.sum(axis=(2, 3)), side // 2)
+
+
+def defined(crop: np.ndarray) -> dict[str, int]:
+    """The measures as ``facesdk_face.h`` defines them."""
+    red, green, blue = np.moveaxis(crop.astype(np.int64), 2, 0)
+    luma = (9798 * red + 19235 * green + 3735 * blue + (1 << 14)) >> 15
+    face = luma[FACE]
+    count = face.size
+    variance = (count * int((face * face).sum()) - int(face.sum()) ** 2) * 65536 // count**2
+    detail = abs(9 * sums_around(luma, 3) - sums_around(luma, 9))
+    mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]])
+    windows = np.lib.stride_tricks.sliding_window_view(luma, (3, 3))
+    answers = np.sort(np.pad(abs((windows * mask).sum(axis=(2, 3))), 1)[FACE], axis=None)
+
+    def mean_detail(part: tuple[slice, slice]) -> int:
+        return 256 * int(detail[part].sum()) // (81 * detail[part].size)
+
+    return {
+        "brightness": 256 * int(face.sum()) // count,
+        "contrast": isqrt(variance),
+        "noise": 16194 * int(answers[(count + 1) // 2 - 1]) >> 8,
+        "detail": mean_detail(FACE),
+        "eye_detail": min(map(mean_detail, EYES)),
+        "mouth_detail": mean_detail(MOUTH),
+        "dark": 65536 * int((face <= 16).sum()) // count,
+        "bright": 65536 * int((face >= 247).sum()) // count,
+    }
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    kind=st.sampled_from(["noise", "extremes", "flat", "smooth", "upside down"]),
+)
+def test_measured_as_defined(seed: int, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    crop = rng.integers(0, 256, (112, 112, 3), dtype=np.uint8)
+    if kind == "extremes":
+        crop = np.where(crop > 127, 255, 0).astype(np.uint8)
+    elif kind == "flat":
+        crop[:] = crop[0, 0]
+    elif kind == "smooth":
+        crop = pixels.resize_bilinear(crop[:7, :7], 112, 112)
+    elif kind == "upside down":
+        crop = crop[::-1]
+    assert pixels.measure_crop(crop) == defined(crop)
+
+
+@pytest.mark.parametrize("shape", [(112, 96, 3), (111, 112, 3), (112, 112), (0, 0, 3)])
+def test_only_crops_are_measured(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError):
+        pixels.measure_crop(np.zeros(shape, np.uint8))
+
+
+@cache
+def aligned(photo: str) -> np.ndarray:
+    from facesdk.detection.registry import load_detector
+
+    image = decode.load(photo)
+    return align(image, load_detector().detect(image, 1)[0].landmarks)
+
+
+PORTRAITS = pytest.mark.parametrize("photo", [str(OBAMA), str(OBAMA2), str(BIDEN)])
+
+
+@PORTRAITS
+def test_blur_takes_sharpness_and_not_brightness(photo: str) -> None:
+    crop = aligned(photo)
+    blurred = [
+        measure(np.asarray(Image.fromarray(crop).filter(ImageFilter.GaussianBlur(sigma))))
+        for sigma in (0, 1.5, 3, 6)
+    ]
+    falling = [row.sharpness for row in blurred]
+    assert falling == sorted(falling, reverse=True)
+    assert falling[0] > 2 * falling[2] > 3.6 * falling[3]
+    assert abs(blurred[0].brightness - blurred[3].brightness) < 5
+
+
+@PORTRAITS
+def test_sharpness_does_not_depend_on_light(photo: str) -> None:
+    crop = aligned(photo)
+    dim = (crop * 0.4).astype(np.uint8)
+    assert measure(dim).sharpness == pytest.approx(measure(crop).sharpness, rel=0.05)
+    assert measure(dim).brightness == pytest.approx(0.4 * measure(crop).brightness, abs=1)
+
+
+@PORTRAITS
+@pytest.mark.parametrize("sigma", [10, 20, 40])
+def test_noise_is_measured_in_levels_of_luma(photo: str, sigma: int) -> None:
+    rng = np.random.default_rng(sigma)
+    middle = np.clip(aligned(photo), 100, 155)  # so that nothing is cut off
+    noisy = np.clip(middle + rng.normal(0, sigma, middle.shape), 0, 255).round().astype(np.uint8)
+    weights = np.array([0.299, 0.587, 0.114])
+    assert measure(noisy).noise == pytest.approx(sigma * np.sqrt(weights @ weights), rel=0.12)
+
+
+@PORTRAITS
+def test_what_is_covered_has_no_detail(photo: str) -> None:
+    crop, whole = aligned(photo), measure(aligned(photo))
+    masked, one_eye = crop.copy(), crop.copy()
+    masked[66:, 14:98] = (150, 190, 220)
+    one_eye[40:63, 56:90] = 20
+    assert measure(masked).mouth < 0.01 < 0.1 < whole.mouth
+    assert measure(masked).eyes > 0.5 * whole.eyes
+    assert measure(one_eye).eyes < 0.05 < 0.1 < whole.eyes
+
+
+def test_a_crop_of_one_level_has_nothing() -> None:
+    flat = measure(np.full((112, 112, 3), 250, np.uint8))
+    assert (flat.sharpness, flat.eyes, flat.contrast, flat.noise) == (0, 0, 0, 0)
+    assert (flat.brightness, flat.dark, flat.bright) == (250, 0, 1)
