@@ -17,7 +17,7 @@ test: .venv/.dev
 	$(PYTEST) $(PYTEST_ARGS)
 
 test-slow: .venv/.dev .venv/.wheels .venv/.browser clang browser minisign
-	$(PYTEST) -m "slow and not arm" --numprocesses auto --dist worksteal
+	$(PYTEST) -m "slow and not arm and not android" --numprocesses auto --dist worksteal
 
 # Emulated ARM computers: the first run installs QEMU and cross compilers with apt-get, as root. The instructions of
 # the loops are counted for the compiler of the wheels as well.
