@@ -8,7 +8,7 @@ BROWSER_PACKAGES := chromium
 PYTEST := $(BIN)/python -m pytest
 PYTEST_ARGS ?= -m "not slow" --numprocesses auto --dist loadfile
 
-.PHONY: demo test test-slow test-arm wheels lint docs clean clang browser minisign
+.PHONY: demo test test-slow test-arm wheels lint docs clean clang browser minisign shellcheck
 
 demo: .venv/.device
 	$(BIN)/facesdk demo --output out
@@ -29,10 +29,15 @@ test-arm: .venv/.dev .venv/.wheels
 wheels: .venv/.dev .venv/.wheels
 	$(BIN)/python -m tools.release.build_wheels
 
-lint: .venv/.dev
+# The wheel of one platform (aarch64, armv7l, x86_64), checked but not tried: no TensorFlow, no emulated computer.
+wheel-%: .venv/.wheel-tools
+	$(BIN)/python -m tools.release.build_wheels $* --no-trial
+
+lint: .venv/.dev shellcheck
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	shellcheck rpi/install.sh rpi/facesdk
 
 # The site, with the API reference: build/site/index.html. A broken link is an error.
 docs: .venv/.docs
@@ -57,6 +62,10 @@ clean:
 
 .venv/.wheels: .venv/.dev
 	$(BIN)/pip install --editable '.[wheels]'
+	touch $@
+
+.venv/.wheel-tools: pyproject.toml $(NATIVE) $(PYTHON_SOURCES) | .venv/bin/python
+	if [ -e .venv/.dev ]; then $(MAKE) .venv/.wheels; else $(BIN)/pip install '.[wheels]'; fi
 	touch $@
 
 # mkdocstrings reads the sources, so the site needs none of the other extras.
@@ -86,6 +95,15 @@ minisign:
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends minisign; \
 	else \
 		echo "the slow tests need minisign; run: sudo apt-get install minisign" >&2; exit 1; \
+	fi
+
+shellcheck:
+	@if command -v shellcheck >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ]; then \
+		echo "installing shellcheck with apt-get"; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends shellcheck; \
+	else \
+		echo "make lint needs shellcheck; run: sudo apt-get install shellcheck" >&2; exit 1; \
 	fi
 
 # The native suite is also built with Clang: for its sanitizers, and for libFuzzer.
