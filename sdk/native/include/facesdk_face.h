@@ -1,7 +1,8 @@
-/* facesdk_face: the pixels of the face pipeline, in plain C with integer arithmetic.
+/* facesdk_face: the face pipeline but for its networks, in plain C: frames, pixels, the cascade of MTCNN, alignment.
  *
- * Every function gives the same bytes on every processor and with every compiler: no float takes part. The formulas below
- * are the definition; tests hold the code to them, written again in NumPy.
+ * Every function on pictures gives the same bytes on every processor and with every compiler: no float takes part. The
+ * formulas below are the definition; tests hold the code to them, written again in NumPy. Boxes and landmarks are float64
+ * and rounded once, in the order in which Python computes them.
  *
  * Pictures
  *   Three bytes for each pixel, side by side (RGB or BGR; only facesdk_grey() asks which). Results are written without
@@ -136,6 +137,88 @@ typedef struct facesdk_crop_measures {
  * (the smallest value that half of the pixels do not exceed) noise is (16194 m) >> 8. */
 FACESDK_OPS_API facesdk_status facesdk_measure_crop(const facesdk_image *crop, facesdk_crop_measures *measures,
                                                     facesdk_error *error);
+
+/* ---- camera frames ---------------------------------------------------------------------------------------------- */
+
+/* Samples of a camera's picture: sample x of row y is at `samples[y * row_bytes + x * sample_bytes]`. Nothing is read at
+ * `samples + bytes` or after it. Rows must not overlap. */
+typedef struct facesdk_plane {
+  const uint8_t *samples;
+  size_t bytes;
+  int32_t row_bytes, sample_bytes;
+} facesdk_plane;
+
+/* An upright RGB picture of one whose pixels are red, green and blue bytes in the first three of `sample_bytes` (3 or
+ * more). `height` and `width` are those of the plane; `rotation` is by how many degrees it is turned clockwise: 0, 90, 180
+ * or 270. The result has width x height pixels after 90 and 270 degrees, else height x width. */
+FACESDK_OPS_API facesdk_status facesdk_upright_rgb(const facesdk_plane *plane, int32_t height, int32_t width,
+                                                   int32_t rotation, uint8_t *result, facesdk_error *error);
+
+/* The same of a luma plane and two chroma planes (U and V) with ceil(height / 2) x ceil(width / 2) samples, each of which
+ * counts for 2 x 2 pixels. Full range, ITU-R BT.601, as JFIF and Android's YUV_420_888 have it: with u = U - 128,
+ * v = V - 128, and results below 0 or above 255 cut,
+ *
+ *     R = Y + ((91881 v + 2^15) >> 16)     G = Y - ((22554 u + 46802 v + 2^15) >> 16)     B = Y + ((116130 u + 2^15) >> 16)
+ *
+ * NV21 is such a picture: V begins after the luma, U one byte later, both with sample_bytes 2. */
+FACESDK_OPS_API facesdk_status facesdk_upright_yuv420(const facesdk_plane planes[3], int32_t height, int32_t width,
+                                                      int32_t rotation, uint8_t *result, facesdk_error *error);
+
+/* ---- faces ------------------------------------------------------------------------------------------------------ */
+
+/* A face in pixels of the photo: left, top, right and bottom edge, and x and y of both eyes, the tip of the nose and both
+ * corners of the mouth, each from left to right as seen in the photo. */
+typedef struct facesdk_face {
+  double score; /* 0 to 1 */
+  float box[4];
+  float landmarks[10];
+} facesdk_face;
+
+/* Cuts a face out so that its landmarks meet the template "arcface-112x112" (`width` 112), or its columns 8 to 103
+ * (`width` 96): the least-squares similarity (Umeyama 1991), then facesdk_warp() with `fill` 0. `result` has 112 rows. */
+FACESDK_OPS_API facesdk_status facesdk_align(const facesdk_image *photo, const float landmarks[10], int32_t width,
+                                             uint8_t *result, facesdk_error *error);
+
+/* Greedy non-maximum suppression: from the best score down (of equal ones, from the first on) a box is kept unless it
+ * overlaps with a kept one by more than `threshold`: the common area by that of the union, or by the smaller area if
+ * `of_smaller` is not 0. `boxes` [count, 4] are left, top, right, bottom; `kept` has room for `count` indices, of which
+ * *kept_count are written, best first. Scores must not be NaN. */
+FACESDK_OPS_API facesdk_status facesdk_suppress(const double *boxes, const double *scores, size_t count,
+                                                double threshold, int32_t of_smaller, size_t *kept, size_t *kept_count,
+                                                facesdk_error *error);
+
+/* ---- MTCNN ------------------------------------------------------------------------------------------------------ */
+
+typedef enum facesdk_mtcnn_network {
+  FACESDK_PNET = 0, /* any height and width from 12 on; [1, (height - 12) / 2 + 1, (width - 12) / 2 + 1, 5] */
+  FACESDK_RNET = 1, /* 24 x 24 pixels, 16, 4 or 1 at a time; [count, 5] */
+  FACESDK_ONET = 2, /* 48 x 48 pixels, 16, 4 or 1 at a time; [count, 15] */
+} facesdk_mtcnn_network;
+
+/* The three networks, run by the caller on whatever runtime it has. */
+typedef struct facesdk_mtcnn_networks {
+  void *context; /* given back to run() */
+
+  /* Runs a network on `count` RGB pictures, side by side without gaps, their bytes as floats 0 to 255. *values are its
+   * *value_count results: a face logit, four offsets of the box's edges as shares of its size, and for O-Net x and y of
+   * five landmarks as shares of the box. They must stay until the next call. Any status but FACESDK_OK ends the
+   * detection, which returns it. */
+  facesdk_status (*run)(void *context, facesdk_mtcnn_network network, const uint8_t *pixels, int32_t count,
+                        int32_t height, int32_t width, const float **values, size_t *value_count,
+                        facesdk_error *error);
+} facesdk_mtcnn_networks;
+
+/* Finds faces as Python's facesdk.detection.mtcnn does (K. Zhang et al., IEEE Signal Processing Letters 23(10), 2016).
+ *
+ * `min_face` is the side of the smallest face to find, at least 12. `max_faces` is how many to find at most, the largest,
+ * for which less of the image pyramid may be looked at; 0 for all. On success *faces are *face_count faces, largest box
+ * first, to be released with facesdk_faces_destroy(); NULL if there is none. */
+FACESDK_OPS_API facesdk_status facesdk_mtcnn_detect(const facesdk_mtcnn_networks *networks, const facesdk_image *photo,
+                                                    int32_t min_face, int32_t max_faces, facesdk_face **faces,
+                                                    size_t *face_count, facesdk_error *error);
+
+/* Releases them; NULL is allowed. */
+FACESDK_OPS_API void facesdk_faces_destroy(facesdk_face *faces);
 
 #ifdef __cplusplus
 }

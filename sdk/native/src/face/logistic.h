@@ -1,0 +1,8 @@
+/* The logistic function, without a mathematical library. */
+#ifndef FACESDK_FACE_LOGISTIC_H_
+#define FACESDK_FACE_LOGISTIC_H_
+
+/* 1 / (1 + exp(-value)), to a few units in the last place. */
+double facesdk_logistic(double value);
+
+#endif
