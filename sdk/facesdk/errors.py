@@ -107,7 +107,8 @@ def require_extra(module: str, *, extra: str) -> None:
         DependencyError: The module is not installed; the message names the pip line.
     """
     if importlib.util.find_spec(module) is None:
-        limit = "" if sys.version_info < TRAINING_PYTHON_LIMIT else " with Python 3.10 to 3.12"
+        late = extra in ("train", "convert") and sys.version_info >= TRAINING_PYTHON_LIMIT
+        limit = " with Python 3.10 to 3.12" if late else ""
         raise DependencyError(
             f"this command needs {module}, which is not installed: "
             f"run `pip install 'facesdk-edge[{extra}]'`{limit}"

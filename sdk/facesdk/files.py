@@ -45,7 +45,7 @@ def read_regular(path: str | os.PathLike[str]) -> bytes:
     return Path(path).read_bytes()
 
 
-def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
+def write_atomic(path: str | os.PathLike[str], data: bytes, *, private: bool = False) -> None:
     """Write a file in one step: readers see the old content or the new, never a part.
 
     The data goes to a temporary file beside ``path``, is flushed to the disk and renamed over it.
@@ -59,6 +59,8 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     Args:
         path: The file to create or replace; its folder must exist.
         data: The whole content.
+        private: Whether only its owner may read and write the file (mode 0600), from before the
+            first byte is in it.
 
     Raises:
         InputError: The file cannot be written; the message says why.
@@ -72,7 +74,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
         elif _is_special(path):
             _write_into(os.open(path, os.O_WRONLY | os.O_NOCTTY), data)
         else:
-            _replace(Path(os.path.realpath(path)), data)
+            _replace(Path(os.path.realpath(path)), data, private=private)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -110,11 +112,13 @@ def _write_into(descriptor: int, data: bytes) -> None:
         stream.write(data)
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace(path: Path, data: bytes, *, private: bool) -> None:
     _remove_leftovers(path.parent)
     temporary, stream = _new_temporary(path.parent)
     try:
         with stream:
+            if private:
+                os.fchmod(stream.fileno(), stat.S_IRUSR | stat.S_IWUSR)
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())

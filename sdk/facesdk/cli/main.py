@@ -67,6 +67,11 @@ VERBS = (
         "Find the thresholds of a model on your photos, and write them into the model file.",
     ),
     Verb(
+        "serve",
+        "facesdk.cli.verbs.serve:serve",
+        "Serve faces over HTTP: an interface for programs, and a page for people.",
+    ),
+    Verb(
         "models",
         "facesdk.cli.verbs.models:app",
         "List the packaged models: name, task, variant, size and thresholds.",

@@ -11,6 +11,7 @@ import io
 import os
 import re
 import warnings
+from math import ceil
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -55,6 +56,9 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 """What undoes each EXIF orientation (Exif 2.32, tag 0x0112); 1 is upright."""
+
+_TURNED = (5, 6, 7, 8)
+"""The orientations of photos that are stored lying on a side."""
 
 _TRANSPARENT_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 
@@ -105,12 +109,18 @@ def load(path: str | os.PathLike[str]) -> RgbImage:
         return decode(stream, name=str(path))
 
 
-def decode(stream: BinaryIO, *, name: str) -> RgbImage:
+def decode(
+    stream: BinaryIO, *, name: str, max_pixels: int | None = None, side: int | None = None
+) -> RgbImage:
     """Decode an image from an open file, like :func:`load`.
 
     Args:
         stream: A seekable binary stream; ``io.BytesIO`` for bytes in memory.
         name: What error messages call it.
+        max_pixels: Refuse a larger photo before it is decoded; None for the limits of
+            :func:`load`, which hold in any case.
+        side: Decode a JPEG at a half, a quarter or an eighth of its size, in a share of the time
+            and memory, as long as its longer side stays at least that long; None for its size.
 
     Raises:
         InputError: As :func:`load`.
@@ -126,10 +136,29 @@ def decode(stream: BinaryIO, *, name: str) -> RgbImage:
         warnings.simplefilter("ignore")
         if content.startswith(png.SIGNATURE):
             file = png.essential(content)
-            return _pixels(file.content, name, depth=file.depth, significant=file.significant)
+            return _pixels(
+                file.content,
+                name,
+                max_pixels,
+                depth=file.depth,
+                significant=file.significant,
+            )
         if content.startswith(jpeg.START):
-            return _jpeg(jpeg.essential(content), name)
-        return _pixels(content, name)
+            return _jpeg(jpeg.essential(content), name, max_pixels, side)
+        return _pixels(content, name, max_pixels)
+
+
+def size_of(content: bytes) -> tuple[int, int]:
+    """Height and width of an upright photo, from its header.
+
+    Args:
+        content: The bytes of a file that :func:`decode` has read.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(content), formats=tuple(formats.readable())) as image:
+            turned = _orientation(image) in _TURNED
+            return (image.width, image.height) if turned else (image.height, image.width)
 
 
 def as_image(source: ImageSource, *, color: str = "RGB") -> RgbImage:
@@ -201,15 +230,16 @@ def _from_pillow(image: Image.Image) -> RgbImage:
     return _to_rgb(_upright(image), "image", 8, None)
 
 
-def _jpeg(file: jpeg.JpegFile, name: str) -> RgbImage:
+def _jpeg(file: jpeg.JpegFile, name: str, max_pixels: int | None, side: int | None) -> RgbImage:
     if file.scans > jpeg.MAX_SCANS:
         raise InputError(
             f"{name} has {file.scans} scans, more than the limit of {jpeg.MAX_SCANS}: save it again"
         )
     if file.ended or not file.may_be_whole:
-        return _pixels(file.content, name)
+        return _pixels(file.content, name, max_pixels, side)
     first, *others = (
-        _pixels(file.content.rstrip(b"\xff") + after + jpeg.END, name) for after in _AFTER_THE_END
+        _pixels(file.content.rstrip(b"\xff") + after + jpeg.END, name, max_pixels, side)
+        for after in _AFTER_THE_END
     )
     if not all(np.array_equal(first, other) for other in others):
         raise _corrupt(name, "pixels are missing at its end")
@@ -217,15 +247,26 @@ def _jpeg(file: jpeg.JpegFile, name: str) -> RgbImage:
 
 
 def _pixels(
-    content: bytes, name: str, *, depth: int = 8, significant: int | None = None
+    content: bytes,
+    name: str,
+    max_pixels: int | None = None,
+    side: int | None = None,
+    *,
+    depth: int = 8,
+    significant: int | None = None,
 ) -> RgbImage:
     """Decode a file; ``depth`` and ``significant`` are what a PNG says of its samples."""
     limit = MAX_JPEG_PIXELS if content.startswith(jpeg.START) else MAX_PIXELS
+    if max_pixels is not None:
+        limit = min(limit, max_pixels)
     try:
         with Image.open(io.BytesIO(content), formats=tuple(formats.readable())) as image:
             _check_size(image, name, limit)
             if image.format == "TIFF":
                 depth = int(np.max(image.getexif().get(_BITS_PER_SAMPLE, 8)))
+            if side is not None and max(image.size) > side:
+                share = side / max(image.size)
+                image.draft(None, (ceil(image.width * share), ceil(image.height * share)))
             image.load()
             upright = _upright(image)
     except InputError:
@@ -251,11 +292,15 @@ def _check_size(image: Image.Image, name: str, limit: int) -> None:
 
 def _upright(image: Image.Image) -> Image.Image:
     """Turned as EXIF says; as it is stored where the file says nothing that can be read."""
-    try:
-        orientation = int(image.getexif().get(_EXIF_ORIENTATION, 1))
-    except Exception:  # malformed EXIF raises nearly anything
-        return image
+    orientation = _orientation(image)
     return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
+    except Exception:  # malformed EXIF raises nearly anything
+        return 1
 
 
 def _to_rgb(image: Image.Image, name: str, depth: int, significant: int | None) -> RgbImage:
@@ -303,5 +348,5 @@ def _corrupt(name: str, reason: str) -> InputError:
 
 def _too_large(name: str, limit: int) -> InputError:
     return InputError(
-        f"{name} is larger than the limit of {limit / 1e6:.0f} megapixels: scale it down first"
+        f"{name} is larger than the limit of {limit / 1e6:g} megapixels: scale it down first"
     )

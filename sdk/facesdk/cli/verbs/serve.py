@@ -1,0 +1,187 @@
+"""``facesdk serve``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from facesdk.cli import options, output
+from facesdk.errors import InputError, require_extra
+from facesdk.models.contract import Contract
+from facesdk.models.registry import DEFAULT_RECOGNIZER
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_MODULES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
+
+
+def serve(
+    host: Annotated[
+        str,
+        typer.Option(help="Address to listen at; 0.0.0.0 for everybody in your network."),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port; 0 takes one that is free.")
+    ] = 8420,
+    tls: Annotated[
+        bool,
+        typer.Option(
+            "--tls",
+            help="HTTPS, with a certificate that is made once. Browsers on other devices give the "
+            "page their camera only so.",
+        ),
+    ] = False,
+    tls_folder: Annotated[
+        Optional[Path],
+        typer.Option(
+            metavar="DIR", help="Where cert.pem and key.pem are, or are made.", show_default=False
+        ),
+    ] = None,
+    token_file: Annotated[
+        Optional[Path],
+        typer.Option(
+            metavar="FILE", help="Where the token's hash is, or is made.", show_default=False
+        ),
+    ] = None,
+    new_token: Annotated[
+        bool, typer.Option("--new-token", help="Make a new token; the old one is refused.")
+    ] = False,
+    no_token: Annotated[
+        bool,
+        typer.Option("--no-token", help="Let in every program of this computer (loopback only)."),
+    ] = False,
+    model: options.Model = DEFAULT_RECOGNIZER,
+    contract: options.ContractFile = None,
+    trust: options.Trust = False,
+    min_face: options.MinFace = 40,
+    side: Annotated[
+        int,
+        typer.Option(
+            min=64, help="Reduce larger photos to this longer side; --min-face is in its pixels."
+        ),
+    ] = 960,
+    max_faces: Annotated[
+        int, typer.Option(min=1, help="Find at most that many faces per photo, the largest.")
+    ] = 16,
+    workers: Annotated[
+        Optional[int],
+        typer.Option(
+            min=1,
+            max=64,
+            help="Photos that are worked on at a time; by default one per core, 4 at most.",
+            show_default=False,
+        ),
+    ] = None,
+    waiting: Annotated[
+        int,
+        typer.Option(min=0, help="Requests that may wait for a worker; others are refused (429)."),
+    ] = 16,
+    max_mb: Annotated[float, typer.Option(min=0.001, help="Largest request, in megabytes.")] = 16,
+    max_megapixels: Annotated[
+        float, typer.Option(min=0.001, help="Largest photo, in megapixels.")
+    ] = 26,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, help="Seconds that a request may wait and be worked on.")
+    ] = 20,
+    threads: options.Threads = 1,
+    json: options.Json = False,
+) -> None:
+    """Serve faces over HTTP: an interface for programs, and a page for people.
+
+    It runs until it is interrupted (Ctrl-C, SIGTERM), and ends with status 0. The first start
+    prints a token, which is stored as a hash only; the page and every program need it. Photos are
+    kept in memory while they are worked on, and nowhere else.
+
+    Examples:
+
+        facesdk serve
+
+        facesdk serve --host 0.0.0.0 --tls
+
+        curl -H "Authorization: Bearer TOKEN" -F photo=@team.jpg http://127.0.0.1:8420/v1/detect
+    """
+    for name in _MODULES:
+        require_extra(name, extra="serve")
+    if no_token and (host not in _LOOPBACK or new_token or token_file):
+        raise InputError(
+            "--no-token is for this computer alone: leave out --host, --new-token and --token-file"
+        )
+
+    from facesdk.engine import FaceEngine
+    from facesdk.serve.app import create_app
+    from facesdk.serve.certificates import open_certificate
+    from facesdk.serve.engines import Engines, Limits
+    from facesdk.serve.server import listen, run
+    from facesdk.serve.service import Service
+    from facesdk.serve.tokens import open_token
+
+    limits = Limits(
+        body_bytes=round(max_mb * 1e6),
+        pixels=round(max_megapixels * 1e6),
+        side=side,
+        faces=max_faces,
+        workers=workers or min(4, len(os.sched_getaffinity(0))),
+        waiting=waiting,
+        work_s=timeout,
+    )
+    with listen(host, port) as listening:
+        engine = FaceEngine.load(
+            model,
+            contract=Contract.read(contract) if contract else None,
+            min_face=min_face,
+            max_faces=max_faces,
+            threads=threads,
+            workers=limits.workers,
+            trust=trust,
+        )
+        certificate = open_certificate(tls_folder or _config("tls"), host) if tls else None
+        token = made = None
+        if not no_token:
+            token, made = open_token(token_file or _config("serve-token.json"), renew=new_token)
+        engines = Engines(engine, limits)
+        address = _address(host, listening.getsockname()[1], tls=tls)
+
+        def ready() -> None:
+            record = {
+                "url": address,
+                "token": made,
+                "fingerprint": certificate.fingerprint if certificate else None,
+            }
+            output.emit(record, json=json, text=_told(address, made, record["fingerprint"]))
+
+        try:
+            run(
+                create_app(Service(engines, token)),
+                listening,
+                certificate,
+                ready=ready,
+                stopping=lambda: None,
+            )
+        finally:
+            engines.close()
+
+
+def _config(name: str) -> Path:
+    import platformdirs
+
+    return platformdirs.user_config_path("facesdk") / name
+
+
+def _address(host: str, port: int, *, tls: bool) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"{'https' if tls else 'http'}://{shown}:{port}/"
+
+
+def _told(address: str, token: str | None, fingerprint: str | None) -> str:
+    lines = [f"serving at {address} until Ctrl-C"]
+    if token is not None:
+        lines += [
+            f"  token        {token}",
+            f"  open         {address}#token={token}",
+            "  The token is shown once; only its hash is kept. --new-token makes another.",
+        ]
+    if fingerprint is not None:
+        lines.append(f"  certificate  SHA-256 {fingerprint}")
+    return "\n".join(lines)

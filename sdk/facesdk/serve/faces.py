@@ -1,0 +1,174 @@
+"""``/v1/detect`` and ``/v1/verify``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from facesdk.engine import DEFAULT_FMR
+from facesdk.quality.selection import choose
+from facesdk.results import Quality
+from facesdk.serve import photos
+from facesdk.serve.photos import Fields, Photo
+from facesdk.serve.problems import Problem, answers
+from facesdk.serve.service import Served, require_token
+from facesdk.tracing import Profile, stage
+
+router = APIRouter(prefix="/v1", tags=["faces"], dependencies=[Depends(require_token)])
+
+READING = (
+    "bad-request", "unauthorized", "slow-request", "too-large", "unsupported-media-type",
+    "invalid-request", "unreadable-photo", "busy", "timeout",
+)  # fmt: skip
+"""What every operation may answer that reads a photo."""
+
+EXAMPLE_PHOTO = "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAMCAgICAgMC..."
+
+
+class FaceRecord(BaseModel):
+    """A face, in pixels of the upright photo."""
+
+    box: Annotated[list[float], Field(min_length=4, max_length=4)] = Field(
+        description="left, top, right, bottom", examples=[[122.4, 51.0, 222.9, 190.3]]
+    )
+    score: float = Field(description="The detector's confidence, 0 to 1.", examples=[0.9991])
+    landmarks: list[list[float]] = Field(
+        description="Five points x, y: eyes, nose tip, mouth corners; left in the image first.",
+        examples=[[[150.1, 104.7], [195.2, 103.9], [173.0, 131.6], [154.4, 155.8], [191.8, 155.1]]],
+    )
+
+
+class QualityRecord(BaseModel):
+    """How fit a face is to be compared."""
+
+    model_config = ConfigDict(extra="allow")
+
+    score: float = Field(description="0 to 1; acceptable from 0.5 on.", examples=[0.83])
+    acceptable: bool = Field(examples=[True])
+    reasons: list[str] = Field(
+        description="What is wrong, each a sentence, the worst first.", examples=[[]]
+    )
+
+
+class DetectFields(Fields):
+    """What ``/v1/detect`` takes."""
+
+    photo: Photo
+    max_faces: int | None = Field(
+        None, ge=1, le=10_000, description="At most that many, the largest; one is the quickest."
+    )
+
+
+class Detected(BaseModel):
+    """The faces of a photo, largest first."""
+
+    width: int = Field(description="Of the upright photo, in pixels.", examples=[480])
+    height: int = Field(examples=[600])
+    faces: list[FaceRecord]
+
+
+@router.post(
+    "/detect",
+    summary="Find faces",
+    response_model=Detected,
+    responses=answers(READING),
+    openapi_extra=photos.body_of(DetectFields, {"photo": EXAMPLE_PHOTO, "max_faces": 4}),
+)
+async def detect(request: Request, service: Served) -> dict[str, Any]:
+    """Box, score and five landmarks of each face. A photo without a face has an empty list."""
+    async with service.engines.admitted():
+        fields = await photos.read(request, DetectFields, service.limits)
+        most = min(fields.max_faces or service.limits.faces, service.limits.faces)
+
+        def work(_: Profile) -> dict[str, Any]:
+            with stage("decode"):
+                picture = photos.load(fields.photo, service.limits)
+            found = service.engine.detect(picture.image, most)
+            faces = [picture.of_photo(face).to_dict() for face in found]
+            return {"width": picture.width, "height": picture.height, "faces": faces}
+
+        return await service.work(work)
+
+
+class VerifyFields(Fields):
+    """What ``/v1/verify`` takes."""
+
+    a: Photo
+    b: Photo
+    fmr: float = Field(
+        DEFAULT_FMR,
+        gt=0,
+        lt=1,
+        description="Use the model's threshold for this false match rate; `/v1/models` lists them.",
+    )
+    threshold: float | None = Field(None, ge=-1, le=1, description="Use this similarity instead.")
+    require_quality: bool = Field(
+        True, description="Whether a face that is not good enough is refused (`low-quality`)."
+    )
+
+
+class Verified(BaseModel):
+    """Whether two photos show one person."""
+
+    same: bool = Field(description="similarity >= threshold", examples=[True])
+    similarity: float = Field(description="Cosine, -1 to 1.", examples=[0.6073])
+    threshold: float = Field(examples=[0.2909])
+    fmr: float | None = Field(
+        description="The false match rate of the threshold; null for one that was given.",
+        examples=[0.001],
+    )
+    model: str = Field(examples=["compactfacenet-qb"])
+    faces: list[FaceRecord] = Field(description="The compared face of each photo, the largest.")
+    quality: list[QualityRecord] = Field(description="Of each face.")
+    timings_ms: dict[str, float] = Field(
+        description="Both photos.", examples=[{"detect": 9.1, "align": 0.4, "embed": 11.9}]
+    )
+
+
+@router.post(
+    "/verify",
+    summary="Compare two photos",
+    response_model=Verified,
+    responses=answers((*READING, "no-face", "low-quality")),
+    openapi_extra=photos.body_of(
+        VerifyFields, {"a": EXAMPLE_PHOTO, "b": EXAMPLE_PHOTO, "fmr": 0.001}
+    ),
+)
+async def verify(request: Request, service: Served) -> dict[str, Any]:
+    """Whether the largest face of each photo is of one person."""
+    async with service.engines.admitted():
+        fields = await photos.read(request, VerifyFields, service.limits)
+
+        def work(profile: Profile) -> dict[str, Any]:
+            engine = service.engine
+            chosen, qualities, embeddings = [], [], []
+            for name, content in (("photo a", fields.a), ("photo b", fields.b)):
+                with stage("decode"):
+                    picture = photos.load(content, service.limits, name)
+                face = choose(engine.detect(picture.image, 1).faces, 0, name)
+                chosen.append(picture.of_photo(face))
+                qualities.append(engine.quality(picture.image, face))
+                embeddings.append(engine.embed(picture.image, face))
+            if fields.require_quality:
+                _refuse_low(dict(zip(("photo a", "photo b"), qualities, strict=True)))
+            with stage("match"):
+                match = engine.compare(*embeddings, fmr=fields.fmr, threshold=fields.threshold)
+            times = ("decode", "detect", "assess", "align", "embed", "match")
+            return {
+                **match.to_dict(),
+                "faces": [face.to_dict() for face in chosen],
+                "quality": [quality.to_dict() for quality in qualities],
+                "timings_ms": {name: round(profile.total_ms(name), 3) for name in times},
+            }
+
+        return await service.work(work)
+
+
+def _refuse_low(qualities: dict[str, Quality]) -> None:
+    reasons = [
+        f"{name}: {reason}" for name, quality in qualities.items() for reason in quality.reasons
+    ]
+    if reasons:
+        raise Problem("low-quality", "; ".join(reasons), reasons=reasons)

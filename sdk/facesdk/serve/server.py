@@ -1,0 +1,131 @@
+"""The server: a socket, and uvicorn on it until somebody ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from os import environ
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from facesdk.errors import InputError
+from facesdk.serve.certificates import Certificate
+
+_HEADER_S = 10.0
+"""Seconds that a client has for the head of each request; its body has a limit of its own."""
+_UNREAD_MS = 30_000
+"""Milliseconds that a client may leave an answer unread; then the system closes the connection."""
+_CONNECTIONS = 256
+_SHUTDOWN_S = 10
+_IDLE_S = 5
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Args:
+        host: An address or a name of this computer.
+        port: 0 for one that is free.
+
+    Raises:
+        InputError: It cannot be had; the message says why.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server(address[:2], family=family, backlog=128)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no name of this computer"
+        raise InputError(f"cannot listen at {host}, port {port}: {reason}") from None
+
+
+def run(
+    app: FastAPI,
+    listening: socket.socket,
+    certificate: Certificate | None,
+    *,
+    ready: Callable[[], None],
+    stopping: Callable[[], None],
+) -> None:
+    """Serve until SIGTERM or Ctrl-C, then answer what has been asked and return.
+
+    Args:
+        app: The application.
+        listening: What :func:`listen` returned; closed at the end.
+        certificate: For HTTPS; None for HTTP.
+        ready: Called once connections are accepted.
+        stopping: Called once no more are.
+    """
+    debug = bool(environ.get("FACESDK_DEBUG"))
+    tls: dict[str, Any] = {}
+    if certificate is not None:
+        tls = {"ssl_certfile": certificate.path, "ssl_keyfile": certificate.key}
+    config = uvicorn.Config(
+        app,
+        http=_Protocol,
+        ws="none",
+        log_config=None,
+        log_level="info" if debug else "critical",
+        access_log=debug,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=_CONNECTIONS,
+        timeout_keep_alive=_IDLE_S,
+        timeout_graceful_shutdown=_SHUTDOWN_S,
+        **tls,
+    )
+    asyncio.run(_Server(config, ready, stopping).serve([listening]))
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it begins and ends, and does not raise the signal that ended it."""
+
+    def __init__(
+        self, config: uvicorn.Config, ready: Callable[[], None], stopping: Callable[[], None]
+    ) -> None:
+        super().__init__(config)
+        self._ready, self._stopping = ready, stopping
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stopping()
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+class _Protocol(H11Protocol):
+    """HTTP for clients that may be slow on purpose."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        connection = transport.get_extra_info("socket")
+        with suppress(OSError, AttributeError):  # a system without the option
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
+        self._await_head()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._await_head()
+
+    def _await_head(self) -> None:
+        began = self.cycle
+        self.loop.call_later(_HEADER_S, self._give_up, began)
+
+    def _give_up(self, began: object) -> None:
+        """Close the connection if no request has begun since; uvicorn waits for ever."""
+        if self.cycle is began and not self.transport.is_closing():
+            self.transport.close()

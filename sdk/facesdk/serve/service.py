@@ -1,0 +1,110 @@
+"""What the routes share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from facesdk.engine import FaceEngine
+from facesdk.errors import FaceSDKError
+from facesdk.serve.engines import Engines, Limits
+from facesdk.serve.metrics import Metrics
+from facesdk.serve.problems import Problem, of_error
+from facesdk.serve.tokens import Token
+from facesdk.tracing import Profile
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One running service.
+
+    Attributes:
+        engines: The workers.
+        token: What clients must show; None lets everybody in who can reach the address.
+        metrics: What is counted.
+        started: When it began, on the clock of ``time.monotonic``.
+    """
+
+    engines: Engines
+    token: Token | None
+    metrics: Metrics = field(default_factory=Metrics)
+    started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.metrics.gauge(
+            "facesdk_requests_inside",
+            "Requests that are worked on, wait or arrive.",
+            lambda: self.engines.inside,
+        )
+
+    @property
+    def engine(self) -> FaceEngine:
+        """The engine; threads may share it."""
+        return self.engines.engine
+
+    @property
+    def limits(self) -> Limits:
+        """What a request may cost."""
+        return self.engines.limits
+
+    async def work(self, work: Callable[[Profile], T]) -> T:
+        """Do something on a worker's thread, its stages timed.
+
+        Args:
+            work: Given the profile that its stages are recorded in.
+
+        Raises:
+            Problem: Errors of facesdk are one.
+        """
+
+        def timed() -> T:
+            with self.metrics.stages() as profile:
+                return work(profile)
+
+        try:
+            return await self.engines.run(timed)
+        except FaceSDKError as error:
+            raise of_error(error) from None
+
+
+def service_of(request: Request) -> Service:
+    """The service that a request is for."""
+    service: Service = request.app.state.service
+    return service
+
+
+Served = Annotated[Service, Depends(service_of)]
+_bearer = HTTPBearer(auto_error=False, description="The token that `facesdk serve` printed.")
+
+
+def require_token(
+    service: Served,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+) -> None:
+    """Let nobody in without the token.
+
+    Raises:
+        Problem: ``unauthorized``.
+    """
+    if service.token is None:
+        return
+    if credentials is None:
+        raise Problem(
+            "unauthorized",
+            "send the header `Authorization: Bearer TOKEN` with the token that `facesdk serve` "
+            "printed at its first start",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    if not service.token.accepts(credentials.credentials):
+        raise Problem(
+            "unauthorized",
+            "this is not the token: `facesdk serve --new-token` makes a new one",
+            headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+        )
