@@ -35,6 +35,7 @@ class Request:
         source: See :func:`facesdk_converters.sources.source.load`.
         output: The file to write.
         custom: Custom objects of the source.
+        trust: Whether to run the source as it is, with the code inside it.
         facts: For the contract.
         verify: Whether to compare the file with its source.
         verify_on: Photos or aligned crops to compare them on, besides the packaged samples.
@@ -45,6 +46,7 @@ class Request:
     source: Path
     output: Path
     custom: tuple[str, ...] = ()
+    trust: bool = False
     facts: Facts = field(default_factory=Facts)
     verify: bool = True
     verify_on: Path | None = None
@@ -67,7 +69,7 @@ def convert(request: Request, target: Target, *, progress: Progress = unwatched)
     """
     _check_output(request)
     progress(0, 4, "load")
-    source = load(request.source, request.custom)
+    source = load(request.source, request.custom, trust=request.trust)
     source = replace(source, contract=contract_with(source, request.facts))
     progress(1, 4, "convert")
     bundle = target.convert(source)

@@ -53,7 +53,8 @@ def mtcnn(
 def lce(
     source: shared.SourcePath,
     out: shared.Output,
-    custom: shared.Custom = None,
+    custom: options.Custom = None,
+    trust: options.TrustCode = False,
     verify_on: shared.VerifyOn = None,
     no_verify: shared.NoVerify = False,
     explain: shared.Explain = False,
@@ -81,8 +82,8 @@ def lce(
         facesdk convert lce mine.keras -o mine.tflite --task recognition --mean 127.5 --scale 128
     """
     common = shared.Common(
-        source, out, custom, verify_on, no_verify, explain, pack, name, task, color, mean, scale,
-        license_words, training_data, json,
+        source, out, custom, trust, verify_on, no_verify, explain, pack, name, task, color, mean,
+        scale, license_words, training_data, json,
     )  # fmt: skip
     shared.run("lce", common)
 
@@ -91,7 +92,8 @@ def lce(
 def float32(
     source: shared.SourcePath,
     out: shared.Output,
-    custom: shared.Custom = None,
+    custom: options.Custom = None,
+    trust: options.TrustCode = False,
     verify_on: shared.VerifyOn = None,
     no_verify: shared.NoVerify = False,
     explain: shared.Explain = False,
@@ -112,8 +114,8 @@ def float32(
         facesdk convert float32 run --output baseline.tflite
     """
     common = shared.Common(
-        source, out, custom, verify_on, no_verify, explain, pack, name, task, color, mean, scale,
-        license_words, training_data, json,
+        source, out, custom, trust, verify_on, no_verify, explain, pack, name, task, color, mean,
+        scale, license_words, training_data, json,
     )  # fmt: skip
     shared.run("float32", common)
 
@@ -122,7 +124,8 @@ def float32(
 def float16(
     source: shared.SourcePath,
     out: shared.Output,
-    custom: shared.Custom = None,
+    custom: options.Custom = None,
+    trust: options.TrustCode = False,
     verify_on: shared.VerifyOn = None,
     no_verify: shared.NoVerify = False,
     explain: shared.Explain = False,
@@ -143,8 +146,8 @@ def float16(
         facesdk convert float16 run --output half.tflite
     """
     common = shared.Common(
-        source, out, custom, verify_on, no_verify, explain, pack, name, task, color, mean, scale,
-        license_words, training_data, json,
+        source, out, custom, trust, verify_on, no_verify, explain, pack, name, task, color, mean,
+        scale, license_words, training_data, json,
     )  # fmt: skip
     shared.run("float16", common)
 
@@ -153,7 +156,8 @@ def float16(
 def fixed_point(
     source: shared.SourcePath,
     out: shared.Output,
-    custom: shared.Custom = None,
+    custom: options.Custom = None,
+    trust: options.TrustCode = False,
     verify_on: shared.VerifyOn = None,
     no_verify: shared.NoVerify = False,
     explain: shared.Explain = False,
@@ -207,8 +211,8 @@ def fixed_point(
         facesdk convert fixed-point mine.keras -o w.tflite --activations 32 --mean 127.5 --scale 128
     """
     common = shared.Common(
-        source, out, custom, verify_on, no_verify, explain, pack, name, task, color, mean, scale,
-        license_words, training_data, json,
+        source, out, custom, trust, verify_on, no_verify, explain, pack, name, task, color, mean,
+        scale, license_words, training_data, json,
     )  # fmt: skip
     shared.run(
         "fixed-point",
@@ -252,7 +256,8 @@ def explain_file(
 def binary_weights(
     source: shared.SourcePath,
     out: shared.Output,
-    custom: shared.Custom = None,
+    custom: options.Custom = None,
+    trust: options.TrustCode = False,
     verify_on: shared.VerifyOn = None,
     no_verify: shared.NoVerify = False,
     explain: shared.Explain = False,
@@ -285,7 +290,7 @@ def binary_weights(
         facesdk convert binary-weights run -o q8.tflite --activations 8
     """
     common = shared.Common(
-        source, out, custom, verify_on, no_verify, explain, pack, name, task, color, mean, scale,
-        license_words, training_data, json,
+        source, out, custom, trust, verify_on, no_verify, explain, pack, name, task, color, mean,
+        scale, license_words, training_data, json,
     )  # fmt: skip
     shared.run("binary-weights", common, activations=activations)

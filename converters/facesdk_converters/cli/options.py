@@ -30,14 +30,6 @@ Output = Annotated[
         "--output", "-o", metavar="FILE", help="The .tflite file to write.", show_default=False
     ),
 ]
-Custom = Annotated[
-    Optional[list[str]],
-    typer.Option(
-        "--custom",
-        metavar="MODULE:NAME",
-        help="A custom object of the network; its module is imported. Repeatable.",
-    ),
-]
 VerifyOn = Annotated[
     Optional[Path],
     typer.Option(
@@ -77,6 +69,7 @@ class Common:
     source: Path
     output: Path
     custom: list[str] | None
+    trust: bool
     verify_on: Path | None
     no_verify: bool
     explain: bool
@@ -118,6 +111,7 @@ def run(target: str, common: Common, **own: Any) -> None:
         source=common.source,
         output=common.output,
         custom=tuple(common.custom or ()),
+        trust=common.trust,
         facts=facts,
         verify=not common.no_verify,
         verify_on=common.verify_on,

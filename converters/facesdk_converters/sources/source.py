@@ -47,31 +47,34 @@ class Source:
         return self.network
 
 
-def load(path: Path, custom: Iterable[str] = ()) -> Source:
+def load(path: Path, custom: Iterable[str] = (), *, trust: bool = False) -> Source:
     """Reads a network.
 
     Args:
         path: The folder of a finished run of ``facesdk train``, a Keras model as ``.h5`` or
             ``.keras``, the folder of a SavedModel that Keras wrote, or a float32 ``.tflite`` file.
         custom: Custom objects of the model, each as ``module:Name``. Modules are imported, also
-            from the working directory.
+            from the working directory: their code runs.
+        trust: Whether to run a Keras model with the code inside it, and a ``.tflite`` file without
+            a probe (:mod:`facesdk.runtime.probe`).
 
     Raises:
         InputError: There is no such file, the run is not finished, or a custom object cannot be
             imported.
-        ModelError: It is no Keras model, it needs a custom object that was not given, has weights
-            that are not finite, an input of variable size, or more than one input or output.
+        ModelError: It is no Keras model, it has code inside and is not trusted, it needs a custom
+            object that was not given, has weights that are not finite, an input of variable size,
+            or more than one input or output.
     """
     if path.suffix == ".tflite":
-        return _file(path)
-    loaded = loading.load(path, custom)
+        return _file(path, trust)
+    loaded = loading.load(path, custom, trust=trust)
     network = KerasNetwork(loaded.model)
     contract = loaded.contract or _described(network, str(loaded.model.name), path, loaded.sha256)
     return Source(path, network, loaded.sha256, contract, documented=loaded.contract is not None)
 
 
-def _file(path: Path) -> Source:
-    bundle = ModelBundle.load(path)
+def _file(path: Path, trust: bool) -> Source:
+    bundle = ModelBundle.load(path, trust=trust)
     network = FileNetwork(bundle)
     known = bundle.embedded_contract
     if known is None:

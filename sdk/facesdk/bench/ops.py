@@ -221,7 +221,12 @@ class OpsReport:
 
 
 def bench_ops(
-    path: Path, policy: Policy, *, threads: int = 1, progress: Progress = unwatched
+    path: Path,
+    policy: Policy,
+    *,
+    threads: int = 1,
+    trust: bool = False,
+    progress: Progress = unwatched,
 ) -> OpsReport:
     """Measure the different operators of a model, each as a network of its own, in turn.
 
@@ -229,6 +234,7 @@ def bench_ops(
         path: The model.
         policy: How often.
         threads: Threads the runtime may use.
+        trust: Whether to run the model without a probe (:mod:`facesdk.runtime.probe`).
         progress: Told what is being done.
 
     Raises:
@@ -236,7 +242,7 @@ def bench_ops(
         ModelError: The model is not usable.
     """
     environment = describe_environment()
-    bundle = ModelBundle.load(path)
+    bundle = ModelBundle.load(path, trust=trust)
     graph = bundle.graph
     groups = _groups(graph)
     clock = Clock.measured()

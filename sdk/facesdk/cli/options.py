@@ -28,6 +28,22 @@ Trust = Annotated[
         "--trust", help="Run a model file of your own without trying it in another process first."
     ),
 ]
+TrustCode = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Run a model of your own as it is: a Keras model with the code inside it (Lambda "
+        "layers, for example), a .tflite file without trying it in another process first.",
+    ),
+]
+Custom = Annotated[
+    Optional[list[str]],
+    typer.Option(
+        "--custom",
+        metavar="MODULE:NAME",
+        help="A custom object of a Keras model. Its module is imported: its code runs. Repeatable.",
+    ),
+]
 MinFace = Annotated[
     int, typer.Option("--min-face", min=12, help="Side of the smallest face to find, in pixels.")
 ]

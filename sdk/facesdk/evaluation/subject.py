@@ -62,8 +62,10 @@ def load_model(
         contract: How to feed a file that carries no contract.
         flip: Whether to concatenate the embeddings of a crop and of its mirror image; None as the
             contract says.
-        custom: Names of a Keras model's own classes and functions, each as ``module:Name``.
-        trust: Whether to run a ``.tflite`` file without a probe (:mod:`facesdk.runtime.probe`).
+        custom: Names of a Keras model's own classes and functions, each as ``module:Name``. Their
+            modules are imported.
+        trust: Whether to run a ``.tflite`` file without a probe (:mod:`facesdk.runtime.probe`), and
+            the code that a Keras model has inside.
         threads: Threads the runtime may use, at least 1.
 
     Raises:
@@ -82,7 +84,7 @@ def load_model(
     if keras:
         require_extra("tensorflow", extra="train")
         (loader,) = entry_points(group=EMBEDDER_GROUP, name="keras")
-        embedder: CropEmbedder = loader.load()(path, contract, flip, custom)
+        embedder: CropEmbedder = loader.load()(path, contract, flip, custom, trust=trust)
         return embedder
     bundle = ModelBundle.load(path, trust=trust)
     agreed = contract or bundle.contract

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from contracts import other
+from facesdk.cli.main import app as facesdk
 from facesdk_converters.cli.convert import app
 from facesdk_converters.convert import Request
 from facesdk_converters.inspection.converted import Converted
@@ -53,6 +54,7 @@ def test_every_option_of_every_verb_arrives(verb: str, calls: list[tuple[Request
     own, options = OWN[verb]
     arguments = [
         *("net.h5", "-o", "net.tflite", "--custom", "a:B", "--custom", "c:D", "--verify-on", "at"),
+        "--trust",
         *("--explain", "--pack", "--name", "n", "--task", "recognition", "--color", "BGR"),
         *("--mean", "1", "--scale", "2", "--license", "l", "--training-data", "t", *own),
     ]
@@ -61,7 +63,7 @@ def test_every_option_of_every_verb_arrives(verb: str, calls: list[tuple[Request
     ((request, target),) = calls
     facts = Facts("n", "recognition", "BGR", 1.0, 2.0, "l", "t")
     assert request == Request(
-        Path("net.h5"), Path("net.tflite"), ("a:B", "c:D"), facts,
+        Path("net.h5"), Path("net.tflite"), ("a:B", "c:D"), True, facts,
         verify=True, verify_on=Path("at"), explain=True, pack=True,
     )  # fmt: skip
     assert (target.name, target.options) == (verb, options)
@@ -76,6 +78,14 @@ def test_without_options_a_verb_asks_for_the_plain_file(
     assert done.exit_code == 0, done.output
     ((request, _),) = calls
     assert request == Request(Path("net.h5"), Path("net.tflite"), verify=False)
+
+
+@pytest.mark.parametrize("words", [["convert", "lce"], ["evaluate", "folder"]])
+def test_help_says_that_custom_objects_and_trusted_files_run_code(words: list[str]) -> None:
+    done = CliRunner().invoke(facesdk, [*words, "--help"], env={"COLUMNS": "200"})
+    said = " ".join(done.output.replace("│", " ").split())
+    assert "Its module is imported: its code runs." in said
+    assert "a Keras model with the code inside it" in said
 
 
 def test_each_target_has_a_verb_of_its_name_and_a_place_in_the_docs() -> None:

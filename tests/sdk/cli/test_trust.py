@@ -34,6 +34,20 @@ def test_a_model_of_others_is_probed_and_a_trusted_one_is_not(arguments: list[st
     assert len(list(cache_folder("probes").iterdir())) == 1
 
 
+@pytest.mark.parametrize("verb", [["bench", "ops"], ["bench", "model"]])
+def test_benchmarks_probe_models_of_others_unless_they_are_trusted(
+    arguments: list[str], verb: list[str]
+) -> None:
+    model = arguments[arguments.index("--model") + 1]
+    words = [*verb, model, "--runs", "1", "--warm-up", "0", "--json"]
+    if verb[1] == "model":
+        words += ["--cold-starts", "0"]
+    trusted = CliRunner().invoke(app, [*words, "--trust"], catch_exceptions=False)
+    assert trusted.exit_code == 0, trusted.output
+    assert not cache_folder("probes").exists()
+    assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
+
+
 def test_a_model_that_crashes_is_one_line(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,6 +77,8 @@ def test_the_digest_is_that_of_the_files(folder: Path, tmp_path: Path) -> None:
         ("net.h5", (HALF,), "Scale"),
         ("net.h5", (SCALE,), "half_relu"),
         ("net.keras", (SCALE,), "half_relu"),
+        ("net.keras", (HALF,), "Scale"),
+        ("net.keras", (), "(?:Scale|half_relu)"),
     ],
 )
 def test_a_missing_custom_object_is_named_with_the_option(
@@ -92,6 +94,7 @@ def test_a_missing_custom_object_is_named_with_the_option(
         ("Scale", "must be module:Name, but got 'Scale'"),
         ("no_such_module:Scale", "cannot be imported: ModuleNotFoundError"),
         ("converters.networks:Nothing", "cannot be imported: AttributeError"),
+        ("converters.networks:BINARY", "is of type dict, but must be a class or a function"),
     ],
 )
 def test_a_wrong_custom_object_is_refused(folder: Path, custom: str, message: str) -> None:
@@ -173,11 +176,47 @@ def test_signatures_that_do_not_suit_are_refused(tmp_path: Path) -> None:
             loading.load(tmp_path / "net.h5")
 
 
-def test_code_in_a_keras_file_is_not_run(tmp_path: Path) -> None:
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: x * 2)])
-    model.save(tmp_path / "net.keras")
-    with pytest.raises(ModelError, match="has a Lambda layer"):
-        loading.load(tmp_path / "net.keras")
+class Other(keras.layers.Layer):
+    """A layer that is made from other parameters than the one it is taken for."""
+
+    def __init__(self, width: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.width = width
+
+
+@pytest.mark.parametrize("name", ["net.h5", "net.keras"])
+def test_a_class_that_is_not_the_one_that_was_saved_is_said_to_be_wrong(
+    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(networks, "Scale", Other)
+    with pytest.raises(
+        ModelError, match=r"describes a Other that the class does not take .*'width'"
+    ):
+        loading.load(folder / name, (SCALE, HALF))
+
+
+@pytest.mark.parametrize("name", ["net.h5", "net.keras"])
+def test_weights_of_other_layers_are_one_line(tmp_path: Path, name: str) -> None:
+    """The configuration of a network of two layers, the weights of one of them."""
+    paths = [tmp_path / str(count) / name for count in (1, 2)]
+    for count, path in enumerate(paths, 1):
+        path.parent.mkdir()
+        ends = [keras.layers.Dense(3, name=f"d{number}") for number in range(count)]
+        keras.Sequential([keras.Input((3,)), *ends]).save(path)
+    one, two = paths
+    if name == "net.h5":
+        with h5py.File(one, "r+") as target, h5py.File(two) as source:
+            target.attrs["model_config"] = source.attrs["model_config"]
+    else:
+        with zipfile.ZipFile(one) as archive:
+            weights = archive.read("model.weights.h5")
+        with zipfile.ZipFile(two) as archive:
+            parts = {part: archive.read(part) for part in archive.namelist()}
+        with zipfile.ZipFile(one, "w") as archive:
+            for part, content in {**parts, "model.weights.h5": weights}.items():
+                archive.writestr(part, content)
+    with pytest.raises(ModelError, match="does not hold the weights of its layers"):
+        loading.load(one)
 
 
 def test_a_saved_model_that_keras_did_not_write_is_refused(tmp_path: Path) -> None:

@@ -47,7 +47,12 @@ class KerasEmbedder(CropEmbedder):
 
 
 def load_keras(
-    path: Path, contract: Contract | None, flip: bool | None, custom: Iterable[str] = ()
+    path: Path,
+    contract: Contract | None,
+    flip: bool | None,
+    custom: Iterable[str] = (),
+    *,
+    trust: bool = False,
 ) -> KerasEmbedder:
     """Load a finished run of ``facesdk train``, or a saved Keras model, to embed with.
 
@@ -57,13 +62,14 @@ def load_keras(
             facesdk trains: RGB, normalised by :data:`facesdk_training.data.crops.INPUT`, in the
             template of the model's input size.
         flip: Whether to concatenate the embedding of the mirror image; None as the contract says.
-        custom: Custom objects of the model, each as ``module:Name``.
+        custom: See ``path``.
+        trust: See ``path``.
 
     Raises:
         InputError: A run is not finished, or a custom object cannot be imported.
         ModelError: It is not a usable model, or has an input of another size than the templates.
     """
-    loaded = loading.load(path, custom)
+    loaded = loading.load(path, custom, trust=trust)
     agreed = contract or loaded.contract or _default_contract(loaded, path)
     if flip is not None:
         agreed = agreed.with_flip(flip)

@@ -1,7 +1,8 @@
 """The one way from a path to a Keras model, for every verb that takes one.
 
 Keras files come from anybody. What is wrong with one is said in a line that names the way out, the
-same to whoever converts it and to whoever evaluates it.
+same to whoever converts it and to whoever evaluates it. Nothing in one runs as Python code unless
+it is trusted (:mod:`facesdk_training.keras.foreign_code`).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from facesdk.errors import InputError, ModelError, one_line
 from facesdk.files import require_regular, sha256_of
 from facesdk.models.contract import Contract
 from facesdk.results import FloatArray
+from facesdk_training.keras import foreign_code
 from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.runs import contract as run_contract
 from facesdk_training.runs import folder as run_folder
@@ -42,8 +44,8 @@ SUFFIXES = (".h5", ".hdf5", ".keras")
 _BATCH = 32
 _HDF5 = b"\x89HDF"
 _ZIP = b"PK\x03\x04"
-_CONFIG, _VERSION = "model_config", "keras_version"
-"""Attributes of a Keras .h5 file."""
+_VERSION = "keras_version"
+"""Attribute of a Keras .h5 file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +64,28 @@ class LoadedModel:
     contract: Contract | None
 
 
-def load(path: Path, custom: Iterable[str] = ()) -> LoadedModel:
+def load(path: Path, custom: Iterable[str] = (), *, trust: bool = False) -> LoadedModel:
     """Reads a finished run of ``facesdk train``, or a saved Keras model.
 
     Args:
         path: The run folder, a ``.keras`` or whole-model ``.h5`` file, or a SavedModel folder that
             Keras wrote.
         custom: Custom objects of the model, each as ``module:Name``. Modules are imported, also
-            from the working directory.
+            from the working directory: their code runs.
+        trust: Whether to run the code in the file as Keras does: Python functions of Lambda
+            layers, modules that it names, any function of TensorFlow.
 
     Raises:
         InputError: There is no such file, the run is not finished, or a custom object cannot be
             imported.
-        ModelError: It is no Keras model, it needs a custom object that was not given, has weights
-            that are not finite, an input of variable size, or more than one input or output.
+        ModelError: It is no Keras model, it has code inside and is not trusted, it needs a custom
+            object that was not given, has weights that are not finite, an input of variable size,
+            or more than one input or output.
     """
     objects = dict(_import(name) for name in custom)
     if (path / run_folder.CONFIG).is_file():
         return _finished(path)
-    model = _read(path, objects)
+    model = _read(path, objects, trust)
     _check_signature(model, path)
     _check_weights(model, path)
     return LoadedModel(model, _digest(path), None)
@@ -127,16 +132,22 @@ def _finished(run: Path) -> LoadedModel:
     return LoadedModel(model, contract.source_sha256, contract)
 
 
-def _read(path: Path, objects: dict[str, Any]) -> Any:
+def _read(path: Path, objects: dict[str, Any], trust: bool) -> Any:
     _check_kind(path)
     tf.get_logger().setLevel("ERROR")
     logging.getLogger("larq").setLevel("ERROR")  # advice for training
+    known = {**_by_bare_name(), **objects}
     try:
-        known = {**_by_bare_name(), **objects}
+        if _version(path).startswith("3."):
+            raise ModelError(_OF_KERAS_3.format(path=path, version=_version(path)))
+        if not trust:
+            foreign_code.check(path, {*known, *tf.keras.utils.get_custom_objects()})
         with _readable(path) as readable, tf.keras.utils.custom_object_scope(known):
-            model = tf.keras.models.load_model(readable, compile=False)
+            model = tf.keras.models.load_model(readable, compile=False, safe_mode=not trust)
+    except ModelError:
+        raise
     except Exception as error:  # a file of others: Keras raises whatever it meets
-        raise ModelError(_why_not_loaded(path, error)) from None
+        raise ModelError(_why_not_loaded(path, error, objects)) from None
     if not isinstance(model, tf.keras.Model):
         raise ModelError(
             f"{path} is a SavedModel that Keras did not write: save the network with model.save()"
@@ -160,10 +171,15 @@ def _import(name: str) -> tuple[str, Any]:
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:
-        return attribute, getattr(importlib.import_module(module), attribute)
+        found = getattr(importlib.import_module(module), attribute)
     except Exception as error:
         reason = one_line(f"{type(error).__name__}: {error}")
         raise InputError(f"--custom {name} cannot be imported: {reason}") from None
+    if not callable(found):
+        raise InputError(
+            f"--custom {name} is of type {type(found).__name__}, but must be a class or a function"
+        )
+    return attribute, found
 
 
 @contextmanager
@@ -178,9 +194,9 @@ def _readable(path: Path) -> Iterator[Any]:
         yield path
         return
     with h5py.File(io.BytesIO(path.read_bytes()), "r+") as file:
-        if _CONFIG in file.attrs:
-            config = _with_names(json.loads(file.attrs[_CONFIG]))
-            file.attrs[_CONFIG] = json.dumps(config).encode()
+        if foreign_code.H5_CONFIG in file.attrs:
+            config = _with_names(json.loads(file.attrs[foreign_code.H5_CONFIG]))
+            file.attrs[foreign_code.H5_CONFIG] = json.dumps(config).encode()
         yield file
 
 
@@ -227,34 +243,47 @@ def _check_kind(path: Path) -> None:
 _UNKNOWN = (
     re.compile(r"Unknown (?:layer|object|activation function|\w+): '?([\w>]+)'?"),
     re.compile(r"Could not (?:locate|find) (?:class|function|object) '?([\w>]+)'?"),
+    re.compile(r"Cannot deserialize object of type `(\w+)`"),
     re.compile(r"'class_name': 'function', 'config': '(\w+)'"),
 )
 """How Keras says that an object is unknown, the surest first: it also quotes configurations."""
 
+_OTHER_WEIGHTS = re.compile(
+    r"(?:Layer|Weight) count mismatch|objects could not be loaded|expected \d+ (variables|weights)"
+)
+"""How Keras says that a file's weights are not those of its layers."""
 
-def _why_not_loaded(path: Path, error: Exception) -> str:
-    if (version := _version(path)).startswith("3."):
-        return (
-            f"{path} was written by Keras {version}, but Larq needs Keras 2: set "
-            "TF_USE_LEGACY_KERAS=1, build the network there, give it the weights "
-            "(set_weights(model.get_weights())) and save that one"
-        )
+_OTHER_PARAMETERS = re.compile(r"(\w+)\.(?:__init__|from_config)\(\) ([^.]+)")
+"""How Python says that a class cannot be made from its configuration."""
+
+_OF_KERAS_3 = (
+    "{path} was written by Keras {version}, but Larq needs Keras 2: set TF_USE_LEGACY_KERAS=1, "
+    "build the network there, give it the weights (set_weights(model.get_weights())) and save that "
+    "one"
+)
+
+
+def _why_not_loaded(path: Path, error: Exception, objects: Iterable[str]) -> str:
     text = one_line(error)
     for pattern in _UNKNOWN:
         if match := pattern.search(text):
-            name = match[1].rpartition(">")[2]
-            return (
-                f"{path} needs the custom object {name}: say where it is defined with "
-                f"--custom MODULE:{name}"
-            )
+            return foreign_code.needs_custom(path, match[1].rpartition(">")[2])
     if "No model config found" in text or "No model found" in text:
         return f"{path} holds weights only: save the network with model.save(), not save_weights()"
-    if "Lambda" in text and "safe_mode" in text:
+    if _OTHER_WEIGHTS.search(text):
         return (
-            f"{path} has a Lambda layer, whose code Keras does not load from .keras files: make it "
-            "a layer class and give it with --custom, or save the network as .h5"
+            f"{path} does not hold the weights of its layers ({text[:300]}): save the network "
+            "again with model.save()"
         )
-    return f"{path} cannot be loaded by Keras ({type(error).__name__}: {text[:300]})"
+    if match := _OTHER_PARAMETERS.search(text):
+        return (
+            f"{path} describes a {match[1]} that the class does not take ({match[2][:200]}): give "
+            "the class that the network was saved with, whose get_config() has what its __init__() "
+            "takes"
+        )
+    given = f" with --custom {', '.join(objects)}" if objects else ""
+    reason = f"{type(error).__name__} {text}" if isinstance(error, KeyError) else text
+    return f"{path} cannot be loaded by Keras{given} ({reason[:300] or type(error).__name__})"
 
 
 def _version(path: Path) -> str:

@@ -241,6 +241,7 @@ def ops(
     runs: Runs = 100,
     warm_up: WarmUp = 10,
     threads: options.Threads = 1,
+    trust: options.Trust = False,
     format: ReportFormat = Format.TABLE,
     json: options.Json = False,
     out: Output = None,
@@ -264,6 +265,7 @@ def ops(
             registry.resolve(model),
             Policy(runs, warm_up),
             threads=threads,
+            trust=trust,
             progress=advance,
         )
     wanted.deliver(report)

@@ -35,14 +35,6 @@ Flip = Annotated[
         show_default="as the model's contract says",
     ),
 ]
-Custom = Annotated[
-    Optional[list[str]],
-    typer.Option(
-        "--custom",
-        metavar="MODULE:NAME",
-        help="A custom object of a Keras model; its module is imported. Repeatable.",
-    ),
-]
 NoCache = Annotated[
     bool, typer.Option("--no-cache", help="Neither read nor write cached embeddings.")
 ]
@@ -90,8 +82,8 @@ def lfw(
         ),
     ] = None,
     contract: options.ContractFile = None,
-    trust: options.Trust = False,
-    custom: Custom = None,
+    trust: options.TrustCode = False,
+    custom: options.Custom = None,
     flip: Flip = None,
     report: Report = None,
     save: Save = None,
@@ -132,8 +124,8 @@ def bin_(
         typer.Option(metavar="FILE", help="An InsightFace .bin file: agedb_30, cfp_fp, calfw, ..."),
     ],
     contract: options.ContractFile = None,
-    trust: options.Trust = False,
-    custom: Custom = None,
+    trust: options.TrustCode = False,
+    custom: options.Custom = None,
     flip: Flip = None,
     report: Report = None,
     save: Save = None,
@@ -168,8 +160,8 @@ def folder(
     ],
     aligned: Aligned = False,
     contract: options.ContractFile = None,
-    trust: options.Trust = False,
-    custom: Custom = None,
+    trust: options.TrustCode = False,
+    custom: options.Custom = None,
     flip: Flip = None,
     report: Report = None,
     save: Save = None,
