@@ -163,7 +163,7 @@ def test_an_operation_that_runtimes_lack_is_named_with_its_layer(
     folder: Path, tmp_path: Path
 ) -> None:
     for verb in ("lce", "float32"):
-        done = invoke(verb, folder / "strange.h5", "-o", tmp_path / "out.tflite")
+        done = invoke(verb, folder / "strange.h5", "-o", tmp_path / "out.tflite", "--trust")
         assert done.exit_code == 2
         assert (
             "layer strange (Lambda, 2 of 3, after stem) needs TensorFlow's operation Digamma"
@@ -176,7 +176,7 @@ def test_a_layer_that_a_converter_refuses_is_named(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The converter of TensorFlow 2.19 gives up on this one instead of leaving it."""
-    source = sources.load(folder / "strange.h5")
+    source = sources.load(folder / "strange.h5", trust=True)
     monkeypatch.setattr(refusals, "_is_refused", lambda layer: layer.name == "strange")
     with (
         pytest.raises(ModelError, match=r"layer strange \(Lambda, 2 of 3.* \(no such thing\)"),

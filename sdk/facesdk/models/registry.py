@@ -74,7 +74,8 @@ def resolve(name_or_path: str | os.PathLike[str]) -> Path:
     if os.path.exists(name_or_path):
         return Path(name_or_path)
     raise ModelError(
-        f"{name_or_path} is neither a file nor a packaged model ({', '.join(sorted(files))})"
+        f"{name_or_path} does not exist: it is neither a file nor a packaged model "
+        f"({', '.join(sorted(files))})"
     )
 
 

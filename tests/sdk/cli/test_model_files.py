@@ -83,7 +83,8 @@ def test_show_a_packed_file(packed: Path) -> None:
 
 
 def test_show_says_what_is_wrong(tmp_path: Path, model: Path, packed: Path) -> None:
-    assert "neither a file nor a packaged model" in refused("show", "nonsense")
+    said = refused("show", "nonsense")
+    assert "nonsense does not exist: it is neither a file nor a packaged model (compact" in said
     assert "is a directory" in refused("show", tmp_path)
     model.write_bytes(CONTENT[:9999])
     assert "not a usable TFLite model" in refused("show", model)

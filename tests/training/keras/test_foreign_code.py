@@ -204,7 +204,7 @@ def test_layers_of_every_kind_need_no_trust(tmp_path: Path, name: str) -> None:
             layers.BatchNormalization(gamma_constraint="nonneg"),
             layers.PReLU(shared_axes=[1, 2]),
             layers.Reshape((36, 4)),
-            layers.Bidirectional(layers.LSTM(3)),
+            layers.Bidirectional(layers.SimpleRNN(3)),
             layers.Dropout(0.5),
             layers.Dense(
                 2, activation="softmax", kernel_initializer=keras.initializers.HeNormal(3)
