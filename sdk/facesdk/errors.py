@@ -6,11 +6,12 @@ exception to a status through :attr:`FaceSDKError.exit_code`, and nowhere else.
 ====  =============================================================
 code  meaning
 ====  =============================================================
-0     success; for ``verify``: the same person
-1     ``verify`` only: different people
+0     success; for ``verify``: the same person; for ``identify``: somebody who is enrolled
+1     ``verify``: different people; ``identify``: nobody who is enrolled
 2     usage or bad input (arguments, images, models)
 3     this installation cannot do it (runtime, operators, a library)
-4     ``bench`` only: measured, but flagged or slower than the baseline
+4     ``bench``: measured, but flagged or slower than the baseline; ``forget`` and ``rotate-key``:
+      done, but the old bytes could not leave the files yet
 5     a photo has no face, or not the one that ``--face`` asks for
 70    a bug of facesdk
 130   interrupted
@@ -25,6 +26,7 @@ import sys
 
 EXIT_SAME = 0
 EXIT_DIFFERENT = 1
+EXIT_UNKNOWN = 1
 EXIT_BAD_INPUT = 2
 EXIT_UNAVAILABLE = 3
 EXIT_DOUBTFUL = 4
@@ -63,6 +65,10 @@ class ContractError(ModelError):
 
 class EmbeddingMismatchError(FaceSDKError):
     """Embeddings of two different models were compared."""
+
+
+class GalleryError(FaceSDKError):
+    """A gallery is missing, damaged, of another version, or does not open with this key."""
 
 
 class RuntimeUnavailableError(FaceSDKError):

@@ -51,6 +51,26 @@ VERBS = (
         "Say whether two photos show the same person.",
     ),
     Verb(
+        "enrol",
+        "facesdk.cli.verbs.gallery:enrol",
+        "Enrol a person from photos; the gallery is made with the first.",
+    ),
+    Verb(
+        "identify",
+        "facesdk.cli.verbs.gallery:identify",
+        "Say who is on a photo, of those who are enrolled.",
+    ),
+    Verb(
+        "people",
+        "facesdk.cli.verbs.gallery:people",
+        "List who is enrolled.",
+    ),
+    Verb(
+        "forget",
+        "facesdk.cli.verbs.gallery:forget",
+        "Remove a person and all templates from a gallery, and their bytes from its files.",
+    ),
+    Verb(
         "doctor",
         "facesdk.cli.verbs.doctor:doctor",
         "Report the libraries, the runtime, the operators, the CPU and the models; status 3 if one "
@@ -157,8 +177,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["--help", "-h"]},
     help="Face detection, alignment and verification with 1-bit networks on small devices.",
-    epilog="Exit status: 0 success (verify: same), 1 verify: different, 2 usage or bad input, "
-    "3 this installation lacks something, 5 no face in a photo.",
+    epilog="Exit status: 0 success (verify: same), 1 verify: different, identify: unknown, 2 usage "
+    "or bad input, 3 this installation lacks something, 5 no face in a photo.",
 )
 
 

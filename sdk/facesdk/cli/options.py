@@ -60,3 +60,15 @@ FaceNumbers = Annotated[
         help="Number of the face to use where a photo has several; 0, the default, is the largest.",
     ),
 ]
+GalleryFile = Annotated[
+    Path, typer.Option("--gallery", metavar="FILE", help="The gallery.", show_default=False)
+]
+Key = Annotated[
+    Optional[str],
+    typer.Option(
+        "--key",
+        metavar="WHERE",
+        help="Where the gallery's key is: a key file, `keyring`, or `env:NAME`.",
+        show_default="$FACESDK_GALLERY_KEY, else this user's key file",
+    ),
+]

@@ -1,0 +1,310 @@
+"""``facesdk enrol | identify | people | forget``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from facesdk.cli import options, output
+from facesdk.detection.detector import DEFAULT_MIN_FACE
+from facesdk.engine import FaceEngine
+from facesdk.errors import (
+    EXIT_BAD_INPUT,
+    EXIT_DOUBTFUL,
+    EXIT_NO_FACE,
+    EXIT_SAME,
+    EXIT_UNKNOWN,
+    InputError,
+)
+from facesdk.gallery.enrolment import Enrolment, enrol_photo
+from facesdk.gallery.gallery import (
+    DEFAULT_FPIR,
+    DEFAULT_TOP,
+    RULES,
+    Forgotten,
+    Identification,
+    Person,
+)
+from facesdk.gallery.sqlite import SqliteGallery
+from facesdk.images import decode
+from facesdk.images.photo_source import list_photos
+from facesdk.models.contract import Contract
+from facesdk.models.registry import DEFAULT_RECOGNIZER
+
+
+def enrol(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Who it is.", show_default=False)],
+    photos: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PHOTO", help="Photos of that person, and folders of them.", show_default=False
+        ),
+    ],
+    gallery: options.GalleryFile,
+    key: options.Key = None,
+    face: Annotated[
+        Optional[int],
+        typer.Option(
+            "--face",
+            min=0,
+            help="Number of the face where photos have several, 0 being the largest; without it "
+            "such photos are refused.",
+        ),
+    ] = None,
+    expires: Annotated[
+        Optional[datetime],
+        typer.Option(
+            "--expires",
+            formats=["%Y-%m-%d"],
+            metavar="YYYY-MM-DD",
+            help="From this day on (UTC) the photos are not compared any more.",
+            show_default="never",
+        ),
+    ] = None,
+    model: options.Model = DEFAULT_RECOGNIZER,
+    contract: options.ContractFile = None,
+    trust: options.Trust = False,
+    min_face: options.MinFace = DEFAULT_MIN_FACE,
+    threads: options.Threads = 1,
+    json: options.Json = False,
+) -> None:
+    """Enrol a person from photos; the gallery is made with the first.
+
+    Each photo becomes a template of its own. A photo that does not show one face well is refused,
+    with the reasons on stderr; the others are still enrolled, and the status is 2. A face that
+    looks like another person's, or not like the person of that name, is enrolled with a warning.
+
+    Examples:
+
+        facesdk enrol "Ada Lovelace" ada1.jpg ada2.jpg --gallery door.db
+
+        facesdk enrol Ada photos/ada/ --gallery door.db --expires 2027-12-31 --json
+    """
+    engine = _engine(model, contract, trust, min_face, threads)
+    refused = False
+    with SqliteGallery.open(gallery, embedder=engine.embedder, key=key, create=True) as opened:
+        for path in _photos(photos):
+            try:
+                done = enrol_photo(
+                    opened,
+                    engine,
+                    name,
+                    decode.load(path),
+                    face=face,
+                    expires=expires and expires.replace(tzinfo=timezone.utc),
+                    image=str(path),
+                )
+            except InputError as error:
+                done = Enrolment(str(path), None, None, (str(error),), ())
+            refused |= not done
+            _tell(done, json=json)
+    if refused:
+        raise typer.Exit(EXIT_BAD_INPUT)
+
+
+def identify(
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="The photo.", show_default=False)],
+    gallery: options.GalleryFile,
+    key: options.Key = None,
+    top: Annotated[
+        int, typer.Option("--top", min=1, help="Most candidates for each face.")
+    ] = DEFAULT_TOP,
+    fpir: Annotated[
+        float,
+        typer.Option(
+            "--fpir", help="Share of strangers who may be given a name, in the whole gallery."
+        ),
+    ] = DEFAULT_FPIR,
+    fmr: Annotated[
+        Optional[float],
+        typer.Option(
+            "--fmr",
+            help="Use the model's threshold for this false match rate instead, whatever the size "
+            "of the gallery.",
+        ),
+    ] = None,
+    threshold: Annotated[
+        Optional[float],
+        typer.Option("--threshold", min=-1, max=1, help="Use this similarity instead."),
+    ] = None,
+    rule: Annotated[
+        str,
+        typer.Option(
+            "--rule", help=f"How a person's templates make one similarity: {', '.join(RULES)}."
+        ),
+    ] = RULES[0],
+    model: options.Model = DEFAULT_RECOGNIZER,
+    contract: options.ContractFile = None,
+    trust: options.Trust = False,
+    min_face: options.MinFace = DEFAULT_MIN_FACE,
+    threads: options.Threads = 1,
+    json: options.Json = False,
+) -> None:
+    """Say who is on a photo, of those who are enrolled.
+
+    Prints an object for each face, the largest first. The exit status is 0 if a face is somebody's,
+    1 if all are unknown, 2 for bad input, 3 if this installation lacks something, 5 for a photo
+    without a face.
+
+    The threshold is the lowest of the model's that keeps the rate of false names,
+    FPIR = 1 - (1 - FMR)^N for N templates, at or below `--fpir`. Where the model has none so
+    strict, its strictest is used, and a note says what rate that gives.
+
+    Examples:
+
+        facesdk identify visitor.jpg --gallery door.db
+
+        facesdk identify visitor.jpg --gallery door.db --json | jq -r '.person.name // "unknown"'
+
+        facesdk identify team.jpg --gallery staff.db --fpir 0.001 --top 1
+    """
+    engine = _engine(model, contract, trust, min_face, threads)
+    with SqliteGallery.open(gallery, embedder=engine.embedder, key=key) as opened:
+        pixels = decode.load(photo)
+        faces = engine.detect(pixels).faces
+        if not faces:
+            output.emit_error(f"{photo}: no face found; use a photo with a visible face")
+            raise typer.Exit(EXIT_NO_FACE)
+        notes: dict[str, None] = {}
+        known = False
+        for number, face in enumerate(faces):
+            found = opened.identify(
+                engine.embed(pixels, face),
+                top=top,
+                fpir=fpir,
+                fmr=fmr,
+                threshold=threshold,
+                rule=rule,
+            )
+            known |= bool(found)
+            notes.setdefault(found.note)
+            record = {"image": str(photo), **found.to_dict(), "face": face.to_dict()}
+            output.emit(record, json=json, text=_describe(number, found))
+    for note in filter(None, notes):
+        output.emit_error(note)
+    raise typer.Exit(EXIT_SAME if known else EXIT_UNKNOWN)
+
+
+def people(
+    gallery: options.GalleryFile, key: options.Key = None, json: options.Json = False
+) -> None:
+    """List who is enrolled.
+
+    Examples:
+
+        facesdk people --gallery door.db
+
+        facesdk people --gallery door.db --json | jq -r .name
+    """
+    with SqliteGallery.open(gallery, key=key) as opened:
+        for person in opened.people():
+            output.emit(person.to_dict(), json=json, text=_line(person))
+
+
+def forget(
+    gallery: options.GalleryFile,
+    person: Annotated[
+        Optional[str],
+        typer.Argument(metavar="[PERSON]", help="Name or id.", show_default=False),
+    ] = None,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="Remove the templates that have expired instead.")
+    ] = False,
+    key: options.Key = None,
+    json: options.Json = False,
+) -> None:
+    """Remove a person and all templates from a gallery, and their bytes from its files.
+
+    The status is 4 if another program was reading the gallery, so that the bytes could not leave
+    its files yet: they do when every program has closed it. A flash disk may keep old blocks:
+    `facesdk rotate-key` makes them unreadable.
+
+    Examples:
+
+        facesdk forget "Ada Lovelace" --gallery door.db
+
+        facesdk forget --expired --gallery door.db
+    """
+    if (person is None) != expired:
+        raise InputError("give a person's name or id, or --expired")
+    with SqliteGallery.open(gallery, key=key) as opened:
+        done = opened.forget_expired() if person is None else opened.forget(person)
+    output.emit(done.to_dict(), json=json, text=_removed(done))
+    _require_erased(done)
+
+
+def _engine(
+    model: str, contract: Path | None, trust: bool, min_face: int, threads: int
+) -> FaceEngine:
+    return FaceEngine.load(
+        model,
+        contract=Contract.read(contract) if contract else None,
+        min_face=min_face,
+        threads=threads,
+        trust=trust,
+    )
+
+
+def _photos(paths: list[Path]) -> Iterator[Path]:
+    """The files, and those in the folders."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        found = list_photos(path)
+        output.tell_left_out(found.left_out, verbose=None)
+        if not found.photos:
+            raise InputError(f"folder {path} has no photo in it")
+        yield from (Path(photo.member) for photo in found.photos)
+
+
+def _tell(done: Enrolment, *, json: bool) -> None:
+    if json:
+        output.emit(done.to_dict(), json=True, text="")
+    elif done.template is not None:
+        output.emit(
+            None,
+            json=False,
+            text=f"{done.image}: enrolled as {done.template.name}, template "
+            f"{done.template.id}, quality {done.template.quality:.2f}",
+        )
+    for reason in done.reasons:
+        named = reason if reason.startswith(done.image) else f"{done.image}: {reason}"
+        output.emit_error(named + " (not enrolled)" * (not named.endswith("enrolled)")))
+    for warning in done.warnings:
+        output.emit_error(f"{done.image}: {warning}")
+
+
+def _describe(number: int, found: Identification) -> str:
+    if found.similarity is None:
+        return f"face {number}: unknown (nobody is enrolled)"
+    rate = "" if found.fpir is None else f", FPIR {found.fpir:.2g}"
+    name = found.person.name if found.person else "unknown"
+    lines = [
+        f"face {number}: {name} (similarity {found.similarity:.4f}, threshold "
+        f"{found.threshold:.4f}{rate} in {found.comparisons} comparisons)"
+    ]
+    lines += [f"  {row.similarity:7.4f}  {row.person.name}" for row in found.candidates]
+    return "\n".join(lines)
+
+
+def _line(person: Person) -> str:
+    until = "" if person.expires is None else f", expires {person.expires:%Y-%m-%d}"
+    return f"{person.id}  {person.name}  ({person.templates} template(s){until})"
+
+
+def _removed(done: Forgotten) -> str:
+    return f"removed {done.templates} template(s), {done.people} person(s)"
+
+
+def _require_erased(done: Forgotten) -> None:
+    if not done.erased:
+        output.emit_error(
+            "another program is reading the gallery: what was removed is still in its files, and "
+            "leaves them when every program has closed it"
+        )
+        raise typer.Exit(EXIT_DOUBTFUL)

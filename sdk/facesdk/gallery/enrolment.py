@@ -1,0 +1,195 @@
+"""From a photo to a template: only faces that are worth comparing with are enrolled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesdk.engine import DEFAULT_FMR, FaceEngine
+from facesdk.errors import InputError
+from facesdk.gallery.gallery import Gallery, Identification, Template
+from facesdk.images.decode import ImageSource, as_image
+from facesdk.quality.selection import choose
+from facesdk.results import Embedding, Face
+
+SHARE_OF_SECOND = 0.25
+"""A second face whose box has at least this share of the largest one's area makes it unclear whom
+the photo is to enrol; smaller ones are passers-by."""
+
+LEAST_EYE_DISTANCE = 24.0
+"""Pixels between the eyes; fewer hold too little of a face for a crop of 112 pixels."""
+
+LEAST_SCORE = 0.9
+"""The detector's confidence in a face that is enrolled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What became of a photo; true where it was enrolled.
+
+    Attributes:
+        image: The path or a name of the photo.
+        template: What was stored; None where the photo was refused.
+        quality: Quality of the face, 0 to 1; None where there is none.
+        reasons: Why it was refused, in sentences; empty where it was not.
+        warnings: What somebody should look at, in sentences.
+    """
+
+    image: str
+    template: Template | None
+    quality: float | None
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        """Whether the photo was enrolled."""
+        return self.template is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record that ``facesdk enrol --json`` prints."""
+        return {
+            "image": self.image,
+            "enrolled": self.template is not None,
+            "template": self.template and self.template.to_dict(),
+            "quality": None if self.quality is None else round(self.quality, 4),
+            "reasons": list(self.reasons),
+            "warnings": list(self.warnings),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The face of a photo that would be enrolled.
+
+    Attributes:
+        embedding: The face; None where it was refused.
+        quality: Its quality, 0 to 1; None where there is none.
+        reasons: Why it was refused, in sentences; empty where it was not.
+    """
+
+    embedding: Embedding | None
+    quality: float | None
+    reasons: tuple[str, ...]
+
+
+def enrol_photo(
+    gallery: Gallery,
+    engine: FaceEngine,
+    name: str,
+    photo: ImageSource,
+    *,
+    face: int | None = None,
+    expires: datetime | None = None,
+    image: str = "photo",
+) -> Enrolment:
+    """Enrol the face of a photo, or say why not.
+
+    Args:
+        gallery: Where to.
+        engine: Finds and embeds the face, with the gallery's model.
+        name: The person; one who is enrolled under that name gets another template.
+        photo: The photo.
+        face: Which face, 0 being the largest; None refuses a photo with several.
+        expires: From when on the template is not compared any more; None for never.
+        image: What the result calls the photo.
+
+    Raises:
+        InputError: The photo cannot be read, the name is not usable, or there is no such face.
+        EmbeddingMismatchError: The engine's model is not the gallery's.
+    """
+    chosen = embed_for_enrolment(engine, as_image(photo), face=face, image=image)
+    if chosen.embedding is None:
+        return Enrolment(image, None, chosen.quality, chosen.reasons, ())
+    warnings = suspicions(gallery, name, chosen.embedding)
+    quality = chosen.quality or 0.0
+    template = gallery.enrol(name, chosen.embedding, quality=quality, expires=expires)
+    return Enrolment(image, template, quality, (), warnings)
+
+
+def embed_for_enrolment(
+    engine: FaceEngine, pixels: NDArray[np.uint8], *, face: int | None = None, image: str = "photo"
+) -> Chosen:
+    """Choose and embed the face of a photo, if it is good enough to be enrolled.
+
+    Args:
+        engine: Finds and embeds it.
+        pixels: uint8 RGB ``(H, W, 3)``.
+        face: Which face, 0 being the largest; None refuses a photo with several.
+        image: What error messages call the photo.
+
+    Raises:
+        NoFaceError: There is no face of that number; with ``face`` None a reason says so.
+    """
+    found = engine.detect(pixels).faces
+    if face is None and not found:
+        return Chosen(None, None, ("no face found: use a photo with a visible face",))
+    one = choose(found, face or 0, image)
+    reasons = [*(_several(found) if face is None else ()), *_too_poor(one)]
+    if reasons:
+        return Chosen(None, one.score, tuple(reasons))
+    return Chosen(engine.embed(pixels, one), one.score, ())
+
+
+def suspicions(gallery: Gallery, name: str, embedding: Embedding) -> tuple[str, ...]:
+    """What is odd about enrolling a face under a name: it may be somebody else's.
+
+    Two things are looked for, at the threshold of verification (:data:`DEFAULT_FMR`): the face is
+    that of a person with another name, or not that of the person with this name.
+    """
+    try:
+        found = gallery.identify(embedding, fmr=DEFAULT_FMR)
+    except InputError as error:
+        return (f"whether the face is enrolled under another name was not looked up: {error}",)
+    return tuple(filter(None, (_duplicate(found, name), _stranger(gallery, found, name))))
+
+
+def _duplicate(found: Identification, name: str) -> str:
+    for candidate in found.candidates:
+        if candidate.person.name != name and candidate.similarity >= found.threshold:
+            return (
+                f"the face looks like {candidate.person.name}, who is enrolled already (similarity "
+                f"{candidate.similarity:.3f}, threshold {found.threshold:.3f}): is it one person?"
+            )
+    return ""
+
+
+def _stranger(gallery: Gallery, found: Identification, name: str) -> str:
+    if gallery.person(name) is None:
+        return ""
+    similarity = max(
+        (one.similarity for one in found.candidates if one.person.name == name), default=None
+    )
+    if similarity is not None and similarity >= found.threshold:
+        return ""
+    return (
+        f"the face does not look like the {name} who is enrolled (similarity below the threshold "
+        f"of {found.threshold:.3f}): is it somebody else of that name?"
+    )
+
+
+def _several(found: Sequence[Face]) -> tuple[str, ...]:
+    large = [one for one in found if one.area >= SHARE_OF_SECOND * found[0].area]
+    if len(large) < 2:
+        return ()
+    return (f"{len(large)} faces: use a photo of one person, or say which face is meant",)
+
+
+def _too_poor(face: Face) -> tuple[str, ...]:
+    reasons = []
+    distance = float(np.linalg.norm(face.landmarks[1] - face.landmarks[0]))
+    if distance < LEAST_EYE_DISTANCE:
+        reasons.append(
+            f"the face is too small: {distance:.0f} pixels between the eyes, and "
+            f"{LEAST_EYE_DISTANCE:.0f} are needed; go closer"
+        )
+    if face.score < LEAST_SCORE:
+        reasons.append(
+            f"the face is hardly seen: the detector's score is {face.score:.2f}, and "
+            f"{LEAST_SCORE:g} is needed"
+        )
+    return tuple(reasons)

@@ -1,0 +1,444 @@
+"""A gallery in one SQLite file, for up to some hundred thousand templates."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesdk.errors import EmbeddingMismatchError, GalleryError, InputError
+from facesdk.gallery.audit import Entry
+from facesdk.gallery.encryption import Cipher
+from facesdk.gallery.gallery import (
+    DEFAULT_FPIR,
+    DEFAULT_TOP,
+    Candidate,
+    Forgotten,
+    Identification,
+    NewTemplate,
+    Person,
+    Template,
+)
+from facesdk.gallery.index import NEVER, Columns, Index, Owner
+from facesdk.gallery.keys import key_store
+from facesdk.gallery.operating_point import operating_point
+from facesdk.gallery.sqlite_file import GalleryFile, Row
+from facesdk.models.contract import Contract
+from facesdk.progress import Progress, unwatched
+from facesdk.recognition.embedding import CropEmbedder
+from facesdk.results import Embedding
+
+MOST_NAME = 200
+"""Most characters of a name."""
+
+
+class SqliteGallery:
+    """People who are enrolled, in one SQLite file: a :class:`~facesdk.gallery.gallery.Gallery`.
+
+    Embeddings are encrypted in the file and searched in memory. Threads may share a gallery, and
+    programs may open the same file: what another one changes is seen by the next call.
+
+    Made by :meth:`open`.
+
+    Example:
+        >>> engine = FaceEngine.load()
+        >>> with SqliteGallery.open("door.db", embedder=engine.embedder, create=True) as gallery:
+        ...     gallery.enrol("Ada", engine.embed("ada.jpg"), quality=1.0)
+        ...     print(gallery.identify(engine.embed("visitor.jpg")).person)
+    """
+
+    def __init__(self, file: GalleryFile) -> None:
+        self._file = file
+        self._lock = threading.RLock()
+        self._seen: int | None = None
+        self._last: Entry | None = None
+        self._index = Index.empty(self.contract.dim or 0)
+        file.write_audit_file()
+        self._catch_up()
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        embedder: CropEmbedder | None = None,
+        key: str | os.PathLike[str] | None = None,
+        create: bool = False,
+    ) -> SqliteGallery:
+        """Open a gallery, or make one.
+
+        Args:
+            path: The file. SQLite's files and the audit log lie beside it.
+            embedder: The recognition model that will be used; the gallery must be of it. None does
+                not check that.
+            key: Where the key is: ``"env:NAME"``, ``"keyring"``, or a key file; None for the
+                environment variable ``FACESDK_GALLERY_KEY``, else this user's key file.
+            create: Whether to make the gallery where there is none; needs ``embedder``.
+
+        Raises:
+            GalleryError: The gallery is missing, damaged, of another version, has lost changes, or
+                does not open with the key.
+            EmbeddingMismatchError: It is another model's.
+            DependencyError: The library ``cryptography`` is not installed (extra ``gallery``).
+        """
+        path, keys = Path(path), key_store(key)
+        if create and not path.exists():
+            if embedder is None:
+                raise InputError("a new gallery needs the embedder whose embeddings it will hold")
+            file = GalleryFile.create(path, embedder.model_id, embedder.contract, keys)
+        else:
+            file = GalleryFile.open(path, keys)
+        try:
+            if embedder is not None:
+                _require_model(file, embedder)
+            return cls(file)
+        except BaseException:
+            file.close()
+            raise
+
+    @property
+    def path(self) -> Path:
+        """The gallery's file."""
+        return self._file.path
+
+    @property
+    def model_id(self) -> str:
+        """SHA-256 (hex) of the model whose embeddings it holds."""
+        return self._file.about.model_id
+
+    @property
+    def contract(self) -> Contract:
+        """The contract of that model."""
+        return self._file.contract
+
+    def __len__(self) -> int:
+        """Number of templates, expired ones too."""
+        with self._lock:
+            self._refresh()
+            return len(self._index)
+
+    def enrol(
+        self, name: str, embedding: Embedding, *, quality: float, expires: datetime | None = None
+    ) -> Template:
+        """See :class:`~facesdk.gallery.gallery.Gallery`."""
+        return self.enrol_many([NewTemplate(name, embedding, quality, expires)])[0]
+
+    def enrol_many(self, new: Sequence[NewTemplate]) -> tuple[Template, ...]:
+        """See :class:`~facesdk.gallery.gallery.Gallery`."""
+        named = [(checked_name(one.name), one) for one in new]
+        for _, one in named:
+            self._require_mine(one.embedding)
+            _require_values(one)
+        if not named:
+            return ()
+        created = int(time.time())
+        with self._lock:
+            with self._file.writing():
+                self._catch_up_in_transaction()
+                people = {owner.name: owner.id for owner in self._index.people}
+                first = self._file.next_id()
+                rows = []
+                for number, (name, one) in enumerate(named, first):
+                    person = people.setdefault(name, secrets.token_hex(8))
+                    expires = None if one.expires is None else int(one.expires.timestamp())
+                    row = Row(
+                        number,
+                        person,
+                        name,
+                        created,
+                        expires,
+                        float(one.quality),
+                        one.embedding.vector,
+                    )
+                    self._file.insert(row)
+                    rows.append(row)
+                self._file.log(what="enrolled", added={str(row.id): row.person for row in rows})
+            self._written()
+        return tuple(map(_template, rows))
+
+    def people(self) -> tuple[Person, ...]:
+        """See :class:`~facesdk.gallery.gallery.Gallery`."""
+        index = self._current()
+        found = [_person(index, place) for place in range(len(index.people))]
+        return tuple(sorted(found, key=lambda person: person.name))
+
+    def person(self, name_or_id: str) -> Person | None:
+        """See :class:`~facesdk.gallery.gallery.Gallery`."""
+        index = self._current()
+        place = index.place_of(unicodedata.normalize("NFC", name_or_id))
+        return None if place is None else _person(index, place)
+
+    def forget(self, name_or_id: str) -> Forgotten:
+        """See :class:`~facesdk.gallery.gallery.Gallery`."""
+        with self._lock:
+            with self._file.writing():
+                self._catch_up_in_transaction()
+                place = self._index.place_of(unicodedata.normalize("NFC", name_or_id))
+                if place is None:
+                    raise InputError(
+                        f"nobody in {self.path} has the name or id {name_or_id!r}: "
+                        "`facesdk people` lists them"
+                    )
+                rows = self._index.rows_of(place)
+                self._remove(self._index.columns.ids[rows], "forgotten")
+            self._written()
+            return Forgotten(1, len(rows), self._file.erase())
+
+    def forget_expired(self) -> Forgotten:
+        """Remove the templates that have expired, and the people who then have none."""
+        with self._lock:
+            with self._file.writing():
+                self._catch_up_in_transaction()
+                before, expires = len(self._index.people), self._index.columns.expires
+                ids = self._index.columns.ids[expires <= time.time()]
+                if len(ids):
+                    self._remove(ids, "expired")
+            self._written()
+            people = before - len(self._index.people)
+            return Forgotten(people, len(ids), self._file.erase())
+
+    def identify(
+        self,
+        embedding: Embedding,
+        *,
+        top: int = DEFAULT_TOP,
+        fpir: float = DEFAULT_FPIR,
+        fmr: float | None = None,
+        threshold: float | None = None,
+        rule: str = "max",
+    ) -> Identification:
+        """See :class:`~facesdk.gallery.gallery.Gallery`."""
+        self._require_mine(embedding)
+        index = self._current()
+        hits = index.search(embedding.vector, top=top, rule=rule, now=time.time())
+        point = operating_point(
+            self.contract, hits.comparisons, fpir=fpir, fmr=fmr, threshold=threshold
+        )
+        candidates = tuple(
+            Candidate(_person(index, place), similarity)
+            for place, similarity in zip(hits.people, hits.similarities, strict=True)
+        )
+        best = candidates[0] if candidates else None
+        known = best is not None and best.similarity >= point.threshold
+        return Identification(
+            person=best.person if best is not None and known else None,
+            similarity=None if best is None else best.similarity,
+            threshold=point.threshold,
+            fmr=point.fmr,
+            fpir=point.fpir,
+            comparisons=point.comparisons,
+            note=point.note,
+            candidates=candidates,
+        )
+
+    def rotate_key(
+        self,
+        key: str | os.PathLike[str] | None = None,
+        *,
+        progress: Progress = unwatched,
+    ) -> Forgotten:
+        """Encrypt everything with a new key, in one transaction, and remove the old one.
+
+        A crash before the end leaves the old key or both; the gallery opens with what is there.
+
+        Args:
+            key: Where the new key is to be, as of :meth:`open`; None for where the old one is.
+            progress: Told after each template.
+
+        Returns:
+            How many templates, and whether what the old key opens has left the files.
+
+        Raises:
+            GalleryError: The new key is the old one, or cannot be stored.
+        """
+        with self._lock:
+            old = self._file.keys
+            new = old if key is None else key_store(key)
+            with self._file.writing():
+                self._catch_up_in_transaction()
+                added = new.add(self._file.about.gallery)
+                if added == self._file.key:
+                    raise GalleryError(
+                        f"{new.where} has the key that the gallery is encrypted with: a program "
+                        "cannot change it; put a new key into another variable and name that"
+                    )
+                total = len(self._index)
+                self._file.reseal(Cipher(added), lambda done: progress(done, total, "templates"))
+                self._file.log(what="key changed")
+            self._file.keys = new
+            self._written()
+            with self._file.writing():  # nobody else changes keys meanwhile
+                self._file.refresh_key()
+                new.keep(self._file.about.gallery, self._file.key)
+            if old.where != new.where:
+                old.keep(self._file.about.gallery, None)
+            people = len(self._index.people)
+            return Forgotten(people, total, self._file.erase())
+
+    def close(self) -> None:
+        """See :class:`~facesdk.gallery.gallery.Gallery`."""
+        with self._lock:
+            self._file.close()
+
+    def __enter__(self) -> SqliteGallery:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _current(self) -> Index:
+        with self._lock:
+            self._refresh()
+            return self._index
+
+    def _refresh(self) -> None:
+        """Take over what another connection has changed."""
+        if self._file.data_version() != self._seen:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        seen = self._file.data_version()
+        with self._file.reading():
+            self._catch_up_in_transaction()
+        self._seen = seen
+
+    def _written(self) -> None:
+        """Follow a transaction of ours."""
+        self._file.write_audit_file()
+        self._catch_up()
+
+    def _catch_up_in_transaction(self) -> None:
+        """Bring the index to the state of the file, by the records of the audit log since then."""
+        file = self._file
+        file.refresh_key()
+        if self._last is None:
+            last = file.last_entry()
+            if last is None:
+                raise GalleryError(f"gallery {self.path} has no audit log")
+            before = file.entry(last.seq - 1)
+            self._last = next(file.chain.check([last], before))
+            self._index = self._loaded(0)
+        else:
+            entries = list(file.chain.check(file.entries(self._last.seq), self._last))
+            if not entries:
+                return
+            removed = [number for entry in entries for number in entry.fields.get("removed", ())]
+            if removed:
+                self._index = self._index.without(np.array(removed, np.int64))
+            if any("added" in entry.fields for entry in entries):
+                known = int(self._index.columns.ids.max(initial=0))
+                self._index = self._loaded(known + 1)
+            self._last = entries[-1]
+        total = self._last.fields["total"]
+        if len(self._index) != total:
+            raise GalleryError(
+                f"{self.path} has {len(self._index)} templates, but its audit log counts {total}: "
+                f"`facesdk gallery check --gallery {self.path}` says which"
+            )
+
+    def _loaded(self, first: int) -> Index:
+        """The index with the templates from a number on."""
+        count = self._file.count() - len(self._index)
+        vectors = np.empty((max(count, 0), self.contract.dim or 0), np.float32)
+        ids, owners = np.empty(len(vectors), np.int64), np.empty(len(vectors), np.int32)
+        created, expires = np.empty(len(vectors)), np.empty(len(vectors))
+        places = dict(self._index.places)
+        new: list[Owner] = []
+        done = 0
+        for row in self._file.rows(first):
+            if done == len(vectors) or row.vector.shape != vectors.shape[1:]:
+                raise GalleryError(f"template {row.id} of {self.path} does not belong there")
+            if row.person not in places:
+                places[row.person] = len(places)
+                new.append(Owner(row.person, row.name))
+            vectors[done], ids[done], owners[done] = row.vector, row.id, places[row.person]
+            created[done] = row.created
+            expires[done] = NEVER if row.expires is None else row.expires
+            done += 1
+        columns = Columns(ids[:done], owners[:done], created[:done], expires[:done])
+        return self._index.with_more(vectors[:done], columns, new)
+
+    def _remove(self, ids: NDArray[np.int64], what: str) -> None:
+        self._file.delete(ids.tolist())
+        self._file.log(what=what, removed=ids.tolist())
+
+    def _require_mine(self, embedding: Embedding) -> None:
+        if embedding.model_id != self.model_id:
+            raise EmbeddingMismatchError(
+                f"the embedding was made by {embedding.model} ({embedding.model_id[:12]}), but "
+                f"gallery {self.path} holds those of {self.contract.name} ({self.model_id[:12]})"
+            )
+        if embedding.dim != self.contract.dim:
+            raise EmbeddingMismatchError(
+                f"the embedding has {embedding.dim} values, but those of gallery {self.path} have "
+                f"{self.contract.dim}"
+            )
+
+
+def checked_name(name: str) -> str:
+    """A person's name in Unicode's composed form (NFC), without blanks around it.
+
+    Raises:
+        InputError: It is empty, has more than :data:`MOST_NAME` characters, or one that cannot be
+            seen (a control character, or what was no UTF-8).
+    """
+    found = unicodedata.normalize("NFC", name).strip()
+    if not found:
+        raise InputError("a person needs a name, but got an empty one")
+    if len(found) > MOST_NAME:
+        raise InputError(f"a name has {MOST_NAME} characters at most, but got {len(found)}")
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in found):
+        raise InputError(f"a name has no control characters, but got {name!r}")
+    return found
+
+
+def _require_values(new: NewTemplate) -> None:
+    if not 0 <= new.quality <= 1:
+        raise InputError(f"quality must be 0 to 1, but got {new.quality}")
+    if new.expires is not None and new.expires.tzinfo is None:
+        raise InputError("expires must have a time zone, as datetime.now(timezone.utc) has")
+
+
+def _require_model(file: GalleryFile, embedder: CropEmbedder) -> None:
+    if embedder.model_id != file.about.model_id:
+        raise EmbeddingMismatchError(
+            f"gallery {file.path} holds embeddings of {file.contract.name} "
+            f"({file.about.model_id[:12]}), which do not compare with those of {embedder.name} "
+            f"({embedder.model_id[:12]}): use that model, or enrol everybody again into a new "
+            "gallery, `facesdk enrol NAME PHOTO... --gallery NEW --model MODEL`"
+        )
+
+
+def _person(index: Index, place: int) -> Person:
+    rows = index.rows_of(place)
+    owner, last = index.people[place], float(index.columns.expires[rows].max())
+    return Person(
+        owner.id,
+        owner.name,
+        len(rows),
+        _time(float(index.columns.created[rows].min())),
+        None if last == NEVER else _time(last),
+    )
+
+
+def _template(row: Row) -> Template:
+    expires = None if row.expires is None else _time(row.expires)
+    return Template(row.id, row.person, row.name, _time(row.created), expires, row.quality)
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, timezone.utc)

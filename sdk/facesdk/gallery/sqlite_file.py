@@ -1,0 +1,594 @@
+"""The SQLite file of a gallery: its tables, its transactions, its rows sealed and opened.
+
+SQLite keeps each committed transaction through a crash of the program, and with write-ahead logging
+and ``synchronous=FULL`` through a power failure. Files have mode 0600; what is deleted is
+overwritten (``secure_delete``).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from facesdk.errors import ContractError, GalleryError
+from facesdk.files import make_folder
+from facesdk.gallery.audit import AuditFile, Chain, Entry
+from facesdk.gallery.encryption import AES_256_GCM, KEY_BYTES, Cipher, Sealed, TamperedError
+from facesdk.gallery.keys import KeyStore
+from facesdk.models.contract import Contract
+from facesdk.results import FloatArray
+
+SCHEMA = 1
+"""Version of the tables, in SQLite's ``user_version``."""
+
+APPLICATION_ID = 0x66736B67
+"""What makes a SQLite file a gallery ("fskg"), in SQLite's ``application_id``."""
+
+BUSY_SECONDS = 10.0
+"""How long a program waits for another that writes."""
+
+READER_SECONDS = 2.0
+"""How long what was deleted waits for programs that read, to leave the files."""
+
+_PURPOSE = "facesdk gallery 1"
+_TABLES = """
+CREATE TABLE about(name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+CREATE TABLE template(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  person TEXT NOT NULL, name TEXT NOT NULL, model TEXT NOT NULL,
+  created INTEGER NOT NULL, expires INTEGER, quality REAL NOT NULL,
+  algorithm INTEGER NOT NULL, nonce BLOB NOT NULL, sealed BLOB NOT NULL
+);
+CREATE INDEX template_of_person ON template(person);
+CREATE TABLE audit(seq INTEGER PRIMARY KEY, record TEXT NOT NULL, mac BLOB NOT NULL);
+"""
+_COLUMNS = "id, person, name, model, created, expires, quality, algorithm, nonce, sealed"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a gallery says about itself.
+
+    Attributes:
+        gallery: Its id, 16 hexadecimal digits.
+        model_id: SHA-256 (hex) of the model whose embeddings it holds.
+        contract: The model's contract as JSON.
+        audit_key: The key of the audit log, sealed with the gallery's key.
+    """
+
+    gallery: str
+    model_id: str
+    contract: str
+    audit_key: Sealed
+
+    @property
+    def bound(self) -> tuple[object, ...]:
+        """What is authenticated together with the audit log's key."""
+        return (_PURPOSE, self.gallery, self.model_id, self.contract)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A template with its numbers.
+
+    Attributes:
+        id: The template's number.
+        person: Id of the person.
+        name: Name of the person.
+        created: Seconds since 1970 (UTC).
+        expires: The same; None for never.
+        quality: 0 to 1.
+        vector: float32 ``(dim,)``.
+    """
+
+    id: int
+    person: str
+    name: str
+    created: int
+    expires: int | None
+    quality: float
+    vector: FloatArray
+
+
+class GalleryFile:
+    """An open file of a gallery; one thread at a time may use it.
+
+    Made by :meth:`create` and :meth:`open`.
+    """
+
+    def __init__(self, path: Path, base: sqlite3.Connection, keys: KeyStore) -> None:
+        self.path = path
+        self.keys = keys
+        self.audit_file = AuditFile(audit_path(path))
+        self._base = base
+        self._process = os.getpid()
+        with self.reporting():
+            self.about = self._read_about()
+        self.contract = _contract(self.about, path)
+        self._unlock()
+
+    @classmethod
+    def create(cls, path: Path, model_id: str, contract: Contract, keys: KeyStore) -> GalleryFile:
+        """Make an empty gallery, and a key for it.
+
+        A program that is killed meanwhile leaves no gallery. Where another program has made one in
+        the same moment, that one is opened.
+
+        Raises:
+            GalleryError: Something of another gallery lies there, or the file cannot be made.
+            InputError: The folder cannot be made.
+        """
+        gallery = secrets.token_hex(8)
+        about, first = _new_about(gallery, model_id, contract, Cipher(keys.add(gallery)))
+        made = False
+        try:
+            with _alone_in(path.parent):
+                if not path.exists():
+                    _require_no_rests(path)
+                    _write_new(path, about, first)
+                    made = True
+        finally:
+            if not made:
+                keys.keep(gallery, None)
+        return cls.open(path, keys)
+
+    @classmethod
+    def open(cls, path: Path, keys: KeyStore) -> GalleryFile:
+        """Open a gallery.
+
+        Raises:
+            GalleryError: It is missing, is no gallery, is of another version, or its key is not in
+                ``keys``.
+        """
+        if not path.is_file():
+            raise GalleryError(
+                f"gallery {path} does not exist: `facesdk enrol NAME PHOTO... --gallery {path}` "
+                "makes it"
+            )
+        base = _connect(path)
+        try:
+            return cls(path, base, keys)
+        except BaseException:
+            base.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._process == os.getpid():
+            with self.reporting():
+                self._base.close()
+
+    @contextmanager
+    def reporting(self) -> Iterator[None]:
+        """SQLite's errors as :class:`GalleryError`, in a line that names the file."""
+        with _reporting(self.path):
+            yield
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """One state of the file for all that is read in the block."""
+        self._require_process()
+        with self.reporting(), self._transaction("BEGIN"):
+            yield
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """A transaction: all that is done in the block is kept, or nothing of it.
+
+        When the block has ended without an error, the changes are on the disk. Other programs wait,
+        and are waited for.
+        """
+        self._require_process()
+        with self.reporting(), self._transaction("BEGIN IMMEDIATE"):
+            yield
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[None]:
+        self._base.execute(begin)
+        try:
+            yield
+            self._base.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._base.execute("ROLLBACK")
+            raise
+
+    def data_version(self) -> int:
+        """A number that changes when another connection has changed the file."""
+        self._require_process()
+        with self.reporting():
+            found: int = self._base.execute("PRAGMA data_version").fetchone()[0]
+        return found
+
+    def refresh_key(self) -> None:
+        """Take the new key where another program has changed it; in a transaction."""
+        about = self._read_about()
+        if about != self.about:
+            self.about = about
+            self._unlock()
+
+    def count(self) -> int:
+        """Number of templates."""
+        found: int = self._base.execute("SELECT count(*) FROM template").fetchone()[0]
+        return found
+
+    def ids(self) -> list[int]:
+        """The templates' numbers, rising."""
+        return [row[0] for row in self._base.execute("SELECT id FROM template ORDER BY id")]
+
+    def rows(self, first: int = 0) -> Iterator[Row]:
+        """The templates from a number on, each opened, by their numbers.
+
+        Raises:
+            TamperedError: A template does not open, or is not one of this gallery.
+        """
+        query = f"SELECT {_COLUMNS} FROM template WHERE id >= ? ORDER BY id"
+        for values in self._base.execute(query, (first,)):
+            yield self._opened(values)
+
+    def row(self, number: int) -> Row:
+        """One template; errors as of :meth:`rows`."""
+        query = f"SELECT {_COLUMNS} FROM template WHERE id = ?"
+        return self._opened(self._base.execute(query, (number,)).fetchone())
+
+    def next_id(self) -> int:
+        """The number of the next template; never one that was used before."""
+        found = self._base.execute(
+            "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'template'"
+        ).fetchone()
+        return found[0] if found else 1
+
+    def insert(self, row: Row) -> None:
+        """Store a template, sealed."""
+        sealed = self._cipher.seal(row.vector.astype("<f4").tobytes(), self._bound(row))
+        self._base.execute(
+            f"INSERT INTO template({_COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?,?)",
+            (
+                row.id,
+                row.person,
+                row.name,
+                self.about.model_id,
+                row.created,
+                row.expires,
+                row.quality,
+                sealed.algorithm,
+                sealed.nonce,
+                sealed.data,
+            ),
+        )
+
+    def delete(self, ids: Iterable[int]) -> None:
+        """Remove templates."""
+        self._base.executemany("DELETE FROM template WHERE id = ?", ((number,) for number in ids))
+
+    def log(self, **fields: Any) -> None:
+        """Add a record to the audit log, with the number of templates that there are now."""
+        last = self.last_entry()
+        entry = self.chain.next(last, {**fields, "total": self.count()})
+        self._base.execute("INSERT INTO audit VALUES(?,?,?)", (entry.seq, entry.record, entry.mac))
+
+    def last_entry(self) -> Entry | None:
+        """The last record of the audit log."""
+        rows = self._entries("ORDER BY seq DESC LIMIT 1", ())
+        return rows[0] if rows else None
+
+    def entries(self, after: int = 0) -> list[Entry]:
+        """The records of the audit log after a number."""
+        return self._entries("WHERE seq > ? ORDER BY seq", (after,))
+
+    def entry(self, seq: int) -> Entry | None:
+        """One record of the audit log; None where there is none of that number."""
+        rows = self._entries("WHERE seq = ?", (seq,))
+        return rows[0] if rows else None
+
+    def write_audit_file(self) -> None:
+        """Give the audit log's file the records that it lacks.
+
+        Raises:
+            GalleryError: The file knows more than the database, or is another gallery's.
+        """
+        with self.audit_file.locked(), self.reading():
+            known = self.audit_file.last()
+            self._require_whole(known)
+            missing = self.entries(known.seq if known else 0)
+            if missing:
+                self.audit_file.append(missing)
+
+    def _require_whole(self, known: Entry | None) -> None:
+        """Raise where the audit log's file knows of changes that the database has lost."""
+        last = self.last_entry()
+        if known is None:
+            if last is not None and last.seq > 1:
+                raise GalleryError(
+                    f"{self.audit_file.path} is missing or empty: it belongs to {self.path}, and "
+                    f"was removed or not copied; {self._remedy}"
+                )
+            return
+        if last is None or known.seq > last.seq:
+            lost = known.seq - (last.seq if last else 0)
+            raise GalleryError(
+                f"{self.path} has lost its last {lost} change(s), which its audit log knows: it "
+                f"was damaged, copied without {self.path.name}-wal, or is an older copy; "
+                f"{self._remedy}"
+            )
+        same = self.entry(known.seq)
+        if same is None or same.mac != known.mac:
+            raise GalleryError(
+                f"{self.audit_file.path} is not the audit log of {self.path}; {self._remedy}"
+            )
+
+    @property
+    def _remedy(self) -> str:
+        return f"`facesdk gallery check --gallery {self.path}` says more"
+
+    def checkpoint(self) -> bool:
+        """Write the log into the file and empty it, so that what was deleted is gone.
+
+        Returns:
+            Whether that was done. It is not while another program reads or writes.
+        """
+        self._require_process()
+        with self.reporting():
+            self._base.execute(f"PRAGMA busy_timeout={int(1000 * READER_SECONDS)}")
+            try:
+                busy = self._base.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                self._base.execute(f"PRAGMA busy_timeout={int(1000 * BUSY_SECONDS)}")
+        return not busy
+
+    def erase(self) -> bool:
+        """Let what was deleted leave the file, and return its room; returns as `checkpoint`."""
+        if not self.checkpoint():
+            return False
+        with self.reporting():
+            self._base.execute("PRAGMA incremental_vacuum").fetchall()
+        return self.checkpoint()
+
+    def integrity(self) -> str:
+        """What SQLite finds wrong with the file; empty for nothing."""
+        with self.reporting():
+            found: str = self._base.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        return "" if found == "ok" else found
+
+    def reseal(self, cipher: Cipher, progress: Callable[[int], None]) -> int:
+        """Seal every value with another key, in a transaction.
+
+        Args:
+            cipher: With the new key.
+            progress: Told the number of templates done.
+
+        Returns:
+            The number of templates.
+        """
+        update = "UPDATE template SET algorithm = ?, nonce = ?, sealed = ? WHERE id = ?"
+        done = 0
+        for number in self.ids():
+            row = self.row(number)
+            new = cipher.seal(row.vector.astype("<f4").tobytes(), self._bound(row))
+            self._base.execute(update, (new.algorithm, new.nonce, new.data, number))
+            done += 1
+            progress(done)
+        sealed = cipher.seal(self._audit_key, self.about.bound)
+        _write_about(self._base, replace(self.about, audit_key=sealed))
+        return done
+
+    def _opened(self, values: Any) -> Row:
+        number, person, name, model, created, expires, quality, algorithm, nonce, data = values
+        row = Row(number, person, name, created, expires, quality, np.empty(0, np.float32))
+        try:
+            plain = self._cipher.open(Sealed(algorithm, nonce, data), self._bound(row, model))
+        except TamperedError:
+            raise TamperedError(
+                f"template {number} of {self.path} does not open: it was changed, or put where "
+                f"another was; {self._remedy}"
+            ) from None
+        vector = np.frombuffer(plain, "<f4")
+        return Row(number, person, name, created, expires, quality, vector)
+
+    def _bound(self, row: Row, model: object = None) -> tuple[object, ...]:
+        """What is authenticated together with a template."""
+        return (
+            _PURPOSE,
+            self.about.gallery,
+            self.about.model_id if model is None else model,
+            row.id,
+            row.person,
+            row.name,
+            row.created,
+            row.expires,
+            row.quality,
+        )
+
+    def _read_about(self) -> About:
+        found = dict(self._base.execute("SELECT name, value FROM about"))
+        try:
+            sealed = Sealed(found["key_algorithm"], found["key_nonce"], found["key_data"])
+            return About(found["gallery"], found["model_id"], found["contract"], sealed)
+        except KeyError as error:
+            raise GalleryError(f"gallery {self.path} is damaged: it has no {error}") from None
+
+    def _unlock(self) -> None:
+        """Find the key that opens the gallery."""
+        found = self.keys.keys(self.about.gallery)
+        if not found:
+            raise GalleryError(
+                f"{self.keys.where} has no key for {self.path} (gallery {self.about.gallery}): a "
+                "copied gallery needs its key, or `facesdk export` and `facesdk import`"
+            )
+        for key in found:
+            cipher = Cipher(key)
+            with suppress(TamperedError):
+                self._audit_key = cipher.open(self.about.audit_key, self.about.bound)
+                self._cipher, self.key = cipher, key
+                self.chain = Chain(self._audit_key, self.about.gallery)
+                return
+        raise GalleryError(
+            f"the key in {self.keys.where} does not open {self.path}: it is another gallery's, or "
+            "the gallery's description was changed"
+        )
+
+    def _entries(self, rest: str, values: tuple[Any, ...]) -> list[Entry]:
+        rows = self._base.execute(f"SELECT seq, record, mac FROM audit {rest}", values)
+        return [Entry(*row) for row in rows]
+
+    def _require_process(self) -> None:
+        if self._process != os.getpid():
+            raise GalleryError(
+                f"gallery {self.path} was opened by the process that this one was forked from: "
+                "open it again"
+            )
+
+
+def audit_path(path: Path) -> Path:
+    """The file of the audit log of a gallery's file."""
+    return path.with_name(f"{path.name}.audit")
+
+
+def _contract(about: About, path: Path) -> Contract:
+    try:
+        return Contract.from_json(about.contract.encode())
+    except ContractError as error:
+        raise GalleryError(f"gallery {path}: {error}") from None
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    with _reporting(path):
+        base = sqlite3.connect(
+            f"file:{quote(str(path.absolute()))}?mode=rw",
+            uri=True,
+            isolation_level=None,
+            timeout=BUSY_SECONDS,
+            check_same_thread=False,
+        )
+        try:
+            _require_gallery(base, path)
+            # The first two are of the file; the others of the connection, so set at each opening.
+            base.execute("PRAGMA journal_mode=WAL")
+            base.execute("PRAGMA synchronous=FULL")
+            base.execute("PRAGMA secure_delete=ON")
+            base.execute("PRAGMA trusted_schema=OFF")
+        except BaseException:
+            base.close()
+            raise
+    return base
+
+
+def _require_gallery(base: sqlite3.Connection, path: Path) -> None:
+    application = base.execute("PRAGMA application_id").fetchone()[0]
+    version = base.execute("PRAGMA user_version").fetchone()[0]
+    if application != APPLICATION_ID:
+        raise GalleryError(
+            f"{path} is not a gallery" + ": it is empty" * (path.stat().st_size == 0)
+        )
+    if version > SCHEMA:
+        raise GalleryError(
+            f"gallery {path} was made by a newer facesdk (schema {version}, this one reads "
+            f"{SCHEMA}): update facesdk"
+        )
+    if version < SCHEMA:
+        raise GalleryError(
+            f"gallery {path} has the older schema {version}, and this facesdk reads {SCHEMA}: "
+            "export it with the facesdk that made it, and import it into a new gallery"
+        )
+
+
+def _new_about(
+    gallery: str, model_id: str, contract: Contract, cipher: Cipher
+) -> tuple[About, Entry]:
+    """The description of a new gallery, and the first record of its audit log."""
+    audit_key = secrets.token_bytes(KEY_BYTES)
+    text = json.dumps(contract.to_dict())
+    bound = (_PURPOSE, gallery, model_id, text)
+    about = About(gallery, model_id, text, cipher.seal(audit_key, bound))
+    fields = {"what": "created", "gallery": gallery, "model": model_id, "total": 0}
+    return about, Chain(audit_key, gallery).next(None, fields)
+
+
+def _require_no_rests(path: Path) -> None:
+    """Raise where files of another gallery lie, which SQLite would take for the new one's."""
+    for rest in (*_sqlite_files(path)[1:], audit_path(path)):
+        if rest.exists():
+            raise GalleryError(
+                f"{path} is gone, but {rest} of it is there: restore the gallery, or remove what "
+                "is left of it"
+            )
+
+
+def _write_new(path: Path, about: About, first: Entry) -> None:
+    """Write a new database beside its place and move it there."""
+    temporary = path.with_name(f".facesdk-{secrets.token_hex(8)}.gallery")
+    try:
+        os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        with _reporting(path):
+            base = sqlite3.connect(temporary, isolation_level=None)
+            try:
+                base.execute("PRAGMA auto_vacuum=INCREMENTAL")
+                base.execute(f"PRAGMA application_id={APPLICATION_ID}")
+                base.execute(f"PRAGMA user_version={SCHEMA}")
+                base.executescript(f"BEGIN;{_TABLES}COMMIT;")
+                _write_about(base, about)
+                base.execute(
+                    "INSERT INTO audit VALUES(?,?,?)", (first.seq, first.record, first.mac)
+                )
+            finally:
+                base.close()
+        os.replace(temporary, path)
+    except OSError as error:
+        raise GalleryError(f"cannot write {path}: {error.strerror}") from None
+    finally:
+        for rest in _sqlite_files(temporary):
+            rest.unlink(missing_ok=True)
+
+
+def _write_about(base: sqlite3.Connection, about: About) -> None:
+    values = {
+        "gallery": about.gallery,
+        "model_id": about.model_id,
+        "contract": about.contract,
+        "key_algorithm": AES_256_GCM,
+        "key_nonce": about.audit_key.nonce,
+        "key_data": about.audit_key.data,
+    }
+    base.executemany("INSERT OR REPLACE INTO about VALUES(?,?)", values.items())
+
+
+def _sqlite_files(path: Path) -> list[Path]:
+    """A database and what SQLite writes beside it."""
+    return [path.with_name(path.name + rest) for rest in ("", "-wal", "-shm", "-journal")]
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Alone among the programs that make galleries in a folder."""
+    descriptor = os.open(make_folder(folder), os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _reporting(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        reason = str(error)
+        if "not a database" in reason:
+            raise GalleryError(f"{path} is not a gallery: it is no SQLite database") from None
+        if "locked" in reason:
+            raise GalleryError(
+                f"gallery {path} is busy: another program has been writing for {BUSY_SECONDS:g} s"
+            ) from None
+        raise GalleryError(f"gallery {path} cannot be used: {reason}") from None

@@ -1,0 +1,199 @@
+"""The contract of enrol, identify, people and forget for scripts, on real photos."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from facesdk import samples
+from facesdk.cli.main import app
+from facesdk.images import decode, encode
+
+OBAMA, OBAMA2, BIDEN = map(str, (samples.OBAMA, samples.OBAMA2, samples.BIDEN))
+
+
+class Shell:
+    """Runs verbs on one gallery."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.places = ["--gallery", str(folder / "door.db"), "--key", str(folder / "keys")]
+
+    def __call__(self, verb, *arguments):
+        return CliRunner().invoke(app, [verb, *map(str, arguments), *self.places])
+
+    def json(self, verb, *arguments):
+        done = self(verb, *arguments, "--json")
+        return done.exit_code, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def shell(tmp_path):
+    return Shell(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory):
+    """A gallery with both presidents, which no test changes."""
+    shell = Shell(tmp_path_factory.mktemp("door"))
+    assert shell("enrol", "Barack Obama", OBAMA).exit_code == 0
+    assert shell("enrol", "Joe Biden", BIDEN).exit_code == 0
+    return shell
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory):
+    """A photo of two people: the larger one first."""
+    first, second = decode.load(OBAMA2), decode.load(BIDEN)
+    height = max(first.shape[0], second.shape[0])
+    canvas = np.zeros((height, first.shape[1] + second.shape[1], 3), np.uint8)
+    canvas[: first.shape[0], : first.shape[1]] = first
+    canvas[: second.shape[0], first.shape[1] :] = second
+    path = tmp_path_factory.mktemp("team") / "team.png"
+    encode.save(path, canvas)
+    return path
+
+
+def test_an_enrolment_is_a_record_per_photo(shell):
+    status, (one, two) = shell.json("enrol", "Barack", OBAMA, OBAMA2, "--expires", "2099-01-31")
+    assert status == 0
+    assert list(one) == ["image", "enrolled", "template", "quality", "reasons", "warnings"]
+    assert (one["image"], one["enrolled"], one["reasons"], one["warnings"]) == (OBAMA, True, [], [])
+    assert list(one["template"]) == ["id", "person", "created", "expires", "quality"]
+    assert one["template"]["person"] == two["template"]["person"]
+    assert one["template"]["expires"] == "2099-01-31T00:00:00+00:00"
+    status, (person,) = shell.json("people")
+    assert status == 0 and person["name"] == "Barack" and person["templates"] == 2
+    assert list(person) == ["id", "name", "templates", "created", "expires"]
+
+
+def test_somebody_who_is_enrolled_is_known(door):
+    status, (found,) = door.json("identify", OBAMA2)
+    assert status == 0
+    assert list(found) == [
+        "image", "person", "similarity", "threshold", "fmr", "fpir", "comparisons", "note",
+        "candidates", "face",
+    ]  # fmt: skip
+    assert found["person"]["name"] == "Barack Obama"
+    assert found["similarity"] == found["candidates"][0]["similarity"] >= found["threshold"]
+    assert [row["name"] for row in found["candidates"]] == ["Barack Obama", "Joe Biden"]
+    assert 0 < found["fpir"] <= 0.01 and found["comparisons"] == 2
+
+
+def test_the_similarity_is_that_of_verify(door):
+    _, (found,) = door.json("identify", OBAMA2)
+    verified = CliRunner().invoke(app, ["verify", OBAMA, OBAMA2, "--json"])
+    assert found["similarity"] == pytest.approx(json.loads(verified.stdout)["similarity"], abs=2e-6)
+
+
+def test_somebody_who_is_not_enrolled_is_unknown(shell):
+    shell("enrol", "Joe Biden", BIDEN)
+    status, (found, *_) = shell.json("identify", OBAMA)
+    assert status == 1 and found["person"] is None
+    assert found["candidates"][0]["name"] == "Joe Biden"
+    assert "unknown" in shell("identify", OBAMA).stdout
+
+
+def test_an_object_per_face_the_largest_first(door, team):
+    status, found = door.json("identify", team)
+    areas = [
+        (right - left) * (bottom - top)
+        for left, top, right, bottom in (row["face"]["box"] for row in found)
+    ]
+    assert status == 0 and areas == sorted(areas, reverse=True)
+    assert {row["person"]["name"] for row in found} == {"Barack Obama", "Joe Biden"}
+
+
+def test_a_threshold_of_ones_own(door):
+    status, (found,) = door.json("identify", OBAMA2, "--threshold", "0.99")
+    assert (status, found["person"], found["threshold"]) == (1, None, 0.99)
+    status, (found,) = door.json("identify", OBAMA2, "--fmr", "0.001", "--top", "1")
+    assert status == 0 and found["fmr"] == 0.001 and len(found["candidates"]) == 1
+
+
+def test_a_threshold_that_is_too_lax_is_said(door):
+    done = door("identify", OBAMA2, "--fpir", "1e-6")
+    assert done.exit_code == 0 and "gives an FPIR of 0.0002 in 2 comparisons" in done.stderr
+    assert json.loads(door("identify", OBAMA2, "--fpir", "1e-6", "--json").stdout)["note"]
+
+
+def test_a_refused_photo_has_reasons_and_the_others_are_enrolled(shell, team, tmp_path):
+    black = tmp_path / "black.png"
+    encode.save(black, np.zeros((200, 200, 3), np.uint8))
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no photo")
+    done = shell("enrol", "Barack", black, team, broken, tmp_path / "missing.jpg", OBAMA, "--json")
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.exit_code == 2 and [row["enrolled"] for row in records] == [False] * 4 + [True]
+    for row, words in zip(
+        records[:4], ("no face found", "2 faces", "broken.jpg", "missing.jpg"), strict=True
+    ):
+        assert words in row["reasons"][0] and words in done.stderr and row["template"] is None
+    assert shell.json("people")[1][0]["templates"] == 1
+
+
+def test_a_face_of_several_is_enrolled_by_its_number(shell, team):
+    status, (done,) = shell.json("enrol", "Second", team, "--face", "1")
+    assert status == 0 and done["enrolled"]
+    status, found = shell.json("identify", team)
+    assert [row["person"] and row["person"]["name"] for row in found] == [None, "Second"]
+    assert shell("enrol", "Third", team, "--face", "2").exit_code == 2
+
+
+def test_one_person_under_two_names_and_two_under_one_are_warned_of(shell):
+    shell("enrol", "Barack", OBAMA)
+    done = shell("enrol", "Obama", OBAMA2)
+    assert done.exit_code == 0 and "looks like Barack, who is enrolled already" in done.stderr
+    done = shell("enrol", "Barack", BIDEN)
+    assert done.exit_code == 0 and "does not look like the Barack who is enrolled" in done.stderr
+
+
+def test_a_folder_of_photos_is_enrolled(shell, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for name, photo in (("b.jpg", OBAMA2), ("a.jpg", OBAMA)):
+        shutil.copy(photo, tmp_path / "photos" / name)
+    status, records = shell.json("enrol", "Barack", tmp_path / "photos")
+    assert status == 0
+    assert [row["image"].rpartition("/")[2] for row in records] == ["a.jpg", "b.jpg"]
+    (tmp_path / "none").mkdir()
+    done = shell("enrol", "Barack", tmp_path / "none")
+    assert done.exit_code == 2 and "has no photo in it" in done.stderr
+
+
+def test_forget_removes_by_name_and_by_id(shell):
+    shell("enrol", "Barack", OBAMA, OBAMA2)
+    shell("enrol", "Joe", BIDEN)
+    _, (barack, joe) = shell.json("people")
+    status, (done,) = shell.json("forget", "Barack")
+    assert (status, done) == (0, {"people": 1, "templates": 2, "erased": True})
+    assert shell.json("identify", OBAMA)[0] == 1
+    assert shell("forget", joe["id"]).stdout == "removed 1 template(s), 1 person(s)\n"
+    done = shell("forget", barack["id"])
+    assert done.exit_code == 2 and "nobody in" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["identify", OBAMA], "does not exist: `facesdk enrol"),
+        (["people"], "does not exist"),
+        (["forget", "x"], "does not exist"),
+        (["forget"], "name or id, or --expired"),
+        (["forget", "x", "--expired"], "name or id, or --expired"),
+        (["enrol", "", OBAMA], "a person needs a name"),
+    ],
+)
+def test_bad_input_is_a_line_and_status_2(shell, arguments, words):
+    done = shell(*arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert words in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_photo_without_a_face_is_status_5(door, tmp_path):
+    encode.save(tmp_path / "black.png", np.zeros((200, 200, 3), np.uint8))
+    done = door("identify", tmp_path / "black.png")
+    assert done.exit_code == 5 and "no face found" in done.stderr

@@ -1,0 +1,479 @@
+"""A gallery in a file: what it keeps, finds, refuses and forgets."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import threading
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+import pytest
+
+from facesdk.errors import EmbeddingMismatchError, GalleryError, InputError
+from facesdk.gallery.gallery import NewTemplate
+from facesdk.gallery.sqlite import SqliteGallery
+from facesdk.results import Embedding
+
+from .people import CONTRACT, MODEL, OTHER_MODEL, STRICTEST, change, face, new_gallery, open_again
+
+NOW = datetime.now(timezone.utc)
+
+
+def files_of(folder):
+    return b"".join(path.read_bytes() for path in folder.glob("gallery.db*"))
+
+
+def stored(folder, number=1):
+    base = sqlite3.connect(folder / "gallery.db")
+    found = base.execute("SELECT sealed FROM template WHERE id = ?", (number,)).fetchone()[0]
+    base.close()
+    return found
+
+
+def test_people_are_found_again_after_the_gallery_was_closed(tmp_path):
+    with new_gallery(tmp_path, 20) as gallery:
+        assert len(gallery) == 20
+    with open_again(tmp_path, embedder=MODEL) as gallery:
+        for person in range(20):
+            found = gallery.identify(face(person, 1), threshold=0.5)
+            assert found and found.person.name == f"person {person}"
+            assert found.similarity == pytest.approx(
+                float(face(person, 1).vector @ face(person).vector), abs=1e-6
+            )
+        stranger = gallery.identify(face(99))
+        assert not stranger and stranger.person is None
+        assert stranger.similarity == stranger.candidates[0].similarity < stranger.threshold
+
+
+def test_the_record_of_a_search(tmp_path):
+    with new_gallery(tmp_path, 3) as gallery:
+        record = gallery.identify(face(1, 1), top=2).to_dict()
+    assert list(record) == [
+        "person", "similarity", "threshold", "fmr", "fpir", "comparisons", "note", "candidates",
+    ]  # fmt: skip
+    assert record["person"]["name"] == "person 1" and len(record["person"]["id"]) == 16
+    assert [set(row) for row in record["candidates"]] == [{"id", "name", "similarity"}] * 2
+    assert record["comparisons"] == 3
+
+
+def test_an_empty_gallery_knows_nobody(tmp_path):
+    with new_gallery(tmp_path) as gallery:
+        found = gallery.identify(face(1))
+        assert (found.person, found.similarity, found.candidates, found.fpir) == (None, None, (), 0)
+        assert gallery.people() == () and gallery.person("Ada") is None
+
+
+def test_a_gallery_too_large_for_the_model_says_so(tmp_path):
+    with new_gallery(tmp_path) as gallery:
+        gallery.enrol_many([NewTemplate(f"p{n}", face(n), 0.9) for n in range(300)])
+        found = gallery.identify(face(5, 1))
+    assert found.threshold == STRICTEST.similarity and found.fpir > 0.02
+    assert "FPIR of 0.03 in 300 comparisons, not 0.01" in found.note
+
+
+def test_templates_of_a_person_and_both_rules(tmp_path):
+    with new_gallery(tmp_path) as gallery:
+        first = gallery.enrol("Ada", face(1), quality=0.5)
+        second = gallery.enrol("Ada", face(2), quality=0.7)
+        assert first.person == second.person and (first.id, second.id) == (1, 2)
+        (ada,) = gallery.people()
+        assert (ada.templates, ada.name, ada.id) == (2, "Ada", first.person)
+        assert gallery.identify(face(1)).similarity == pytest.approx(1)
+        mean = (1 + float(face(1).vector @ face(2).vector)) / 2
+        assert gallery.identify(face(1), rule="mean").similarity == pytest.approx(mean, abs=1e-6)
+
+
+def test_a_name_is_the_same_however_it_is_written(tmp_path):
+    with new_gallery(tmp_path) as gallery:
+        one = gallery.enrol("Zo\u00eb", face(1), quality=1)
+        two = gallery.enrol("  Zoe\u0308 ", face(2), quality=1)
+        assert one.person == two.person
+        assert gallery.person("Zoe\u0308").id == one.person
+        assert gallery.forget("Zoe\u0308").templates == 2
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\nb", "a\0", "\x1b[31m", "\udcff", "x" * 201])
+def test_names_that_cannot_be_told(tmp_path, name):
+    with new_gallery(tmp_path) as gallery:
+        with pytest.raises(InputError, match="name"):
+            gallery.enrol(name, face(1), quality=1)
+        assert len(gallery) == 0
+
+
+def test_all_of_several_are_enrolled_or_none(tmp_path):
+    with new_gallery(tmp_path) as gallery:
+        good = NewTemplate("Ada", face(1), 0.5)
+        for bad in (
+            NewTemplate("Bob", face(2), 1.5),
+            NewTemplate("Bob", face(2), float("nan")),
+            NewTemplate("Bob", face(2), 0.5, datetime(2030, 1, 1)),
+            NewTemplate("", face(2), 0.5),
+        ):
+            with pytest.raises(InputError):
+                gallery.enrol_many([good, bad])
+        assert len(gallery) == 0 and gallery.enrol_many([]) == ()
+
+
+def test_an_expired_template_is_not_compared_and_can_be_removed(tmp_path):
+    with new_gallery(tmp_path, 1) as gallery:
+        gallery.enrol("guest", face(50), quality=1, expires=NOW - timedelta(seconds=5))
+        gallery.enrol("host", face(51), quality=1, expires=NOW + timedelta(days=1))
+        assert gallery.identify(face(50)).person is None
+        assert gallery.identify(face(50)).comparisons == 2
+        assert gallery.identify(face(51)).person.name == "host"
+        assert gallery.person("guest").expires < NOW < gallery.person("host").expires
+        assert gallery.forget_expired().to_dict() == {"people": 1, "templates": 1, "erased": True}
+        assert gallery.person("guest") is None and len(gallery) == 2
+        assert gallery.forget_expired().templates == 0
+
+
+def test_two_programs_see_each_others_changes(tmp_path):
+    with new_gallery(tmp_path, 2) as one, open_again(tmp_path) as two:
+        one.enrol("new", face(7), quality=1)
+        assert two.identify(face(7)).person.name == "new"
+        two.forget("person 0")
+        assert one.identify(face(0)).person is None and len(one) == 2
+        one.rotate_key()
+        assert two.enrol("newer", face(8), quality=1).id == 4
+        assert one.identify(face(8)).person.name == "newer"
+    with open_again(tmp_path) as gallery:
+        assert len(gallery) == 3
+
+
+def test_threads_share_a_gallery(tmp_path):
+    failures = []
+
+    def work(gallery, thread):
+        try:
+            for turn in range(5):
+                number = 100 * thread + turn
+                gallery.enrol(f"p{number}", face(number), quality=1)
+                assert gallery.identify(face(number)).person.name == f"p{number}"
+            gallery.forget(f"p{100 * thread}")
+        except BaseException as error:
+            failures.append(error)
+
+    with new_gallery(tmp_path) as gallery:
+        threads = [threading.Thread(target=work, args=(gallery, n)) for n in range(1, 5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == [] and len(gallery) == 16
+
+
+def test_a_forked_process_is_told_to_open_the_gallery(tmp_path):
+    with new_gallery(tmp_path, 1) as gallery:
+        child = os.fork()
+        if not child:
+            try:
+                gallery.identify(face(0))
+            except GalleryError as error:
+                os._exit(0 if "forked" in str(error) else 1)
+            os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert gallery.identify(face(0)).person
+
+
+def test_another_model_is_refused_with_what_to_do(tmp_path):
+    new_gallery(tmp_path, 1).close()
+    with pytest.raises(EmbeddingMismatchError, match=r"enrol everybody again.*facesdk enrol NAME"):
+        open_again(tmp_path, embedder=OTHER_MODEL)
+    with open_again(tmp_path) as gallery:
+        foreign = Embedding(face(0).vector, "another", "f" * 64)
+        for use in (gallery.identify, lambda e: gallery.enrol("Ada", e, quality=1)):
+            with pytest.raises(EmbeddingMismatchError, match="another"):
+                use(foreign)
+        short = Embedding(np.eye(1, 8)[0], CONTRACT.name, MODEL.model_id)
+        with pytest.raises(EmbeddingMismatchError, match="8 values"):
+            gallery.identify(short)
+
+
+def test_what_is_stored_tells_no_face(tmp_path):
+    with new_gallery(tmp_path, 1):
+        content = files_of(tmp_path)
+    vector = face(0).vector
+    assert vector.tobytes() not in content
+    assert not any(vector[at : at + 2].tobytes() in content for at in range(len(vector) - 1))
+    assert all(path.stat().st_mode & 0o077 == 0 for path in tmp_path.iterdir())
+
+
+def test_whoever_is_forgotten_leaves_the_files(tmp_path):
+    with new_gallery(tmp_path, 5) as gallery:
+        sealed = stored(tmp_path, 3)
+        assert sealed in files_of(tmp_path)
+        who = gallery.person("person 2")
+        assert gallery.forget(who.id).to_dict() == {"people": 1, "templates": 1, "erased": True}
+        content = files_of(tmp_path)
+        assert sealed not in content and sealed[:32] not in content
+        assert b"person 2" not in content
+        with pytest.raises(InputError, match=r"nobody in .* has the name or id 'person 2'"):
+            gallery.forget("person 2")
+
+
+def test_bytes_that_a_reader_holds_are_reported(tmp_path, monkeypatch):
+    monkeypatch.setattr("facesdk.gallery.sqlite_file.READER_SECONDS", 0.1)
+    gallery = new_gallery(tmp_path, 2)
+    sealed = stored(tmp_path)
+    reader = sqlite3.connect(tmp_path / "gallery.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM template").fetchone()
+    done = gallery.forget("person 0")
+    assert (done.templates, done.erased) == (1, False)
+    assert gallery.identify(face(0)).person is None
+    assert sealed in files_of(tmp_path)
+    reader.close()
+    gallery.close()
+    assert sealed not in files_of(tmp_path)
+
+
+def test_a_new_key_replaces_the_old_one(tmp_path):
+    with new_gallery(tmp_path, 3) as gallery:
+        old_key, sealed = (tmp_path / "keys").read_bytes(), stored(tmp_path)
+        done = gallery.rotate_key()
+        assert (done.templates, done.erased) == (3, True)
+        assert gallery.identify(face(2)).person
+    assert sealed not in files_of(tmp_path)
+    assert (tmp_path / "keys").read_bytes() != old_key
+    with open_again(tmp_path) as gallery:
+        assert gallery.identify(face(2)).person.name == "person 2"
+    (tmp_path / "keys").write_bytes(old_key)
+    with pytest.raises(GalleryError, match=r"the key in key file .* does not open"):
+        open_again(tmp_path)
+
+
+def test_a_key_moves_to_another_place(tmp_path, monkeypatch):
+    monkeypatch.setenv("DOOR_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+    with new_gallery(tmp_path, 2) as gallery:
+        gallery.rotate_key("env:DOOR_KEY")
+        with pytest.raises(GalleryError, match="DOOR_KEY has the key that the gallery is"):
+            gallery.rotate_key()
+        assert len(gallery) == 2
+    with pytest.raises(GalleryError, match=r"key file .* has no key for"):
+        open_again(tmp_path)
+    with open_again(tmp_path, key="env:DOOR_KEY") as gallery:
+        assert gallery.identify(face(1)).person
+
+
+def test_a_rotation_that_is_interrupted_leaves_a_gallery_that_opens(tmp_path):
+    def stop(done, total, what):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with new_gallery(tmp_path, 3) as gallery, pytest.raises(KeyboardInterrupt):
+        gallery.rotate_key(progress=stop)
+    with open_again(tmp_path) as gallery:
+        assert gallery.identify(face(0)).person.name == "person 0"
+        gallery.rotate_key()
+        assert gallery.identify(face(2)).person.name == "person 2"
+    assert (tmp_path / "keys").read_text().count("=") == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE template SET sealed = zeroblob(length(sealed)) WHERE id = 2",
+        "UPDATE template SET nonce = zeroblob(12) WHERE id = 2",
+        "UPDATE template SET sealed = substr(sealed, 1, 100) WHERE id = 2",
+        "UPDATE template SET sealed = 'text' WHERE id = 2",
+        "UPDATE template SET name = 'person 0' WHERE id = 2",
+        "UPDATE template SET person = (SELECT person FROM template WHERE id = 1) WHERE id = 2",
+        "UPDATE template SET expires = 1 WHERE id = 2",
+        "UPDATE template SET created = created + 1 WHERE id = 2",
+        "UPDATE template SET quality = 1.0 WHERE id = 2",
+        "UPDATE template SET model = 'x' WHERE id = 2",
+        "UPDATE template SET algorithm = 7 WHERE id = 2",
+        "UPDATE template SET id = 77 WHERE id = 2",
+        "UPDATE template SET sealed = (SELECT sealed FROM template WHERE id = 1),"
+        " nonce = (SELECT nonce FROM template WHERE id = 1) WHERE id = 2",
+    ],
+)
+def test_a_changed_row_is_an_error_and_never_a_match(tmp_path, statement):
+    new_gallery(tmp_path, 3).close()
+    change(tmp_path, statement)
+    with pytest.raises(GalleryError, match=r"template (2|77) of .* does not open: it was changed"):
+        open_again(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("statements", "words"),
+    [
+        (["DELETE FROM template WHERE id = 2"], "has 2 templates, but its audit log counts 3"),
+        (["UPDATE about SET value = 'x' WHERE name = 'model_id'"], "does not open"),
+        (["UPDATE about SET value = '00' WHERE name = 'gallery'"], "has no key for"),
+        (["UPDATE about SET value = x'00' WHERE name = 'key_data'"], "does not open"),
+        (["DELETE FROM about WHERE name = 'key_data'"], "it has no 'key_data'"),
+        (["UPDATE audit SET record = replace(record, '3', '4') WHERE seq = 4"], "was changed"),
+        (["DELETE FROM audit WHERE seq = 4"], "has lost its last 1 change"),
+        (["DELETE FROM audit WHERE seq = 3"], "is missing"),
+        (["DELETE FROM audit"], "has lost its last 4 change"),
+        (["DROP TABLE template"], "no such table"),
+        (["PRAGMA user_version = 0"], "older schema 0.*export it with the facesdk that made it"),
+        (["PRAGMA user_version = 2"], "made by a newer facesdk .schema 2, this one reads 1"),
+        (["PRAGMA application_id = 5"], "is not a gallery"),
+    ],
+)
+def test_a_changed_file_is_an_error(tmp_path, statements, words):
+    new_gallery(tmp_path, 3).close()
+    change(tmp_path, *statements)
+    with pytest.raises(GalleryError, match=words):
+        open_again(tmp_path)
+
+
+def test_thresholds_cannot_be_lowered_in_the_file(tmp_path):
+    new_gallery(tmp_path, 1).close()
+    change(
+        tmp_path, "UPDATE about SET value = replace(value, '0.49', '0.09') WHERE name = 'contract'"
+    )
+    with pytest.raises(GalleryError, match="description was changed"):
+        open_again(tmp_path)
+
+
+def test_a_row_of_another_gallery_does_not_open(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    new_gallery(tmp_path / "a", 2).close()
+    new_gallery(tmp_path / "b", 2).close()
+    change(
+        tmp_path / "a",
+        f"ATTACH '{tmp_path / 'b' / 'gallery.db'}' AS b",
+        "DELETE FROM template WHERE id = 1",
+        "INSERT INTO template SELECT * FROM b.template WHERE id = 1",
+    )
+    with pytest.raises(GalleryError, match=r"template 1 of .* does not open"):
+        open_again(tmp_path / "a")
+
+
+def test_a_wrong_or_missing_key_is_an_error(tmp_path):
+    new_gallery(tmp_path, 1).close()
+    (tmp_path / "other").mkdir()
+    new_gallery(tmp_path / "other", 1).close()
+    with pytest.raises(GalleryError, match=r"has no key for .*a copied gallery needs its key"):
+        open_again(tmp_path, key=tmp_path / "other" / "keys")
+    mine, theirs = [(tmp_path / name).read_text() for name in ("keys", "other/keys")]
+    gallery = mine.splitlines()[1].split()[0]
+    (tmp_path / "keys").write_text(f"{gallery} {theirs.splitlines()[1].split()[1]}\n")
+    with pytest.raises(GalleryError, match=r"does not open .*it is another gallery's"):
+        open_again(tmp_path)
+    (tmp_path / "keys").unlink()
+    with pytest.raises(GalleryError, match="has no key for"):
+        open_again(tmp_path)
+
+
+@pytest.mark.parametrize("cut", ["one byte", "half", "all", "flipped"])
+def test_a_damaged_write_ahead_log_is_noticed(tmp_path, cut):
+    """SQLite itself drops the last transactions without a word."""
+    lost = tmp_path / "lost"
+    lost.mkdir()
+    with new_gallery(tmp_path, 10):
+        for path in tmp_path.glob("*"):
+            if path.is_file() and not path.name.endswith("-shm"):
+                shutil.copy(path, lost)
+    wal = lost / "gallery.db-wal"
+    content = bytearray(wal.read_bytes())
+    if cut == "flipped":
+        content[len(content) // 2] ^= 1
+    wal.write_bytes(
+        {"one byte": content[:-1], "half": content[: len(content) // 2], "all": b""}.get(
+            cut, bytes(content)
+        )
+    )
+    with pytest.raises(GalleryError, match=r"has lost its last .* change"):
+        open_again(lost)
+    base = sqlite3.connect(lost / "gallery.db")
+    assert base.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    base.close()
+
+
+def test_a_gallery_without_its_audit_log_is_noticed(tmp_path):
+    new_gallery(tmp_path, 2).close()
+    (tmp_path / "gallery.db.audit").rename(tmp_path / "away")
+    for _ in range(2):
+        with pytest.raises(GalleryError, match="audit is missing or empty"):
+            open_again(tmp_path)
+    (tmp_path / "other").mkdir()
+    new_gallery(tmp_path / "other", 2).close()
+    shutil.copy(tmp_path / "other" / "gallery.db.audit", tmp_path)
+    with pytest.raises(GalleryError, match="is not the audit log of"):
+        open_again(tmp_path)
+
+
+def test_an_audit_log_that_fell_behind_catches_up(tmp_path):
+    new_gallery(tmp_path, 4).close()
+    audit = tmp_path / "gallery.db.audit"
+    whole = audit.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    for kept in (whole[:-1], b"".join(lines[:2]), b"".join(lines[:3]) + lines[3][:9]):
+        audit.write_bytes(kept)
+        with open_again(tmp_path) as gallery:
+            assert len(gallery) == 4
+        assert audit.read_bytes() == whole
+
+
+def test_the_audit_log_names_nobody(tmp_path):
+    with new_gallery(tmp_path, 2) as gallery:
+        who = gallery.person("person 1")
+        gallery.forget("person 1")
+    log = (tmp_path / "gallery.db.audit").read_text()
+    assert "person 1" not in log and who.id in log
+    assert log.count("\n") == 4 and '"removed":[2]' in log
+
+
+def test_what_is_left_of_another_gallery_is_not_taken_over(tmp_path):
+    new_gallery(tmp_path, 2).close()
+    for name in ("gallery.db-wal", "gallery.db.audit"):
+        (tmp_path / "gallery.db").unlink(missing_ok=True)
+        (tmp_path / name).touch()
+        keys = (tmp_path / "keys").read_text()
+        with pytest.raises(GalleryError, match=f"is gone, but .*{name} of it is there"):
+            new_gallery(tmp_path)
+        assert (tmp_path / "keys").read_text() == keys
+        (tmp_path / name).unlink()
+        if name.endswith("-wal"):
+            (tmp_path / "gallery.db.audit").touch()
+    new_gallery(tmp_path).close()
+
+
+def test_files_that_are_no_galleries(tmp_path):
+    (tmp_path / "text").write_text("no database, but long enough to have a header" * 20)
+    (tmp_path / "empty").touch()
+    sqlite3.connect(tmp_path / "other.db").execute("CREATE TABLE t(x)").connection.close()
+    for name, words in (
+        ("text", "it is no SQLite database"),
+        ("empty", "is not a gallery: it is empty"),
+        ("other.db", "is not a gallery"),
+        ("missing", "does not exist: `facesdk enrol"),
+        (".", "does not exist"),
+    ):
+        with pytest.raises(GalleryError, match=words):
+            SqliteGallery.open(tmp_path / name, key=tmp_path / "keys", create=name != "missing",
+                               embedder=MODEL)  # fmt: skip
+
+
+def test_a_file_that_cannot_be_made_leaves_nothing(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot create folder"):
+        new_gallery(tmp_path / "file")
+    with pytest.raises(InputError, match="needs the embedder"):
+        SqliteGallery.open(tmp_path / "new.db", key=tmp_path / "keys", create=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_busy_gallery_is_a_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("facesdk.gallery.sqlite_file.BUSY_SECONDS", 0.1)
+    with new_gallery(tmp_path, 1) as gallery:
+        writer = sqlite3.connect(tmp_path / "gallery.db", isolation_level=None)
+        writer.execute("BEGIN IMMEDIATE")
+        with pytest.raises(GalleryError, match=r"is busy: another program has been writing"):
+            gallery.enrol("Ada", face(1), quality=1)
+        writer.close()
+        gallery.enrol("Ada", face(1), quality=1)
+        assert len(gallery) == 2
+
+
+def test_numbers_are_never_given_twice(tmp_path):
+    with new_gallery(tmp_path, 3) as gallery:
+        gallery.forget("person 2")
+        assert gallery.enrol("person 2", face(2), quality=1).id == 4
