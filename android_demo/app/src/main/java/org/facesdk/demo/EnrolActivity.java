@@ -1,0 +1,107 @@
+package org.facesdk.demo;
+
+import android.app.Activity;
+import android.content.Intent;
+import android.os.Bundle;
+import android.text.Editable;
+import android.text.TextWatcher;
+import android.view.View;
+import android.widget.Button;
+import android.widget.EditText;
+import android.widget.ImageView;
+import android.widget.TextView;
+import android.widget.Toast;
+import org.facesdk.Crop;
+import org.facesdk.Embedding;
+import org.facesdk.Face;
+import org.facesdk.Frame;
+import org.facesdk.Quality;
+
+/** Asks for the name of a face and enrols it, if the picture is good enough. What it needs is in its intent. */
+public final class EnrolActivity extends Activity {
+    private static final String PIXELS = "pixels";
+    private static final String WIDTH = "width";
+    private static final String HEIGHT = "height";
+    private static final String SCORE = "score";
+    private static final String REASONS = "reasons";
+    private static final String ACCEPTABLE = "acceptable";
+    private static final int HUNDRED = 100;
+
+    private Button save;
+    private EditText name;
+    private boolean acceptable;
+
+    /** Starts this activity for a face of a frame; a job of {@link FaceWork}. */
+    static Intent intent(FaceWork work, Frame frame, Face face) {
+        Crop crop = work.engine().align(frame, face);
+        Quality quality = work.engine().quality(frame, face);
+        return new Intent(work.context(), EnrolActivity.class)
+            .putExtra(PIXELS, crop.rgb())
+            .putExtra(WIDTH, crop.width())
+            .putExtra(HEIGHT, crop.height())
+            .putExtra(SCORE, quality.score())
+            .putExtra(REASONS, quality.reasons().toArray(new String[0]))
+            .putExtra(ACCEPTABLE, quality.acceptable());
+    }
+
+    @Override
+    protected void onCreate(Bundle saved) {
+        super.onCreate(saved);
+        setContentView(R.layout.activity_enrol);
+        Intent intent = getIntent();
+        byte[] pixels = intent.getByteArrayExtra(PIXELS);
+        if (pixels == null) { // started by nobody of this app
+            finish();
+            return;
+        }
+        Crop crop = Crop.of(pixels, intent.getIntExtra(WIDTH, 0), intent.getIntExtra(HEIGHT, 0));
+        double score = intent.getDoubleExtra(SCORE, 0);
+        acceptable = intent.getBooleanExtra(ACCEPTABLE, false);
+        this.<ImageView>findViewById(R.id.crop).setImageBitmap(crop.toBitmap());
+        TextView quality = findViewById(R.id.quality);
+        quality.setText(getString(acceptable ? R.string.enrol_good : R.string.enrol_poor, Math.round(score * HUNDRED)));
+        quality.setTextColor(getColor(acceptable ? R.color.good : R.color.bad));
+        TextView hints = findViewById(R.id.hints);
+        String[] reasons = intent.getStringArrayExtra(REASONS);
+        hints.setText(String.join("\n", reasons));
+        hints.setVisibility(reasons.length == 0 ? View.GONE : View.VISIBLE);
+        name = findViewById(R.id.name);
+        save = findViewById(R.id.save);
+        name.addTextChangedListener(new Changed());
+        save.setOnClickListener(clicked -> enrol(crop, score));
+        this.<View>findViewById(R.id.cancel).setOnClickListener(clicked -> finish());
+        enable();
+    }
+
+    private void enable() {
+        save.setEnabled(acceptable && !name.getText().toString().trim().isEmpty());
+    }
+
+    private void enrol(Crop crop, double score) {
+        String who = name.getText().toString().trim();
+        save.setEnabled(false);
+        FaceWork.of(this).run(work -> {
+            Embedding embedding = work.engine().embed(crop);
+            return work.gallery().enrol(who, embedding, score);
+        }, template -> {
+            Toast.makeText(this, getString(R.string.enrol_saved, who), Toast.LENGTH_SHORT).show();
+            finish();
+        }, message -> {
+            Toast.makeText(this, message, Toast.LENGTH_LONG).show();
+            enable();
+        });
+    }
+
+    private final class Changed implements TextWatcher {
+        @Override
+        public void beforeTextChanged(CharSequence text, int start, int count, int after) {}
+
+        @Override
+        public void onTextChanged(CharSequence text, int start, int before, int count) {}
+
+        @Override
+        public void afterTextChanged(Editable text) {
+            enable();
+        }
+    }
+}

@@ -1,0 +1,96 @@
+package org.facesdk.demo;
+
+import android.content.Context;
+import android.os.Handler;
+import android.os.Looper;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.facesdk.FaceEngine;
+import org.facesdk.FaceSdkException;
+import org.facesdk.Gallery;
+
+/** The engine and the gallery of this process, and the one thread that uses them; they outlive every activity. */
+final class FaceWork {
+    static final String MODEL = "compactfacenet-qb.tflite";
+    static final int THREADS = 2;
+    private static final String GALLERY = "people.db";
+
+    /** Work on the thread of the networks. */
+    interface Job<T> {
+        T run(FaceWork work) throws Exception;
+    }
+
+    /** Called on the main thread with what a job returned. */
+    interface Done<T> {
+        void done(T result);
+    }
+
+    /** Called on the main thread with one sentence. */
+    interface Failed {
+        void failed(String message);
+    }
+
+    private static FaceWork instance;
+
+    private final Context context;
+    private final Handler main = new Handler(Looper.getMainLooper());
+    private final ExecutorService thread = Executors.newSingleThreadExecutor(job -> new Thread(job, "faces"));
+    private final AtomicInteger waiting = new AtomicInteger();
+    private FaceEngine engine;
+    private Gallery gallery;
+
+    private FaceWork(Context context) {
+        this.context = context;
+    }
+
+    static synchronized FaceWork of(Context context) {
+        if (instance == null) {
+            instance = new FaceWork(context.getApplicationContext());
+        }
+        return instance;
+    }
+
+    /** Whether a job runs or waits; a camera drops its frame then. */
+    boolean busy() {
+        return waiting.get() > 0;
+    }
+
+    <T> void run(Job<T> job, Done<T> done, Failed failed) {
+        waiting.incrementAndGet();
+        thread.execute(() -> {
+            Runnable answer;
+            try {
+                T result = job.run(this);
+                answer = () -> done.done(result);
+            } catch (FaceSdkException error) {
+                answer = () -> failed.failed(error.getMessage());
+            } catch (Exception error) {
+                answer = () -> failed.failed(error.toString());
+            } finally {
+                waiting.decrementAndGet();
+            }
+            main.post(answer);
+        });
+    }
+
+    /** For jobs. The networks are loaded at the first call. */
+    FaceEngine engine() {
+        if (engine == null) {
+            engine = FaceEngine.builder(context).model(MODEL).threads(THREADS).build();
+        }
+        return engine;
+    }
+
+    /** For jobs. The file is opened at the first call. */
+    Gallery gallery() {
+        if (gallery == null) {
+            gallery = Gallery.open(context, GALLERY, engine().model());
+        }
+        return gallery;
+    }
+
+    Context context() {
+        return context;
+    }
+}
