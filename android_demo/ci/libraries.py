@@ -63,13 +63,14 @@ def make_sysroot(abi: str, folder: Path) -> None:
         options = [] if library == "liblog" else [f"-Wl,--version-script={version}"]
         run(
             *(*compiler, "-w", "-fno-builtin", "-nostdlib", "-shared", "-fuse-ld=lld-19"),
-            *(f"-Wl,-soname,{library}.so", *options, source, "-o", folder / f"{library}.so"),
+            *(f"-Wl,-soname,{library}.so", *options),
+            *(source, "-o", folder / f"{library}.so"),
         )
     if abi == "armeabi-v7a":
         machine = ("-mfloat-abi=softfp", "-mfpu=vfpv3-d16", "-mthumb", "-ffunction-sections")
         run(
-            *(*compiler, *machine, "-nostdlibinc", "-isystem", _HERE / "include"),
-            *("-c", _HERE / "arm_division.c", "-o", folder / "division.o"),
+            *(*compiler, *machine, "-nostdlibinc", "-isystem"),
+            *(_HERE / "include", "-c", _HERE / "arm_run_time.c", "-o", folder / "run_time.o"),
         )
 
 

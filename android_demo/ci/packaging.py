@@ -26,8 +26,7 @@ class Platform:
     """What the classes are compiled against.
 
     Attributes:
-        android: Android's own classes.
-        annotations: Class path entries without which javac cannot read them.
+        android: Android's own classes, of the lowest API level: nothing newer can be called.
         runtime: TensorFlow Lite's classes.
         runtime_manifests: The manifests of its AARs.
         runtime_libraries: ``jni/ABI`` folders of it.
@@ -35,7 +34,6 @@ class Platform:
     """
 
     android: Path
-    annotations: tuple[Path, ...]
     runtime: tuple[Path, ...]
     runtime_manifests: tuple[Path, ...]
     runtime_libraries: Path
@@ -44,7 +42,7 @@ class Platform:
     @property
     def class_path(self) -> tuple[Path, ...]:
         """For javac."""
-        return (*self.runtime, self.android, *self.annotations)
+        return (*self.runtime, self.android)
 
 
 def platform(files: Mapping[str, Path], folder: Path) -> Platform:
@@ -61,7 +59,6 @@ def platform(files: Mapping[str, Path], folder: Path) -> Platform:
     android = next(path for name, path in files.items() if name.startswith("android-all"))
     return Platform(
         android=android,
-        annotations=tuple(path for name, path in files.items() if name.startswith("sandbox")),
         runtime=(folder / "classes.jar", folder / "api" / "classes.jar"),
         runtime_manifests=(
             folder / "AndroidManifest.xml",
@@ -158,11 +155,14 @@ def _link_resources(folder: Path, manifest: Path, work: Path) -> Path:
 
 
 def _assets() -> list[archive.Entry]:
-    """Models, stored so that they are mapped; and the licences of what the APK holds."""
+    """Models, stored so that they are mapped; sample photos; the licences of what the APK holds."""
     entries = []
     for name in project.APP_MODELS:
         path = project.MODELS / name
         entries.append(archive.Entry(f"assets/{path.name}", path.read_bytes(), stored=True))
+    for name in project.APP_SAMPLES:
+        photo = (project.SAMPLES / name).read_bytes()
+        entries.append(archive.Entry(f"assets/samples/{name}", photo, stored=True))
     licences = {"facesdk": project.ROOT / "LICENSE"}
     licences |= {
         folder: project.MODELS / folder / "LICENSE" for folder in ("detection", "recognition")

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "android_demo"
 NATIVE = ROOT / "sdk" / "native"
 MODELS = ROOT / "sdk" / "facesdk" / "models"
+SAMPLES = ROOT / "sdk" / "facesdk" / "samples"
 LIBRARY = FOLDER / "facesdk"
 APP = FOLDER / "app"
 
@@ -33,6 +34,9 @@ APP_MODELS = (
     "recognition/compactfacenet-qb.tflite",
 )
 """The packaged models that the demo brings as assets."""
+
+APP_SAMPLES = ("obama.jpg", "obama2.jpg", "ORIGIN.md")
+"""The public-domain photos that the demo verifies and measures with, and where they come from."""
 
 
 def version() -> str:

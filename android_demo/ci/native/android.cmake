@@ -11,7 +11,7 @@ elseif(FACESDK_ABI STREQUAL "armeabi-v7a")
   set(CMAKE_SYSTEM_PROCESSOR armv7-a)
   set(triple armv7a-linux-androideabi24)
   set(machine "-mfloat-abi=softfp -mfpu=vfpv3-d16 -mthumb") # NEON only in the files that are built for it
-  set(builtins "${FACESDK_SYSROOT}/division.o")
+  set(builtins "${FACESDK_SYSROOT}/run_time.o")
 elseif(FACESDK_ABI STREQUAL "x86_64")
   set(CMAKE_SYSTEM_PROCESSOR x86_64)
   set(triple x86_64-linux-android24)

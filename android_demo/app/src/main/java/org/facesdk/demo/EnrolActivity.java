@@ -57,19 +57,19 @@ public final class EnrolActivity extends Activity {
         Crop crop = Crop.of(pixels, intent.getIntExtra(WIDTH, 0), intent.getIntExtra(HEIGHT, 0));
         double score = intent.getDoubleExtra(SCORE, 0);
         acceptable = intent.getBooleanExtra(ACCEPTABLE, false);
-        this.<ImageView>findViewById(R.id.crop).setImageBitmap(crop.toBitmap());
-        TextView quality = findViewById(R.id.quality);
+        ((ImageView) findViewById(R.id.crop)).setImageBitmap(crop.toBitmap());
+        TextView quality = (TextView) findViewById(R.id.quality);
         quality.setText(getString(acceptable ? R.string.enrol_good : R.string.enrol_poor, Math.round(score * HUNDRED)));
         quality.setTextColor(getColor(acceptable ? R.color.good : R.color.bad));
-        TextView hints = findViewById(R.id.hints);
+        TextView hints = (TextView) findViewById(R.id.hints);
         String[] reasons = intent.getStringArrayExtra(REASONS);
         hints.setText(String.join("\n", reasons));
         hints.setVisibility(reasons.length == 0 ? View.GONE : View.VISIBLE);
-        name = findViewById(R.id.name);
-        save = findViewById(R.id.save);
+        name = (EditText) findViewById(R.id.name);
+        save = (Button) findViewById(R.id.save);
         name.addTextChangedListener(new Changed());
         save.setOnClickListener(clicked -> enrol(crop, score));
-        this.<View>findViewById(R.id.cancel).setOnClickListener(clicked -> finish());
+        findViewById(R.id.cancel).setOnClickListener(clicked -> finish());
         enable();
     }
 

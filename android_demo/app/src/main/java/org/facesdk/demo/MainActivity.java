@@ -46,7 +46,7 @@ public final class MainActivity extends Activity {
         for (int i = 0; i < TABS.length; ++i) {
             findViewById(TABS[i]).setSelected(i == tab);
         }
-        ViewGroup stage = findViewById(R.id.stage);
+        ViewGroup stage = (ViewGroup) findViewById(R.id.stage);
         stage.removeAllViews();
         stage.addView(screens[tab].view(stage, states[tab]));
         screens[tab].setShown(resumed);

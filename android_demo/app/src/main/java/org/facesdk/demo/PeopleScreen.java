@@ -91,9 +91,9 @@ final class PeopleScreen extends Screen {
         View row = LayoutInflater.from(activity).inflate(R.layout.row_person, list, false);
         String name = person.name();
         int count = person.templates();
-        row.<TextView>findViewById(R.id.initial).setText(name.substring(0, name.offsetByCodePoints(0, 1)));
-        row.<TextView>findViewById(R.id.name).setText(name);
-        row.<TextView>findViewById(R.id.templates)
+        ((TextView) row.findViewById(R.id.initial)).setText(name.substring(0, name.offsetByCodePoints(0, 1)));
+        ((TextView) row.findViewById(R.id.name)).setText(name);
+        ((TextView) row.findViewById(R.id.templates))
             .setText(activity.getResources().getQuantityString(R.plurals.people_templates, count, count));
         View forget = row.findViewById(R.id.forget);
         forget.setContentDescription(activity.getString(R.string.people_forget, name));

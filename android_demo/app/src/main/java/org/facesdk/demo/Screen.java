@@ -47,8 +47,9 @@ abstract class Screen {
         return view;
     }
 
+    @SuppressWarnings("unchecked") // as Android's own since API level 26
     final <V extends View> V find(int id) {
-        return view.findViewById(id);
+        return (V) view.findViewById(id);
     }
 
     final boolean made() {
