@@ -24,6 +24,12 @@ ROOT = Path(__file__).parents[2]
 RUNTIMES = {"ai-edge-litert", "tflite-runtime"}
 
 
+OF_EXTRAS = {
+    "serve": {"cryptography", "fastapi", "prometheus_client", "pydantic", "starlette", "uvicorn"},
+}
+"""Rooms that only the verb of an extra's name loads, and what the extra brings for them."""
+
+
 def library(folder: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> str:
     """The name of a library in a folder; it is forgotten after the test."""
     name = "lib_" + re.sub(r"\W", "_", folder.name)
@@ -37,6 +43,8 @@ def imported(package: Path) -> set[str]:
     """Libraries that a package imports; not those of which it asks first whether they are there."""
     names: set[str] = set()
     for path in package.rglob("*.py"):
+        if path.relative_to(package).parts[0] in OF_EXTRAS:
+            continue
         tree = ast.parse(path.read_text())
         optional = set(re.findall(r'(?:require_extra|find_spec)\("(\w+)"', path.read_text()))
         for node in ast.walk(tree):
@@ -59,6 +67,12 @@ def test_every_library_of_the_device_side_is_known() -> None:
     assert {module.partition(".")[0] for module in LIBRARIES} == imported(ROOT / "sdk" / "facesdk")
     for module in LIBRARIES:
         import_library(module)
+
+
+@pytest.mark.parametrize("room", OF_EXTRAS)
+def test_a_room_of_an_extra_imports_what_the_extra_brings(room: str) -> None:
+    device = {module.partition(".")[0] for module in LIBRARIES}
+    assert imported(ROOT / "sdk" / "facesdk" / room) - device == OF_EXTRAS[room]
 
 
 @pytest.mark.parametrize(

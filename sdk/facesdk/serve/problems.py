@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 from facesdk.errors import (
     EmbeddingMismatchError,
     FaceSDKError,
+    GalleryError,
     InputError,
     NoFaceError,
 )
@@ -47,6 +48,7 @@ KINDS = {
     "low-quality": Kind(422, "The face is not good enough to be compared"),
     "busy": Kind(429, "The service is busy"),
     "internal": Kind(500, "A bug of facesdk"),
+    "gallery-error": Kind(503, "The gallery cannot be used"),
     "stopping": Kind(503, "The service is being stopped"),
     "timeout": Kind(504, "The work took too long"),
 }
@@ -124,6 +126,8 @@ def of_error(error: FaceSDKError, *, photo: bool = False) -> Problem:
         return Problem("unreadable-photo" if photo else "invalid-request", str(error))
     if isinstance(error, EmbeddingMismatchError):
         return Problem("invalid-request", str(error))
+    if isinstance(error, GalleryError):
+        return Problem("gallery-error", str(error))
     return Problem("internal", str(error))
 
 

@@ -12,6 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from facesdk.engine import FaceEngine
 from facesdk.errors import FaceSDKError
+from facesdk.gallery.gallery import Gallery
 from facesdk.serve.engines import Engines, Limits
 from facesdk.serve.metrics import Metrics
 from facesdk.serve.problems import Problem, of_error
@@ -27,6 +28,7 @@ class Service:
 
     Attributes:
         engines: The workers.
+        gallery: Who is enrolled; None for a service without people.
         token: What clients must show; None lets everybody in who can reach the address.
         metrics: What is counted.
         started: When it began, on the clock of ``time.monotonic``.
@@ -34,6 +36,7 @@ class Service:
 
     engines: Engines
     token: Token | None
+    gallery: Gallery | None = None
     metrics: Metrics = field(default_factory=Metrics)
     started: float = field(default_factory=time.monotonic)
 
@@ -43,6 +46,11 @@ class Service:
             "Requests that are worked on, wait or arrive.",
             lambda: self.engines.inside,
         )
+        gallery = self.gallery
+        if gallery is not None:
+            self.metrics.gauge(
+                "facesdk_people", "People who are enrolled.", lambda: len(gallery.people())
+            )
 
     @property
     def engine(self) -> FaceEngine:

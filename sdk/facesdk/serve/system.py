@@ -104,6 +104,7 @@ class Status(BaseModel):
     uptime_s: float
     inside: int = Field(description="Requests that are worked on, wait or arrive.")
     workers: int
+    gallery: bool = Field(description="Whether people can be enrolled and identified.")
     memory_mb: float | None = Field(description="Resident memory of the process.")
     temperature_c: float | None
     throttled: list[str] = Field(description="Why the processor is slowed down now.")
@@ -123,6 +124,7 @@ def status(service: Served) -> dict[str, Any]:
         "uptime_s": round(time.monotonic() - service.started, 1),
         "inside": service.engines.inside,
         "workers": service.limits.workers,
+        "gallery": service.gallery is not None,
         "memory_mb": None if memory is None else round(memory / 1e6, 1),
         "temperature_c": reading.temperature,
         "throttled": list(reading.throttling.now) if reading.throttling else [],

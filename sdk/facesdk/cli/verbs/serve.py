@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -13,11 +15,22 @@ from facesdk.errors import InputError, require_extra
 from facesdk.models.contract import Contract
 from facesdk.models.registry import DEFAULT_RECOGNIZER
 
+_EVERYWHERE = ("0.0.0.0", "::", "")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _MODULES = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
 
 
 def serve(
+    gallery: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--gallery",
+            metavar="FILE",
+            help="Who is enrolled; the file is made where there is none.",
+            show_default=False,
+        ),
+    ] = None,
+    key: options.Key = None,
     host: Annotated[
         str,
         typer.Option(help="Address to listen at; 0.0.0.0 for everybody in your network."),
@@ -98,7 +111,7 @@ def serve(
 
         facesdk serve
 
-        facesdk serve --host 0.0.0.0 --tls
+        facesdk serve --gallery door.db --host 0.0.0.0 --tls
 
         curl -H "Authorization: Bearer TOKEN" -F photo=@team.jpg http://127.0.0.1:8420/v1/detect
     """
@@ -108,8 +121,11 @@ def serve(
         raise InputError(
             "--no-token is for this computer alone: leave out --host, --new-token and --token-file"
         )
+    if key is not None and gallery is None:
+        raise InputError("--key is that of a gallery: give --gallery too")
 
     from facesdk.engine import FaceEngine
+    from facesdk.gallery.sqlite import SqliteGallery
     from facesdk.serve.app import create_app
     from facesdk.serve.certificates import open_certificate
     from facesdk.serve.engines import Engines, Limits
@@ -126,7 +142,8 @@ def serve(
         waiting=waiting,
         work_s=timeout,
     )
-    with listen(host, port) as listening:
+    with ExitStack() as closing:
+        listening = closing.enter_context(listen(host, port))
         engine = FaceEngine.load(
             model,
             contract=Contract.read(contract) if contract else None,
@@ -136,31 +153,29 @@ def serve(
             workers=limits.workers,
             trust=trust,
         )
+        people = None
+        if gallery is not None:
+            people = closing.enter_context(
+                SqliteGallery.open(gallery, embedder=engine.embedder, key=key, create=True)
+            )
         certificate = open_certificate(tls_folder or _config("tls"), host) if tls else None
         token = made = None
         if not no_token:
             token, made = open_token(token_file or _config("serve-token.json"), renew=new_token)
         engines = Engines(engine, limits)
-        address = _address(host, listening.getsockname()[1], tls=tls)
-
-        def ready() -> None:
-            record = {
-                "url": address,
-                "token": made,
-                "fingerprint": certificate.fingerprint if certificate else None,
-            }
-            output.emit(record, json=json, text=_told(address, made, record["fingerprint"]))
-
-        try:
-            run(
-                create_app(Service(engines, token)),
-                listening,
-                certificate,
-                ready=ready,
-                stopping=lambda: None,
-            )
-        finally:
-            engines.close()
+        closing.callback(engines.close)
+        record = {
+            "url": _address(host, listening.getsockname()[1], tls=tls),
+            "token": made,
+            "fingerprint": certificate.fingerprint if certificate else None,
+        }
+        run(
+            create_app(Service(engines, token, people)),
+            listening,
+            certificate,
+            ready=lambda: output.emit(record, json=json, text=_told(record)),
+            stopping=lambda: None,
+        )
 
 
 def _config(name: str) -> Path:
@@ -170,18 +185,20 @@ def _config(name: str) -> Path:
 
 
 def _address(host: str, port: int, *, tls: bool) -> str:
+    if host in _EVERYWHERE:
+        host = socket.gethostname()
     shown = f"[{host}]" if ":" in host else host
     return f"{'https' if tls else 'http'}://{shown}:{port}/"
 
 
-def _told(address: str, token: str | None, fingerprint: str | None) -> str:
-    lines = [f"serving at {address} until Ctrl-C"]
-    if token is not None:
+def _told(record: dict[str, str | None]) -> str:
+    lines = [f"serving at {record['url']} until Ctrl-C"]
+    if record["token"] is not None:
         lines += [
-            f"  token        {token}",
-            f"  open         {address}#token={token}",
+            f"  token        {record['token']}",
+            f"  open         {record['url']}#token={record['token']}",
             "  The token is shown once; only its hash is kept. --new-token makes another.",
         ]
-    if fingerprint is not None:
-        lines.append(f"  certificate  SHA-256 {fingerprint}")
+    if record["fingerprint"] is not None:
+        lines.append(f"  certificate  SHA-256 {record['fingerprint']}")
     return "\n".join(lines)
