@@ -71,6 +71,26 @@ VERBS = (
         "Remove a person and all templates from a gallery, and their bytes from its files.",
     ),
     Verb(
+        "export",
+        "facesdk.cli.verbs.gallery_files:export",
+        "Write a gallery into one file under a passphrase.",
+    ),
+    Verb(
+        "import",
+        "facesdk.cli.verbs.gallery_files:import_",
+        "Enrol everybody of an exported gallery; the gallery is made where there is none.",
+    ),
+    Verb(
+        "rotate-key",
+        "facesdk.cli.verbs.gallery_files:rotate_key",
+        "Encrypt a gallery with a new key, and remove the old one.",
+    ),
+    Verb(
+        "gallery",
+        "facesdk.cli.verbs.gallery_files:app",
+        "Look after a gallery.",
+    ),
+    Verb(
         "doctor",
         "facesdk.cli.verbs.doctor:doctor",
         "Report the libraries, the runtime, the operators, the CPU and the models; status 3 if one "

@@ -15,48 +15,42 @@ from facesdk.errors import InputError
 from facesdk.gallery.gallery import Gallery, Identification, Template
 from facesdk.images.decode import ImageSource, as_image
 from facesdk.quality.selection import choose
-from facesdk.results import Embedding, Face
+from facesdk.results import Embedding, Face, Quality
 
 SHARE_OF_SECOND = 0.25
 """A second face whose box has at least this share of the largest one's area makes it unclear whom
 the photo is to enrol; smaller ones are passers-by."""
 
-LEAST_EYE_DISTANCE = 24.0
-"""Pixels between the eyes; fewer hold too little of a face for a crop of 112 pixels."""
-
-LEAST_SCORE = 0.9
-"""The detector's confidence in a face that is enrolled."""
-
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """What became of a photo; true where it was enrolled.
+    """What became of a photo; true where it is enrolled.
 
     Attributes:
         image: The path or a name of the photo.
-        template: What was stored; None where the photo was refused.
-        quality: Quality of the face, 0 to 1; None where there is none.
+        template: What was stored; None where the photo was refused, or was enrolled before.
+        quality: How fit the face is to be compared; None where there is none.
         reasons: Why it was refused, in sentences; empty where it was not.
         warnings: What somebody should look at, in sentences.
     """
 
     image: str
     template: Template | None
-    quality: float | None
-    reasons: tuple[str, ...]
-    warnings: tuple[str, ...]
+    quality: Quality | None
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        """Whether the photo was enrolled."""
-        return self.template is not None
+        """Whether the photo is enrolled."""
+        return not self.reasons
 
     def to_dict(self) -> dict[str, Any]:
         """The record that ``facesdk enrol --json`` prints."""
         return {
             "image": self.image,
-            "enrolled": self.template is not None,
+            "enrolled": bool(self),
             "template": self.template and self.template.to_dict(),
-            "quality": None if self.quality is None else round(self.quality, 4),
+            "quality": self.quality and self.quality.to_dict(),
             "reasons": list(self.reasons),
             "warnings": list(self.warnings),
         }
@@ -68,13 +62,13 @@ class Chosen:
 
     Attributes:
         embedding: The face; None where it was refused.
-        quality: Its quality, 0 to 1; None where there is none.
+        quality: How fit it is to be compared; None where there is none.
         reasons: Why it was refused, in sentences; empty where it was not.
     """
 
     embedding: Embedding | None
-    quality: float | None
-    reasons: tuple[str, ...]
+    quality: Quality | None
+    reasons: tuple[str, ...] = ()
 
 
 def enrol_photo(
@@ -103,12 +97,11 @@ def enrol_photo(
         EmbeddingMismatchError: The engine's model is not the gallery's.
     """
     chosen = embed_for_enrolment(engine, as_image(photo), face=face, image=image)
-    if chosen.embedding is None:
-        return Enrolment(image, None, chosen.quality, chosen.reasons, ())
+    if chosen.embedding is None or chosen.quality is None:
+        return Enrolment(image, None, chosen.quality, chosen.reasons)
     warnings = suspicions(gallery, name, chosen.embedding)
-    quality = chosen.quality or 0.0
-    template = gallery.enrol(name, chosen.embedding, quality=quality, expires=expires)
-    return Enrolment(image, template, quality, (), warnings)
+    template = gallery.enrol(name, chosen.embedding, quality=chosen.quality.score, expires=expires)
+    return Enrolment(image, template, chosen.quality, (), warnings)
 
 
 def embed_for_enrolment(
@@ -129,10 +122,9 @@ def embed_for_enrolment(
     if face is None and not found:
         return Chosen(None, None, ("no face found: use a photo with a visible face",))
     one = choose(found, face or 0, image)
-    reasons = [*(_several(found) if face is None else ()), *_too_poor(one)]
-    if reasons:
-        return Chosen(None, one.score, tuple(reasons))
-    return Chosen(engine.embed(pixels, one), one.score, ())
+    quality = engine.quality(pixels, one)
+    reasons = (*(_several(found) if face is None else ()), *quality.reasons)
+    return Chosen(None if reasons else engine.embed(pixels, one), quality, reasons)
 
 
 def suspicions(gallery: Gallery, name: str, embedding: Embedding) -> tuple[str, ...]:
@@ -177,19 +169,3 @@ def _several(found: Sequence[Face]) -> tuple[str, ...]:
     if len(large) < 2:
         return ()
     return (f"{len(large)} faces: use a photo of one person, or say which face is meant",)
-
-
-def _too_poor(face: Face) -> tuple[str, ...]:
-    reasons = []
-    distance = float(np.linalg.norm(face.landmarks[1] - face.landmarks[0]))
-    if distance < LEAST_EYE_DISTANCE:
-        reasons.append(
-            f"the face is too small: {distance:.0f} pixels between the eyes, and "
-            f"{LEAST_EYE_DISTANCE:.0f} are needed; go closer"
-        )
-    if face.score < LEAST_SCORE:
-        reasons.append(
-            f"the face is hardly seen: the detector's score is {face.score:.2f}, and "
-            f"{LEAST_SCORE:g} is needed"
-        )
-    return tuple(reasons)

@@ -14,6 +14,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol
 
+from facesdk.models.contract import Contract
 from facesdk.results import Embedding
 
 DEFAULT_FPIR = 0.01
@@ -86,6 +87,22 @@ class Template:
         }
 
 
+class PinnedModel(Protocol):
+    """What a gallery asks of a recognition model; an embedder has it."""
+
+    @property
+    def model_id(self) -> str:
+        """SHA-256 (hex) of the model file."""
+
+    @property
+    def contract(self) -> Contract:
+        """The model's contract."""
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewTemplate:
     """What is to be enrolled.
@@ -95,12 +112,16 @@ class NewTemplate:
         embedding: The face.
         quality: Quality of the face in the photo, 0 to 1.
         expires: From when on it is not compared any more, with a time zone; None for never.
+        photo: What :meth:`Gallery.mark` makes of the photo; None where that is not kept.
+        created: When it was enrolled, with a time zone; None for now.
     """
 
     name: str
     embedding: Embedding
     quality: float
     expires: datetime | None = None
+    photo: bytes | None = None
+    created: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +238,16 @@ class Gallery(Protocol):
 
     def enrol_many(self, new: Sequence[NewTemplate]) -> tuple[Template, ...]:
         """Store several templates in one transaction: all of them, or none; errors as above."""
+
+    def mark(self, digest: bytes) -> bytes:
+        """What is kept of a photo, to know it again: nobody without the gallery's key can.
+
+        Args:
+            digest: SHA-256 of the photo's file, and of what of it is enrolled as whom.
+        """
+
+    def holds(self, mark: bytes) -> bool:
+        """Whether a photo of this mark is enrolled."""
 
     def people(self) -> tuple[Person, ...]:
         """Who is enrolled, by name."""

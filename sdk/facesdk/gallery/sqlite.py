@@ -26,6 +26,7 @@ from facesdk.gallery.gallery import (
     Identification,
     NewTemplate,
     Person,
+    PinnedModel,
     Template,
 )
 from facesdk.gallery.index import NEVER, Columns, Index, Owner
@@ -34,7 +35,6 @@ from facesdk.gallery.operating_point import operating_point
 from facesdk.gallery.sqlite_file import GalleryFile, Row
 from facesdk.models.contract import Contract
 from facesdk.progress import Progress, unwatched
-from facesdk.recognition.embedding import CropEmbedder
 from facesdk.results import Embedding
 
 MOST_NAME = 200
@@ -70,7 +70,7 @@ class SqliteGallery:
         cls,
         path: str | os.PathLike[str],
         *,
-        embedder: CropEmbedder | None = None,
+        embedder: PinnedModel | None = None,
         key: str | os.PathLike[str] | None = None,
         create: bool = False,
     ) -> SqliteGallery:
@@ -140,7 +140,7 @@ class SqliteGallery:
             _require_values(one)
         if not named:
             return ()
-        created = int(time.time())
+        now = datetime.now(timezone.utc)
         with self._lock:
             with self._file.writing():
                 self._catch_up_in_transaction()
@@ -149,21 +149,30 @@ class SqliteGallery:
                 rows = []
                 for number, (name, one) in enumerate(named, first):
                     person = people.setdefault(name, secrets.token_hex(8))
-                    expires = None if one.expires is None else int(one.expires.timestamp())
                     row = Row(
-                        number,
-                        person,
-                        name,
-                        created,
-                        expires,
-                        float(one.quality),
-                        one.embedding.vector,
+                        id=number,
+                        person=person,
+                        name=name,
+                        created=int((one.created or now).timestamp()),
+                        expires=None if one.expires is None else int(one.expires.timestamp()),
+                        quality=float(one.quality),
+                        photo=one.photo,
+                        vector=one.embedding.vector,
                     )
                     self._file.insert(row)
                     rows.append(row)
                 self._file.log(what="enrolled", added={str(row.id): row.person for row in rows})
             self._written()
         return tuple(map(_template, rows))
+
+    def mark(self, digest: bytes) -> bytes:
+        """See :class:`~facesdk.gallery.gallery.Gallery`."""
+        return self._file.mark(digest)
+
+    def holds(self, mark: bytes) -> bool:
+        """See :class:`~facesdk.gallery.gallery.Gallery`."""
+        with self._lock:
+            return self._file.holds(mark)
 
     def people(self) -> tuple[Person, ...]:
         """See :class:`~facesdk.gallery.gallery.Gallery`."""
@@ -240,6 +249,22 @@ class SqliteGallery:
             candidates=candidates,
         )
 
+    def snapshot(self) -> tuple[NewTemplate, ...]:
+        """Everything that is enrolled, as it could be enrolled elsewhere."""
+        with self._lock, self._file.reading():
+            return tuple(map(self._as_new, self._file.rows()))
+
+    def note(self, what: str) -> None:
+        """Add a record to the audit log that changes nothing else.
+
+        Args:
+            what: What was done, in a word or two.
+        """
+        with self._lock:
+            with self._file.writing():
+                self._file.log(what=what)
+            self._written()
+
     def rotate_key(
         self,
         key: str | os.PathLike[str] | None = None,
@@ -299,6 +324,15 @@ class SqliteGallery:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _as_new(self, row: Row) -> NewTemplate:
+        return NewTemplate(
+            name=row.name,
+            embedding=Embedding(row.vector, self.contract.name, self.model_id),
+            quality=row.quality,
+            expires=None if row.expires is None else _time(row.expires),
+            created=_time(row.created),
+        )
 
     def _current(self) -> Index:
         with self._lock:
@@ -409,11 +443,12 @@ def checked_name(name: str) -> str:
 def _require_values(new: NewTemplate) -> None:
     if not 0 <= new.quality <= 1:
         raise InputError(f"quality must be 0 to 1, but got {new.quality}")
-    if new.expires is not None and new.expires.tzinfo is None:
-        raise InputError("expires must have a time zone, as datetime.now(timezone.utc) has")
+    for name, moment in (("expires", new.expires), ("created", new.created)):
+        if moment is not None and moment.tzinfo is None:
+            raise InputError(f"{name} must have a time zone, as datetime.now(timezone.utc) has")
 
 
-def _require_model(file: GalleryFile, embedder: CropEmbedder) -> None:
+def _require_model(file: GalleryFile, embedder: PinnedModel) -> None:
     if embedder.model_id != file.about.model_id:
         raise EmbeddingMismatchError(
             f"gallery {file.path} holds embeddings of {file.contract.name} "

@@ -8,6 +8,8 @@ overwritten (``secure_delete``).
 from __future__ import annotations
 
 import fcntl
+import hashlib
+import hmac
 import json
 import os
 import secrets
@@ -47,13 +49,14 @@ CREATE TABLE about(name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 CREATE TABLE template(
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   person TEXT NOT NULL, name TEXT NOT NULL, model TEXT NOT NULL,
-  created INTEGER NOT NULL, expires INTEGER, quality REAL NOT NULL,
+  created INTEGER NOT NULL, expires INTEGER, quality REAL NOT NULL, photo BLOB,
   algorithm INTEGER NOT NULL, nonce BLOB NOT NULL, sealed BLOB NOT NULL
 );
-CREATE INDEX template_of_person ON template(person);
+CREATE INDEX template_of_photo ON template(photo) WHERE photo IS NOT NULL;
 CREATE TABLE audit(seq INTEGER PRIMARY KEY, record TEXT NOT NULL, mac BLOB NOT NULL);
 """
-_COLUMNS = "id, person, name, model, created, expires, quality, algorithm, nonce, sealed"
+_COLUMNS = "id, person, name, model, created, expires, quality, photo, algorithm, nonce, sealed"
+_MARK_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ class Row:
         created: Seconds since 1970 (UTC).
         expires: The same; None for never.
         quality: 0 to 1.
+        photo: The mark of the photo; None where there is none.
         vector: float32 ``(dim,)``.
     """
 
@@ -98,6 +102,7 @@ class Row:
     created: int
     expires: int | None
     quality: float
+    photo: bytes | None
     vector: FloatArray
 
 
@@ -218,6 +223,16 @@ class GalleryFile:
             self.about = about
             self._unlock()
 
+    def mark(self, digest: bytes) -> bytes:
+        """See :class:`~facesdk.gallery.gallery.Gallery`."""
+        return hmac.digest(self._audit_key, b"photo" + digest, hashlib.sha256)[:_MARK_BYTES]
+
+    def holds(self, mark: bytes) -> bool:
+        """Whether a photo of this mark is enrolled."""
+        query = "SELECT 1 FROM template WHERE photo = ? LIMIT 1"
+        with self.reporting():
+            return self._base.execute(query, (mark,)).fetchone() is not None
+
     def count(self) -> int:
         """Number of templates."""
         found: int = self._base.execute("SELECT count(*) FROM template").fetchone()[0]
@@ -253,7 +268,7 @@ class GalleryFile:
         """Store a template, sealed."""
         sealed = self._cipher.seal(row.vector.astype("<f4").tobytes(), self._bound(row))
         self._base.execute(
-            f"INSERT INTO template({_COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?,?)",
+            f"INSERT INTO template({_COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
             (
                 row.id,
                 row.person,
@@ -262,6 +277,7 @@ class GalleryFile:
                 row.created,
                 row.expires,
                 row.quality,
+                row.photo,
                 sealed.algorithm,
                 sealed.nonce,
                 sealed.data,
@@ -277,6 +293,11 @@ class GalleryFile:
         last = self.last_entry()
         entry = self.chain.next(last, {**fields, "total": self.count()})
         self._base.execute("INSERT INTO audit VALUES(?,?,?)", (entry.seq, entry.record, entry.mac))
+
+    def restart_log(self, **fields: Any) -> None:
+        """Begin a new audit log with a record, and drop the records that are there."""
+        self._base.execute("DELETE FROM audit")
+        self.log(**fields)
 
     def last_entry(self) -> Entry | None:
         """The last record of the audit log."""
@@ -384,17 +405,16 @@ class GalleryFile:
         return done
 
     def _opened(self, values: Any) -> Row:
-        number, person, name, model, created, expires, quality, algorithm, nonce, data = values
-        row = Row(number, person, name, created, expires, quality, np.empty(0, np.float32))
+        number, person, name, model, created, expires, quality, photo, *sealed = values
+        row = Row(number, person, name, created, expires, quality, photo, np.empty(0, np.float32))
         try:
-            plain = self._cipher.open(Sealed(algorithm, nonce, data), self._bound(row, model))
+            plain = self._cipher.open(Sealed(*sealed), self._bound(row, model))
         except TamperedError:
             raise TamperedError(
                 f"template {number} of {self.path} does not open: it was changed, or put where "
                 f"another was; {self._remedy}"
             ) from None
-        vector = np.frombuffer(plain, "<f4")
-        return Row(number, person, name, created, expires, quality, vector)
+        return replace(row, vector=np.frombuffer(plain, "<f4"))
 
     def _bound(self, row: Row, model: object = None) -> tuple[object, ...]:
         """What is authenticated together with a template."""
@@ -408,6 +428,7 @@ class GalleryFile:
             row.created,
             row.expires,
             row.quality,
+            row.photo.hex() if isinstance(row.photo, bytes) else row.photo,
         )
 
     def _read_about(self) -> About:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 
 import numpy as np
 import pytest
@@ -197,3 +198,81 @@ def test_a_photo_without_a_face_is_status_5(door, tmp_path):
     encode.save(tmp_path / "black.png", np.zeros((200, 200, 3), np.uint8))
     done = door("identify", tmp_path / "black.png")
     assert done.exit_code == 5 and "no face found" in done.stderr
+
+
+def test_everybody_of_a_folder_is_enrolled_and_an_interrupted_run_goes_on(shell, tmp_path):
+    staff = tmp_path / "staff"
+    for name, photo in (("Barack/a.jpg", OBAMA), ("Barack/b.jpg", OBAMA2), ("Joe/a.jpg", BIDEN)):
+        (staff / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(photo, staff / name)
+    encode.save(staff / "Joe" / "black.png", np.zeros((200, 200, 3), np.uint8))
+    shutil.copy(OBAMA, staff / "nobody.jpg")
+    assert shell("enrol", "Joe", staff / "Joe" / "a.jpg").exit_code == 0
+    done = shell("enrol", "--people", staff, "--workers", "2")
+    assert done.exit_code == 2 and "left out 1 photo(s) that are in no person's folder" in (
+        done.stderr
+    )
+    assert "2 photo(s) enrolled, 1 enrolled before, 1 refused" in done.stdout
+    assert [(row["name"], row["templates"]) for row in shell.json("people")[1]] == [
+        ("Barack", 2),
+        ("Joe", 1),
+    ]
+    (staff / "Joe" / "black.png").unlink()
+    status, records = shell.json("enrol", "--people", staff)
+    assert status == 0 and [row["template"] for row in records] == [None] * 3
+    assert all(row["enrolled"] and "enrolled already" in row["warnings"][0] for row in records)
+
+
+def test_one_photo_may_be_enrolled_as_two_people(shell):
+    assert shell.json("enrol", "Barack", OBAMA)[1][0]["template"]["id"] == 1
+    assert shell.json("enrol", "Obama", OBAMA)[1][0]["template"]["id"] == 2
+    assert shell.json("enrol", "Obama", OBAMA)[1][0]["template"] is None
+
+
+def test_a_gallery_moves_under_a_passphrase(shell, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORDS", "correct horse battery")
+    shell("enrol", "Barack", OBAMA)
+    out = tmp_path / "out"
+    status, (done,) = shell.json("export", out, "--passphrase", "env:WORDS")
+    assert (status, done) == (0, {"templates": 1})
+    (tmp_path / "new").mkdir()
+    other = Shell(tmp_path / "new")
+    (tmp_path / "words").write_text("correct horse battery\nmore\n")
+    status, (done,) = other.json("import", out, "--passphrase", tmp_path / "words")
+    assert (status, done) == (0, {"templates": 1, "skipped": 0, "people": 1})
+    assert other.json("identify", OBAMA2)[0] == 0
+    monkeypatch.setenv("WORDS", "incorrect horse battery")
+    done = other("import", out, "--passphrase", "env:WORDS")
+    assert done.exit_code == 2 and "the passphrase is another" in done.stderr
+    for where, words in (("env:NONE", "NONE is not set"), ("none", "cannot read the passphrase")):
+        done = shell("export", out, "--passphrase", where)
+        assert done.exit_code == 2 and words in done.stderr
+
+
+def test_a_key_is_changed(shell, tmp_path):
+    shell("enrol", "Barack", OBAMA)
+    before = (tmp_path / "keys").read_text()
+    status, (done,) = shell.json("rotate-key")
+    assert (status, done) == (0, {"templates": 1, "erased": True})
+    assert (tmp_path / "keys").read_text() != before
+    assert shell.json("identify", OBAMA2)[0] == 0
+    assert shell("rotate-key", "--new-key", tmp_path / "elsewhere").exit_code == 0
+    done = shell("people")
+    assert done.exit_code == 2 and "has no key for" in done.stderr
+
+
+def test_a_gallery_is_checked(shell, tmp_path):
+    shell("enrol", "Barack", OBAMA, OBAMA2)
+    status, (done,) = shell.json("gallery", "check")
+    assert status == 0 and done["problems"] == [] and done["templates"] == 2
+    base = sqlite3.connect(tmp_path / "door.db")
+    base.execute("DELETE FROM template WHERE id = 1")
+    base.commit()
+    base.close()
+    done = shell("people")
+    assert done.exit_code == 2 and "`facesdk gallery check --gallery" in done.stderr
+    done = shell("gallery", "check")
+    assert done.exit_code == 2 and "1 template(s) are missing: 1 (person" in done.stderr
+    assert shell("gallery", "check", "--accept-loss").exit_code == 0
+    assert shell("gallery", "check").exit_code == 0
+    assert shell.json("people")[1][0]["templates"] == 1

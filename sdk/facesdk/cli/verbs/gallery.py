@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Optional
@@ -20,7 +22,8 @@ from facesdk.errors import (
     EXIT_UNKNOWN,
     InputError,
 )
-from facesdk.gallery.enrolment import Enrolment, enrol_photo
+from facesdk.gallery.bulk import enrol_photos, in_threads
+from facesdk.gallery.enrolment import Enrolment
 from facesdk.gallery.gallery import (
     DEFAULT_FPIR,
     DEFAULT_TOP,
@@ -29,22 +32,37 @@ from facesdk.gallery.gallery import (
     Identification,
     Person,
 )
-from facesdk.gallery.sqlite import SqliteGallery
+from facesdk.gallery.sqlite import SqliteGallery, checked_name
 from facesdk.images import decode
-from facesdk.images.photo_source import list_photos
+from facesdk.images.photo_source import Photo, list_photos, open_photos
 from facesdk.models.contract import Contract
 from facesdk.models.registry import DEFAULT_RECOGNIZER
+from facesdk.progress import unwatched
+
+_PHOTOS_AT_ONCE = 32
 
 
 def enrol(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Who it is.", show_default=False)],
-    photos: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="PHOTO", help="Photos of that person, and folders of them.", show_default=False
-        ),
-    ],
     gallery: options.GalleryFile,
+    name: Annotated[
+        Optional[str], typer.Argument(metavar="[NAME]", help="Who it is.", show_default=False)
+    ] = None,
+    photos: Annotated[
+        Optional[list[Path]],
+        typer.Argument(
+            metavar="[PHOTO]...",
+            help="Photos of that person, and folders of them.",
+            show_default=False,
+        ),
+    ] = None,
+    people: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--people",
+            metavar="DIR_OR_ZIP",
+            help="Enrol everybody of a folder that has a folder of photos for each person.",
+        ),
+    ] = None,
     key: options.Key = None,
     face: Annotated[
         Optional[int],
@@ -70,6 +88,9 @@ def enrol(
     trust: options.Trust = False,
     min_face: options.MinFace = DEFAULT_MIN_FACE,
     threads: options.Threads = 1,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=64, help="Photos to work on at a time.")
+    ] = 1,
     json: options.Json = False,
 ) -> None:
     """Enrol a person from photos; the gallery is made with the first.
@@ -77,32 +98,50 @@ def enrol(
     Each photo becomes a template of its own. A photo that does not show one face well is refused,
     with the reasons on stderr; the others are still enrolled, and the status is 2. A face that
     looks like another person's, or not like the person of that name, is enrolled with a warning.
+    A photo that is enrolled already is passed over: an interrupted enrolment goes on where it
+    stopped.
 
     Examples:
 
         facesdk enrol "Ada Lovelace" ada1.jpg ada2.jpg --gallery door.db
 
         facesdk enrol Ada photos/ada/ --gallery door.db --expires 2027-12-31 --json
+
+        facesdk enrol --people staff/ --gallery staff.db --workers 4
     """
-    engine = _engine(model, contract, trust, min_face, threads)
-    refused = False
-    with SqliteGallery.open(gallery, embedder=engine.embedder, key=key, create=True) as opened:
-        for path in _photos(photos):
-            try:
-                done = enrol_photo(
-                    opened,
-                    engine,
-                    name,
-                    decode.load(path),
-                    face=face,
-                    expires=expires and expires.replace(tzinfo=timezone.utc),
-                    image=str(path),
-                )
-            except InputError as error:
-                done = Enrolment(str(path), None, None, (str(error),), ())
-            refused |= not done
+    wanted = _of_everybody(people, name) if people else _of_one(name, photos or [])
+    engine = FaceEngine.load(
+        model,
+        contract=Contract.read(contract) if contract else None,
+        min_face=min_face,
+        threads=threads,
+        workers=workers,
+        trust=trust,
+    )
+    counts = Counter[str]()
+    with (
+        SqliteGallery.open(gallery, embedder=engine.embedder, key=key, create=True) as opened,
+        output.progress_bar("photos") if people else nullcontext(unwatched) as progress,
+    ):
+        for done in enrol_photos(
+            opened,
+            wanted,
+            in_threads(engine, workers),
+            face=face,
+            batch=_PHOTOS_AT_ONCE if people else workers,
+            expires=expires and expires.replace(tzinfo=timezone.utc),
+            progress=progress,
+        ):
+            counts["before" if done and not done.template else "in" if done else "refused"] += 1
             _tell(done, json=json)
-    if refused:
+    if people and not json:
+        output.emit(
+            None,
+            json=False,
+            text=f"{counts['in']} photo(s) enrolled, {counts['before']} enrolled before, "
+            f"{counts['refused']} refused",
+        )
+    if counts["refused"]:
         raise typer.Exit(EXIT_BAD_INPUT)
 
 
@@ -162,7 +201,13 @@ def identify(
 
         facesdk identify team.jpg --gallery staff.db --fpir 0.001 --top 1
     """
-    engine = _engine(model, contract, trust, min_face, threads)
+    engine = FaceEngine.load(
+        model,
+        contract=Contract.read(contract) if contract else None,
+        min_face=min_face,
+        threads=threads,
+        trust=trust,
+    )
     with SqliteGallery.open(gallery, embedder=engine.embedder, key=key) as opened:
         pixels = decode.load(photo)
         faces = engine.detect(pixels).faces
@@ -237,44 +282,46 @@ def forget(
     _require_erased(done)
 
 
-def _engine(
-    model: str, contract: Path | None, trust: bool, min_face: int, threads: int
-) -> FaceEngine:
-    return FaceEngine.load(
-        model,
-        contract=Contract.read(contract) if contract else None,
-        min_face=min_face,
-        threads=threads,
-        trust=trust,
-    )
-
-
-def _photos(paths: list[Path]) -> Iterator[Path]:
-    """The files, and those in the folders."""
+def _of_one(name: str | None, paths: list[Path]) -> list[Photo]:
+    """The photos of one person: files, and those in folders."""
+    if name is None or not paths:
+        raise InputError("give a NAME and photos, or --people")
+    found = []
     for path in paths:
         if not path.is_dir():
-            yield path
+            found.append(Photo(str(path), checked_name(name), "", str(path), ""))
             continue
-        found = list_photos(path)
-        output.tell_left_out(found.left_out, verbose=None)
-        if not found.photos:
+        folder = list_photos(path)
+        output.tell_left_out(folder.left_out, verbose=None)
+        if not folder.photos:
             raise InputError(f"folder {path} has no photo in it")
-        yield from (Path(photo.member) for photo in found.photos)
+        found += [replace(photo, identity=checked_name(name)) for photo in folder.photos]
+    return found
+
+
+def _of_everybody(folder: Path, name: str | None) -> list[Photo]:
+    """The photos of a folder or zip that has a folder for each person."""
+    if name is not None:
+        raise InputError("give a NAME and photos, or --people, but not both")
+    source = open_photos(folder)
+    unlabelled = sum(not photo.identity for photo in source.photos)
+    output.tell_left_out(source.left_out, verbose=None)
+    if unlabelled:
+        output.emit_error(f"left out {unlabelled} photo(s) that are in no person's folder")
+    labelled = [photo for photo in source.photos if photo.identity]
+    return [replace(photo, identity=checked_name(photo.identity)) for photo in labelled]
 
 
 def _tell(done: Enrolment, *, json: bool) -> None:
     if json:
         output.emit(done.to_dict(), json=True, text="")
     elif done.template is not None:
-        output.emit(
-            None,
-            json=False,
-            text=f"{done.image}: enrolled as {done.template.name}, template "
-            f"{done.template.id}, quality {done.template.quality:.2f}",
-        )
+        quality = done.template.quality
+        text = f"{done.image}: {done.template.name}, template {done.template.id}, quality"
+        output.emit(None, json=False, text=f"{text} {quality:.2f}")
     for reason in done.reasons:
-        named = reason if reason.startswith(done.image) else f"{done.image}: {reason}"
-        output.emit_error(named + " (not enrolled)" * (not named.endswith("enrolled)")))
+        named = reason if done.image in reason else f"{done.image}: {reason}"
+        output.emit_error(f"not enrolled: {named}")
     for warning in done.warnings:
         output.emit_error(f"{done.image}: {warning}")
 

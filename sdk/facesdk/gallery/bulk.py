@@ -1,0 +1,156 @@
+"""Many photos of many people: read, embedded by several workers, stored some at a time.
+
+A photo that is enrolled already, as the same person and by the same face, is passed over, so that
+an interrupted enrolment goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from facesdk.engine import FaceEngine
+from facesdk.errors import InputError
+from facesdk.gallery.enrolment import Chosen, Enrolment, embed_for_enrolment, suspicions
+from facesdk.gallery.gallery import Gallery, NewTemplate
+from facesdk.images.decode import decode
+from facesdk.images.photo_source import Photo, PhotoReader
+from facesdk.progress import Progress, unwatched
+
+ENROLLED_BEFORE = "this very photo is enrolled already"
+"""The warning for a photo that is passed over."""
+
+Work = Callable[[Sequence[tuple[bytes, str]], "int | None"], Iterable[Chosen]]
+"""Embeds a face of photos, each the content of its file and what messages call it, in their order.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A photo that was read, or could not be.
+
+    Attributes:
+        photo: Which.
+        content: Its file; empty where it is not to be embedded.
+        mark: What is kept to know it again.
+        refusal: Why it could not be read; empty where it could.
+        before: Whether it is enrolled already.
+    """
+
+    photo: Photo
+    content: bytes
+    mark: bytes
+    refusal: str = ""
+    before: bool = False
+
+
+def enrol_photos(
+    gallery: Gallery,
+    photos: Sequence[Photo],
+    work: Work,
+    *,
+    face: int | None = None,
+    batch: int = 1,
+    expires: datetime | None = None,
+    progress: Progress = unwatched,
+) -> Iterator[Enrolment]:
+    """Enrol photos, each as a template of the person that is its ``identity``.
+
+    Args:
+        gallery: Where to.
+        photos: The photos.
+        work: Embeds them, as :func:`in_threads` makes it.
+        face: Which face of each photo, 0 being the largest; None refuses photos with several.
+        batch: Photos that are stored in one transaction. A crash costs the work of that many, and
+            what is said of a photo is not compared with others of its batch.
+        expires: From when on the templates are not compared any more; None for never.
+        progress: Told after each batch.
+
+    Returns:
+        An iterator of what became of each photo, in their order; a photo's result comes when it is
+        on the disk. A photo that cannot be read is refused like others.
+    """
+    reader = PhotoReader()
+    source = iter(photos)
+    done = 0
+    while rows := [_read(gallery, reader, photo, face) for photo in islice(source, batch)]:
+        wanted = [(row.content, row.photo.where) for row in rows if row.content]
+        chosen = iter(work(wanted, face))
+        found = [next(chosen) if row.content else _not_embedded(row) for row in rows]
+        yield from _stored(gallery, rows, found, expires)
+        done += len(rows)
+        progress(done, len(photos), "photos")
+
+
+def in_threads(engine: FaceEngine, workers: int = 1) -> Work:
+    """Embedding in threads of this process.
+
+    Args:
+        engine: Loaded with as many workers.
+        workers: Threads.
+    """
+
+    def work(photos: Sequence[tuple[bytes, str]], face: int | None) -> Iterable[Chosen]:
+        with ThreadPoolExecutor(workers) as threads:
+            yield from threads.map(lambda row: embed_content(engine, *row, face=face), photos)
+
+    return work
+
+
+def embed_content(
+    engine: FaceEngine, content: bytes, image: str, *, face: int | None = None
+) -> Chosen:
+    """Choose and embed the face of a photo's file; whatever is wrong with it becomes a reason.
+
+    Args:
+        engine: Finds and embeds it.
+        content: The file.
+        image: What reasons call the photo.
+        face: Which face; None refuses a photo with several.
+    """
+    try:
+        pixels = decode(io.BytesIO(content), name=image)
+        return embed_for_enrolment(engine, pixels, face=face, image=image)
+    except InputError as error:
+        return Chosen(None, None, (str(error),))
+
+
+def _read(gallery: Gallery, reader: PhotoReader, photo: Photo, face: int | None) -> _Read:
+    try:
+        content = reader.read(photo)
+    except InputError as error:
+        return _Read(photo, b"", b"", str(error))
+    if not content:
+        return _Read(photo, b"", b"", f"{photo.where} is empty: give an image file")
+    which = hashlib.sha256(hashlib.sha256(content).digest() + f"{face} {photo.identity}".encode())
+    mark = gallery.mark(which.digest())
+    if gallery.holds(mark):
+        return _Read(photo, b"", mark, before=True)
+    return _Read(photo, content, mark)
+
+
+def _not_embedded(row: _Read) -> Chosen:
+    return Chosen(None, None, () if row.before else (row.refusal,))
+
+
+def _stored(
+    gallery: Gallery, rows: Sequence[_Read], found: Sequence[Chosen], expires: datetime | None
+) -> Iterator[Enrolment]:
+    warnings: list[tuple[str, ...]] = []
+    new = []
+    for row, chosen in zip(rows, found, strict=True):
+        if chosen.embedding is None or chosen.quality is None:
+            warnings.append((ENROLLED_BEFORE,) if row.before else ())
+            continue
+        name = row.photo.identity
+        warnings.append(suspicions(gallery, name, chosen.embedding))
+        new.append(NewTemplate(name, chosen.embedding, chosen.quality.score, expires, row.mark))
+    stored = iter(gallery.enrol_many(new))
+    for row, chosen, words in zip(rows, found, warnings, strict=True):
+        template = None if chosen.embedding is None else next(stored)
+        yield Enrolment(row.photo.where, template, chosen.quality, chosen.reasons, words)
