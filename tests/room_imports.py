@@ -56,7 +56,16 @@ def tables() -> dict[str, dict[str, set[str]]]:
 
 ROOMS = tables()
 ROOMS["facesdk"]["__main__"] = {"cli"}
-DEVICE = set(ROOMS["facesdk"]) - {"engine", "gallery", "serve", "cli", "cli.verbs", "__main__"}
+DEVICE = set(ROOMS["facesdk"]) - {
+    "engine",
+    "gallery",
+    "live",
+    "live.sources",
+    "serve",
+    "cli",
+    "cli.verbs",
+    "__main__",
+}
 """Rooms of facesdk that training and converters may import; ``cli`` only from their own."""
 CONVERTERS_OF_TRAINING = {"keras", "runs", "architectures", "config"}
 

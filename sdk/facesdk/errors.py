@@ -55,6 +55,10 @@ class NoFaceError(InputError):
     exit_code = EXIT_NO_FACE
 
 
+class SourceLostError(InputError):
+    """A camera or a stream cannot be reached, or gives no more pictures; another try may help."""
+
+
 class ModelError(FaceSDKError):
     """A model file is missing, corrupt, or not of the kind that was asked for."""
 

@@ -91,6 +91,11 @@ VERBS = (
         "Look after a gallery.",
     ),
     Verb(
+        "live",
+        "facesdk.cli.verbs.live:live",
+        "Follow the faces of a camera, a stream, a film or a folder, and say who comes and goes.",
+    ),
+    Verb(
         "doctor",
         "facesdk.cli.verbs.doctor:doctor",
         "Report the libraries, the runtime, the operators, the CPU and the models; status 3 if one "

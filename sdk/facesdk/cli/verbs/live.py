@@ -1,0 +1,182 @@
+"""``facesdk live``: who is in front of a camera, in a stream, a film or a folder of pictures."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from facesdk.cli import options, output
+from facesdk.errors import InputError
+from facesdk.live.capture import Pace
+from facesdk.live.loop import Live, Settings
+from facesdk.live.sources.opening import open_source
+
+if TYPE_CHECKING:
+    from facesdk.live.events import Event
+    from facesdk.live.profiling import Profile
+
+DEFAULT_MIN_FACE = 40
+"""Side of the smallest face that is looked for, in pixels: one for which the recognition model's
+crop of 112 pixels is enlarged threefold already."""
+
+
+def live(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="Number of a camera, `picamera2`, an address (rtsp://, http://), a video file, or "
+            "a folder of pictures.",
+            show_default=False,
+        ),
+    ],
+    real_time: Annotated[
+        bool,
+        typer.Option(
+            "--real-time/--every-frame",
+            help="Read a file as a camera would give it, dropping pictures that come too early, or "
+            "look at every picture, however long it takes.",
+        ),
+    ] = False,
+    repeat: Annotated[
+        bool, typer.Option("--repeat", help="Begin again at the end of a file or folder.")
+    ] = False,
+    seconds: Annotated[
+        Optional[float],
+        typer.Option("--seconds", min=0.0, help="End after so many seconds of the source."),
+    ] = None,
+    size: Annotated[
+        Optional[str],
+        typer.Option("--size", metavar="WxH", help="Ask a camera for pictures of that size."),
+    ] = None,
+    fps: Annotated[
+        Optional[float],
+        typer.Option("--fps", help="Pictures per second of a folder; 25 unless it is given."),
+    ] = None,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Go on trying if a camera or stream is not there yet."),
+    ] = False,
+    give_up: Annotated[
+        Optional[float],
+        typer.Option(
+            "--give-up",
+            min=0.0,
+            metavar="SECONDS",
+            help="End when a camera or stream has been lost for so long; without it, never.",
+        ),
+    ] = None,
+    share: Annotated[
+        float,
+        typer.Option(
+            "--search-share",
+            min=0.01,
+            max=1.0,
+            help="Share of the time for searches of the whole picture; between them, faces are "
+            "followed.",
+        ),
+    ] = 0.5,
+    every: Annotated[
+        Optional[int],
+        typer.Option(
+            "--search-every", min=1, metavar="N", help="Search every N-th picture instead."
+        ),
+    ] = None,
+    min_face: options.MinFace = DEFAULT_MIN_FACE,
+    threads: options.Threads = 1,
+    json: options.Json = False,
+) -> None:
+    """Follow the faces of a camera, a stream, a film or a folder, and say who comes and goes.
+
+    Prints an event per line: `seen` and `left`, and `source` when a camera or stream is lost and
+    when it is back. Ctrl-C ends it with a summary and status 0.
+
+    Examples:
+
+        facesdk live 0
+
+        facesdk live rtsp://user:password@camera/stream1 --json
+
+        facesdk live visit.mp4 --json | jq 'select(.event == "seen")'
+
+        facesdk live frames/ --fps 10 --search-every 1
+    """
+    from facesdk.engine import FaceEngine
+
+    opened = open_source(source, size=_size(size), fps=fps, repeat=repeat)
+    engine = FaceEngine.load(min_face=min_face, threads=threads)
+    settings = Settings(
+        pace=Pace.REAL_TIME if real_time else Pace.EVERY,
+        patient=wait,
+        give_up=give_up,
+        share=share,
+        every=every,
+        threads=threads,
+    )
+    loop = Live(opened, engine, settings)
+    counts: Counter[str] = Counter()
+    with _stopping(loop):
+        for event in loop.run():
+            counts[event.name] += 1
+            output.emit(event.to_dict(), json=json, text=_line(event))
+            if seconds is not None and event.time >= seconds:
+                loop.stop()
+    profile = loop.profile()
+    record = {"event": "summary", "counts": dict(counts), **profile.to_dict()}
+    output.emit(record, json=json, text=_summary(profile, counts))
+
+
+@contextmanager
+def _stopping(loop: Live) -> Iterator[None]:
+    """Let the first Ctrl-C, or SIGTERM, end the loop after its picture, and the second at once."""
+
+    def stop(number: int, _: Any) -> None:
+        signal.signal(number, before[signal.Signals(number)])
+        loop.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _line(event: Event) -> str:
+    record = event.to_dict()
+    time = f"{record['time']:10.3f} s  {record['event']:<10}"
+    if record["event"] == "source":
+        return f"{time} {record['state']} {record['message']}".rstrip()
+    who = f"{time} {record['track']:4}"
+    if record["event"] == "left":
+        return f"{who}  after {record['seconds']:.1f} s, found in {record['pictures']} pictures"
+    left, top, right, bottom = (round(side) for side in record["box"])
+    return f"{who}  {right - left}x{bottom - top} pixels at {left},{top}"
+
+
+def _summary(profile: Profile, counts: Counter[str]) -> str:
+    lines = [
+        f"{profile.frames} pictures, {profile.fps:.1f} per second at the end, "
+        f"{profile.dropped} dropped, {profile.unreadable} unreadable; {counts['seen']} visits"
+    ]
+    lines += [
+        f"  {name:<9} median {row.median:7.2f} ms, 90 % within "
+        f"{row.maximum if row.p90 is None else row.p90:7.2f} ms"
+        for name, row in profile.stages.items()
+    ]
+    return "\n".join(lines)
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    if not found:
+        raise InputError(f"--size must be WIDTHxHEIGHT, for example 640x480, but got {text}")
+    return int(found[1]), int(found[2])

@@ -1,0 +1,83 @@
+"""`facesdk live`: its lines, its end, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from facesdk import FaceEngine
+from facesdk.cli.main import app
+from facesdk.errors import EXIT_BAD_INPUT, EXIT_UNAVAILABLE
+from sdk.live.films import panned, portraits, write_film
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    people = portraits(FaceEngine.load(min_face=40), 180)[:2]
+    return write_film(tmp_path_factory.mktemp("film") / "film.mp4", panned(people, 30))
+
+
+def test_a_line_per_event_and_a_summary(film: Path) -> None:
+    done = CliRunner().invoke(app, ["live", str(film), "--json"])
+    assert done.exit_code == 0, done.output
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["event"] for row in rows] == ["seen", "seen", "left", "left", "summary"]
+    assert {row["track"] for row in rows[:2]} == {1, 2}
+    assert len(rows[0]["box"]) == 4
+    assert len(rows[0]["landmarks"]) == 5
+    assert rows[4]["frames"] == 30
+    assert rows[4]["counts"] == {"seen": 2, "left": 2}
+    assert rows[4]["stages_ms"]["frame"]["n"] == 30
+
+
+def test_text_for_people(film: Path) -> None:
+    done = CliRunner().invoke(app, ["live", str(film), "--seconds", "0.5"])
+    assert done.exit_code == 0
+    lines = done.stdout.splitlines()
+    assert "seen" in lines[0]
+    assert "pixels at" in lines[0]
+    assert any(line.startswith("  frame") for line in lines)
+    assert "2 visits" in done.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_with_a_summary(film: Path, number: int) -> None:
+    command = [sys.executable, "-m", "facesdk", "live", str(film), "--repeat", "--json"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as ran:
+        assert ran.stdout is not None
+        first = json.loads(ran.stdout.readline())
+        ran.send_signal(number)
+        out, err = ran.communicate(timeout=60)
+    assert ran.returncode == 0, err
+    assert err == ""
+    rows = [first, *map(json.loads, out.splitlines())]
+    assert rows[0]["event"] == "seen"
+    assert rows[-1]["event"] == "summary"
+    assert rows[-1]["counts"]["seen"] == rows[-1]["counts"]["left"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["none.mp4"], EXIT_BAD_INPUT, "does not exist"),
+        (["picamera2"], EXIT_UNAVAILABLE, "python3-picamera2"),
+        (["97"], EXIT_BAD_INPUT, "camera 97 cannot be opened"),
+        (["97", "--size", "big"], EXIT_BAD_INPUT, "WIDTHxHEIGHT"),
+        (["97", "--repeat"], EXIT_BAD_INPUT, "can be repeated"),
+        (["http://127.0.0.1:9/"], EXIT_BAD_INPUT, "cannot be reached"),
+    ],
+)
+def test_what_cannot_be_is_one_line(arguments: list[str], status: int, words: str) -> None:
+    done = CliRunner().invoke(app, ["live", *arguments])
+    assert done.exit_code == status
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
