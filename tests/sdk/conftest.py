@@ -1,4 +1,4 @@
-"""A real browser, for the tests that look at reports in one."""
+"""A real browser, for the tests that look at pages in one."""
 
 from __future__ import annotations
 
@@ -10,13 +10,25 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Headless Chromium, which `make test-slow` installs."""
+def playwright() -> Iterator[Any]:
+    """Playwright; a process may start it once."""
     from playwright.sync_api import sync_playwright
 
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def chromium_program() -> str:
+    """Chromium, which `make test-slow` installs."""
     program = shutil.which("chromium") or shutil.which("google-chrome")
     assert program, "Chromium is not installed: run `make browser`"
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+    return program
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Any, chromium_program: str) -> Iterator[Any]:
+    """Headless Chromium."""
+    chromium = playwright.chromium.launch(executable_path=chromium_program, args=["--no-sandbox"])
+    yield chromium
+    chromium.close()

@@ -29,7 +29,7 @@ class Limits:
         faces: Most faces that are looked for in a photo.
         workers: Photos that are worked on at a time, 1 to 64.
         waiting: Requests that may wait for a worker; one more is refused with 429.
-        body_s: Seconds that a request's body may take to arrive.
+        arrival_s: Seconds that a request's head, and then its body, may take to arrive.
         work_s: Seconds that a request may wait and be worked on.
     """
 
@@ -39,13 +39,13 @@ class Limits:
     faces: int = 16
     workers: int = 2
     waiting: int = 16
-    body_s: float = 15.0
+    arrival_s: float = 15.0
     work_s: float = 20.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.workers <= MAX_WORKERS:
             raise InputError(f"workers must be 1 to {MAX_WORKERS}, but got {self.workers}")
-        for name in ("body_bytes", "pixels", "side", "faces", "body_s", "work_s"):
+        for name in ("body_bytes", "pixels", "side", "faces", "arrival_s", "work_s"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} must be above 0, but got {getattr(self, name)}")
         if self.waiting < 0:

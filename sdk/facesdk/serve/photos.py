@@ -144,11 +144,11 @@ async def read(request: Request, fields: type[F], limits: Limits) -> F:
     if declared > limits.body_bytes:
         raise _too_large(limits)
     try:
-        values = await asyncio.wait_for(_values(request, kind, limits), limits.body_s)
+        values = await asyncio.wait_for(_values(request, kind, limits), limits.arrival_s)
     except asyncio.TimeoutError:
         raise Problem(
             "slow-request",
-            f"the body must arrive within {limits.body_s:g} s: send a smaller photo",
+            f"the body must arrive within {limits.arrival_s:g} s: send a smaller photo",
             headers={"Connection": "close"},
         ) from None
     try:

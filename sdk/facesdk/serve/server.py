@@ -17,8 +17,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from facesdk.errors import InputError
 from facesdk.serve.certificates import Certificate
 
-_HEADER_S = 10.0
-"""Seconds that a client has for the head of each request; its body has a limit of its own."""
 _UNREAD_MS = 30_000
 """Milliseconds that a client may leave an answer unread; then the system closes the connection."""
 _CONNECTIONS = 256
@@ -51,6 +49,7 @@ def run(
     listening: socket.socket,
     certificate: Certificate | None,
     *,
+    arrival_s: float,
     ready: Callable[[], None],
     stopping: Callable[[], None],
 ) -> None:
@@ -60,6 +59,7 @@ def run(
         app: The application.
         listening: What :func:`listen` returned; closed at the end.
         certificate: For HTTPS; None for HTTP.
+        arrival_s: Seconds that the head of a request may take to arrive.
         ready: Called once connections are accepted.
         stopping: Called once no more are.
     """
@@ -67,7 +67,7 @@ def run(
     tls: dict[str, Any] = {}
     if certificate is not None:
         tls = {"ssl_certfile": certificate.path, "ssl_keyfile": certificate.key}
-    config = uvicorn.Config(
+    config = _Config(
         app,
         http=_Protocol,
         ws="none",
@@ -81,7 +81,12 @@ def run(
         timeout_graceful_shutdown=_SHUTDOWN_S,
         **tls,
     )
+    config.arrival_s = arrival_s
     asyncio.run(_Server(config, ready, stopping).serve([listening]))
+
+
+class _Config(uvicorn.Config):
+    arrival_s: float
 
 
 class _Server(uvicorn.Server):
@@ -122,8 +127,8 @@ class _Protocol(H11Protocol):
         self._await_head()
 
     def _await_head(self) -> None:
-        began = self.cycle
-        self.loop.call_later(_HEADER_S, self._give_up, began)
+        assert isinstance(self.config, _Config)
+        self.loop.call_later(self.config.arrival_s, self._give_up, self.cycle)
 
     def _give_up(self, began: object) -> None:
         """Close the connection if no request has begun since; uvicorn waits for ever."""

@@ -98,6 +98,10 @@ def serve(
     timeout: Annotated[
         float, typer.Option(min=0.1, help="Seconds that a request may wait and be worked on.")
     ] = 20,
+    arrival: Annotated[
+        float,
+        typer.Option(min=0.1, help="Seconds that a request's head, and its body, may take."),
+    ] = 15,
     threads: options.Threads = 1,
     json: options.Json = False,
 ) -> None:
@@ -141,6 +145,7 @@ def serve(
         workers=workers or min(4, len(os.sched_getaffinity(0))),
         waiting=waiting,
         work_s=timeout,
+        arrival_s=arrival,
     )
     with ExitStack() as closing:
         listening = closing.enter_context(listen(host, port))
@@ -173,6 +178,7 @@ def serve(
             create_app(Service(engines, token, people)),
             listening,
             certificate,
+            arrival_s=limits.arrival_s,
             ready=lambda: output.emit(record, json=json, text=_told(record)),
             stopping=lambda: None,
         )
