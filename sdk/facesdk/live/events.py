@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from facesdk.live.voting import Verdict
 from facesdk.results import Face
 
 
@@ -57,6 +58,36 @@ class Seen(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Identified(Event):
+    """It is known who a person is, or that nobody knows them; or that was mistaken before.
+
+    Attributes:
+        track: Their number.
+        verdict: Who it is.
+        quality: Of the face in the picture that decided, 0 to 1.
+        face: Their face.
+    """
+
+    track: int
+    verdict: Verdict
+    quality: float
+    face: Face
+
+    @property
+    def name(self) -> str:
+        """``"identified"``."""
+        return "identified"
+
+    def _more(self) -> Mapping[str, Any]:
+        return {
+            "track": self.track,
+            **verdict_record(self.verdict),
+            "quality": round(self.quality, 4),
+            **self.face.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Left(Event):
     """A person has gone, or the source has ended.
 
@@ -64,11 +95,13 @@ class Left(Event):
         track: Their number.
         seconds: How long they were there, from the first picture to the last.
         pictures: In how many pictures their face was found.
+        verdict: Who it was; None where that remained open, or there is no gallery.
     """
 
     track: int
     seconds: float
     pictures: int
+    verdict: Verdict | None = None
 
     @property
     def name(self) -> str:
@@ -80,6 +113,7 @@ class Left(Event):
             "track": self.track,
             "seconds": round(self.seconds, 3),
             "pictures": self.pictures,
+            **(verdict_record(self.verdict) if self.verdict else {}),
         }
 
 
@@ -102,6 +136,18 @@ class SourceChanged(Event):
 
     def _more(self) -> Mapping[str, Any]:
         return {"state": self.state, "message": self.message}
+
+
+def verdict_record(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as JSON has it; ``person`` is null for somebody unknown."""
+    person, similarity = verdict.person, verdict.similarity
+    return {
+        "person": person and {"id": person.id, "name": person.name},
+        "similarity": None if similarity is None else round(similarity, 6),
+        "threshold": round(verdict.threshold, 6),
+        "fpir": verdict.fpir,
+        "ballots": verdict.ballots,
+    }
 
 
 def wall_clock() -> str:

@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 
 from facesdk import tracing
 from facesdk.engine import FaceEngine
+from facesdk.gallery.gallery import DEFAULT_FPIR, Gallery
 from facesdk.live.capture import Capture, Captured, Pace, State
-from facesdk.live.events import Event, Left, Seen, SourceChanged, wall_clock
+from facesdk.live.events import Event, Identified, Left, Seen, SourceChanged, wall_clock
 from facesdk.live.looking import Looker
 from facesdk.live.profiling import STAGES, Profile, Profiler
+from facesdk.live.recognising import Recogniser
 from facesdk.live.schedule import Schedule
 from facesdk.live.snapshot import Snapshot, TrackView
 from facesdk.live.sources.source import Source
 from facesdk.live.tracking import Changes, Track, Tracker, TrackingSettings
-from facesdk.results import Face
+from facesdk.live.voting import Verdict, VotingSettings
+from facesdk.results import Face, Quality
 from facesdk.tracing import stage
 
 _WAIT = 0.2
@@ -36,6 +39,8 @@ class Settings:
         every: Search every so many pictures instead; None leaves it to ``share``.
         threads: Threads each network of the following may use.
         tracking: When a track begins and ends.
+        voting: How the pictures of a track make one verdict.
+        fpir: The false positive identification rate that each search of the gallery aims at.
     """
 
     pace: Pace = Pace.EVERY
@@ -45,6 +50,8 @@ class Settings:
     every: int | None = None
     threads: int = 1
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
+    voting: VotingSettings = field(default_factory=VotingSettings)
+    fpir: float = DEFAULT_FPIR
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +74,8 @@ class Live:
 
     Args:
         source: Where pictures come from; it is opened and closed in here.
-        engine: Detects faces.
+        engine: Detects faces; with a gallery it assesses and embeds them too.
+        gallery: Who is enrolled, by the engine's model; without one nobody is identified.
         settings: How to look.
         looker: Looks for faces at expected places; None loads the packaged detector for it.
         clock: Seconds of a monotonic clock.
@@ -77,6 +85,7 @@ class Live:
         self,
         source: Source,
         engine: FaceEngine,
+        gallery: Gallery | None = None,
         settings: Settings | None = None,
         *,
         looker: Looker | None = None,
@@ -94,6 +103,11 @@ class Live:
         self._looker = looker or Looker.load(self.settings.threads)
         self._schedule = Schedule(self.settings.share, self.settings.every)
         self._tracker = Tracker(self.settings.tracking)
+        self._recogniser = (
+            Recogniser(engine, gallery, self.settings.voting, self.settings.fpir)
+            if gallery is not None
+            else None
+        )
         self._profiler = Profiler(clock)
         self._time = 0.0
         self._stopped = threading.Event()
@@ -174,6 +188,11 @@ class Live:
             faces, complete = self._find(captured)
             with stage("track"):
                 changes = self._tracker.update(faces, self._time, complete=complete)
+            verdicts = (
+                self._recogniser.see(image, self._tracker.tracks, self._time)
+                if self._recogniser
+                else []
+            )
         times = {name: ms for name in STAGES if (ms := profile.total_ms(name))}
         times["read"] = captured.read_ms
         times["frame"] = 1e3 * (time.perf_counter() - began)
@@ -183,7 +202,7 @@ class Live:
         with self._news:
             self._view = _View(captured, at, tracks)
             self._news.notify_all()
-        yield from self._events(changes, at)
+        yield from self._events(changes, verdicts, at)
 
     def _find(self, captured: Captured) -> tuple[list[Face], bool]:
         """Faces of a picture, and whether the whole of it was searched."""
@@ -199,17 +218,39 @@ class Live:
         with stage("look"):
             return self._looker.look(image, expected), False
 
-    def _events(self, changes: Changes, at: str) -> Iterator[Event]:
+    def _events(
+        self, changes: Changes, verdicts: list[tuple[Track, Verdict]], at: str
+    ) -> Iterator[Event]:
         for track in changes.begun:
             yield Seen(self._time, at, track.id, track.face)
+        for track, verdict in verdicts:
+            quality = self._quality(track)
+            score = 0.0 if quality is None else quality.score
+            yield Identified(self._time, at, track.id, verdict, score, track.face)
         for track in changes.ended:
             yield self._left(track)
 
     def _left(self, track: Track) -> Left:
-        return Left(self._time, wall_clock(), track.id, track.last - track.first, track.hits)
+        seconds, verdict = track.last - track.first, self._verdict(track)
+        if self._recogniser:
+            self._recogniser.forget(track.id)
+        return Left(self._time, wall_clock(), track.id, seconds, track.hits, verdict)
+
+    def _verdict(self, track: Track) -> Verdict | None:
+        return self._recogniser.verdict(track.id) if self._recogniser else None
+
+    def _quality(self, track: Track) -> Quality | None:
+        return self._recogniser.quality(track.id) if self._recogniser else None
 
     def _viewed(self, track: Track) -> TrackView:
-        return TrackView(track.id, track.face, track.found is not None, self._time - track.first)
+        return TrackView(
+            track.id,
+            track.face,
+            track.found is not None,
+            self._time - track.first,
+            self._verdict(track),
+            self._quality(track),
+        )
 
     def _snapshot(self, view: _View) -> Snapshot:
         frame = view.captured.frame

@@ -14,7 +14,7 @@ from facesdk.measure.distribution import Distribution
 from facesdk.measure.environment import describe_environment
 from facesdk.measure.memory import resident
 
-STAGES = ("read", "detect", "look", "track", "frame")
+STAGES = ("read", "detect", "look", "track", "assess", "align", "embed", "identify", "frame")
 """Stages in their order. ``read`` runs beside the others, in a thread of its own, and of a camera
 or stream has the wait for the picture in it; ``frame`` is all the others of a picture together."""
 

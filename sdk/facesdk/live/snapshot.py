@@ -7,8 +7,10 @@ from typing import Any
 
 from facesdk.images.decode import RgbImage
 from facesdk.live.capture import State
+from facesdk.live.events import verdict_record
 from facesdk.live.profiling import Profile
-from facesdk.results import Face
+from facesdk.live.voting import Verdict
+from facesdk.results import Face, Quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +23,25 @@ class TrackView:
             smoothed.
         found: Whether the face was found in this picture; else it is where it should be.
         seconds: For how long they have been there.
+        verdict: Who it is; None while that is open, or without a gallery.
+        quality: How good their last picture was that was assessed; None before the first.
     """
 
     id: int
     face: Face
     found: bool
     seconds: float
+    verdict: Verdict | None = None
+    quality: Quality | None = None
+
+    @property
+    def label(self) -> str:
+        """Who it is in a few words, for a picture."""
+        if self.verdict is None:
+            return f"{self.id}"
+        if self.verdict.person is None:
+            return f"{self.id} unknown"
+        return f"{self.id} {self.verdict.person.name} {self.verdict.similarity:.2f}"
 
     def to_dict(self) -> dict[str, Any]:
         """All of it."""
@@ -35,6 +50,9 @@ class TrackView:
             **self.face.to_dict(),
             "found": self.found,
             "seconds": round(self.seconds, 3),
+            "verdict": self.verdict and verdict_record(self.verdict),
+            "quality": self.quality and round(self.quality.score, 4),
+            "reasons": list(self.quality.reasons) if self.quality else [],
         }
 
 

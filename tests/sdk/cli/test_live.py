@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from facesdk import FaceEngine
+from facesdk import FaceEngine, samples
 from facesdk.cli.main import app
 from facesdk.errors import EXIT_BAD_INPUT, EXIT_UNAVAILABLE
 from sdk.live.films import panned, portraits, write_film
@@ -44,6 +44,28 @@ def test_text_for_people(film: Path) -> None:
     assert "pixels at" in lines[0]
     assert any(line.startswith("  frame") for line in lines)
     assert "2 visits" in done.stdout
+
+
+def test_with_a_gallery_people_have_names(film: Path, tmp_path: Path) -> None:
+    where = ["--gallery", str(tmp_path / "door.db"), "--key", str(tmp_path / "key")]
+    assert CliRunner().invoke(app, ["enrol", "Joe", str(samples.BIDEN), *where]).exit_code == 0
+    done = CliRunner().invoke(app, ["live", str(film), "--json", *where])
+    assert done.exit_code == 0, done.output
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    told = [row for row in rows if row["event"] == "identified"]
+    names = sorted(row["person"]["name"] if row["person"] else "" for row in told)
+    assert names == ["", "Joe"]
+    assert rows[-1]["counts"] == {"seen": 2, "identified": 2, "left": 2}
+    text = CliRunner().invoke(app, ["live", str(film), *where]).stdout
+    assert "Joe  similarity 0." in text
+    assert "unknown  after" in text
+
+
+def test_a_gallery_that_is_not_there_is_one_line(film: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["live", str(film), "--gallery", str(tmp_path / "none.db")])
+    assert done.exit_code == EXIT_BAD_INPUT
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

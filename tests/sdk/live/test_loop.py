@@ -47,7 +47,7 @@ class Stage:
 
 def live(stage: Stage, source: Script, **options: object) -> Live:
     settings = Settings(**{"every": 4, **options})  # type: ignore[arg-type]
-    return Live(source, stage, settings, looker=stage)  # type: ignore[arg-type]
+    return Live(source, stage, None, settings, looker=stage)  # type: ignore[arg-type]
 
 
 def names(events: Sequence[Event]) -> list[str]:
@@ -204,7 +204,7 @@ def film(engine: FaceEngine, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_people_in_a_film_are_followed_in_every_picture(engine: FaceEngine, film: Path) -> None:
-    loop = Live(open_source(str(film)), engine, Settings(every=8))
+    loop = Live(open_source(str(film)), engine, settings=Settings(every=8))
     events = list(loop.run())
     assert names(events) == ["seen"] * 3 + ["left"] * 3
     left = [event for event in events if isinstance(event, Left)]

@@ -6,18 +6,24 @@ import re
 import signal
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from facesdk.cli import options, output
 from facesdk.errors import InputError
+from facesdk.gallery.gallery import DEFAULT_FPIR
 from facesdk.live.capture import Pace
 from facesdk.live.loop import Live, Settings
 from facesdk.live.sources.opening import open_source
+from facesdk.models import registry
+from facesdk.models.contract import Contract
 
 if TYPE_CHECKING:
+    from facesdk.engine import FaceEngine
+    from facesdk.gallery.gallery import Gallery
     from facesdk.live.events import Event
     from facesdk.live.profiling import Profile
 
@@ -88,18 +94,37 @@ def live(
             "--search-every", min=1, metavar="N", help="Search every N-th picture instead."
         ),
     ] = None,
+    gallery: Annotated[
+        Optional[Path],
+        typer.Option("--gallery", metavar="FILE", help="Say who of this gallery it is."),
+    ] = None,
+    key: options.Key = None,
+    fpir: Annotated[
+        float,
+        typer.Option(
+            "--fpir",
+            min=1e-6,
+            max=0.5,
+            help="Rate of false names that each look into the gallery aims at.",
+        ),
+    ] = DEFAULT_FPIR,
+    model: options.Model = registry.DEFAULT_RECOGNIZER,
+    contract: options.ContractFile = None,
+    trust: options.Trust = False,
     min_face: options.MinFace = DEFAULT_MIN_FACE,
     threads: options.Threads = 1,
     json: options.Json = False,
 ) -> None:
     """Follow the faces of a camera, a stream, a film or a folder, and say who comes and goes.
 
-    Prints an event per line: `seen` and `left`, and `source` when a camera or stream is lost and
-    when it is back. Ctrl-C ends it with a summary and status 0.
+    Prints an event per line: `seen`, `identified` (with a gallery) and `left`, and `source` when a
+    camera or stream is lost and when it is back. Ctrl-C ends it with a summary and status 0.
 
     Examples:
 
         facesdk live 0
+
+        facesdk live 0 --gallery door.db
 
         facesdk live rtsp://user:password@camera/stream1 --json
 
@@ -110,7 +135,13 @@ def live(
     from facesdk.engine import FaceEngine
 
     opened = open_source(source, size=_size(size), fps=fps, repeat=repeat)
-    engine = FaceEngine.load(min_face=min_face, threads=threads)
+    engine = FaceEngine.load(
+        model,
+        contract=Contract.read(contract) if contract else None,
+        min_face=min_face,
+        threads=threads,
+        trust=trust,
+    )
     settings = Settings(
         pace=Pace.REAL_TIME if real_time else Pace.EVERY,
         patient=wait,
@@ -118,10 +149,13 @@ def live(
         share=share,
         every=every,
         threads=threads,
+        fpir=fpir,
     )
-    loop = Live(opened, engine, settings)
     counts: Counter[str] = Counter()
-    with _stopping(loop):
+    with ExitStack() as stack:
+        people = stack.enter_context(_gallery(gallery, engine, key)) if gallery else None
+        loop = Live(opened, engine, people, settings)
+        stack.enter_context(_stopping(loop))
         for event in loop.run():
             counts[event.name] += 1
             output.emit(event.to_dict(), json=json, text=_line(event))
@@ -130,6 +164,12 @@ def live(
     profile = loop.profile()
     record = {"event": "summary", "counts": dict(counts), **profile.to_dict()}
     output.emit(record, json=json, text=_summary(profile, counts))
+
+
+def _gallery(path: Path, engine: FaceEngine, key: str | None) -> Gallery:
+    from facesdk.gallery.sqlite import SqliteGallery
+
+    return SqliteGallery.open(path, embedder=engine.embedder, key=key)
 
 
 @contextmanager
@@ -154,10 +194,18 @@ def _line(event: Event) -> str:
     if record["event"] == "source":
         return f"{time} {record['state']} {record['message']}".rstrip()
     who = f"{time} {record['track']:4}"
+    if "person" in record:
+        person = record["person"]
+        who += f"  {person['name']}" if person else "  unknown"
     if record["event"] == "left":
         return f"{who}  after {record['seconds']:.1f} s, found in {record['pictures']} pictures"
     left, top, right, bottom = (round(side) for side in record["box"])
-    return f"{who}  {right - left}x{bottom - top} pixels at {left},{top}"
+    where = f"{right - left}x{bottom - top} pixels at {left},{top}"
+    if record["event"] == "identified":
+        similarity = record["similarity"]
+        shown = "nobody enrolled" if similarity is None else f"similarity {similarity:.3f}"
+        where = f"{shown}, threshold {record['threshold']:.3f}, {where}"
+    return f"{who}  {where}"
 
 
 def _summary(profile: Profile, counts: Counter[str]) -> str:
