@@ -80,6 +80,7 @@ class FaceEngine:
         threads: int = 1,
         workers: int = 1,
         trust: bool = False,
+        turned: bool = True,
     ) -> FaceEngine:
         """Load the packaged detector and a recognition model.
 
@@ -93,6 +94,9 @@ class FaceEngine:
                 wait. Each costs memory once it is needed.
             trust: Whether to run a model file of your own without trying it in another process
                 first (docs/use/model-files.md).
+            turned: Whether to look for the faces of photos that lie on a side or upside down, too.
+                Photos without a face then take four looks: say False for a camera that stands
+                upright.
 
         Raises:
             ModelError: The model is unknown or not usable.
@@ -102,7 +106,11 @@ class FaceEngine:
             registry.resolve(model), contract, threads=threads, workers=workers, trust=trust
         )
         detector = load_detector(
-            min_face=min_face, max_faces=max_faces, threads=threads, workers=workers
+            min_face=min_face,
+            max_faces=max_faces,
+            threads=threads,
+            workers=workers,
+            turned=turned,
         )
         return cls(detector, embedder)
 

@@ -85,7 +85,9 @@ class Face(_Result):
         box: float32 ``(4,)``: left, top, right, bottom. May reach beyond the image border.
         score: The detector's confidence, 0 to 1.
         landmarks: float32 ``(5, 2)`` of x, y: the eye on the left of the image, the eye on the
-            right, nose tip, mouth corner on the left, mouth corner on the right.
+            right, nose tip, mouth corner on the left, mouth corner on the right. Left and right
+            are those of the upright face: in a photo that lies on a side or upside down they are
+            other sides of the image.
     """
 
     box: FloatArray

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from facesdk.detection.detector import DEFAULT_MIN_FACE
+from facesdk.detection.turns import AnyTurn
 from facesdk.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,14 +20,21 @@ class Loader(Protocol):
 
     def __call__(
         self, *, min_face: int, max_faces: int | None, threads: int, workers: int
-    ) -> Detector:
-        """Arguments and errors as of :func:`load_detector`."""
+    ) -> tuple[Detector, float]:
+        """Arguments and errors as of :func:`load_detector`.
+
+        Returns:
+            The detector, and the score from which its faces are sure to be upright.
+        """
 
 
-def _mtcnn(*, min_face: int, max_faces: int | None, threads: int, workers: int) -> Detector:
-    from facesdk.detection.mtcnn.detector import MTCNN
+def _mtcnn(
+    *, min_face: int, max_faces: int | None, threads: int, workers: int
+) -> tuple[Detector, float]:
+    from facesdk.detection.mtcnn.detector import MTCNN, SURE
 
-    return MTCNN.load(min_face=min_face, max_faces=max_faces, threads=threads, workers=workers)
+    options = {"min_face": min_face, "threads": threads, "workers": workers}
+    return MTCNN.load(max_faces=max_faces, **options), SURE
 
 
 DETECTORS: dict[str, Loader] = {"mtcnn": _mtcnn}
@@ -40,6 +48,7 @@ def load_detector(
     max_faces: int | None = None,
     threads: int = 1,
     workers: int = 1,
+    turned: bool = True,
 ) -> Detector:
     """Load a packaged detector.
 
@@ -49,6 +58,8 @@ def load_detector(
         max_faces: Return at most that many faces per photo, the largest; None for all.
         threads: Threads each network may use, at least 1.
         workers: Threads that may run each network at a time, at least 1; others wait.
+        turned: Whether to look for the faces of photos that lie on a side or upside down, too
+            (:mod:`facesdk.detection.turns`).
 
     Raises:
         InputError: The name is unknown, or an option is out of its range.
@@ -56,4 +67,10 @@ def load_detector(
     """
     if name not in DETECTORS:
         raise InputError(f"unknown detector {name!r}: choose one of {', '.join(DETECTORS)}")
-    return DETECTORS[name](min_face=min_face, max_faces=max_faces, threads=threads, workers=workers)
+    detector, sure = DETECTORS[name](
+        min_face=min_face,
+        max_faces=None if turned else max_faces,
+        threads=threads,
+        workers=workers,
+    )
+    return AnyTurn(detector, sure=sure, max_faces=max_faces) if turned else detector

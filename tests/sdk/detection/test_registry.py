@@ -6,12 +6,14 @@ import pytest
 
 from facesdk.detection.mtcnn.detector import MTCNN
 from facesdk.detection.registry import DEFAULT_DETECTOR, DETECTORS, load_detector
+from facesdk.detection.turns import AnyTurn
 from facesdk.errors import InputError
 
 
 def test_the_default_is_in_the_table() -> None:
     assert DEFAULT_DETECTOR in DETECTORS
-    assert isinstance(load_detector(), MTCNN)
+    assert isinstance(load_detector(turned=False), MTCNN)
+    assert isinstance(load_detector(), AnyTurn)
 
 
 def test_an_unknown_name_is_refused_with_those_there_are() -> None:
@@ -36,4 +38,5 @@ def test_ids_are_equal_where_faces_are() -> None:
         )
     }
     assert len(ids) == 3
+    assert load_detector(turned=False).id not in ids
     assert all(name.startswith("mtcnn ") for name in ids)

@@ -38,6 +38,13 @@ REVISION = 3
 THRESHOLDS = (0.6, 0.7, 0.7)
 """Least face probability that P-Net, R-Net and O-Net let pass, as in the authors' program."""
 
+SURE = 0.999
+"""Score from which a face is taken to be upright (:mod:`facesdk.detection.turns`).
+
+Of 500 aligned crops of training photos in a border, 75 % of the upright ones have a face with such
+a score; turned by 90, 180 and 270 degrees none, none and one.
+"""
+
 _WITHIN_LEVEL, _ACROSS_LEVELS, _REFINED, _FINAL = 0.5, 0.7, 0.7, 0.7
 """Overlaps above which the weaker of two boxes is dropped, as in the authors' program."""
 

@@ -1,0 +1,106 @@
+"""Faces of photos that lie on a side or upside down.
+
+A scanner or a messenger leaves a photo turned without saying so in EXIF. Detectors are trained on
+upright faces: in a turned photo they find none, or a false one where the turned face is, with
+landmarks that are nobody's. But they are never as sure of it. So a photo with a face that the
+detector is sure of is taken to be upright; any other is looked at in its other three turns too,
+and the turn with the surest face counts, if it is clearly surer.
+
+Photos without any face cost four looks. Where the camera is known to be upright, as in a video,
+load the detector with ``turned=False``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from facesdk.detection.detector import Detector
+from facesdk.errors import InputError
+from facesdk.images.decode import RgbImage
+from facesdk.results import Face
+
+REVISION = 1
+"""Raised when the same detector may give other faces through this module."""
+
+CLEARLY = 2.0
+"""A turn counts if its surest face lacks so many times less to a score of 1 than the upright one.
+
+With the packaged detector, ``sure`` at 0.999 and 500 aligned crops of training photos in a border,
+each in four turns: no upright photo was taken for a turned one, and 8 of 1,500 turned ones were not
+turned upright. With 1.0 it was 2 and 7.
+"""
+
+
+class AnyTurn:
+    """A detector that also finds the faces of photos turned by 90, 180 and 270 degrees.
+
+    Boxes and landmarks are in pixels of the photo as it is given; the landmarks keep their names,
+    so that the first is the eye on the left of the *upright* face, and alignment turns it upright.
+
+    Args:
+        detector: Finds upright faces; it must return all of them where it is asked for all.
+        sure: Score from which a face is taken to be upright.
+        max_faces: Return at most that many faces, the largest; None for all.
+
+    Raises:
+        InputError: ``max_faces`` is below 1.
+    """
+
+    def __init__(self, detector: Detector, *, sure: float, max_faces: int | None = None) -> None:
+        if max_faces is not None and max_faces < 1:
+            raise InputError(f"max_faces must be at least 1 or None, but got {max_faces}")
+        self._detector = detector
+        self._sure = sure
+        self._max_faces = max_faces
+
+    @property
+    def id(self) -> str:
+        """See :attr:`facesdk.detection.detector.Detector.id`."""
+        limit = "" if self._max_faces is None else f" max_faces={self._max_faces}"
+        return f"{self._detector.id} turns={REVISION}{limit}"
+
+    def detect(self, image: RgbImage, max_faces: int | None = None) -> list[Face]:
+        """See :meth:`facesdk.detection.detector.Detector.detect`."""
+        limit = min((n for n in (self._max_faces, max_faces) if n is not None), default=None)
+        upright = self._detector.detect(image, limit)
+        if limit is not None and upright and surest(upright) < self._sure:
+            upright = self._detector.detect(image)
+        best, faces = surest(upright), upright
+        if best < self._sure:
+            for turns in (1, 2, 3):
+                found = self._detector.detect(np.ascontiguousarray(np.rot90(image, turns)), limit)
+                if CLEARLY * (1 - surest(found)) < 1 - surest(upright) and surest(found) > best:
+                    best = surest(found)
+                    faces = [turned_back(face, turns, *image.shape[:2]) for face in found]
+        return faces[:limit]
+
+
+def surest(faces: Iterable[Face]) -> float:
+    """The highest score of faces, 0 of none."""
+    return max((face.score for face in faces), default=0.0)
+
+
+def turned_back(face: Face, turns: int, height: int, width: int) -> Face:
+    """A face of a turned photo, in pixels of the photo.
+
+    Args:
+        face: Found in ``np.rot90(photo, turns)``.
+        turns: Quarters against the clock, 1 to 3.
+        height: Of the photo; ``width`` likewise.
+        width: See ``height``.
+    """
+    corners = _turn_back(face.box.reshape(2, 2), turns, height, width)
+    box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+    # A box has edges, of which the last is the number of pixels; landmarks count pixels from 0.
+    landmarks = _turn_back(face.landmarks, turns, height - 1, width - 1)
+    return Face(box, face.score, landmarks)
+
+
+def _turn_back(points: np.ndarray, turns: int, bottom: float, right: float) -> np.ndarray:
+    x, y = points.T
+    return np.stack(
+        [(right - y, x), (right - x, bottom - y), (y, bottom - x)][turns - 1],
+        axis=1,
+    )
