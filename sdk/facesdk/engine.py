@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from facesdk import tracing
 from facesdk.detection.detector import DEFAULT_MIN_FACE, Detector
 from facesdk.detection.registry import load_detector
-from facesdk.errors import EmbeddingMismatchError, InputError
+from facesdk.errors import EmbeddingMismatchError, InputError, LowQualityError
 from facesdk.images import decode
 from facesdk.images.decode import ImageSource
 from facesdk.models import registry
 from facesdk.models.contract import Contract
 from facesdk.progress import Progress, unwatched
 from facesdk.quality.assessment import assess
-from facesdk.quality.selection import choose, up_to
+from facesdk.quality.selection import Choice, choose, find, pick
 from facesdk.recognition import alignment, matching
 from facesdk.recognition.embedding import Embedder
 from facesdk.results import (
@@ -131,17 +131,20 @@ class FaceEngine:
         pixels = decode.as_image(image, color=color)
         height, width = pixels.shape[:2]
         with stage("detect"):
-            found = self.detector.detect(pixels, max_faces)
-        return Detections(_name(image), width, height, tuple(found))
+            found = find(self.detector, pixels, max_faces)
+            choice = pick(pixels, found)
+        chosen, reason = (choice.number, choice.reason) if choice else (None, "")
+        return Detections(_name(image), width, height, tuple(found), chosen, reason)
 
     def align(
-        self, image: ImageSource, face: Face | int = 0, *, color: str = "RGB"
+        self, image: ImageSource, face: Face | int | None = None, *, color: str = "RGB"
     ) -> NDArray[np.uint8]:
         """Cut out one face, in the template that the recognition model expects.
 
         Args:
             image: The photo.
-            face: A detected face, or its number.
+            face: A detected face, or its number by size from 0; None for the one that is compared
+                (:mod:`facesdk.quality.selection`).
             color: Order of an array's channels, ``"RGB"`` or ``"BGR"``.
 
         Returns:
@@ -152,11 +155,13 @@ class FaceEngine:
         """
         pixels = decode.as_image(image, color=color)
         if not isinstance(face, Face):
-            face = choose(self.detect(pixels, up_to(face)).faces, face, _name(image))
+            face = self._choose(pixels, face, _name(image)).face
         with stage("align"):
             return alignment.align(pixels, face.landmarks, self.embedder.template)
 
-    def quality(self, image: ImageSource, face: Face | int = 0, *, color: str = "RGB") -> Quality:
+    def quality(
+        self, image: ImageSource, face: Face | int | None = None, *, color: str = "RGB"
+    ) -> Quality:
         """How fit one face of a photo is to be compared; arguments and errors as of :meth:`align`.
 
         Returns:
@@ -164,11 +169,12 @@ class FaceEngine:
         """
         pixels = decode.as_image(image, color=color)
         if not isinstance(face, Face):
-            face = choose(self.detect(pixels, up_to(face)).faces, face, _name(image))
-        with stage("assess"):
-            return assess(pixels, face)
+            return self._choose(pixels, face, _name(image)).quality
+        return assess(pixels, face)
 
-    def embed(self, image: ImageSource, face: Face | int = 0, *, color: str = "RGB") -> Embedding:
+    def embed(
+        self, image: ImageSource, face: Face | int | None = None, *, color: str = "RGB"
+    ) -> Embedding:
         """Embed one face of a photo; arguments and errors as in :meth:`align`."""
         crop = self.align(image, face, color=color)
         with stage("embed"):
@@ -196,7 +202,7 @@ class FaceEngine:
         color: str = "RGB",
         progress: Progress = unwatched,
     ) -> Iterator[EmbeddedPhoto]:
-        """Embed the largest face of each of many photos, in threads.
+        """Embed the face that is compared of each of many photos, in threads.
 
         A photo that cannot be read or has no face is reported in its place and the others are still
         done. At most ``2 * workers`` photos are at hand at a time: ``photos`` may be a generator.
@@ -260,10 +266,11 @@ class FaceEngine:
         a: ImageSource,
         b: ImageSource,
         *,
-        faces: tuple[int, int] = (0, 0),
+        faces: tuple[int | None, int | None] = (None, None),
         names: tuple[str, str] | None = None,
         fmr: float = DEFAULT_FMR,
         threshold: float | None = None,
+        allow_low_quality: bool = False,
         color: str = "RGB",
     ) -> Verification:
         """Decide whether two photos show the same person.
@@ -271,37 +278,51 @@ class FaceEngine:
         Args:
             a: First photo.
             b: Second photo.
-            faces: Which face of each photo to compare.
+            faces: Which face of each photo to compare, by size from 0; None for the one that
+                :mod:`facesdk.quality.selection` says.
             names: What error messages call the photos; None for their paths.
             fmr: Use the model's threshold for this false match rate.
             threshold: Use this similarity instead.
+            allow_low_quality: Whether to compare faces that are below a floor of quality, too. What
+                the threshold promises does not hold for them.
             color: Order of the channels of arrays, ``"RGB"`` or ``"BGR"``.
 
         Raises:
             NoFaceError: A photo has no face of the number asked for.
+            LowQualityError: A face is not fit to be compared; the error has the reasons.
             InputError: A photo cannot be read, or the model has no threshold for ``fmr``.
         """
         similarity, calibrated_fmr = self._operating_point(fmr, threshold)
         photos = [decode.as_image(photo, color=color) for photo in (a, b)]
         with tracing.record() as profile:
-            with stage("detect"):
-                found = [
-                    self.detector.detect(photo, up_to(number))
-                    for photo, number in zip(photos, faces, strict=True)
-                ]
             called = names or (_name(a), _name(b))
-            chosen = [choose(*row) for row in zip(found, faces, called, strict=True)]
+            with stage("detect"):
+                first_choice, second_choice = [
+                    choose(self.detector, photo, number, name)
+                    for photo, number, name in zip(photos, faces, called, strict=True)
+                ]
+            chosen = first_choice, second_choice
+            quality = first_choice.quality, second_choice.quality
+            if not (allow_low_quality or all(quality)):
+                raise _low_quality(quality, called)
             with stage("align"):
                 crops = [
-                    alignment.align(photo, face.landmarks, self.embedder.template)
-                    for photo, face in zip(photos, chosen, strict=True)
+                    alignment.align(photo, choice.face.landmarks, self.embedder.template)
+                    for photo, choice in zip(photos, chosen, strict=True)
                 ]
             with stage("embed"):
                 first, second = [self.embedder.embed_one(crop) for crop in crops]
             with stage("match"):
                 match = matching.compare(first, second, threshold=similarity, fmr=calibrated_fmr)
         timings = Timings(*map(profile.total_ms, ("detect", "align", "embed", "match")))
-        return Verification(match, (chosen[0], chosen[1]), (crops[0], crops[1]), timings)
+        return Verification(
+            match,
+            (first_choice.face, second_choice.face),
+            (first_choice.reason, second_choice.reason),
+            quality,
+            (crops[0], crops[1]),
+            timings,
+        )
 
     def compare(
         self,
@@ -358,12 +379,22 @@ class FaceEngine:
         if recording is not None:
             profile.add_operators(recording.events, lost=recording.lost)
 
+    def _choose(self, image: NDArray[np.uint8], number: int | None, name: str) -> Choice:
+        with stage("detect"):
+            return choose(self.detector, image, number, name)
+
     def _operating_point(self, fmr: float, threshold: float | None) -> tuple[float, float | None]:
         """The similarity that decides, and the false match rate that it was calibrated for."""
         if threshold is not None:
             return threshold, None
         calibrated = self.embedder.contract.threshold_for(fmr)
         return calibrated.similarity, calibrated.fmr
+
+
+def _low_quality(quality: tuple[Quality, ...], names: tuple[str, ...]) -> LowQualityError:
+    rows = zip(quality, names, strict=True)
+    reasons = tuple(f"{name}: {reason}" for row, name in rows for reason in row.reasons)
+    return LowQualityError("; ".join(reasons), reasons, quality)
 
 
 def _name(image: ImageSource) -> str:

@@ -13,6 +13,7 @@ code  meaning
 4     ``bench``: measured, but flagged or slower than the baseline; ``forget`` and ``rotate-key``:
       done, but the old bytes could not leave the files yet
 5     a photo has no face, or not the one that ``--face`` asks for
+6     ``verify`` only: a face is not fit to be compared
 70    a bug of facesdk
 130   interrupted
 141   nobody reads the output any more (``facesdk ... | head -1``)
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from typing import Any
 
 EXIT_SAME = 0
 EXIT_DIFFERENT = 1
@@ -31,6 +33,7 @@ EXIT_BAD_INPUT = 2
 EXIT_UNAVAILABLE = 3
 EXIT_DOUBTFUL = 4
 EXIT_NO_FACE = 5
+EXIT_LOW_QUALITY = 6
 EXIT_INTERNAL = 70
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
@@ -57,6 +60,28 @@ class NoFaceError(InputError):
 
 class SourceLostError(InputError):
     """A camera or a stream cannot be reached, or gives no more pictures; another try may help."""
+
+
+class LowQualityError(InputError):
+    """A face is not fit to be compared: a verdict on it would not mean what it says.
+
+    Args:
+        message: One line.
+        reasons: What is wrong, a sentence each, with the photo's name before it.
+        quality: The :class:`facesdk.results.Quality` of each face.
+    """
+
+    exit_code = EXIT_LOW_QUALITY
+
+    def __init__(
+        self, message: str, reasons: tuple[str, ...] = (), quality: tuple[Any, ...] = ()
+    ) -> None:
+        super().__init__(message)
+        self.reasons = reasons
+        self.quality = quality
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.reasons, self.quality)
 
 
 class ModelError(FaceSDKError):

@@ -132,6 +132,9 @@ class Detections(_Result):
         width: Width of the upright photo in pixels.
         height: Height of the upright photo in pixels.
         faces: The faces found; empty if there is none.
+        chosen: Number of the face that is compared unless somebody asks for another, in ``faces``;
+            None if there is none.
+        reason: Why this one, in words; empty if there is none.
 
     ``len(found)`` is the number of faces, ``for face in found`` gives them, and ``if found`` is
     true where there is one.
@@ -141,6 +144,8 @@ class Detections(_Result):
     width: int
     height: int
     faces: tuple[Face, ...]
+    chosen: int | None = None
+    reason: str = ""
 
     def __len__(self) -> int:
         return len(self.faces)
@@ -154,7 +159,14 @@ class Detections(_Result):
             "image": self.image,
             "width": self.width,
             "height": self.height,
-            "faces": [face.to_dict() for face in self.faces],
+            "faces": [
+                {
+                    **face.to_dict(),
+                    "chosen": number == self.chosen,
+                    **({"reason": self.reason} if number == self.chosen else {}),
+                }
+                for number, face in enumerate(self.faces)
+            ],
         }
 
 
@@ -204,20 +216,26 @@ class Quality(_Result):
     def __bool__(self) -> bool:
         return self.acceptable
 
+    def __repr__(self) -> str:
+        return f"Quality(score={self.score:.3g}, reasons={list(self.reasons)}, <13 measures>)"
+
     @property
     def acceptable(self) -> bool:
         """Whether no measure is below its floor."""
         return not self.reasons
 
+    def measures(self) -> dict[str, float]:
+        """The measures by name: all but ``score`` and ``reasons``."""
+        named = _values(self)
+        return {name: named[name] for name in named if name not in ("score", "reasons")}
+
     def to_dict(self) -> dict[str, Any]:
         """``score``, ``acceptable``, ``reasons`` and ``measures`` by name, rounded to 1e-4."""
-        named = _values(self)
-        score, reasons = named.pop("score"), named.pop("reasons")
         return {
-            "score": round(score, 4),
+            "score": round(self.score, 4),
             "acceptable": self.acceptable,
-            "reasons": list(reasons),
-            "measures": {name: round(value, 4) for name, value in named.items()},
+            "reasons": list(self.reasons),
+            "measures": {name: round(value, 4) for name, value in self.measures().items()},
         }
 
 
@@ -359,12 +377,16 @@ class Verification(_Result):
     Attributes:
         match: The decision.
         faces: The compared face of each photo.
+        reasons: Why this face of each photo, in words.
+        quality: How fit each face is to be compared.
         crops: The aligned crop of each photo, uint8 RGB.
         timings: Time of each stage.
     """
 
     match: Match
     faces: tuple[Face, Face]
+    reasons: tuple[str, str]
+    quality: tuple[Quality, Quality]
     crops: tuple[NDArray[np.uint8], NDArray[np.uint8]]
     timings: Timings
 
@@ -386,6 +408,11 @@ class Verification(_Result):
         """The record that ``facesdk verify --json`` prints."""
         return {
             **self.match.to_dict(),
-            "faces": [face.to_dict() for face in self.faces],
+            "faces": [
+                {**face.to_dict(), "reason": reason, "quality": quality.to_dict()}
+                for face, reason, quality in zip(
+                    self.faces, self.reasons, self.quality, strict=True
+                )
+            ],
             "timings_ms": self.timings.to_dict(),
         }

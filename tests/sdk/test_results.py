@@ -8,8 +8,9 @@ import pickle
 import numpy as np
 import pytest
 
-from facesdk.results import Detections, Embedding, Face, Match, Timings, Verification
+from facesdk.results import Detections, Embedding, Face, Match, Quality, Timings, Verification
 
+QUALITY = Quality(0.9, (), 40, 0.2, 0.3, 0.3, 130, 40, 1, 0, 0, 1, 2, 3, 0.999)
 FACE = Face([1, 2, 11, 22], 0.98765, np.arange(10).reshape(5, 2))
 
 
@@ -46,7 +47,12 @@ def test_embedding_must_be_a_unit_vector() -> None:
 def test_verification_has_the_keys_of_the_contract() -> None:
     crop = np.zeros((112, 112, 3), np.uint8)
     verification = Verification(
-        Match(True, 0.5, 0.3, 0.001, "m"), (FACE, FACE), (crop, crop), Timings(1, 2, 3, 4)
+        Match(True, 0.5, 0.3, 0.001, "m"),
+        (FACE, FACE),
+        ("the only face", "the largest face"),
+        (QUALITY, QUALITY),
+        (crop, crop),
+        Timings(1, 2, 3, 4),
     )
     record = json.loads(json.dumps(verification.to_dict()))
     assert set(record) == {
@@ -58,6 +64,8 @@ def test_verification_has_the_keys_of_the_contract() -> None:
         "faces",
         "timings_ms",
     }
+    assert [face["reason"] for face in record["faces"]] == ["the only face", "the largest face"]
+    assert record["faces"][0]["quality"]["acceptable"] is True
     assert record["timings_ms"] == {
         "detect": 1,
         "align": 2,
@@ -65,20 +73,25 @@ def test_verification_has_the_keys_of_the_contract() -> None:
         "match": 4,
         "total": 10,
     }
-    assert set(record["faces"][0]) == {"box", "score", "landmarks"}
+    assert set(record["faces"][0]) == {"box", "score", "landmarks", "reason", "quality"}
 
 
 def test_detections_have_the_keys_of_the_contract() -> None:
     record = Detections("a.jpg", 20, 10, (FACE,)).to_dict()
     assert set(record) == {"image", "width", "height", "faces"}
     assert record["faces"][0]["score"] == 0.9877
+    assert record["faces"][0]["chosen"] is False
+    chosen = Detections("a.jpg", 20, 10, (FACE, FACE), 1, "it is sharp").to_dict()["faces"]
+    assert [face["chosen"] for face in chosen] == [False, True]
+    assert [face.get("reason") for face in chosen] == [None, "it is sharp"]
 
 
 def verification(same: bool = True, shade: int = 0, score: float = 0.98765) -> Verification:
     crop = np.full((112, 112, 3), shade, np.uint8)
     face = Face(FACE.box, score, FACE.landmarks)
     match = Match(same, 0.5, 0.3 if same else 0.6, 0.001, "m")
-    return Verification(match, (face, FACE), (crop, crop), Timings(1, 2, 3, 4))
+    reasons, quality = ("the only face",) * 2, (QUALITY,) * 2
+    return Verification(match, (face, FACE), reasons, quality, (crop, crop), Timings(1, 2, 3, 4))
 
 
 EMBEDDING = Embedding(np.array([0.6, 0.8, 0, 0, 0, 0]), "m", "abc")
@@ -87,6 +100,7 @@ RESULTS = (
     EMBEDDING,
     Detections("a.jpg", 20, 10, (FACE,) * 6),
     Timings(1, 2, 3, 4),
+    QUALITY,
     verification().match,
     verification(),
 )
@@ -113,6 +127,8 @@ def test_results_are_shown_in_one_short_line(result: object) -> None:
 
 
 def test_arrays_are_shown_shortened() -> None:
+    assert repr(QUALITY) == "Quality(score=0.9, reasons=[], <13 measures>)"
+    assert len(QUALITY.measures()) == 13
     assert repr(EMBEDDING) == (
         "Embedding(vector=[0.6, 0.8, 0, 0, ... 6 in all], model='m', model_id='abc')"
     )

@@ -57,7 +57,8 @@ FaceNumbers = Annotated[
     typer.Option(
         "--face",
         min=0,
-        help="Number of the face to use where a photo has several; 0, the default, is the largest.",
+        help="Number of the face to use where a photo has several, by size from 0; the default is "
+        "the largest that is trusted.",
     ),
 ]
 GalleryFile = Annotated[

@@ -14,7 +14,7 @@ from facesdk.errors import one_line
 from facesdk.progress import Progress
 
 if TYPE_CHECKING:
-    from facesdk.results import Verification
+    from facesdk.results import Quality, Verification
 
 
 class Unused(Protocol):
@@ -101,6 +101,11 @@ def progress_bar(what: str) -> Iterator[Progress]:
         yield advance
 
 
+def quality(found: Quality) -> str:
+    """The score of a face, and what is wrong with it."""
+    return f"{found.score:.2f}" + (f" ({'; '.join(found.reasons)})" if found.reasons else "")
+
+
 def verdict(verification: Verification) -> str:
     """A verification in words, with the time of each stage."""
     match, timings = verification.match, verification.timings
@@ -111,6 +116,7 @@ def verdict(verification: Verification) -> str:
             f"  similarity  {match.similarity:.4f}",
             f"  threshold   {match.threshold:.4f} ({origin})",
             f"  model       {match.model}",
+            f"  quality     {' and '.join(map(quality, verification.quality))}",
             f"  time        detect {timings.detect:.1f} ms, align {timings.align:.1f} ms, "
             f"embed {timings.embed:.1f} ms, match {timings.match:.2f} ms, "
             f"total {timings.total:.1f} ms (both photos, one run)",

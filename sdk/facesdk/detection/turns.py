@@ -19,7 +19,7 @@ import numpy as np
 from facesdk.detection.detector import Detector
 from facesdk.errors import InputError
 from facesdk.images.decode import RgbImage
-from facesdk.results import Face
+from facesdk.results import Face, FloatArray
 
 REVISION = 1
 """Raised when the same detector may give other faces through this module."""
@@ -98,7 +98,7 @@ def turned_back(face: Face, turns: int, height: int, width: int) -> Face:
     return Face(box, face.score, landmarks)
 
 
-def _turn_back(points: np.ndarray, turns: int, bottom: float, right: float) -> np.ndarray:
+def _turn_back(points: FloatArray, turns: int, bottom: float, right: float) -> FloatArray:
     x, y = points.T
     return np.stack(
         [(right - y, x), (right - x, bottom - y), (y, bottom - x)][turns - 1],

@@ -12,7 +12,7 @@ import numpy as np
 
 from facesdk.detection.detector import Detector
 from facesdk.errors import InputError
-from facesdk.evaluation.crops import locate, located_crop
+from facesdk.evaluation.crops import locate, located_crop, method
 from facesdk.evaluation.sets.verification_set import VerificationSet
 from facesdk.evaluation.vector_cache import RowCache
 from facesdk.images import decode, pixels
@@ -67,7 +67,7 @@ def embed_set(
     if pairs.read is None or (detector is None and not pairs.aligned):
         raise InputError("the set has no images, or no detector to find faces with")
     read = pairs.read
-    located = "aligned" if detector is None or pairs.aligned else detector.id
+    located = "aligned" if detector is None or pairs.aligned else method(detector)
     landmarks = RowCache(_folder(cache, "landmarks", located), 10)
     identity = (located, embedder.model_id, embedder.contract.to_json())
     embeddings = RowCache(_folder(cache, "embeddings", *identity), embedder.dim)

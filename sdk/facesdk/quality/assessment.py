@@ -94,7 +94,7 @@ FLOORS: dict[str, Floor] = {
         90, 60, 15, "the face looks far up or down (degrees)", lambda v: abs(v["pitch"])
     ),
     "detector_score": Floor(
-        0.6, 0.9, 0.999, "this may be no face (score of the detector)",
+        0.7, 0.95, 0.9999, "this may be no face (score of the detector)",
         lambda v: v["detector_score"],
     ),
 }  # fmt: skip

@@ -12,7 +12,7 @@ estimates: people with a long nose seem to look up or down by some degrees.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import atan2, degrees, hypot
+from math import atan2, degrees, hypot, inf
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -71,7 +71,7 @@ def pose(landmarks: ArrayLike) -> Pose:
         raise InputError(f"landmarks must be five finite x, y, but got {points.tolist()}")
     rows = (_SOLVER @ (points - points.mean(axis=0))).T
     left, lengths, right = np.linalg.svd(rows, full_matrices=False)
-    if lengths[1] <= 1e-9 * max(lengths[0], 1e-300):
+    if lengths[1] <= 0.01 * lengths[0] or lengths[0] == 0:
         raise InputError("landmarks must not lie on one line")
     across, down = left @ right
     forward = np.cross(across, down)
@@ -81,3 +81,26 @@ def pose(landmarks: ArrayLike) -> Pose:
         roll=degrees(atan2(down[0], across[0])),
         eye_distance=float(lengths.mean()),
     )
+
+
+def misfit(landmarks: ArrayLike) -> float:
+    """How far five landmarks are from those of any head, however it is turned.
+
+    Args:
+        landmarks: As of :func:`pose`.
+
+    Returns:
+        Root of the mean square distance to the model's projection, in eye distances. An affine
+        projection, so that heads of other proportions fit, too. Infinite for mirrored landmarks,
+        which fit a head that looks away.
+
+    Raises:
+        InputError: As :func:`pose`.
+    """
+    found = pose(landmarks)
+    if abs(found.pitch) > 90:
+        return inf
+    points = np.asarray(landmarks, dtype=np.float64)
+    points = points - points.mean(axis=0)
+    rest = points - MODEL @ (_SOLVER @ points)
+    return float(np.sqrt((rest**2).sum(axis=1).mean())) / found.eye_distance

@@ -65,7 +65,8 @@ def test_verify_same() -> None:
     assert record["same"] is True
     assert record["similarity"] >= record["threshold"]
     assert len(record["faces"]) == 2
-    assert set(record["faces"][0]) == {"box", "score", "landmarks"}
+    assert set(record["faces"][0]) == {"box", "score", "landmarks", "reason", "quality"}
+    assert all(face["quality"]["acceptable"] for face in record["faces"])
     assert set(record["timings_ms"]) == {"detect", "align", "embed", "match", "total"}
     assert all(value >= 0 for value in record["timings_ms"].values())
     assert done.stderr == ""
@@ -146,7 +147,10 @@ def test_two_photos_of_one_name_are_not_saved_over_each_other(tmp_path: Path) ->
 def test_max_faces_keeps_the_largest(crowd: str) -> None:
     both = json.loads(run("detect", crowd, "--json").stdout)["faces"]
     one = json.loads(run("detect", crowd, "--max-faces", "1", "--json").stdout)["faces"]
-    assert one == both[:1]
+    assert [face["box"] for face in one] == [both[0]["box"]]
+    assert [face["chosen"] for face in both] == [True, False]
+    assert one[0]["reason"] == "the only face"
+    assert both[0]["reason"] == "the largest trusted face of 2"
 
 
 def test_embed() -> None:
@@ -154,7 +158,9 @@ def test_embed() -> None:
     records = [json.loads(line) for line in lines]
     assert [record["image"] for record in records] == [OBAMA, OBAMA2]
     for record in records:
-        assert set(record) == {"image", "model", "model_id", "dim", "embedding"}
+        assert set(record) == {"image", "model", "model_id", "dim", "embedding", "faces"}
+        (face,) = record["faces"]
+        assert set(face) == {"face", "box", "score", "landmarks", "reason", "quality"}
         assert len(record["embedding"]) == record["dim"]
         assert np.linalg.norm(record["embedding"]) == pytest.approx(1, abs=1e-4)
     verified = json.loads(run("verify", OBAMA, OBAMA2, "--json").stdout)

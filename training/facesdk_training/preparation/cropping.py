@@ -75,7 +75,7 @@ class Cropper:
         )
 
     def crop(self, photo: Photo) -> CropOutcome:
-        """Read, detect, align and encode the central face of a photo."""
+        """Read, detect, align and encode the face of a photo's person."""
         try:
             content = self._reader.read(photo)
         except InputError as error:
@@ -92,10 +92,10 @@ class Cropper:
                 return CropOutcome("wrong_size", f"{width}x{height} pixels", digest)
             crop = image
         else:
-            face = selection.central(self._detector.detect(image), *image.shape[:2])
-            if face is None:
+            choice = selection.select(self._detector, image, of_one_person=True)
+            if choice is None:
                 return CropOutcome("undetected", "no face found", digest)
-            crop = align_square(image, face.landmarks, size)
+            crop = align_square(image, choice.face.landmarks, size)
         return CropOutcome("", "", digest, perceptual_hash(crop), self._encode(crop))
 
     def _encode(self, crop: NDArray[np.uint8]) -> bytes:

@@ -12,13 +12,13 @@ from facesdk.cli import options, output
 from facesdk.detection.detector import DEFAULT_MIN_FACE
 from facesdk.detection.registry import load_detector
 from facesdk.engine import DEFAULT_FMR, FaceEngine
-from facesdk.errors import EXIT_DIFFERENT, EXIT_SAME, InputError
+from facesdk.errors import EXIT_DIFFERENT, EXIT_SAME, InputError, LowQualityError
 from facesdk.files import make_folder
 from facesdk.images import decode, drawing, encode
 from facesdk.models.contract import Contract
 from facesdk.models.registry import DEFAULT_RECOGNIZER
 from facesdk.models.templates import TEMPLATES
-from facesdk.quality.selection import choose, up_to
+from facesdk.quality.selection import choose, find, pick
 from facesdk.recognition import alignment
 from facesdk.results import Detections
 
@@ -36,8 +36,10 @@ def detect(
 ) -> None:
     """Find faces: box, score and five landmarks, in pixels of the upright photo.
 
-    No face is not an error: the list is empty and the status 0. A photo that cannot be read is
-    reported, the others are still done, and the status is 2.
+    Photos that lie on a side or upside down are looked at in all four turns. In JSON, `chosen` is
+    true of the face that verify and embed compare, and `reason` says why this one. No face is not
+    an error: the list is empty and the status 0. A photo that cannot be read is reported, the
+    others are still done, and the status is 2.
 
     Examples:
 
@@ -51,15 +53,18 @@ def detect(
     if draw is not None:
         _require_distinct_names(photos)
 
-    def one(path: Path, _: int) -> None:
+    def one(path: Path, _: int | None) -> None:
         image = decode.load(path)
         height, width = image.shape[:2]
-        found = Detections(str(path), width, height, tuple(detector.detect(image)))
+        faces = tuple(find(detector, image))
+        choice = pick(image, faces)
+        chosen, reason = (choice.number, choice.reason) if choice else (None, "")
+        found = Detections(str(path), width, height, faces, chosen, reason)
         if draw is not None:
             encode.save(_target(draw, path, "faces.jpg"), drawing.draw_faces(image, found.faces))
         output.emit(found.to_dict(), json=json, text=_describe(found))
 
-    _for_each(photos, [0] * len(photos), one)
+    _for_each(photos, [None] * len(photos), one)
 
 
 def align(
@@ -89,16 +94,18 @@ def align(
     numbers = _face_numbers(face, len(photos))
     _require_distinct_names(photos)
 
-    def one(path: Path, number: int) -> None:
+    def one(path: Path, number: int | None) -> None:
         image = decode.load(path)
-        found = tuple(detector.detect(image, None if every else up_to(number)))
-        picked = choose(found, number, str(path))
+        choice = choose(detector, image, number, str(path))
+        wanted = enumerate(find(detector, image)) if every else [(choice.number, choice.face)]
         crops = []
-        for index, row in enumerate(found):
-            if every or row is picked:
-                target = _target(out, path, f"face{index}.png")
-                encode.save(target, alignment.align(image, row.landmarks, template))
-                crops.append({"face": index, "path": str(target), **row.to_dict()})
+        for index, row in wanted:
+            target = _target(out, path, f"face{index}.png")
+            encode.save(target, alignment.align(image, row.landmarks, template))
+            record = {"face": index, "path": str(target), **row.to_dict()}
+            if index == choice.number:
+                record |= {"reason": choice.reason, "quality": choice.quality.to_dict()}
+            crops.append(record)
         record = {"image": str(path), "template": template, "crops": crops}
         output.emit(record, json=json, text="\n".join(f"{path} -> {c['path']}" for c in crops))
 
@@ -115,7 +122,9 @@ def embed(
     threads: options.Threads = 1,
     json: options.Json = False,
 ) -> None:
-    """Embed the largest face of each photo as a vector of length 1.
+    """Embed one face of each photo as a vector of length 1: the one that verify compares.
+
+    JSON has the face, why it was chosen, and its quality; a bad one is embedded, too.
 
     Examples:
 
@@ -132,15 +141,22 @@ def embed(
     )
     numbers = _face_numbers(face, len(photos))
 
-    def one(path: Path, number: int) -> None:
+    def one(path: Path, number: int | None) -> None:
         image = decode.load(path)
-        picked = choose(engine.detect(image, up_to(number)).faces, number, str(path))
-        embedding = engine.embed(image, picked)
+        choice = choose(engine.detector, image, number, str(path))
+        embedding = engine.embed(image, choice.face)
         first = ", ".join(f"{value:.4f}" for value in embedding.vector[:4])
+        face = {
+            "face": choice.number,
+            **choice.face.to_dict(),
+            "reason": choice.reason,
+            "quality": choice.quality.to_dict(),
+        }
         output.emit(
-            {"image": str(path), **embedding.to_dict()},
+            {"image": str(path), **embedding.to_dict(), "faces": [face]},
             json=json,
-            text=f"{path}: {embedding.dim} values by {embedding.model}: {first}, ...",
+            text=f"{path}: {embedding.dim} values by {embedding.model}: {first}, ...\n"
+            f"  quality     {output.quality(choice.quality)}",
         )
 
     _for_each(photos, numbers, one)
@@ -166,15 +182,22 @@ def verify(
         Optional[Path],
         typer.Option("--save", metavar="FILE", help="Save an annotated picture of the comparison."),
     ] = None,
+    allow_low_quality: Annotated[
+        bool,
+        typer.Option(
+            "--allow-low-quality",
+            help="Compare faces that are too blurred, dark, small or covered, too.",
+        ),
+    ] = False,
     threads: options.Threads = 1,
     json: options.Json = False,
 ) -> None:
     """Say whether two photos show the same person.
 
     The exit status is 0 for the same person, 1 for different people, 2 for bad input, 3 if this
-    installation lacks something, 5 for a photo without a face. With several faces in a photo the
-    largest counts; `--face K` picks in any photo with several, `--face K --face L` in the first and
-    the second.
+    installation lacks something, 5 for a photo without a face, 6 for a face that is not fit to be
+    compared. With several faces in a photo the largest that is trusted counts; `--face K` picks in
+    any photo with several, `--face K --face L` in the first and the second.
 
     Examples:
 
@@ -183,6 +206,8 @@ def verify(
         facesdk verify a.jpg b.jpg --fmr 0.01 --json
 
         facesdk verify a.jpg team.jpg --face 0 --face 3 --save comparison.jpg
+
+        facesdk verify old.jpg door.jpg --allow-low-quality
     """
     engine = FaceEngine.load(
         model,
@@ -193,9 +218,20 @@ def verify(
     )
     photos = (decode.load(a), decode.load(b))
     first, second = _face_numbers(face, 2)
-    verification = engine.verify(
-        *photos, names=(str(a), str(b)), faces=(first, second), fmr=fmr, threshold=threshold
-    )
+    try:
+        verification = engine.verify(
+            *photos,
+            names=(str(a), str(b)),
+            faces=(first, second),
+            fmr=fmr,
+            threshold=threshold,
+            allow_low_quality=allow_low_quality,
+        )
+    except LowQualityError as error:
+        if json:
+            quality = [row.to_dict() for row in error.quality]
+            output.emit({"same": None, "quality": quality}, json=True, text="")
+        raise LowQualityError(f"{error} (--allow-low-quality compares them)") from None
     if save is not None:
         encode.save(save, drawing.draw_verification(photos, verification, (a.name, b.name)))
     output.emit(verification.to_dict(), json=json, text=output.verdict(verification))
@@ -203,7 +239,9 @@ def verify(
 
 
 def _for_each(
-    photos: Sequence[Path], numbers: Sequence[int], work: Callable[[Path, int], None]
+    photos: Sequence[Path],
+    numbers: Sequence[int | None],
+    work: Callable[[Path, int | None], None],
 ) -> None:
     statuses: set[int] = set()
     for path, number in zip(photos, numbers, strict=True):
@@ -216,10 +254,10 @@ def _for_each(
         raise typer.Exit(min(statuses))
 
 
-def _face_numbers(given: list[int] | None, photos: int) -> list[int]:
+def _face_numbers(given: list[int] | None, photos: int) -> Sequence[int | None]:
     """One number per photo, from none, one for all, or one for each."""
     if not given:
-        return [0] * photos
+        return [None] * photos
     if len(given) == 1:
         return given * photos
     if len(given) != photos:
@@ -248,5 +286,6 @@ def _describe(found: Detections) -> str:
         lines.append(
             f"  {number}: box {left:.0f},{top:.0f} to {right:.0f},{bottom:.0f}, "
             f"score {face.score:.3f}"
+            + (f" (chosen: {found.reason})" if number == found.chosen else "")
         )
     return "\n".join(lines)
