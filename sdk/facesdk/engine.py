@@ -23,7 +23,7 @@ from facesdk.models import registry
 from facesdk.models.contract import Contract
 from facesdk.progress import Progress, unwatched
 from facesdk.quality.assessment import assess
-from facesdk.quality.selection import Choice, choose, find, pick
+from facesdk.quality.selection import Choice, choose_in_photo, find, pick
 from facesdk.recognition import alignment, matching
 from facesdk.recognition.embedding import Embedder
 from facesdk.results import (
@@ -298,7 +298,7 @@ class FaceEngine:
             called = names or (_name(a), _name(b))
             with stage("detect"):
                 first_choice, second_choice = [
-                    choose(self.detector, photo, number, name)
+                    choose_in_photo(self.detector, photo, number, name)
                     for photo, number, name in zip(photos, faces, called, strict=True)
                 ]
             chosen = first_choice, second_choice
@@ -381,7 +381,7 @@ class FaceEngine:
 
     def _choose(self, image: NDArray[np.uint8], number: int | None, name: str) -> Choice:
         with stage("detect"):
-            return choose(self.detector, image, number, name)
+            return choose_in_photo(self.detector, image, number, name)
 
     def _operating_point(self, fmr: float, threshold: float | None) -> tuple[float, float | None]:
         """The similarity that decides, and the false match rate that it was calibrated for."""

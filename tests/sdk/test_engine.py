@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 
 import cv2
@@ -7,7 +8,13 @@ import numpy as np
 import pytest
 
 from facesdk import FaceEngine, compare
-from facesdk.errors import ContractError, EmbeddingMismatchError, InputError, NoFaceError
+from facesdk.errors import (
+    ContractError,
+    EmbeddingMismatchError,
+    InputError,
+    LowQualityError,
+    NoFaceError,
+)
 from facesdk.images import decode
 from facesdk.images.drawing import draw_faces, draw_verification
 from facesdk.models import registry
@@ -170,3 +177,36 @@ def test_drawings_show_the_faces(engine: FaceEngine) -> None:
     picture = draw_verification((photo, decode.load(OBAMA2)), verification, ("a", "b"))
     assert picture.dtype == np.uint8
     assert picture.shape[1] > picture.shape[0]
+
+
+def blurred(photo: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(photo, (0, 0), 25)
+
+
+def test_a_face_that_is_not_fit_is_not_compared(engine: FaceEngine) -> None:
+    """Two blurred strangers passed for one person: 26 % of pairs at a false match rate of 0.1 %."""
+    good, bad = decode.load(OBAMA), blurred(decode.load(OBAMA2))
+    with pytest.raises(LowQualityError, match="b: the face is blurred") as raised:
+        engine.verify(good, bad, names=("a", "b"))
+    assert isinstance(raised.value, InputError)
+    assert [quality.acceptable for quality in raised.value.quality] == [True, False]
+    assert all(reason.startswith("b: ") for reason in raised.value.reasons)
+    copy = pickle.loads(pickle.dumps(raised.value))
+    assert (str(copy), copy.reasons) == (str(raised.value), raised.value.reasons)
+    allowed = engine.verify(good, bad, allow_low_quality=True)
+    assert not allowed.quality[1]
+    assert allowed.quality[0].score > 0.9
+
+
+def test_every_verb_takes_the_same_face(engine: FaceEngine) -> None:
+    """A larger find that is no face was embedded; detection, embedding and verdict must agree."""
+    photo = decode.load(BIDEN)
+    found = engine.detect(photo)
+    assert found.chosen == 0
+    face = found.faces[0]
+    np.testing.assert_array_equal(engine.embed(photo).vector, engine.embed(photo, face).vector)
+    np.testing.assert_array_equal(engine.align(photo), engine.align(photo, face))
+    verification = engine.verify(photo, OBAMA)
+    assert verification.faces[0] == face
+    assert verification.quality[0] == engine.quality(photo)
+    assert verification.reasons[0] == "the largest face"

@@ -158,37 +158,54 @@ def pick(
     return Choice(face, number, reason, quality)
 
 
-def choose(detector: Finder, image: NDArray[np.uint8], number: int | None, name: str) -> Choice:
-    """The face that is compared, or the one that somebody asks for.
+def choose(faces: Sequence[Face], number: int, image: str) -> Face:
+    """The face of a number, 0 being the largest; the only face whatever the number.
+
+    Args:
+        faces: The faces of a photo, largest first.
+        number: Which of them.
+        image: What error messages call the photo.
+
+    Raises:
+        InputError: The number is negative.
+        NoFaceError: There is no such face; the message names the photo.
+    """
+    if number < 0:
+        raise InputError(f"the number of a face must be 0 or more, but got {number}")
+    if not faces:
+        raise _no_face(image)
+    if len(faces) == 1:
+        return faces[0]
+    if number >= len(faces):
+        raise NoFaceError(
+            f"{image}: there is no face {number}; {len(faces)} found, numbered from 0 by size"
+        )
+    return faces[number]
+
+
+def choose_in_photo(
+    detector: Finder, image: NDArray[np.uint8], number: int | None, name: str
+) -> Choice:
+    """The face of a photo that is compared, or the one that somebody asks for.
 
     Args:
         detector: Finds the faces.
         image: The photo, uint8 RGB ``(H, W, 3)``.
-        number: Which face, by size from 0; the only face whatever the number. None for that of
-            :func:`select`.
+        number: Which face, as in :func:`choose`; None for that of :func:`select`.
         name: What error messages call the photo.
 
     Raises:
         InputError: The number is negative, or the image not uint8 RGB.
         NoFaceError: There is no such face; the message names the photo.
     """
-    if number is not None and number < 0:
-        raise InputError(f"the number of a face must be 0 or more, but got {number}")
     if number is None:
         choice = select(detector, image)
         if choice is None:
             raise _no_face(name)
         return choice
-    faces = find(detector, image, number + 1)
-    if not faces:
-        raise _no_face(name)
-    if len(faces) == 1:
-        number = 0
-    if number >= len(faces):
-        raise NoFaceError(
-            f"{name}: there is no face {number}; {len(faces)} found, numbered from 0 by size"
-        )
-    face = faces[number]
+    faces = find(detector, image, max(number, 0) + 1)
+    face = choose(faces, number, name)
+    number = next(index for index, other in enumerate(faces) if other is face)
     return Choice(face, number, "the one that was asked for", assess(image, face))
 
 

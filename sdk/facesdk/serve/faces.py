@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from facesdk.engine import DEFAULT_FMR
-from facesdk.quality.selection import choose
+from facesdk.quality.selection import choose_in_photo
 from facesdk.results import Quality
 from facesdk.serve import photos
 from facesdk.serve.photos import Fields, Photo
@@ -137,7 +137,7 @@ class Verified(BaseModel):
     ),
 )
 async def verify(request: Request, service: Served) -> dict[str, Any]:
-    """Whether the largest face of each photo is of one person."""
+    """Whether one face of each photo, the largest that is trusted, is of one person."""
     async with service.engines.admitted():
         fields = await photos.read(request, VerifyFields, service.limits)
 
@@ -147,15 +147,16 @@ async def verify(request: Request, service: Served) -> dict[str, Any]:
             for name, content in (("photo a", fields.a), ("photo b", fields.b)):
                 with stage("decode"):
                     picture = photos.load(content, service.limits, name)
-                face = choose(engine.detect(picture.image, 1).faces, 0, name)
-                chosen.append(picture.of_photo(face))
-                qualities.append(engine.quality(picture.image, face))
-                embeddings.append(engine.embed(picture.image, face))
+                with stage("detect"):
+                    choice = choose_in_photo(engine.detector, picture.image, None, name)
+                chosen.append(picture.of_photo(choice.face))
+                qualities.append(choice.quality)
+                embeddings.append(engine.embed(picture.image, choice.face))
             if fields.require_quality:
                 _refuse_low(dict(zip(("photo a", "photo b"), qualities, strict=True)))
             with stage("match"):
                 match = engine.compare(*embeddings, fmr=fields.fmr, threshold=fields.threshold)
-            times = ("decode", "detect", "assess", "align", "embed", "match")
+            times = ("decode", "detect", "align", "embed", "match")
             return {
                 **match.to_dict(),
                 "faces": [face.to_dict() for face in chosen],

@@ -72,6 +72,23 @@ def test_verify_same() -> None:
     assert done.stderr == ""
 
 
+def test_a_face_that_is_not_fit_has_a_status_of_its_own(tmp_path: Path) -> None:
+    blurred, target = tmp_path / "blurred.png", tmp_path / "verdict.png"
+    encode.save(blurred, cv2.GaussianBlur(decode.load(OBAMA2), (0, 0), 25))
+    pair = ("verify", OBAMA, str(blurred))
+    done = run(*pair, "--json", "--save", str(target), status=6)
+    assert "blurred" in done.stderr
+    assert "--allow-low-quality" in done.stderr
+    assert done.stderr.count("\n") == 1
+    record = json.loads(done.stdout)
+    assert record["same"] is None
+    assert [face["acceptable"] for face in record["quality"]] == [True, False]
+    assert not target.exists()
+    allowed = run(*pair, "--allow-low-quality", "--threshold", "-1")
+    assert "blurred" in allowed.stdout
+    assert json.loads(run("embed", str(blurred), "--json").stdout)["faces"][0]["quality"]["reasons"]
+
+
 def test_verify_different_and_save(tmp_path: Path) -> None:
     target = tmp_path / "verdict.png"
     done = run("verify", OBAMA, BIDEN, "--json", "--save", str(target), status=1)

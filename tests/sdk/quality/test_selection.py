@@ -12,7 +12,7 @@ from facesdk.detection.registry import load_detector
 from facesdk.errors import InputError, NoFaceError
 from facesdk.images import decode, pixels
 from facesdk.quality import selection
-from facesdk.quality.selection import choose, find, pick, select
+from facesdk.quality.selection import choose, choose_in_photo, find, pick, select
 from facesdk.results import Face
 from facesdk.samples import BIDEN, OBAMA
 
@@ -126,17 +126,24 @@ def test_the_middle_does_not_make_a_face_trusted() -> None:
 def test_a_number_is_obeyed() -> None:
     photo, (large, small) = scene((OBAMA, 1.5, (20, 20), 0.936, 0), SMALL)
     found = Found([large, small])
-    assert choose(found, photo, None, "x").face is small
-    assert choose(found, photo, 0, "x").face is large
-    assert choose(found, photo, 1, "x").face is small
-    assert choose(Found([small]), photo, 3, "x").number == 0
+    assert choose_in_photo(found, photo, None, "x").face is small
+    assert choose_in_photo(found, photo, 0, "x").face is large
+    assert choose_in_photo(found, photo, 1, "x").face is small
+    assert choose_in_photo(Found([small]), photo, 3, "x").number == 0
     with pytest.raises(NoFaceError, match="x: there is no face 2; 2 found"):
-        choose(found, photo, 2, "x")
+        choose_in_photo(found, photo, 2, "x")
     with pytest.raises(InputError, match="0 or more"):
-        choose(found, photo, -1, "x")
+        choose_in_photo(found, photo, -1, "x")
     for number in (None, 0):
         with pytest.raises(NoFaceError, match="x: no face found"):
-            choose(Found([]), photo, number, "x")
+            choose_in_photo(Found([]), photo, number, "x")
+
+
+def test_the_face_of_a_number() -> None:
+    _, (large, small) = scene(LARGE, SMALL)
+    assert choose([small], 3, "x") is small
+    assert choose([large, small], 0, "x") is large
+    assert choose([large, small], 1, "x") is small
 
 
 def test_finds_that_cannot_be_a_face_are_left_out() -> None:

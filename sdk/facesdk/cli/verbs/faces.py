@@ -18,7 +18,7 @@ from facesdk.images import decode, drawing, encode
 from facesdk.models.contract import Contract
 from facesdk.models.registry import DEFAULT_RECOGNIZER
 from facesdk.models.templates import TEMPLATES
-from facesdk.quality.selection import choose, find, pick
+from facesdk.quality.selection import choose_in_photo, find, pick
 from facesdk.recognition import alignment
 from facesdk.results import Detections
 
@@ -96,7 +96,7 @@ def align(
 
     def one(path: Path, number: int | None) -> None:
         image = decode.load(path)
-        choice = choose(detector, image, number, str(path))
+        choice = choose_in_photo(detector, image, number, str(path))
         wanted = enumerate(find(detector, image)) if every else [(choice.number, choice.face)]
         crops = []
         for index, row in wanted:
@@ -143,7 +143,7 @@ def embed(
 
     def one(path: Path, number: int | None) -> None:
         image = decode.load(path)
-        choice = choose(engine.detector, image, number, str(path))
+        choice = choose_in_photo(engine.detector, image, number, str(path))
         embedding = engine.embed(image, choice.face)
         first = ", ".join(f"{value:.4f}" for value in embedding.vector[:4])
         face = {
