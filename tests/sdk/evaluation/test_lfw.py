@@ -43,7 +43,7 @@ class ColourDetector:
         self.calls = 0
         self.interrupt_after = interrupt_after
 
-    def detect(self, image: NDArray[np.uint8]) -> list[Face]:
+    def detect(self, image: NDArray[np.uint8], max_faces: int | None = None) -> list[Face]:
         if self.calls == self.interrupt_after:
             raise KeyboardInterrupt
         self.calls += 1
