@@ -56,7 +56,7 @@ static centred centre(const double points[2 * POINTS]) {
   centred result;
   for (int axis = 0; axis < 2; ++axis) {
     for (int i = 0; i < POINTS; ++i) result.distances[axis][i] = points[2 * i + axis];
-    result.mean[axis] = exact_sum(result.distances[axis], POINTS) / POINTS;
+    result.mean[axis] = exact_sum(result.distances[axis], POINTS) / (double)POINTS;
     for (int i = 0; i < POINTS; ++i) result.distances[axis][i] -= result.mean[axis];
   }
   return result;
@@ -82,7 +82,7 @@ static facesdk_status fit(const double points[2 * POINTS], double matrix[6], fac
   const centred from = centre(points), to = centre(TEMPLATE);
   const double *u = from.distances[0], *v = from.distances[1], *u_end = to.distances[0], *v_end = to.distances[1];
   const double spread = dot(u, u) + dot(v, v), noise = 1e-9 * (largest + 1e-300);
-  if (spread <= POINTS * (noise * noise)) {
+  if (spread <= (double)POINTS * (noise * noise)) {
     return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "landmarks must not coincide, but all are at [%.17g, %.17g]",
                         points[0], points[1]);
   }
@@ -104,12 +104,16 @@ static facesdk_status fit(const double points[2 * POINTS], double matrix[6], fac
   return FACESDK_OK;
 }
 
-/* Half to even; the value must be within 2^62. */
+/* Half to even; the value must be within 2^62. In two halves, as 32-bit processors have no conversion to 64 bits. */
 static int64_t nearest(double value) {
-  const int64_t whole = (int64_t)value;
-  const double rest = value - (double)whole;
-  if (rest > 0.5 || (rest == 0.5 && whole % 2 != 0)) return whole + 1;
-  return whole - (rest < -0.5 || (rest == -0.5 && whole % 2 != 0));
+  const double unit = 4294967296.0;
+  int32_t high = (int32_t)(value / unit);
+  high -= (double)high * unit > value;
+  const double rest = value - (double)high * unit;
+  const uint32_t low = (uint32_t)rest;
+  const double fraction = rest - (double)low;
+  const bool up = fraction > 0.5 || (fraction == 0.5 && low % 2 != 0);
+  return (int64_t)((uint64_t)(int64_t)high << 32 | low) + up;
 }
 
 /* The inverse of a transform in units of facesdk_warp(). */

@@ -29,7 +29,8 @@ static int32_t start_of(const parts *side, int32_t number) {
   return start < last ? start : last;
 }
 
-static double truncate(double value) { return (double)(int64_t)value; }
+/* Edges lie within some times FACESDK_MAX_SIDE. */
+static double truncate(double value) { return (double)(int32_t)value; }
 
 static int32_t ceiling(double value) {
   const int32_t whole = (int32_t)value;

@@ -11,9 +11,9 @@
 static const size_t BATCHES[] = {16, 4, 1};
 enum { MOST = 16 };
 
-/* The largest whole number not above it; the value must be within 2^62. */
+/* The largest whole number not above it; the value must be within FACESDK_MAX_REACH. */
 static double floor_of(double value) {
-  const double whole = (double)(int64_t)value;
+  const double whole = (double)(int32_t)value;
   return whole - (whole > value);
 }
 

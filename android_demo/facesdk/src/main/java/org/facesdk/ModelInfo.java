@@ -20,14 +20,14 @@ public final class ModelInfo {
      * What the native library read.
      *
      * @param texts name, architecture, variant, template, license, thresholds_source, training_data
-     * @param numbers dim, then five numbers for each threshold
+     * @param numbers those of {@link NativeEngine#numbers}
      */
     ModelInfo(String id, String[] texts, double[] numbers) {
         this.id = id;
         this.texts = texts;
         this.dim = (int) numbers[0];
         List<Threshold> read = new ArrayList<>();
-        for (int i = 1; i + 4 < numbers.length; i += 5) {
+        for (int i = NativeEngine.LEADING; i < numbers.length; i += NativeEngine.THRESHOLD) {
             read.add(new Threshold(numbers[i], numbers[i + 1], numbers[i + 2], (long) numbers[i + 3], (long) numbers[i + 4]));
         }
         this.thresholds = Collections.unmodifiableList(read);

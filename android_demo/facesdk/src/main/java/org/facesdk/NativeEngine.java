@@ -4,6 +4,10 @@ import java.nio.ByteBuffer;
 
 /** The networks and what is computed around them, in C. A handle is for one thread at a time. */
 final class NativeEngine {
+    /** Numbers before those of the thresholds, and numbers for each threshold, in {@link #numbers}. */
+    static final int LEADING = 3;
+    static final int THRESHOLD = 5;
+
     static {
         NativeLibrary.load();
     }

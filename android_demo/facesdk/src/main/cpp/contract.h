@@ -1,0 +1,34 @@
+/* What a model file says about itself (docs/use/model-files.md): the fields that are needed to use it. */
+#ifndef FACESDK_ANDROID_CONTRACT_H_
+#define FACESDK_ANDROID_CONTRACT_H_
+
+#include "json.h"
+#include "model_file.h"
+
+enum { CONTRACT_THRESHOLDS = 32 };
+
+typedef struct contract_threshold {
+  double fmr, similarity, fnmr, positive_pairs, negative_pairs;
+} contract_threshold;
+
+/* Texts lie in the document. */
+typedef struct contract {
+  json_document document;
+  const char *name, *task, *architecture, *variant, *license, *thresholds_source, *training_data;
+  const char *template_name;              /* recognition; else NULL */
+  int32_t dim, template_width;            /* recognition; else 0 */
+  bool bgr, flip_concatenation;
+  float mean, scale;
+  int32_t threshold_count;
+  contract_threshold thresholds[CONTRACT_THRESHOLDS];
+} contract;
+
+/* Reads and checks the contract in a model file. Released with contract_free(), also after a failure. */
+bool contract_read(contract *contract, model_bytes file, const char *name, failure *failure);
+
+/* Fails unless it is the contract of a recognition model. */
+bool contract_recognizes(const contract *contract, const char *name, failure *failure);
+
+void contract_free(contract *contract);
+
+#endif

@@ -1,0 +1,142 @@
+#include "engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "recognizer.h"
+
+enum { LEAST_FACE = 12, MOST_THREADS = 64, CHANNELS = 3 };
+
+struct engine {
+  network detector[ENGINE_RECOGNIZER];
+  recognizer recognizer;
+  contract contract;
+  char names[ENGINE_NETWORKS][ENGINE_NAME];
+  int32_t min_face;
+};
+
+/* A detector's network: what its contract must call it, its input in the file, and how many numbers each window gets. */
+typedef struct part {
+  const char *architecture;
+  int32_t side, columns;
+} part;
+
+static const part PARTS[ENGINE_RECOGNIZER] = {{"MTCNN P-Net", 12, 5}, {"MTCNN R-Net", 24, 5}, {"MTCNN O-Net", 48, 15}};
+
+static bool has_architecture(model_bytes file, const char *name, const char *architecture, failure *failure) {
+  contract said;
+  bool right = contract_read(&said, file, name, failure);
+  if (right && strcmp(said.architecture, architecture) != 0) {
+    right = fail(failure, FAILURE_MODEL, "%s is %s, but %s is needed", name, said.architecture, architecture);
+  }
+  contract_free(&said);
+  return right;
+}
+
+/* Runs once on the shape of its file: a network that cannot be used is found before the first photo. */
+static bool open_part(network *self, const runtime *lite, const part *part, model_bytes file, const char *name,
+                      int32_t threads, failure *failure) {
+  if (!has_architecture(file, name, part->architecture, failure) ||
+      !network_open(self, lite, name, file.start, file.size, threads, false, failure)) {
+    return false;
+  }
+  const network_run *run = network_for(self, (network_shape){1, part->side, part->side}, failure);
+  if (run == NULL) return false;
+  const void *input = network_input(self, run), *output = network_output(self, run);
+  if (lite->TensorType(input) != RUNTIME_FLOAT32 || lite->TensorType(output) != RUNTIME_FLOAT32 ||
+      lite->TensorByteSize(output) != (size_t)part->columns * sizeof(float)) {
+    return fail(failure, FAILURE_MODEL, "%s must have outputs of %d columns", name, (int)part->columns);
+  }
+  return true;
+}
+
+static bool open_all(engine *self, const model_bytes models[ENGINE_NETWORKS], int32_t threads, failure *failure) {
+  const runtime *lite = runtime_find(failure);
+  if (lite == NULL) return false;
+  for (int i = 0; i < ENGINE_RECOGNIZER; ++i) {
+    if (!open_part(&self->detector[i], lite, &PARTS[i], models[i], self->names[i], threads, failure)) return false;
+  }
+  const model_bytes file = models[ENGINE_RECOGNIZER];
+  const char *name = self->names[ENGINE_RECOGNIZER];
+  return contract_read(&self->contract, file, name, failure) && contract_recognizes(&self->contract, name, failure) &&
+         recognizer_open(&self->recognizer, lite, &self->contract, file, name, threads, failure);
+}
+
+engine *engine_open(const model_bytes models[ENGINE_NETWORKS], const char *const names[ENGINE_NETWORKS],
+                    int32_t min_face, int32_t threads, failure *failure) {
+  if (min_face < LEAST_FACE) {
+    (void)fail(failure, FAILURE_INPUT, "min_face must be at least %d, but got %d", LEAST_FACE, (int)min_face);
+    return NULL;
+  }
+  if (threads < 1 || threads > MOST_THREADS) {
+    (void)fail(failure, FAILURE_INPUT, "threads must be 1 to %d, but got %d", MOST_THREADS, (int)threads);
+    return NULL;
+  }
+  engine *self = calloc(1, sizeof *self);
+  if (self == NULL) {
+    (void)fail(failure, FAILURE_MEMORY, "no memory for an engine");
+    return NULL;
+  }
+  self->min_face = min_face;
+  for (int i = 0; i < ENGINE_NETWORKS; ++i) {
+    const size_t length = strlen(names[i]), kept = length < ENGINE_NAME ? length : ENGINE_NAME - 1;
+    memcpy(self->names[i], names[i], kept);
+  }
+  if (open_all(self, models, threads, failure)) return self;
+  engine_close(self);
+  return NULL;
+}
+
+void engine_close(engine *self) {
+  if (self == NULL) return;
+  for (int i = 0; i < ENGINE_RECOGNIZER; ++i) network_close(&self->detector[i]);
+  recognizer_close(&self->recognizer);
+  contract_free(&self->contract);
+  free(self);
+}
+
+const contract *engine_contract(const engine *self) { return &self->contract; }
+
+/* What facesdk_mtcnn_detect() calls back with. */
+typedef struct detection {
+  engine *engine;
+  failure *failure;
+} detection;
+
+static facesdk_status run_part(void *context, facesdk_mtcnn_network which, const uint8_t *pixels, int32_t count,
+                               int32_t height, int32_t width, const float **values, size_t *value_count,
+                               facesdk_error *error) {
+  (void)error; /* the failure has another kind than a status can say */
+  const detection *now = context;
+  network *self = &now->engine->detector[which];
+  network_run *run = network_for(self, (network_shape){count, height, width}, now->failure);
+  if (run == NULL) return FACESDK_INVALID_ARGUMENT;
+  float *input = self->lite->TensorData(network_input(self, run));
+  const size_t size = (size_t)count * (size_t)height * (size_t)width * CHANNELS;
+  for (size_t i = 0; i < size; ++i) input[i] = pixels[i];
+  if (!network_invoke(self, run, now->failure)) return FACESDK_INVALID_ARGUMENT;
+  const void *output = network_output(self, run);
+  *values = self->lite->TensorData(output);
+  *value_count = self->lite->TensorByteSize(output) / sizeof(float);
+  return FACESDK_OK;
+}
+
+bool engine_detect(engine *self, const facesdk_image *photo, int32_t max_faces, facesdk_face **faces, size_t *count,
+                   failure *failure) {
+  detection now = {self, failure};
+  const facesdk_mtcnn_networks networks = {&now, run_part};
+  facesdk_error error = {{0}};
+  const facesdk_status status =
+      facesdk_mtcnn_detect(&networks, photo, self->min_face, max_faces, faces, count, &error);
+  return check_status(failure, status, &error);
+}
+
+bool engine_align(const engine *self, const facesdk_image *photo, const float landmarks[10], uint8_t *crop,
+                  failure *failure) {
+  facesdk_error error;
+  return check_status(failure, facesdk_align(photo, landmarks, self->contract.template_width, crop, &error), &error);
+}
+
+bool engine_embed(engine *self, const uint8_t *crop, float *vector, failure *failure) {
+  return recognizer_embed(&self->recognizer, &self->contract, crop, vector, failure);
+}

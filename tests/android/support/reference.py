@@ -1,0 +1,95 @@
+"""What Python says of the sample photos, in files that Java reads.
+
+A value is a line of ``values.properties``; arrays are raw files: pixels as bytes, the rest as
+little-endian float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from facesdk.engine import FaceEngine
+from facesdk.errors import FaceSDKError
+from facesdk.images import decode
+from facesdk.results import Embedding, Face
+from facesdk.samples import BIDEN, OBAMA, OBAMA2
+
+PHOTOS = {"obama": OBAMA, "obama2": OBAMA2, "biden": BIDEN}
+MIN_FACE = 40
+
+
+def write(folder: Path) -> None:
+    """Write the reference of all samples into a new folder."""
+    folder.mkdir(parents=True)
+    engine = FaceEngine.load(min_face=MIN_FACE)
+    contract = engine.embedder.contract
+    values: dict[str, object] = {
+        "photos": ",".join(PHOTOS),
+        "min_face": MIN_FACE,
+        "model": contract.name,
+        "model_id": engine.embedder.model_id,
+        "template": contract.template,
+        "dim": contract.dim,
+        "license": contract.license,
+        "thresholds": len(contract.thresholds),
+    }
+    for index, row in enumerate(contract.thresholds):
+        values[f"threshold.{index}"] = f"{row.fmr!r} {row.similarity!r} {row.positive_pairs}"
+    for name, path in PHOTOS.items():
+        _photo(folder, engine, name, decode.as_image(path), values)
+    for a in PHOTOS:
+        for b in PHOTOS:
+            match = engine.verify(PHOTOS[a], PHOTOS[b]).match
+            values[f"verify.{a}.{b}"] = f"{match.same} {match.similarity!r} {match.threshold!r}"
+    values.update(_sentences(engine))
+    lines = (f"{key}={value}\n" for key, value in values.items())
+    (folder / "values.properties").write_text("".join(lines), encoding="latin-1")
+
+
+def _photo(
+    folder: Path, engine: FaceEngine, name: str, pixels: np.ndarray, values: dict[str, object]
+) -> None:
+    height, width = pixels.shape[:2]
+    values[f"{name}.size"] = f"{width} {height}"
+    (folder / f"{name}.rgb").write_bytes(np.ascontiguousarray(pixels).tobytes())
+    faces = engine.detect(pixels).faces
+    (folder / f"{name}.faces").write_bytes(np.array([row(f) for f in faces], "<f4").tobytes())
+    (folder / f"{name}.crop").write_bytes(engine.align(pixels, faces[0]).tobytes())
+    (folder / f"{name}.vector").write_bytes(engine.embed(pixels).vector.astype("<f4").tobytes())
+
+
+def row(face: Face) -> list[float]:
+    """A face as the native library gives it: box, score, landmarks."""
+    return [*face.box.tolist(), face.score, *face.landmarks.ravel().tolist()]
+
+
+def _sentences(engine: FaceEngine) -> dict[str, str]:
+    """What Python's errors say, which Java's must say too."""
+    vector = np.eye(1, engine.embedder.dim, dtype=np.float32)[0]
+    other = Embedding(vector, "other", "0" * 64)
+    short = Embedding(vector[:1], engine.embedder.name, engine.embedder.model_id)
+    own = Embedding(vector, engine.embedder.name, engine.embedder.model_id)
+    wrong: dict[str, Callable[[], object]] = {
+        "no_face": lambda: engine.embed(np.zeros((80, 60, 3), np.uint8)),
+        "fmr": lambda: engine.compare(own, own, fmr=0.37),
+        "threshold": lambda: engine.compare(own, own, threshold=1.5),
+        "other_model": lambda: engine.compare(other, own),
+        "other_length": lambda: engine.compare(own, short),
+        "min_face": lambda: FaceEngine.load(min_face=11),
+        "max_faces": lambda: FaceEngine.load(max_faces=0),
+        "threads": lambda: FaceEngine.load(threads=65),
+        "coincide": lambda: engine.align(
+            np.zeros((80, 60, 3), np.uint8), Face(np.zeros(4), 1.0, np.full((5, 2), 7.0))
+        ),
+    }
+    said = {}
+    for name, call in wrong.items():
+        try:
+            call()
+        except FaceSDKError as error:
+            said[f"error.{name}"] = str(error)
+    assert len(said) == len(wrong), said
+    return said

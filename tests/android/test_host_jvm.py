@@ -1,0 +1,70 @@
+"""The Java API on a host JVM: JUnit with the real x86_64 libraries, ours and the runtime's."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from android.support import reference
+from android_demo.ci import java, libraries, packaging, project
+from android_demo.ci.fetching import fetch
+from android_demo.ci.host import shim
+from android_demo.ci.tools import run
+
+TESTS = project.LIBRARY / "src" / "test" / "java"
+SECONDS = 240.0
+
+pytestmark = [pytest.mark.slow, pytest.mark.android]
+
+
+@dataclass(frozen=True)
+class Host:
+    """What a host JVM needs to run the library.
+
+    Attributes:
+        class_path: The library's classes, the tests, the runtime's and JUnit's.
+        natives: Folder with ``libfacesdk_jni.so``.
+        preload: Libraries to load first, in this order; the last is the stock runtime's.
+        reference: What Python says of the samples.
+    """
+
+    class_path: tuple[Path, ...]
+    natives: Path
+    preload: tuple[Path, ...]
+    reference: Path
+
+    def java(self, *arguments: str, preload: tuple[Path, ...] | None = None) -> str:
+        """Run a main class; what it printed."""
+        loaded = os.pathsep.join(map(str, self.preload if preload is None else preload))
+        return run(
+            *("java", "-Xcheck:jni", "-Djava.util.logging.config.file=/dev/null"),
+            *(f"-Djava.library.path={self.natives}", f"-Dfacesdk.preload={loaded}"),
+            *(f"-Dfacesdk.reference={self.reference}", f"-Dfacesdk.models={project.MODELS}"),
+            *("-cp", java.class_path(*self.class_path), *arguments),
+            seconds=SECONDS,
+        )
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Host:
+    folder = tmp_path_factory.mktemp("host")
+    files = fetch(("runtime", "android", "dex", "junit"))
+    on = packaging.platform(files, folder / "runtime")
+    made = libraries.build(folder / "jni", folder / "native", ("x86_64",))["x86_64"]
+    runtime = folder / "runtime" / "jni" / "x86_64" / project.RUNTIME_LIBRARY
+    preload = (*shim.make(folder / "shim", [made, runtime]), runtime)
+    reference.write(folder / "reference")
+    classes, tests = folder / "classes", folder / "tests"
+    java.compile_classes(java.sources(project.LIBRARY / "src/main/java"), on.class_path, classes)
+    junit = [path for name, path in files.items() if name.startswith(("junit-4", "hamcrest"))]
+    path = (classes, *junit, *on.class_path)
+    java.compile_classes(java.sources(TESTS), path, tests)
+    return Host((tests, *path), made.parent, preload, folder / "reference")
+
+
+@pytest.mark.parametrize("name", ["EngineTest", "FrameTest"])
+def test_junit(host: Host, name: str) -> None:
+    assert "OK (" in host.java("org.junit.runner.JUnitCore", f"org.facesdk.{name}")
