@@ -23,9 +23,6 @@ DEFAULT_FPIR = 0.01
 DEFAULT_TOP = 5
 """How many candidates a search returns where nobody chooses another number."""
 
-RULES = ("max", "mean")
-"""How several templates of a person make one similarity: the largest, or their mean."""
-
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -282,7 +279,7 @@ class Gallery(Protocol):
             fmr: Use the contract's threshold for this false match rate instead, whatever the size
                 of the gallery.
             threshold: Use this similarity instead, -1 to 1.
-            rule: One of :data:`RULES`.
+            rule: One of :data:`facesdk.recognition.open_set.RULES`.
 
         Raises:
             EmbeddingMismatchError: The probe is another model's.

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.errors import InputError
-from facesdk.gallery.gallery import RULES
+from facesdk.recognition.open_set import RULES
 from facesdk.results import FloatArray
 
 NEVER = math.inf

@@ -31,10 +31,10 @@ from facesdk.gallery.gallery import (
 )
 from facesdk.gallery.index import NEVER, Columns, Index, Owner
 from facesdk.gallery.keys import key_store
-from facesdk.gallery.operating_point import operating_point
 from facesdk.gallery.sqlite_file import GalleryFile, Row
 from facesdk.models.contract import Contract
 from facesdk.progress import Progress, unwatched
+from facesdk.recognition.open_set import operating_point
 from facesdk.results import Embedding
 
 MOST_NAME = 200

@@ -240,3 +240,18 @@ def test_calibrate_refuses_what_the_pairs_do_not_support(crops: Path, tmp_path: 
     assert "594 pairs of different people support no threshold at FMR 0.001" in done.stderr
     assert "above 0 and below 1" in invoke(*arguments, "--fmr", "1", status=2).stderr
     assert model.read_bytes() == registry.resolve(MODEL).read_bytes()
+
+
+def test_identification_of_a_folder_of_people(crops: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    options = ("--images", str(crops), "--aligned", "--report", str(page), "--json")
+    record = json.loads(invoke("evaluate", "identification", MODEL, *options).stdout)
+    assert (record["people"], record["templates"]) == (PEOPLE / 2, PEOPLE / 2)
+    assert record["mated_probes"] == PEOPLE * (CROPS - 1)
+    assert record["non_mated_probes"] == PEOPLE * CROPS
+    assert set(record["at_recommended_thresholds"]) == {"0.0001", "0.001", "0.01"}
+    assert 'data-chart="det"' in page.read_text()
+    text = invoke("evaluate", "identification", MODEL, *options[:3], "--templates", "2").stdout
+    assert "12 photos" in text and "rank 1" in text and "by the formula" in text
+    done = invoke("evaluate", "identification", MODEL, *options[:3], "--templates", "3", status=2)
+    assert "two people with more than 3 photo(s)" in done.stderr

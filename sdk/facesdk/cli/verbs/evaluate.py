@@ -16,6 +16,7 @@ from facesdk.models.contract import Contract
 if TYPE_CHECKING:
     from facesdk.evaluation.embedded import EmbeddedSet
     from facesdk.evaluation.evaluation import Evaluation
+    from facesdk.evaluation.identification import IdentificationResult
     from facesdk.evaluation.sets.verification_set import VerificationSet
     from facesdk.models.contract import Threshold
 
@@ -191,6 +192,89 @@ def folder(
     wanted.measure(people, verbose=verbose)
 
 
+@app.command()
+def identification(
+    model: Model,
+    images: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR_OR_ZIP", help="A folder of photos for each person.", show_default=False
+        ),
+    ],
+    aligned: Aligned = False,
+    templates: Annotated[
+        int, typer.Option("--templates", min=1, help="Photos per person that are enrolled.")
+    ] = 1,
+    rule: Annotated[
+        str,
+        typer.Option(
+            "--rule", help="How a person's templates make one similarity: max (best) or mean."
+        ),
+    ] = "max",
+    contract: options.ContractFile = None,
+    trust: options.TrustCode = False,
+    custom: options.Custom = None,
+    flip: Flip = None,
+    report: Annotated[
+        Optional[Path],
+        typer.Option("--report", metavar="FILE", help="Write an HTML page with the DET curve."),
+    ] = None,
+    threads: options.Threads = 1,
+    json: options.Json = False,
+    no_cache: NoCache = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Who is found in a gallery of your people, and how many strangers get a name.
+
+    Every other person is enrolled by the first photos; the rest are strangers. Then the other way
+    round, and all searches are counted together: rank 1, and the FNIR at stated FPIRs and at the
+    model's own thresholds, beside what FPIR = 1 - (1 - FMR)^N foretells.
+
+    Examples:
+
+        facesdk evaluate identification compactfacenet-qb --images staff/
+
+        facesdk evaluate identification my.tflite --images crops.zip --aligned --templates 2 --json
+    """
+    from facesdk.evaluation import subject
+    from facesdk.evaluation.identification import measure, search_scores
+    from facesdk.evaluation.identification_report import html_report
+    from facesdk.evaluation.sets.people import unpaired_set
+    from facesdk.files import write_atomic
+    from facesdk.images.photo_source import open_photos
+    from facesdk.recognition.saved_embeddings import SavedEmbeddings
+
+    photos, people = unpaired_set(open_photos(images, aligned=aligned))
+    output.tell_left_out(photos.left_out, verbose=verbose)
+    loaded = subject.load_model(
+        model,
+        contract=Contract.read(contract) if contract else None,
+        flip=flip,
+        custom=custom or (),
+        trust=trust,
+        threads=threads,
+    )
+    with output.progress_bar("photos") as progress:
+        measured, embedded = subject.embed(
+            photos, loaded, threads=threads, cache=cache(no_cache), progress=progress
+        )
+    result = measure(
+        search_scores(embedded.vectors, people, templates=templates, rule=rule),
+        measured,
+        rule=rule,
+        thresholds=() if isinstance(loaded, SavedEmbeddings) else loaded.contract.thresholds,
+        undetected=embedded.undetected,
+    )
+    if report is not None:
+        write_atomic(report, html_report(result).encode())
+    left_out = output.left_out_record(photos.left_out, verbose=verbose)
+    output.emit(
+        {**result.to_dict(), "left_out": left_out},
+        json=json,
+        text=_describe_identification(result),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     """What the verbs of the group have in common: their options."""
@@ -301,5 +385,37 @@ def _describe(result: Evaluation) -> str:
         f"EER             {result.equal_error_rate:8.4f}  (95 %: {low:.4f} to {high:.4f})",
         f"undetected      {result.undetected:5d}     (decided from the middle of the photo)",
         f"measured with   {how}",
+    ]
+    return "\n".join(lines)
+
+
+def _describe_identification(result: IdentificationResult) -> str:
+    low, high = result.rank1_interval
+    lines = [
+        f"{result.subject.model or 'saved embeddings'}: {result.people:g} people enrolled by "
+        f"{result.templates:g} photos, {result.mated} mated, {result.non_mated} non-mated probes",
+        f"rank 1              {result.rank1:8.4f}  (95 %: {low:.4f} to {high:.4f})",
+    ]
+    for rate, point in result.points:
+        low, high = point.fnir_interval
+        lines.append(
+            f"FNIR@FPIR {rate:<9g}{point.fnir:9.4f}  (95 %: {low:.4f} to {high:.4f}; threshold "
+            f"{point.threshold:.3f})"
+        )
+    for row in result.recommended:
+        point = row.point
+        low, high = point.fpir_interval
+        lines.append(
+            f"threshold {point.threshold:.3f} of the model, for FMR {row.fmr:g}: FPIR "
+            f"{point.fpir:.4f} (95 %: {low:.4f} to {high:.4f}; by the formula "
+            f"{row.predicted_fpir:.4f}), FNIR {point.fnir:.4f}"
+        )
+    identity = f"model {result.subject.model_id[:16] or 'unknown'}"
+    how = ", ".join(
+        filter(None, (result.subject.detector, result.subject.template, f"rule {result.rule}"))
+    )
+    lines += [
+        f"undetected          {result.undetected:5d}     (embedded from the middle of the photo)",
+        f"measured with       {how}, {identity}",
     ]
     return "\n".join(lines)

@@ -27,7 +27,6 @@ from facesdk.gallery.enrolment import Enrolment
 from facesdk.gallery.gallery import (
     DEFAULT_FPIR,
     DEFAULT_TOP,
-    RULES,
     Forgotten,
     Identification,
     Person,
@@ -38,6 +37,7 @@ from facesdk.images.photo_source import Photo, list_photos, open_photos
 from facesdk.models.contract import Contract
 from facesdk.models.registry import DEFAULT_RECOGNIZER
 from facesdk.progress import unwatched
+from facesdk.recognition.open_set import RULES
 
 _PHOTOS_AT_ONCE = 32
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,30 +58,33 @@ def people_set(
 
 def folder_set(source: PhotoSource, *, max_negatives: int = MAX_NEGATIVES) -> VerificationSet:
     """The pairs of labelled photos; errors as of :func:`people_set`."""
+    images, people = unpaired_set(source)
+    made = people_set(images.names, people, max_negatives=max_negatives)
+    return replace(made, aligned=images.aligned, read=images.read, left_out=images.left_out)
+
+
+def unpaired_set(source: PhotoSource) -> tuple[VerificationSet, tuple[str, ...]]:
+    """Labelled photos without pairs, and the person on each."""
     photos = [photo for photo in source.photos if photo.identity]
     unlabelled = [
         LeftOut(photo.source, "in no person's folder")
         for photo in source.photos
         if not photo.identity
     ]
-    made = people_set(
-        [photo.source for photo in photos],
-        [photo.identity for photo in photos],
-        max_negatives=max_negatives,
-    )
     reader = PhotoReader()
-    return VerificationSet(
-        made.name,
-        made.names,
-        made.first,
-        made.second,
-        made.same,
-        made.folds,
-        made.people,
-        source.aligned,
-        lambda number: reader.read(photos[number]),
-        (*source.left_out, *unlabelled),
+    none = np.empty(0, np.int64)
+    images = VerificationSet(
+        "folder",
+        tuple(photo.source for photo in photos),
+        none,
+        none,
+        none.astype(bool),
+        none,
+        aligned=source.aligned,
+        read=lambda number: reader.read(photos[number]),
+        left_out=(*source.left_out, *unlabelled),
     )
+    return images, tuple(photo.identity for photo in photos)
 
 
 def _positives(labels: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facesdk.errors import InputError
-from facesdk.gallery.operating_point import fpir_of, needed_fmr, operating_point
+from facesdk.models import registry
+from facesdk.models.bundle import ModelBundle
+from facesdk.recognition.open_set import fpir_of, needed_fmr, operating_point
 
-from .people import CONTRACT
+CONTRACT = ModelBundle.load(registry.resolve(registry.DEFAULT_RECOGNIZER)).contract
 
 RATES = st.floats(1e-9, 0.5)
 

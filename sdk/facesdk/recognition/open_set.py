@@ -23,6 +23,9 @@ from dataclasses import dataclass
 from facesdk.errors import InputError
 from facesdk.models.contract import Contract, Threshold
 
+RULES = ("max", "mean")
+"""How several templates of a person make one similarity: the largest, or their mean."""
+
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
