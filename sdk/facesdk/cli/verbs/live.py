@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from facesdk.engine import FaceEngine
     from facesdk.gallery.gallery import Gallery
     from facesdk.live.events import Event
+    from facesdk.live.mqtt import Publisher
     from facesdk.live.profiling import Profile
 
 DEFAULT_MIN_FACE = 40
@@ -108,6 +109,30 @@ def live(
             help="Rate of false names that each look into the gallery aims at.",
         ),
     ] = DEFAULT_FPIR,
+    mqtt: Annotated[
+        Optional[str],
+        typer.Option(
+            "--mqtt",
+            metavar="URL",
+            help="Send events to this broker, mqtt://USER:PASSWORD@HOST or mqtts://, with Home "
+            "Assistant's discovery.",
+        ),
+    ] = None,
+    mqtt_name: Annotated[
+        Optional[str],
+        typer.Option(
+            "--mqtt-name",
+            metavar="NAME",
+            help="Name of this device in topics.",
+            show_default="this computer's name",
+        ),
+    ] = None,
+    mqtt_ca: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--mqtt-ca", metavar="FILE", help="Certificate that signs the broker's, for mqtts://."
+        ),
+    ] = None,
     model: options.Model = registry.DEFAULT_RECOGNIZER,
     contract: options.ContractFile = None,
     trust: options.Trust = False,
@@ -125,6 +150,8 @@ def live(
         facesdk live 0
 
         facesdk live 0 --gallery door.db
+
+        facesdk live 0 --gallery door.db --mqtt mqtt://door:secret@homeassistant.local --wait
 
         facesdk live rtsp://user:password@camera/stream1 --json
 
@@ -153,12 +180,15 @@ def live(
     )
     counts: Counter[str] = Counter()
     with ExitStack() as stack:
+        publisher = _publisher(mqtt, mqtt_name, mqtt_ca, wait, stack) if mqtt else None
         people = stack.enter_context(_gallery(gallery, engine, key)) if gallery else None
         loop = Live(opened, engine, people, settings)
         stack.enter_context(_stopping(loop))
         for event in loop.run():
             counts[event.name] += 1
             output.emit(event.to_dict(), json=json, text=_line(event))
+            if publisher:
+                publisher.publish(event)
             if seconds is not None and event.time >= seconds:
                 loop.stop()
     profile = loop.profile()
@@ -170,6 +200,23 @@ def _gallery(path: Path, engine: FaceEngine, key: str | None) -> Gallery:
     from facesdk.gallery.sqlite import SqliteGallery
 
     return SqliteGallery.open(path, embedder=engine.embedder, key=key)
+
+
+def _publisher(
+    url: str, name: str | None, authority: Path | None, patient: bool, stack: ExitStack
+) -> Publisher:
+    """A publisher that is connected, and hangs up at the end."""
+    import socket
+
+    from facesdk.live.mqtt import Broker, Publisher
+
+    broker = Broker.parse(url, authority)
+    publisher = Publisher(
+        broker, name or socket.gethostname(), patient=patient, notice=output.emit_error
+    )
+    publisher.start()
+    stack.callback(publisher.close)
+    return publisher
 
 
 @contextmanager
