@@ -1,8 +1,8 @@
-"""Run the corpus on every kernel path: ``python run_corpus.py RUNTIME LIBRARY CORPUS OUT``.
+"""Run the corpus on kernel paths: ``python run_corpus.py RUNTIME LIBRARY CORPUS OUT [PATH...]``.
 
-Runs on the emulated computer, where there is no facesdk: hence a binding of its own. For each path
-that its CPU has, OUT gets ``PATH-MODE.npz`` for both zero-padding modes: an array per case, and
-``runs``, how many operators each path ran for them.
+Runs on the emulated computer, where there is no facesdk: hence a binding of its own. For each PATH,
+or each that its CPU has, OUT gets ``PATH-MODE.npz`` for both zero-padding modes: an array per case,
+and ``runs``, how many operators each path ran for them.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def supported_paths(library: str) -> list[str]:
     ]
 
 
-def main(runtime: str, library: str, corpus: Path, out: Path) -> None:
+def main(runtime: str, library: str, corpus: Path, out: Path, paths: list[str]) -> None:
     module = importlib.import_module(f"{runtime}.interpreter")
-    for path in supported_paths(library):
+    for path in paths or supported_paths(library):
         os.environ["FACESDK_OPS_ISA"] = path
         for mode in ("optimized", "reference"):
             before = runs_by_path(library)
@@ -40,4 +40,4 @@ def main(runtime: str, library: str, corpus: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), sys.argv[5:])

@@ -31,7 +31,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,6 +115,8 @@ ARMV7 = Machine(
     lone_wheels=("tflite-runtime==2.14.0",),
     alternatives={"libblas.so.3": "blas/libblas.so.3", "liblapack.so.3": "lapack/liblapack.so.3"},
 )
+DOT_PRODUCTS = "cortex-a76"
+"""The processor of the Raspberry Pi 5, with ARMv8.2's dot products."""
 MACHINES = {machine.name: machine for machine in (AARCH64, ARMV7)}
 
 
@@ -137,6 +139,10 @@ class Computer:
         """The command that runs a program of this computer: put the program's path after it."""
         machine = self.machine
         return (machine.emulator, "-cpu", machine.cpu, "-L", str(self.root))
+
+    def on_processor(self, cpu: str) -> Computer:
+        """The same computer with another processor that QEMU knows, for the same programs."""
+        return replace(self, machine=replace(self.machine, cpu=cpu))
 
     def python(
         self,

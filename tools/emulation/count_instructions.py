@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 BOUND = 3
-"""What the instruction set allows: exclusive or, population count and addition."""
+"""What it takes to count each vector by itself: exclusive or, population count and addition."""
 
 _OBJDUMPS = {40: "arm-linux-gnueabihf-objdump", 183: "aarch64-linux-gnu-objdump"}  # by e_machine
 _FUNCTION = re.compile(r"[0-9a-f]+ <(?P<name>[^>]+)>:")
@@ -27,7 +27,7 @@ _INSTRUCTION = re.compile(
 _CONDITIONS = "eq|ne|cs|cc|hs|lo|mi|pl|vs|vc|hi|ls|ge|lt|gt|le"
 _BRANCH = re.compile(rf"(b|bl|bx|blx|br|blr|ret|b\.?({_CONDITIONS})|cbn?z|tbn?z)(\.[nw])?$")
 _COUNT = re.compile(r"(cnt v\d+\.16b|vcnt\.8 q\d+),")
-_XORS = {"eor", "veor"}
+_XOR = re.compile(r"(eor v\d+\.16b|veor q\d+),")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,13 @@ class Instruction:
 
     @property
     def counts(self) -> bool:
-        """Whether it counts the bits of 128-bit vectors, byte by byte."""
+        """Whether it counts the bits of a 128-bit vector, byte by byte."""
         return _COUNT.match(f"{self.name} {self.operands}") is not None
+
+    @property
+    def compares(self) -> bool:
+        """Whether it is the exclusive or of 128-bit vectors."""
+        return _XOR.match(f"{self.name} {self.operands}") is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,8 @@ class Loop:
         function: Name of its function, or of the nearest symbol of a stripped library.
         address: Of its first instruction.
         instructions: How many it has.
-        vectors: How many vectors of 128 bits it counts.
+        vectors: How many vectors of 128 bits it compares: each takes one exclusive or, however
+            many are added before they are counted.
         histogram: Its instructions by name.
     """
 
@@ -110,10 +116,11 @@ def inner_loops(instructions: list[Instruction]) -> list[Loop]:
         if start is None or start > end:
             continue
         body = instructions[start : end + 1]
-        vectors = sum(instruction.counts for instruction in body)
+        vectors = sum(instruction.compares for instruction in body)
+        counted = any(instruction.counts for instruction in body)
         histogram = Counter(instruction.name for instruction in body)
         straight = not any(_BRANCH.match(instruction.name) for instruction in body[:-1])
-        if vectors == 0 or not straight or _XORS.isdisjoint(histogram):
+        if vectors == 0 or not counted or not straight:
             continue
         loops.append(Loop(body[0].function, body[0].address, len(body), vectors, dict(histogram)))
     return loops
@@ -139,7 +146,7 @@ def main() -> None:
         )
         return
     for file, found in loops.items():
-        print(f"{file}: {len(found)} inner loops; the instruction set allows {BOUND}")
+        print(f"{file}: {len(found)} inner loops; vectors by themselves take {BOUND}")
         for loop in found:
             histogram = ", ".join(f"{count} {name}" for name, count in loop.histogram.items())
             print(

@@ -9,6 +9,7 @@ if(FACESDK_TARGET STREQUAL "armv7l")
   set(FACESDK_NEON_OPTIONS -mcpu=generic+v7a)
 elseif(FACESDK_TARGET MATCHES "^(x86_64|aarch64)$")
   set(zig_target -target ${FACESDK_TARGET}-linux-gnu.2.17)
+  set(FACESDK_DOTPROD_OPTIONS -mcpu=generic+dotprod) # Zig knows no -march
 else()
   message(FATAL_ERROR "FACESDK_TARGET must be x86_64, aarch64 or armv7l, but is '${FACESDK_TARGET}'")
 endif()

@@ -24,9 +24,9 @@ struct facesdk_path {
   const facesdk_binary_conv2d_kernel *floats, *bytes; /* activations of binary_conv2d */
 };
 
-/* An entry of the table: the path `path`, and for each operator the name of a kernel, which is the end of its symbol. */
+/* An entry of the table: the name of the path, and for each operator the name of a kernel, which is the end of its symbol. */
 #define FACESDK_PATH_ENTRY(path, has, needs, quantize_, bmaxpool2d_, bconv2d_, floats_, bytes_) \
-  {.name = #path,                                                                             \
+  {.name = (path),                                                                            \
    .requires = (needs),                                                                       \
    .supported = (has),                                                                        \
    .quantize = &facesdk_quantize_##quantize_,                                                 \

@@ -4,7 +4,7 @@
 
 #define VECTORS 1
 #define TILE 7
-#define PAIRED false
+#define SUMS 1
 #define FEW_UNITS 0
 #include "kernels/bconv2d/blocked_strip.inc"
 #include "kernels/bconv2d/carry_save.inc"

@@ -39,4 +39,4 @@ INLINE void count_tile(size_t tile, const facesdk_window_words *words, const uin
   UNROLL for (size_t i = 0; i < tile; ++i) counts[i][0] = carries[i] + carries[i] + count_lanes(sum[i]);
 }
 
-const facesdk_bconv2d_kernel facesdk_bconv2d_avx512vpopcntdq = {.block = BLOCK, .tile = TILE, .unit = 2, .strip = strip};
+const facesdk_bconv2d_kernel facesdk_bconv2d_avx512vpopcntdq = {.block = BLOCK, .tile = TILE, .unit = 2, .sums = 1, .strip = strip};

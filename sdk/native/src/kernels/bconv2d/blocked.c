@@ -12,26 +12,34 @@ static const double MIN_WORK_PER_THREAD = 4e6;
 /* Adjacent words of a window: a tap, or a row of taps. */
 typedef struct word_runs {
   size_t count, words;
+  size_t units, singles, single_words; /* of a run */
 } word_runs;
 
 static word_runs runs_of(const facesdk_bconv2d *op) {
   const bool rows = op->options.groups == 1 && op->x.dilation == 1;
   const size_t height = (size_t)op->y.filter, width = (size_t)op->x.filter;
-  return rows ? (word_runs){height, width * op->group_words} : (word_runs){height * width, op->group_words};
+  word_runs runs = {height * (rows ? 1 : width), op->group_words * (rows ? width : 1), .single_words = 1};
+  runs.units = runs.words / op->kernel->unit;
+  runs.singles = runs.words % op->kernel->unit;
+  if (op->kernel->triples && runs.singles == 1 && runs.units > 0) {
+    --runs.units;
+    runs.single_words = 3;
+  }
+  return runs;
 }
 
 /* ---- prepare ---- */
 
 /* Words that a cell of the image has. */
 static size_t cell_of(const facesdk_bconv2d *op) {
-  return op->group_words * (size_t)op->options.groups * (op->kernel->paired ? 2 : 1);
+  return op->group_words * (size_t)op->options.groups * op->kernel->sums;
 }
 
 static bool make_image(facesdk_bconv2d *op, facesdk_blocked *plan) {
   const size_t height = (size_t)facesdk_window_span(&op->y, op->y.output), cell = cell_of(op);
   const size_t width = (size_t)facesdk_window_span(&op->x, op->x.output), input = (size_t)op->x.input;
   const bool pads = op->y.pad > 0 || op->x.pad > 0 || height > (size_t)op->y.input || width > input;
-  if (!op->kernel->paired && !pads) {
+  if (op->kernel->sums == 1 && !pads) {
     plan->image_row = input * cell;
     return true;
   }
@@ -57,11 +65,12 @@ static bool make_distances(facesdk_blocked *plan) {
 static bool make_offsets(facesdk_bconv2d *op, facesdk_blocked *plan) {
   const facesdk_bconv2d_kernel *kernel = op->kernel;
   const facesdk_pitch pitch = {plan->image_row, cell_of(op)};
-  const size_t scale = kernel->paired ? 2 : 1;
+  const size_t scale = kernel->sums;
   const word_runs runs = runs_of(op);
   plan->group_offset = op->group_words * scale;
-  plan->units = runs.count * (runs.words / kernel->unit);
-  plan->singles = runs.count * (runs.words % kernel->unit);
+  plan->units = runs.count * runs.units;
+  plan->singles = runs.count * runs.singles;
+  plan->single_words = runs.single_words;
   plan->pixel_count = (size_t)op->y.output * (size_t)op->x.output;
   plan->pixels = facesdk_allocate(plan->pixel_count, sizeof(uint32_t));
   plan->steps = facesdk_allocate(plan->units + plan->singles, sizeof(uint32_t));
@@ -79,18 +88,26 @@ static bool make_offsets(facesdk_bconv2d *op, facesdk_blocked *plan) {
   for (size_t run = 0; run < runs.count; ++run) {
     const size_t start = facesdk_windows_step(&op->y, &op->x, pitch, run / row_runs, run % row_runs);
     size_t word = 0;
-    for (; word + kernel->unit <= runs.words; word += kernel->unit) *unit++ = (uint32_t)(start + word * scale);
-    for (; word < runs.words; ++word) *single++ = (uint32_t)(start + word * scale);
+    for (size_t i = 0; i < runs.units; ++i, word += kernel->unit) *unit++ = (uint32_t)(start + word * scale);
+    for (; word < runs.words; word += runs.single_words) *single++ = (uint32_t)(start + word * scale);
   }
   return !kernel->distances || make_distances(plan);
+}
+
+/* Word `word` of a unit, as a kernel wants it. */
+static uint32_t unit_word(const facesdk_bconv2d_kernel *kernel, const uint32_t *unit, size_t word) {
+  uint32_t sum = unit[word];
+  for (size_t i = word; kernel->sums > 1 && i > 0; --i) sum ^= unit[i - 1];
+  return kernel->complemented && word + 1 == kernel->unit ? ~sum : sum;
 }
 
 static bool pack_filter(facesdk_bconv2d *op, facesdk_blocked *plan, const uint32_t *filter) {
   const facesdk_bconv2d_kernel *kernel = op->kernel;
   const size_t block = kernel->block, unit = kernel->unit, groups = (size_t)op->options.groups;
+  const size_t adjacent = kernel->adjacent > 0 ? kernel->adjacent : block;
   const word_runs runs = runs_of(op);
   plan->blocks = (op->group_channels_out + block - 1) / block;
-  plan->block_words = (plan->units * unit + plan->singles) * block;
+  plan->block_words = (plan->units * unit + plan->singles * plan->single_words) * block;
   size_t words = plan->block_words;
   if (!facesdk_multiply(&words, plan->blocks) || !facesdk_multiply(&words, groups)) return false;
   plan->filter = facesdk_allocate(words, sizeof(uint32_t));
@@ -99,15 +116,13 @@ static bool pack_filter(facesdk_bconv2d *op, facesdk_blocked *plan, const uint32
   for (size_t channel = 0; channel < (size_t)op->options.channels_out; ++channel) {
     const size_t group = channel / op->group_channels_out, in_group = channel % op->group_channels_out;
     const size_t in_block = in_group % block;
+    const size_t place = in_block / adjacent * unit * adjacent + in_block % adjacent;
     uint32_t *units = plan->filter + (group * plan->blocks + in_group / block) * plan->block_words;
     uint32_t *singles = units + plan->units * unit * block + in_block;
     for (size_t run = 0; run < runs.count; ++run, filter += runs.words) {
       size_t word = 0;
-      for (; word + unit <= runs.words; word += unit, units += unit * block) {
-        for (size_t i = 0; i < unit; ++i) {
-          const uint32_t previous = kernel->paired && i % 2 == 1 ? filter[word + i - 1] : 0;
-          units[kernel->channels_first ? in_block * unit + i : i * block + in_block] = filter[word + i] ^ previous;
-        }
+      for (size_t n = 0; n < runs.units; ++n, word += unit, units += unit * block) {
+        for (size_t i = 0; i < unit; ++i) units[place + i * adjacent] = unit_word(kernel, filter + word, i);
       }
       for (; word < runs.words; ++word, singles += block) *singles = filter[word];
     }
@@ -182,26 +197,36 @@ void facesdk_blocked_release(facesdk_bconv2d *op) {
 
 /* ---- run ---- */
 
-/* Writes (word, word ^ next word) for each of `count` words, as if a zero followed. */
-static void interleave(const uint32_t *restrict words, size_t count, uint32_t *restrict pairs) {
-  for (size_t i = 0; i + 1 < count; ++i) {
-    pairs[2 * i] = words[i];
-    pairs[2 * i + 1] = words[i] ^ words[i + 1];
+/* Writes the sums of each of `count` words with none, one, ... of those after it, as if zeros followed. `sums` is a
+ * constant wherever this is called. */
+static inline __attribute__((always_inline)) void interleave(const uint32_t *restrict words, size_t count, size_t sums, uint32_t *restrict out) {
+  for (size_t i = 0; i < count; ++i) {
+    uint32_t sum = 0;
+    for (size_t k = 0; k < sums; ++k) *out++ = sum ^= i + k < count ? words[i + k] : 0;
   }
-  pairs[2 * count - 2] = pairs[2 * count - 1] = words[count - 1];
+}
+
+/* The sums of the padding words before a row with its first words: zeros but for these. */
+static void interleave_padding(const uint32_t *words, size_t count, size_t sums, size_t padding, uint32_t *row) {
+  for (size_t before = 1; before < sums && before <= padding; ++before) {
+    uint32_t sum = 0;
+    for (size_t k = before; k < sums; ++k) *(row - before * sums + k) = sum ^= k - before < count ? words[k - before] : 0;
+  }
 }
 
 static void copy_image(const facesdk_bconv2d *op, const uint32_t *input) {
   const facesdk_blocked *plan = op->blocked;
-  const size_t input_row = (size_t)op->x.input * op->group_words * (size_t)op->options.groups;
+  const size_t pixel = op->group_words * (size_t)op->options.groups, input_row = (size_t)op->x.input * pixel;
+  const size_t sums = op->kernel->sums;
   uint32_t *row = plan->image + plan->image_start;
   for (size_t y = 0; y < plan->rows; ++y, row += plan->image_row, input += input_row) {
-    if (!op->kernel->paired) {
+    if (sums == 1) {
       memcpy(row, input, plan->columns * sizeof *row);
       continue;
     }
-    interleave(input, plan->columns, row);
-    if (op->x.pad > 0) row[-1] = input[0]; /* the padding cell before it is 0 */
+    if (sums == 2) interleave(input, plan->columns, 2, row);
+    if (sums == 3) interleave(input, plan->columns, 3, row);
+    interleave_padding(input, plan->columns, sums, (size_t)op->x.pad * pixel, row);
   }
 }
 

@@ -5,8 +5,8 @@
  * offsets that is the same for every output pixel, so strides, dilation, filter sizes and groups are all one loop.
  *
  * That needs an input without borders: blocked.c copies the (small, bit-packed) input into an image with padding cells,
- * unless there is nothing to pad. For kernels that count with carry-save adders the copy also interleaves each word
- * with its exclusive-or with the next one, see `paired`.
+ * unless there is nothing to pad. For kernels that count with adders of bits the copy also has, beside each word, its
+ * exclusive-or with the next ones, see `sums`.
  */
 #ifndef FACESDK_KERNELS_BCONV2D_BLOCKED_H_
 #define FACESDK_KERNELS_BCONV2D_BLOCKED_H_
@@ -25,16 +25,21 @@ typedef struct facesdk_zone facesdk_zone;
 struct facesdk_bconv2d_kernel {
   size_t block; /* output channels per block: a multiple of 8 */
   size_t tile;  /* output pixels per tile */
-  size_t unit;  /* words per unit, 1, 2 or 4 */
+  size_t unit;  /* words per unit, 1, 2 or 3 */
 
-  /* Image and filters hold, for a unit of two words a and b, the pair (a, a ^ b). With differences d and e of a and b
-   * between image and filter, the running sum of a carry-save adder becomes sum ^ (d ^ e): one operation on packed
-   * values, where adding d and e one by one takes two more. */
-  bool paired;
+  /* 1, or as many as a unit has words: image and filters then hold for a unit of words a, b, c the sums a, a ^ b and
+   * a ^ b ^ c. With differences d, e and f of these words between image and filter, d, d ^ e and d ^ e ^ f take one
+   * operation each on the packed values, where adding d, e and f one by one takes more. */
+  size_t sums;
+  bool complemented; /* the filters' last sum of a unit is inverted */
 
   bool distances; /* it reads unit_distances and single_distances */
 
-  bool channels_first; /* filter words of a unit: [channel][word] instead of [word][channel] */
+  /* With units of two: a run of an odd number of words, at least three, ends with a single of three words. */
+  bool triples;
+
+  /* Filter words of a unit: [channel / adjacent][word][channel % adjacent]. 0 for all channels of the block. */
+  size_t adjacent;
 
   /* Output pixels [first, end) of one image, of one zone, for block `block` of all blocks of all groups. `residual` is
    * NULL or lies as the float output does. */
@@ -56,6 +61,7 @@ typedef struct facesdk_window_words {
   const int32_t *unit_distances, *single_distances; /* bytes from each unit or single to the next one */
   const uint32_t *unit_filter, *single_filter;
   size_t units, singles;
+  size_t single_words; /* 1, or 3 with `triples` */
 } facesdk_window_words;
 
 struct facesdk_blocked {
@@ -63,13 +69,14 @@ struct facesdk_blocked {
   size_t zone_count;
   facesdk_zone *zones;
 
-  /* Offsets into the image: of each output pixel's window, and from there of each unit, then of each single word that
-   * units leave over. A group's words are group_offset apart. */
+  /* Offsets into the image: of each output pixel's window, and from there of each unit, then of each single, a word
+   * that units leave over, or three with `triples`. A group's words are group_offset apart. */
   uint32_t *pixels, *steps;
   int32_t *distances; /* of the steps, in bytes; NULL if the kernel does not need them. An image has at most 1 GiB. */
-  size_t pixel_count, units, singles, group_offset;
+  size_t pixel_count, units, singles, single_words, group_offset;
 
-  /* [group][block], and in a block [unit][word of the unit][channel of the block], then [single][channel] */
+  /* [group][block], and in a block [unit][word of the unit][channel of the block], see `adjacent`, then
+   * [single][word of the single][channel] */
   uint32_t *filter;
   size_t block_words;
 

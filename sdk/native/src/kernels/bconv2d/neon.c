@@ -9,8 +9,10 @@
 #define VECTORS 4
 #if defined(__aarch64__)
 #define TILE 4
+#define TRIPLES true
 #else
 #define TILE 2
+#define TRIPLES false /* too few registers */
 #endif
 #include "kernels/bconv2d/blocked_strip.inc"
 
@@ -23,6 +25,7 @@
 
 enum {
   UNIT = 2,
+  TRIPLE = 3,
   UNROLLED = 3,       /* a 3x3 filter's units are a multiple of this */
   BYTE_ADDITIONS = 31, /* of counts up to 8 */
 };
@@ -63,6 +66,12 @@ static __attribute__((noinline)) void add_singles(position *at, size_t times, ve
   COUNT_TIMES(COUNT_SINGLE, at, times, counts);
 }
 
+#if TRIPLES
+static __attribute__((noinline)) void add_triples(position *at, size_t times, vec (*counts)[VECTORS]) {
+  COUNT_TIMES(COUNT_TRIPLE, at, times, counts);
+}
+#endif
+
 INLINE size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 INLINE position start(const uint32_t *const pixel[TILE], size_t tile, uint32_t step, const int32_t *distances,
@@ -87,11 +96,17 @@ INLINE void count_tile(size_t tile, const facesdk_window_words *words, const uin
   if (words->singles > 0) {
     position at = start(pixel, tile, words->single_steps[0], words->single_distances, words->single_filter);
     for (size_t left = words->singles, n; left > 0; left -= n) {
-      n = smaller(left, BYTE_ADDITIONS);
+      n = smaller(left, BYTE_ADDITIONS / words->single_words);
+#if TRIPLES
+      if (words->single_words == TRIPLE) {
+        add_triples(&at, n, counts);
+        continue;
+      }
+#endif
       add_singles(&at, n, counts);
     }
   }
 }
 
 const facesdk_bconv2d_kernel facesdk_bconv2d_neon = {
-    .block = BLOCK, .tile = TILE, .unit = UNIT, .distances = true, .strip = strip};
+    .block = BLOCK, .tile = TILE, .unit = UNIT, .sums = 1, .distances = true, .triples = TRIPLES, .strip = strip};
