@@ -39,7 +39,7 @@ class Outcome:
     pictures: Path
 
 
-def test_classes(folder: Path = TESTS) -> tuple[str, ...]:
+def classes_of(folder: Path) -> tuple[str, ...]:
     """The names of the test classes: files that end in ``Test.java``."""
     return tuple(
         ".".join(path.relative_to(folder).with_suffix("").parts)
@@ -73,11 +73,13 @@ def run_tests(
     _configure(built, work)
     natives = work / "natives"
     natives.mkdir(exist_ok=True)
-    abi = built / "jni" / "x86_64" / project.JNI_LIBRARY
-    for library in (abi, built / "runtime" / "jni" / "x86_64" / project.RUNTIME_LIBRARY):
+    ours = built / "jni" / "x86_64" / project.JNI_LIBRARY
+    runtime_library = built / "runtime" / "jni" / "x86_64" / project.RUNTIME_LIBRARY
+    for library in (ours, runtime_library):
         shutil.copyfile(library, natives / library.name)
-    shim.make(work / "shim", sorted(natives.glob("*.so")))
-    given = {"shim": str(work / "shim"), "pictures": str(pictures), **properties}
+    # glibc finds a library that another asks for by its soname once it is loaded
+    preload = (*shim.make(work / "shim", sorted(natives.iterdir())), natives / runtime_library.name)
+    given = {"preload": java.class_path(*preload), "pictures": str(pictures), **properties}
     report = run(
         *("java", "-Xmx3g", "-Duser.timezone=UTC", f"-Djava.library.path={natives}"),
         *("-Drobolectric.offline=true", f"-Drobolectric.dependency.dir={sdk.parent}"),
@@ -85,7 +87,7 @@ def run_tests(
         *(f"--add-opens={module}=ALL-UNNAMED" for module in _MODULES),
         # Android's own last: the runner's annotations name them before its sandbox has loaded any
         *("-cp", java.class_path(*path, sdk), "org.junit.runner.JUnitCore"),
-        *(classes or test_classes()),
+        *(classes or classes_of(TESTS)),
         seconds=_SECONDS,
     )
     passed = re.search(r"^OK \((\d+) tests?\)$", report, re.MULTILINE)

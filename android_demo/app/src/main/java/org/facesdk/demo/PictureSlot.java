@@ -16,10 +16,11 @@ import android.view.ViewOutlineProvider;
 import android.view.accessibility.AccessibilityNodeInfo;
 import android.widget.Button;
 
-/** A place for a picture that is chosen by a tap; it shows the middle of the picture, or its face once that is known. */
+/** A place for a picture that is chosen by a tap; it shows the middle of the picture. */
 public final class PictureSlot extends View {
     private static final int WIDTH = 6;
     private static final int HEIGHT = 7;
+    private static final float MOST_HEIGHT_DP = 220;
     private static final float TEXT_SP = 14;
     private static final float CORNER_DP = 16;
 
@@ -55,7 +56,8 @@ public final class PictureSlot extends View {
     @Override
     protected void onMeasure(int widthSpec, int heightSpec) {
         int width = MeasureSpec.getSize(widthSpec);
-        setMeasuredDimension(width, width * HEIGHT / WIDTH);
+        int most = (int) pixels(TypedValue.COMPLEX_UNIT_DIP, MOST_HEIGHT_DP);
+        setMeasuredDimension(width, Math.min(width * HEIGHT / WIDTH, most));
     }
 
     @Override
@@ -64,8 +66,8 @@ public final class PictureSlot extends View {
             drawInvitation(canvas);
             return;
         }
-        int width = Math.min(picture.getWidth(), picture.getHeight() * WIDTH / HEIGHT);
-        int height = Math.min(picture.getHeight(), picture.getWidth() * HEIGHT / WIDTH);
+        int width = Math.min(picture.getWidth(), picture.getHeight() * getWidth() / getHeight());
+        int height = Math.min(picture.getHeight(), picture.getWidth() * getHeight() / getWidth());
         int left = (picture.getWidth() - width) / 2;
         int top = (picture.getHeight() - height) / 2;
         source.set(left, top, left + width, top + height);

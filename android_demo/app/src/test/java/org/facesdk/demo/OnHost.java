@@ -8,6 +8,7 @@ import android.graphics.Canvas;
 import android.os.Bundle;
 import android.view.View;
 import android.view.ViewGroup;
+import java.io.File;
 import java.io.FileOutputStream;
 import java.io.OutputStream;
 import java.lang.reflect.Field;
@@ -39,9 +40,9 @@ public abstract class OnHost {
 
     /** Not in a static initializer: the runner initializes this class twice, and a library belongs to one class loader. */
     @BeforeClass
-    public static void loadShim() {
-        for (String name : new String[] {"libc.so", "libm.so", "libdl.so", "liblog.so"}) {
-            System.load(Paths.get(System.getProperty("facesdk.shim"), name).toAbsolutePath().toString());
+    public static void loadAndroidsLibraries() {
+        for (String path : System.getProperty("facesdk.preload").split(File.pathSeparator)) {
+            System.load(path);
         }
     }
 
