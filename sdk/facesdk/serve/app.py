@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from facesdk.serve import faces, people, problems, system
+from facesdk.serve import faces, live, people, problems, system
 from facesdk.serve.middleware import Surroundings
 from facesdk.serve.page import page
 from facesdk.serve.problems import Problem
@@ -33,7 +33,7 @@ def create_app(service: Service) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service = service
-    for router in (faces.router, people.router, system.router, system.open_router):
+    for router in (faces.router, people.router, live.router, system.router, system.open_router):
         app.include_router(router)
     app.add_route("/", _page, methods=["GET"], include_in_schema=False)
     app.add_exception_handler(Problem, _problem)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -52,6 +52,32 @@ class Limits:
             raise InputError(f"waiting must be 0 or more, but got {self.waiting}")
 
 
+class Places:
+    """Places for requests, of which there is a number."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    @asynccontextmanager
+    async def admitted(self, most: int) -> AsyncIterator[None]:
+        """A place for the ``async with`` block.
+
+        Raises:
+            Problem: ``busy``: all ``most`` places are taken.
+        """
+        if self.taken >= most:
+            raise Problem(
+                "busy",
+                f"{self.taken} requests are being answered: try again in a second",
+                headers={"Retry-After": "1"},
+            )
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1
+
+
 class Engines:
     """A pool: an engine that ``workers`` threads use at a time.
 
@@ -63,31 +89,20 @@ class Engines:
     def __init__(self, engine: FaceEngine, limits: Limits) -> None:
         self.engine, self.limits = engine, limits
         self._threads = ThreadPoolExecutor(limits.workers, thread_name_prefix="facesdk-serve")
-        self._inside = 0
+        self._places = Places()
 
     @property
     def inside(self) -> int:
         """Requests that are worked on, wait, or are still arriving."""
-        return self._inside
+        return self._places.taken
 
-    @asynccontextmanager
-    async def admitted(self) -> AsyncIterator[None]:
+    def admitted(self) -> AbstractAsyncContextManager[None]:
         """A place for a request, from before its body is read until its work is done.
 
         Raises:
-            Problem: ``busy``: all places are taken.
+            Problem: ``busy``, when it is entered: all places are taken.
         """
-        if self._inside >= self.limits.workers + self.limits.waiting:
-            raise Problem(
-                "busy",
-                f"{self._inside} requests are being worked on: try again in a second",
-                headers={"Retry-After": "1"},
-            )
-        self._inside += 1
-        try:
-            yield
-        finally:
-            self._inside -= 1
+        return self._places.admitted(self.limits.workers + self.limits.waiting)
 
     async def run(self, work: Callable[[], T]) -> T:
         """Do something on a worker's thread.

@@ -125,7 +125,7 @@ class Removed(BaseModel):
     "/people/{who}",
     summary="Forget a person",
     response_model=Removed,
-    responses=answers((*_GALLERY, "not-found")),
+    responses=answers((*_GALLERY, "not-found", "invalid-request")),
 )
 async def forget(who: str, service: Served) -> dict[str, Any]:
     """Remove a person, by id or name, with all that is stored."""

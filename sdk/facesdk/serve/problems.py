@@ -49,7 +49,6 @@ KINDS = {
     "busy": Kind(429, "The service is busy"),
     "internal": Kind(500, "A bug of facesdk"),
     "gallery-error": Kind(503, "The gallery cannot be used"),
-    "stopping": Kind(503, "The service is being stopped"),
     "timeout": Kind(504, "The work took too long"),
 }
 """Every kind of error, by the name that ``type`` ends in."""

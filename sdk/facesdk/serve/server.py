@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from facesdk.errors import InputError
-from facesdk.serve.certificates import Certificate
+from facesdk.serve.access.certificates import Certificate
 
 _UNREAD_MS = 30_000
 """Milliseconds that a client may leave an answer unread; then the system closes the connection."""

@@ -13,10 +13,11 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from facesdk.engine import FaceEngine
 from facesdk.errors import FaceSDKError
 from facesdk.gallery.gallery import Gallery
-from facesdk.serve.engines import Engines, Limits
+from facesdk.serve.access.tokens import Token
+from facesdk.serve.engines import Engines, Limits, Places
 from facesdk.serve.metrics import Metrics
 from facesdk.serve.problems import Problem, of_error
-from facesdk.serve.tokens import Token
+from facesdk.serve.watching import Watcher
 from facesdk.tracing import Profile
 
 T = TypeVar("T")
@@ -30,14 +31,18 @@ class Service:
         engines: The workers.
         gallery: Who is enrolled; None for a service without people.
         token: What clients must show; None lets everybody in who can reach the address.
+        watcher: The service's own camera; None without one.
         metrics: What is counted.
+        viewing: Places for clients that wait for its pictures.
         started: When it began, on the clock of ``time.monotonic``.
     """
 
     engines: Engines
     token: Token | None
     gallery: Gallery | None = None
+    watcher: Watcher | None = None
     metrics: Metrics = field(default_factory=Metrics)
+    viewing: Places = field(default_factory=Places)
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:

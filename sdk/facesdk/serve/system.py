@@ -8,11 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
+from facesdk.measure.distribution import Distribution
 from facesdk.measure.memory import resident
 from facesdk.models import registry
 from facesdk.serve import metrics
 from facesdk.serve.problems import answers
-from facesdk.serve.service import Served, require_token
+from facesdk.serve.service import Served, Service, require_token
 from facesdk.version import __version__
 
 open_router = APIRouter(tags=["system"])
@@ -105,6 +106,7 @@ class Status(BaseModel):
     inside: int = Field(description="Requests that are worked on, wait or arrive.")
     workers: int
     gallery: bool = Field(description="Whether people can be enrolled and identified.")
+    source: str | None = Field(description="The service's own camera; null without one.")
     memory_mb: float | None = Field(description="Resident memory of the process.")
     temperature_c: float | None
     throttled: list[str] = Field(description="Why the processor is slowed down now.")
@@ -125,15 +127,23 @@ def status(service: Served) -> dict[str, Any]:
         "inside": service.engines.inside,
         "workers": service.limits.workers,
         "gallery": service.gallery is not None,
+        "source": service.watcher.name if service.watcher else None,
         "memory_mb": None if memory is None else round(memory / 1e6, 1),
         "temperature_c": reading.temperature,
         "throttled": list(reading.throttling.now) if reading.throttling else [],
         "load_average": reading.load,
         "latencies_ms": {
             stage: {"n": times.n, "median": times.median, "p90": times.p90, "p99": times.p99}
-            for stage, times in service.metrics.latencies().items()
+            for stage, times in _latencies(service).items()
         },
     }
+
+
+def _latencies(service: Service) -> dict[str, Distribution]:
+    """Of requests; where the service has a camera of its own, of that."""
+    if service.watcher is not None and (stages := service.watcher.live.profile().stages):
+        return dict(stages)
+    return service.metrics.latencies()
 
 
 @router.get(

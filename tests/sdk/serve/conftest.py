@@ -10,10 +10,10 @@ from starlette.testclient import TestClient
 
 from facesdk import samples
 from facesdk.engine import FaceEngine
+from facesdk.serve.access.tokens import Token, open_token
 from facesdk.serve.app import create_app
 from facesdk.serve.engines import Engines, Limits
 from facesdk.serve.service import Service
-from facesdk.serve.tokens import Token, open_token
 
 SAMPLES = Path(samples.__file__).parent
 

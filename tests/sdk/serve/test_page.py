@@ -288,3 +288,28 @@ CONTRASTS = """(() => {
   }
   return poor;
 })()"""
+
+
+def test_the_services_own_camera_is_shown_first(
+    chromium: Any, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    film = tmp_path_factory.mktemp("film")
+    fake_camera.write_folder(film, SAMPLES / "obama.jpg")
+    options = ("--gallery", str(tmp_path / "g.db"), "--source", str(film), "--repeat")
+    with serving(tmp_path, *options) as own, opened(chromium, own) as page:
+        connected(page)
+        assert page.is_checked("[name=source][value=service]")
+        page.wait_for_selector("#faces .undecided, #faces .unknown")
+        assert f"own camera, {film}" in page.inner_text("#which")
+        page.wait_for_selector("#visits li")
+        page.click("#add")
+        page.fill("#name", "Barack Obama")
+        page.click("#take")
+        page.click("#enrol-send")
+        page.wait_for_selector("#enrol-result .accepted")
+        page.click("#enrol-close")
+        page.wait_for_selector("#faces .known")
+        page.wait_for_selector("#visits .known")
+        page.screenshot(path=tmp_path / "service.png", full_page=True)
+        assert own.stop()[0] == 0, "a page that waits for a picture does not keep it from ending"
+        says(page, "#connection", "not reachable")

@@ -31,6 +31,19 @@ def serve(
         ),
     ] = None,
     key: options.Key = None,
+    source: Annotated[
+        Optional[str],
+        typer.Option(
+            "--source",
+            metavar="SOURCE",
+            help="The service's own camera, as `facesdk live` takes it: a number, picamera2, an "
+            "address, a video file or a folder.",
+            show_default=False,
+        ),
+    ] = None,
+    repeat: Annotated[
+        bool, typer.Option("--repeat", help="Begin a file or a folder again at its end.")
+    ] = False,
     host: Annotated[
         str,
         typer.Option(help="Address to listen at; 0.0.0.0 for everybody in your network."),
@@ -115,6 +128,8 @@ def serve(
 
         facesdk serve
 
+        facesdk serve --gallery door.db --source 0
+
         facesdk serve --gallery door.db --host 0.0.0.0 --tls
 
         curl -H "Authorization: Bearer TOKEN" -F photo=@team.jpg http://127.0.0.1:8420/v1/detect
@@ -125,17 +140,23 @@ def serve(
         raise InputError(
             "--no-token is for this computer alone: leave out --host, --new-token and --token-file"
         )
+    if repeat and source is None:
+        raise InputError("--repeat is about a file or a folder: give --source too")
     if key is not None and gallery is None:
         raise InputError("--key is that of a gallery: give --gallery too")
 
     from facesdk.engine import FaceEngine
     from facesdk.gallery.sqlite import SqliteGallery
+    from facesdk.live.capture import Pace
+    from facesdk.live.loop import Live, Settings
+    from facesdk.live.sources.opening import open_source
+    from facesdk.serve.access.certificates import open_certificate
+    from facesdk.serve.access.tokens import open_token
     from facesdk.serve.app import create_app
-    from facesdk.serve.certificates import open_certificate
     from facesdk.serve.engines import Engines, Limits
     from facesdk.serve.server import listen, run
     from facesdk.serve.service import Service
-    from facesdk.serve.tokens import open_token
+    from facesdk.serve.watching import Watcher
 
     limits = Limits(
         body_bytes=round(max_mb * 1e6),
@@ -155,7 +176,7 @@ def serve(
             min_face=min_face,
             max_faces=max_faces,
             threads=threads,
-            workers=limits.workers,
+            workers=limits.workers + (source is not None),
             trust=trust,
         )
         people = None
@@ -163,6 +184,12 @@ def serve(
             people = closing.enter_context(
                 SqliteGallery.open(gallery, embedder=engine.embedder, key=key, create=True)
             )
+        watcher = None
+        if source is not None:
+            opened = open_source(source, repeat=repeat)
+            settings = Settings(pace=Pace.REAL_TIME, patient=True, threads=threads)
+            watcher = Watcher(Live(opened, engine, people, settings), opened.name)
+            closing.callback(watcher.close)
         certificate = open_certificate(tls_folder or _config("tls"), host) if tls else None
         token = made = None
         if not no_token:
@@ -174,14 +201,19 @@ def serve(
             "token": made,
             "fingerprint": certificate.fingerprint if certificate else None,
         }
+        if watcher is not None:
+            watcher.start()
         run(
-            create_app(Service(engines, token, people)),
+            create_app(Service(engines, token, people, watcher)),
             listening,
             certificate,
             arrival_s=limits.arrival_s,
             ready=lambda: output.emit(record, json=json, text=_told(record)),
-            stopping=lambda: None,
+            stopping=watcher.stop if watcher else _nothing,
         )
+
+
+def _nothing() -> None: ...
 
 
 def _config(name: str) -> Path:

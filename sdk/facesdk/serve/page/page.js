@@ -118,12 +118,13 @@ function offerThresholds() {
 /* Faces in the picture, as boxes and as words. */
 let faces = [], size = { width: 0, height: 0 };
 function verdict(face) {
-  if (face.verdict === "undecided") return { kind: "undecided", name: "looking", score: null };
   if (!status || !status.gallery) return { kind: "undecided", name: "face", score: face.score };
-  const best = face.candidates && face.candidates[0];
-  const needed = Math.max(point() ? point().similarity : 1, face.verdict ? face.threshold : -1);
-  if (best && best.similarity >= needed) return { kind: "known", name: best.name, score: best.similarity };
-  return { kind: "unknown", name: "unknown", score: best ? best.similarity : null };
+  const decided = "verdict" in face ? face.verdict : face;
+  if (!decided) return { kind: "undecided", name: "looking", score: null };
+  const needed = point() ? point().similarity : 1;
+  const found = decided.candidates ? decided.candidates[0] : decided.person;
+  if (found && decided.similarity >= needed) return { kind: "known", name: found.name, score: decided.similarity };
+  return { kind: "unknown", name: "unknown", score: decided.similarity };
 }
 function showFaces() {
   const canvas = $("boxes"), shown = $("stage").getBoundingClientRect();
@@ -208,7 +209,7 @@ function choose(next) {
   const reason = canUseCamera ? "" : ` ${NO_CAMERA}`;
   const none = status && !status.source ? " The service was started without a camera of its own." : "";
   $("which").textContent = {
-    service: `The picture is from the service’s own camera, ${status && status.source ? status.source.name : ""}.`,
+    service: `The picture is from the service’s own camera, ${status ? status.source : ""}.`,
     browser: "The picture is from this device’s camera. It is sent to the service, looked at, and not kept.",
     photo: `A photo is sent to the service, looked at, and not kept.${none}${reason}`,
   }[next];
@@ -225,12 +226,12 @@ function idle(words) {
 
 async function watchService(signal) {
   idle("Waiting for the first picture.");
-  let after = 0;
+  let after = -1;
   while (!signal.aborted) {
     try {
       const live = await ask(`/v1/live?after=${after}`, { signal });
       if (signal.aborted) return;
-      if (live.picture && live.number > after) {
+      if (live.picture) {
         after = live.number;
         $("picture").src = `data:image/jpeg;base64,${live.picture}`;
         await $("picture").decode().catch(() => {});
@@ -240,9 +241,9 @@ async function watchService(signal) {
         showPicture("picture");
         showFaces();
       }
-      if (live.state !== "live") {
-        if (!live.picture) idle(live.message || live.state);
-        $("which").textContent = live.message || `The service’s camera is ${live.state}.`;
+      if (live.state !== "live" && !live.picture) {
+        $("which").textContent = live.message || `The service’s camera: ${live.state}.`;
+        if (after < 0) idle(live.message || live.state);
         await pause(1000);
       }
     } catch (error) {
@@ -359,11 +360,7 @@ function showVisits(rows) {
 async function loadVisits() {
   if (source !== "service" || !status.source) return;
   const record = await ask("/v1/visits");
-  showVisits(record.visits.map((visit) => ({
-    ...visit,
-    name: visit.person ? visit.person.name : visit.verdict === "undecided" ? "looking" : "unknown",
-    kind: visit.person ? "known" : visit.verdict,
-  })));
+  showVisits(record.visits.map((visit) => ({ ...visit, ...verdict(visit) })));
 }
 
 /* People. */
@@ -472,7 +469,7 @@ $("enrol-form").addEventListener("submit", async (event) => {
 });
 
 /* Charts. */
-const KEPT = 60, STAGES = ["detect", "embed", "decode", "identify"];
+const KEPT = 60, STAGES = ["detect", "embed", "decode", "identify", "look", "track", "frame"], COLOURS = 4;
 const history_ = [];
 const SVG = "http://www.w3.org/2000/svg";
 function draw(chart, lines, height) {
@@ -491,13 +488,13 @@ function draw(chart, lines, height) {
 function showStatus() {
   history_.push(status);
   if (history_.length > KEPT) history_.shift();
-  const known = STAGES.filter((stage) => status.latencies_ms[stage]);
+  const known = STAGES.filter((stage) => status.latencies_ms[stage]).slice(0, COLOURS);
   draw($("latency-chart"), known.map((stage) => ({
-    name: `s${STAGES.indexOf(stage)}`,
+    name: `s${known.indexOf(stage)}`,
     points: history_.map((row) => row.latencies_ms[stage] ? row.latencies_ms[stage].median : null),
   })), 96);
   $("latencies").replaceChildren(...known.map((stage) => {
-    const row = element("li", `${stage} `, `s${STAGES.indexOf(stage)}`), times = status.latencies_ms[stage];
+    const row = element("li", `${stage} `, `s${known.indexOf(stage)}`), times = status.latencies_ms[stage];
     row.append(element("span", `${times.median.toFixed(1)}${times.p99 === null ? "" : `, p99 ${times.p99.toFixed(1)}`}`));
     return row;
   }));

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from facesdk.errors import InputError
-from facesdk.serve.tokens import open_token
+from facesdk.serve.access.tokens import open_token
 
 
 def test_a_token_is_made_once_and_only_its_hash_is_kept(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import pytest
 from cryptography import x509
 
 from facesdk.errors import InputError
-from facesdk.serve import certificates
-from facesdk.serve.certificates import open_certificate
+from facesdk.serve.access import certificates
+from facesdk.serve.access.certificates import open_certificate
 
 
 def test_it_is_made_once_for_the_names_of_this_computer(tmp_path: Path) -> None:
