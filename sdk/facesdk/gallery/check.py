@@ -97,11 +97,7 @@ def accept_loss(
             if found:
                 return found
             file.delete(damaged)
-            file.restart_log(
-                what="loss accepted",
-                added={str(number): person for number, person in people.items()},
-                problems=len(found.problems),
-            )
+            file.restart_log("loss accepted", people)
         _put_aside(file.audit_file.path)
         file.write_audit_file()
         file.erase()

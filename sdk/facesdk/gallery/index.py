@@ -149,11 +149,13 @@ class Index:
         """The templates that are there, and some more.
 
         Args:
-            vectors: float32 ``(M, dim)``.
+            vectors: float32 ``(M, dim)``, which nobody changes any more.
             columns: What is known of them; ``owners`` counts the new people from those that are
                 there.
             people: The new people.
         """
+        if not len(self):  # nothing to copy: what was read at the start stays where it is
+            return Index(vectors, columns, tuple(people))
         count, total = len(self), len(self) + len(vectors)
         room = self._room
         # A sibling of this index may have written the rows after ours: they are not ours to write.

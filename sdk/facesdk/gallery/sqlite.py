@@ -161,7 +161,7 @@ class SqliteGallery:
                     )
                     self._file.insert(row)
                     rows.append(row)
-                self._file.log(what="enrolled", added={str(row.id): row.person for row in rows})
+                self._file.log("enrolled", added={row.id: row.person for row in rows})
             self._written()
         return tuple(map(_template, rows))
 
@@ -262,7 +262,7 @@ class SqliteGallery:
         """
         with self._lock:
             with self._file.writing():
-                self._file.log(what=what)
+                self._file.log(what)
             self._written()
 
     def rotate_key(
@@ -298,7 +298,7 @@ class SqliteGallery:
                     )
                 total = len(self._index)
                 self._file.reseal(Cipher(added), lambda done: progress(done, total, "templates"))
-                self._file.log(what="key changed")
+                self._file.log("key changed")
             self._file.keys = new
             self._written()
             with self._file.writing():  # nobody else changes keys meanwhile
@@ -408,7 +408,7 @@ class SqliteGallery:
 
     def _remove(self, ids: NDArray[np.int64], what: str) -> None:
         self._file.delete(ids.tolist())
-        self._file.log(what=what, removed=ids.tolist())
+        self._file.log(what, removed=ids.tolist())
 
     def _require_mine(self, embedding: Embedding) -> None:
         if embedding.model_id != self.model_id:

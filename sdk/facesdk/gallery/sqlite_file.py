@@ -14,7 +14,7 @@ import json
 import os
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -288,16 +288,36 @@ class GalleryFile:
         """Remove templates."""
         self._base.executemany("DELETE FROM template WHERE id = ?", ((number,) for number in ids))
 
-    def log(self, **fields: Any) -> None:
-        """Add a record to the audit log, with the number of templates that there are now."""
+    def log(
+        self, what: str, *, added: Mapping[int, str] | None = None, removed: Sequence[int] = ()
+    ) -> None:
+        """Add a record to the audit log.
+
+        Args:
+            what: What was done, in a word or two.
+            added: The person of each template that was stored, by the template's number.
+            removed: The numbers of the templates that were removed.
+        """
         last = self.last_entry()
-        entry = self.chain.next(last, {**fields, "total": self.count()})
+        new = {str(number): person for number, person in (added or {}).items()}
+        total = (last.fields["total"] if last else 0) + len(new) - len(removed)
+        fields: dict[str, Any] = {"what": what}
+        if new:
+            fields["added"] = new
+        if removed:
+            fields["removed"] = list(removed)
+        entry = self.chain.next(last, {**fields, "total": total})
         self._base.execute("INSERT INTO audit VALUES(?,?,?)", (entry.seq, entry.record, entry.mac))
 
-    def restart_log(self, **fields: Any) -> None:
-        """Begin a new audit log with a record, and drop the records that are there."""
+    def restart_log(self, what: str, people: Mapping[int, str]) -> None:
+        """Drop the records that are there, and begin a new audit log.
+
+        Args:
+            what: What was done.
+            people: The person of each template that is there, by the template's number.
+        """
         self._base.execute("DELETE FROM audit")
-        self.log(**fields)
+        self.log(what, added=people)
 
     def last_entry(self) -> Entry | None:
         """The last record of the audit log."""
