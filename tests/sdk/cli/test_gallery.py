@@ -276,3 +276,25 @@ def test_a_gallery_is_checked(shell, tmp_path):
     assert shell("gallery", "check", "--accept-loss").exit_code == 0
     assert shell("gallery", "check").exit_code == 0
     assert shell.json("people")[1][0]["templates"] == 1
+
+
+def test_a_person_is_enrolled_from_a_source_of_pictures(shell, tmp_path):
+    film = tmp_path / "film"
+    film.mkdir()
+    picture = decode.load(OBAMA2)[::2, ::2].copy()
+    for number in range(12):
+        encode.save(film / f"{number:02d}.png", picture if number else np.zeros_like(picture))
+    status, records = shell.json("enrol", "Barack", "--source", film, "--pictures", "1")
+    assert status == 0 and [row["enrolled"] for row in records] == [False, True]
+    done = shell("enrol", "Barack", "--source", film, "--pictures", "30")
+    assert done.exit_code == 2 and "of 30 picture(s) enrolled" in done.stderr
+    for arguments in (
+        ["Barack", "--source", film, OBAMA],
+        ["--source", film],
+        ["--people", film, "--source", film],
+        ["Barack"],
+        [],
+    ):
+        done = shell("enrol", *arguments)
+        assert done.exit_code == 2 and "give a NAME and photos, a NAME and --source" in done.stderr
+    assert "alone" in shell("enrol", "B", "--source", film, "--face", "1").stderr

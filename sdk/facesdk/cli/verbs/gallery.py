@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -31,9 +32,12 @@ from facesdk.gallery.gallery import (
     Identification,
     Person,
 )
+from facesdk.gallery.pictures import enrol_pictures
 from facesdk.gallery.sqlite import SqliteGallery, checked_name
 from facesdk.images import decode
+from facesdk.images.decode import RgbImage
 from facesdk.images.photo_source import Photo, list_photos, open_photos
+from facesdk.live.sources.opening import open_source
 from facesdk.models.contract import Contract
 from facesdk.models.registry import DEFAULT_RECOGNIZER
 from facesdk.progress import unwatched
@@ -63,6 +67,20 @@ def enrol(
             help="Enrol everybody of a folder that has a folder of photos for each person.",
         ),
     ] = None,
+    source: Annotated[
+        Optional[str],
+        typer.Option(
+            "--source",
+            metavar="SOURCE",
+            help="Enrol NAME from a camera (its number, picamera2), a stream or a video file.",
+        ),
+    ] = None,
+    pictures: Annotated[
+        int, typer.Option("--pictures", min=1, help="Pictures of a source to enrol.")
+    ] = 3,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=0, help="How long to look at a source at most.")
+    ] = 30.0,
     key: options.Key = None,
     face: Annotated[
         Optional[int],
@@ -108,8 +126,11 @@ def enrol(
         facesdk enrol Ada photos/ada/ --gallery door.db --expires 2027-12-31 --json
 
         facesdk enrol --people staff/ --gallery staff.db --workers 4
+
+        facesdk enrol Ada --source 0 --gallery door.db
     """
-    wanted = _of_everybody(people, name) if people else _of_one(name, photos or [])
+    _require_one_way(name, photos, people, source, face)
+    wanted = _of_everybody(people) if people else _of_one(name or "", photos or [])
     engine = FaceEngine.load(
         model,
         contract=Contract.read(contract) if contract else None,
@@ -123,17 +144,39 @@ def enrol(
         SqliteGallery.open(gallery, embedder=engine.embedder, key=key, create=True) as opened,
         output.progress_bar("photos") if people else nullcontext(unwatched) as progress,
     ):
-        for done in enrol_photos(
-            opened,
-            wanted,
-            in_threads(engine, workers),
-            face=face,
-            batch=_PHOTOS_AT_ONCE if people else workers,
-            expires=expires and expires.replace(tzinfo=timezone.utc),
-            progress=progress,
-        ):
+        until = expires and expires.replace(tzinfo=timezone.utc)
+        found: Iterable[Enrolment]
+        if source is None:
+            found = enrol_photos(
+                opened,
+                wanted,
+                in_threads(engine, workers),
+                face=face,
+                batch=_PHOTOS_AT_ONCE if people else workers,
+                expires=until,
+                progress=progress,
+            )
+        else:
+            found = enrol_pictures(
+                opened,
+                engine,
+                name or "",
+                _pictures(source),
+                count=pictures,
+                seconds=seconds,
+                expires=until,
+            )
+        for done in found:
             counts["before" if done and not done.template else "in" if done else "refused"] += 1
             _tell(done, json=json)
+    if source is not None:
+        if counts["in"] < pictures:
+            output.emit_error(
+                f"{counts['in']} of {pictures} picture(s) enrolled: {source} gave no more that "
+                f"would do in {seconds:g} s"
+            )
+            raise typer.Exit(EXIT_BAD_INPUT)
+        return
     if people and not json:
         output.emit(
             None,
@@ -282,27 +325,49 @@ def forget(
     _require_erased(done)
 
 
-def _of_one(name: str | None, paths: list[Path]) -> list[Photo]:
+def _require_one_way(
+    name: str | None,
+    photos: list[Path] | None,
+    people: Path | None,
+    source: str | None,
+    face: int | None,
+) -> None:
+    ways = [bool(photos), people is not None, source is not None]
+    if sum(ways) != 1 or (name is None) != (people is not None):
+        raise InputError("give a NAME and photos, a NAME and --source, or --people")
+    if source is not None and face is not None:
+        raise InputError("--face is for photos: stand before a camera alone")
+
+
+def _pictures(text: str) -> Iterator[tuple[float, RgbImage]]:
+    """The pictures of a source, with their times."""
+    source = open_source(text)
+    source.open()
+    try:
+        while (frame := source.read()) is not None:
+            yield frame.time, frame.image
+    finally:
+        source.close()
+
+
+def _of_one(name: str, paths: list[Path]) -> list[Photo]:
     """The photos of one person: files, and those in folders."""
-    if name is None or not paths:
-        raise InputError("give a NAME and photos, or --people")
+    name = checked_name(name)
     found = []
     for path in paths:
         if not path.is_dir():
-            found.append(Photo(str(path), checked_name(name), "", str(path), ""))
+            found.append(Photo(str(path), name, "", str(path), ""))
             continue
         folder = list_photos(path)
         output.tell_left_out(folder.left_out, verbose=None)
         if not folder.photos:
             raise InputError(f"folder {path} has no photo in it")
-        found += [replace(photo, identity=checked_name(name)) for photo in folder.photos]
+        found += [replace(photo, identity=name) for photo in folder.photos]
     return found
 
 
-def _of_everybody(folder: Path, name: str | None) -> list[Photo]:
+def _of_everybody(folder: Path) -> list[Photo]:
     """The photos of a folder or zip that has a folder for each person."""
-    if name is not None:
-        raise InputError("give a NAME and photos, or --people, but not both")
     source = open_photos(folder)
     unlabelled = sum(not photo.identity for photo in source.photos)
     output.tell_left_out(source.left_out, verbose=None)
