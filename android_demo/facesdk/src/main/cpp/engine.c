@@ -13,6 +13,8 @@ struct engine {
   contract contract;
   char names[ENGINE_NETWORKS][ENGINE_NAME];
   int32_t min_face;
+  model_bytes recognizer_file; /* the network's copy */
+  recording *recording;
 };
 
 /* A detector's network: what its contract must call it, its input in the file, and how many numbers each window gets. */
@@ -59,7 +61,8 @@ static bool open_all(engine *self, const model_bytes models[ENGINE_NETWORKS], in
   const model_bytes file = models[ENGINE_RECOGNIZER];
   const char *name = self->names[ENGINE_RECOGNIZER];
   return contract_read(&self->contract, file, name, failure) && contract_recognizes(&self->contract, name, failure) &&
-         recognizer_open(&self->recognizer, lite, &self->contract, file, name, threads, failure);
+         recognizer_open(&self->recognizer, lite, &self->contract, file, name, threads, failure) &&
+         (self->recognizer_file = (model_bytes){self->recognizer.network.content, file.size}, true);
 }
 
 engine *engine_open(const model_bytes models[ENGINE_NETWORKS], const char *const names[ENGINE_NETWORKS],
@@ -89,10 +92,38 @@ engine *engine_open(const model_bytes models[ENGINE_NETWORKS], const char *const
 
 void engine_close(engine *self) {
   if (self == NULL) return;
+  recording_free(engine_stop_recording(self));
   for (int i = 0; i < ENGINE_RECOGNIZER; ++i) network_close(&self->detector[i]);
   recognizer_close(&self->recognizer);
   contract_free(&self->contract);
   free(self);
+}
+
+static void set_recording(engine *self, recording *recording) {
+  self->recording = recording;
+  for (int i = 0; i < ENGINE_RECOGNIZER; ++i) {
+    self->detector[i].recording = recording;
+    self->detector[i].number = i;
+  }
+  self->recognizer.network.recording = recording;
+  self->recognizer.network.number = ENGINE_RECOGNIZER;
+}
+
+bool engine_record(engine *self, failure *failure) {
+  recording *made = recording_start(failure);
+  if (made != NULL) set_recording(self, made);
+  return made != NULL;
+}
+
+recording *engine_stop_recording(engine *self) {
+  recording *made = self->recording;
+  if (made != NULL) recording_stop(made);
+  set_recording(self, NULL);
+  return made;
+}
+
+void engine_operator_name(const engine *self, int32_t node, char name[MODEL_OPERATOR_NAME]) {
+  model_operator_name(self->recognizer_file, node, name);
 }
 
 const contract *engine_contract(const engine *self) { return &self->contract; }

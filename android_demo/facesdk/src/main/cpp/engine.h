@@ -24,6 +24,15 @@ const contract *engine_contract(const engine *engine);
 bool engine_detect(engine *engine, const facesdk_image *photo, int32_t max_faces, facesdk_face **faces, size_t *count,
                    failure *failure);
 
+/* Records networks and operators from now on, until engine_stop_recording(). Fails while another recording runs. */
+bool engine_record(engine *engine, failure *failure);
+
+/* What was recorded, to be released with recording_free(); NULL if nothing was being recorded. */
+recording *engine_stop_recording(engine *engine);
+
+/* Name of an operator of the recogniser, by its index in the file, for example "LceBconv2d". */
+void engine_operator_name(const engine *engine, int32_t node, char name[MODEL_OPERATOR_NAME]);
+
 /* A crop of ENGINE_CROP_HEIGHT rows and the contract's width. */
 bool engine_align(const engine *engine, const facesdk_image *photo, const float landmarks[10], uint8_t *crop,
                   failure *failure);

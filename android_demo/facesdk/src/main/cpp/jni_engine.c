@@ -3,6 +3,7 @@
 
 #include "bridge.h"
 #include "engine.h"
+#include "quality.h"
 
 enum { FACE_VALUES = 15, CROP_CHANNELS = 3 };
 
@@ -162,5 +163,33 @@ JNIEXPORT jfloatArray JNICALL Java_org_facesdk_NativeEngine_embed(JNIEnv *env, j
   }
   free(vector);
   bridge_throw(env, &failure);
+  return result;
+}
+
+/* Writes the score and the measures into `numbers`; returns the reasons. */
+JNIEXPORT jobjectArray JNICALL Java_org_facesdk_NativeEngine_quality(JNIEnv *env, jclass owner, jobject pixels,
+                                                                     jint width, jint height, jfloatArray landmarks,
+                                                                     jdouble score, jdoubleArray numbers) {
+  (void)owner;
+  failure failure = {0};
+  facesdk_image photo;
+  jfloat points[10] = {0};
+  quality found;
+  (*env)->GetFloatArrayRegion(env, landmarks, 0, 10, points);
+  if ((*env)->ExceptionCheck(env) || !photo_of(env, pixels, width, height, &photo, &failure) ||
+      !quality_assess(&found, &photo, points, score, &failure)) {
+    bridge_throw(env, &failure);
+    return NULL;
+  }
+  (*env)->SetDoubleArrayRegion(env, numbers, 0, 1, &found.score);
+  (*env)->SetDoubleArrayRegion(env, numbers, 1, QUALITY_MEASURES, found.measures);
+  const jclass type = (*env)->FindClass(env, "java/lang/String");
+  const jobjectArray result = type != NULL ? (*env)->NewObjectArray(env, found.reason_count, type, NULL) : NULL;
+  for (int i = 0; i < found.reason_count && result != NULL; ++i) {
+    const jstring text = bridge_string(env, found.reasons[i]);
+    if (text == NULL) return NULL;
+    (*env)->SetObjectArrayElement(env, result, i, text);
+    (*env)->DeleteLocalRef(env, text);
+  }
   return result;
 }

@@ -53,6 +53,13 @@ JNIEXPORT jstring JNICALL Java_org_facesdk_FaceSdk_kernelPath(JNIEnv *env, jclas
   return NULL;
 }
 
+JNIEXPORT jstring JNICALL Java_org_facesdk_FaceSdk_bestKernelPath(JNIEnv *env, jclass owner) {
+  (void)owner;
+  size_t best = 0; /* paths are listed slowest first */
+  for (size_t i = 0; i < facesdk_ops_isa_count(); ++i) best = facesdk_ops_isa_supported(i) ? i : best;
+  return bridge_string(env, facesdk_ops_isa_name(best));
+}
+
 JNIEXPORT jlong JNICALL Java_org_facesdk_FaceSdk_operatorRuns(JNIEnv *env, jclass owner) {
   (void)env;
   (void)owner;

@@ -1,9 +1,11 @@
 #include "model_file.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Fields of the tables of TFLite's schema that are read. */
-enum { MODEL_BUFFERS = 4, MODEL_METADATA = 6, METADATA_NAME = 0, METADATA_BUFFER = 1, BUFFER_DATA = 0 };
+enum { MODEL_CODES = 1, MODEL_SUBGRAPHS = 2, MODEL_BUFFERS = 4, MODEL_METADATA = 6, METADATA_NAME = 0, METADATA_BUFFER = 1, BUFFER_DATA = 0 };
+enum { SUBGRAPH_OPERATORS = 3, OPERATOR_CODE = 0, CODE_CUSTOM = 1, CODE_BUILTIN = 3, BUILTIN_ADD = 0 };
 enum { IDENTIFIER_AT = 4, SMALLEST = 16 };
 
 static const char CONTRACT_NAME[] = "facesdk.json";
@@ -105,4 +107,34 @@ bool model_contract(model_bytes file, const char *name, model_bytes *contract, f
   }
   return fail(failure, FAILURE_CONTRACT,
               "%s carries no facesdk contract: convert it with `facesdk convert`, or give its contract", name);
+}
+
+/* The table at an index of a vector of tables; NOWHERE if there is none. */
+static size_t element(model_bytes file, size_t table, uint16_t number, uint32_t index) {
+  uint32_t count;
+  size_t first = 0;
+  if (table == NOWHERE || !vector(file, table, number, 4, &count, &first) || index >= count) return NOWHERE;
+  return follow(file, first + 4 * (size_t)index);
+}
+
+static uint32_t integer(model_bytes file, size_t table, uint16_t number) {
+  uint32_t value = 0;
+  const size_t at = table == NOWHERE ? 0 : field(file, table, number);
+  return at != 0 && at != NOWHERE && read32(file, at, &value) ? value : 0;
+}
+
+void model_operator_name(model_bytes file, int32_t number, char name[MODEL_OPERATOR_NAME]) {
+  const size_t root = follow(file, 0);
+  const size_t graph = element(file, root, MODEL_SUBGRAPHS, 0);
+  const size_t operator= element(file, graph, SUBGRAPH_OPERATORS, (uint32_t)number);
+  const size_t code = element(file, root, MODEL_CODES, integer(file, operator, OPERATOR_CODE));
+  uint32_t length = 0;
+  size_t text = 0;
+  if (operator != NOWHERE && code != NOWHERE && vector(file, code, CODE_CUSTOM, 1, &length, &text) && length > 0) {
+    (void)snprintf(name, MODEL_OPERATOR_NAME, "%.*s", (int)length, (const char *)file.start + text);
+  } else if (operator != NOWHERE && code != NOWHERE && integer(file, code, CODE_BUILTIN) == BUILTIN_ADD) {
+    (void)snprintf(name, MODEL_OPERATOR_NAME, "ADD");
+  } else {
+    (void)snprintf(name, MODEL_OPERATOR_NAME, "operator %d", (int)number);
+  }
 }

@@ -17,4 +17,9 @@ typedef struct model_bytes {
  * to harm needs `facesdk inspect` on a computer, or no trust. */
 bool model_contract(model_bytes file, const char *name, model_bytes *contract, failure *failure);
 
+enum { MODEL_OPERATOR_NAME = 48 };
+
+/* Name of an operator of the main graph, as Python's profiles write it; "operator N" where the file does not say it. */
+void model_operator_name(model_bytes file, int32_t number, char name[MODEL_OPERATOR_NAME]);
+
 #endif

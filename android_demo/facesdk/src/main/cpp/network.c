@@ -119,7 +119,10 @@ const void *network_output(const network *self, const network_run *run) {
 
 bool network_invoke(network *self, network_run *run, failure *failure) {
   self->log[0] = 0;
-  if (self->lite->InterpreterInvoke(run->interpreter) == 0) return true;
+  const uint64_t start = self->recording != NULL ? recording_clock() : 0;
+  const bool done = self->lite->InterpreterInvoke(run->interpreter) == 0;
+  recording_add(self->recording, self->number, start);
+  if (done) return true;
   return fail(failure, FAILURE_MODEL, "model %s fails: %s", self->name,
               self->log[0] != 0 ? self->log : "the runtime does not say why");
 }

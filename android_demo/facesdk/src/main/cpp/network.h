@@ -2,6 +2,7 @@
 #ifndef FACESDK_ANDROID_NETWORK_H_
 #define FACESDK_ANDROID_NETWORK_H_
 
+#include "recording.h"
 #include "runtime.h"
 
 /* To build or resize an interpreter costs more than to run it; the levels of an image pyramid differ in shape. */
@@ -26,7 +27,9 @@ typedef struct network {
   network_run runs[NETWORK_KEPT];
   int32_t run_count;
   uint64_t clock;
-  char log[NETWORK_LOG]; /* what the runtime said last */
+  char log[NETWORK_LOG]; /* what the runtime said first of the last call */
+  recording *recording;  /* NULL unless a profile is recorded */
+  int32_t number;        /* its number there */
 } network;
 
 /* Loads a model, a copy of `content`. The network must not move in memory until it is closed; also after a failure. */

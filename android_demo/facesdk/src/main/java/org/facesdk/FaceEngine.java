@@ -33,11 +33,16 @@ public final class FaceEngine implements AutoCloseable {
     private final int cropWidth;
     private final int cropHeight;
     private final int maxFaces;
+    private final int minFace;
+    private final int threads;
     private long handle;
+    private volatile Recorder recorder;
 
-    private FaceEngine(long handle, String modelId, int maxFaces) {
+    private FaceEngine(long handle, String modelId, Builder options) {
         this.handle = handle;
-        this.maxFaces = maxFaces;
+        this.maxFaces = options.maxFaces;
+        this.minFace = options.minFace;
+        this.threads = options.threads;
         double[] numbers = NativeEngine.numbers(handle);
         this.cropWidth = (int) numbers[CROP_WIDTH];
         this.cropHeight = (int) numbers[CROP_HEIGHT];
@@ -100,7 +105,7 @@ public final class FaceEngine implements AutoCloseable {
     /** Cuts out a face that was found in the frame. */
     @NonNull
     public Crop align(@NonNull Frame frame, @NonNull Face face) {
-        return locked(() -> Crop.made(
+        return locked("align", () -> Crop.made(
             NativeEngine.align(handle, frame.pixels(), frame.width(), frame.height(), face.coordinates()), cropWidth, cropHeight));
     }
 
@@ -131,7 +136,21 @@ public final class FaceEngine implements AutoCloseable {
             throw new InputException("a crop must have " + cropWidth + "x" + cropHeight + " pixels, but got " + crop.width()
                 + "x" + crop.height());
         }
-        return locked(() -> Embedding.of(NativeEngine.embed(handle, crop.bytes()), model.name(), model.id()));
+        return locked("embed", () -> Embedding.of(NativeEngine.embed(handle, crop.bytes()), model.name(), model.id()));
+    }
+
+    /**
+     * Says how fit a face is to be compared. Like {@link #compare}, a closed engine does it too.
+     *
+     * @param face found in the frame
+     * @throws InputException its landmarks lie on one line
+     */
+    @NonNull
+    public Quality quality(@NonNull Frame frame, @NonNull Face face) {
+        double[] numbers = new double[Quality.NUMBERS];
+        String[] reasons = NativeEngine.quality(frame.pixels(), frame.width(), frame.height(), face.coordinates(),
+            face.score(), numbers);
+        return new Quality(numbers, reasons);
     }
 
     /**
@@ -182,7 +201,62 @@ public final class FaceEngine implements AutoCloseable {
             throw new EmbeddingMismatchException("the embedding was made by " + a.model() + " (" + ModelInfo.shortId(a.modelId())
                 + "), but this engine's thresholds are those of " + model.name() + " (" + ModelInfo.shortId(model.id()) + ")");
         }
-        return point.decide(a.similarity(b), model);
+        long start = System.nanoTime();
+        Match match = point.decide(a.similarity(b), model);
+        Recorder recording = recorder;
+        if (recording != null) {
+            recording.stage("match", start);
+        }
+        return match;
+    }
+
+    /**
+     * Records what this engine does for the calling thread while some work runs: the stages, in them the runs of networks, and
+     * in those the operators that the operator library computed.
+     *
+     * @param work calls this engine
+     * @throws IllegalStateException the engine is closed, or this engine is being recorded already
+     * @throws OperatorLibraryException operators are being recorded already, by another engine of the process
+     */
+    @NonNull
+    public Profile profile(@NonNull Runnable work) {
+        Recorder made = new Recorder();
+        locked(null, () -> {
+            if (recorder != null) {
+                throw new IllegalStateException("this FaceEngine is being recorded already");
+            }
+            NativeProfile.start(handle);
+            recorder = made;
+            return made;
+        });
+        try {
+            work.run();
+        } catch (RuntimeException | Error failed) {
+            stopRecording(made);
+            throw failed;
+        }
+        return stopRecording(made);
+    }
+
+    /** Ends a recording; an engine that was closed meanwhile has ended it itself. */
+    private Profile stopRecording(Recorder made) {
+        lock.lock();
+        try {
+            recorder = null;
+            return made.profile(handle, model.name(), handle == 0 ? new long[1] : NativeProfile.stop(handle));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Side of the smallest face that it finds, in pixels. */
+    public int minFace() {
+        return minFace;
+    }
+
+    /** Threads that each network may use. */
+    public int threads() {
+        return threads;
     }
 
     /** Releases the networks; waits for the call that runs. To close again does nothing. */
@@ -200,7 +274,7 @@ public final class FaceEngine implements AutoCloseable {
     }
 
     private Detections find(Frame frame, int atMost) {
-        float[] found = locked(
+        float[] found = locked("detect",
             () -> NativeEngine.detect(handle, frame.pixels(), frame.width(), frame.height(), atMost));
         List<Face> faces = new ArrayList<>();
         for (int i = 0; i < found.length / Face.VALUES; ++i) {
@@ -221,13 +295,20 @@ public final class FaceEngine implements AutoCloseable {
         T run();
     }
 
-    private <T> T locked(Call<T> call) {
+    /** Runs a call alone, as a stage of that name if it has one. */
+    private <T> T locked(@Nullable String stage, Call<T> call) {
         lock.lock();
         try {
             if (handle == 0) {
                 throw new IllegalStateException("this FaceEngine is closed");
             }
-            return call.run();
+            long start = System.nanoTime();
+            T result = call.run();
+            Recorder recording = recorder;
+            if (recording != null && stage != null) {
+                recording.stage(stage, start);
+            }
+            return result;
         } finally {
             lock.unlock();
         }
@@ -339,7 +420,7 @@ public final class FaceEngine implements AutoCloseable {
             ByteBuffer recognizer = contents[NETWORKS - 1];
             long handle = NativeEngine.open(new ByteBuffer[] {contents[0], contents[1], contents[2]}, recognizer, names.clone(),
                 minFace, threads);
-            return new FaceEngine(handle, Models.digest(recognizer), maxFaces);
+            return new FaceEngine(handle, Models.digest(recognizer), this);
         }
 
         private Builder network(int index, String name, ByteBuffer content) {

@@ -22,6 +22,10 @@ public final class FaceSdk {
     @NonNull
     public static native String kernelPath();
 
+    /** The best kernel path that this processor could use. */
+    @NonNull
+    public static native String bestKernelPath();
+
     /** Operators that the library ran in this process so far: a test reads it to know that it was used. */
     public static native long operatorRuns();
 

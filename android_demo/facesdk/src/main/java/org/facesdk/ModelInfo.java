@@ -115,7 +115,7 @@ public final class ModelInfo {
     }
 
     /** A rate in six significant digits, as C and Python write {@code %g}. */
-    private static String rate(double value) {
+    static String rate(double value) {
         if (value == 0 || Math.abs(value) >= 1e-4 && Math.abs(value) < 1e6) {
             return new java.math.BigDecimal(value).round(new java.math.MathContext(6)).stripTrailingZeros().toPlainString();
         }

@@ -37,4 +37,13 @@ final class NativeEngine {
     static native byte[] align(long engine, ByteBuffer pixels, int width, int height, float[] landmarks);
 
     static native float[] embed(long engine, byte[] crop);
+
+    /**
+     * How fit a face is to be compared; needs no engine.
+     *
+     * @param numbers gets the score and the measures of {@link Quality}
+     * @return the reasons
+     */
+    static native String[] quality(ByteBuffer pixels, int width, int height, float[] landmarks, double score,
+        double[] numbers);
 }

@@ -1,0 +1,61 @@
+package org.facesdk;
+
+import java.util.Collections;
+import java.util.List;
+import org.facesdk.annotation.NonNull;
+import org.facesdk.annotation.Nullable;
+
+/** Whose face a probe is. */
+public final class Identification {
+    private final List<Candidate> candidates;
+    private final OpenSet point;
+
+    Identification(List<Candidate> candidates, OpenSet point) {
+        this.candidates = Collections.unmodifiableList(candidates);
+        this.point = point;
+    }
+
+    /** Who it is; null for somebody who is not enrolled. */
+    @Nullable
+    public Person person() {
+        return !candidates.isEmpty() && similarity() >= threshold() ? candidates.get(0).person() : null;
+    }
+
+    /** Similarity of the best candidate; NaN where nobody is enrolled. */
+    public double similarity() {
+        return candidates.isEmpty() ? Double.NaN : candidates.get(0).similarity();
+    }
+
+    /** From which similarity a candidate is the person. */
+    public double threshold() {
+        return point.threshold;
+    }
+
+    /** The rate of false names that follows for a gallery of this size, at most; NaN where it is not known. */
+    public double fpir() {
+        return point.fpir;
+    }
+
+    /** Number of comparisons behind {@link #fpir}. */
+    public int comparisons() {
+        return point.comparisons;
+    }
+
+    /** What the caller should know of the threshold, in a sentence; empty for nothing. */
+    @NonNull
+    public String note() {
+        return point.note;
+    }
+
+    /** The most similar people, falling, whether or not they reach the threshold. */
+    @NonNull
+    public List<Candidate> candidates() {
+        return candidates;
+    }
+
+    @Override
+    @NonNull
+    public String toString() {
+        return "Identification(person=" + person() + ", similarity=" + similarity() + ")";
+    }
+}
