@@ -139,7 +139,7 @@ def collage(width: int, height: int, faces: int, engine: FaceEngine) -> RgbImage
         )
     if not 0 <= faces <= 100:
         raise InputError(f"faces of a synthetic image must be 0 to 100, but got {faces}")
-    portraits = [_portrait(path, engine) for path in (samples.OBAMA2, samples.BIDEN)]
+    portraits = [portrait(path, engine) for path in (samples.OBAMA2, samples.BIDEN)]
     count = max(faces, 1)
     columns = max(1, min(count, round(math.sqrt(count * width / height))))
     rows = math.ceil(count / columns)
@@ -231,8 +231,8 @@ def _once(engine: FaceEngine, case: Case, enrolled: Embedding) -> tuple[RgbImage
     return image, len(faces)
 
 
-def _portrait(path: Path, engine: FaceEngine) -> RgbImage:
-    """The surroundings of the largest face, a square of three times its side."""
+def portrait(path: Path, engine: FaceEngine) -> RgbImage:
+    """The surroundings of the largest face of a photo, a square of three times its side."""
     image = decode.load(path)
     face = engine.detect(image).faces[0]
     middle = (face.box[:2] + face.box[2:]) / 2

@@ -129,7 +129,7 @@ VERBS = (
     Verb(
         "bench",
         "facesdk.cli.verbs.bench:app",
-        "Measure latency: models, their operators, the whole pipeline.",
+        "Measure latency: models, their operators, the whole pipeline, live recognition.",
     ),
 )
 LINES = {

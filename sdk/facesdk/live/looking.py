@@ -51,7 +51,7 @@ class Looker:
         Args:
             threads: Threads each of its networks may use.
         """
-        return Looker(load_detector(min_face=LEAST_FACE, threads=threads))
+        return Looker(load_detector(min_face=LEAST_FACE, threads=threads, turned=False))
 
     def look(self, image: RgbImage, expected: Sequence[Face]) -> list[Face]:
         """The faces around expected ones, each once.

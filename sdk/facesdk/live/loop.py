@@ -68,13 +68,14 @@ class Live:
     with time: there is one picture in work, one that waits, and the newest one that was looked at.
 
     Example:
-        >>> live = Live(open_source("0"), FaceEngine.load(min_face=40))
+        >>> live = Live(open_source("0"), FaceEngine.load(min_face=40, turned=False))
         >>> for event in live.run():
         ...     print(event.to_dict())
 
     Args:
         source: Where pictures come from; it is opened and closed in here.
-        engine: Detects faces; with a gallery it assesses and embeds them too.
+        engine: Detects faces; with a gallery it assesses and embeds them too. Load it with
+            ``turned=False``: else every picture without a face takes four looks.
         gallery: Who is enrolled, by the engine's model; without one nobody is identified.
         settings: How to look.
         looker: Looks for faces at expected places; None loads the packaged detector for it.
@@ -178,6 +179,10 @@ class Live:
             reconnects=capture.reconnects,
         )
 
+    def times(self, stage_name: str) -> tuple[float, ...]:
+        """Milliseconds of the last runs of a stage of :data:`facesdk.live.profiling.STAGES`."""
+        return self._profiler.times(stage_name)
+
     def _see(self, captured: Captured) -> Iterator[Event]:
         image, self._time = captured.frame.image, captured.frame.time
         image.flags.writeable = False
@@ -209,7 +214,8 @@ class Live:
         image, now = captured.frame.image, captured.frame.time
         if self._schedule.due(now):
             began = self._clock()
-            found = list(self._engine.detect(image).faces)
+            with stage("detect"):
+                found = self._engine.detector.detect(image)
             self._schedule.searched(now, self._clock() - began)
             return found, True
         expected = [track.face for track in self._tracker.candidates]

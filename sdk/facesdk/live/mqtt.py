@@ -186,7 +186,7 @@ class House:
             self._present[event.track] = None
         elif isinstance(event, Identified):
             person = event.verdict.person
-            self._present[event.track] = person and person.name
+            self._present[event.track] = None if person is None else person.name
             if person is not None:
                 self._last_person = person.name
         elif isinstance(event, Left):

@@ -110,6 +110,11 @@ class Profiler:
             self._frames += 1
             self._seen.append((self._clock(), number))
 
+    def times(self, name: str) -> tuple[float, ...]:
+        """Milliseconds of the last runs of a stage, in their order, at most :data:`KEPT`."""
+        with self._lock:
+            return tuple(self._times[name])
+
     def profile(self, *, dropped: int = 0, unreadable: int = 0, reconnects: int = 0) -> Profile:
         """What was collected; made anew after half a second at the earliest.
 

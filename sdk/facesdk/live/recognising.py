@@ -21,7 +21,7 @@ class Recogniser:
     """Gives tracks their verdicts.
 
     One face per picture is embedded at most, so that a crowd does not hold up the pictures: those
-    without a verdict come first, then those whose last embedding is oldest.
+    without a verdict come first, then those who were not looked at for longest.
 
     Args:
         engine: Assesses and embeds.
@@ -41,6 +41,7 @@ class Recogniser:
         self._settings, self._fpir = settings or VotingSettings(), fpir
         self._votes: dict[int, Voting] = {}
         self._quality: dict[int, Quality] = {}
+        self._assessed: dict[int, float] = {}
 
     def see(
         self, image: RgbImage, tracks: Sequence[Track], time: float
@@ -60,11 +61,12 @@ class Recogniser:
         """
         changed = []
         for track in self._in_turn(tracks, time)[:_MOST_ASSESSED]:
-            votes = self._votes[track.id]
+            votes, self._assessed[track.id] = self._votes[track.id], time
             face = track.found
             assert face is not None
             try:
-                quality = self._engine.quality(image, face)
+                with stage("assess"):
+                    quality = self._engine.quality(image, face)
             except InputError:  # landmarks that are no face's: the detector errs in this picture
                 continue
             self._quality[track.id] = quality
@@ -92,15 +94,17 @@ class Recogniser:
         """Let go what is known of a track that is over."""
         self._votes.pop(track, None)
         self._quality.pop(track, None)
+        self._assessed.pop(track, None)
 
     def _in_turn(self, tracks: Sequence[Track], time: float) -> list[Track]:
         for track in tracks:
             self._votes.setdefault(track.id, Voting(self._settings))
 
         def rank(track: Track) -> tuple[bool, float]:
-            votes = self._votes[track.id]
-            last = votes.last
-            return votes.verdict is not None, -1.0 if last is None else last
+            return self._votes[track.id].verdict is not None, self._assessed.get(track.id, -1.0)
 
-        found = [track for track in tracks if track.found and self._votes[track.id].due(time)]
-        return sorted(found, key=rank)
+        def due(track: Track) -> bool:
+            before = self._assessed.get(track.id)
+            return before is None or time - before >= self._settings.gap
+
+        return sorted((track for track in tracks if track.found and due(track)), key=rank)

@@ -88,19 +88,6 @@ class Voting:
         self._best = 0.0
         self._last: float | None = None
 
-    @property
-    def last(self) -> float | None:
-        """When the last ballot was cast; None before the first."""
-        return self._last
-
-    def due(self, time: float) -> bool:
-        """Whether a ballot may be cast: enough time has passed since the last.
-
-        Args:
-            time: In seconds of the source.
-        """
-        return self._last is None or time - self._last >= self._settings.gap
-
     def wants(self, quality: float, time: float) -> bool:
         """Whether a picture is worth an embedding.
 
@@ -108,9 +95,11 @@ class Voting:
             quality: Of the face in it, 0 to 1.
             time: Of the picture, in seconds of the source.
         """
-        if not self.due(time):
+        if self._last is None:
+            return True
+        if time - self._last < self._settings.gap:
             return False
-        if self._last is None or self.verdict is None or self._doubtful():
+        if self.verdict is None or self._doubtful():
             return True
         better = quality >= self._best * self._settings.improvement
         return better or time - self._last >= self._settings.refresh

@@ -166,3 +166,18 @@ def test_a_broken_model_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "broken.tflite"
     path.write_bytes(b"TFL3" * 100)
     assert "is not a usable TFLite model" in run(path, status=EXIT_BAD_INPUT)
+
+
+def test_live_on_films_that_are_made_for_it(tmp_path: Path) -> None:
+    target = tmp_path / "live.json"
+    quick = ("--runs", "6", "--warm-up", "2", "--synthetic", "320x240", "--templates", "5")
+    run("live", *quick, "--faces", "1", "--faces", "2", "--json", "-o", target)
+    record = json.loads(target.read_text())
+    assert record["kind"] == "live"
+    assert [row["visits"] for row in record["cases"]] == [1, 2]
+    assert record["templates"] == 6
+    text = run("live", *quick, "--faces", "1")
+    for word in ("pictures per second", "film 320x240, 1 face", "detect", "6 templates"):
+        assert word in text
+    assert "does not exist" in run("live", "no/film.mp4", status=EXIT_BAD_INPUT)
+    assert "--faces" in run("live", "0", "--faces", "1", status=EXIT_BAD_INPUT)

@@ -12,15 +12,15 @@ import pytest
 from typer.testing import CliRunner
 
 from facesdk import FaceEngine, samples
+from facesdk.bench.film import people, swaying, write_film
 from facesdk.cli.main import app
 from facesdk.errors import EXIT_BAD_INPUT, EXIT_UNAVAILABLE
-from sdk.live.films import panned, portraits, write_film
 
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    people = portraits(FaceEngine.load(min_face=40), 180)[:2]
-    return write_film(tmp_path_factory.mktemp("film") / "film.mp4", panned(people, 30))
+    portraits = people(2, 200, FaceEngine.load(min_face=40))
+    return write_film(tmp_path_factory.mktemp("film") / "film.mp4", swaying(portraits, 30))
 
 
 def test_a_line_per_event_and_a_summary(film: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from facesdk import FaceEngine
+from facesdk.bench.film import people, swaying, write_film
 from facesdk.errors import InputError, SourceLostError
 from facesdk.live.capture import State
 from facesdk.live.events import Event, Left, Seen, SourceChanged
@@ -17,8 +18,8 @@ from facesdk.live.looking import Looker
 from facesdk.live.loop import Live, Settings
 from facesdk.live.sources.opening import open_source
 from facesdk.live.sources.source import Frame
-from facesdk.results import Detections, Face
-from sdk.live.films import Script, face, frames, panned, portraits, write_film
+from facesdk.results import Face
+from sdk.live.films import Script, face, frames
 
 LOST = SourceLostError("the cable is out")
 
@@ -34,10 +35,14 @@ class Stage:
         self.searched: list[int] = []
         self.looked: list[int] = []
 
-    def detect(self, image: np.ndarray) -> Detections:
+    @property
+    def detector(self) -> Stage:
+        return self
+
+    def detect(self, image: np.ndarray) -> list[Face]:
         number = int(image[0, 0, 0])
         self.searched.append(number)
-        return Detections("picture", 640, 480, tuple(self.rows[number]))
+        return list(self.rows[number])
 
     def look(self, image: np.ndarray, expected: Sequence[Face]) -> list[Face]:
         number = int(image[0, 0, 0])
@@ -159,7 +164,7 @@ def test_a_snapshot_shows_the_newest_picture() -> None:
     record = shot.to_dict()
     assert (record["width"], record["height"]) == (64, 48)
     assert record["profile"]["frames"] == 30
-    assert set(record["profile"]["stages_ms"]) == {"read", "look", "track", "frame"}
+    assert set(record["profile"]["stages_ms"]) == {"read", "detect", "look", "track", "frame"}
     assert loop.wait(29, 0.01) is None
 
 
@@ -193,14 +198,13 @@ def test_whoever_waits_gets_each_picture_while_it_runs() -> None:
 
 @pytest.fixture(scope="module")
 def engine() -> FaceEngine:
-    return FaceEngine.load(min_face=40)
+    return FaceEngine.load(min_face=40, turned=False)
 
 
 @pytest.fixture(scope="module")
 def film(engine: FaceEngine, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    people = portraits(engine, 180)
     path = tmp_path_factory.mktemp("film") / "people.mp4"
-    return write_film(path, panned(people, 60))
+    return write_film(path, swaying(people(3, 200, engine), 60))
 
 
 def test_people_in_a_film_are_followed_in_every_picture(engine: FaceEngine, film: Path) -> None:

@@ -17,7 +17,7 @@ import typer
 import typer.core
 
 from facesdk.cli import options, output
-from facesdk.detection.detector import DEFAULT_MIN_FACE
+from facesdk.detection.detector import DEFAULT_MIN_FACE, LIVE_MIN_FACE
 from facesdk.errors import EXIT_DOUBTFUL, InputError
 from facesdk.files import write_atomic
 from facesdk.models import registry
@@ -46,7 +46,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
-    help="Measure latency: models, their operators, the whole pipeline.",
+    help="Measure latency: models, their operators, the whole pipeline, live recognition.",
     epilog="`facesdk bench MODEL...` is short for `facesdk bench model MODEL...`, whose --help has "
     "the options. Exit status: 0 measured, 2 usage or bad input, 4 slower than the --baseline, or "
     "flagged and --strict is given.",
@@ -230,6 +230,112 @@ def pipeline(
             Policy(runs, warm_up),
             min_face=min_face,
             threads=threads,
+            progress=advance,
+        )
+    wanted.deliver(report)
+
+
+@app.command("live")
+def live(
+    source: Annotated[
+        Optional[str],
+        typer.Argument(
+            metavar="[SOURCE]",
+            help="As of `facesdk live`. Without it, films are made of the packaged portraits.",
+            show_default=False,
+        ),
+    ] = None,
+    faces: Annotated[
+        Optional[list[int]],
+        typer.Option("--faces", min=0, help="People in each film; repeatable. Default: 1 and 3."),
+    ] = None,
+    synthetic: Annotated[
+        str, typer.Option("--synthetic", metavar="WxH", help="Size of the films' pictures.")
+    ] = "640x480",
+    runs: Annotated[int, typer.Option("--runs", min=1, max=600, help="Timed pictures.")] = 250,
+    warm_up: Annotated[
+        int, typer.Option("--warm-up", min=0, help="Pictures before them, looked at likewise.")
+    ] = 50,
+    gallery: Annotated[
+        Optional[Path],
+        typer.Option("--gallery", metavar="FILE", help="Identify people in this gallery."),
+    ] = None,
+    key: options.Key = None,
+    templates: Annotated[
+        int,
+        typer.Option(
+            "--templates",
+            min=0,
+            max=1_000_000,
+            help="Without --gallery: random templates in a gallery that is made for it.",
+        ),
+    ] = 1000,
+    model: options.Model = registry.DEFAULT_RECOGNIZER,
+    contract: options.ContractFile = None,
+    trust: options.Trust = False,
+    min_face: options.MinFace = LIVE_MIN_FACE,
+    threads: options.Threads = 1,
+    format: ReportFormat = Format.TABLE,
+    json: options.Json = False,
+    out: Output = None,
+    baseline: Baseline = None,
+    strict: Strict = False,
+) -> None:
+    """Measure live recognition: pictures per second, and each stage.
+
+    Files are read as fast as this computer can; a camera gives its own rate at most.
+
+    Examples:
+
+        facesdk bench live
+
+        facesdk bench live 0 --gallery door.db --runs 500 --format html -o camera.html
+
+        facesdk bench live --faces 1 --faces 2 --faces 3 --json -o today.json
+    """
+    import tempfile
+
+    from facesdk.bench.film import write_people
+    from facesdk.bench.live import Film, bench_live, strangers
+    from facesdk.engine import FaceEngine
+    from facesdk.gallery.sqlite import SqliteGallery
+    from facesdk.live.loop import Settings
+    from facesdk.live.sources.opening import open_source
+    from facesdk.measure.timing import Policy
+
+    wanted = _Wanted.check(format, json, out, baseline, strict)
+    if source is not None and faces:
+        raise InputError("--faces goes without SOURCE only: its people are those who are found")
+    width, height = _size(synthetic)
+    engine = FaceEngine.load(
+        model,
+        contract=Contract.read(contract) if contract else None,
+        min_face=min_face,
+        threads=threads,
+        trust=trust,
+        turned=False,
+    )
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        films = [Film(source, open_source(source))] if source is not None else []
+        for count in (faces or [1, 3]) if source is None else ():
+            path = folder / f"{count}.mp4"
+            write_people(path, count, max(runs, warm_up), engine, width=width, height=height)
+            plural = "face" if count == 1 else "faces"
+            films.append(Film(f"film {width}x{height}, {count} {plural}", open_source(str(path))))
+        people = stack.enter_context(
+            strangers(folder, engine, templates)
+            if gallery is None
+            else SqliteGallery.open(gallery, embedder=engine.embedder, key=key)
+        )
+        advance = stack.enter_context(output.progress_bar("bench"))
+        report = bench_live(
+            engine,
+            films,
+            Policy(runs, warm_up, 0.0),
+            gallery=people,
+            settings=Settings(threads=threads),
+            min_face=min_face,
             progress=advance,
         )
     wanted.deliver(report)

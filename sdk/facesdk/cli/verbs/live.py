@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from facesdk.cli import options, output
+from facesdk.detection.detector import LIVE_MIN_FACE
 from facesdk.errors import InputError
 from facesdk.gallery.gallery import DEFAULT_FPIR
 from facesdk.live.capture import Pace
@@ -27,10 +28,6 @@ if TYPE_CHECKING:
     from facesdk.live.events import Event
     from facesdk.live.mqtt import Publisher
     from facesdk.live.profiling import Profile
-
-DEFAULT_MIN_FACE = 40
-"""Side of the smallest face that is looked for, in pixels: one for which the recognition model's
-crop of 112 pixels is enlarged threefold already."""
 
 
 def live(
@@ -136,7 +133,7 @@ def live(
     model: options.Model = registry.DEFAULT_RECOGNIZER,
     contract: options.ContractFile = None,
     trust: options.Trust = False,
-    min_face: options.MinFace = DEFAULT_MIN_FACE,
+    min_face: options.MinFace = LIVE_MIN_FACE,
     threads: options.Threads = 1,
     json: options.Json = False,
 ) -> None:
@@ -168,6 +165,7 @@ def live(
         min_face=min_face,
         threads=threads,
         trust=trust,
+        turned=False,
     )
     settings = Settings(
         pace=Pace.REAL_TIME if real_time else Pace.EVERY,

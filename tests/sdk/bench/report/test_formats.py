@@ -14,6 +14,9 @@ import jsonschema
 import pytest
 
 from facesdk import FaceEngine
+from facesdk.bench.film import write_people
+from facesdk.bench.live import Film, bench_live
+from facesdk.bench.live_report import LiveReport
 from facesdk.bench.model import Parts, bench_models
 from facesdk.bench.model_report import ModelReport
 from facesdk.bench.ops import OpsReport, bench_ops
@@ -23,6 +26,8 @@ from facesdk.bench.report import report as reports
 from facesdk.bench.report import spreadsheet, trace
 from facesdk.bench.report.baseline import compare
 from facesdk.bench.report.page import to_html
+from facesdk.live.loop import Settings
+from facesdk.live.sources.video import VideoSource
 from facesdk.measure import flags
 from facesdk.measure.timing import Policy
 from facesdk.models import registry
@@ -30,18 +35,28 @@ from facesdk.models import registry
 SCHEMA = json.loads(Path(reports.__file__).with_name("bench.schema.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 FEW = Policy(4, 0, 0.0, lead=0)
-Reports = tuple[ModelReport, PipelineReport, OpsReport]
+Reports = tuple[ModelReport, PipelineReport, OpsReport, LiveReport]
 
 
 @pytest.fixture(scope="module")
-def reports() -> Reports:
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Reports:
     recogniser = registry.resolve(registry.DEFAULT_RECOGNIZER)
     engine = FaceEngine.load(min_face=60)
     image = collage(160, 120, 1, engine)
+    film = tmp_path_factory.mktemp("film") / "film.mp4"
+    write_people(film, 1, 4, engine, width=320, height=240)
     return (
         bench_models([recogniser], FEW, parts=Parts(1, True, (1, 2), peaks=True)),
         bench_pipeline(engine, [Case("<one> & only", lambda: image)], FEW, min_face=60),
         bench_ops(registry.resolve("mtcnn-rnet"), FEW),
+        bench_live(
+            engine,
+            [Film("<a> film", VideoSource(film))],
+            FEW,
+            gallery=None,
+            settings=Settings(),
+            min_face=60,
+        ),
     )
 
 
@@ -69,7 +84,7 @@ def test_csv_has_a_line_for_each_time(reports: Reports) -> None:
         rows = list(csv.DictReader(io.StringIO(text)))
         assert tuple(rows[0]) == spreadsheet.COLUMNS
         assert all(row["mean"] and float(row["mean"]) >= 0 for row in rows)
-    models, pipeline, ops = (
+    models, pipeline, ops, live = (
         list(csv.DictReader(io.StringIO(spreadsheet.to_csv(r)))) for r in reports
     )
     table = reports[0].models[0].operators
@@ -83,6 +98,8 @@ def test_csv_has_a_line_for_each_time(reports: Reports) -> None:
     assert [row["name"] for row in pipeline] == ["detect", "align", "embed", "match", "total"]
     assert pipeline[0]["subject"] == "<one> & only"
     assert len(ops) == len(reports[2].shapes)
+    assert [row["name"] for row in live][-1] == "frame"
+    assert {row["name"] for row in live} >= {"read", "detect", "track", "frame"}
 
 
 def test_traces_are_complete_events_that_nest(reports: Reports) -> None:
@@ -133,11 +150,12 @@ class Page(HTMLParser):
 
 
 def test_pages_have_their_charts_and_load_nothing(reports: Reports) -> None:
-    models, pipeline, ops = (Page(to_html(report)) for report in reports)
+    models, pipeline, ops, live = (Page(to_html(report)) for report in reports)
     assert models.charts == ["histogram", "waterfall", "threads", "operators", "roofline"]
     assert pipeline.charts == ["waterfall", "spans", "histogram"]
     assert ops.charts == ["operators"]
-    for page in (models, pipeline, ops):
+    assert live.charts == ["waterfall", "histogram"]
+    for page in (models, pipeline, ops, live):
         assert page.loads == []
 
 

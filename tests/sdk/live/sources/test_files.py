@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facesdk.bench.film import write_film
 from facesdk.errors import InputError
 from facesdk.live.sources.folder import FolderSource
 from facesdk.live.sources.source import Frame, Source
 from facesdk.live.sources.video import VideoSource
-from sdk.live.films import write_film
 from sdk.photos import encode, truncated_jpeg
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facesdk.bench.film import write_film
 from facesdk.errors import InputError, SourceLostError
 from facesdk.live.capture import Capture, Captured, State
 from facesdk.live.sources import http as http_source
 from facesdk.live.sources import mjpeg
 from facesdk.live.sources.http import HttpSource
 from facesdk.live.sources.mjpeg import MjpegReader, boundary_of
-from sdk.live.films import write_film
 from sdk.photos import encode
 
 Handler = Callable[[http.server.BaseHTTPRequestHandler], None]
