@@ -7,7 +7,7 @@ detector is sure of is taken to be upright; any other is looked at in its other 
 and the turn with the surest face counts, if it is clearly surer.
 
 Photos without any face cost four looks. Where the camera is known to be upright, as in a video,
-load the detector with ``turned=False``.
+load the detector with ``turned=False``, or take :func:`upright_only` of it.
 """
 
 from __future__ import annotations
@@ -56,6 +56,11 @@ class AnyTurn:
         self._max_faces = max_faces
 
     @property
+    def upright(self) -> Detector:
+        """The detector that finds upright faces only."""
+        return self._detector
+
+    @property
     def id(self) -> str:
         """See :attr:`facesdk.detection.detector.Detector.id`."""
         limit = "" if self._max_faces is None else f" max_faces={self._max_faces}"
@@ -75,6 +80,11 @@ class AnyTurn:
                     best = surest(found)
                     faces = [turned_back(face, turns, *image.shape[:2]) for face in found]
         return faces[:limit]
+
+
+def upright_only(detector: Detector) -> Detector:
+    """A detector without its turns, for cameras that stand upright: nobody there costs one look."""
+    return detector.upright if isinstance(detector, AnyTurn) else detector
 
 
 def surest(faces: Iterable[Face]) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from facesdk import tracing
+from facesdk.detection.turns import upright_only
 from facesdk.engine import FaceEngine
 from facesdk.gallery.gallery import DEFAULT_FPIR, Gallery
 from facesdk.live.capture import Capture, Captured, Pace, State
@@ -68,14 +69,13 @@ class Live:
     with time: there is one picture in work, one that waits, and the newest one that was looked at.
 
     Example:
-        >>> live = Live(open_source("0"), FaceEngine.load(min_face=40, turned=False))
+        >>> live = Live(open_source("0"), FaceEngine.load(min_face=40))
         >>> for event in live.run():
         ...     print(event.to_dict())
 
     Args:
         source: Where pictures come from; it is opened and closed in here.
-        engine: Detects faces; with a gallery it assesses and embeds them too. Load it with
-            ``turned=False``: else every picture without a face takes four looks.
+        engine: Detects faces, upright ones only; with a gallery it assesses and embeds them too.
         gallery: Who is enrolled, by the engine's model; without one nobody is identified.
         settings: How to look.
         looker: Looks for faces at expected places; None loads the packaged detector for it.
@@ -93,7 +93,7 @@ class Live:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings or Settings()
-        self._engine, self._clock = engine, clock
+        self._detector, self._clock = upright_only(engine.detector), clock
         self._capture = Capture(
             source,
             pace=self.settings.pace,
@@ -215,7 +215,7 @@ class Live:
         if self._schedule.due(now):
             began = self._clock()
             with stage("detect"):
-                found = self._engine.detector.detect(image)
+                found = self._detector.detect(image)
             self._schedule.searched(now, self._clock() - began)
             return found, True
         expected = [track.face for track in self._tracker.candidates]

@@ -19,7 +19,7 @@ from facesdk.measure.timing import Policy
 
 @pytest.fixture(scope="module")
 def engine() -> FaceEngine:
-    return FaceEngine.load(min_face=40, turned=False)
+    return FaceEngine.load(min_face=40)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import pytest
 
 from facesdk import FaceEngine
 from facesdk.bench.film import people, swaying, write_film
+from facesdk.detection.turns import AnyTurn
 from facesdk.errors import InputError, SourceLostError
 from facesdk.live.capture import State
 from facesdk.live.events import Event, Left, Seen, SourceChanged
@@ -79,6 +80,13 @@ def test_the_whole_picture_is_searched_every_nth_time_and_faces_are_followed_bet
     list(live(stage, Script(frames(40))).run())
     assert stage.searched == list(range(0, 40, 4))
     assert stage.looked == [i for i in range(40) if i % 4]
+
+
+def test_a_picture_without_faces_is_searched_once_not_in_four_turns() -> None:
+    stage = Stage([[]] * 8)
+    turning = type("Engine", (), {"detector": AnyTurn(stage, sure=0.99)})()  # type: ignore[arg-type]
+    list(Live(Script(frames(8)), turning, None, Settings(every=4), looker=stage).run())  # type: ignore[arg-type]
+    assert stage.searched == [0, 4]
 
 
 def test_nothing_is_looked_for_where_nobody_is() -> None:
@@ -198,7 +206,7 @@ def test_whoever_waits_gets_each_picture_while_it_runs() -> None:
 
 @pytest.fixture(scope="module")
 def engine() -> FaceEngine:
-    return FaceEngine.load(min_face=40, turned=False)
+    return FaceEngine.load(min_face=40)
 
 
 @pytest.fixture(scope="module")

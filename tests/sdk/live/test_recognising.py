@@ -24,7 +24,7 @@ from sdk.live.films import face
 
 @pytest.fixture(scope="module")
 def engine() -> FaceEngine:
-    return FaceEngine.load(min_face=40, turned=False)
+    return FaceEngine.load(min_face=40)
 
 
 @pytest.fixture(scope="module")

@@ -313,7 +313,6 @@ def live(
         min_face=min_face,
         threads=threads,
         trust=trust,
-        turned=False,
     )
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -165,7 +165,6 @@ def live(
         min_face=min_face,
         threads=threads,
         trust=trust,
-        turned=False,
     )
     settings = Settings(
         pace=Pace.REAL_TIME if real_time else Pace.EVERY,
