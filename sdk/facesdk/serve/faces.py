@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from facesdk.engine import DEFAULT_FMR
-from facesdk.quality.selection import choose_in_photo
-from facesdk.results import Quality
 from facesdk.serve import photos
 from facesdk.serve.photos import Fields, Photo
-from facesdk.serve.problems import Problem, answers
+from facesdk.serve.problems import answers
 from facesdk.serve.service import Served, require_token
 from facesdk.tracing import Profile, stage
 
@@ -23,6 +22,8 @@ READING = (
     "invalid-request", "unreadable-photo", "busy", "timeout",
 )  # fmt: skip
 """What every operation may answer that reads a photo."""
+
+_NAMES = ("photo a", "photo b")
 
 EXAMPLE_PHOTO = "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAMCAgICAgMC..."
 
@@ -37,18 +38,6 @@ class FaceRecord(BaseModel):
     landmarks: list[list[float]] = Field(
         description="Five points x, y: eyes, nose tip, mouth corners; left in the image first.",
         examples=[[[150.1, 104.7], [195.2, 103.9], [173.0, 131.6], [154.4, 155.8], [191.8, 155.1]]],
-    )
-
-
-class QualityRecord(BaseModel):
-    """How fit a face is to be compared."""
-
-    model_config = ConfigDict(extra="allow")
-
-    score: float = Field(description="0 to 1; acceptable from 0.5 on.", examples=[0.83])
-    acceptable: bool = Field(examples=[True])
-    reasons: list[str] = Field(
-        description="What is wrong, each a sentence, the worst first.", examples=[[]]
     )
 
 
@@ -104,9 +93,28 @@ class VerifyFields(Fields):
         description="Use the model's threshold for this false match rate; `/v1/models` lists them.",
     )
     threshold: float | None = Field(None, ge=-1, le=1, description="Use this similarity instead.")
-    require_quality: bool = Field(
-        True, description="Whether a face that is not good enough is refused (`low-quality`)."
+    allow_low_quality: bool = Field(
+        False, description="Whether to compare faces that are not good enough, too."
     )
+
+
+class QualityRecord(BaseModel):
+    """How fit a face is to be compared."""
+
+    model_config = ConfigDict(extra="allow")
+
+    score: float = Field(description="0 to 1; acceptable from 0.5 on.", examples=[0.83])
+    acceptable: bool = Field(examples=[True])
+    reasons: list[str] = Field(
+        description="What is wrong, each a sentence, the worst first.", examples=[[]]
+    )
+
+
+class ComparedFace(FaceRecord):
+    """The face of a photo that was compared."""
+
+    reason: str = Field(description="Why it is this one.")
+    quality: QualityRecord
 
 
 class Verified(BaseModel):
@@ -120,10 +128,10 @@ class Verified(BaseModel):
         examples=[0.001],
     )
     model: str = Field(examples=["compactfacenet-qb"])
-    faces: list[FaceRecord] = Field(description="The compared face of each photo, the largest.")
-    quality: list[QualityRecord] = Field(description="Of each face.")
+    faces: list[ComparedFace] = Field(description="Of photo a and photo b.")
     timings_ms: dict[str, float] = Field(
-        description="Both photos.", examples=[{"detect": 9.1, "align": 0.4, "embed": 11.9}]
+        description="Both photos.",
+        examples=[{"decode": 8.2, "detect": 19.1, "align": 0.4, "embed": 11.9}],
     )
 
 
@@ -137,39 +145,35 @@ class Verified(BaseModel):
     ),
 )
 async def verify(request: Request, service: Served) -> dict[str, Any]:
-    """Whether one face of each photo, the largest that is trusted, is of one person."""
+    """Whether two photos show one person. Of several faces in a photo one is chosen, with a reason.
+
+    A face that is not good enough is refused with the reasons, since a verdict on it would not mean
+    what it says.
+    """
     async with service.engines.admitted():
         fields = await photos.read(request, VerifyFields, service.limits)
 
         def work(profile: Profile) -> dict[str, Any]:
-            engine = service.engine
-            chosen, qualities, embeddings = [], [], []
-            for name, content in (("photo a", fields.a), ("photo b", fields.b)):
-                with stage("decode"):
-                    picture = photos.load(content, service.limits, name)
-                with stage("detect"):
-                    choice = choose_in_photo(engine.detector, picture.image, None, name)
-                chosen.append(picture.of_photo(choice.face))
-                qualities.append(choice.quality)
-                embeddings.append(engine.embed(picture.image, choice.face))
-            if fields.require_quality:
-                _refuse_low(dict(zip(("photo a", "photo b"), qualities, strict=True)))
-            with stage("match"):
-                match = engine.compare(*embeddings, fmr=fields.fmr, threshold=fields.threshold)
-            times = ("decode", "detect", "align", "embed", "match")
-            return {
-                **match.to_dict(),
-                "faces": [face.to_dict() for face in chosen],
-                "quality": [quality.to_dict() for quality in qualities],
-                "timings_ms": {name: round(profile.total_ms(name), 3) for name in times},
-            }
+            with stage("decode"):
+                pictures = [
+                    photos.load(content, service.limits, name)
+                    for content, name in zip((fields.a, fields.b), _NAMES, strict=True)
+                ]
+            first, second = (picture.image for picture in pictures)
+            verification = service.engine.verify(
+                first,
+                second,
+                names=_NAMES,
+                fmr=fields.fmr,
+                threshold=fields.threshold,
+                allow_low_quality=fields.allow_low_quality,
+            )
+            faces = tuple(
+                picture.of_photo(face)
+                for picture, face in zip(pictures, verification.faces, strict=True)
+            )
+            record = replace(verification, faces=(faces[0], faces[1])).to_dict()
+            record["timings_ms"]["decode"] = round(profile.total_ms("decode"), 3)
+            return record
 
         return await service.work(work)
-
-
-def _refuse_low(qualities: dict[str, Quality]) -> None:
-    reasons = [
-        f"{name}: {reason}" for name, quality in qualities.items() for reason in quality.reasons
-    ]
-    if reasons:
-        raise Problem("low-quality", "; ".join(reasons), reasons=reasons)

@@ -17,6 +17,7 @@ from facesdk.errors import (
     FaceSDKError,
     GalleryError,
     InputError,
+    LowQualityError,
     NoFaceError,
 )
 
@@ -119,6 +120,8 @@ def of_error(error: FaceSDKError, *, photo: bool = False) -> Problem:
         error: What was raised.
         photo: Whether a photo was being read, so that an ``InputError`` is about it.
     """
+    if isinstance(error, LowQualityError):
+        return Problem("low-quality", str(error), reasons=list(error.reasons))
     if isinstance(error, NoFaceError):
         return Problem("no-face", str(error))
     if isinstance(error, InputError):

@@ -57,6 +57,19 @@ class Service:
                 "facesdk_people", "People who are enrolled.", lambda: len(gallery.people())
             )
 
+        watcher = self.watcher
+        if watcher is not None:
+            self.metrics.gauge(
+                "facesdk_live_pictures_per_second",
+                "Pictures of the service's own camera that are looked at per second.",
+                lambda: watcher.live.profile().fps,
+            )
+            self.metrics.gauge(
+                "facesdk_live_dropped_pictures",
+                "Pictures that came while another was looked at.",
+                lambda: watcher.live.profile().dropped,
+            )
+
     @property
     def engine(self) -> FaceEngine:
         """The engine; threads may share it."""

@@ -133,12 +133,12 @@ def test_who_waits_is_let_go_when_the_service_stops(watching: Watching, film: Pa
 
 
 def test_there_are_places_for_so_many_viewers(watching: Watching, film: Path) -> None:
-    client, _ = watching(film)
+    client, watcher = watching(film)
     answers: list[Any] = []
     with client:
         threads = [
             threading.Thread(
-                target=lambda: answers.append(client.get("/v1/live?after=1000000000&wait=3"))
+                target=lambda: answers.append(client.get("/v1/live?after=1000000000&wait=20"))
             )
             for _ in range(MOST_VIEWERS)
         ]
@@ -148,6 +148,7 @@ def test_there_are_places_for_so_many_viewers(watching: Watching, film: Path) ->
         until(lambda: service.viewing.taken == MOST_VIEWERS)
         assert problem.of(client.get("/v1/live"))["kind"] == "busy"
         assert client.get("/healthz").status_code == 200
+        watcher.stop()
         for thread in threads:
             thread.join()
     assert [answer.status_code for answer in answers] == [200] * MOST_VIEWERS

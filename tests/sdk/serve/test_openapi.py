@@ -87,7 +87,7 @@ def test_drawn_requests_are_answered_as_described(fuzzed: Any, secret: tuple[Tok
 
     def examine(operation: Any, mode: Any) -> None:
         @settings(
-            max_examples=12,
+            max_examples=8,
             derandomize=True,
             database=None,
             phases=[Phase.generate],

@@ -171,6 +171,7 @@ function showFaces() {
 new ResizeObserver(showFaces).observe($("stage"));
 
 function showPicture(which) {
+  if (which && !performance.getEntriesByName("first-picture").length) performance.mark("first-picture");
   $("stage").classList.toggle("empty", which === null);
   $("idle").hidden = which !== null;
   for (const id of ["video", "picture"]) $(id).hidden = id !== which;
