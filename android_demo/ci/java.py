@@ -10,7 +10,7 @@ from android_demo.ci import archive, project
 from android_demo.ci.errors import ToolError
 from android_demo.ci.tools import run
 
-LINT = "-Xlint:all,-options,-processing,-serial,-try,-classfile"
+LINT = "-Xlint:all,-options,-processing,-serial,-try,-classfile,-path"
 """Warnings that fail the build; ``options`` would complain of Java 8."""
 
 

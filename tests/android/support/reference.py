@@ -16,6 +16,7 @@ from facesdk.errors import FaceSDKError
 from facesdk.images import decode
 from facesdk.results import Embedding, Face
 from facesdk.samples import BIDEN, OBAMA, OBAMA2
+from native.support.operator_models import input_values
 
 PHOTOS = {"obama": OBAMA, "obama2": OBAMA2, "biden": BIDEN}
 MIN_FACE = 40
@@ -44,6 +45,7 @@ def write(folder: Path) -> None:
         for b in PHOTOS:
             match = engine.verify(PHOTOS[a], PHOTOS[b]).match
             values[f"verify.{a}.{b}"] = f"{match.same} {match.similarity!r} {match.threshold!r}"
+    _small(folder, engine, values)
     values.update(_sentences(engine))
     lines = (f"{key}={value}\n" for key, value in values.items())
     (folder / "values.properties").write_text("".join(lines), encoding="latin-1")
@@ -59,6 +61,42 @@ def _photo(
     (folder / f"{name}.faces").write_bytes(np.array([row(f) for f in faces], "<f4").tobytes())
     (folder / f"{name}.crop").write_bytes(engine.align(pixels, faces[0]).tobytes())
     (folder / f"{name}.vector").write_bytes(engine.embed(pixels).vector.astype("<f4").tobytes())
+
+
+def _small(folder: Path, engine: FaceEngine, values: dict[str, object]) -> None:
+    """Every third pixel of two photos and their largest face, for emulated processors."""
+    crops = []
+    for name in ("obama", "obama2"):
+        pixels = np.ascontiguousarray(decode.as_image(PHOTOS[name])[::3, ::3])
+        values[f"{name}.small.size"] = f"{pixels.shape[1]} {pixels.shape[0]}"
+        face = engine.detect(pixels, 1).faces[0]
+        crops.append(engine.align(pixels, face))
+        vector = engine.embed_aligned(crops[-1]).vector
+        for kind, content in (
+            ("rgb", pixels),
+            ("faces", np.array(row(face), "<f4")),
+            ("crop", crops[-1]),
+            ("vector", vector.astype("<f4")),
+        ):
+            (folder / f"{name}.small.{kind}").write_bytes(content.tobytes())
+    match = engine.compare(*map(engine.embed_aligned, crops))
+    values["small.verify"] = f"{match.same} {match.similarity!r} {match.threshold!r}"
+
+
+def write_corpus(corpus: Path, folder: Path) -> None:
+    """The recorded operator models with their inputs, and the bytes that LCE computes.
+
+    Left out are the few whose zero padding only LCE's reference kernels can compute: a delegate on
+    Android takes no such option.
+    """
+    folder.mkdir(parents=True)
+    for file in sorted(corpus.glob("*.tflite")):
+        content, recorded = file.read_bytes(), np.load(file.with_suffix(".npz"))
+        if "optimized" not in recorded:
+            continue
+        (folder / file.name).write_bytes(content)
+        (folder / f"{file.stem}.out").write_bytes(recorded["optimized"].tobytes())
+        (folder / f"{file.stem}.in").write_bytes(input_values(file.stem, content).tobytes())
 
 
 def row(face: Face) -> list[float]:
