@@ -100,6 +100,7 @@ def says(page: Any, selector: str, text: str) -> None:
 def connected(page: Any) -> None:
     says(page, "#connection", "connected")
     page.wait_for_selector("[name=source]:checked")
+    says(page, "#similarity", "0.")
 
 
 def enrol(page: Any, name: str, photo: Path) -> None:

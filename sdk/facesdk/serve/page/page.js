@@ -121,7 +121,7 @@ function verdict(face) {
   if (!status || !status.gallery) return { kind: "undecided", name: "face", score: face.score };
   const decided = "verdict" in face ? face.verdict : face;
   if (!decided) return { kind: "undecided", name: "looking", score: null };
-  const needed = point() ? point().similarity : 1;
+  const needed = point() ? point().similarity : decided.threshold;
   const found = decided.candidates ? decided.candidates[0] : decided.person;
   if (found && decided.similarity >= needed) return { kind: "known", name: found.name, score: decided.similarity };
   return { kind: "unknown", name: "unknown", score: decided.similarity };
@@ -508,20 +508,28 @@ function showStatus() {
   $("service-facts").textContent = `facesdk ${status.version} · ${model ? model.model : ""} · up ${up < 3600 ? `${Math.round(up / 60)} min` : `${(up / 3600).toFixed(1)} h`}${memory}`;
 }
 
-async function start() {
+async function insist(work) {
   for (;;) {
     try {
-      status = await ask("/v1/status");
-      model = await ask("/v1/models");
-      await loadPeople();
-      break;
+      return await work();
     } catch (error) {
       await pause(error.kind === "unauthorized" ? 0 : 2000);
     }
   }
-  offerThresholds();
+}
+
+async function start() {
+  status = await insist(() => ask("/v1/status"));
   offerSources();
   showStatus();
+  await Promise.all([
+    insist(async () => {
+      model = await ask("/v1/models");
+      offerThresholds();
+    }),
+    insist(loadPeople),
+  ]);
+  showFaces();
   for (;;) {
     await pause(document.hidden ? 10000 : 2000);
     try {
