@@ -8,7 +8,7 @@ BROWSER_PACKAGES := chromium
 PYTEST := $(BIN)/python -m pytest
 PYTEST_ARGS ?= -m "not slow" --numprocesses auto --dist loadfile
 
-.PHONY: demo test test-slow test-arm wheels lint docs clean clang browser minisign mosquitto shellcheck
+.PHONY: demo test test-slow test-arm wheels lint docs clean clang browser minisign mosquitto xvfb shellcheck
 
 demo: .venv/.device
 	$(BIN)/facesdk demo --output out
@@ -16,7 +16,7 @@ demo: .venv/.device
 test: .venv/.dev
 	$(PYTEST) $(PYTEST_ARGS)
 
-test-slow: .venv/.dev .venv/.wheels .venv/.browser clang browser minisign mosquitto
+test-slow: .venv/.dev .venv/.wheels .venv/.browser clang browser minisign mosquitto xvfb
 	$(PYTEST) -m "slow and not arm and not android" --numprocesses auto --dist worksteal
 
 # Emulated ARM computers: the first run installs QEMU and cross compilers with apt-get, as root. The instructions of
@@ -95,6 +95,16 @@ minisign:
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends minisign; \
 	else \
 		echo "the slow tests need minisign; run: sudo apt-get install minisign" >&2; exit 1; \
+	fi
+
+# A display that nobody sees, for the tests of the window.
+xvfb:
+	@if command -v Xvfb >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ]; then \
+		echo "installing xvfb with apt-get"; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends xvfb; \
+	else \
+		echo "the slow tests need Xvfb; run: sudo apt-get install xvfb" >&2; exit 1; \
 	fi
 
 # A broker for the tests of MQTT; each test starts one of its own.

@@ -26,13 +26,20 @@ _GAP = 16
 _BITMAP_ASCENT = 9
 
 
-def draw_faces(image: Picture, faces: Sequence[Face], *, chosen: int | None = None) -> Picture:
+def draw_faces(
+    image: Picture,
+    faces: Sequence[Face],
+    *,
+    chosen: int | None = None,
+    labels: Sequence[str] | None = None,
+) -> Picture:
     """A copy of a photo with the box, number, score and landmarks of each face.
 
     Args:
         image: uint8 RGB ``(H, W, 3)``.
         faces: Faces in pixels of ``image``.
         chosen: Number of a face to draw in another colour.
+        labels: What stands at each instead of number and score.
 
     Returns:
         uint8 RGB of the same shape.
@@ -46,7 +53,8 @@ def draw_faces(image: Picture, faces: Sequence[Face], *, chosen: int | None = No
         edges = (left - unit, top - unit, right + unit, bottom + unit)
         pen.rectangle(edges, None, colour, 2 * unit)
         at = (left, max(14 * unit, top - 6 * unit))
-        _text(pen, f"{number}: {face.score:.3f}", at, 15 * unit, colour)
+        label = f"{number}: {face.score:.3f}" if labels is None else labels[number]
+        _text(pen, label, at, 15 * unit, colour)
         for x, y in face.landmarks:
             pen.ellipse((x - 3 * unit, y - 3 * unit, x + 3 * unit, y + 3 * unit), _YELLOW)
     return np.array(picture)

@@ -43,6 +43,7 @@ def test_text_for_people(film: Path) -> None:
     assert "seen" in lines[0]
     assert "pixels at" in lines[0]
     assert any(line.startswith("  frame") for line in lines)
+    assert "14 pictures" in done.stdout
     assert "2 visits" in done.stdout
 
 

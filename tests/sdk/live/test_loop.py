@@ -153,6 +153,13 @@ def test_it_stops_when_it_is_told_and_everybody_leaves() -> None:
     assert len(stage.searched) + len(stage.looked) == 3
 
 
+def test_it_ends_after_the_seconds_also_where_nobody_is() -> None:
+    stage = Stage([[]] * 256)
+    loop = live(stage, Script(frames(200)), seconds=1.0)
+    assert list(loop.run()) == []
+    assert loop.profile().frames == 26
+
+
 def test_a_snapshot_shows_the_newest_picture() -> None:
     stage = Stage([[face(100 + i, 100)] for i in range(30)])
     loop = live(stage, Script(frames(30)))

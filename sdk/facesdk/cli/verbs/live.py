@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import signal
+import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from facesdk.live.events import Event
     from facesdk.live.mqtt import Publisher
     from facesdk.live.profiling import Profile
+    from facesdk.live.showing import PictureFolder
 
 
 def live(
@@ -106,6 +108,18 @@ def live(
             help="Rate of false names that each look into the gallery aims at.",
         ),
     ] = DEFAULT_FPIR,
+    window: Annotated[
+        bool, typer.Option("--window", help="Show the pictures in a window, with names.")
+    ] = False,
+    snapshots: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--snapshots",
+            metavar="DIR",
+            help="Keep the picture of each `seen` and `identified` in this folder; the newest "
+            "1,000 stay.",
+        ),
+    ] = None,
     mqtt: Annotated[
         Optional[str],
         typer.Option(
@@ -170,6 +184,7 @@ def live(
         pace=Pace.REAL_TIME if real_time else Pace.EVERY,
         patient=wait,
         give_up=give_up,
+        seconds=seconds,
         share=share,
         every=every,
         threads=threads,
@@ -181,13 +196,22 @@ def live(
         people = stack.enter_context(_gallery(gallery, engine, key)) if gallery else None
         loop = Live(opened, engine, people, settings)
         stack.enter_context(_stopping(loop))
-        for event in loop.run():
+        folder = _folder(snapshots) if snapshots else None
+
+        def take(event: Event) -> None:
             counts[event.name] += 1
             output.emit(event.to_dict(), json=json, text=_line(event))
             if publisher:
                 publisher.publish(event)
-            if seconds is not None and event.time >= seconds:
-                loop.stop()
+            shot = loop.snapshot()
+            if folder and shot:
+                folder.keep(event, shot)
+
+        if window:
+            _in_a_window(loop, opened.name, take)
+        else:
+            for event in loop.run():
+                take(event)
     profile = loop.profile()
     record = {"event": "summary", "counts": dict(counts), **profile.to_dict()}
     output.emit(record, json=json, text=_summary(profile, counts))
@@ -197,6 +221,39 @@ def _gallery(path: Path, engine: FaceEngine, key: str | None) -> Gallery:
     from facesdk.gallery.sqlite import SqliteGallery
 
     return SqliteGallery.open(path, embedder=engine.embedder, key=key)
+
+
+def _folder(path: Path) -> PictureFolder:
+    from facesdk.live.showing import PictureFolder
+
+    return PictureFolder(path)
+
+
+def _in_a_window(loop: Live, title: str, take: Callable[[Event], None]) -> None:
+    """Run the loop in a thread of its own, since a window wants this one."""
+    from facesdk.live.showing import Window
+
+    window = Window(loop, title)
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            for event in loop.run():
+                take(event)
+        except BaseException as error:  # raised in the main thread
+            failed.append(error)
+            loop.stop()
+
+    runner = threading.Thread(target=run, name="facesdk-loop", daemon=True)
+    runner.start()
+    try:
+        window.run(lambda: not runner.is_alive())
+    finally:
+        loop.stop()
+        runner.join()
+        window.close()
+    if failed:
+        raise failed[0]
 
 
 def _publisher(
