@@ -64,6 +64,15 @@ FaceNumbers = Annotated[
 GalleryFile = Annotated[
     Path, typer.Option("--gallery", metavar="FILE", help="The gallery.", show_default=False)
 ]
+GalleryPlace = Annotated[
+    str,
+    typer.Option(
+        "--gallery",
+        metavar="FILE",
+        help="The gallery: a file, or postgresql://USER@HOST/DATABASE.",
+        show_default=False,
+    ),
+]
 Key = Annotated[
     Optional[str],
     typer.Option(

@@ -259,6 +259,9 @@ class Gallery(Protocol):
             InputError: Nobody has that name or id.
         """
 
+    def forget_expired(self) -> Forgotten:
+        """Remove the templates that have expired, and the people who then have none."""
+
     def identify(
         self,
         embedding: Embedding,

@@ -6,7 +6,6 @@ import os
 import secrets
 import threading
 import time
-import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,7 +14,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from facesdk.errors import EmbeddingMismatchError, GalleryError, InputError
+from facesdk.errors import GalleryError, InputError
 from facesdk.gallery.audit import Entry
 from facesdk.gallery.encryption import Cipher
 from facesdk.gallery.gallery import (
@@ -32,13 +31,18 @@ from facesdk.gallery.gallery import (
 from facesdk.gallery.index import NEVER, Columns, Index, Owner
 from facesdk.gallery.keys import key_store
 from facesdk.gallery.sqlite_file import GalleryFile, Row
+from facesdk.gallery.values import (
+    checked_name,
+    identification,
+    normal,
+    require_embedding,
+    require_model,
+    require_values,
+)
 from facesdk.models.contract import Contract
 from facesdk.progress import Progress, unwatched
 from facesdk.recognition.open_set import operating_point
 from facesdk.results import Embedding
-
-MOST_NAME = 200
-"""Most characters of a name."""
 
 
 class SqliteGallery:
@@ -99,7 +103,7 @@ class SqliteGallery:
             file = GalleryFile.open(path, keys)
         try:
             if embedder is not None:
-                _require_model(file, embedder)
+                require_model(str(path), file.about.model_id, file.contract, embedder)
             return cls(file)
         except BaseException:
             file.close()
@@ -137,7 +141,7 @@ class SqliteGallery:
         named = [(checked_name(one.name), one) for one in new]
         for _, one in named:
             self._require_mine(one.embedding)
-            _require_values(one)
+            require_values(one)
         if not named:
             return ()
         now = datetime.now(timezone.utc)
@@ -183,7 +187,7 @@ class SqliteGallery:
     def person(self, name_or_id: str) -> Person | None:
         """See :class:`~facesdk.gallery.gallery.Gallery`."""
         index = self._current()
-        place = index.place_of(unicodedata.normalize("NFC", name_or_id))
+        place = index.place_of(normal(name_or_id))
         return None if place is None else _person(index, place)
 
     def forget(self, name_or_id: str) -> Forgotten:
@@ -191,7 +195,7 @@ class SqliteGallery:
         with self._lock:
             with self._file.writing():
                 self._catch_up_in_transaction()
-                place = self._index.place_of(unicodedata.normalize("NFC", name_or_id))
+                place = self._index.place_of(normal(name_or_id))
                 if place is None:
                     raise InputError(
                         f"nobody in {self.path} has the name or id {name_or_id!r}: "
@@ -236,18 +240,7 @@ class SqliteGallery:
             Candidate(_person(index, place), similarity)
             for place, similarity in zip(hits.people, hits.similarities, strict=True)
         )
-        best = candidates[0] if candidates else None
-        known = best is not None and best.similarity >= point.threshold
-        return Identification(
-            person=best.person if best is not None and known else None,
-            similarity=None if best is None else best.similarity,
-            threshold=point.threshold,
-            fmr=point.fmr,
-            fpir=point.fpir,
-            comparisons=point.comparisons,
-            note=point.note,
-            candidates=candidates,
-        )
+        return identification(candidates, point)
 
     def snapshot(self) -> tuple[NewTemplate, ...]:
         """Everything that is enrolled, as it could be enrolled elsewhere."""
@@ -411,51 +404,7 @@ class SqliteGallery:
         self._file.log(what, removed=ids.tolist())
 
     def _require_mine(self, embedding: Embedding) -> None:
-        if embedding.model_id != self.model_id:
-            raise EmbeddingMismatchError(
-                f"the embedding was made by {embedding.model} ({embedding.model_id[:12]}), but "
-                f"gallery {self.path} holds those of {self.contract.name} ({self.model_id[:12]})"
-            )
-        if embedding.dim != self.contract.dim:
-            raise EmbeddingMismatchError(
-                f"the embedding has {embedding.dim} values, but those of gallery {self.path} have "
-                f"{self.contract.dim}"
-            )
-
-
-def checked_name(name: str) -> str:
-    """A person's name in Unicode's composed form (NFC), without blanks around it.
-
-    Raises:
-        InputError: It is empty, has more than :data:`MOST_NAME` characters, or one that cannot be
-            seen (a control character, or what was no UTF-8).
-    """
-    found = unicodedata.normalize("NFC", name).strip()
-    if not found:
-        raise InputError("a person needs a name, but got an empty one")
-    if len(found) > MOST_NAME:
-        raise InputError(f"a name has {MOST_NAME} characters at most, but got {len(found)}")
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in found):
-        raise InputError(f"a name has no control characters, but got {name!r}")
-    return found
-
-
-def _require_values(new: NewTemplate) -> None:
-    if not 0 <= new.quality <= 1:
-        raise InputError(f"quality must be 0 to 1, but got {new.quality}")
-    for name, moment in (("expires", new.expires), ("created", new.created)):
-        if moment is not None and moment.tzinfo is None:
-            raise InputError(f"{name} must have a time zone, as datetime.now(timezone.utc) has")
-
-
-def _require_model(file: GalleryFile, embedder: PinnedModel) -> None:
-    if embedder.model_id != file.about.model_id:
-        raise EmbeddingMismatchError(
-            f"gallery {file.path} holds embeddings of {file.contract.name} "
-            f"({file.about.model_id[:12]}), which do not compare with those of {embedder.name} "
-            f"({embedder.model_id[:12]}): use that model, or enrol everybody again into a new "
-            "gallery, `facesdk enrol NAME PHOTO... --gallery NEW --model MODEL`"
-        )
+        require_embedding(str(self.path), self.model_id, self.contract, embedding)
 
 
 def _person(index: Index, place: int) -> Person:

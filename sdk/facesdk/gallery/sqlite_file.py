@@ -8,8 +8,6 @@ overwritten (``secure_delete``).
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import hmac
 import json
 import os
 import secrets
@@ -28,6 +26,7 @@ from facesdk.files import make_folder
 from facesdk.gallery.audit import AuditFile, Chain, Entry
 from facesdk.gallery.encryption import AES_256_GCM, KEY_BYTES, Cipher, Sealed, TamperedError
 from facesdk.gallery.keys import KeyStore
+from facesdk.gallery.values import mark
 from facesdk.models.contract import Contract
 from facesdk.results import FloatArray
 
@@ -56,7 +55,6 @@ CREATE INDEX template_of_photo ON template(photo) WHERE photo IS NOT NULL;
 CREATE TABLE audit(seq INTEGER PRIMARY KEY, record TEXT NOT NULL, mac BLOB NOT NULL);
 """
 _COLUMNS = "id, person, name, model, created, expires, quality, photo, algorithm, nonce, sealed"
-_MARK_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +223,7 @@ class GalleryFile:
 
     def mark(self, digest: bytes) -> bytes:
         """See :class:`~facesdk.gallery.gallery.Gallery`."""
-        return hmac.digest(self._audit_key, b"photo" + digest, hashlib.sha256)[:_MARK_BYTES]
+        return mark(self._audit_key, digest)
 
     def holds(self, mark: bytes) -> bool:
         """Whether a photo of this mark is enrolled."""

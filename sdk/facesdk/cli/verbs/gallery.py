@@ -29,11 +29,14 @@ from facesdk.gallery.gallery import (
     DEFAULT_FPIR,
     DEFAULT_TOP,
     Forgotten,
+    Gallery,
     Identification,
     Person,
 )
 from facesdk.gallery.pictures import enrol_pictures
-from facesdk.gallery.sqlite import SqliteGallery, checked_name
+from facesdk.gallery.postgres import PostgresGallery
+from facesdk.gallery.sqlite import SqliteGallery
+from facesdk.gallery.values import checked_name
 from facesdk.images import decode
 from facesdk.images.decode import RgbImage
 from facesdk.images.photo_source import Photo, list_photos, open_photos
@@ -47,7 +50,7 @@ _PHOTOS_AT_ONCE = 32
 
 
 def enrol(
-    gallery: options.GalleryFile,
+    gallery: options.GalleryPlace,
     name: Annotated[
         Optional[str], typer.Argument(metavar="[NAME]", help="Who it is.", show_default=False)
     ] = None,
@@ -141,7 +144,7 @@ def enrol(
     )
     counts = Counter[str]()
     with (
-        SqliteGallery.open(gallery, embedder=engine.embedder, key=key, create=True) as opened,
+        _open(gallery, key, engine, create=True) as opened,
         output.progress_bar("photos") if people else nullcontext(unwatched) as progress,
     ):
         until = expires and expires.replace(tzinfo=timezone.utc)
@@ -190,7 +193,7 @@ def enrol(
 
 def identify(
     photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="The photo.", show_default=False)],
-    gallery: options.GalleryFile,
+    gallery: options.GalleryPlace,
     key: options.Key = None,
     top: Annotated[
         int, typer.Option("--top", min=1, help="Most candidates for each face.")
@@ -219,6 +222,14 @@ def identify(
             "--rule", help=f"How a person's templates make one similarity: {', '.join(RULES)}."
         ),
     ] = RULES[0],
+    approximate: Annotated[
+        bool,
+        typer.Option(
+            "--approximate",
+            help="Search a gallery in PostgreSQL by an index, which may miss somebody; it is made "
+            "where there is none.",
+        ),
+    ] = False,
     model: options.Model = DEFAULT_RECOGNIZER,
     contract: options.ContractFile = None,
     trust: options.Trust = False,
@@ -251,7 +262,7 @@ def identify(
         threads=threads,
         trust=trust,
     )
-    with SqliteGallery.open(gallery, embedder=engine.embedder, key=key) as opened:
+    with _open(gallery, key, engine, approximate=approximate) as opened:
         pixels = decode.load(photo)
         faces = engine.detect(pixels).faces
         if not faces:
@@ -278,7 +289,7 @@ def identify(
 
 
 def people(
-    gallery: options.GalleryFile, key: options.Key = None, json: options.Json = False
+    gallery: options.GalleryPlace, key: options.Key = None, json: options.Json = False
 ) -> None:
     """List who is enrolled.
 
@@ -288,13 +299,13 @@ def people(
 
         facesdk people --gallery door.db --json | jq -r .name
     """
-    with SqliteGallery.open(gallery, key=key) as opened:
+    with _open(gallery, key) as opened:
         for person in opened.people():
             output.emit(person.to_dict(), json=json, text=_line(person))
 
 
 def forget(
-    gallery: options.GalleryFile,
+    gallery: options.GalleryPlace,
     person: Annotated[
         Optional[str],
         typer.Argument(metavar="[PERSON]", help="Name or id.", show_default=False),
@@ -319,10 +330,40 @@ def forget(
     """
     if (person is None) != expired:
         raise InputError("give a person's name or id, or --expired")
-    with SqliteGallery.open(gallery, key=key) as opened:
+    with _open(gallery, key) as opened:
         done = opened.forget_expired() if person is None else opened.forget(person)
     output.emit(done.to_dict(), json=json, text=_removed(done))
-    _require_erased(done)
+    if not done.erased:
+        output.emit_error(
+            "the rows are gone; when their bytes leave the server's files is up to the server"
+            if _on_server(gallery)
+            else "another program is reading the gallery: what was removed is still in its files, "
+            "and leaves them when every program has closed it"
+        )
+        raise typer.Exit(EXIT_DOUBTFUL)
+
+
+def _open(
+    place: str,
+    key: str | None,
+    engine: FaceEngine | None = None,
+    *,
+    create: bool = False,
+    approximate: bool = False,
+) -> Gallery:
+    """The gallery of a file or of an address."""
+    embedder = None if engine is None else engine.embedder
+    if _on_server(place):
+        return PostgresGallery.open(
+            place, embedder=embedder, key=key, create=create, approximate=approximate
+        )
+    if approximate:
+        raise InputError("--approximate is for galleries in PostgreSQL")
+    return SqliteGallery.open(place, embedder=embedder, key=key, create=create)
+
+
+def _on_server(place: str) -> bool:
+    return place.startswith(("postgresql://", "postgres://"))
 
 
 def _require_one_way(
@@ -411,12 +452,3 @@ def _line(person: Person) -> str:
 
 def _removed(done: Forgotten) -> str:
     return f"removed {done.templates} template(s), {done.people} person(s)"
-
-
-def _require_erased(done: Forgotten) -> None:
-    if not done.erased:
-        output.emit_error(
-            "another program is reading the gallery: what was removed is still in its files, and "
-            "leaves them when every program has closed it"
-        )
-        raise typer.Exit(EXIT_DOUBTFUL)

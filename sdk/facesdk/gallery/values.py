@@ -1,0 +1,124 @@
+"""What every gallery checks of the values that it is given, and makes of those that it found."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import unicodedata
+from collections.abc import Sequence
+
+from facesdk.errors import EmbeddingMismatchError, InputError
+from facesdk.gallery.gallery import Candidate, Identification, NewTemplate, PinnedModel
+from facesdk.models.contract import Contract
+from facesdk.recognition.open_set import OperatingPoint
+from facesdk.results import Embedding
+
+MOST_NAME = 200
+"""Most characters of a name."""
+
+_MARK_BYTES = 16
+
+
+def normal(name: str) -> str:
+    """A name or id in Unicode's composed form (NFC), without blanks around it."""
+    return unicodedata.normalize("NFC", name).strip()
+
+
+def checked_name(name: str) -> str:
+    """A person's name as it is stored, see :func:`normal`.
+
+    Raises:
+        InputError: It is empty, has more than :data:`MOST_NAME` characters, or one that cannot be
+            seen (a control character, or what was no UTF-8).
+    """
+    found = normal(name)
+    if not found:
+        raise InputError("a person needs a name, but got an empty one")
+    if len(found) > MOST_NAME:
+        raise InputError(f"a name has {MOST_NAME} characters at most, but got {len(found)}")
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in found):
+        raise InputError(f"a name has no control characters, but got {name!r}")
+    return found
+
+
+def require_values(new: NewTemplate) -> None:
+    """Raise unless quality and times are in their ranges.
+
+    Raises:
+        InputError: One is not.
+    """
+    if not 0 <= new.quality <= 1:
+        raise InputError(f"quality must be 0 to 1, but got {new.quality}")
+    for name, moment in (("expires", new.expires), ("created", new.created)):
+        if moment is not None and moment.tzinfo is None:
+            raise InputError(f"{name} must have a time zone, as datetime.now(timezone.utc) has")
+
+
+def require_model(where: str, model_id: str, contract: Contract, embedder: PinnedModel) -> None:
+    """Raise unless a gallery is of an embedder's model.
+
+    Args:
+        where: What messages call the gallery.
+        model_id: The gallery's model.
+        contract: That model's contract.
+        embedder: What will be used.
+
+    Raises:
+        EmbeddingMismatchError: It is another model's; the message says what to do.
+    """
+    if embedder.model_id != model_id:
+        raise EmbeddingMismatchError(
+            f"gallery {where} holds embeddings of {contract.name} ({model_id[:12]}), which do not "
+            f"compare with those of {embedder.name} ({embedder.model_id[:12]}): use that model, or "
+            "enrol everybody again into a new gallery, `facesdk enrol NAME PHOTO... --gallery NEW "
+            "--model MODEL`"
+        )
+
+
+def require_embedding(where: str, model_id: str, contract: Contract, embedding: Embedding) -> None:
+    """Raise unless an embedding is of a gallery's model; arguments as of :func:`require_model`.
+
+    Raises:
+        EmbeddingMismatchError: It is another model's, or of another length.
+    """
+    if embedding.model_id != model_id:
+        raise EmbeddingMismatchError(
+            f"the embedding was made by {embedding.model} ({embedding.model_id[:12]}), but "
+            f"gallery {where} holds those of {contract.name} ({model_id[:12]})"
+        )
+    if embedding.dim != contract.dim:
+        raise EmbeddingMismatchError(
+            f"the embedding has {embedding.dim} values, but those of gallery {where} have "
+            f"{contract.dim}"
+        )
+
+
+def identification(candidates: Sequence[Candidate], point: OperatingPoint) -> Identification:
+    """The answer to a probe.
+
+    Args:
+        candidates: The most similar people, falling.
+        point: The threshold.
+    """
+    best = candidates[0] if candidates else None
+    known = best is not None and best.similarity >= point.threshold
+    return Identification(
+        person=best.person if best is not None and known else None,
+        similarity=None if best is None else best.similarity,
+        threshold=point.threshold,
+        fmr=point.fmr,
+        fpir=point.fpir,
+        comparisons=point.comparisons,
+        note=point.note,
+        candidates=tuple(candidates),
+    )
+
+
+def mark(key: bytes, digest: bytes) -> bytes:
+    """What is kept of a photo: see :meth:`facesdk.gallery.gallery.Gallery.mark`.
+
+    Args:
+        key: A secret of the gallery.
+        digest: What the photo is known by.
+    """
+    return hmac.digest(key, b"photo" + digest, hashlib.sha256)[:_MARK_BYTES]
