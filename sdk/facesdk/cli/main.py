@@ -43,7 +43,7 @@ VERBS = (
     Verb(
         "embed",
         "facesdk.cli.verbs.faces:embed",
-        "Embed the largest face of each photo as a vector of length 1.",
+        "Embed one face of each photo as a vector of length 1: the one that verify compares.",
     ),
     Verb(
         "verify",
