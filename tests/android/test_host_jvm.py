@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from android.support import reference
@@ -15,6 +17,7 @@ from android_demo.ci.host import shim
 from android_demo.ci.tools import run
 
 TESTS = project.LIBRARY / "src" / "test" / "java"
+SCHEMA = project.ROOT / "sdk" / "facesdk" / "bench" / "report" / "bench.schema.json"
 SECONDS = 240.0
 
 pytestmark = [pytest.mark.slow, pytest.mark.android]
@@ -29,12 +32,14 @@ class Host:
         natives: Folder with ``libfacesdk_jni.so``.
         preload: Libraries to load first, in this order; the last is the stock runtime's.
         reference: What Python says of the samples.
+        report: Where a test leaves a benchmark report.
     """
 
     class_path: tuple[Path, ...]
     natives: Path
     preload: tuple[Path, ...]
     reference: Path
+    report: Path
 
     def java(self, *arguments: str, preload: tuple[Path, ...] | None = None) -> str:
         """Run a main class; what it printed."""
@@ -43,6 +48,7 @@ class Host:
             *("java", "-Xcheck:jni", "-Djava.util.logging.config.file=/dev/null"),
             *(f"-Djava.library.path={self.natives}", f"-Dfacesdk.preload={loaded}"),
             *(f"-Dfacesdk.reference={self.reference}", f"-Dfacesdk.models={project.MODELS}"),
+            f"-Dfacesdk.report={self.report}",
             *("-cp", java.class_path(*self.class_path), *arguments),
             seconds=SECONDS,
         )
@@ -62,9 +68,35 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Host:
     junit = [path for name, path in files.items() if name.startswith(("junit-4", "hamcrest"))]
     path = (classes, *junit, *on.class_path)
     java.compile_classes(java.sources(TESTS), path, tests)
-    return Host((tests, *path), made.parent, preload, folder / "reference")
+    return Host((tests, *path), made.parent, preload, folder / "reference", folder / "report.json")
 
 
-@pytest.mark.parametrize("name", ["EngineTest", "FrameTest"])
+@pytest.mark.parametrize("name", ["EngineTest", "FrameTest", "MeasuresTest", "ModelsTest"])
 def test_junit(host: Host, name: str) -> None:
     assert "OK (" in host.java("org.junit.runner.JUnitCore", f"org.facesdk.{name}")
+    if name == "MeasuresTest":
+        jsonschema.validate(json.loads(host.report.read_text()), json.loads(SCHEMA.read_text()))
+
+
+def test_an_app_without_a_runtime(host: Host) -> None:
+    first, again, last = host.java("org.facesdk.RuntimeProbe", preload=host.preload[:-1]).split(
+        "\n"
+    )[:3]
+    assert first == again
+    assert first.startswith(
+        "the app brings no TensorFlow Lite runtime: libtensorflowlite_jni.so is"
+    )
+    assert last == "operators without a runtime"
+
+
+def test_a_runtime_that_lacks_a_function(host: Host, tmp_path: Path) -> None:
+    old = tmp_path / project.RUNTIME_LIBRARY
+    functions = ("Version", "ModelCreate", "ModelDelete", "InterpreterOptionsCreate")
+    source = "".join(f"void TfLite{name}(void) {{}}\n" for name in functions)
+    (tmp_path / "old.c").write_text(source)
+    soname = f"-Wl,-soname,{project.RUNTIME_LIBRARY}"
+    run("gcc", "-shared", "-fPIC", soname, tmp_path / "old.c", "-o", old)
+    said = host.java("org.facesdk.RuntimeProbe", preload=(*host.preload[:-1], old))
+    assert (
+        "is too old or incomplete: it has no function TfLiteInterpreterOptionsDelete; use" in said
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from android.support import contract_reference, measure_reference
 from facesdk.engine import FaceEngine
 from facesdk.errors import FaceSDKError
 from facesdk.images import decode
@@ -46,6 +47,8 @@ def write(folder: Path) -> None:
             match = engine.verify(PHOTOS[a], PHOTOS[b]).match
             values[f"verify.{a}.{b}"] = f"{match.same} {match.similarity!r} {match.threshold!r}"
     _small(folder, engine, values)
+    measure_reference.write(folder, engine, decode.as_image(OBAMA), values)
+    contract_reference.write(folder / "contracts", engine, engine.align(OBAMA), values)
     values.update(_sentences(engine))
     lines = (f"{key}={value}\n" for key, value in values.items())
     (folder / "values.properties").write_text("".join(lines), encoding="latin-1")

@@ -55,7 +55,7 @@ static void put(reader *r, uint32_t code) {
     return;
   }
   const int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-  *r->end++ = (char)((0xf00 >> more & 0xff) | code >> 6 * more);
+  *r->end++ = (char)((0xff00 >> (more + 1) & 0xff) | code >> 6 * more);
   for (int i = more - 1; i >= 0; --i) *r->end++ = (char)(0x80 | (code >> 6 * i & 0x3f));
 }
 

@@ -1,0 +1,109 @@
+"""Model files with other contracts: what Java refuses and why, and what it reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from facesdk.engine import FaceEngine
+from facesdk.models import registry
+from facesdk.models.bundle import ModelBundle
+from facesdk.models.contract_writer import replace_contract
+from facesdk.recognition.embedding import Embedder
+
+Record = dict[str, Any]
+
+
+def _set(*path: str, value: object) -> Callable[[Record], None]:
+    def change(record: Record) -> None:
+        for key in path[:-1]:
+            record = record[int(key)] if isinstance(record, list) else record[key]  # type: ignore[index]
+        record[path[-1]] = value
+
+    return change
+
+
+def _without(name: str) -> Callable[[Record], None]:
+    return lambda record: record.pop(name)
+
+
+CHANGES: dict[str, tuple[Callable[[Record], object], str]] = {
+    "version": (_set("schema_version", value=2), "schema version, this facesdk reads 1"),
+    "version_text": (_set("schema_version", value="1"), "has another schema version"),
+    "version_fraction": (_set("schema_version", value=1.0), "has another schema version"),
+    "nameless": (_without("name"), "name must be a string"),
+    "task": (_set("task", value="detection"), "is a model for detection"),
+    "input": (_set("input", value=[]), "input must be a JSON object"),
+    "color": (_set("input", "color", value="any"), "input color must be one of RGB, BGR"),
+    "mean": (_set("input", "mean", value="0"), "input mean must be a number"),
+    "scale": (_set("input", "scale", value=0), "input scale must be a number"),
+    "template": (_set("template", value="round"), "template must be one of arcface-112x112"),
+    "template_null": (_set("template", value=None), "template must be a string"),
+    "dim": (_set("dim", value=0), "dim must be a whole number"),
+    "dim_fraction": (_set("dim", value=1.5), "dim must be a whole number"),
+    "dim_other": (_set("dim", value=100), "must have one output of shape (1, 100)"),
+    "flip": (_set("flip_concatenation", value=1), "flip_concatenation must be true or false"),
+    "thresholds": (_set("thresholds", value={}), "thresholds must be a list"),
+    "fmr": (_set("thresholds", "0", "fmr", value=0), "threshold fmr must be a number above 0"),
+    "similarity": (_set("thresholds", "0", "similarity", value=2), "similarity must be a number"),
+}  # fmt: skip
+TEXTS = {
+    "list": ("[]", "must be a JSON object"),
+    "empty": ("", "is not valid JSON"),
+    "open": ('{"a": [1, 2', "is not valid JSON"),
+    "tail": ("{} {}", "is not valid JSON"),
+    "deep": ("[" * 100 + "]" * 100, "is not valid JSON"),
+    "number": ('{"a": 01}', "is not valid JSON"),
+    "escape": ('{"a": "\\x"}', "is not valid JSON"),
+    "control": ('{"a": "\n"}', "is not valid JSON"),
+}
+
+
+def write(folder: Path, engine: FaceEngine, crop: np.ndarray, values: dict[str, object]) -> None:
+    """Write the files into a new folder, and what is in them into the values."""
+    folder.mkdir()
+    bundle = ModelBundle.load(registry.resolve(registry.DEFAULT_RECOGNIZER))
+    for name, (change, words) in CHANGES.items():
+        record = bundle.contract.to_dict()
+        record["thresholds"] = {str(i): row for i, row in enumerate(record["thresholds"])}
+        change(record)
+        if isinstance(record["thresholds"], dict) and record["thresholds"]:
+            record["thresholds"] = list(record["thresholds"].values())
+        _write(folder, bundle, name, json.dumps(record))
+        values[f"contract.{name}"] = words
+    for name, (text, words) in TEXTS.items():
+        _write(folder, bundle, name, text)
+        values[f"contract.{name}"] = words
+    values["contracts"] = ",".join([*CHANGES, *TEXTS])
+    _good(folder, bundle, crop, values)
+    whole = replace_contract(bundle, bundle.contract)
+    (folder.parent / "recognizer.tflite").write_bytes(whole)
+    values["recognizer_id"] = ModelBundle.from_bytes(whole, "recognizer").sha256
+    values["contract_at"] = len(whole) - len(bundle.contract.to_json().encode())
+
+
+def _good(folder: Path, bundle: ModelBundle, crop: np.ndarray, values: dict[str, object]) -> None:
+    named = replace(bundle.contract, name="m\u00f6del \u2713")
+    contracts = {
+        "named": named,
+        "bgr": replace(named, input=replace(named.input, color="BGR")),
+        "scaled": replace(named, input=replace(named.input, mean=100.25, scale=77.5)),
+        "flipped": named.with_flip(True),
+    }
+    for name, contract in contracts.items():
+        content = replace_contract(bundle, contract)
+        (folder / f"{name}.tflite").write_bytes(content)
+        made = Embedder(ModelBundle.from_bytes(content, name, trust=True), contract)
+        (folder / f"{name}.vector").write_bytes(made.embed(crop[None])[0].astype("<f4").tobytes())
+    values["good_contracts"] = ",".join(contracts)
+
+
+def _write(folder: Path, bundle: ModelBundle, name: str, text: str) -> None:
+    other: Any = SimpleNamespace(to_json=lambda: text)
+    (folder / f"{name}.tflite").write_bytes(replace_contract(bundle, other))
