@@ -14,9 +14,10 @@ from facesdk import samples
 from facesdk.bench.pipeline_report import CaseTimes, PipelineReport
 from facesdk.bench.report.report import Setting, now
 from facesdk.engine import FaceEngine
-from facesdk.errors import InputError, require_extra
+from facesdk.errors import InputError
 from facesdk.images import decode, pixels
 from facesdk.images.decode import RgbImage
+from facesdk.live.sources.camera import CameraSource
 from facesdk.measure.conditions import Conditions, read_conditions
 from facesdk.measure.distribution import Distribution
 from facesdk.measure.environment import describe_environment
@@ -163,23 +164,12 @@ def camera_case(number: int) -> Iterator[Case]:
         InputError: There is no such camera, or, from the case, it gives no picture.
         DependencyError: OpenCV is not installed (extra ``camera``).
     """
-    require_extra("cv2", extra="camera")
-    import cv2
-
-    camera = cv2.VideoCapture(number)
+    camera = CameraSource(number)
+    camera.open()
     try:
-        if not camera.isOpened():
-            raise InputError(f"camera {number} cannot be opened: is it connected, and not in use?")
-
-        def frame() -> RgbImage:
-            done, picture = camera.read()
-            if not done:
-                raise InputError(f"camera {number} gives no picture")
-            return pixels.swap_channels(np.asarray(picture, np.uint8))
-
-        yield Case(f"camera {number}", frame, captures=True)
+        yield Case(camera.name, lambda: camera.read().image, captures=True)
     finally:
-        camera.release()
+        camera.close()
 
 
 def _run(

@@ -20,6 +20,7 @@ from facesdk.bench.pipeline import (
 )
 from facesdk.errors import InputError
 from facesdk.images import decode
+from facesdk.live.sources.camera import CameraSource
 from facesdk.measure.timing import Policy
 from facesdk.tracing import STAGE
 
@@ -90,10 +91,15 @@ class FakeCamera:
 
     def __init__(self, number: int) -> None:
         self.opened, self.left, self.released = number == 0, 8, False
+        self.settings: dict[int, float] = {}
         self.picture = cv2.imread(str(samples.BIDEN))
 
     def isOpened(self) -> bool:
         return self.opened
+
+    def set(self, what: int, value: float) -> bool:
+        self.settings[what] = value
+        return True
 
     def read(self) -> tuple[bool, Any]:
         self.left -= 1
@@ -107,7 +113,8 @@ class FakeCamera:
 def cameras(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[FakeCamera]]:
     made: list[FakeCamera] = []
 
-    def open_camera(number: int) -> FakeCamera:
+    def open_camera(number: int, backend: int) -> FakeCamera:
+        assert backend == cv2.CAP_V4L2
         made.append(FakeCamera(number))
         return made[-1]
 
@@ -123,6 +130,21 @@ def test_a_cameras_picture_is_a_stage(engine: FaceEngine, cameras: list[FakeCame
     stages = report.cases[0].stages
     assert list(stages) == ["capture", "detect", "align", "embed", "match"]
     assert stages["capture"].minimum > 0
+
+
+def test_a_camera_is_asked_for_a_size_and_for_compressed_pictures_where_they_are_large(
+    cameras: list[FakeCamera],
+) -> None:
+    for size in ((640, 480), (1280, 720)):
+        source = CameraSource(0, size)
+        source.open()
+        source.close()
+    small, large = (camera.settings for camera in cameras)
+    assert small[cv2.CAP_PROP_FRAME_WIDTH] == 640
+    assert cv2.CAP_PROP_FOURCC not in small
+    assert large[cv2.CAP_PROP_FRAME_HEIGHT] == 720
+    assert large[cv2.CAP_PROP_FOURCC] == cv2.VideoWriter.fourcc(*"MJPG")
+    assert small[cv2.CAP_PROP_BUFFERSIZE] == 1  # an old picture must not wait in the driver
 
 
 def test_a_camera_that_fails_is_one_error(engine: FaceEngine, cameras: list[FakeCamera]) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from facesdk.errors import SourceLostError
@@ -12,6 +15,10 @@ from facesdk.live.sources.source import Frame
 
 TIMEOUT = 5.0
 """Seconds after which a stream that says nothing is lost."""
+
+
+_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+"""Environment variable in which OpenCV takes options for FFmpeg, and the only way to give them."""
 
 
 class StreamSource:
@@ -45,7 +52,8 @@ class StreamSource:
             cv2.CAP_PROP_READ_TIMEOUT_MSEC,
             int(1e3 * TIMEOUT),
         ]
-        reader = cv2.VideoCapture(self._url, cv2.CAP_FFMPEG, limits)
+        with _over_tcp():
+            reader = cv2.VideoCapture(self._url, cv2.CAP_FFMPEG, limits)
         if not reader.isOpened():
             reader.release()
             raise SourceLostError(
@@ -65,3 +73,16 @@ class StreamSource:
         if self._reader is not None:
             self._reader.release()
             self._reader = None
+
+
+@contextmanager
+def _over_tcp() -> Iterator[None]:
+    """Let RTSP run over TCP, unless the user says otherwise: UDP loses parts of pictures."""
+    if _OPTIONS in os.environ:
+        yield
+        return
+    os.environ[_OPTIONS] = "rtsp_transport;tcp"
+    try:
+        yield
+    finally:
+        os.environ.pop(_OPTIONS, None)
