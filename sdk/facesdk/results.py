@@ -183,8 +183,8 @@ class Quality(_Result):
             is.
         eye_distance: Pixels of the photo between the eyes; seen from the side, what it would be
             from the front.
-        sharpness: Mean fine detail divided by the contrast; about 0.2 of a sharp crop.
-        eyes: The same around the less detailed eye: low where it is covered or in deep shadow.
+        sharpness: Mean fine detail divided by the contrast; about 0.15 of a sharp crop.
+        eyes: The same at the eye that has more of it: low where both are covered or in deep shadow.
         mouth: The same around the mouth.
         brightness: Mean level.
         contrast: Standard deviation of the levels.

@@ -68,26 +68,26 @@ FLOORS: dict[str, Floor] = {
         4, 8, 32, "the face is small (pixels between the eyes)", lambda v: v["eye_distance"]
     ),
     "sharpness": Floor(
-        0.02, 0.08, 0.2, "the face is blurred (sharpness)", lambda v: v["sharpness"]
+        0.01, 0.05, 0.15, "the face is blurred (sharpness)", lambda v: v["sharpness"]
     ),
     "brightness": Floor(
-        4, 12, 60, "the face is dark (mean level of 255)", lambda v: v["brightness"]
+        4, 30, 80, "the face is dark (mean level of 255)", lambda v: v["brightness"]
     ),
     "contrast": Floor(
-        2, 5, 25, "the face has no contrast (deviation in levels of 255)", lambda v: v["contrast"]
+        1, 3, 20, "the face has no contrast (deviation in levels of 255)", lambda v: v["contrast"]
     ),
     "noise": Floor(
-        1.0, 0.6, 0.05, "the face is noisy (noise divided by contrast)",
+        1.0, 0.6, 0.15, "the face is noisy (noise divided by contrast)",
         lambda v: v["noise"] / v["contrast"] if v["contrast"] else 1.0,
     ),
     "bright": Floor(
         0.9, 0.5, 0.02, "the face is overexposed (share of white pixels)", lambda v: v["bright"]
     ),
     "eyes": Floor(
-        0.0, 0.05, 0.2, "an eye is covered or cannot be seen (detail)", lambda v: v["eyes"]
+        0.0, 0.06, 0.2, "the eyes are covered or cannot be seen (detail)", lambda v: v["eyes"]
     ),
     "mouth": Floor(
-        0.0, 0.03, 0.15, "the mouth is covered or cannot be seen (detail)", lambda v: v["mouth"]
+        0.0, 0.03, 0.12, "the mouth is covered or cannot be seen (detail)", lambda v: v["mouth"]
     ),
     "yaw": Floor(90, 70, 15, "the face is seen from the side (degrees)", lambda v: abs(v["yaw"])),
     "pitch": Floor(

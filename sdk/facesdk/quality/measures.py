@@ -4,7 +4,7 @@ The sums are made in C (``facesdk_measure_crop`` in ``facesdk_face.h``, which de
 integers) and are the same on every processor and on Android.
 
 Detail is what a blur by a few pixels takes away: the mean difference between averages over 3x3 and
-9x9 pixels. Divided by the contrast it does not depend on the light. It is asked of the whole face,
+7x7 pixels. Divided by the contrast it does not depend on the light. It is asked of the whole face,
 where it tells blurred pictures, and of the eyes and the mouth, where it tells covered ones.
 """
 

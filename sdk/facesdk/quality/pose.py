@@ -73,12 +73,11 @@ def pose(landmarks: ArrayLike) -> Pose:
     left, lengths, right = np.linalg.svd(rows, full_matrices=False)
     if lengths[1] <= 0.01 * lengths[0] or lengths[0] == 0:
         raise InputError("landmarks must not lie on one line")
-    across, down = left @ right
-    forward = np.cross(across, down)
+    (x, y, z), (u, v, w) = (left @ right).tolist()  # of the face's x and y axis in the image
     return Pose(
-        yaw=degrees(atan2(-forward[0], hypot(across[0], down[0]))),
-        pitch=degrees(atan2(forward[1], forward[2])),
-        roll=degrees(atan2(down[0], across[0])),
+        yaw=degrees(atan2(z * v - y * w, hypot(x, u))),
+        pitch=degrees(atan2(z * u - x * w, x * v - y * u)),
+        roll=degrees(atan2(u, x)),
         eye_distance=float(lengths.mean()),
     )
 

@@ -1,7 +1,7 @@
 """Which face of a photo is compared: one rule, for all verbs.
 
 What a detector finds is taken for a face unless its landmarks cannot be those of one, or the
-detector is unsure and neither eyes nor a mouth are to be seen there: :func:`find`. Of the faces
+detector is unsure and no eyes or no mouth are to be seen there: :func:`find`. Of the faces
 
 1. one that is trusted is taken before any that is not: the detector is sure of it, and it is sharp;
 2. of these the largest;
@@ -38,8 +38,8 @@ COMPARABLE = 0.5
 """Share of the largest face's area from which a face counts as equally large in a photo of one
 person."""
 
-_SURE, _SEEN = 0.97, 0.06
-"""A find with a lower score must show detail at the eyes or the mouth."""
+_SURE = 0.97
+"""A find with a lower score must show eyes and a mouth: be above their floors."""
 
 _OUTSIDE, _MISFIT = 0.15, 0.15
 """How far landmarks may lie outside of the box, in its sides, and off the shape of a head, in eye
@@ -226,7 +226,8 @@ def _plausible(image: NDArray[np.uint8], face: Face) -> bool:
         quality = assess(image, face)
     except InputError:  # on one line
         return False
-    return max(quality.eyes, quality.mouth) >= _SEEN
+    values = quality.measures()
+    return not any(FLOORS[name].fails(values[name]) for name in ("eyes", "mouth"))
 
 
 def _doubts(quality: Quality) -> str:

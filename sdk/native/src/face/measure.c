@@ -7,7 +7,7 @@
 enum {
   SIDE = FACESDK_CROP_SIDE,
   FINE = 1,   /* pixels on either side of the middle of 3x3 */
-  COARSE = 4, /* and of 9x9 */
+  COARSE = 3, /* and of 7x7 */
   FINE_AREA = (2 * FINE + 1) * (2 * FINE + 1),
   COARSE_AREA = (2 * COARSE + 1) * (2 * COARSE + 1),
   DARK = 16,
@@ -21,7 +21,7 @@ typedef struct part {
 } part;
 
 static const part FACE = {24, 104, 24, 88};
-static const part EYES[] = {{44, 60, 28, 50}, {44, 60, 62, 84}};
+static const part EYES[] = {{47, 57, 32, 45}, {47, 57, 67, 80}};
 static const part MOUTH = {84, 100, 42, 71};
 
 typedef struct luma {
@@ -51,10 +51,10 @@ static int32_t mean_detail(const luma *y, part p) {
   int64_t sum = 0;
   for (int row = p.top; row < p.bottom; ++row) {
     for (int column = p.left; column < p.right; ++column) {
-      sum += abs((COARSE_AREA / FINE_AREA) * around(y, row, column, FINE) - around(y, row, column, COARSE));
+      sum += abs(COARSE_AREA * around(y, row, column, FINE) - FINE_AREA * around(y, row, column, COARSE));
     }
   }
-  return (int32_t)(256 * sum / ((int64_t)COARSE_AREA * area_of(p)));
+  return (int32_t)(256 * sum / ((int64_t)(FINE_AREA * COARSE_AREA) * area_of(p)));
 }
 
 static int32_t response(const luma *y, int row, int column) {
@@ -116,7 +116,7 @@ facesdk_status facesdk_measure_crop(const facesdk_image *crop, facesdk_crop_meas
   measures->noise = noise_of(&y, FACE);
   measures->detail = mean_detail(&y, FACE);
   const int32_t left = mean_detail(&y, EYES[0]), right = mean_detail(&y, EYES[1]);
-  measures->eye_detail = left < right ? left : right;
+  measures->eye_detail = left > right ? left : right;
   measures->mouth_detail = mean_detail(&y, MOUTH);
   return FACESDK_OK;
 }

@@ -7,7 +7,7 @@
 
 enum { SIDE = FACESDK_CROP_SIDE, BYTES = 3 * SIDE * SIDE, ROUNDS = 24 };
 
-static const uint32_t EXPECTED_CHECKSUM = 300770317u;
+static const uint32_t EXPECTED_CHECKSUM = 3886185626u;
 
 static int64_t luma[SIDE][SIDE];
 
@@ -28,9 +28,9 @@ static int64_t around(int row, int column, int reach) {
 static int64_t detail(int top, int last_row, int left, int last_column) {
   int64_t sum = 0;
   for (int y = top; y <= last_row; ++y) {
-    for (int x = left; x <= last_column; ++x) sum += llabs(9 * around(y, x, 1) - around(y, x, 4));
+    for (int x = left; x <= last_column; ++x) sum += llabs(49 * around(y, x, 1) - 9 * around(y, x, 3));
   }
-  return 256 * sum / (81 * (last_row - top + 1) * (last_column - left + 1));
+  return 256 * sum / (441 * (last_row - top + 1) * (last_column - left + 1));
 }
 
 static int64_t noise(void) {
@@ -63,11 +63,11 @@ static facesdk_crop_measures expected(void) {
   }
   const int64_t variance = 65536 * (count * squares - sum * sum) / (count * count);
   while ((deviation + 1) * (deviation + 1) <= variance) ++deviation;
-  const int64_t left = detail(44, 59, 28, 49), right = detail(44, 59, 62, 83);
+  const int64_t left = detail(47, 56, 32, 44), right = detail(47, 56, 67, 79);
   return (facesdk_crop_measures){
       (int32_t)(256 * sum / count),         (int32_t)deviation,
       (int32_t)noise(),                     (int32_t)detail(24, 103, 24, 87),
-      (int32_t)(left < right ? left : right), (int32_t)detail(84, 99, 42, 70),
+      (int32_t)(left > right ? left : right), (int32_t)detail(84, 99, 42, 70),
       (int32_t)(65536 * dark / count),      (int32_t)(65536 * bright / count),
   };
 }
