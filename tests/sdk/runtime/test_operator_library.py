@@ -28,6 +28,12 @@ STRUCTURES = {
 ARRAYS = {"facesdk_cut_windows": {1}, "facesdk_profile_start": {0}}
 """Arguments that point to any number of structures: addresses, by function."""
 
+UNBOUND = {
+    "facesdk_upright_rgb", "facesdk_upright_yuv420", "facesdk_align", "facesdk_suppress",
+    "facesdk_mtcnn_detect", "facesdk_faces_destroy",
+}  # fmt: skip
+"""Functions that Android uses and Python does not: tests/native/test_face_abi.py calls them."""
+
 NUMBERS = {
     "int": ctypes.c_int, "int32_t": ctypes.c_int32, "uint32_t": ctypes.c_uint32,
     "uint64_t": ctypes.c_uint64, "size_t": ctypes.c_size_t, "float": ctypes.c_float,
@@ -67,11 +73,13 @@ DECLARED = {
         r"FACESDK_OPS_API (?P<result>[\w ]+?[ *]+)(?P<name>facesdk_\w+)\((?P<arguments>[^)]*)\);",
         TEXT,
     )
+    if match["name"] not in UNBOUND
 }
 
 
 def test_every_function_has_its_signature() -> None:
-    assert len(DECLARED) == TEXT.count("FACESDK_OPS_API ") - TEXT.count("#define FACESDK_OPS_API ")
+    marked = TEXT.count("FACESDK_OPS_API ") - TEXT.count("#define FACESDK_OPS_API ")
+    assert len(DECLARED) + len(UNBOUND) == marked
     assert binding.SIGNATURES == DECLARED
 
 
