@@ -8,7 +8,18 @@ BROWSER_PACKAGES := chromium
 PYTEST := $(BIN)/python -m pytest
 PYTEST_ARGS ?= -m "not slow" --numprocesses auto --dist loadfile
 
-.PHONY: demo test test-slow test-arm wheels lint docs clean clang browser minisign mosquitto xvfb shellcheck
+# $(call program,PACKAGES,TEST,WHO): installs Debian's packages with apt-get unless TEST finds what WHO needs.
+define program
+@if { $(2); } >/dev/null 2>&1; then :; \
+elif [ "$$(id -u)" = 0 ]; then \
+	echo "installing $(1) with apt-get"; \
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends $(1); \
+else \
+	echo "$(3) $(1); run: sudo apt-get install $(1)" >&2; exit 1; \
+fi
+endef
+
+.PHONY: demo test test-slow test-arm wheels lint docs clean clang browser minisign mosquitto xvfb shellcheck machine
 
 demo: .venv/.device
 	$(BIN)/facesdk demo --output out
@@ -78,60 +89,35 @@ clean:
 	$(BIN)/pip install --editable '.[browser]'
 	touch $@
 
+# Everything that the targets above install one after the other, in one installation: what CI begins with. Modules
+# are compiled when they are imported: most of TensorFlow never is.
+.venv/.all: pyproject.toml $(NATIVE) | .venv/bin/python
+	$(BIN)/pip install --no-compile --editable '.[train,convert,bench,dev,wheels,docs,browser]'
+	touch .venv/.dev
+	touch .venv/.wheels .venv/.wheel-tools .venv/.docs .venv/.browser $@
+
 browser:
-	@if command -v chromium >/dev/null || command -v google-chrome >/dev/null; then :; \
-	elif [ "$$(id -u)" = 0 ]; then \
-		echo "installing $(BROWSER_PACKAGES) with apt-get"; \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(BROWSER_PACKAGES); \
-	else \
-		echo "the slow tests need a browser; run: sudo apt-get install $(BROWSER_PACKAGES)" >&2; exit 1; \
-	fi
+	$(call program,$(BROWSER_PACKAGES),command -v chromium || command -v google-chrome,the slow tests need)
 
 # The list of a release's files is signed with it.
 minisign:
-	@if command -v minisign >/dev/null; then :; \
-	elif [ "$$(id -u)" = 0 ]; then \
-		echo "installing minisign with apt-get"; \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends minisign; \
-	else \
-		echo "the slow tests need minisign; run: sudo apt-get install minisign" >&2; exit 1; \
-	fi
+	$(call program,minisign,command -v minisign,the slow tests need)
 
 # A display that nobody sees, for the tests of the window.
 xvfb:
-	@if command -v Xvfb >/dev/null; then :; \
-	elif [ "$$(id -u)" = 0 ]; then \
-		echo "installing xvfb with apt-get"; \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends xvfb; \
-	else \
-		echo "the slow tests need Xvfb; run: sudo apt-get install xvfb" >&2; exit 1; \
-	fi
+	$(call program,xvfb,command -v Xvfb,the slow tests need)
 
 # A broker for the tests of MQTT; each test starts one of its own.
 mosquitto:
-	@if [ -x /usr/sbin/mosquitto ] || command -v mosquitto >/dev/null; then :; \
-	elif [ "$$(id -u)" = 0 ]; then \
-		echo "installing mosquitto with apt-get"; \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends mosquitto; \
-	else \
-		echo "the slow tests need mosquitto; run: sudo apt-get install mosquitto" >&2; exit 1; \
-	fi
+	$(call program,mosquitto,[ -x /usr/sbin/mosquitto ] || command -v mosquitto,the slow tests need)
 
 shellcheck:
-	@if command -v shellcheck >/dev/null; then :; \
-	elif [ "$$(id -u)" = 0 ]; then \
-		echo "installing shellcheck with apt-get"; \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends shellcheck; \
-	else \
-		echo "make lint needs shellcheck; run: sudo apt-get install shellcheck" >&2; exit 1; \
-	fi
+	$(call program,shellcheck,command -v shellcheck,make lint needs)
 
 # The native suite is also built with Clang: for its sanitizers, and for libFuzzer.
 clang:
-	@if echo 'int main(void) { return 0; }' | clang -fsanitize=address -x c -o /dev/null - 2>/dev/null; then :; \
-	elif [ "$$(id -u)" = 0 ]; then \
-		echo "installing $(CLANG_PACKAGES) with apt-get"; \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends $(CLANG_PACKAGES); \
-	else \
-		echo "the slow tests need clang; run: sudo apt-get install $(CLANG_PACKAGES)" >&2; exit 1; \
-	fi
+	$(call program,$(CLANG_PACKAGES),echo 'int main(void) { return 0; }' | clang -fsanitize=address -x c -o /dev/null -,the slow tests need)
+
+# All programs of Debian that the other targets install when they need them, and the emulated computers.
+machine: browser minisign mosquitto xvfb shellcheck clang .venv/bin/python
+	$(BIN)/python -m tools.emulation.arm
