@@ -7,6 +7,7 @@ object that is not there, a file for another processor or Python, a NumPy of ano
 
 from __future__ import annotations
 
+import dis
 import importlib
 import importlib.metadata
 import io
@@ -103,6 +104,8 @@ def broken_library(error: Exception) -> DependencyError | None:
         return _broken(library, error) if library else None
     if any(function == _MODULE_LEVEL for _, function in foreign):
         return _broken(foreign[-1][0], error)
+    if (library := _top(_being_imported(error.__traceback__))) and library not in _OURS:
+        return _broken(library, error)
     if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType) and not foreign:
         library = _top(error.obj.__name__)
         hollow = getattr(error.obj, "__file__", None) is None
@@ -143,6 +146,22 @@ def _beyond_us(traceback: TracebackType | None) -> tuple[str, list[tuple[str, st
             foreign.append((name, frame.f_code.co_name))
         traceback = traceback.tb_next
     return ours, foreign
+
+
+def _being_imported(traceback: TracebackType | None) -> str:
+    """The module that the innermost frame imports; "" if it does something else.
+
+    No frame is left of a module that cannot even be compiled, a file of zeros for example: Python
+    takes those of its import machinery out of tracebacks.
+    """
+    if traceback is None:
+        return ""
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    for instruction in dis.get_instructions(traceback.tb_frame.f_code):
+        if instruction.offset == traceback.tb_lasti and instruction.opname == "IMPORT_NAME":
+            return str(instruction.argval)
+    return ""
 
 
 def _missing(module: str, foreign: list[tuple[str, str]]) -> DependencyError:

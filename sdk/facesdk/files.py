@@ -9,7 +9,9 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import stat
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -152,6 +154,65 @@ def _remove_leftovers(folder: Path) -> None:
         with suppress(OSError), path.open("rb") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()
+
+
+class ScratchFolder:
+    """A folder for this process alone, gone when it ends.
+
+    A process that is killed leaves its folder behind; the next one of the same prefix removes it.
+    A folder is held locked as long as its process lives.
+
+    Args:
+        prefix: What its name begins with.
+        parent: Where it is made; the system's folder for temporary files by default.
+
+    Attributes:
+        path: The folder.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+
+    def __init__(self, prefix: str, parent: Path | None = None) -> None:
+        parent = parent or Path(tempfile.gettempdir())
+        for leftover in parent.glob(f"{prefix}*"):
+            _remove_unlocked(leftover)
+        while True:
+            self._folder = tempfile.TemporaryDirectory(prefix=prefix, dir=parent)
+            self.path = Path(self._folder.name)
+            with suppress(BlockingIOError, FileNotFoundError):  # taken for a leftover
+                self._lock = _locked_folder(self.path)
+                return
+
+    def close(self) -> None:
+        """Removes it."""
+        self._folder.cleanup()
+        os.close(self._lock)
+
+
+def _locked_folder(path: Path) -> int:
+    """The descriptor of a folder that no other process holds.
+
+    Raises:
+        OSError: It is held, or is not there.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.stat()
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _remove_unlocked(folder: Path) -> None:
+    with suppress(OSError):
+        descriptor = _locked_folder(folder)
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(descriptor)
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:

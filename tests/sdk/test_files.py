@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from facesdk.errors import InputError
-from facesdk.files import make_folder, read_regular, sha256_of, write_atomic
+from facesdk.files import ScratchFolder, make_folder, read_regular, sha256_of, write_atomic
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -196,3 +196,43 @@ def test_a_folder_is_made_once_and_a_file_in_its_place_is_named(tmp_path: Path) 
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"cannot create folder .*file/c: Not a directory"):
         make_folder(tmp_path / "file" / "c")
+
+
+_HOLDER = """
+import sys, time
+from pathlib import Path
+from facesdk.files import ScratchFolder
+folder = ScratchFolder("facesdk-test-", Path(sys.argv[1]))
+(folder.path / "inside").write_text("x")
+print(folder.path, flush=True)
+time.sleep(60)
+"""
+
+
+def _holder(parent: Path) -> tuple[subprocess.Popen[str], Path]:
+    """A process that holds a scratch folder, and the folder."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _HOLDER, str(parent)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    return process, Path(process.stdout.readline().strip())
+
+
+def test_a_scratch_folder_outlives_its_process_only_until_the_next(tmp_path: Path) -> None:
+    killed, left = _holder(tmp_path)
+    alive, held = _holder(tmp_path)
+    killed.kill()
+    killed.wait()
+    (tmp_path / "facesdk-test-link").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "elsewhere").mkdir()
+    assert (left / "inside").exists(), "kill -9 leaves it behind"
+    own = ScratchFolder("facesdk-test-", tmp_path)
+    try:
+        assert not left.exists()
+        assert (held / "inside").exists(), "its process lives"
+        assert (tmp_path / "elsewhere").is_dir()
+    finally:
+        alive.kill()
+        alive.wait()
+    own.close()
+    assert not own.path.exists()

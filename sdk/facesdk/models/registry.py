@@ -15,6 +15,8 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract
 
 DEFAULT_RECOGNIZER = "compactfacenet-qb"
+NEEDED = (DEFAULT_RECOGNIZER, "mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet")
+"""The models without which no photo becomes a verdict."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,20 @@ def test_a_broken_library_is_one_line_and_status_3(package: str, name: str, tmp_
         assert report["libraries"]["rich"]
 
 
+@pytest.mark.parametrize("content", ["\0" * 1000, "this is no Python"], ids=["zeros", "words"])
+@pytest.mark.parametrize("package", ["numpy", "typer"])
+def test_a_library_that_cannot_be_compiled_is_one_line(
+    package: str, content: str, tmp_path: Path
+) -> None:
+    """As a disk that was full, or a copy that broke off, leaves files."""
+    broken(tmp_path, package, content=content)
+    done = python(tmp_path, "-m", "facesdk", "verify", *PHOTOS, status=3)
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"facesdk: {package} ")
+    assert f"pip install --force-reinstall --no-deps {package}" in done.stderr
+
+
 def test_the_version_and_the_help_need_no_library(tmp_path: Path) -> None:
     broken(tmp_path, "numpy", "PIL", "cv2", "ai_edge_litert", "tflite_runtime", "platformdirs")
     for option in ("--version", "--help"):

@@ -66,3 +66,18 @@ def test_doctor_misses_the_packaged_models(monkeypatch: pytest.MonkeyPatch) -> N
     done = CliRunner().invoke(app, ["doctor"])
     assert done.exit_code == 3
     assert "no model is packaged" in done.stdout
+
+
+def test_doctor_misses_a_model_beside_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    present = registry.packaged()
+    assert {entry.contract.name for entry in present} >= set(registry.NEEDED)
+    monkeypatch.setattr(
+        registry,
+        "packaged",
+        lambda: tuple(row for row in present if row.contract.task != "recognition"),
+    )
+    done = CliRunner().invoke(app, ["doctor", "--json"])
+    assert done.exit_code == 3
+    assert json.loads(done.stdout)["problems"] == [
+        "compactfacenet-qb is not packaged: install facesdk again, from a whole wheel"
+    ]

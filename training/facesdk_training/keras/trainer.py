@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from facesdk.errors import FaceSDKError, InputError
 from facesdk.evaluation.calibration import FMRS, calibrate
-from facesdk.files import write_atomic
+from facesdk.files import ScratchFolder, write_atomic
 from facesdk_training.config.run import RunConfig
 from facesdk_training.config.schedules import learning_rate_at
 from facesdk_training.config.stages import Stage, stage_of_step, stages_of, total_steps
@@ -176,7 +176,7 @@ class Trainer:
         self._stages = stages_of(config, self.total_steps)
         self._step = tf.Variable(0, dtype=tf.int64)
         self._stopping = False
-        self._scratch = tempfile.TemporaryDirectory(prefix="facesdk-worker-")
+        self._scratch = None if self.is_chief else ScratchFolder("facesdk-worker-")
         saved = saved_step(run)
         self._enter(stage_of_step(self._stages, saved - 1 if saved else 0))
         if saved is None:
@@ -249,8 +249,8 @@ class Trainer:
             step=self._step,
         )
         # Every worker takes part in a save; the chief's is the one that is kept.
-        folder = str(self._run / run_folder.CHECKPOINTS) if self.is_chief else self._scratch.name
-        self._checkpoints = tf.train.CheckpointManager(self._checkpoint, folder, max_to_keep=2)
+        folder = self._run / run_folder.CHECKPOINTS if self._scratch is None else self._scratch.path
+        self._checkpoints = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=2)
         self._distributed_step = tf.function(self._step_on_all_replicas)
         self._average = tf.function(self._update_average)
 

@@ -29,6 +29,8 @@ from facesdk.runtime.cpu import Cpu, describe_cpu
 from facesdk.runtime.operator_library import OperatorLibrary
 from facesdk.version import __version__
 
+_AGAIN = "install facesdk again, from a whole wheel"
+
 
 def doctor(json: options.Json = False) -> None:
     """Report the libraries, the runtime, the operators, the CPU and the models; status 3 if one is
@@ -137,8 +139,10 @@ def _models(problems: list[str]) -> list[dict[str, Any]] | None:
     entries = _probe(registry.packaged, problems)
     if entries is None:
         return None
-    if not entries:
-        problems.append("no model is packaged: install facesdk again, from a whole wheel")
+    names = {entry.contract.name for entry in entries}
+    if missing := [name for name in registry.NEEDED if name not in names]:
+        what = f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not"
+        problems.append(f"{what if entries else 'no model is'} packaged: {_AGAIN}")
     return [
         {**entry.to_dict(), "runs": _probe(partial(_run, entry), problems) is not None}
         for entry in entries
