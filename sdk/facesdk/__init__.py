@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from facesdk import errors, results
     from facesdk.engine import FaceEngine
     from facesdk.errors import FaceSDKError
+    from facesdk.gallery.gallery import Gallery
+    from facesdk.gallery.sqlite import SqliteGallery
     from facesdk.models.contract import Contract
     from facesdk.recognition.matching import compare
     from facesdk.recognition.saved_embeddings import SavedEmbeddings
@@ -41,8 +43,10 @@ __all__ = [
     "Face",
     "FaceEngine",
     "FaceSDKError",
+    "Gallery",
     "Match",
     "SavedEmbeddings",
+    "SqliteGallery",
     "Timings",
     "Verification",
     "__version__",
@@ -56,7 +60,9 @@ _HOMES = {
     "Contract": "facesdk.models.contract",
     "FaceEngine": "facesdk.engine",
     "FaceSDKError": "facesdk.errors",
+    "Gallery": "facesdk.gallery.gallery",
     "SavedEmbeddings": "facesdk.recognition.saved_embeddings",
+    "SqliteGallery": "facesdk.gallery.sqlite",
     "__version__": "facesdk.version",
     "compare": "facesdk.recognition.matching",
     "load_ops": "facesdk.runtime.delegate",
