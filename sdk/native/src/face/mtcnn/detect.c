@@ -42,7 +42,7 @@ facesdk_status facesdk_search_run(const facesdk_search *search, facesdk_mtcnn_ne
 static int32_t scales_of(const facesdk_image *photo, int32_t min_face, double scales[MOST_LEVELS]) {
   const double shorter = photo->height < photo->width ? photo->height : photo->width;
   int32_t count = 0;
-  for (double scale = (double)WINDOW / min_face; shorter * scale >= WINDOW / 2 && count < MOST_LEVELS;
+  for (double scale = (double)WINDOW / min_face; shorter * scale >= (double)WINDOW / 2 && count < MOST_LEVELS;
        scale *= LEVEL_FACTOR) {
     scales[count++] = scale;
   }
@@ -163,7 +163,7 @@ static facesdk_status find_largest(facesdk_search *search, const double *scales,
     status = look(search, &scales[i], 1, &passed, error);
     if (status == FACESDK_OK && passed.count > before) status = refine(&passed, &squares, error);
     if (status != FACESDK_OK || i == 0) break; /* nothing is finer than the last level: decided below */
-    const double enough = LARGER_THAN_WINDOWS * WINDOW / scales[i - 1];
+    const double enough = LARGER_THAN_WINDOWS * (double)WINDOW / scales[i - 1];
     if (large_squares(&squares, enough) < count) continue;
     status = decide(search, &squares, result, error);
     complete = status == FACESDK_OK && large_faces(result, SHARE_OF_SQUARE * (enough * enough)) >= count;

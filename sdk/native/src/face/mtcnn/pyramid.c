@@ -39,9 +39,9 @@ static int32_t ceiling(double value) {
 
 /* As in the authors' program a window starts at its second pixel and edges are whole: P-Net's offsets are meant for that. */
 static facesdk_box box_of(int32_t row, int32_t column, double scale) {
-  const double left = (double)column * STRIDE - MARGIN, top = (double)row * STRIDE - MARGIN;
-  return (facesdk_box){truncate((left + 1) / scale) - 1, truncate((top + 1) / scale) - 1,
-                       truncate((left + WINDOW) / scale), truncate((top + WINDOW) / scale)};
+  const int32_t left = column * STRIDE - MARGIN, top = row * STRIDE - MARGIN;
+  return (facesdk_box){truncate((double)(left + 1) / scale) - 1, truncate((double)(top + 1) / scale) - 1,
+                       truncate((double)(left + WINDOW) / scale), truncate((double)(top + WINDOW) / scale)};
 }
 
 static facesdk_status look(const facesdk_search *search, const uint8_t *pixels, const parts *rows, const parts *columns,
