@@ -41,6 +41,24 @@ def test_a_link_that_leaves_the_pages_keeps_its_words() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("html", "foreign"),
+    [
+        (
+            '<script src="../assets/a.js"></script><img src="b.png"><a href="https://a.b/c">x</a>',
+            [],
+        ),
+        ('<link rel="canonical" href="https://a.b/c"><link rel="icon" href="c.svg">', []),
+        ('<script src="https://a.b/c.js"></script>', ["https://a.b/c.js"]),
+        ('<link rel="stylesheet" href="//a.b/c.css">', ["//a.b/c.css"]),
+        ('<img alt="x" src=https://a.b/c.png>', ["https://a.b/c.png"]),
+        ('<pre class="mermaid"><code>flowchart</code></pre>', ["unpkg.com/mermaid"]),
+    ],
+)
+def test_what_a_page_loads_from_other_hosts_is_found(html: str, foreign: list[str]) -> None:
+    assert site.fetched(html) == foreign
+
+
 def test_a_simple_table_and_a_role_become_markdown() -> None:
     text = """Codes of :attr:`~Error.code`.
 

@@ -1,10 +1,11 @@
-"""What `make docs` adds to the Markdown pages: the API reference, and no dead links.
+"""What `make docs` adds to the Markdown pages: the API reference, no dead links, no foreign hosts.
 
 MkDocs calls the functions below (``hooks`` in ``mkdocs.yml``). The reference has a page per room of
 each package, found by walking the folders; mkdocstrings fills it from the docstrings without
 importing anything. Names of ``facesdk.__all__`` stand on the first page, and not again in their
 rooms. A link to a file outside of ``docs`` works on a code host; the site does not have the file,
-so there the words stay and the link goes.
+so there the words stay and the link goes. A page that would load anything from another host is an
+error.
 """
 
 from __future__ import annotations
@@ -140,3 +141,25 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return match[1] if path.startswith("..") else match[0]
 
     return re.sub(r"(?<!!)\[([^\[\]]+)\]\(([^()\s:#]+)(?:#[^()\s]*)?\)", kept, markdown)
+
+
+def fetched(html: str) -> list[str]:
+    """What a browser would load from other hosts to show a page; links are none of it."""
+    tags = re.findall(r"<(?:script|link|img|iframe|source|video|audio)\b[^>]*>", html)
+    found = [
+        address
+        for tag in tags
+        if not re.search(r"""rel=["']?(?:canonical|alternate|next|prev)\b""", tag)
+        for address in re.findall(r"""(?:src|href)=["']?((?:https?:)?//[^"'\s>]+)""", tag)
+    ]
+    # The theme's script loads Mermaid for elements of this class.
+    return found + ["unpkg.com/mermaid"] * bool(re.search(r"""class=["']?mermaid\b""", html))
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Refuses a page that loads something from another host."""
+    from mkdocs.exceptions import PluginError
+
+    if foreign := fetched(output):
+        raise PluginError(f"{page.file.src_uri} loads {', '.join(foreign)}")
+    return output
