@@ -42,12 +42,12 @@ public final class Quality {
         return numbers[1];
     }
 
-    /** Mean fine detail divided by the contrast; about 0.2 of a sharp crop. */
+    /** Mean fine detail divided by the contrast; about 0.15 of a sharp crop. */
     public double sharpness() {
         return numbers[2];
     }
 
-    /** The same around the less detailed eye: low where it is covered or in deep shadow. */
+    /** The same at the eye that has more of it: low where both are covered or in deep shadow. */
     public double eyes() {
         return numbers[3];
     }
