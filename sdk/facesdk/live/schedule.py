@@ -1,9 +1,9 @@
 """When the whole picture is searched for faces: as often as a share of the time allows.
 
-To search costs ten times what following a face does. If it took ``c`` seconds lately and may have
-a share ``s`` of the time, the next search is due ``c / s`` seconds after the last one began: on a
-quick computer with nearly every picture, on a slow one every second, and the pictures between are
-not held up.
+To search costs more than to follow, the more the larger the picture is. If it took ``c`` seconds
+lately and may have a share ``s`` of the time, the next search is due ``c / s`` seconds after the
+last one began: on a quick computer with nearly every picture, on a slow one every second, and the
+pictures between are not held up.
 """
 
 from __future__ import annotations

@@ -162,3 +162,21 @@ def test_a_repeated_file_has_no_end_and_its_time_goes_on() -> None:
     empty.open()
     with pytest.raises(InputError, match="no picture"):
         empty.read()
+
+
+def test_a_camera_that_hangs_does_not_hold_up_the_end() -> None:
+    hangs, over = threading.Event(), threading.Event()
+
+    def before() -> None:
+        hangs.set()
+        over.wait(20)
+
+    capture = Capture(Script(frames(3), paced=True, before=before))
+    capture.start()
+    assert hangs.wait(5)
+    assert capture.next(0.01) is not None  # it is connected
+    assert capture.next(0.01) is None
+    begun = time.monotonic()
+    capture.stop()
+    assert time.monotonic() - begun < 5
+    over.set()

@@ -172,7 +172,13 @@ def live(
     """
     from facesdk.engine import FaceEngine
 
+    if key is not None and gallery is None:
+        raise InputError("--key is that of a gallery: give --gallery too")
+    if mqtt is None and (mqtt_name is not None or mqtt_ca is not None):
+        raise InputError("--mqtt-name and --mqtt-ca are about a broker: give --mqtt too")
     opened = open_source(source, size=_size(size), fps=fps, repeat=repeat)
+    if real_time and opened.paced:
+        raise InputError(f"{opened.name} has a pace of its own: --real-time is about files")
     engine = FaceEngine.load(
         model,
         contract=Contract.read(contract) if contract else None,
