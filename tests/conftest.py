@@ -37,4 +37,4 @@ def pytest_collection_finish() -> None:
     """Spares the garbage collector what was imported: TensorFlow's objects live to the end."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(10_000, 10, 10)

@@ -66,7 +66,7 @@ def write_film(path: Path, pictures: Iterable[RgbImage], fps: float = FPS) -> Pa
     Args:
         path: The file, ending in ``.mp4`` or ``.avi``.
         pictures: uint8 RGB, all of one size.
-        fps: How many of them are a second.
+        fps: Frames per second.
 
     Raises:
         DependencyError: OpenCV is not installed (extra ``camera``).

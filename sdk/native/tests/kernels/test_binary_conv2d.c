@@ -254,7 +254,7 @@ static void far_taps(const facesdk_path *path, const facesdk_path *reference) {
   free_arrays(&a);
 }
 
-/* The cells under a row of windows are as many as 32 bits cannot count: no image, on any machine. */
+/* More cells under a row of windows than 32 bits can count: no image on any machine (32-bit ones divided by 0). */
 static void taps_beyond_32_bits(const facesdk_path *path) {
   const facesdk_binary_conv2d_options options = {
       .batch = 1, .input_height = 1, .input_width = FACESDK_MAX_SPATIAL, .channels_in = 1, .channels_out = 1,
