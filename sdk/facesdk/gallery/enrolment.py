@@ -112,18 +112,19 @@ def embed_for_enrolment(
     Args:
         engine: Finds and embeds it.
         pixels: uint8 RGB ``(H, W, 3)``.
-        face: Which face, 0 being the largest; None refuses a photo with several.
+        face: Which face, 0 being the largest; None for the one that is compared, and refuses a
+            photo with several.
         image: What error messages call the photo.
 
     Raises:
         NoFaceError: There is no face of that number; with ``face`` None a reason says so.
     """
-    found = engine.detect(pixels).faces
-    if face is None and not found:
+    found = engine.detect(pixels)
+    if face is None and found.chosen is None:
         return Chosen(None, None, ("no face found: use a photo with a visible face",))
-    one = choose(found, face or 0, image)
+    one = choose(found.faces, found.chosen or 0 if face is None else face, image)
     quality = engine.quality(pixels, one)
-    reasons = (*(_several(found) if face is None else ()), *quality.reasons)
+    reasons = (*(_several(found.faces) if face is None else ()), *quality.reasons)
     return Chosen(None if reasons else engine.embed(pixels, one), quality, reasons)
 
 
