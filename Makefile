@@ -5,6 +5,7 @@ NATIVE := $(shell find sdk/native -type f -not -path '*/tests/*')
 PYTHON_SOURCES := $(shell find sdk/facesdk training converters -type f -not -name '*.pyc')
 CLANG_PACKAGES := clang libclang-rt-dev
 BROWSER_PACKAGES := chromium
+ANDROID_PACKAGES = $(shell $(PYTHON) -m android_demo.ci.tools)
 PYTEST := $(BIN)/python -m pytest
 PYTEST_ARGS ?= -m "not slow" --numprocesses auto --dist loadfile
 
@@ -19,7 +20,7 @@ else \
 fi
 endef
 
-.PHONY: demo test test-slow test-arm wheels lint docs clean clang browser minisign mosquitto xvfb shellcheck machine
+.PHONY: demo test test-android android-packages test-slow test-arm wheels lint docs clean clang browser minisign mosquitto xvfb shellcheck machine
 
 demo: .venv/.device
 	$(BIN)/facesdk demo --output out
@@ -35,6 +36,13 @@ test-slow: .venv/.dev .venv/.wheels .venv/.browser clang browser minisign mosqui
 test-arm: .venv/.dev .venv/.wheels
 	$(BIN)/python -m tools.emulation.arm
 	$(PYTEST) tests/arm
+
+# The Android library and the demo app: built, checked, and run on this JVM, on emulated bionic and on Robolectric. The
+# first run fetches 650 MB from Maven repositories and PyPI into the user's cache. Without the screens of the app:
+#   make test-android ANDROID_TESTS="android and not robolectric"
+ANDROID_TESTS ?= android
+test-android: .venv/.dev android-packages
+	$(PYTEST) tests/android -m "$(ANDROID_TESTS)" --numprocesses auto --dist loadfile
 
 # The wheels of every platform, built, checked and tried; they are put into dist/.
 wheels: .venv/.dev .venv/.wheels
@@ -118,6 +126,12 @@ shellcheck:
 clang:
 	$(call program,$(CLANG_PACKAGES),echo 'int main(void) { return 0; }' | clang -fsanitize=address -x c -o /dev/null -,the slow tests need)
 
-# All programs of Debian that the other targets install when they need them, and the emulated computers.
-machine: browser minisign mosquitto xvfb shellcheck clang .venv/bin/python
+# Compilers, a JDK and Android's packaging tools for android_demo/.
+android-packages:
+	$(call program,$(ANDROID_PACKAGES),[ -z "$(ANDROID_PACKAGES)" ],the Android build needs)
+
+# All programs of Debian that the other targets install when they need them, the files of
+# the Android build, and the emulated computers.
+machine: browser minisign mosquitto xvfb shellcheck clang android-packages .venv/bin/python
+	$(BIN)/python -m android_demo.ci.fetching >/dev/null
 	$(BIN)/python -m tools.emulation.arm

@@ -1,4 +1,7 @@
-"""The programs of the machine: where they are, and what to install when one is missing."""
+"""The programs of the machine: where they are, and what to install when one is missing.
+
+python -m android_demo.ci.tools    # the Debian packages that are missing here, in one line
+"""
 
 from __future__ import annotations
 
@@ -28,11 +31,6 @@ PACKAGES = {
 FRAMEWORK = Path("/usr/share/android-framework-res/framework-res.apk")
 """Android's own resources, of API 29: what ``aapt2 link`` resolves ``android:`` names with."""
 FRAMEWORK_PACKAGE = "android-framework-res"
-
-
-def packages() -> tuple[str, ...]:
-    """The Debian packages, sorted."""
-    return tuple(sorted({*PACKAGES.values(), FRAMEWORK_PACKAGE}))
 
 
 def missing() -> tuple[str, ...]:
@@ -102,3 +100,7 @@ def run(*command: str | Path, cwd: Path | None = None, seconds: float = 600) -> 
 def _short(words: Sequence[str]) -> str:
     line = " ".join(words)
     return line if len(line) <= 200 else f"{line[:200]} ..."
+
+
+if __name__ == "__main__":
+    print(*missing())

@@ -44,6 +44,7 @@ public abstract class OnHost {
         for (String path : System.getProperty("facesdk.preload").split(File.pathSeparator)) {
             System.load(path);
         }
+        FakeKeystore.install();
     }
 
     /** A hung network must not hang the build. JUnit's own limit would run the test off the main thread. */
