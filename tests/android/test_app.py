@@ -16,10 +16,13 @@ from PIL import Image, ImageFilter
 
 from android_demo.ci import build, project, robolectric
 from facesdk.engine import FaceEngine
+from facesdk.images.decode import as_image
 from facesdk.samples import OBAMA, OBAMA2
 
 KEPT = project.APP / "src" / "test" / "screenshots"
 SCHEMA = project.ROOT / "sdk" / "facesdk" / "bench" / "report" / "bench.schema.json"
+MIN_FACE = 40
+"""That of the app (``FaceWork.MIN_FACE``)."""
 MOST_DIFFERENT = 0.004
 """Share of pixels that may differ: anti-aliasing of a few glyphs."""
 LEAST_STEP = 48
@@ -30,11 +33,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.android, pytest.mark.robolectric]
 
 @pytest.fixture(scope="module")
 def outcome(built: build.Built, tmp_path_factory: pytest.TempPathFactory) -> robolectric.Outcome:
-    match = FaceEngine.load().verify(OBAMA, OBAMA2).match
+    photos = tmp_path_factory.mktemp("photos")
+    for photo in (OBAMA, OBAMA2):
+        Image.fromarray(as_image(photo)).save(photos / f"{photo.stem}.png")
+    match = FaceEngine.load(min_face=MIN_FACE).verify(OBAMA, OBAMA2).match
     return robolectric.run_tests(
         built.aar.parent,
         tmp_path_factory.mktemp("robolectric"),
-        {"similarity": repr(match.similarity), "version": project.version()},
+        {"similarity": repr(match.similarity), "photos": str(photos)},
     )
 
 

@@ -3,6 +3,7 @@ package org.facesdk;
 import android.graphics.Bitmap;
 import android.media.Image;
 import java.nio.ByteBuffer;
+import java.nio.IntBuffer;
 import org.facesdk.annotation.NonNull;
 
 /**
@@ -34,6 +35,7 @@ public final class Frame {
     }
 
     private static final int RGB = 3;
+    private static final int OPAQUE = 255;
     private static final int RGBA = 4;
 
     private final ByteBuffer pixels;
@@ -72,16 +74,40 @@ public final class Frame {
         if (plain == null) {
             throw new InputException("a bitmap of the configuration " + bitmap.getConfig() + " cannot be read");
         }
-        ByteBuffer rgba = ByteBuffer.allocateDirect(plain.getRowBytes() * plain.getHeight());
-        plain.copyPixelsToBuffer(rgba);
-        rgba.rewind();
-        int rowBytes = plain.getRowBytes();
         int width = plain.getWidth();
         int height = plain.getHeight();
+        ByteBuffer rgba = rgba(plain, width, height);
         if (plain != bitmap) {
             plain.recycle();
         }
-        return ofRgba(rgba, width, height, rowBytes, rotation);
+        return ofRgba(rgba, width, height, RGBA * width, rotation);
+    }
+
+    /** The colours of a bitmap. Its own memory has them in an order that differs between machines, {@code getPixels} has not. */
+    private static ByteBuffer rgba(Bitmap bitmap, int width, int height) {
+        ByteBuffer rgba = ByteBuffer.allocateDirect(RGBA * width * height);
+        IntBuffer pixels = rgba.asIntBuffer(); // big-endian: red is the first byte of 0xRRGGBBAA
+        int[] row = new int[width];
+        for (int y = 0; y < height; ++y) {
+            bitmap.getPixels(row, 0, width, 0, y, width, 1);
+            for (int x = 0; x < width; ++x) {
+                row[x] = Integer.rotateLeft(onBlack(row[x]), Byte.SIZE);
+            }
+            pixels.put(row);
+        }
+        return rgba;
+    }
+
+    /** A colour 0xAARRGGBB as it looks before black. */
+    private static int onBlack(int color) {
+        int alpha = color >>> 24;
+        if (alpha == OPAQUE) {
+            return color;
+        }
+        int red = ((color >> 16 & OPAQUE) * alpha + OPAQUE / 2) / OPAQUE;
+        int green = ((color >> 8 & OPAQUE) * alpha + OPAQUE / 2) / OPAQUE;
+        int blue = ((color & OPAQUE) * alpha + OPAQUE / 2) / OPAQUE;
+        return OPAQUE << 24 | red << 16 | green << 8 | blue;
     }
 
     /**

@@ -51,7 +51,7 @@ final class GalleryFile {
                 throw new GalleryException("cannot make the folder " + folder + " for a gallery");
             }
             database = SQLiteDatabase.openOrCreateDatabase(file, null);
-            database.execSQL("PRAGMA secure_delete = ON");
+            secureDeletes(database);
             if (database.getVersion() == 0) {
                 create(database, model);
             }
@@ -63,6 +63,15 @@ final class GalleryFile {
         } catch (FaceSdkException error) {
             close(database);
             throw error;
+        }
+    }
+
+    /** What is deleted is overwritten. The statement answers with a row, so Android runs it as a query only. */
+    private static void secureDeletes(SQLiteDatabase database) {
+        try (Cursor answer = database.rawQuery("PRAGMA secure_delete = ON", null)) {
+            if (!answer.moveToFirst() || answer.getInt(0) != 1) {
+                throw new SQLiteException("SQLite does not overwrite what it deletes");
+            }
         }
     }
 

@@ -14,6 +14,8 @@ import org.facesdk.Gallery;
 final class FaceWork {
     static final String MODEL = "compactfacenet-qb.tflite";
     static final int THREADS = 2;
+    /** Pixels; smaller faces are not enrolled from, and looking for them takes most of the time. */
+    static final int MIN_FACE = 40;
     private static final String GALLERY = "people.db";
 
     /** Work on the thread of the networks. */
@@ -77,7 +79,7 @@ final class FaceWork {
     /** For jobs. The networks are loaded at the first call. */
     FaceEngine engine() {
         if (engine == null) {
-            engine = FaceEngine.builder(context).model(MODEL).threads(THREADS).build();
+            engine = FaceEngine.builder(context).model(MODEL).minFace(MIN_FACE).threads(THREADS).build();
         }
         return engine;
     }

@@ -91,7 +91,9 @@ public final class LiveTest extends OnHost {
             CharSequence said = activity.findViewById(R.id.faces).getContentDescription();
             assertEquals("1 face, Barack", said.toString());
             assertTrue(text(activity, R.id.latency), text(activity, R.id.latency).contains("kernels"));
-            ((TextView) activity.findViewById(R.id.latency)).setText("24 ms median · 26 p90 · 31 p99\nfind 18 · recognise 6 ms");
+            ((TextView) activity.findViewById(R.id.latency)).setText(
+                "24 ms median · 26 p90 · 31 p99\nfind 18 · recognise 6 ms\nneon kernels · 910×1137 · 1 frames");
+            settle(activity);
             picture(activity, "live-picture");
 
             Bundle saved = end(controller);
