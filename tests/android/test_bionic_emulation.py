@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from android.support import reference
-from android_demo.ci import java, libraries, packaging, project
+from android_demo.ci import java, project
+from android_demo.ci.build import Built
 from android_demo.ci.fetching import fetch
 from android_demo.ci.tools import run
 
@@ -39,19 +40,16 @@ class Emulated:
 
 
 @pytest.fixture(scope="module")
-def emulated(tmp_path_factory: pytest.TempPathFactory) -> Emulated:
+def emulated(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Emulated:
     folder = tmp_path_factory.mktemp("bionic")
-    files = fetch(("runtime", "android", "dex"))
-    packaging.platform(files, folder / "runtime")
-    libraries.build(folder / "jni", folder / "native", ("arm64-v8a", "armeabi-v7a"))
     reference.write(folder / "reference")
     reference.write_corpus(CORPUS, folder / "corpus")
     unidbg = tuple(fetch(("unidbg",)).values())
     java.compile_classes(java.sources(TESTS), unidbg, folder / "tests")
     return Emulated(
         (folder / "tests", *unidbg),
-        folder / "jni",
-        folder / "runtime" / "jni",
+        built.aar.parent / "jni",
+        built.aar.parent / "runtime" / "jni",
         folder / "reference",
         folder / "corpus",
     )

@@ -11,7 +11,8 @@ import jsonschema
 import pytest
 
 from android.support import reference
-from android_demo.ci import java, libraries, packaging, project
+from android_demo.ci import java, packaging, project
+from android_demo.ci.build import Built
 from android_demo.ci.fetching import fetch
 from android_demo.ci.host import shim
 from android_demo.ci.tools import run
@@ -55,18 +56,17 @@ class Host:
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Host:
+def host(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Host:
     folder = tmp_path_factory.mktemp("host")
     files = fetch(("runtime", "android", "dex", "junit"))
     on = packaging.platform(files, folder / "runtime")
-    made = libraries.build(folder / "jni", folder / "native", ("x86_64",))["x86_64"]
+    made = built.libraries["x86_64"]
     runtime = folder / "runtime" / "jni" / "x86_64" / project.RUNTIME_LIBRARY
     preload = (*shim.make(folder / "shim", [made, runtime]), runtime)
     reference.write(folder / "reference")
-    classes, tests = folder / "classes", folder / "tests"
-    java.compile_classes(java.sources(project.LIBRARY / "src/main/java"), on.class_path, classes)
+    tests = folder / "tests"
     junit = [path for name, path in files.items() if name.startswith(("junit-4", "hamcrest"))]
-    path = (classes, *junit, *on.class_path)
+    path = (built.classes, *junit, *on.class_path)
     java.compile_classes(java.sources(TESTS), path, tests)
     return Host((tests, *path), made.parent, preload, folder / "reference", folder / "report.json")
 
