@@ -45,12 +45,12 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly HERE
 
 # facesdk with these extras on 64 bits.
-readonly EXTRAS=camera,serve,mqtt
-# On 32 bits PyPI has no wheels of NumPy, Pillow, OpenCV and cffi, so these are Debian's, older than what facesdk's metadata
-# asks for; so pip must not follow the metadata, and everything else is named here.
-readonly PACKAGES_32=(python3-pil python3-opencv python3-cryptography)
-readonly WHEELS_32=(typer rich platformdirs fastapi uvicorn python-multipart prometheus-client "paho-mqtt>=2")
-readonly RUNTIME_32=tflite-runtime==2.14.0
+readonly EXTRAS=camera,gallery,serve,mqtt
+# On 32 bits PyPI has no wheels of NumPy, Pillow, OpenCV and cffi, so these are Debian's, older than what the metadata of
+# others asks for: so pip must not follow that metadata, and everything else is named here.
+readonly PACKAGES_32=(python3-pil python3-opencv python3-cffi-backend)
+readonly WHEELS_32=("typer>=0.12" "rich>=13" "platformdirs>=4" "fastapi>=0.165" "uvicorn>=0.54" "python-multipart>=0.0.20" "prometheus-client>=0.20" "paho-mqtt>=2")
+readonly LONE_WHEELS_32=("tflite-runtime==2.14.0" "cryptography>=42")
 readonly PICAMERA=python3-picamera2
 
 wheel='' source='' offline='' lan=false start=true any_board=false dry_run=false uninstall=false purge=false
@@ -264,7 +264,7 @@ install_facesdk() {
   run python3 -m venv --system-site-packages "$APP"
   if [ "$architecture" = armhf ]; then
     pip_install "${WHEELS_32[@]}"
-    pip_install --no-deps "$RUNTIME_32"
+    pip_install --no-deps "${LONE_WHEELS_32[@]}"
   else
     # picamera2 is compiled for the system's NumPy, so that one stays.
     numpy=$(python3 -c 'import numpy; print(numpy.__version__)' 2>/dev/null || true)
@@ -338,7 +338,7 @@ say_what_next() {
   cat <<NEXT
 done.
   state   systemctl status facesdk
-  log     journalctl -u facesdk   (at the first start it has the page's token)
+  page    journalctl -u facesdk | grep token   (shown once, at the first start)
   check   sudo /opt/facesdk/share/selftest
   enrol   sudo facesdk enrol NAME PHOTO... --gallery /var/lib/facesdk/gallery.db
 NEXT

@@ -97,13 +97,32 @@ def test_32_bits_take_what_has_no_wheel_from_the_system(folder: Path) -> None:
     pi = FakePi(folder, architecture="armhf", machine="armv7l", id="raspbian").build()
     pi.install()
     (packages,) = (line for line in pi.commands if "apt-get install" in line)
-    for name in ("python3-numpy", "python3-pil", "python3-opencv", "python3-cryptography"):
+    for name in ("python3-numpy", "python3-pil", "python3-opencv", "python3-cffi-backend"):
         assert name in packages
-    others, runtime, facesdk = pip_lines(pi)
+    others, alone, facesdk = pip_lines(pi)
     assert not re.search("numpy|pillow|opencv|cryptography|facesdk-", others.partition("pip")[2])
-    assert "--no-deps tflite-runtime==2.14.0" in runtime
+    assert "--no-deps tflite-runtime==2.14.0 cryptography>=42" in alone
     assert f"--no-deps {pi.wheel}" in facesdk
-    assert all("--only-binary=:all:" in line for line in (others, runtime, facesdk))
+    assert all("--only-binary=:all:" in line for line in (others, alone, facesdk))
+
+
+def test_pip_gets_what_the_package_declares() -> None:
+    """The extras exist, and on 32 bits every requirement of theirs is named with its version."""
+    script = (RPI / "install.sh").read_text()
+    found = re.search(r"^readonly EXTRAS=(\S+)$", script, re.MULTILINE)
+    assert found
+    text = (RPI.parent / "pyproject.toml").read_text()
+    declared: set[str] = set()
+    for extra in found[1].split(","):
+        rows = re.search(rf"^{extra} = \[(.*?)\]$", text, re.MULTILINE | re.DOTALL)
+        assert rows, extra
+        declared |= set(re.findall(r'"([^"]+)"', rows[1]))
+    core = re.search(r"^dependencies = \[(.*?)\]$", text, re.MULTILINE | re.DOTALL)
+    assert core
+    declared |= set(re.findall(r'^  "([^";]+)"', core[1], re.MULTILINE))
+    of_debian = re.compile("numpy|pillow|opencv|cryptography")
+    named = set(re.findall(r'"([^"]+)"', " ".join(re.findall("WHEELS_32=.*", script))))
+    assert {row for row in declared if not of_debian.match(row)} <= named
 
 
 @pytest.mark.parametrize("reason", REFUSED)

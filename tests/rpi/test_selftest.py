@@ -26,30 +26,46 @@ BENCH = {
     "models": [{"latency_ms": LATENCY}],
     "cases": [{"latency_ms": LATENCY}],
 }
-GOOD = {"doctor": DOCTOR, "same": True, "other": False, "bench": BENCH}
+LIVE = [
+    {"event": "identified", "person": {"name": "guest"}},
+    {"event": "identified", "person": None},
+    {"event": "summary", "stages_ms": {"frame": {"median": 40.0}}},
+]
+GOOD = {
+    "doctor": DOCTOR,
+    "same": True,
+    "other": False,
+    "bench": BENCH,
+    "enrol": {},
+    "live": LIVE,
+    "photo": "",
+}
 
 STAND_IN = """#!{python}
 import json, pathlib, sys
 said = json.loads(pathlib.Path({said!r}).read_text())
 words = sys.argv[1:]
 if words[0] == "-c":
-    print("a.jpg", "b.jpg", "c.jpg", sep="\\n")
+    print(*(said["photo"] + name for name in ("a.jpg", "b.jpg", "c.jpg")), sep="\\n")
 elif words[2] == "verify":
-    same = said["same" if words[4] == "b.jpg" else "other"]
+    same = said["same" if words[4].endswith("b.jpg") else "other"]
     print(json.dumps({{"same": same, "similarity": 0.6 if same else 0.1}}))
     sys.exit(0 if same else 1)
 else:
     answer = said[words[2]]
     if isinstance(answer, str):
         sys.exit(answer)
-    print(json.dumps(answer))
+    for line in answer if isinstance(answer, list) else [answer]:
+        print(json.dumps(line))
 """
 
 
 def selftest(folder: Path, said: dict[str, Any], *options: str) -> subprocess.CompletedProcess[str]:
     """Run it with a Python whose facesdk says these things."""
     python, answers = folder / "python", folder / "said.json"
-    answers.write_text(json.dumps(said))
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        (folder / name).write_bytes(b"photo")
+    answers.write_text(json.dumps(said | {"photo": f"{folder}/"}))
     python.write_text(STAND_IN.format(python=sys.executable, said=str(answers)))
     python.chmod(0o755)
     command = [sys.executable, RPI / "selftest", "--python", python, *options]
@@ -66,6 +82,7 @@ def test_everything_works(tmp_path: Path) -> None:
         ["verdicts", "works"],
         ["embedding", "works"],
         ["pipeline", "works"],
+        ["video", "works"],
     ]
 
 
@@ -73,8 +90,10 @@ def test_everything_works(tmp_path: Path) -> None:
     ("change", "status", "verdict", "words"),
     [
         ({"doctor": DOCTOR | {"problems": ["no runtime is installed"]}}, 3, "broken", "no runtime"),
-        ({"other": True}, 3, "broken", "wrong about a.jpg and c.jpg"),
-        ({"same": False}, 3, "broken", "wrong about a.jpg and b.jpg"),
+        ({"other": True}, 3, "broken", "facesdk verify is wrong about"),
+        ({"same": False}, 3, "broken", "facesdk verify is wrong about"),
+        ({"live": LIVE[1:]}, 3, "broken", "facesdk live made [None]"),
+        ({"live": [LIVE[0], LIVE[0], LIVE[2]]}, 3, "broken", "made ['guest', 'guest']"),
         ({"bench": "facesdk: no operators"}, 3, "broken", "facesdk: no operators"),
         ({"bench": {}}, 3, "broken", "unexpected output"),
         (
@@ -111,6 +130,6 @@ def test_it_finds_that_this_installation_works() -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     record = json.loads(done.stdout)
     assert record["verdict"] in ("works", "doubtful"), record
-    assert {"doctor", "verdicts", "embedding", "pipeline"} <= {
+    assert {"doctor", "verdicts", "embedding", "pipeline", "video"} <= {
         check["name"] for check in record["checks"]
     }

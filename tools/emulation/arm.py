@@ -258,7 +258,7 @@ def tool(name: str) -> str:
 
 def _recipe(machine: Machine) -> str:
     """What a computer is made of and how: another one is made when that changes."""
-    steps = inspect.getsource(_unpack_debian) + inspect.getsource(_install_wheels)
+    steps = "".join(map(inspect.getsource, (_unpack_debian, fetch_debian, _install_wheels)))
     return hashlib.sha256(f"{machine} {steps}".encode()).hexdigest()
 
 
@@ -286,15 +286,41 @@ def install_tools() -> None:
 
 
 def _unpack_debian(machine: Machine, home: Path) -> None:
-    """Fetch packages with an apt of its own state, which needs no root, and unpack them."""
-    apt = home / "apt"
+    root = home / "root"
+    for package in fetch_debian(machine.debian, machine.packages, home / "apt"):
+        _run("dpkg", "-x", str(package), str(root))
+    shutil.rmtree(home / "apt")
+    for link, target in machine.alternatives.items():
+        (root / "usr/lib" / machine.triplet / link).symlink_to(target)
+    # LiteRT reads the caches of the PC's processors where it expects an ARM processor's, and
+    # crashes; without a list of processors it does not look. QEMU prefers files of the root.
+    processors = root / "sys/devices/system/cpu"
+    processors.mkdir(parents=True)
+    for name in ("possible", "present"):
+        (processors / name).touch()
+
+
+def fetch_debian(architecture: str, packages: Sequence[str], apt: Path) -> list[Path]:
+    """Fetch packages and what they depend on with an apt of its own state, which needs no root.
+
+    Args:
+        architecture: Debian's name.
+        packages: Names.
+        apt: A folder for apt, which must not exist.
+
+    Returns:
+        The package files, in that folder.
+
+    Raises:
+        EmulationError: apt-get has no such package, or cannot fetch it.
+    """
     for part in ("state/lists/partial", "cache/archives/partial"):
         (apt / part).mkdir(parents=True)
     (apt / "status").touch()
     (apt / "sources.list").write_text(f"deb {_mirror()} {SUITE} main\n")
     settings = {
-        "APT::Architecture": machine.debian,
-        "APT::Architectures": machine.debian,
+        "APT::Architecture": architecture,
+        "APT::Architectures": architecture,
         "APT::Sandbox::User": "root",
         "Acquire::Languages": "none",
         "Acquire::Retries": "3",
@@ -307,19 +333,8 @@ def _unpack_debian(machine: Machine, home: Path) -> None:
     options = [part for key, value in settings.items() for part in ("-o", f"{key}={value}")]
     _run("apt-get", *options, "update", "-qq")
     install = ("install", "--download-only", "--no-install-recommends", "-y", "-qq")
-    _run("apt-get", *options, *install, *machine.packages)
-    root = home / "root"
-    for package in sorted((apt / "cache/archives").glob("*.deb")):
-        _run("dpkg", "-x", str(package), str(root))
-    shutil.rmtree(apt)
-    for link, target in machine.alternatives.items():
-        (root / "usr/lib" / machine.triplet / link).symlink_to(target)
-    # LiteRT reads the caches of the PC's processors where it expects an ARM processor's, and
-    # crashes; without a list of processors it does not look. QEMU prefers files of the root.
-    processors = root / "sys/devices/system/cpu"
-    processors.mkdir(parents=True)
-    for name in ("possible", "present"):
-        (processors / name).touch()
+    _run("apt-get", *options, *install, *packages)
+    return sorted((apt / "cache/archives").glob("*.deb"))
 
 
 def _mirror() -> str:

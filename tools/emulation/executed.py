@@ -1,0 +1,102 @@
+"""Instructions that facesdk executes on an emulated ARM computer: per stage and per operator.
+
+    python -m tools.emulation.executed                     # on the Raspberry Pi 4's processor
+    python -m tools.emulation.executed --cpu cortex-a76    # on the Raspberry Pi 5's
+
+QEMU runs the packaged recogniser and the pipeline on one face in 640x480 with a plugin that counts
+(``executed_plugin.c``). Counts are the same on a busy machine. They are no times: processors
+execute some instructions faster than others, and wait for memory. Needs Debian's qemu-user, whose
+emulator takes plugins, beside what :mod:`tools.emulation.arm` needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tools.emulation.arm import AARCH64, ROOT, EmulationError, build_native, prepare
+
+PLUGIN = Path(__file__).with_name("executed_plugin.c")
+PROGRAM = Path(__file__).with_name("executed_program.py")
+EMULATOR = "qemu-aarch64"
+GETPPID = 173  # Linux, include/uapi/asm-generic/unistd.h
+KINDS = ("stages", "operators")
+Row = dict[str, Any]
+
+
+def count(cpu: str, kinds: tuple[str, ...] = KINDS) -> list[Row]:
+    """Rows with ``kind``, ``name`` and ``instructions``, without those of the call itself.
+
+    Args:
+        cpu: A processor that QEMU knows.
+        kinds: ``"stages"`` of the pipeline, ``"operators"`` of the recogniser.
+
+    Raises:
+        EmulationError: Something is missing, or the program failed.
+    """
+    if shutil.which(EMULATOR) is None:
+        raise EmulationError(f"{EMULATOR} is needed: sudo apt-get install qemu-user")
+    computer = prepare(AARCH64).on_processor(cpu)
+    library = build_native(computer) / "libfacesdk_ops.so"
+    with tempfile.TemporaryDirectory() as folder:
+        plugin = Path(folder) / "executed.so"
+        build = ["gcc", "-shared", "-fPIC", "-O2", str(PLUGIN), "-o", str(plugin)]
+        subprocess.run(build, check=True)
+        emulator = [EMULATOR, "-plugin", f"{plugin},getppid={GETPPID}"]
+        python = computer.root / "usr/bin/python3.11"
+        done = subprocess.run(
+            [*emulator, *computer.emulator[1:], str(python), str(PROGRAM), *kinds],
+            env=computer.environment(
+                [ROOT / "sdk"], {"FACESDK_OPS_LIBRARY": str(library), "PYTHONHASHSEED": "0"}
+            ),
+            capture_output=True,
+            text=True,
+        )
+    if done.returncode != 0:
+        raise EmulationError(f"the counted program failed: {done.stderr[-2000:]}")
+    rows: list[Row] = json.loads(done.stdout)
+    marks = [int(value) for value in re.findall(r"^executed (\d+)$", done.stderr, re.MULTILINE)]
+    if len(marks) != 2 * len(rows):
+        raise EmulationError(f"{len(rows)} calls gave {len(marks)} marks")
+    for row, before, after in zip(rows, marks[::2], marks[1::2], strict=True):
+        row["instructions"] = after - before
+    nothing = next(row["instructions"] for row in rows if row["kind"] == "nothing")
+    counted = [row for row in rows if row["kind"] != "nothing"]
+    for row in counted:
+        row["instructions"] -= nothing
+    return counted
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--cpu", default=AARCH64.cpu, help="processor; default: %(default)s")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    arguments = parser.parse_args()
+    try:
+        rows = count(arguments.cpu)
+    except (EmulationError, subprocess.CalledProcessError) as error:
+        print(f"executed: {error}", file=sys.stderr)
+        return 1
+    if arguments.json:
+        print(json.dumps(rows))
+        return 0
+    for row in rows:
+        name = f"{row.get('index', '')} {row['name']} {row.get('shape', '')}".strip()
+        line = f"{row['kind']:9}{name:44}{row['instructions'] / 1e6:12.3f} M"
+        if row.get("macs"):
+            per_mac = row["instructions"] / row["macs"]
+            line += f"{row['macs'] / 1e6:12.3f} M MACs of {row['width']}{per_mac:9.4f} per MAC"
+        print(line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
