@@ -20,7 +20,7 @@ else \
 fi
 endef
 
-.PHONY: demo test test-android android-packages test-slow test-arm wheels lint docs clean clang browser minisign mosquitto xvfb shellcheck machine
+.PHONY: demo test test-android android-packages test-slow test-arm wheels lint docs clean clang browser minisign mosquitto xvfb shellcheck systemd machine
 
 demo: .venv/.device
 	$(BIN)/facesdk demo --output out
@@ -28,7 +28,7 @@ demo: .venv/.device
 test: .venv/.dev
 	$(PYTEST) $(PYTEST_ARGS)
 
-test-slow: .venv/.dev .venv/.wheels .venv/.browser clang browser minisign mosquitto xvfb
+test-slow: .venv/.dev .venv/.wheels .venv/.browser clang browser minisign mosquitto xvfb systemd
 	$(PYTEST) -m "slow and not arm and not android" --numprocesses auto --dist worksteal
 
 # Emulated ARM computers: the first run installs QEMU and cross compilers with apt-get, as root. The instructions of
@@ -122,6 +122,10 @@ mosquitto:
 shellcheck:
 	$(call program,shellcheck,command -v shellcheck,make lint needs)
 
+# Checks the unit of the service; it need not run.
+systemd:
+	$(call program,systemd,command -v systemd-analyze,the slow tests need)
+
 # The native suite is also built with Clang: for its sanitizers, and for libFuzzer.
 clang:
 	$(call program,$(CLANG_PACKAGES),echo 'int main(void) { return 0; }' | clang -fsanitize=address -x c -o /dev/null -,the slow tests need)
@@ -132,6 +136,6 @@ android-packages:
 
 # All programs of Debian that the other targets install when they need them, the files of
 # the Android build, and the emulated computers.
-machine: browser minisign mosquitto xvfb shellcheck clang android-packages .venv/bin/python
+machine: browser minisign mosquitto xvfb shellcheck systemd clang android-packages .venv/bin/python
 	$(BIN)/python -m android_demo.ci.fetching >/dev/null
 	$(BIN)/python -m tools.emulation.arm
