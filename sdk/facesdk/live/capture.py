@@ -44,7 +44,7 @@ class Captured:
     """A picture, and how it was had.
 
     Attributes:
-        frame: The picture; its time goes on over losses.
+        frame: The picture; its time goes on over losses, and counts how long they lasted.
         number: Its number among all that were read, from 0.
         read_ms: Milliseconds to read and decode it; of a paced source, with the wait for it.
     """
@@ -101,7 +101,8 @@ class Capture:
         self._notices: deque[Notice] = deque(maxlen=16)
         self._error: Exception | None = None
         self._thread: threading.Thread | None = None
-        self._offset = self._last = 0.0
+        self._origin: float | None = None
+        self._last = 0.0
         self._numbers = 0
         self.state = State.CONNECTING
         self.message = ""
@@ -203,8 +204,9 @@ class Capture:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _read_until_lost(self) -> None:
-        self._offset = self._last
         begun = self._clock()
+        self._origin = begun if self._origin is None else self._origin
+        offset = begun - self._origin if self.source.paced else self._last
         while not self._stopping.is_set():
             start = time.perf_counter()
             frame = self.source.read()
@@ -215,7 +217,7 @@ class Capture:
                 early = frame.time - (self._clock() - begun)
                 if early > 0 and self._wait(self._stopping, early):
                     return
-            self._last = max(self._last, self._offset + frame.time)
+            self._last = max(self._last, offset + frame.time)
             self._offer(Captured(Frame(frame.image, self._last), self._numbers, read_ms))
             self._numbers += 1
 

@@ -231,14 +231,14 @@ class Live:
     def _events(
         self, changes: Changes, verdicts: list[tuple[Track, Verdict]], at: str
     ) -> Iterator[Event]:
+        for track in changes.ended:
+            yield self._left(track)
         for track in changes.begun:
             yield Seen(self._time, at, track.id, track.face)
         for track, verdict in verdicts:
             quality = self._quality(track)
             score = 0.0 if quality is None else quality.score
             yield Identified(self._time, at, track.id, verdict, score, track.face)
-        for track in changes.ended:
-            yield self._left(track)
 
     def _left(self, track: Track) -> Left:
         seconds, verdict = track.last - track.first, self._verdict(track)

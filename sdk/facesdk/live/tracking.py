@@ -176,6 +176,7 @@ class Tracker:
         Returns:
             The tracks that begin to count or are over.
         """
+        ended = self._expired(time)  # first: after a long gap, whoever is there is somebody else
         rows = list(faces)
         taken = set()
         for number, which in assign(_costs(self._tracks, rows)):
@@ -186,7 +187,7 @@ class Tracker:
             for which in fresh[: max(self.settings.most - len(self._tracks), 0)]:
                 self._numbers += 1
                 self._tracks.append(Track(self._numbers, rows[which], time))
-        return Changes(self._begun(), self._expired(time))
+        return Changes(self._begun(), ended)
 
     def finish(self) -> tuple[Track, ...]:
         """End every track; those that counted."""

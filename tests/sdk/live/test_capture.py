@@ -102,7 +102,7 @@ def test_the_pause_has_a_limit_and_a_camera_may_be_given_up() -> None:
     assert capture.exhausted
 
 
-def test_times_go_on_after_a_loss() -> None:
+def test_times_go_on_after_a_loss_by_as_much_as_it_lasted() -> None:
     clock = FakeClock()
     wait_for_reader = threading.Semaphore(1)
     source = Script([*frames(3), LOST], frames(3), paced=True, before=wait_for_reader.acquire)
@@ -115,7 +115,8 @@ def test_times_go_on_after_a_loss() -> None:
             times.append(came.frame.time)
         wait_for_reader.release()
     assert times == sorted(times)
-    assert times[-1] == pytest.approx(4 / 25)
+    assert times[0] == 0
+    assert times[-1] == pytest.approx(0.5 + 2 / 25)
 
 
 def test_a_camera_that_is_not_there_is_an_error_unless_one_waits_for_it() -> None:

@@ -19,6 +19,7 @@ from facesdk.live.looking import Looker
 from facesdk.live.loop import Live, Settings
 from facesdk.live.sources.opening import open_source
 from facesdk.live.sources.source import Frame
+from facesdk.live.tracking import TrackingSettings
 from facesdk.results import Face
 from sdk.live.films import Script, face, frames
 
@@ -121,6 +122,21 @@ def test_a_loss_is_told_and_the_visit_goes_on() -> None:
     assert [event.state for event in told] == ["reconnecting", "live"]
     assert "the cable is out" in told[0].message
     assert names(events).count("seen") == 1
+
+
+def test_who_was_there_before_a_long_loss_is_not_there_after_it() -> None:
+    stage = Stage([[face(100, 100)]] * 40)
+    source = Script([*frames(20), LOST], LOST, frames(20), paced=True)  # 0.5 + 1 seconds
+    gate = threading.Semaphore(1)
+
+    def before() -> None:
+        if source._now and isinstance(source._now[0], Frame):
+            assert gate.acquire(timeout=5)
+
+    source._before = before
+    patience = TrackingSettings(patience=0.5)
+    told = _released(live(stage, source, every=1, tracking=patience), gate)
+    assert names(told) == ["seen", "source", "source", "source", "left", "seen", "left"]
 
 
 def _released(loop: Live, gate: threading.Semaphore) -> list[Event]:

@@ -118,6 +118,15 @@ def test_one_who_is_gone_leaves_after_the_patience() -> None:
     assert tracker.candidates == ()
 
 
+def test_whoever_is_there_after_a_long_gap_is_somebody_else() -> None:
+    tracker = Tracker(TrackingSettings(confirm=1, patience=1.0))
+    tracker.update([face(100, 100)], 0.0, complete=True)
+    tracker.predict(5.0)
+    changes = tracker.update([face(100, 100)], 5.0, complete=True)
+    assert [track.id for track in changes.ended] == [1]
+    assert [track.id for track in changes.begun] == [2]
+
+
 def test_false_alarms_begin_no_visit() -> None:
     _, _, begun = follow([lambda t: (300, 300)], 20, alarms=0.3)
     assert begun == 1
