@@ -61,6 +61,9 @@ def test_it_holds_operators_models_licences_and_photos(wheel: Path) -> None:
         "facesdk/samples/ORIGIN.md",
         "facesdk/samples/obama.jpg",
         "facesdk/py.typed",
+        "facesdk/serve/page/index.html",
+        "facesdk/serve/page/page.css",
+        "facesdk/serve/page/page.js",
         "facesdk_training/cli/train.py",
         "facesdk_converters/cli/convert.py",
     ):

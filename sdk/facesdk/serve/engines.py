@@ -35,7 +35,7 @@ class Limits:
 
     body_bytes: int = 16_000_000
     pixels: int = 26_000_000
-    side: int = 960
+    side: int = 640
     faces: int = 16
     workers: int = 2
     waiting: int = 16

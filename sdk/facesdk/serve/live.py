@@ -34,6 +34,9 @@ class TrackedFace(FaceRecord):
     """A face that is followed from picture to picture."""
 
     id: int = Field(description="Number of the person, as in visits.", examples=[3])
+    found: bool = Field(
+        description="Whether the face was found in this picture; else it is where it should be."
+    )
     seconds: float = Field(description="For how long they have been there.")
     verdict: VerdictRecord | None = Field(description="null while it is open")
 
@@ -102,6 +105,7 @@ def _tracked(track: TrackView) -> dict[str, Any]:
     return {
         **track.face.to_dict(),
         "id": track.id,
+        "found": track.found,
         "seconds": round(track.seconds, 3),
         "verdict": _verdict(track.verdict),
     }

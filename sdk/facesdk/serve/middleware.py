@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import time
-import traceback
 from contextlib import suppress
-from os import environ
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from facesdk.errors import one_line
-from facesdk.serve.problems import Problem
+from facesdk.serve.problems import Problem, report_bug
 from facesdk.serve.service import Service
 
 _HEADERS = {
@@ -67,7 +63,7 @@ class Surroundings:
         except ClientDisconnect:
             status = status or _GONE
         except Exception as error:
-            _report(error)
+            report_bug(error)
             if status:
                 raise
             bug = Problem("internal", "please report what you sent and the line in the log")
@@ -100,13 +96,3 @@ def _name(host: str) -> str | None:
     with suppress(ValueError):
         return urlsplit(f"//{host}").hostname
     return None
-
-
-def _report(error: Exception) -> None:
-    """One line on stderr for whoever keeps the service; FACESDK_DEBUG=1 shows where."""
-    if environ.get("FACESDK_DEBUG"):
-        traceback.print_exception(error)
-    print(
-        f"facesdk: internal error, please report it: {type(error).__name__}: {one_line(error)}",
-        file=sys.stderr,
-    )

@@ -7,7 +7,10 @@ is: ``urn:facesdk:problem:`` with a name of :data:`KINDS`.
 from __future__ import annotations
 
 import http
+import sys
+import traceback
 from collections.abc import Iterable, Mapping
+from os import environ
 from typing import Any, NamedTuple
 
 from fastapi.responses import JSONResponse
@@ -19,6 +22,7 @@ from facesdk.errors import (
     InputError,
     LowQualityError,
     NoFaceError,
+    one_line,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -131,6 +135,16 @@ def of_error(error: FaceSDKError, *, photo: bool = False) -> Problem:
     if isinstance(error, GalleryError):
         return Problem("gallery-error", str(error))
     return Problem("internal", str(error))
+
+
+def report_bug(error: Exception) -> None:
+    """One line on stderr for whoever keeps the service; FACESDK_DEBUG=1 shows where."""
+    if environ.get("FACESDK_DEBUG"):
+        traceback.print_exception(error)
+    print(
+        f"facesdk: internal error, please report it: {type(error).__name__}: {one_line(error)}",
+        file=sys.stderr,
+    )
 
 
 def answers(kinds: Iterable[str]) -> dict[int | str, dict[str, Any]]:

@@ -16,9 +16,13 @@ from facesdk.live.events import Event, Identified, Left, Seen, SourceChanged
 from facesdk.live.loop import Live
 from facesdk.live.snapshot import Snapshot
 from facesdk.live.voting import Verdict
+from facesdk.serve.problems import report_bug
 
 MOST_VIEWERS = 8
 """Clients that may wait for a picture at a time."""
+
+_PATIENCE_S = 10.0
+"""Seconds to wait for a source that hangs when the service ends; its thread ends with it."""
 
 _KEPT_VISITS = 500
 _JPEG_QUALITY = 80
@@ -98,7 +102,7 @@ class Watcher:
         """Wait until the thread has ended."""
         self.stop()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(_PATIENCE_S)
         self.viewers.shutdown(wait=True, cancel_futures=True)
 
     def visits(self) -> tuple[Visit, ...]:
@@ -131,6 +135,9 @@ class Watcher:
                 self._note(event)
         except FaceSDKError as error:
             message = str(error)
+        except Exception as error:
+            report_bug(error)
+            message = "a bug of facesdk has ended it: the service's log has a line about it"
         with self._lock:
             self._state, self._message = state, message
 

@@ -23,6 +23,7 @@ from sdk.serve import problem
 Serving = Callable[..., TestClient]
 Photo = Callable[[str], bytes]
 
+NAN = float("nan")
 FORM = "multipart/form-data; boundary=b"
 NOT_PHOTOS = {
     "text": (b"hello", "is not an image"),
@@ -59,6 +60,11 @@ BODIES = {
     "a number": (b'{"photo": 7}', "application/json", "invalid-request"),
     "an empty photo": (b'{"photo": ""}', "application/json", "invalid-request"),
     "no base64": (b'{"photo": "?!"}', "application/json", "invalid-request"),
+    "half a character": (b'{"photo": "\\ud800"}', "application/json", "invalid-request"),
+    "a field of half a character": (b'{"photo": "aGk=", "\\ud800": 1}', "application/json",
+                                    "invalid-request"),
+    "a number of many digits": (b'{"photo": "aGk=", "max_faces": 1' + b"0" * 5000 + b"}",
+                                "application/json", "bad-request"),
     "an unknown field": (b'{"photo": "aGk=", "x": 1}', "application/json", "invalid-request"),
     "text for a number": (b'{"photo": "aGk=", "max_faces": "1"}', "application/json",
                           "invalid-request"),
@@ -87,13 +93,23 @@ def test_bodies_that_cannot_be_read(client: TestClient, name: str) -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"fmr": 0.5}, {"fmr": 0}, {"threshold": 2}, {"threshold": "a"}, {"fmr": True}],
+    [
+        {"fmr": 0.5},
+        {"fmr": 0},
+        {"threshold": 2},
+        {"threshold": "a"},
+        {"fmr": True},
+        {"fmr": NAN},
+        {"threshold": NAN},
+    ],
 )
 def test_operating_points_that_there_are_not(
     client: TestClient, photo: Photo, fields: dict[str, Any]
 ) -> None:
     content = base64.b64encode(photo("obama")).decode()
-    record = problem.of(client.post("/v1/verify", json={"a": content, "b": content, **fields}))
+    body = json.dumps({"a": content, "b": content, **fields})
+    answer = client.post("/v1/verify", content=body, headers={"content-type": "application/json"})
+    record = problem.of(answer)
     assert record["kind"] == "invalid-request"
 
 

@@ -166,6 +166,24 @@ def test_a_source_that_is_none_is_said(watching: Watching, tmp_path: Path) -> No
     assert record["picture"] is None and str(folder) in record["message"]
 
 
+def test_a_bug_of_the_loop_ends_the_camera_and_not_the_service(
+    watching: Watching,
+    film: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(Live, "_find", broken)
+    client, _ = watching(film)
+    until(lambda: client.get("/v1/live?wait=0").json()["state"] == "ended")
+    assert "bug" in client.get("/v1/live?wait=0").json()["message"]
+    assert capsys.readouterr().err == (
+        "facesdk: internal error, please report it: ZeroDivisionError: a bug\n"
+    )
+
+
 def test_a_large_picture_is_reduced_before_it_is_sent(watching: Watching, tmp_path: Path) -> None:
     folder = tmp_path / "large"
     folder.mkdir()

@@ -87,7 +87,7 @@ def serve(
         typer.Option(
             min=64, help="Reduce larger photos to this longer side; --min-face is in its pixels."
         ),
-    ] = 960,
+    ] = 640,
     max_faces: Annotated[
         int, typer.Option(min=1, help="Find at most that many faces per photo, the largest.")
     ] = 16,
@@ -96,7 +96,7 @@ def serve(
         typer.Option(
             min=1,
             max=64,
-            help="Photos that are worked on at a time; by default one per core, 4 at most.",
+            help="Photos that are worked on at a time; 2 by default, 1 where there is one core.",
             show_default=False,
         ),
     ] = None,
@@ -163,7 +163,7 @@ def serve(
         pixels=round(max_megapixels * 1e6),
         side=side,
         faces=max_faces,
-        workers=workers or min(4, len(os.sched_getaffinity(0))),
+        workers=workers or min(2, len(os.sched_getaffinity(0))),
         waiting=waiting,
         work_s=timeout,
         arrival_s=arrival,

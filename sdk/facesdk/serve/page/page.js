@@ -139,6 +139,7 @@ function showFaces() {
     const left = (shown.width - size.width * scale) / 2, top = (shown.height - size.height * scale) / 2;
     const style = getComputedStyle(document.documentElement);
     faces.forEach((face, index) => {
+      if (face.found === false) return; /* it is where somebody should be, and may be hidden */
       const { kind, name, score } = verdicts[index];
       const [x0, y0, x1, y1] = face.box.map((value, axis) => value * scale + (axis % 2 ? top : left));
       pen.lineWidth = 2.5;
