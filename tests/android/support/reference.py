@@ -14,7 +14,8 @@ import numpy as np
 from android.support import contract_reference, measure_reference
 from facesdk.engine import FaceEngine
 from facesdk.errors import FaceSDKError
-from facesdk.images import decode
+from facesdk.images import decode, pixels
+from facesdk.quality.selection import select
 from facesdk.results import Embedding, Face
 from facesdk.samples import BIDEN, OBAMA, OBAMA2
 from native.support.operator_models import input_values
@@ -47,6 +48,7 @@ def write(folder: Path) -> None:
             match = engine.verify(PHOTOS[a], PHOTOS[b]).match
             values[f"verify.{a}.{b}"] = f"{match.same} {match.similarity!r} {match.threshold!r}"
     _small(folder, engine, values)
+    _choices(folder, engine, values)
     measure_reference.write(folder, engine, decode.as_image(OBAMA), values)
     contract_reference.write(folder / "contracts", engine, engine.align(OBAMA), values)
     values.update(_sentences(engine))
@@ -84,6 +86,40 @@ def _small(folder: Path, engine: FaceEngine, values: dict[str, object]) -> None:
             (folder / f"{name}.small.{kind}").write_bytes(content.tobytes())
     match = engine.compare(*map(engine.embed_aligned, crops))
     values["small.verify"] = f"{match.same} {match.similarity!r} {match.threshold!r}"
+
+
+def _choices(folder: Path, engine: FaceEngine, values: dict[str, object]) -> None:
+    """Pictures of several faces, blurred and dark ones, and which face Python compares."""
+    obama, biden = (decode.as_image(path)[::2, ::2] for path in (OBAMA, BIDEN))
+    coarse = pixels.resize_area(obama, len(obama) // 16, obama.shape[1] // 16)
+    blurred = pixels.resize_bilinear(coarse, *obama.shape[:2])
+    pictures = {
+        "dim": (obama // 7).astype(np.uint8),
+        "two": _beside(obama, biden),
+        "blurred": blurred,
+        "blurred_two": _beside(blurred, biden[::2, ::2]),
+        "nobody": np.full((90, 120, 3), 40, np.uint8),
+    }
+    values["choices"] = ",".join(pictures)
+    for name, picture in pictures.items():
+        picture = np.ascontiguousarray(picture)
+        values[f"{name}.size"] = f"{picture.shape[1]} {picture.shape[0]}"
+        (folder / f"{name}.rgb").write_bytes(picture.tobytes())
+        found = engine.detect(picture)
+        (folder / f"{name}.finds").write_bytes(np.array([row(f) for f in found], "<f4").tobytes())
+        values[f"{name}.choice"] = "none"
+        choice = select(engine.detector, picture)
+        if choice is not None:
+            verdict = choice.quality.acceptable
+            values[f"{name}.choice"] = f"{choice.number};;{choice.reason};;{verdict}"
+
+
+def _beside(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Two pictures beside each other, grey below the lower one."""
+    both = np.full((max(len(left), len(right)), left.shape[1] + right.shape[1], 3), 127, np.uint8)
+    both[: len(left), : left.shape[1]] = left
+    both[: len(right), left.shape[1] :] = right
+    return both
 
 
 def write_corpus(corpus: Path, folder: Path) -> None:

@@ -4,6 +4,7 @@
 #include "bridge.h"
 #include "engine.h"
 #include "quality.h"
+#include "selection.h"
 
 enum { FACE_VALUES = 15, CROP_CHANNELS = 3 };
 
@@ -88,14 +89,17 @@ static bool photo_of(JNIEnv *env, jobject pixels, jint width, jint height, faces
   return true;
 }
 
+static void face_to_java(const facesdk_face *face, jfloat row[FACE_VALUES]) {
+  for (int k = 0; k < 4; ++k) row[k] = face->box[k];
+  row[4] = (jfloat)face->score;
+  for (int k = 0; k < 10; ++k) row[5 + k] = face->landmarks[k];
+}
+
 static jfloatArray faces_to_java(JNIEnv *env, const facesdk_face *faces, size_t count) {
   const jfloatArray result = (*env)->NewFloatArray(env, (jsize)(count * FACE_VALUES));
   for (size_t i = 0; i < count && result != NULL; ++i) {
-    const facesdk_face *face = &faces[i];
     jfloat row[FACE_VALUES];
-    for (int k = 0; k < 4; ++k) row[k] = face->box[k];
-    row[4] = (jfloat)face->score;
-    for (int k = 0; k < 10; ++k) row[5 + k] = face->landmarks[k];
+    face_to_java(&faces[i], row);
     (*env)->SetFloatArrayRegion(env, result, (jsize)(i * FACE_VALUES), FACE_VALUES, row);
   }
   return result;
@@ -111,7 +115,7 @@ JNIEXPORT jfloatArray JNICALL Java_org_facesdk_NativeEngine_detect(JNIEnv *env, 
   size_t count = 0;
   jfloatArray result = NULL;
   if (photo_of(env, pixels, width, height, &photo, &failure) &&
-      engine_detect(of(handle), &photo, max_faces, &faces, &count, &failure)) {
+      selection_find(of(handle), &photo, max_faces, &faces, &count, &failure)) {
     result = faces_to_java(env, faces, count);
   }
   facesdk_faces_destroy(faces);
@@ -166,7 +170,23 @@ JNIEXPORT jfloatArray JNICALL Java_org_facesdk_NativeEngine_embed(JNIEnv *env, j
   return result;
 }
 
-/* Writes the score and the measures into `numbers`; returns the reasons. */
+/* Writes the score and the measures into `numbers`; returns `leading` texts, of which the caller fills the first, then the
+ * reasons. */
+static jobjectArray quality_to_java(JNIEnv *env, const quality *from, jsize leading, jdoubleArray numbers) {
+  (*env)->SetDoubleArrayRegion(env, numbers, 0, 1, &from->score);
+  (*env)->SetDoubleArrayRegion(env, numbers, 1, QUALITY_MEASURES, from->measures);
+  const jclass type = (*env)->FindClass(env, "java/lang/String");
+  const jobjectArray result =
+      type != NULL ? (*env)->NewObjectArray(env, leading + from->reason_count, type, NULL) : NULL;
+  for (int i = 0; i < from->reason_count && result != NULL; ++i) {
+    const jstring text = bridge_string(env, from->reasons[i]);
+    if (text == NULL) return NULL;
+    (*env)->SetObjectArrayElement(env, result, leading + i, text);
+    (*env)->DeleteLocalRef(env, text);
+  }
+  return result;
+}
+
 JNIEXPORT jobjectArray JNICALL Java_org_facesdk_NativeEngine_quality(JNIEnv *env, jclass owner, jobject pixels,
                                                                      jint width, jint height, jfloatArray landmarks,
                                                                      jdouble score, jdoubleArray numbers) {
@@ -181,15 +201,28 @@ JNIEXPORT jobjectArray JNICALL Java_org_facesdk_NativeEngine_quality(JNIEnv *env
     bridge_throw(env, &failure);
     return NULL;
   }
-  (*env)->SetDoubleArrayRegion(env, numbers, 0, 1, &found.score);
-  (*env)->SetDoubleArrayRegion(env, numbers, 1, QUALITY_MEASURES, found.measures);
-  const jclass type = (*env)->FindClass(env, "java/lang/String");
-  const jobjectArray result = type != NULL ? (*env)->NewObjectArray(env, found.reason_count, type, NULL) : NULL;
-  for (int i = 0; i < found.reason_count && result != NULL; ++i) {
-    const jstring text = bridge_string(env, found.reasons[i]);
-    if (text == NULL) return NULL;
-    (*env)->SetObjectArrayElement(env, result, i, text);
-    (*env)->DeleteLocalRef(env, text);
+  return quality_to_java(env, &found, 0, numbers);
+}
+
+JNIEXPORT jobjectArray JNICALL Java_org_facesdk_NativeEngine_choose(JNIEnv *env, jclass owner, jlong handle,
+                                                                    jobject pixels, jint width, jint height,
+                                                                    jfloatArray face, jdoubleArray numbers) {
+  (void)owner;
+  failure failure = {0};
+  facesdk_image photo;
+  selection chosen;
+  bool found = false;
+  if (!photo_of(env, pixels, width, height, &photo, &failure) ||
+      !selection_pick(of(handle), &photo, &chosen, &found, &failure) || !found) {
+    bridge_throw(env, &failure);
+    return NULL;
   }
+  jfloat row[FACE_VALUES];
+  face_to_java(&chosen.face, row);
+  (*env)->SetFloatArrayRegion(env, face, 0, FACE_VALUES, row);
+  const jobjectArray result = quality_to_java(env, &chosen.quality, 1, numbers);
+  const jstring reason = result != NULL ? bridge_string(env, chosen.reason) : NULL;
+  if (reason == NULL) return NULL;
+  (*env)->SetObjectArrayElement(env, result, 0, reason);
   return result;
 }

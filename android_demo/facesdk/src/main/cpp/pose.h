@@ -7,6 +7,7 @@
 typedef struct pose {
   double yaw, pitch, roll; /* degrees */
   double eye_distance;     /* pixels, if the eyes were seen from the front */
+  double misfit;           /* how far the landmarks are from any head's, in eye distances; infinite for mirrored ones */
 } pose;
 
 /* False if the landmarks lie on one line. */

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pose.h"
 
@@ -26,6 +27,8 @@ static const quality_floor FLOORS[QUALITY_FLOORS] = {
     {90, 60, 15, "the face looks far up or down (degrees)"},
     {0.7, 0.95, 0.9999, "this may be no face (score of the detector)"},
 };
+
+enum { SHARPNESS_FLOOR = 1, EYES_FLOOR = 6, MOUTH_FLOOR = 7, DETECTOR_FLOOR = 10 };
 
 static const double LEVEL = 256, SHARE = 65536;
 
@@ -60,6 +63,12 @@ static bool fails(const quality_floor *row, double value) {
   return row->best > row->worst ? value < row->floor : value > row->floor;
 }
 
+/* The reason with the value and what it must be. */
+static void say(const quality_floor *row, double value, char *words, size_t size) {
+  (void)snprintf(words, size, "%s: %.3g, must be at %s %.3g", row->reason, value, row->best > row->worst ? "least" : "most",
+                 row->floor);
+}
+
 static void judge(quality *self) {
   double values[QUALITY_FLOORS], grades[QUALITY_FLOORS];
   int order[QUALITY_FLOORS];
@@ -75,8 +84,7 @@ static void judge(quality *self) {
   for (int i = 0; i < QUALITY_FLOORS; ++i) {
     const quality_floor *row = &FLOORS[order[i]];
     if (!fails(row, values[order[i]])) continue;
-    (void)snprintf(self->reasons[self->reason_count++], QUALITY_REASON, "%s: %.3g, must be at %s %.3g", row->reason,
-                   values[order[i]], row->best > row->worst ? "least" : "most", row->floor);
+    say(row, values[order[i]], self->reasons[self->reason_count++], QUALITY_REASON);
   }
 }
 
@@ -115,4 +123,25 @@ bool quality_assess(quality *self, const facesdk_image *photo, const float landm
   self->measures[QUALITY_DETECTOR_SCORE] = detector_score;
   judge(self);
   return true;
+}
+
+bool quality_shows_eyes_and_mouth(const quality *self) {
+  return !fails(&FLOORS[EYES_FLOOR], self->measures[QUALITY_EYES]) &&
+         !fails(&FLOORS[MOUTH_FLOOR], self->measures[QUALITY_MOUTH]);
+}
+
+void quality_doubts(const quality *self, char *words, size_t size) {
+  static const int TRUSTED[] = {DETECTOR_FLOOR, SHARPNESS_FLOOR};
+  double values[QUALITY_FLOORS];
+  size_t length = 0;
+  values_of(self->measures, values);
+  words[0] = 0;
+  for (int i = 0; i < 2; ++i) {
+    const quality_floor *row = &FLOORS[TRUSTED[i]];
+    if (!fails(row, values[TRUSTED[i]])) continue;
+    if (length > 0) (void)snprintf(words + length, size - length, ", ");
+    length = strlen(words);
+    say(row, values[TRUSTED[i]], words + length, size - length);
+    length = strlen(words);
+  }
 }

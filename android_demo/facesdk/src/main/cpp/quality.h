@@ -36,4 +36,10 @@ typedef struct quality {
 bool quality_assess(quality *quality, const facesdk_image *photo, const float landmarks[10], double detector_score,
                     failure *failure);
 
+/* Whether eyes and mouth are above their floors. */
+bool quality_shows_eyes_and_mouth(const quality *quality);
+
+/* Why a face is not trusted (the detector is not sure of it, or it is blurred), in words; empty where it is. */
+void quality_doubts(const quality *quality, char *words, size_t size);
+
 #endif

@@ -4,6 +4,7 @@ import android.content.Context;
 import java.io.File;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
 import org.facesdk.annotation.NonNull;
@@ -68,7 +69,7 @@ public final class FaceEngine implements AutoCloseable {
     }
 
     /**
-     * Finds the faces of a frame.
+     * Finds the faces of a frame. What cannot be a face, by its landmarks, is left out.
      *
      * @throws InputException the frame cannot be used
      * @throws ModelException a network fails
@@ -93,13 +94,31 @@ public final class FaceEngine implements AutoCloseable {
     }
 
     /**
-     * Cuts out the largest face, in the template that the recognition model expects.
+     * Says which face of a frame is compared: the largest that is trusted (the detector is sure of it, and it is sharp), else
+     * the largest.
+     *
+     * @throws NoFaceException the frame has no face
+     */
+    @NonNull
+    public Choice choose(@NonNull Frame frame) {
+        float[] face = new float[Face.VALUES];
+        double[] numbers = new double[Quality.NUMBERS];
+        String[] texts = locked("detect",
+            () -> NativeEngine.choose(handle, frame.pixels(), frame.width(), frame.height(), face, numbers));
+        if (texts == null) {
+            throw new NoFaceException(frame.name() + ": no face found; use a photo with a visible face");
+        }
+        return new Choice(Face.at(face, 0), texts[0], new Quality(numbers, Arrays.copyOfRange(texts, 1, texts.length)));
+    }
+
+    /**
+     * Cuts out the face of {@link #choose}, in the template that the recognition model expects.
      *
      * @throws NoFaceException the frame has no face
      */
     @NonNull
     public Crop align(@NonNull Frame frame) {
-        return align(frame, choose(frame, 0));
+        return align(frame, choose(frame).face());
     }
 
     /** Cuts out a face that was found in the frame. */
@@ -110,7 +129,7 @@ public final class FaceEngine implements AutoCloseable {
     }
 
     /**
-     * Embeds the largest face of a frame.
+     * Embeds the face of {@link #choose}.
      *
      * @throws NoFaceException the frame has no face
      */
@@ -154,9 +173,10 @@ public final class FaceEngine implements AutoCloseable {
     }
 
     /**
-     * Decides whether the largest faces of two frames are of one person, at a false match rate of 1 in 1000.
+     * Decides whether two frames show one person, at a false match rate of 1 in 1000. The faces are those of {@link #choose}.
      *
      * @throws NoFaceException a frame has no face
+     * @throws LowQualityException a face is not fit to be compared; the exception has the reasons
      * @throws InputException the model has no threshold for that rate
      */
     @NonNull
@@ -167,18 +187,32 @@ public final class FaceEngine implements AutoCloseable {
     /** The same at an operating point of your choice. */
     @NonNull
     public Verification verify(@NonNull Frame a, @NonNull Frame b, @NonNull OperatingPoint point) {
+        return verify(a, b, point, false);
+    }
+
+    /**
+     * The same for faces of low quality too, if you allow it. What the threshold promises does not hold for them.
+     *
+     * @param allowLowQuality whether to compare faces that are below a floor of quality
+     */
+    @NonNull
+    public Verification verify(
+        @NonNull Frame a, @NonNull Frame b, @NonNull OperatingPoint point, boolean allowLowQuality) {
         point.decide(0, model); // before any work: the model may have no such threshold
         long begun = System.nanoTime();
-        Face[] faces = {choose(a, 0), choose(b, 0)};
+        Choice[] chosen = {choose(a), choose(b)};
         long detected = System.nanoTime();
-        Crop[] crops = {align(a, faces[0]), align(b, faces[1])};
+        if (!allowLowQuality) {
+            requireQuality(chosen, a, b);
+        }
+        Crop[] crops = {align(a, chosen[0].face()), align(b, chosen[1].face())};
         long aligned = System.nanoTime();
         Embedding first = embed(crops[0]);
         Embedding second = embed(crops[1]);
         long embedded = System.nanoTime();
         Match match = compare(first, second, point);
         long matched = System.nanoTime();
-        return new Verification(match, faces, crops, new Timings(milliseconds(begun, detected), milliseconds(detected, aligned),
+        return new Verification(match, chosen, crops, new Timings(milliseconds(begun, detected), milliseconds(detected, aligned),
             milliseconds(aligned, embedded), milliseconds(embedded, matched)));
     }
 
@@ -283,12 +317,16 @@ public final class FaceEngine implements AutoCloseable {
         return new Detections(frame.width(), frame.height(), faces);
     }
 
-    private Face choose(Frame frame, int number) {
-        List<Face> faces = find(frame, number + 1).faces();
-        if (faces.isEmpty()) {
-            throw new NoFaceException(frame.name() + ": no face found; use a photo with a visible face");
+    private static void requireQuality(Choice[] chosen, Frame... frames) {
+        List<String> reasons = new ArrayList<>();
+        for (int i = 0; i < chosen.length; ++i) {
+            for (String reason : chosen[i].quality().reasons()) {
+                reasons.add(frames[i].name() + ": " + reason);
+            }
         }
-        return faces.get(Math.min(number, faces.size() - 1));
+        if (!reasons.isEmpty()) {
+            throw new LowQualityException(reasons);
+        }
     }
 
     private interface Call<T> {

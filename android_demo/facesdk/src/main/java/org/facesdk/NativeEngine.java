@@ -39,6 +39,15 @@ final class NativeEngine {
     static native float[] embed(long engine, byte[] crop);
 
     /**
+     * Finds the face that is compared.
+     *
+     * @param face gets the {@link Face#VALUES} numbers of the face
+     * @param numbers gets the score and the measures of its {@link Quality}
+     * @return why this one, then the reasons of its quality; null if there is no face
+     */
+    static native String[] choose(long engine, ByteBuffer pixels, int width, int height, float[] face, double[] numbers);
+
+    /**
      * How fit a face is to be compared; needs no engine.
      *
      * @param numbers gets the score and the measures of {@link Quality}

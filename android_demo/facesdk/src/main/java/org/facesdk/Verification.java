@@ -8,13 +8,13 @@ import org.facesdk.annotation.NonNull;
 /** Whether two frames show the same person, and how that was found. */
 public final class Verification {
     private final Match match;
-    private final List<Face> faces;
+    private final List<Choice> choices;
     private final List<Crop> crops;
     private final Timings timings;
 
-    Verification(Match match, Face[] faces, Crop[] crops, Timings timings) {
+    Verification(Match match, Choice[] choices, Crop[] crops, Timings timings) {
         this.match = match;
-        this.faces = Collections.unmodifiableList(Arrays.asList(faces.clone()));
+        this.choices = Collections.unmodifiableList(Arrays.asList(choices.clone()));
         this.crops = Collections.unmodifiableList(Arrays.asList(crops.clone()));
         this.timings = timings;
     }
@@ -38,7 +38,13 @@ public final class Verification {
     /** The compared face of each frame. */
     @NonNull
     public List<Face> faces() {
-        return faces;
+        return Collections.unmodifiableList(Arrays.asList(choices.get(0).face(), choices.get(1).face()));
+    }
+
+    /** The compared face of each frame with its quality, and why it was chosen. */
+    @NonNull
+    public List<Choice> choices() {
+        return choices;
     }
 
     /** The aligned crop of each frame. */

@@ -128,6 +128,40 @@ public final class EngineTest {
     }
 
     @Test
+    public void theChosenFaceIsPythons() {
+        for (String name : Host.value("choices").split(",")) {
+            int[] size = Host.size(name);
+            Frame frame = Frame.ofRgb(Host.direct(Host.bytes(name + ".rgb")), size[0], size[1], 3 * size[0], 0).named(name);
+            String[] python = Host.value(name + ".choice").split(";;");
+            float[] finds = Host.floats(name + ".finds");
+            assertEquals(name, finds.length / Face.VALUES, engine.detect(frame).faces().size());
+            if (python.length == 1) {
+                assertThrows(name, NoFaceException.class, () -> engine.choose(frame));
+                continue;
+            }
+            Choice chosen = engine.choose(frame);
+            Face face = Face.at(finds, Integer.parseInt(python[0]));
+            assertEquals(name, face.left(), chosen.face().left(), PIXELS);
+            assertEquals(name, face.bottom(), chosen.face().bottom(), PIXELS);
+            assertEquals(name, python[1].replaceAll("[0-9.]+,", ""), chosen.reason().replaceAll("[0-9.]+,", ""));
+            assertEquals(name, python[2].equals("True"), chosen.quality().acceptable());
+        }
+    }
+
+    @Test
+    public void facesOfLowQualityAreRefused() {
+        Frame dark = Frame.ofRgb(Host.direct(Host.bytes("dim.rgb")), Host.size("dim")[0], Host.size("dim")[1],
+            3 * Host.size("dim")[0], 0).named("dim");
+        LowQualityException error =
+            assertThrows(LowQualityException.class, () -> engine.verify(dark, Host.photo("obama")));
+        assertTrue(error.getMessage(), error.getMessage().startsWith("dim: the face is dark (mean level of 255)"));
+        assertEquals(error.getMessage(), String.join("; ", error.reasons()));
+        Verification allowed = engine.verify(dark, Host.photo("obama"), OperatingPoint.DEFAULT, true);
+        assertEquals(2, allowed.choices().size());
+        assertEquals(allowed.faces().get(1), allowed.choices().get(1).face());
+    }
+
+    @Test
     public void atMostSoManyFaces() {
         for (String name : Host.photos()) {
             Face largest = engine.detect(Host.photo(name)).faces().get(0);
