@@ -16,12 +16,13 @@ from facesdk.files import write_atomic
 from facesdk.models import packed
 from facesdk.models.contract import Contract, Conversion
 from facesdk.progress import Progress, unwatched
+from facesdk.runtime.interpreter import Interpreter
 from facesdk_converters.inspection import faces, parity, refusals
 from facesdk_converters.inspection.converted import Converted
 from facesdk_converters.inspection.explanation import explain
 from facesdk_converters.inspection.parity import EXACT, Agreement
 from facesdk_converters.sources.facts import Facts, contract_with
-from facesdk_converters.sources.source import load
+from facesdk_converters.sources.source import Source, load
 from facesdk_converters.targets import floating
 from facesdk_converters.targets.target import Target
 from facesdk_converters.tflite.tree import Tree, write_contract
@@ -78,7 +79,9 @@ def convert(request: Request, target: Target, *, progress: Progress = unwatched)
     if request.verify:
         progress(2, 4, "verify")
         agreement = parity.check(source, bundle, faces.load(request.verify_on))
-        _require(agreement, target, request)
+        _require(agreement, target, source)
+    else:
+        Interpreter(bundle)  # a file that does not load is never written
     contract = _final(source.contract, target, agreement)
     tree = Tree.of(bundle)
     tree.set_contract(contract)
@@ -118,12 +121,17 @@ def _check_output(request: Request) -> None:
         raise InputError(f"cannot write {path}: the folder {path.parent} is not writable")
 
 
-def _require(agreement: Agreement, target: Target, request: Request) -> None:
+def _require(agreement: Agreement, target: Target, source: Source) -> None:
     if not agreement.meets(target.bound):
+        binary = refusals.binarized_layers(source) if target.rounds_weights else 0
+        cause = (
+            f" (it has {binary} layers that take signs of what they read, and rounded weights turn "
+            "signs: `facesdk convert lce` and `binary-weights` are made for it)"
+        )
         raise ModelError(
-            f"the converted network differs from {request.source}: {agreement}; needed are a "
+            f"the converted network differs from {source.path}: {agreement}; needed are a "
             f"cosine of {target.bound.min_cosine} and {target.bound.median_cosine} in the median, "
-            "so nothing was written"
+            f"so nothing was written{cause if binary else ''}"
         )
 
 

@@ -72,6 +72,9 @@ class Agreement:
             embeddings, after they were brought to unit length.
         min_cosine: Smallest cosine between the two outputs for one stable input.
         median_cosine: Median of the cosines of all inputs.
+        telling: Whether the outputs for different inputs differ by more than what passes as equal.
+            They do not behind a saturated softmax, for example: there another network's file would
+            agree as well.
     """
 
     inputs: int
@@ -80,11 +83,13 @@ class Agreement:
     max_difference: float
     min_cosine: float
     median_cosine: float
+    telling: bool = True
 
     def meets(self, bound: Bound) -> bool:
-        """Whether it is good enough; never where a figure is not a number."""
+        """Whether it is good enough; never where a figure is not a number, or none tells."""
         return (
-            self.min_cosine >= bound.min_cosine
+            self.telling
+            and self.min_cosine >= bound.min_cosine
             and self.median_cosine >= bound.median_cosine
             and self.max_difference <= bound.max_difference
         )
@@ -109,6 +114,12 @@ class Agreement:
         )
         if self.unstable:
             words += f", {self.unstable} of them left out: there rounding turns the source's signs"
+        if not self.telling:
+            words += (
+                "; but the source gives the same output for all of them, so that this proves "
+                "nothing: give --mean and --scale if its inputs are not 0 to 255, or convert the "
+                "network without its last softmax"
+            )
         return words
 
 
@@ -192,6 +203,7 @@ def check(source: Source, bundle: ModelBundle, crops: NDArray[np.uint8]) -> Agre
         max_difference=float(np.abs(first - second)[stable].max()),
         min_cosine=float(cosines[stable].min()),
         median_cosine=float(np.median(cosines)),
+        telling=_telling(expected),
     )
 
 
@@ -240,6 +252,14 @@ def unstable(network: Network, inputs: FloatArray, expected: FloatArray) -> NDAr
         moved = inputs + rng.normal(0, size, inputs.shape).astype(np.float32)
         found |= _cosines(_rows(expected), _rows(network.predict(moved))) < SAME
     return found
+
+
+def _telling(outputs: FloatArray) -> bool:
+    """Whether the outputs of different inputs would be seen to be different."""
+    if len(outputs) < 2:
+        return True
+    others = _cosines(_rows(outputs), _rows(np.roll(outputs, 1, axis=0)))
+    return bool(others.min() < SAME)
 
 
 def _cosines(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:

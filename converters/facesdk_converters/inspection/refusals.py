@@ -28,6 +28,8 @@ def translated(source: Source) -> Iterator[None]:
     """
     try:
         yield
+    except ModelError as error:
+        raise ModelError(f"{source.path}: {error}") from None
     except Exception as error:
         reason = one_line(error, 200)
         culprit = next((layer for layer in source.network.layers if _is_refused(layer)), None)
@@ -77,6 +79,11 @@ def check_operators(graph: Graph, source: Source) -> None:
             )
 
 
+def binarized_layers(source: Source) -> int:
+    """How many layers of a network quantize their input, where its layers are known."""
+    return sum(1 for row in source.network.layers if getattr(row, "input_quantizer", None))
+
+
 def place(layer: Any, network: Network) -> str:
     """A layer's name, class and place, for a message."""
     layers = network.layers
@@ -89,7 +96,10 @@ def _is_refused(layer: Any) -> bool:
     """Whether TensorFlow Lite's converter refuses a layer alone."""
     if len(layer.inbound_nodes) != 1 or type(layer).__name__ == "InputLayer":
         return False
-    alone = tf.keras.Model(layer.input, layer.output)
+    try:
+        alone = tf.keras.Model(layer.input, layer.output)
+    except ValueError:  # it reads what another operation computed from its input
+        return False
     converter = tf.lite.TFLiteConverter.from_keras_model(alone)
     converter.allow_custom_ops = True
     try:

@@ -20,7 +20,7 @@ def float32() -> Target:
 
 def float16() -> Target:
     """The target ``float16``: weights stored in 16 bits and widened when the file is loaded."""
-    return Target("float16", partial(convert, half=True))
+    return Target("float16", partial(convert, half=True), rounds_weights=True)
 
 
 def convert(source: Source, *, half: bool) -> ModelBundle:

@@ -28,6 +28,7 @@ class Target:
         bound: A file that agrees less with its source is refused.
         options: Options of the verb that change the network, as on the command line.
         remark: For ``--explain``.
+        rounds_weights: Whether it stores float weights with fewer bits.
         describe: What the user should know about a file of this target, in lines; takes its graph.
     """
 
@@ -36,4 +37,5 @@ class Target:
     bound: Bound = EXACT
     options: str = ""
     remark: Remark = no_remark
+    rounds_weights: bool = False
     describe: Callable[[Graph], str] = says_nothing

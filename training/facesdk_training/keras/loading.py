@@ -34,6 +34,7 @@ from facesdk.models.contract import Contract
 from facesdk.results import FloatArray
 from facesdk_training.keras import foreign_code
 from facesdk_training.keras.networks.build import build_embedder
+from facesdk_training.keras.precision import in_float32
 from facesdk_training.runs import contract as run_contract
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs import record as run_record
@@ -53,7 +54,7 @@ class LoadedModel:
     """A Keras model of one input of fixed shape and one output, all of its weights finite.
 
     Attributes:
-        model: The model, in float32.
+        model: The model, in float32; one of mixed precision is rebuilt so, with the same weights.
         sha256: SHA-256 (hex) of its weights: of a run's ``weights.h5``, of the file, or of all
             files of a SavedModel (:func:`facesdk.files.sha256_of`).
         contract: What a finished run says about itself; None for models of any other origin.
@@ -87,6 +88,7 @@ def load(path: Path, custom: Iterable[str] = (), *, trust: bool = False) -> Load
         return _finished(path)
     model = _read(path, objects, trust)
     _check_signature(model, path)
+    model = in_float32(model, objects)
     _check_weights(model, path)
     return LoadedModel(model, _digest(path), None)
 

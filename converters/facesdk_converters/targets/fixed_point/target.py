@@ -54,6 +54,7 @@ def target(
         "fixed-point",
         partial(_convert, options=options, calibrate_on=calibrate_on),
         bound=bound(bits),
+        rounds_weights=True,
         options=f"bits={bits} activations={activations} filter-scales={scales} storage={storage}",
         describe=partial(describe, options=options),
     )

@@ -3,6 +3,11 @@
 Its converter knows no binary dense operator and leaves ``QuantDense`` in float, with 32 bits per
 weight. The same product as a convolution of a 1x1 image gets one bit per weight, and the batch
 normalisation and sign after it are folded.
+
+TensorFlow computes no constant of more than 128 MiB while it converts, so the quantizer of such a
+kernel (AlexNet's first dense layer has 144 MiB) would stay in the file, with the float kernel. It
+is quantized beforehand, and given in parts that the converter folds, a convolution each; what
+follows them is then not folded.
 """
 
 from __future__ import annotations
@@ -12,7 +17,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import larq as lq
+import numpy as np
 import tensorflow as tf
+
+from facesdk_converters.targets.lce.substitution import computing_as
+
+_MOST_FOLDED_BYTES = 128 << 20
+_PART_BYTES = 16 << 20
 
 
 class _DenseAsConvolution(lq.layers.QuantDense):  # type: ignore[misc]
@@ -21,32 +32,45 @@ class _DenseAsConvolution(lq.layers.QuantDense):  # type: ignore[misc]
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         size, units = self.kernel.shape
         signs = self.input_quantizer(tf.reshape(inputs, (-1, 1, 1, size)))
-        with lq.context.quantized_scope(True):
-            kernel = tf.reshape(self.kernel, (1, 1, size, units))
-        products = tf.nn.conv2d(signs, kernel, strides=1, padding="VALID")
-        outputs = tf.reshape(products, (-1, units))
+        products = [
+            tf.nn.conv2d(signs, kernel, strides=1, padding="VALID") for kernel in self._kernels()
+        ]
+        outputs = products[0] if len(products) == 1 else tf.concat(products, axis=-1)
+        outputs = tf.reshape(outputs, (-1, units))
         if self.use_bias:
             outputs = outputs + self.bias
         return self.activation(outputs) if self.activation is not None else outputs
+
+    def _kernels(self) -> list[Any]:
+        size, units = self.kernel.shape
+        with lq.context.quantized_scope(True):
+            kernel = tf.reshape(self.kernel, (1, 1, size, units))
+        return [kernel]
+
+
+class _LargeDenseAsConvolutions(_DenseAsConvolution):
+    """A ``QuantDense`` whose kernel is given in parts, as constants."""
+
+    def _kernels(self) -> list[Any]:
+        with tf.init_scope(), lq.context.quantized_scope(True):
+            kernel = tf.convert_to_tensor(self.kernel).numpy()
+        units = max(1, _PART_BYTES // (kernel.shape[0] * kernel.itemsize))
+        parts = np.split(kernel, range(units, kernel.shape[1], units), axis=1)
+        return [tf.constant(part[np.newaxis, np.newaxis]) for part in parts]
 
 
 @contextmanager
 def dense_as_convolutions(layers: Iterable[Any]) -> Iterator[None]:
     """While it lasts, the quantized dense layers of a model on vectors compute by convolutions.
 
-    Layers change their class, so that any kind of model will do, also nested and subclassed ones.
-
     Args:
-        layers: All Keras layers of the model; its weights and outputs stay as they are.
+        layers: All Keras layers of the model.
     """
-    changed = [layer for layer in layers if _suits(layer)]
-    for layer in changed:
-        layer.__class__ = _DenseAsConvolution
-    try:
+    suited = [layer for layer in layers if _suits(layer)]
+    large = [layer for layer in suited if _bytes(layer.kernel) > _MOST_FOLDED_BYTES]
+    others = [layer for layer in suited if _bytes(layer.kernel) <= _MOST_FOLDED_BYTES]
+    with computing_as(_LargeDenseAsConvolutions, large), computing_as(_DenseAsConvolution, others):
         yield
-    finally:
-        for layer in changed:
-            layer.__class__ = lq.layers.QuantDense
 
 
 def _suits(layer: Any) -> bool:
@@ -56,3 +80,7 @@ def _suits(layer: Any) -> bool:
         and layer.kernel_quantizer is not None
         and len(layer.input_shape) == 2
     )
+
+
+def _bytes(kernel: Any) -> int:
+    return int(kernel.shape.num_elements() * kernel.dtype.size)

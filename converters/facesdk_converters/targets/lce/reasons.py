@@ -132,11 +132,39 @@ def _why_not_folded(operator: Operator, producer: Operator, layer: Any) -> str:
             "QuantConv2D, ReLU, BatchNormalization"
         )
     if operator.name == "MUL" and type(layer).__name__ == "BatchNormalization":
-        return (
-            f"not folded because {producer.name} stands between it and a convolution: "
-            "put it right after the convolution (or its ReLU)"
-        )
+        return _why_not_normalised(producer, layer)
     return ""
+
+
+def _why_not_normalised(producer: Operator, layer: Any) -> str:
+    """The reason why batch normalisation has an operator of its own."""
+    paths = sum(1 for tensor in producer.inputs if tensor is not None and not tensor.constant)
+    if paths > 1:
+        return (
+            f"not folded because what it normalises is no convolution's result but a "
+            f"{producer.name} of {paths} paths: it must stay"
+        )
+    before, others = _readers_besides(layer)
+    if others:
+        return (
+            f"not folded because {', '.join(others)} read{'s' if len(others) == 1 else ''} the "
+            f"result of {before} too, before it is normalised"
+        )
+    if producer.weights is not None:
+        return ""
+    return (
+        f"not folded because {producer.name} stands between it and a convolution: "
+        "put it right after the convolution (or its ReLU)"
+    )
+
+
+def _readers_besides(layer: Any) -> tuple[str, list[str]]:
+    """The layer that gives a layer its input, and what else reads that."""
+    before = layer.inbound_nodes[0].inbound_layers
+    if isinstance(before, list):
+        return "", []
+    readers = [node.outbound_layer for node in before.outbound_nodes]
+    return before.name, sorted({reader.name for reader in readers if reader is not layer})
 
 
 def _weight_quantizer(operator: Operator, layer: Any) -> Any:

@@ -8,6 +8,7 @@ operator library runs both in any stock TFLite runtime.
 from __future__ import annotations
 
 import warnings
+from contextlib import ExitStack
 
 import larq_compute_engine as lce
 
@@ -17,12 +18,17 @@ from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets.lce import reasons
 from facesdk_converters.targets.lce.dense import dense_as_convolutions
+from facesdk_converters.targets.lce.factors import behind_barriers, without_barriers
+from facesdk_converters.targets.lce.levels import check_input_levels
+from facesdk_converters.targets.lce.padding import without_unread_zeros
 from facesdk_converters.targets.target import Target
 
 _BROKEN = (
     "Larq Compute Engine writes such a file where an int8 tensor is both an output and binarized: "
     "put an operation, a scale of 1.0001 for example, before the output"
 )
+
+_FORMS = (dense_as_convolutions, without_unread_zeros, behind_barriers)
 
 
 def target() -> Target:
@@ -34,18 +40,22 @@ def convert(source: Source) -> ModelBundle:
     """Converts a network, see :func:`convert_keras`.
 
     Raises:
-        ModelError: LCE's converter refuses it, or writes a file that no runtime can use.
+        ModelError: LCE's converter refuses it, would change it, or writes a file that no runtime
+            can use.
     """
     network = source.keras
+    check_input_levels(source)
     with refusals.translated(source):
         content = convert_keras(network)
-    return refusals.verified(content, source, _BROKEN)
+    return without_barriers(refusals.verified(content, source, _BROKEN))
 
 
 def convert_keras(network: KerasNetwork) -> bytes:
     """Converts a Larq model.
 
-    Binary dense layers become convolutions, see :mod:`facesdk_converters.targets.lce.dense`.
+    Layers compute in another form while it looks: binary dense layers as convolutions
+    (:mod:`facesdk_converters.targets.lce.dense`), zeros without what is not read (``padding``),
+    and factors of a place behind barriers (``factors``), which are still in the result.
 
     Args:
         network: A Keras 2 model whose binary layers are `larq.layers.QuantConv2D` and
@@ -54,6 +64,8 @@ def convert_keras(network: KerasNetwork) -> bytes:
     Returns:
         Content of a ``.tflite`` file that needs LCE's operators.
     """
-    with warnings.catch_warnings(), dense_as_convolutions(network.layers):
+    with warnings.catch_warnings(), ExitStack() as forms:
         warnings.simplefilter("ignore")
+        for form in _FORMS:
+            forms.enter_context(form(network.layers))
         return bytes(lce.convert_keras_model(network.model))

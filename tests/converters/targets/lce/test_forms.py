@@ -1,0 +1,178 @@
+"""The forms that layers take for LCE's converter: the file computes what Keras does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import larq as lq
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from contracts import other
+from converters.networks import look_trained
+from facesdk.errors import ModelError
+from facesdk.models.bundle import ModelBundle
+from facesdk.models.contract import InputSpec
+from facesdk.runtime.interpreter import Interpreter
+from facesdk_converters.sources.network import KerasNetwork
+from facesdk_converters.sources.source import Source
+from facesdk_converters.targets import floating
+from facesdk_converters.targets.lce import dense, target
+
+layers = tf.keras.layers
+CONTRACT = other(None, None, input=InputSpec(None, None, color="any", mean=127.5, scale=128.0))
+
+
+def binary(filters: int, size: int = 3, **changes: Any) -> Any:
+    options = {
+        "input_quantizer": "ste_sign",
+        "kernel_quantizer": "ste_sign",
+        "padding": "same",
+        "pad_values": 1.0,
+        "use_bias": False,
+    }
+    return lq.layers.QuantConv2D(filters, size, **{**options, **changes})
+
+
+def network(body: Any, size: int = 12) -> Any:
+    """A float stem, the layers under test, and an end of 16 numbers."""
+    tf.keras.backend.clear_session()
+    tf.keras.utils.set_random_seed(1)
+    image = layers.Input((size, size, 3))
+    x = layers.GlobalAveragePooling2D()(body(image))
+    return look_trained(tf.keras.Model(image, layers.Dense(16)(x), name="forms"))
+
+
+def converted(model: Any) -> tuple[ModelBundle, Source]:
+    source = Source(Path("forms"), KerasNetwork(model), "", CONTRACT, documented=False)
+    return target.convert(source), source
+
+
+def assert_equal(bundle: ModelBundle, model: Any) -> None:
+    """Noise, not faces: a shift by a pixel must show."""
+    images = np.random.default_rng(3).normal(0, 1, (6, *model.input_shape[1:])).astype(np.float32)
+    interpreter = Interpreter(bundle)
+    got = np.concatenate([interpreter.run(row[np.newaxis])[0] for row in images])
+    expected = np.asarray(model(images, training=False))
+    near = np.abs(got - expected).max(axis=1) < 1e-3
+    assert near.sum() >= 5, "one may lie on a sign's threshold"
+
+
+def operators(bundle: ModelBundle) -> list[str]:
+    return [row.name for row in bundle.graph.working]
+
+
+@pytest.mark.parametrize("size", [11, 12])
+@pytest.mark.parametrize(("zeros", "taps", "stride"), [(3, 7, 2), (1, 3, 2), (2, 5, 3), (1, 1, 2)])
+def test_zeros_before_a_convolution_with_strides_stay_where_they_are(
+    zeros: int, taps: int, stride: int, size: int
+) -> None:
+    def body(image: Any) -> Any:
+        x = layers.Conv2D(32, taps, strides=stride)(layers.ZeroPadding2D(zeros)(image))
+        return layers.BatchNormalization()(binary(32)(x))
+
+    model = network(body, size)
+    bundle, source = converted(model)
+    assert_equal(bundle, model)
+    assert_equal(floating.convert(source, half=False), model)
+
+
+def test_zeros_that_two_convolutions_read_differently_are_refused() -> None:
+    def body(image: Any) -> Any:
+        zeros = layers.ZeroPadding2D(1, name="zeros")(image)
+        x = layers.Conv2D(32, 3, strides=2, name="far")(zeros)
+        y = layers.Conv2D(32, 2, strides=2, name="other")(zeros)[:, :6, :6]
+        return layers.BatchNormalization()(binary(32)(x + y))
+
+    with pytest.raises(ModelError, match=r"zeros.*read by far, other"):
+        converted(network(body))
+
+
+class PlaceFactors(layers.Layer):
+    """A factor or an offset of its own for each place, channel or both."""
+
+    def __init__(self, shape: tuple[int, ...], *, offset: bool) -> None:
+        super().__init__()
+        self.shape_, self.offset = shape, offset
+
+    def build(self, _: Any) -> None:
+        values = np.random.default_rng(5).uniform(0.5, 2, self.shape_)
+        self.values = self.add_weight(
+            shape=self.shape_, initializer=tf.constant_initializer(values), name="values"
+        )
+
+    def call(self, inputs: Any) -> Any:
+        return inputs + self.values if self.offset else inputs * self.values
+
+
+@pytest.mark.parametrize("then", ["sign", "normalisation", "nothing"])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda x: PlaceFactors((12, 12, 32), offset=False)(x),
+        lambda x: PlaceFactors((12, 12, 1), offset=True)(x),
+        lambda x: PlaceFactors((12, 1), offset=False)(x),
+        lambda x: layers.BatchNormalization(axis=2)(x),
+        lambda x: x * np.linspace(0.5, 2, 12, dtype=np.float32)[:, np.newaxis],
+    ],
+    ids=["HxWxC", "HxWx1", "Wx1", "axis 2", "operation"],
+)
+def test_factors_of_a_place_are_not_folded(layer: Any, then: str) -> None:
+    """LCE's converter ends the process for some, and what it writes for others does not load."""
+
+    def body(image: Any) -> Any:
+        x = layer(binary(32)(layers.Conv2D(32, 3, padding="same")(image)))
+        if then == "normalisation":
+            x = layers.BatchNormalization()(x)
+        return binary(32)(x) if then == "sign" else x
+
+    model = network(body)
+    bundle, _ = converted(model)
+    assert_equal(bundle, model)
+    assert "MAXIMUM" not in operators(bundle)
+    assert {"MUL", "ADD"} & set(operators(bundle))
+
+
+def test_factors_of_a_channel_are_folded_as_before() -> None:
+    def body(image: Any) -> Any:
+        x = binary(32)(layers.Conv2D(32, 3, padding="same")(image))
+        return layers.BatchNormalization()(PlaceFactors((32,), offset=False)(x))
+
+    model = network(body)
+    bundle, _ = converted(model)
+    assert_equal(bundle, model)
+    assert not {"MUL", "ADD", "MAXIMUM"} & set(operators(bundle))
+
+
+def test_a_large_dense_layer_is_converted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dense, "_MOST_FOLDED_BYTES", 4 * 64 * 48)
+    monkeypatch.setattr(dense, "_PART_BYTES", 4 * 64 * 20)
+    tf.keras.utils.set_random_seed(1)
+    vector = layers.Input((64,))
+    quantizers = {"input_quantizer": "ste_sign", "kernel_quantizer": "magnitude_aware_sign"}
+    x = lq.layers.QuantDense(50, use_bias=True, name="large", **quantizers)(vector)
+    x = lq.layers.QuantDense(48, name="small", **quantizers)(layers.BatchNormalization()(x))
+    model = look_trained(tf.keras.Model(vector, x, name="dense"))
+    bundle, _ = converted(model)
+    assert operators(bundle).count("LceBconv2d") == 3 + 1, "50 units in parts of 20"
+    assert_equal(bundle, model)
+
+
+def three_levels(x: Any) -> Any:
+    return tf.sign(tf.sign(x + 0.1) + tf.sign(x - 0.1))
+
+
+@pytest.mark.parametrize("quantizer", ["ste_tern", three_levels, lq.quantizers.SteTern(0.3)])
+def test_three_levels_are_not_made_two(quantizer: Any) -> None:
+    model = network(lambda image: binary(32, input_quantizer=quantizer, name="ternary")(image))
+    with pytest.raises(ModelError, match=r"layer ternary .*to -1, 0 and 1.*'ste_sign'"):
+        converted(model)
+
+
+@pytest.mark.parametrize("quantizer", ["ste_sign", "approx_sign", "swish_sign"])
+def test_signs_are_taken_for_signs(quantizer: Any) -> None:
+    model = network(lambda image: binary(32, input_quantizer=quantizer)(image))
+    bundle, _ = converted(model)
+    assert "LceBconv2d" in operators(bundle)
