@@ -36,8 +36,8 @@ class Scale(layers.Layer):
 
 
 def half_relu(inputs: Any) -> Any:
-    """An activation function of the user's."""
-    return tf.nn.relu(inputs) * 0.5
+    """An activation function of the user's; signs of what it gives vary with the picture."""
+    return tf.nn.relu(inputs) * 0.5 - 16.0
 
 
 def look_trained(model: Any) -> Any:

@@ -31,6 +31,9 @@ _ROUNDING = (3e-7, 3e-7, 1e-6, 1e-6, 1e-6, 3e-6, 3e-6, 3e-6)
 _NOISE = 32
 """Inputs of a network that takes no images."""
 
+_MUCH = 10
+"""How many times further apart outputs must be, to be told apart, than rounding takes them."""
+
 _SHORTEST_VECTOR = 8
 """Outputs of fewer numbers have no direction worth comparing."""
 
@@ -116,9 +119,9 @@ class Agreement:
             words += f", {self.unstable} of them left out: there rounding turns the source's signs"
         if not self.telling:
             words += (
-                "; but the source gives the same output for all of them, so that this proves "
-                "nothing: give --mean and --scale if its inputs are not 0 to 255, or convert the "
-                "network without its last softmax"
+                "; but the source gives the same output for all of them, and for noise, so that "
+                "this proves nothing: give --mean and --scale if its inputs are not 0 to 255, or "
+                "convert the network without its last softmax"
             )
         return words
 
@@ -165,7 +168,8 @@ def check(source: Source, bundle: ModelBundle, crops: NDArray[np.uint8]) -> Agre
     """Compares a converted network with its source.
 
     The file runs as it will on a device: in the installed TFLite runtime, with facesdk's operator
-    library.
+    library. Where faces do not exercise the network (one of pixels around 0 that is fed with 0 to
+    255 takes the same signs of all of them), it is compared on noise.
 
     Args:
         source: The network that was converted; its contract says how pixels are normalised, and
@@ -176,8 +180,19 @@ def check(source: Source, bundle: ModelBundle, crops: NDArray[np.uint8]) -> Agre
     Raises:
         ModelError: The runtime refuses the file.
     """
-    network, size = source.network, source.network.batch or 1
+    network = source.network
     inputs = inputs_for(network, crops, source.contract)
+    agreement = _agreement(source, bundle, inputs, faces=takes_images(network))
+    if agreement.telling:
+        return agreement
+    on_noise = _agreement(source, bundle, noise(inputs.shape), faces=False)
+    return on_noise if on_noise.telling else agreement
+
+
+def _agreement(
+    source: Source, bundle: ModelBundle, inputs: FloatArray, *, faces: bool
+) -> Agreement:
+    network, size = source.network, source.network.batch or 1
     expected = network.predict(inputs)
     interpreter = Interpreter(bundle, input_shapes=[(size, *network.input_shape)])
     batches = (inputs[start : start + size] for start in range(0, len(inputs), size))
@@ -196,14 +211,15 @@ def check(source: Source, bundle: ModelBundle, crops: NDArray[np.uint8]) -> Agre
             stable[:] = True
     if source.contract.task == "recognition":
         first, second = _unit(first), _unit(second)
+    difference = float(np.abs(first - second)[stable].max())
     return Agreement(
         inputs=len(inputs),
         unstable=int(np.count_nonzero(~stable)),
-        faces=takes_images(network),
-        max_difference=float(np.abs(first - second)[stable].max()),
+        faces=faces,
+        max_difference=difference,
         min_cosine=float(cosines[stable].min()),
         median_cosine=float(np.median(cosines)),
-        telling=_telling(expected),
+        telling=_telling(first, expected, difference),
     )
 
 
@@ -254,12 +270,18 @@ def unstable(network: Network, inputs: FloatArray, expected: FloatArray) -> NDAr
     return found
 
 
-def _telling(outputs: FloatArray) -> bool:
-    """Whether the outputs of different inputs would be seen to be different."""
+def _telling(rows: NDArray[np.float64], outputs: FloatArray, difference: float) -> bool:
+    """Whether the outputs of different inputs would be seen to be different.
+
+    They are where their directions are, or where they are much further apart than the two networks.
+    """
     if len(outputs) < 2:
         return True
-    others = _cosines(_rows(outputs), _rows(np.roll(outputs, 1, axis=0)))
-    return bool(others.min() < SAME)
+    others = _rows(np.roll(outputs, 1, axis=0))
+    if _cosines(_rows(outputs), others).min() < SAME:
+        return True
+    apart = np.abs(rows.reshape(len(outputs), -1) - np.roll(rows.reshape(len(outputs), -1), 1, 0))
+    return bool(apart.max() > _MUCH * difference)
 
 
 def _cosines(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,9 +1,22 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import larq as lq
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from facesdk_converters.inspection.parity import Agreement, Bound, unstable
+import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+from contracts import other
+from facesdk.models.contract import InputSpec
+from facesdk_converters.inspection.faces import load as load_faces
+from facesdk_converters.inspection.parity import EXACT, Agreement, Bound, check, unstable
+from facesdk_converters.sources.network import KerasNetwork
+from facesdk_converters.sources.source import Source
+from facesdk_converters.targets import floating
+
+layers = tf.keras.layers
 
 
 class Signs:
@@ -31,3 +44,39 @@ def test_both_figures_must_meet_the_bound(smallest: float, median: float, good: 
     agreement = Agreement(8, 1, True, 0.1, smallest, median)
     assert agreement.meets(Bound(0.98, 0.9999)) is good
     assert "on 8 real faces, 1 of them left out" in str(agreement)
+
+
+def test_an_agreement_that_tells_nothing_meets_no_bound() -> None:
+    agreement = Agreement(8, 0, True, 0.0, 1.0, 1.0, telling=False)
+    assert not agreement.meets(Bound(0.0, 0.0))
+    assert "proves nothing" in str(agreement)
+
+
+def _source(bias: float, seed: int, *, mean: float = 0.0) -> Source:
+    """A network of one sign and a softmax, which a large bias saturates."""
+    tf.keras.utils.set_random_seed(seed)
+    image = layers.Input((8, 8, 3))
+    x = layers.Flatten()(tf.keras.layers.Activation(lq.quantizers.SteSign())(image))
+    logits = layers.Dense(10, bias_initializer=tf.constant_initializer([bias] + [0.0] * 9))(x)
+    model = tf.keras.Model(image, layers.Softmax()(logits))
+    spec = InputSpec(None, None, color="any", mean=mean, scale=1.0)
+    contract = other(None, None, input=spec)
+    return Source(Path("saturated"), KerasNetwork(model), "", contract, documented=False)
+
+
+def test_another_network_behind_a_saturated_softmax_is_not_proven() -> None:
+    one, another = _source(1000.0, 1), _source(1000.0, 2)
+    agreement = check(one, floating.convert(another, half=False), load_faces())
+    assert (agreement.min_cosine, agreement.telling) == (1.0, False)
+    assert not agreement.meets(EXACT)
+
+
+@pytest.mark.parametrize(("mean", "faces"), [(0.0, False), (127.5, True)])
+def test_pixels_that_do_not_exercise_a_network_give_way_to_noise(mean: float, faces: bool) -> None:
+    """Pixels of 0 to 255 are all of one sign; those around 0 are not."""
+    source = _source(0.0, 1, mean=mean)
+    agreement = check(source, floating.convert(source, half=False), load_faces())
+    assert (agreement.telling, agreement.faces) == (True, faces)
+    assert agreement.meets(EXACT)
+    wrong = check(source, floating.convert(_source(0.0, 2, mean=mean), half=False), load_faces())
+    assert not wrong.meets(EXACT)

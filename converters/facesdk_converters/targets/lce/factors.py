@@ -39,7 +39,8 @@ def behind_barriers(layers: Iterable[Any]) -> Iterator[None]:
 def without_barriers(bundle: ModelBundle) -> ModelBundle:
     """The file without the barriers."""
     tree = Tree.of(bundle)
-    kept, read_instead = [], {}
+    kept: list[Any] = []
+    read_instead: dict[int, int] = {}
     for operator in tree.operators:
         operator.inputs = [read_instead.get(int(t), int(t)) for t in operator.inputs]
         if tree.kind(operator) == "MAXIMUM" and _is_barrier(tree, int(operator.inputs[1])):
@@ -62,6 +63,7 @@ def _reading_through_barrier(layer: Any) -> Iterator[None]:
     """Changes the layer itself, not its class: all operations of TensorFlow are of one class."""
     before, own = vars(layer).get("call"), layer.call
 
+    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def call(*inputs: Any, **options: Any) -> tf.Tensor:
         return own(
             *(_behind_barrier(value) for value in inputs),
@@ -94,7 +96,7 @@ def _treats_places_differently(layer: Any) -> bool:
             result = np.asarray(layer(*inputs, **{**options, "training": False}))
         except TypeError:  # an operation, which knows no training
             result = np.asarray(layer(*inputs, **options))
-        if not np.array_equal(result, np.broadcast_to(result[:, :1, :1], result.shape)):
+        if not np.array_equal(result, np.broadcast_to(result[:, :1, :1], result.shape), True):
             return True
     return False
 
