@@ -58,6 +58,7 @@ def opened(
 ) -> Iterator[Any]:
     """The page; errors of its script, and requests to anybody else, fail the test."""
     width, height = SIZES[size]
+    address = running.url.replace("127.0.0.1", host)
     context = chromium.new_context(viewport={"width": width, "height": height}, **options)
     page = context.new_page()
     page.set_default_timeout(20_000)
@@ -67,12 +68,12 @@ def opened(
         "request",
         lambda request: (
             None
-            if re.match(rf"(http://{host}:{running.port}/|data:|blob:)", request.url)
+            if request.url.startswith((address, "data:", "blob:"))
             else errors.append(request.url)
         ),
     )
     given = running.token if token is None else token
-    page.goto(f"http://{host}:{running.port}/#token={given}")
+    page.goto(f"{address}#token={given}")
     yield page
     assert errors == []
     context.close()
@@ -214,6 +215,18 @@ def test_over_plain_http_from_another_computer_it_says_why_there_is_no_camera(
         page.set_input_files("#photo-file", SAMPLES / "obama2.jpg")
         page.wait_for_selector("#faces .known")
         assert "Barack Obama" in page.inner_text("#faces")
+
+
+def test_over_https_another_computer_gives_its_camera(chromium: Any, tmp_path: Path) -> None:
+    with (
+        serving(tmp_path, "--tls", "--tls-folder", str(tmp_path / "tls")) as secure,
+        opened(chromium, secure, "phone", host="pi.local", ignore_https_errors=True) as page,
+    ):
+        connected(page)
+        assert page.evaluate("isSecureContext") is True
+        page.get_by_text("This device", exact=True).click()
+        page.wait_for_selector("#faces .undecided")
+        assert "from this device\u2019s camera" in page.inner_text("#which")
 
 
 def test_a_wrong_token_is_asked_for_again(chromium: Any, running: Running) -> None:
