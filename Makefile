@@ -20,7 +20,7 @@ else \
 fi
 endef
 
-.PHONY: demo test test-android android-packages test-slow test-arm wheels lint docs clean clang browser minisign mosquitto xvfb shellcheck systemd machine
+.PHONY: demo test test-scale test-android android-packages test-slow test-arm wheels lint docs clean clang browser minisign mosquitto xvfb shellcheck systemd machine
 
 demo: .venv/.device
 	$(BIN)/facesdk demo --output out
@@ -30,6 +30,11 @@ test: .venv/.dev
 
 test-slow: .venv/.dev .venv/.wheels .venv/.browser clang browser minisign mosquitto xvfb systemd
 	$(PYTEST) -m "slow and not arm and not android" --numprocesses auto --dist worksteal
+
+# Enrolment in processes of Ray, which is too big for the other tests' sake.
+test-scale: .venv/.dev
+	$(BIN)/pip install --quiet --editable '.[scale]'
+	$(PYTEST) tests/sdk/gallery/test_ray.py
 
 # Emulated ARM computers: the first run installs QEMU and cross compilers with apt-get, as root. The instructions of
 # the loops are counted for the compiler of the wheels as well.

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
 from facesdk.engine import FaceEngine
-from facesdk.errors import InputError
+from facesdk.errors import GalleryError, InputError, one_line, require_extra
 from facesdk.gallery.enrolment import Chosen, Enrolment, embed_for_enrolment, suspicions
 from facesdk.gallery.gallery import Gallery, NewTemplate
 from facesdk.images.decode import decode
@@ -28,6 +31,10 @@ ENROLLED_BEFORE = "this very photo is enrolled already"
 Work = Callable[[Sequence[tuple[bytes, str]], "int | None"], Iterable[Chosen]]
 """Embeds a face of photos, each the content of its file and what messages call it, in their order.
 """
+
+
+_RAY_STORE_BYTES = 256 << 20
+_CLUSTER_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,83 @@ def in_threads(engine: FaceEngine, workers: int = 1) -> Work:
             yield from threads.map(lambda row: embed_content(engine, *row, face=face), photos)
 
     return work
+
+
+@contextmanager
+def on_ray(engine: FaceEngine, workers: int, address: str | None = None) -> Iterator[Work]:
+    """Embedding in processes that Ray starts, on this computer or on those of a cluster.
+
+    Each process has the engine, and is sent the content of photos: the other computers need
+    facesdk of the same version, and none of the files.
+
+    Args:
+        engine: Sent to each process once.
+        workers: Processes.
+        address: That of a running cluster, or ``"auto"``; None starts Ray on this computer, for
+            the time of the block.
+
+    Raises:
+        DependencyError: Ray is not installed (extra ``scale``).
+        GalleryError: Ray cannot be started or reached, or a process dies.
+        InputError: The address is none.
+    """
+    require_extra("ray", extra="scale")
+    if address not in (None, "auto"):
+        _require_reachable(str(address))
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would call its makers
+    import ray
+    from ray.exceptions import RayError
+    from ray.util import ActorPool
+
+    try:
+        if address is None:
+            ray.init(
+                num_cpus=workers,
+                include_dashboard=False,
+                log_to_driver=False,
+                configure_logging=False,
+                object_store_memory=_RAY_STORE_BYTES,
+            )
+        else:
+            ray.init(address, log_to_driver=False, configure_logging=False)
+    except Exception as error:  # Ray raises what its parts raise
+        raise GalleryError(f"Ray cannot be used: {one_line(error, 200)}") from None
+    try:
+        remote = ray.remote(num_cpus=1)(_Embedding)
+        shared = ray.put(engine)
+        pool = ActorPool([remote.remote(shared) for _ in range(workers)])
+
+        def work(photos: Sequence[tuple[bytes, str]], face: int | None) -> Iterable[Chosen]:
+            rows = [(*photo, face) for photo in photos]
+            try:
+                yield from pool.map(lambda actor, row: actor.embed.remote(*row), rows)
+            except RayError as error:
+                raise GalleryError(f"a process of Ray failed: {one_line(error, 200)}") from None
+
+        yield work
+    finally:
+        ray.shutdown()
+
+
+def _require_reachable(address: str) -> None:
+    """Raise unless something listens there: Ray itself would ask for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=_CLUSTER_SECONDS).close()
+    except ValueError:
+        raise InputError(f"a cluster's address is HOST:PORT, but got {address!r}") from None
+    except OSError as error:
+        raise GalleryError(f"no cluster of Ray answers at {address}: {error}") from None
+
+
+class _Embedding:
+    """What a process of Ray does."""
+
+    def __init__(self, engine: FaceEngine) -> None:
+        self._engine = engine
+
+    def embed(self, content: bytes, image: str, face: int | None) -> Chosen:
+        return embed_content(self._engine, content, image, face=face)
 
 
 def embed_content(

@@ -186,6 +186,7 @@ def test_forget_removes_by_name_and_by_id(shell):
         (["forget"], "name or id, or --expired"),
         (["forget", "x", "--expired"], "name or id, or --expired"),
         (["enrol", "", OBAMA], "a person needs a name"),
+        (["enrol", "Ada", OBAMA, "--workers", "65"], "without --ray at most 64 workers"),
     ],
 )
 def test_bad_input_is_a_line_and_status_2(shell, arguments, words):

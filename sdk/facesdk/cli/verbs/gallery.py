@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -23,7 +23,7 @@ from facesdk.errors import (
     EXIT_UNKNOWN,
     InputError,
 )
-from facesdk.gallery.bulk import enrol_photos, in_threads
+from facesdk.gallery.bulk import Work, enrol_photos, in_threads, on_ray
 from facesdk.gallery.enrolment import Enrolment
 from facesdk.gallery.gallery import (
     DEFAULT_FPIR,
@@ -45,6 +45,7 @@ from facesdk.models.contract import Contract
 from facesdk.models.registry import DEFAULT_RECOGNIZER
 from facesdk.progress import unwatched
 from facesdk.recognition.open_set import RULES
+from facesdk.runtime.interpreter_pool import MAX_WORKERS
 
 _PHOTOS_AT_ONCE = 32
 
@@ -110,8 +111,16 @@ def enrol(
     min_face: options.MinFace = DEFAULT_MIN_FACE,
     threads: options.Threads = 1,
     workers: Annotated[
-        int, typer.Option("--workers", min=1, max=64, help="Photos to work on at a time.")
+        int, typer.Option("--workers", min=1, max=1024, help="Photos to work on at a time.")
     ] = 1,
+    ray: Annotated[
+        Optional[str],
+        typer.Option(
+            "--ray",
+            metavar="ADDRESS",
+            help="Work in processes of Ray (extra `scale`): `local`, or the address of a cluster.",
+        ),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Enrol a person from photos; the gallery is made with the first.
@@ -130,21 +139,26 @@ def enrol(
 
         facesdk enrol --people staff/ --gallery staff.db --workers 4
 
+        facesdk enrol --people city.zip --gallery city.db --ray local --workers 16
+
         facesdk enrol Ada --source 0 --gallery door.db
     """
     _require_one_way(name, photos, people, source, face)
+    if ray is None and workers > MAX_WORKERS:
+        raise InputError(f"without --ray at most {MAX_WORKERS} workers, but got {workers}")
     wanted = _of_everybody(people) if people else _of_one(name or "", photos or [])
     engine = FaceEngine.load(
         model,
         contract=Contract.read(contract) if contract else None,
         min_face=min_face,
         threads=threads,
-        workers=workers,
+        workers=1 if ray else workers,
         trust=trust,
     )
     counts = Counter[str]()
     with (
         _open(gallery, key, engine, create=True) as opened,
+        _work(engine, workers, ray) as work,
         output.progress_bar("photos") if people else nullcontext(unwatched) as progress,
     ):
         until = expires and expires.replace(tzinfo=timezone.utc)
@@ -153,9 +167,9 @@ def enrol(
             found = enrol_photos(
                 opened,
                 wanted,
-                in_threads(engine, workers),
+                work,
                 face=face,
-                batch=_PHOTOS_AT_ONCE if people else workers,
+                batch=max(_PHOTOS_AT_ONCE, 8 * workers) if people else workers,
                 expires=until,
                 progress=progress,
             )
@@ -364,6 +378,13 @@ def _open(
 
 def _on_server(place: str) -> bool:
     return place.startswith(("postgresql://", "postgres://"))
+
+
+def _work(engine: FaceEngine, workers: int, ray: str | None) -> AbstractContextManager[Work]:
+    """Who embeds photos: threads, or processes of Ray."""
+    if ray is not None:
+        return on_ray(engine, workers, None if ray == "local" else ray)
+    return nullcontext(in_threads(engine, workers))
 
 
 def _require_one_way(
