@@ -6,6 +6,7 @@ line of its own, and prints their names as JSON at the end.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
@@ -77,4 +78,6 @@ def _count_stages(count: Callable[..., None]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("kinds", nargs="*", help="stages, operators")
+    main(parser.parse_args().kinds)

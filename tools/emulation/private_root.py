@@ -9,6 +9,7 @@ root and qemu-user-static.
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import os
 import subprocess
@@ -103,11 +104,15 @@ def run(root: Path, arguments: Sequence[str]) -> int:
 
 
 def main() -> int:
-    if len(sys.argv) < 3:
-        print((__doc__ or "").strip(), file=sys.stderr)
-        return 2
+    """Command line; returns the command's exit status."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("root", type=Path, metavar="ROOT")
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND")
+    arguments = parser.parse_args()
+    if not arguments.command:
+        parser.error("a command is needed")
     try:
-        return run(Path(sys.argv[1]).resolve(), sys.argv[2:])
+        return run(arguments.root.resolve(), arguments.command)
     except OSError as error:
         print(f"private_root: {error}", file=sys.stderr)
         return 3
