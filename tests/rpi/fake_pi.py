@@ -89,7 +89,7 @@ class FakePi:
     def wheel(self) -> Path:
         """A file named as the wheel of this Pi; its content does not matter to the script."""
         platform = {"arm64": "manylinux_2_17_aarch64"}.get(self.architecture, "linux_armv7l")
-        return self.folder / f"facesdk-0.1.0-py3-none-{platform}.whl"
+        return self.folder / f"facesdk_edge-0.1.0-py3-none-{platform}.whl"
 
     def build(self) -> FakePi:
         files = {

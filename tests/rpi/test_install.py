@@ -263,7 +263,7 @@ def test_without_systemd_the_service_waits_for_the_next_boot(folder: Path) -> No
 
 def test_the_newest_wheel_that_fits_is_found(folder: Path) -> None:
     pi = FakePi(folder).build()
-    other = folder / "facesdk-0.1.0-py3-none-linux_armv7l.whl"
+    other = folder / "facesdk_edge-0.1.0-py3-none-linux_armv7l.whl"
     other.write_bytes(b"32 bits")
     before = pi.install("--wheel", str(other))
     assert before.returncode == 2
