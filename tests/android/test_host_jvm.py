@@ -71,7 +71,9 @@ def host(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Host:
     return Host((tests, *path), made.parent, preload, folder / "reference", folder / "report.json")
 
 
-@pytest.mark.parametrize("name", ["EngineTest", "FrameTest", "MeasuresTest", "ModelsTest"])
+@pytest.mark.parametrize(
+    "name", ["EngineTest", "FrameTest", "GalleryPartsTest", "MeasuresTest", "ModelsTest"]
+)
 def test_junit(host: Host, name: str) -> None:
     assert "OK (" in host.java("org.junit.runner.JUnitCore", f"org.facesdk.{name}")
     if name == "MeasuresTest":

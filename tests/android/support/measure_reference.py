@@ -9,6 +9,7 @@ import numpy as np
 from facesdk.engine import FaceEngine
 from facesdk.measure.distribution import Distribution
 from facesdk.quality.assessment import assess
+from facesdk.recognition.open_set import operating_point
 from facesdk.results import Face
 
 
@@ -43,6 +44,10 @@ def write(folder: Path, engine: FaceEngine, pixels: np.ndarray, values: dict[str
         values[f"times.{index}"] = " ".join(repr(float(ms)) for ms in times)
         figures = (d.n, d.minimum, d.mean, d.median, d.p90, d.p95, d.p99, d.maximum, d.std)
         values[f"distribution.{index}"] = " ".join(map(repr, (*figures, d.spread, d.fps)))
+    contract = engine.embedder.contract
+    for count in (0, 1, 10, 100, 100_000):
+        point = operating_point(contract, count, fpir=0.01)
+        values[f"point.{count}"] = f"{point.threshold!r};;{point.fpir!r};;{point.note}"
     with engine.profile() as profile:
         engine.embed(pixels)
     values["operators"] = ",".join(s.name for s in profile.spans if s.kind == "operator")

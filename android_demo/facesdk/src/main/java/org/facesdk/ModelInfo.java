@@ -1,5 +1,7 @@
 package org.facesdk;
 
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -10,6 +12,8 @@ import org.facesdk.annotation.NonNull;
 public final class ModelInfo {
     private static final int SHORT_ID = 12;
     private static final double SAME_RATE = 1e-6;
+    private static final int RATE_DIGITS = 6;
+    private static final int LEAST_EXPONENT = -4;
 
     private final String id;
     private final String[] texts;
@@ -114,13 +118,23 @@ public final class ModelInfo {
         return id.substring(0, Math.min(SHORT_ID, id.length()));
     }
 
-    /** A rate in six significant digits, as C and Python write {@code %g}. */
+    /** A rate in six significant digits. */
     static String rate(double value) {
-        if (value == 0 || Math.abs(value) >= 1e-4 && Math.abs(value) < 1e6) {
-            return new java.math.BigDecimal(value).round(new java.math.MathContext(6)).stripTrailingZeros().toPlainString();
+        return general(value, RATE_DIGITS);
+    }
+
+    /** A number in so many significant digits, as C and Python write {@code %g}. */
+    static String general(double value, int digits) {
+        if (value == 0) {
+            return "0";
         }
-        String[] parts = String.format(Locale.ROOT, "%.5e", value).split("e");
-        return new java.math.BigDecimal(parts[0]).stripTrailingZeros().toPlainString() + "e" + parts[1];
+        BigDecimal rounded = new BigDecimal(value).round(new MathContext(digits));
+        int exponent = rounded.precision() - rounded.scale() - 1;
+        if (exponent >= LEAST_EXPONENT && exponent < digits) {
+            return rounded.stripTrailingZeros().toPlainString();
+        }
+        String mantissa = rounded.movePointLeft(exponent).stripTrailingZeros().toPlainString();
+        return mantissa + String.format(Locale.ROOT, "e%s%02d", exponent < 0 ? "-" : "+", Math.abs(exponent));
     }
 
     @Override

@@ -1,7 +1,6 @@
 package org.facesdk;
 
 import java.util.List;
-import java.util.Locale;
 
 /**
  * From which similarity a probe is somebody, in a gallery of a given size: the rules of Python's
@@ -49,10 +48,10 @@ final class OpenSet {
             return new OpenSet(chosen.similarity(), rateOf(chosen.fmr(), comparisons), comparisons, "");
         }
         double rate = rateOf(strictest.fmr(), comparisons);
-        return new OpenSet(strictest.similarity(), rate, comparisons, String.format(Locale.ROOT,
-            "the model's strictest threshold (FMR %s) gives an FPIR of %.2g in %d comparisons, not %s: calibrate the model for an "
-                + "FMR of %.0e (`facesdk calibrate`), or give a higher threshold",
-            ModelInfo.rate(strictest.fmr()), rate, comparisons, ModelInfo.rate(fpir), wanted));
+        return new OpenSet(strictest.similarity(), rate, comparisons, "the model's strictest threshold (FMR "
+            + ModelInfo.rate(strictest.fmr()) + ") gives an FPIR of " + ModelInfo.general(rate, 2) + " in " + comparisons
+            + " comparisons, not " + ModelInfo.rate(fpir) + ": calibrate the model for an FMR of " + ModelInfo.general(wanted, 1)
+            + " (`facesdk calibrate`), or give a higher threshold");
     }
 
     /** A similarity of the caller's own. */

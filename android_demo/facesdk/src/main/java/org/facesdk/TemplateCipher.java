@@ -39,7 +39,7 @@ final class TemplateCipher {
     /** Decrypts; fails if a bit was changed, or the content was moved to another place. */
     byte[] decrypt(byte[] encrypted, String place) throws GeneralSecurityException {
         int start = 1 + (encrypted.length > 0 ? encrypted[0] & 0xff : 0);
-        if (start >= encrypted.length) {
+        if (encrypted.length - start < TAG_BITS / Byte.SIZE || start < 2) {
             throw new GeneralSecurityException("it is too short");
         }
         Cipher cipher = Cipher.getInstance(TRANSFORMATION);
