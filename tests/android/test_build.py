@@ -44,7 +44,7 @@ def test_the_aar_fits_into_an_app_that_shrinks(built: build.Built, tmp_path: Pat
         jar.write_bytes(content.read("classes.jar"))
         rules.write_bytes(
             content.read("proguard.txt")
-            + b"-dontwarn **\n-keep class org.facesdk.FaceEngine { public *; }\n"
+            + b"-dontwarn **\n-keep class org.facesdk.FaceEngine* { public *; }\n"
         )
     android = next(path for name, path in files.items() if name.startswith("android-all"))
     d8 = next(path for name, path in files.items() if name.startswith("bundletool"))
