@@ -328,7 +328,8 @@ def _wait_for_visit(name: str, token: str) -> None:
 def check_live(pi: Pi) -> str:
     """Who is in a folder of pictures, with the service's gallery and its key."""
     frames = pi.root / "frames"
-    arguments = ("live", "/frames", "--gallery", GALLERY, "--fps", "2", "--json")
+    pace = ("--fps", "10", "--search-every", "1")
+    arguments = ("live", "/frames", "--gallery", GALLERY, *pace, "--json")
     lines = pi.run("/usr/local/bin/facesdk", *arguments, "--min-face", "80").splitlines()
     events = [json.loads(line) for line in lines if line.startswith("{")]
     names = [event.get("person") for event in events if event.get("event") == "identified"]
@@ -382,7 +383,7 @@ def main() -> int:
         shutil.copytree(SAMPLES, pi.root / "samples")
         frames = pi.root / "frames"
         frames.mkdir()
-        for number in range(6):
+        for number in range(12):
             shutil.copy(SAMPLES / "obama2.jpg", frames / f"{number:03}.jpg")
         print(f"system: {pi.root}, {time.monotonic() - start:.0f} s", flush=True)
         for check in CHECKS:
