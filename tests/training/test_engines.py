@@ -20,7 +20,7 @@ def test_an_unknown_engine_is_named_with_those_there_are() -> None:
 def test_an_engine_that_is_not_installed_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = engines.Entry("facesdk_training.keras.engine", "train", ("no_such_package",))
     monkeypatch.setattr(engines, "ENGINES", {"keras": entry})
-    with pytest.raises(DependencyError, match=r"facesdk\[train\]"):
+    with pytest.raises(DependencyError, match=r"facesdk-edge\[train\]"):
         engines.start("keras")
 
 

@@ -141,6 +141,7 @@ class Live:
         finally:
             self._stopped.set()
             self._capture.stop()
+            self._profiler.end()
             with self._news:
                 self._news.notify_all()
 
@@ -175,7 +176,7 @@ class Live:
         return None if view is None else self._snapshot(view)
 
     def profile(self) -> Profile:
-        """Where the time goes; at most half a second old."""
+        """Where the time goes: at most half a second old, and of all pictures after the end."""
         capture = self._capture
         return self._profiler.profile(
             dropped=capture.dropped,

@@ -115,8 +115,13 @@ class Profiler:
         with self._lock:
             return tuple(self._times[name])
 
+    def end(self) -> None:
+        """The next profile is made anew: it is the last, and of everything."""
+        with self._lock:
+            self._made = None
+
     def profile(self, *, dropped: int = 0, unreadable: int = 0, reconnects: int = 0) -> Profile:
-        """What was collected; made anew after half a second at the earliest.
+        """What was collected; made anew after half a second at the earliest, and after the end.
 
         Args:
             dropped: See :class:`Profile`; these three are the capture's.

@@ -66,6 +66,16 @@ def test_stages_are_counted_where_they_ran_and_only_the_last_are_kept() -> None:
     assert profiler.times("frame")[-1] == KEPT + 99
 
 
+def test_the_last_profile_is_of_everything() -> None:
+    profiler = Profiler(FakeClock(), Computer())
+    profiler.add(0, {"frame": 1.0})
+    assert profiler.profile().frames == 1
+    profiler.add(1, {"frame": 1.0})
+    assert profiler.profile().frames == 1  # made a moment ago
+    profiler.end()
+    assert profiler.profile().frames == 2
+
+
 def test_heat_and_throttling_are_told_and_the_computer_is_not_asked_all_the_time() -> None:
     clock, computer = FakeClock(), Computer()
     profiler = Profiler(clock, computer)

@@ -53,7 +53,7 @@ final class FaceWork {
         return instance;
     }
 
-    /** Whether a job runs or waits; a camera drops its frame then. */
+    /** Whether a job runs or waits, or its answer is not on the way yet; a camera drops its frame then. */
     boolean busy() {
         return waiting.get() > 0;
     }
@@ -61,19 +61,23 @@ final class FaceWork {
     <T> void run(Job<T> job, Done<T> done, Failed failed) {
         waiting.incrementAndGet();
         thread.execute(() -> {
-            Runnable answer;
             try {
-                T result = job.run(this);
-                answer = () -> done.done(result);
-            } catch (FaceSdkException error) {
-                answer = () -> failed.failed(error.getMessage());
-            } catch (Exception error) {
-                answer = () -> failed.failed(error.toString());
+                main.post(answer(job, done, failed));
             } finally {
                 waiting.decrementAndGet();
             }
-            main.post(answer);
         });
+    }
+
+    private <T> Runnable answer(Job<T> job, Done<T> done, Failed failed) {
+        try {
+            T result = job.run(this);
+            return () -> done.done(result);
+        } catch (FaceSdkException error) {
+            return () -> failed.failed(error.getMessage());
+        } catch (Exception error) {
+            return () -> failed.failed(error.toString());
+        }
     }
 
     /** For jobs. The networks are loaded at the first call. */
