@@ -64,10 +64,12 @@ def operators(bundle: ModelBundle) -> list[str]:
     return [row.name for row in bundle.graph.working]
 
 
-@pytest.mark.parametrize("size", [11, 12])
-@pytest.mark.parametrize(("zeros", "taps", "stride"), [(3, 7, 2), (1, 3, 2), (2, 5, 3), (1, 1, 2)])
+@pytest.mark.parametrize(
+    ("size", "zeros", "taps", "stride"),
+    [(12, 3, 7, 2), (12, 1, 3, 2), (11, 1, 3, 2), (12, 2, 5, 3), (12, 1, 1, 2)],
+)
 def test_zeros_before_a_convolution_with_strides_stay_where_they_are(
-    zeros: int, taps: int, stride: int, size: int
+    size: int, zeros: int, taps: int, stride: int
 ) -> None:
     def body(image: Any) -> Any:
         x = layers.Conv2D(32, taps, strides=stride)(layers.ZeroPadding2D(zeros)(image))
@@ -107,17 +109,21 @@ class PlaceFactors(layers.Layer):
         return inputs + self.values if self.offset else inputs * self.values
 
 
-@pytest.mark.parametrize("then", ["sign", "normalisation", "nothing"])
 @pytest.mark.parametrize(
-    "layer",
+    ("layer", "then"),
     [
-        lambda x: PlaceFactors((12, 12, 32), offset=False)(x),
-        lambda x: PlaceFactors((12, 12, 1), offset=True)(x),
-        lambda x: PlaceFactors((12, 1), offset=False)(x),
-        lambda x: layers.BatchNormalization(axis=2)(x),
-        lambda x: x * np.linspace(0.5, 2, 12, dtype=np.float32)[:, np.newaxis],
+        (lambda x: PlaceFactors((12, 12, 32), offset=False)(x), "sign"),
+        (lambda x: PlaceFactors((12, 12, 1), offset=True)(x), "sign"),
+        (lambda x: PlaceFactors((12, 12, 1), offset=False)(x), "normalisation"),
+        (lambda x: PlaceFactors((12, 1), offset=False)(x), "nothing"),
+        (lambda x: layers.BatchNormalization(axis=2)(x), "sign"),
+        (lambda x: layers.BatchNormalization(axis=2)(x), "nothing"),
+        (lambda x: x * np.linspace(0.5, 2, 12, dtype=np.float32)[:, np.newaxis], "sign"),
     ],
-    ids=["HxWxC", "HxWx1", "Wx1", "axis 2", "operation"],
+    ids=[
+        *("HxWxC, sign", "HxWx1, sign", "HxWx1, normalisation", "Wx1"),
+        *("axis 2, sign", "axis 2", "operation, sign"),
+    ],
 )
 def test_factors_of_a_place_are_not_folded(layer: Any, then: str) -> None:
     """LCE's converter ends the process for some, and what it writes for others does not load."""
