@@ -37,6 +37,16 @@ _UNREST, _GROWTH_UNREST = 4.0, 0.4
 """Spectral density of the noise of the velocity of place and of sides, in sizes^2 / s^3: within
 half a second a head may change its speed by a size or two per second."""
 
+_MISSED = 2.5
+"""Times between pictures that a track outlives: a slow computer may miss a face once."""
+
+_USUAL, _LONGEST = 1.0, 2.0
+"""Seconds between pictures: assumed before any are known, and the most that counts as usual; a
+longer time is a camera that was lost."""
+
+_MEMORY = 0.8
+"""Share of the old in the running mean of that time."""
+
 _SMALLEST = 4.0
 """Least side of a box, in pixels: a prediction must not shrink to nothing."""
 
@@ -48,7 +58,8 @@ class TrackingSettings:
     Attributes:
         confirm: Looks that must find a face before its track counts: a false alarm of the detector
             seldom comes twice at one place.
-        patience: Seconds for which a face may be hidden until its track ends.
+        patience: Seconds for which a face may be hidden until its track ends; where pictures come
+            slowly, the time of two and a half of them.
         doubt: The same for a track that does not count yet.
         most: Tracks at a time, at most; further faces are left alone, the smallest first.
     """
@@ -144,6 +155,8 @@ class Tracker:
         self.settings = settings or TrackingSettings()
         self._tracks: list[Track] = []
         self._numbers = 0
+        self._time: float | None = None
+        self._usual: float | None = None
 
     @property
     def tracks(self) -> tuple[Track, ...]:
@@ -177,6 +190,7 @@ class Tracker:
             The tracks that begin to count or are over.
         """
         ended = self._expired(time)  # first: after a long gap, whoever is there is somebody else
+        self._note(time)
         rows = list(faces)
         taken = set()
         for number, which in assign(_costs(self._tracks, rows)):
@@ -201,10 +215,20 @@ class Tracker:
             track.confirmed = True
         return tuple(begun)
 
+    def _note(self, time: float) -> None:
+        """Learn how far apart pictures usually are."""
+        if self._time is not None:
+            seconds = min(max(time - self._time, 0.0), _LONGEST)
+            before = seconds if self._usual is None else self._usual
+            self._usual = _MEMORY * before + (1 - _MEMORY) * seconds
+        self._time = time
+
     def _expired(self, time: float) -> tuple[Track, ...]:
+        slow = _MISSED * (_USUAL if self._usual is None else self._usual)
+
         def over(track: Track) -> bool:
             patience = self.settings.patience if track.confirmed else self.settings.doubt
-            return time - track.last > patience
+            return time - track.last > max(patience, slow)
 
         ended = tuple(track for track in self._tracks if track.confirmed and over(track))
         self._tracks = [track for track in self._tracks if not over(track)]

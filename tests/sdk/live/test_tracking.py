@@ -118,6 +118,19 @@ def test_one_who_is_gone_leaves_after_the_patience() -> None:
     assert tracker.candidates == ()
 
 
+@pytest.mark.parametrize("interval", [0.5, 1.0, 1.9])
+def test_slow_pictures_are_followed_too(interval: float) -> None:
+    """A slow computer gives a picture per second, and may miss the face in one."""
+    tracker, begun, ended = Tracker(), 0, 0
+    for number in range(12):
+        time = number * interval
+        seen = [] if number == 8 else [face(100 + 2 * number, 100, 60)]
+        tracker.predict(time)
+        changes = tracker.update(seen, time, complete=True)
+        begun, ended = begun + len(changes.begun), ended + len(changes.ended)
+    assert (begun, ended) == (1, 0)
+
+
 def test_whoever_is_there_after_a_long_gap_is_somebody_else() -> None:
     tracker = Tracker(TrackingSettings(confirm=1, patience=1.0))
     tracker.update([face(100, 100)], 0.0, complete=True)
