@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import larq as lq
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -216,3 +217,26 @@ def test_layers_of_every_kind_need_no_trust(tmp_path: Path, name: str) -> None:
     pixels = np.random.default_rng(1).normal(size=(2, 8, 8, 3)).astype(np.float32)
     got = predict(loading.load(tmp_path / name).model, pixels)
     np.testing.assert_allclose(got, np.asarray(model(pixels)), atol=1e-5)
+
+
+def scaled_sign(x: Any) -> Any:
+    """A quantizer of the user's."""
+    return tf.reduce_mean(tf.abs(x), axis=[0, 1, 2], keepdims=True) * lq.math.sign(x)
+
+
+@pytest.mark.parametrize("which", ["input_quantizer", "kernel_quantizer"])
+@pytest.mark.parametrize("name", FORMS[:2])
+def test_a_quantizer_that_is_a_function_is_named(tmp_path: Path, name: str, which: str) -> None:
+    quantizers = {"input_quantizer": "ste_sign", "kernel_quantizer": lq.quantizers.DoReFa(1)}
+    layer = lq.layers.QuantConv2D(4, 3, **{**quantizers, which: scaled_sign})
+    model = keras.Sequential([keras.Input((8, 8, 3)), layer, keras.layers.Flatten()])
+    model.save(tmp_path / name)
+    with pytest.raises(
+        ModelError, match=r"custom object scaled_sign: .*--custom MODULE:scaled_sign"
+    ):
+        loading.load(tmp_path / name)
+    custom = (f"{__name__}:scaled_sign",)
+    pixels = np.random.default_rng(1).normal(0, 1, (2, 8, 8, 3)).astype(np.float32)
+    np.testing.assert_array_equal(
+        predict(loading.load(tmp_path / name, custom).model, pixels), model(pixels)
+    )

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import larq
 import tensorflow as tf
 from tensorflow.core.framework.function_pb2 import FunctionDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
@@ -76,7 +77,9 @@ def check(path: Path, known: Collection[str]) -> None:
         for part in _parts(config):
             _check_code(path, part)
             _check_tensorflow_function(path, part)
-            missing = "" if path.is_dir() else _unknown_object(part, known)
+            missing = ""
+            if not path.is_dir():
+                missing = _unknown_object(part, known) or _unknown_quantizer(part, known)
             if missing := missing or _unknown_function_of_layer(part, known):
                 raise ModelError(needs_custom(path, missing))
 
@@ -198,6 +201,29 @@ def _unknown_function_of_layer(part: dict[str, Any], known: Collection[str]) -> 
             if isinstance(name, str) and name not in known:
                 return name
     return ""
+
+
+def _unknown_quantizer(part: dict[str, Any], known: Collection[str]) -> str:
+    """A quantizer that is a function, stored by name, that is not known; "" if there is none.
+
+    Larq looks for these when it makes the layer, and its error names a type or all of the layer.
+    """
+    for key, value in part.items():
+        if not key.endswith("_quantizer"):
+            continue
+        function = isinstance(value, dict) and value.get("class_name") == "function"
+        name = value.get("config") if function else value
+        if isinstance(name, str) and name not in known and not _is_quantizer_of_larq(name):
+            return name
+    return ""
+
+
+def _is_quantizer_of_larq(name: str) -> bool:
+    try:
+        larq.quantizers.get(name)
+    except Exception:  # whatever Keras's lookup raises
+        return False
+    return True
 
 
 def _unknown_object(part: dict[str, Any], known: Collection[str]) -> str:
