@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -12,7 +13,7 @@ from facesdk.results import Face
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class Event(ABC):
     """Something that happened.
 
     Attributes:
@@ -24,16 +25,17 @@ class Event:
     at: str
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """What JSON calls it."""
-        raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
         """The record."""
         return {"event": self.name, "at": self.at, "time": round(self.time, 3), **self._more()}
 
+    @abstractmethod
     def _more(self) -> Mapping[str, Any]:
-        raise NotImplementedError
+        """What else the record of an event of this kind has."""
 
 
 @dataclass(frozen=True, slots=True)
