@@ -15,6 +15,8 @@ from native.support.workers import PATHS
 SOURCE = Path(__file__).parents[2] / "sdk" / "native"
 PACKAGES = {"clang": "apt-get install clang libclang-rt-dev", "gcc": "apt-get install gcc"}
 FUZZ_SECONDS = 30
+FUZZ_INPUTS = 50_000
+"""Shared out among the paths: each meets others."""
 
 pytestmark = pytest.mark.slow
 
@@ -60,8 +62,10 @@ def test_c_suite_under_address_and_undefined_behaviour_sanitizers(
     ]
     run(ctest)
     if compiler == "gcc":  # what uses the default path, on the others
-        for path in PATHS:
-            run([*ctest, "-R", "delegate|memory|thread_pool"], FACESDK_OPS_ISA=path)
+        fuzzer = str(tmp_path / "tests" / "fuzz_delegate")
+        for seed, path in enumerate(PATHS, start=2):
+            run([*ctest, "-R", "test_delegate|memory|thread_pool"], FACESDK_OPS_ISA=path)
+            run([fuzzer, str(FUZZ_INPUTS // len(PATHS)), str(seed)], FACESDK_OPS_ISA=path)
 
 
 @pytest.mark.parametrize("compiler", PACKAGES)
