@@ -42,6 +42,10 @@ TRAINING_PYTHON_LIMIT = (3, 13)
 """First Python that the train and convert extras have no packages for."""
 
 
+class FaceSDKWarning(UserWarning):
+    """What a caller should know although it is no error; the command line prints it on stderr."""
+
+
 class FaceSDKError(Exception):
     """Base of all errors that facesdk raises on purpose."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -18,7 +19,13 @@ import typer
 from facesdk.cli import output, streams
 from facesdk.cli.plugins import DeferredCommand, PluginGroup, command_at
 from facesdk.dependencies import naming_broken_libraries
-from facesdk.errors import EXIT_BAD_INPUT, EXIT_BROKEN_PIPE, EXIT_INTERRUPTED, FaceSDKError
+from facesdk.errors import (
+    EXIT_BAD_INPUT,
+    EXIT_BROKEN_PIPE,
+    EXIT_INTERRUPTED,
+    FaceSDKError,
+    FaceSDKWarning,
+)
 
 
 class Verb(NamedTuple):
@@ -166,7 +173,7 @@ class VerbGroup(PluginGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run a verb and map errors to exit codes."""
-        with _errors_to_exit_codes():
+        with _errors_to_exit_codes(), _warnings_as_lines():
             return super().invoke(ctx)
 
 
@@ -191,6 +198,23 @@ def _errors_to_exit_codes() -> Iterator[None]:
         # Typer would end with 1, which means "different people". Python flushes stdout at its end.
         streams.discard_stdout()
         raise typer.Exit(EXIT_BROKEN_PIPE) from None
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Print our own warnings to stderr as a line each, without the place in the code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", FaceSDKWarning)
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if issubclass(category, FaceSDKWarning):
+                output.emit_error(f"warning: {message}")
+            else:
+                others(message, category, *place, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 app = typer.Typer(

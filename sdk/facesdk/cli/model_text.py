@@ -78,6 +78,10 @@ def _contract_rows(contract: Contract) -> list[tuple[str, str]]:
         )
     if contract.thresholds_source:
         rows.append(("measured on", contract.thresholds_source))
+    if contract.thresholds:
+        version = contract.thresholds_pixels
+        cut_here = f"pixel functions, version {version}"
+        rows.append(("cut by", "crops that were given" if version is None else cut_here))
     if conversion is not None:
         verified = "compared with its source" if conversion.verified else "not verified"
         made_by = f"{conversion.target} {conversion.options}".strip()

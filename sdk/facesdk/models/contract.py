@@ -120,6 +120,9 @@ class Contract:
             concatenated (then ``dim`` counts both).
         thresholds: Recommended thresholds, ascending in FMR (recognition).
         thresholds_source: What the thresholds were measured on, in words.
+        thresholds_pixels: Version of facesdk's pixel functions
+            (:data:`facesdk.images.pixels.VERSION`) that cut the crops which the thresholds were
+            measured on; None where the crops were given.
         training_data: What the model was trained on and under which terms, in words.
         conversion: How the file was made; None where that is not recorded.
         schema_version: Version of this record.
@@ -138,6 +141,7 @@ class Contract:
     flip_concatenation: bool = False
     thresholds: tuple[Threshold, ...] = ()
     thresholds_source: str = ""
+    thresholds_pixels: int | None = None
     training_data: str = ""
     conversion: Conversion | None = None
     schema_version: int = SCHEMA_VERSION
@@ -174,13 +178,15 @@ class Contract:
             dim=2 * dim if flip else dim // 2,
             thresholds=(),
             thresholds_source="",
+            thresholds_pixels=None,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """The record of ``contract.schema.json``."""
         record = asdict(self)
-        if self.conversion is None:
-            del record["conversion"]
+        for name in ("conversion", "thresholds_pixels"):
+            if record[name] is None:
+                del record[name]
         return record
 
     def to_json(self) -> str:

@@ -256,6 +256,14 @@ CONTRACT = (
         fixed=_MEASURED,
     ),
     Field(
+        "thresholds_pixels",
+        Number(1, 1 << 31, whole=True, null=True),
+        "Version of facesdk's pixel functions that cut the crops of the thresholds; "
+        "null or left out where the crops were given.",
+        None,
+        fixed=_MEASURED,
+    ),
+    Field(
         "training_data",
         Text(),
         "What the model was trained on and under which terms, in words.",
@@ -328,6 +336,7 @@ _RECOGNITION = {
     "dim": (None, {"type": "null"}),
     "flip_concatenation": (False, {"const": False}),
     "thresholds": ((), {"maxItems": 0}),
+    "thresholds_pixels": (None, {"type": "null"}),
 }
 """Fields that belong to recognition, each as it is in the contract of another task."""
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import warnings
 from abc import ABC, abstractmethod
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facesdk.errors import ContractError, InputError, ModelError
+from facesdk.errors import ContractError, FaceSDKWarning, InputError, ModelError
+from facesdk.images.pixels import VERSION as PIXELS_VERSION
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract
 from facesdk.models.templates import TEMPLATES
@@ -159,9 +161,15 @@ class Embedder(CropEmbedder):
         Raises:
             ModelError: The file is not usable, or is not what the contract says.
             ContractError: There is no contract, or it is not for recognition.
+
+        Warns:
+            FaceSDKWarning: The thresholds were calibrated with another version of the pixel
+                functions.
         """
         bundle = ModelBundle.load(path, trust=trust)
-        return cls(bundle, contract or bundle.contract, threads=threads, workers=workers)
+        contract = contract or bundle.contract
+        warn_of_other_pixels(contract)
+        return cls(bundle, contract, threads=threads, workers=workers)
 
     def forward(self, pixels: FloatArray) -> FloatArray:
         """See :meth:`CropEmbedder.forward`; as many crops at a time as the network takes."""
@@ -176,6 +184,19 @@ class Embedder(CropEmbedder):
                 found = self._returned.dequantize(found)
             vectors[start : start + count] = found.reshape(self._slots, -1)[:count]
         return vectors
+
+
+def warn_of_other_pixels(contract: Contract) -> None:
+    """Warn if thresholds were measured on crops that this facesdk would cut otherwise."""
+    measured = contract.thresholds_pixels
+    if measured is not None and measured != PIXELS_VERSION:
+        warnings.warn(
+            f"the thresholds of {contract.name} were calibrated with version {measured} of the "
+            f"pixel functions, and this facesdk has version {PIXELS_VERSION}: what they promise "
+            "may not hold; run `facesdk calibrate` again",
+            FaceSDKWarning,
+            stacklevel=3,
+        )
 
 
 def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:

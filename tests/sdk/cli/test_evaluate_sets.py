@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pickle
 import tracemalloc
@@ -17,10 +18,13 @@ from typer.testing import CliRunner, Result
 
 from facesdk.cli.main import app
 from facesdk.errors import InputError
+from facesdk.images import pixels
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
+from facesdk.models.contract_writer import replace_contract
 from facesdk.recognition.embedding import Embedder
 from facesdk.recognition.saved_embeddings import SavedEmbeddings
+from facesdk.samples import BIDEN, OBAMA
 from sdk import photos
 
 MODEL = registry.DEFAULT_RECOGNIZER
@@ -230,6 +234,31 @@ def test_calibrate_writes_the_thresholds_and_nothing_else(crops: Path, tmp_path:
     assert here["fmr"] <= 0.1 < here["fmr"] + 2 / 594
     assert here["fnmr"] == pytest.approx(row.fnmr, abs=1e-6)
     assert [path.name for path in tmp_path.glob("*.tflite")] == ["model.tflite"]
+
+
+@pytest.mark.parametrize("aligned", [True, False])
+def test_the_pixels_of_a_calibration_are_in_the_contract(
+    crops: Path, tmp_path: Path, aligned: bool
+) -> None:
+    """Crops that facesdk cut are of a version of its pixel functions; another one is said so."""
+    model = tmp_path / "model.tflite"
+    model.write_bytes(registry.resolve(MODEL).read_bytes())
+    flag = ["--aligned"] * aligned
+    record = json.loads(
+        invoke("calibrate", str(model), str(crops), *flag, "--fmr", "0.1", "--json").stdout
+    )
+    contract = ModelBundle.load(model).contract
+    wanted = None if aligned else pixels.VERSION
+    assert contract.thresholds_pixels == record["thresholds_pixels"] == wanted
+    shown = invoke("models", "show", str(model)).stdout
+    assert ("crops that were given" if aligned else f"pixel functions, version {wanted}") in shown
+    other = dataclasses.replace(contract, thresholds_pixels=pixels.VERSION + 1)
+    model.write_bytes(replace_contract(ModelBundle.load(model), other))
+    arguments = ["verify", str(OBAMA), str(BIDEN), "--model", str(model), "--fmr", "0.1"]
+    told = CliRunner().invoke(app, arguments)
+    assert told.exit_code in (0, 1)
+    assert told.stderr.count("\n") == 1
+    assert told.stderr.startswith("facesdk: warning: the thresholds of compactfacenet-qb were cal")
 
 
 def test_calibrate_refuses_what_the_pairs_do_not_support(crops: Path, tmp_path: Path) -> None:

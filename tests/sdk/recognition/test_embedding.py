@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import warnings
+
 import numpy as np
 import pytest
 
-from facesdk.errors import ModelError
+from facesdk.errors import FaceSDKWarning, ModelError
+from facesdk.images import pixels
+from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract, InputSpec
 from facesdk.recognition.embedding import Embedder
@@ -50,3 +55,18 @@ def test_an_output_of_another_length_is_refused() -> None:
     bundle = ModelBundle.from_bytes(file_of(pooled(SIDE, "FLOAT32")), "mean.tflite", trust=True)
     with pytest.raises(ModelError, match=r"output of shape \(1, 64\)"):
         Embedder(bundle, contract(64))
+
+
+def test_thresholds_of_other_pixels_are_said_so() -> None:
+    path = registry.resolve(registry.DEFAULT_RECOGNIZER)
+    packaged = ModelBundle.load(path).contract
+    for version, told in ((pixels.VERSION + 1, True), (pixels.VERSION, False), (None, False)):
+        calibrated = dataclasses.replace(packaged, thresholds_pixels=version)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            Embedder.load(path, calibrated)
+        words = [str(row.message) for row in said if row.category is FaceSDKWarning]
+        assert len(words) == told
+        if told:
+            assert f"version {version} of the pixel functions" in words[0]
+            assert "`facesdk calibrate`" in words[0]

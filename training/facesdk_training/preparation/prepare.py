@@ -38,7 +38,7 @@ from typing import Any
 
 from facesdk.errors import FaceSDKError, InputError
 from facesdk.files import make_folder, sha256_of, write_atomic
-from facesdk.images import encode
+from facesdk.images import encode, pixels
 from facesdk.images.photo_source import Photo, PhotoSource
 from facesdk.progress import Progress, unwatched
 from facesdk.version import __version__
@@ -148,7 +148,7 @@ def prepare(
     make_folder(output)
     _refuse_foreign(output)
     chosen, excluded, unknown = _choose(source.photos, options)
-    fingerprint = json.dumps([source.digest, asdict(options.crops), __version__])
+    fingerprint = json.dumps([source.digest, asdict(options.crops), __version__, pixels.VERSION])
     with closing(CropStore(output / STORE, fingerprint)) as store:
         _crop_all(source.photos, chosen, store, options.crops, workers, progress)
         outcomes = {n: o for n, o in store.outcomes().items() if n not in excluded}

@@ -70,6 +70,7 @@ def calibrate(
     from facesdk.evaluation.calibration import calibrate as thresholds_of
     from facesdk.evaluation.evaluation import pair_similarities
     from facesdk.files import write_atomic
+    from facesdk.images import pixels
     from facesdk.models.bundle import ModelBundle
     from facesdk.models.contract_writer import replace_contract
     from facesdk.recognition.embedding import Embedder
@@ -98,6 +99,7 @@ def calibrate(
         thresholds=found,
         thresholds_source=f"{len(people.same)} pairs of {len(people.names)} photos in "
         f"{pairs.name}, facesdk calibrate",
+        thresholds_pixels=None if people.aligned else pixels.VERSION,
     )
     target = out or model
     write_atomic(target, bundle.in_its_form(replace_contract(bundle, contract)))
@@ -105,6 +107,7 @@ def calibrate(
         "model": str(target),
         "thresholds": [dataclasses.asdict(row) for row in found],
         "thresholds_source": contract.thresholds_source,
+        "thresholds_pixels": contract.thresholds_pixels,
         "left_out": output.left_out_record(people.left_out, verbose=verbose),
     }
     lines = [
