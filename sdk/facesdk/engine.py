@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,13 +17,15 @@ from numpy.typing import NDArray
 from facesdk import tracing
 from facesdk.detection.detector import DEFAULT_MIN_FACE, Detector
 from facesdk.detection.registry import load_detector
-from facesdk.errors import EmbeddingMismatchError, InputError, LowQualityError
+from facesdk.errors import EmbeddingMismatchError, FaceSDKWarning, InputError, LowQualityError
 from facesdk.images import decode
 from facesdk.images.decode import ImageSource
+from facesdk.images.decoded import DecodedPhoto
 from facesdk.models import registry
 from facesdk.models.contract import Contract
 from facesdk.progress import Progress, unwatched
 from facesdk.quality.assessment import assess
+from facesdk.quality.colours import looks_swapped
 from facesdk.quality.selection import Choice, choose_in_photo, find, pick
 from facesdk.recognition import alignment, matching
 from facesdk.recognition.embedding import Embedder
@@ -50,7 +53,9 @@ class FaceEngine:
     Every method takes a photo as a path, the bytes of a file, an open binary file, an image of
     Pillow, or an array (uint8 ``(H, W, 3)`` or grey ``(H, W)``). Arrays are RGB; those of OpenCV
     are given with ``color="BGR"``. Faces are ordered by the area of their box, largest first, and
-    chosen by their number in that order.
+    chosen by their number in that order; they are in pixels of the photo, also where that is so
+    large that it is decoded at a half of its size or less. An array whose face looks as if its red
+    and blue were swapped is worked on as it is, with a :class:`facesdk.errors.FaceSDKWarning`.
 
     Threads may share an engine; at most ``workers`` of them run a network at a time. A process that
     is forked from the one that loaded it may use it too, and it pickles (docs/use/python.md).
@@ -128,13 +133,13 @@ class FaceEngine:
         Raises:
             InputError: The photo cannot be read.
         """
-        pixels = decode.as_image(image, color=color)
-        height, width = pixels.shape[:2]
+        photo = decode.as_photo(image, color=color)
         with stage("detect"):
-            found = find(self.detector, pixels, max_faces)
-            choice = pick(pixels, found)
+            found = find(self.detector, photo.pixels, max_faces)
+            choice = pick(photo.pixels, found)
         chosen, reason = (choice.number, choice.reason) if choice else (None, "")
-        return Detections(_name(image), width, height, tuple(found), chosen, reason)
+        faces = tuple(map(photo.of_photo, found))
+        return Detections(_name(image), photo.width, photo.height, faces, chosen, reason)
 
     def align(
         self, image: ImageSource, face: Face | int | None = None, *, color: str = "RGB"
@@ -153,11 +158,15 @@ class FaceEngine:
         Raises:
             NoFaceError: The photo has no face of that number.
         """
-        pixels = decode.as_image(image, color=color)
-        if not isinstance(face, Face):
-            face = self._choose(pixels, face, _name(image)).face
+        photo = decode.as_photo(image, color=color)
+        if isinstance(face, Face):
+            face = photo.of_pixels(face)
+        else:
+            face = self._choose(photo, face, _name(image)).face
         with stage("align"):
-            return alignment.align(pixels, face.landmarks, self.embedder.template)
+            crop = alignment.align(photo.pixels, face.landmarks, self.embedder.template)
+        _warn_of_swapped_colours(image, color, crop)
+        return crop
 
     def quality(
         self, image: ImageSource, face: Face | int | None = None, *, color: str = "RGB"
@@ -167,10 +176,10 @@ class FaceEngine:
         Returns:
             One number, 0 to 1, with the measures that it comes from and what is wrong with them.
         """
-        pixels = decode.as_image(image, color=color)
+        photo = decode.as_photo(image, color=color)
         if not isinstance(face, Face):
-            return self._choose(pixels, face, _name(image)).quality
-        return assess(pixels, face)
+            return self._choose(photo, face, _name(image)).quality
+        return assess(photo.pixels, photo.of_pixels(face))
 
     def embed(
         self, image: ImageSource, face: Face | int | None = None, *, color: str = "RGB"
@@ -191,6 +200,7 @@ class FaceEngine:
             InputError: It has another size, or cannot be read.
         """
         pixels = decode.as_image(crop, color=color)
+        _warn_of_swapped_colours(crop, color, pixels)
         with stage("embed"):
             return self.embedder.embed_one(pixels)
 
@@ -293,12 +303,12 @@ class FaceEngine:
             InputError: A photo cannot be read, or the model has no threshold for ``fmr``.
         """
         similarity, calibrated_fmr = self._operating_point(fmr, threshold)
-        photos = [decode.as_image(photo, color=color) for photo in (a, b)]
+        photos = [decode.as_photo(photo, color=color) for photo in (a, b)]
         with tracing.record() as profile:
             called = names or (_name(a), _name(b))
             with stage("detect"):
                 first_choice, second_choice = [
-                    choose_in_photo(self.detector, photo, number, name)
+                    choose_in_photo(self.detector, photo.pixels, number, name)
                     for photo, number, name in zip(photos, faces, called, strict=True)
                 ]
             chosen = first_choice, second_choice
@@ -307,17 +317,19 @@ class FaceEngine:
                 raise _low_quality(quality, called)
             with stage("align"):
                 crops = [
-                    alignment.align(photo, choice.face.landmarks, self.embedder.template)
+                    alignment.align(photo.pixels, choice.face.landmarks, self.embedder.template)
                     for photo, choice in zip(photos, chosen, strict=True)
                 ]
             with stage("embed"):
                 first, second = [self.embedder.embed_one(crop) for crop in crops]
             with stage("match"):
                 match = matching.compare(first, second, threshold=similarity, fmr=calibrated_fmr)
+        for given, crop in zip((a, b), crops, strict=True):
+            _warn_of_swapped_colours(given, color, crop)
         timings = Timings(*map(profile.total_ms, ("detect", "align", "embed", "match")))
         return Verification(
             match,
-            (first_choice.face, second_choice.face),
+            (photos[0].of_photo(first_choice.face), photos[1].of_photo(second_choice.face)),
             (first_choice.reason, second_choice.reason),
             quality,
             (crops[0], crops[1]),
@@ -379,9 +391,9 @@ class FaceEngine:
         if recording is not None:
             profile.add_operators(recording.events, lost=recording.lost)
 
-    def _choose(self, image: NDArray[np.uint8], number: int | None, name: str) -> Choice:
+    def _choose(self, photo: DecodedPhoto, number: int | None, name: str) -> Choice:
         with stage("detect"):
-            return choose_in_photo(self.detector, image, number, name)
+            return choose_in_photo(self.detector, photo.pixels, number, name)
 
     def _operating_point(self, fmr: float, threshold: float | None) -> tuple[float, float | None]:
         """The similarity that decides, and the false match rate that it was calibrated for."""
@@ -395,6 +407,17 @@ def _low_quality(quality: tuple[Quality, ...], names: tuple[str, ...]) -> LowQua
     rows = zip(quality, names, strict=True)
     reasons = tuple(f"{name}: {reason}" for row, name in rows for reason in row.reasons)
     return LowQualityError("; ".join(reasons), reasons, quality)
+
+
+def _warn_of_swapped_colours(given: ImageSource, color: str, crop: NDArray[np.uint8]) -> None:
+    """Warn if an array that was given as RGB is rather BGR; a file has its channels in order."""
+    if isinstance(given, np.ndarray) and color == "RGB" and looks_swapped(crop):
+        warnings.warn(
+            "the face is blue rather than red, as if the array were BGR: arrays of OpenCV are "
+            'given with color="BGR"',
+            FaceSDKWarning,
+            stacklevel=4,
+        )
 
 
 def _name(image: ImageSource) -> str:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,11 +13,13 @@ from facesdk import FaceEngine, compare
 from facesdk.errors import (
     ContractError,
     EmbeddingMismatchError,
+    FaceSDKWarning,
     InputError,
     LowQualityError,
     NoFaceError,
 )
 from facesdk.images import decode
+from facesdk.images.decoded import DecodedPhoto
 from facesdk.images.drawing import draw_faces, draw_verification
 from facesdk.models import registry
 from facesdk.recognition.embedding import Embedder
@@ -98,7 +102,7 @@ def test_threads_beyond_reason_are_refused(threads: int) -> None:
 
 
 def test_a_title_that_is_no_unicode_is_drawn(engine: FaceEngine) -> None:
-    photos = (decode.load(OBAMA), decode.load(OBAMA2))
+    photos = (decode.load_photo(OBAMA), decode.load_photo(OBAMA2))
     result = engine.verify(*photos)
     written, plain = (
         draw_verification(photos, result, titles) for titles in (("\udce9", "日"), ("?", "?"))
@@ -174,7 +178,8 @@ def test_drawings_show_the_faces(engine: FaceEngine) -> None:
     left, top = (int(v) for v in faces[0].box[:2])
     assert not np.array_equal(drawn[top, left + 20 : left + 40], photo[top, left + 20 : left + 40])
     verification = engine.verify(photo, OBAMA2)
-    picture = draw_verification((photo, decode.load(OBAMA2)), verification, ("a", "b"))
+    photos = (DecodedPhoto.of(photo), decode.load_photo(OBAMA2))
+    picture = draw_verification(photos, verification, ("a", "b"))
     assert picture.dtype == np.uint8
     assert picture.shape[1] > picture.shape[0]
 
@@ -210,3 +215,54 @@ def test_every_verb_takes_the_same_face(engine: FaceEngine) -> None:
     assert verification.faces[0] == face
     assert verification.quality[0] == engine.quality(photo)
     assert verification.reasons[0] == "the largest face"
+
+
+def test_boxes_of_a_reduced_photo_are_those_of_the_file(
+    engine: FaceEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A photo that is too large to be held is worked on at half its size."""
+    original = engine.detect(OBAMA)
+    whole = original.faces[0]
+    monkeypatch.setattr(decode, "MAX_JPEG_PIXELS", 300_000)
+    found = engine.detect(OBAMA)
+    photo = decode.load_photo(OBAMA)
+    assert photo.scale == (2.0, 2.0)
+    assert (found.width, found.height) == (original.width, original.height)
+    assert np.abs(found.faces[0].landmarks - whole.landmarks).max() < 0.05 * whole.width
+    by_face, alone = engine.embed(OBAMA, found.faces[0]), engine.embed(OBAMA)
+    assert by_face.vector @ alone.vector > 0.9999
+    assert engine.quality(OBAMA, found.faces[0]) == engine.quality(OBAMA)
+    verification = engine.verify(OBAMA, OBAMA2)
+    assert verification and verification.faces[0] == found.faces[0]
+
+
+def warned(call: Callable[[], object]) -> list[str]:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        call()
+    return [str(row.message) for row in said if row.category is FaceSDKWarning]
+
+
+@pytest.mark.parametrize("sample", [OBAMA, OBAMA2, BIDEN])
+def test_an_array_of_opencv_that_is_given_as_rgb_is_told_of(
+    engine: FaceEngine, sample: Path
+) -> None:
+    photo = decode.load(sample)
+    face = engine.detect(photo, 1).faces[0]
+    swapped = np.ascontiguousarray(photo[..., ::-1])
+    calls = (
+        lambda array, color: engine.embed(array, face, color=color),
+        lambda array, color: engine.align(array, face, color=color),
+        lambda array, color: engine.verify(array, OBAMA, color=color, allow_low_quality=True),
+        lambda array, color: engine.embed_aligned(
+            engine.align(photo, face)[..., :: -1 if array is swapped else 1], color=color
+        ),
+    )
+    for call in calls:
+        (words,) = warned(lambda call=call: call(swapped, "RGB"))
+        assert 'color="BGR"' in words
+        assert not warned(lambda call=call: call(swapped, "BGR"))
+        assert not warned(lambda call=call: call(photo, "RGB"))
+    grey = np.repeat(photo.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+    assert not warned(lambda: engine.embed(grey, face))
+    assert not warned(lambda: engine.embed(decode.DecodedPhoto.of(swapped), face))

@@ -21,7 +21,7 @@ from facesdk.engine import FaceEngine
 from facesdk.errors import GalleryError, InputError, one_line, require_extra
 from facesdk.gallery.enrolment import Chosen, Enrolment, embed_for_enrolment, suspicions
 from facesdk.gallery.gallery import Gallery, NewTemplate
-from facesdk.images.decode import decode
+from facesdk.images.decode import decode_photo
 from facesdk.images.photo_source import Photo, PhotoReader
 from facesdk.progress import Progress, unwatched
 
@@ -198,8 +198,8 @@ def embed_content(
         face: Which face; None refuses a photo with several.
     """
     try:
-        pixels = decode(io.BytesIO(content), name=image)
-        return embed_for_enrolment(engine, pixels, face=face, image=image)
+        photo = decode_photo(io.BytesIO(content), name=image)
+        return embed_for_enrolment(engine, photo, face=face, image=image)
     except InputError as error:
         return Chosen(None, None, (str(error),))
 

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from facesdk.engine import DEFAULT_FMR, FaceEngine
 from facesdk.errors import InputError
 from facesdk.gallery.gallery import Gallery, Identification, Template
-from facesdk.images.decode import ImageSource, as_image
+from facesdk.images.decode import ImageSource, as_photo
+from facesdk.images.decoded import DecodedPhoto
 from facesdk.quality.selection import choose
 from facesdk.results import Embedding, Face, Quality
 
@@ -96,7 +94,7 @@ def enrol_photo(
         InputError: The photo cannot be read, the name is not usable, or there is no such face.
         EmbeddingMismatchError: The engine's model is not the gallery's.
     """
-    chosen = embed_for_enrolment(engine, as_image(photo), face=face, image=image)
+    chosen = embed_for_enrolment(engine, as_photo(photo), face=face, image=image)
     if chosen.embedding is None or chosen.quality is None:
         return Enrolment(image, None, chosen.quality, chosen.reasons)
     warnings = suspicions(gallery, name, chosen.embedding)
@@ -105,13 +103,13 @@ def enrol_photo(
 
 
 def embed_for_enrolment(
-    engine: FaceEngine, pixels: NDArray[np.uint8], *, face: int | None = None, image: str = "photo"
+    engine: FaceEngine, photo: DecodedPhoto, *, face: int | None = None, image: str = "photo"
 ) -> Chosen:
     """Choose and embed the face of a photo, if it is good enough to be enrolled.
 
     Args:
         engine: Finds and embeds it.
-        pixels: uint8 RGB ``(H, W, 3)``.
+        photo: The photo.
         face: Which face, 0 being the largest; None for the one that is compared, and refuses a
             photo with several.
         image: What error messages call the photo.
@@ -119,13 +117,13 @@ def embed_for_enrolment(
     Raises:
         NoFaceError: There is no face of that number; with ``face`` None a reason says so.
     """
-    found = engine.detect(pixels)
+    found = engine.detect(photo)
     if face is None and found.chosen is None:
         return Chosen(None, None, ("no face found: use a photo with a visible face",))
     one = choose(found.faces, found.chosen or 0 if face is None else face, image)
-    quality = engine.quality(pixels, one)
+    quality = engine.quality(photo, one)
     reasons = (*(_several(found.faces) if face is None else ()), *quality.reasons)
-    return Chosen(None if reasons else engine.embed(pixels, one), quality, reasons)
+    return Chosen(None if reasons else engine.embed(photo, one), quality, reasons)
 
 
 def suspicions(gallery: Gallery, name: str, embedding: Embedding) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from facesdk.engine import FaceEngine
 from facesdk.gallery.enrolment import Enrolment, embed_for_enrolment, suspicions
 from facesdk.gallery.gallery import Gallery
 from facesdk.images.decode import RgbImage
+from facesdk.images.decoded import DecodedPhoto
 
 APART = 0.7
 """Seconds between two pictures that are enrolled, so that they are not the same picture twice."""
@@ -53,7 +54,7 @@ def enrol_pictures(
             return
         if last is not None and time - last < APART:
             continue
-        chosen = embed_for_enrolment(engine, picture)
+        chosen = embed_for_enrolment(engine, DecodedPhoto.of(picture))
         image = f"picture at {time - first:.1f} s"
         if chosen.embedding is None or chosen.quality is None:
             what = tuple(reason.partition(":")[0] for reason in chosen.reasons)

@@ -11,24 +11,33 @@ import io
 import os
 import re
 import warnings
-from math import ceil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
 from facesdk.errors import InputError, one_line
 from facesdk.images import formats, jpeg, png
+from facesdk.images.decoded import DecodedPhoto
 
 RgbImage = NDArray[np.uint8]
 """uint8 ``(H, W, 3)``, RGB, C-contiguous, H and W at least 1."""
 
 ImageSource = (
-    str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | NDArray[Any]
+    str
+    | os.PathLike[str]
+    | bytes
+    | bytearray
+    | memoryview
+    | BinaryIO
+    | Image.Image
+    | NDArray[Any]
+    | DecodedPhoto
 )
-"""What :func:`as_image` takes a photo from."""
+"""What :func:`as_photo` takes a photo from."""
 
 COLORS = ("RGB", "BGR")
 """Orders in which an array may have its channels."""
@@ -37,7 +46,11 @@ MAX_PIXELS = 64_000_000
 """Largest photo that is decoded, in pixels: 192 MB as RGB. The header is asked first."""
 
 MAX_JPEG_PIXELS = 128_000_000
-"""Largest JPEG, which is what phones' cameras of 108 megapixels write: 384 MB as RGB."""
+"""Largest JPEG that keeps its size: phones' cameras write 108 megapixels. 384 MB as RGB."""
+
+MAX_REDUCED_PIXELS = 1_000_000_000
+"""Largest JPEG that is decoded at a half, a quarter or an eighth of its size, if its coding lets a
+decoder forget each row of blocks (:attr:`facesdk.images.jpeg.JpegFile.reducible`)."""
 
 MAX_SIDE = 65_535
 """Largest width and height that is decoded: a strip that is longer holds no face."""
@@ -64,6 +77,9 @@ _TRANSPARENT_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 
 _ROWS_AT_ONCE = 256
 
+_MOST_REDUCTION = 8
+"""A block of a JPEG has 8x8 pixels, of which its decoder makes 4x4, 2x2 or one."""
+
 _SENSOR_BITS = (8, 10, 12, 14, 16)
 """Bits of the samples that cameras keep in 16."""
 
@@ -85,13 +101,20 @@ def load(path: str | os.PathLike[str]) -> RgbImage:
         path: A file of one of :func:`facesdk.images.formats.readable`, whatever its name ends in.
 
     Returns:
-        uint8 ``(H, W, 3)``, RGB, C-contiguous.
+        uint8 ``(H, W, 3)``, RGB, C-contiguous; a half, a quarter or an eighth of the file's size
+        where that is more than :data:`MAX_JPEG_PIXELS` (:func:`load_photo` says which).
 
     Raises:
         InputError: The file is missing, unreadable, no image, truncated, of an unsupported pixel
-            type, of more than :data:`MAX_PIXELS` (a JPEG: :data:`MAX_JPEG_PIXELS`), longer than
-            :data:`MAX_SIDE`, or a JPEG of more than :data:`facesdk.images.jpeg.MAX_SCANS` scans.
+            type, of more than :data:`MAX_PIXELS` (a JPEG: :data:`MAX_JPEG_PIXELS`, or
+            :data:`MAX_REDUCED_PIXELS`), longer than :data:`MAX_SIDE`, or a JPEG of more than
+            :data:`facesdk.images.jpeg.MAX_SCANS` scans.
     """
+    return load_photo(path).pixels
+
+
+def load_photo(path: str | os.PathLike[str]) -> DecodedPhoto:
+    """Decode a photo like :func:`load`, with the size that it has in its file."""
     path = Path(path)
     try:
         if path.is_dir():
@@ -106,13 +129,18 @@ def load(path: str | os.PathLike[str]) -> RgbImage:
     except ValueError as error:
         raise InputError(f"{str(path)!r} is not a file name: {error}") from None
     with stream:
-        return decode(stream, name=str(path))
+        return decode_photo(stream, name=str(path))
 
 
-def decode(
+def decode(stream: BinaryIO, *, name: str) -> RgbImage:
+    """Decode an image from an open file, like :func:`load`; arguments of :func:`decode_photo`."""
+    return decode_photo(stream, name=name).pixels
+
+
+def decode_photo(
     stream: BinaryIO, *, name: str, max_pixels: int | None = None, side: int | None = None
-) -> RgbImage:
-    """Decode an image from an open file, like :func:`load`.
+) -> DecodedPhoto:
+    """Decode an image from an open file, like :func:`load_photo`.
 
     Args:
         stream: A seekable binary stream; ``io.BytesIO`` for bytes in memory.
@@ -148,29 +176,23 @@ def decode(
         return _pixels(content, name, max_pixels)
 
 
-def size_of(content: bytes) -> tuple[int, int]:
-    """Height and width of an upright photo, from its header.
-
-    Args:
-        content: The bytes of a file that :func:`decode` has read.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(content), formats=tuple(formats.readable())) as image:
-            turned = _orientation(image) in _TURNED
-            return (image.width, image.height) if turned else (image.height, image.width)
-
-
 def as_image(source: ImageSource, *, color: str = "RGB") -> RgbImage:
+    """The pixels of :func:`as_photo`."""
+    return as_photo(source, color=color).pixels
+
+
+def as_photo(source: ImageSource, *, color: str = "RGB") -> DecodedPhoto:
     """A photo from whatever a program has it in.
 
     Args:
         source: A path (see :func:`load`); the bytes of a file, or a binary file that is open; an
-            image of Pillow; a colour array uint8 ``(H, W, 3)``, or a grey one ``(H, W)``.
+            image of Pillow; a colour array uint8 ``(H, W, 3)``, or a grey one ``(H, W)``; a photo
+            that is decoded.
         color: Order of an array's channels: ``"RGB"``, or ``"BGR"`` as OpenCV has them.
 
     Returns:
-        uint8 ``(H, W, 3)``, RGB, C-contiguous; shares memory with an array that is already so.
+        Pixels uint8 ``(H, W, 3)``, RGB, C-contiguous; they share memory with an array that is
+        already so.
 
     Raises:
         InputError: It is none of these, has another type or shape, or cannot be read; ``color`` is
@@ -178,15 +200,18 @@ def as_image(source: ImageSource, *, color: str = "RGB") -> RgbImage:
     """
     if color not in COLORS:
         raise InputError(f"color must be one of {', '.join(COLORS)}, but got {color!r}")
+    if isinstance(source, DecodedPhoto):
+        return source
     if isinstance(source, (str, os.PathLike)):
         _refuse_others(os.fspath(source))
-        return load(source)
+        return load_photo(source)
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return decode(io.BytesIO(source), name="image")
+        return decode_photo(io.BytesIO(source), name="image")
     if isinstance(source, Image.Image):
-        return _from_pillow(source)
+        return DecodedPhoto.of(_from_pillow(source))
     if hasattr(source, "read"):
-        return decode(io.BytesIO(_content(source)), name=str(getattr(source, "name", "image")))
+        name = str(getattr(source, "name", "image"))
+        return decode_photo(io.BytesIO(_content(source)), name=name)
     if not isinstance(source, np.ndarray):
         raise InputError(
             "an image must be a path, the bytes of a file, an open file, an image of Pillow or a "
@@ -201,7 +226,8 @@ def as_image(source: ImageSource, *, color: str = "RGB") -> RgbImage:
             "an image must be a non-empty uint8 array with shape (H, W, 3), RGB, or (H, W), "
             f"but got {source.dtype} with shape {source.shape}"
         )
-    return np.ascontiguousarray(np.repeat(source[..., None], 3, axis=2) if grey else source)
+    pixels = np.repeat(source[..., None], 3, axis=2) if grey else source
+    return DecodedPhoto.of(np.ascontiguousarray(pixels))
 
 
 def _refuse_others(path: str) -> None:
@@ -230,18 +256,20 @@ def _from_pillow(image: Image.Image) -> RgbImage:
     return _to_rgb(_upright(image), "image", 8, None)
 
 
-def _jpeg(file: jpeg.JpegFile, name: str, max_pixels: int | None, side: int | None) -> RgbImage:
+def _jpeg(file: jpeg.JpegFile, name: str, max_pixels: int | None, side: int | None) -> DecodedPhoto:
     if file.scans > jpeg.MAX_SCANS:
         raise InputError(
             f"{name} has {file.scans} scans, more than the limit of {jpeg.MAX_SCANS}: save it again"
         )
+    limit = MAX_REDUCED_PIXELS if file.reducible else MAX_JPEG_PIXELS
+    max_pixels = limit if max_pixels is None else min(max_pixels, limit)
     if file.ended or not file.may_be_whole:
         return _pixels(file.content, name, max_pixels, side)
     first, *others = (
         _pixels(file.content.rstrip(b"\xff") + after + jpeg.END, name, max_pixels, side)
         for after in _AFTER_THE_END
     )
-    if not all(np.array_equal(first, other) for other in others):
+    if not all(np.array_equal(first.pixels, other.pixels) for other in others):
         raise _corrupt(name, "pixels are missing at its end")
     return first
 
@@ -254,21 +282,26 @@ def _pixels(
     *,
     depth: int = 8,
     significant: int | None = None,
-) -> RgbImage:
-    """Decode a file; ``depth`` and ``significant`` are what a PNG says of its samples."""
-    limit = MAX_JPEG_PIXELS if content.startswith(jpeg.START) else MAX_PIXELS
-    if max_pixels is not None:
-        limit = min(limit, max_pixels)
+) -> DecodedPhoto:
+    """Decode a file; ``depth`` and ``significant`` are what a PNG says of its samples.
+
+    A JPEG has its limit in ``max_pixels``; of any other file it can only lower that of all.
+    """
+    limit = MAX_PIXELS if max_pixels is None else max_pixels
+    if not content.startswith(jpeg.START):
+        limit = min(limit, MAX_PIXELS)
     try:
-        with Image.open(io.BytesIO(content), formats=tuple(formats.readable())) as image:
+        with _open(content) as image:
             _check_size(image, name, limit)
             if image.format == "TIFF":
                 depth = int(np.max(image.getexif().get(_BITS_PER_SAMPLE, 8)))
-            if side is not None and max(image.size) > side:
-                share = side / max(image.size)
-                image.draft(None, (ceil(image.width * share), ceil(image.height * share)))
+            size, scale = image.size, 1.0
+            if (times := _reduction(size, side)) > 1:
+                done = image.draft(None, (max(1, size[0] // times), max(1, size[1] // times)))
+                scale = size[0] / done[1][2] if done else scale
             image.load()
             upright = _upright(image)
+            width, height = size[::-1] if _orientation(image) in _TURNED else size
     except InputError:
         raise
     except Image.DecompressionBombError:
@@ -277,7 +310,31 @@ def _pixels(
         raise InputError(f"{name} {formats.refusal(content[:32])}") from None
     except Exception as error:  # decoders raise nearly anything on malformed files
         raise _corrupt(name, one_line(error)) from None
-    return _to_rgb(upright, name, depth, significant)
+    pixels = _to_rgb(upright, name, depth, significant)
+    return DecodedPhoto(pixels, (scale, scale), height, width)
+
+
+def _open(content: bytes) -> Image.Image:
+    """Read a file's header; Pillow's own limit of size is left out for a JPEG, which has ours."""
+    if content.startswith(jpeg.START):
+        with suppress(Exception):  # what is wrong with it, the other way says in words
+            return JpegImagePlugin.JpegImageFile(io.BytesIO(content))
+    return Image.open(io.BytesIO(content), formats=tuple(formats.readable()))
+
+
+def _reduction(size: tuple[int, int], side: int | None) -> int:
+    """How many times smaller a decoder, if it can, makes a photo: 1, 2, 4 or 8.
+
+    As often as the longer side stays ``side`` pixels long, or as it must be to be held.
+    """
+    width, height = size
+    times = 1
+    while times < _MOST_REDUCTION and (
+        width * height > MAX_JPEG_PIXELS * times**2
+        or (side is not None and max(size) >= 2 * times * side)
+    ):
+        times *= 2
+    return times
 
 
 def _check_size(image: Image.Image, name: str, limit: int) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from facesdk.images import pixels
+from facesdk.images.decoded import DecodedPhoto
 from facesdk.results import Face, Verification
 
 Picture = NDArray[np.uint8]
@@ -61,7 +62,7 @@ def draw_faces(
 
 
 def draw_verification(
-    photos: tuple[Picture, Picture],
+    photos: tuple[DecodedPhoto, DecodedPhoto],
     verification: Verification,
     titles: tuple[str, str] = ("", ""),
 ) -> Picture:
@@ -71,7 +72,7 @@ def draw_verification(
     similarity, threshold and time of each stage.
 
     Args:
-        photos: The two photos, uint8 RGB.
+        photos: The two photos.
         verification: What :meth:`facesdk.FaceEngine.verify` said of them.
         titles: A caption for each photo.
 
@@ -79,7 +80,7 @@ def draw_verification(
         uint8 RGB.
     """
     marked = [
-        _scaled(draw_faces(photo, [face], chosen=0), _PHOTO_HEIGHT)
+        _scaled(draw_faces(photo.pixels, [photo.of_pixels(face)], chosen=0), _PHOTO_HEIGHT)
         for photo, face in zip(photos, verification.faces, strict=True)
     ]
     crops = [_scaled(crop, _CROP_HEIGHT) for crop in verification.crops]

@@ -17,7 +17,7 @@ much time as all of the picture."""
 START, END = b"\xff\xd8", b"\xff\xd9"
 
 _SOF = frozenset((0xC0, 0xC1, 0xC2, *range(0xC3, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC)))
-_PROGRESSIVE, _HUFFMAN = 0xC2, (0xC0, 0xC1, 0xC2)
+_SEQUENTIAL, _PROGRESSIVE, _HUFFMAN = (0xC0, 0xC1), 0xC2, (0xC0, 0xC1, 0xC2)
 _SOS, _DRI, _EOI, _COM = 0xDA, 0xDD, 0xD9, 0xFE
 _ALONE = frozenset((0x01, 0xD8, *range(0xD0, 0xD8)))
 _NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]", re.DOTALL)
@@ -52,6 +52,11 @@ class JpegFile:
     def progressive(self) -> bool:
         """Whether a decoder must hold all of it."""
         return self.process == _PROGRESSIVE
+
+    @property
+    def reducible(self) -> bool:
+        """Whether a decoder that reduces it need not hold it: one scan, block after block."""
+        return self.process in _SEQUENTIAL and self.scans == 1
 
     @property
     def may_be_whole(self) -> bool:

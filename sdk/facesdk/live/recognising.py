@@ -8,6 +8,7 @@ from facesdk.engine import FaceEngine
 from facesdk.errors import InputError
 from facesdk.gallery.gallery import DEFAULT_FPIR, Gallery
 from facesdk.images.decode import RgbImage
+from facesdk.images.decoded import DecodedPhoto
 from facesdk.live.tracking import Track
 from facesdk.live.voting import Verdict, Voting, VotingSettings
 from facesdk.results import Quality
@@ -72,7 +73,7 @@ class Recogniser:
             self._quality[track.id] = quality
             if not (quality.acceptable and votes.wants(quality.score, time)):
                 continue
-            embedding = self._engine.embed(image, face)
+            embedding = self._engine.embed(DecodedPhoto.of(image), face)
             with stage("identify"):
                 found = self._gallery.identify(embedding, fpir=self._fpir, top=1)
             verdict = votes.cast(found, quality.score, time)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -74,8 +73,7 @@ async def detect(request: Request, service: Served) -> dict[str, Any]:
         def work(_: Profile) -> dict[str, Any]:
             with stage("decode"):
                 picture = photos.load(fields.photo, service.limits)
-            found = service.engine.detect(picture.image, most)
-            faces = [picture.of_photo(face).to_dict() for face in found]
+            faces = [face.to_dict() for face in service.engine.detect(picture, most)]
             return {"width": picture.width, "height": picture.height, "faces": faces}
 
         return await service.work(work)
@@ -155,11 +153,10 @@ async def verify(request: Request, service: Served) -> dict[str, Any]:
 
         def work(profile: Profile) -> dict[str, Any]:
             with stage("decode"):
-                pictures = [
+                first, second = [
                     photos.load(content, service.limits, name)
                     for content, name in zip((fields.a, fields.b), _NAMES, strict=True)
                 ]
-            first, second = (picture.image for picture in pictures)
             verification = service.engine.verify(
                 first,
                 second,
@@ -168,11 +165,7 @@ async def verify(request: Request, service: Served) -> dict[str, Any]:
                 threshold=fields.threshold,
                 allow_low_quality=fields.allow_low_quality,
             )
-            faces = tuple(
-                picture.of_photo(face)
-                for picture, face in zip(pictures, verification.faces, strict=True)
-            )
-            record = replace(verification, faces=(faces[0], faces[1])).to_dict()
+            record = verification.to_dict()
             record["timings_ms"]["decode"] = round(profile.total_ms("decode"), 3)
             return record
 

@@ -101,9 +101,7 @@ async def enrol(request: Request, service: Served) -> dict[str, Any]:
         def work(_: Profile) -> dict[str, Any]:
             with stage("decode"):
                 picture = photos.load(fields.photo, service.limits)
-            done = enrol_photo(
-                gallery, service.engine, fields.name, picture.image, face=fields.face
-            )
+            done = enrol_photo(gallery, service.engine, fields.name, picture, face=fields.face)
             if done.template is None:
                 raise Problem("low-quality", "; ".join(done.reasons), reasons=list(done.reasons))
             return {**done.template.to_dict(), "warnings": list(done.warnings)}
@@ -204,8 +202,8 @@ async def identify(request: Request, service: Served) -> dict[str, Any]:
             with stage("decode"):
                 picture = photos.load(fields.photo, service.limits)
             rows = []
-            for face in service.engine.detect(picture.image, most):
-                embedding = service.engine.embed(picture.image, face)
+            for face in service.engine.detect(picture, most):
+                embedding = service.engine.embed(picture, face)
                 with stage("identify"):
                     found = gallery.identify(
                         embedding,
@@ -214,7 +212,7 @@ async def identify(request: Request, service: Served) -> dict[str, Any]:
                         fmr=fields.fmr,
                         threshold=fields.threshold,
                     )
-                rows.append({**picture.of_photo(face).to_dict(), **found.to_dict()})
+                rows.append({**face.to_dict(), **found.to_dict()})
             return {"width": picture.width, "height": picture.height, "faces": rows}
 
         return await service.work(work)

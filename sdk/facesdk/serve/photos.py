@@ -12,7 +12,6 @@ import binascii
 import io
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
@@ -23,8 +22,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from facesdk.errors import InputError
 from facesdk.images import decode, pixels
-from facesdk.images.decode import RgbImage
-from facesdk.results import Face
+from facesdk.images.decoded import DecodedPhoto
 from facesdk.serve.engines import Limits
 from facesdk.serve.problems import Problem, of_error
 
@@ -60,30 +58,11 @@ class Fields(BaseModel):
 F = TypeVar("F", bound=Fields)
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A photo as it is worked on: reduced, upright, in the corner of a canvas.
+def load(photo: bytes, limits: Limits, name: str = "photo") -> DecodedPhoto:
+    """Decode a photo and lay it, reduced, in the corner of a canvas.
 
-    Attributes:
-        image: The canvas, uint8 RGB ``(h, w, 3)``. There are four sizes of them, since detectors
-            keep memory for each size of picture they have seen.
-        scale: Pixels of the photo per pixel of the canvas, 1 or more, along x and y.
-        height: Of the photo, in pixels; ``width`` likewise.
-        width: See ``height``.
-    """
-
-    image: RgbImage
-    scale: tuple[float, float]
-    height: int
-    width: int
-
-    def of_photo(self, face: Face) -> Face:
-        """A face of the canvas, in pixels of the photo."""
-        return Face(face.box * (self.scale * 2), face.score, face.landmarks * self.scale)
-
-
-def load(photo: bytes, limits: Limits, name: str = "photo") -> Picture:
-    """Decode a photo and lay it on a canvas.
+    There are four sizes of canvases, since detectors keep memory for each size of picture that they
+    have seen.
 
     Args:
         photo: The bytes of a file.
@@ -94,12 +73,12 @@ def load(photo: bytes, limits: Limits, name: str = "photo") -> Picture:
         Problem: ``unreadable-photo``.
     """
     try:
-        image = decode.decode(
+        decoded = decode.decode_photo(
             io.BytesIO(photo), name=name, max_pixels=limits.pixels, side=limits.side
         )
     except InputError as error:
         raise of_error(error, photo=True) from None
-    height, width = decode.size_of(photo)
+    image, height, width = decoded.pixels, decoded.height, decoded.width
     rows, columns = _canvas(height, width, limits.side)
     share = min(1.0, rows / height, columns / width)
     fitted_rows, fitted_columns = (max(1, round(length * share)) for length in (height, width))
@@ -107,7 +86,7 @@ def load(photo: bytes, limits: Limits, name: str = "photo") -> Picture:
         image = pixels.resize(image, fitted_rows, fitted_columns)
     canvas = np.full((rows, columns, 3), _GREY, np.uint8)
     canvas[:fitted_rows, :fitted_columns] = image
-    return Picture(canvas, (width / fitted_columns, height / fitted_rows), height, width)
+    return DecodedPhoto(canvas, (width / fitted_columns, height / fitted_rows), height, width)
 
 
 _GREY = 127

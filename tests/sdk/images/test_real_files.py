@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from facesdk.errors import InputError
 from facesdk.images import decode as decoder
 from facesdk.images import formats, jpeg, png
+from facesdk.results import Face
 from sdk import photos
 
 RGB = photos.quadrants()
@@ -240,13 +241,77 @@ def test_a_strip_is_refused_before_it_is_decoded(size: tuple[int, int], kind: st
         decode(content)
 
 
-@pytest.mark.parametrize("size", [(16_000, 8_001), (40_000, 40_000), (65_535, 65_535)])
-def test_a_jpeg_is_refused_by_its_own_limit(size: tuple[int, int]) -> None:
-    whole = photos.encode(Image.new("L", (8, 8)), "JPEG")
-    at = whole.index(b"\xff\xc0") + 5
-    content = whole[:at] + struct.pack(">HH", *size) + whole[at + 4 :]
-    with pytest.raises(InputError, match="larger than the limit of 128 megapixels"):
-        decode(content)
+def claiming(size: tuple[int, int], *, progressive: bool) -> bytes:
+    """A JPEG of 8x8 pixels that says it has others."""
+    whole = photos.encode(Image.new("L", (8, 8)), "JPEG", progressive=progressive)
+    at = whole.index(b"\xff\xc2" if progressive else b"\xff\xc0") + 5
+    return whole[:at] + struct.pack(">HH", *size) + whole[at + 4 :]
+
+
+@pytest.mark.parametrize(
+    ("size", "progressive", "limit"),
+    [
+        ((16_000, 8_001), True, 128),
+        ((40_000, 40_000), True, 128),
+        ((31_623, 31_623), False, 1000),
+        ((65_535, 65_535), False, 1000),
+    ],
+)
+def test_a_jpeg_is_refused_by_its_own_limit(
+    size: tuple[int, int], progressive: bool, limit: int
+) -> None:
+    """Of a progressive one all coefficients must be held, whatever the size of the result."""
+    with pytest.raises(InputError, match=f"larger than the limit of {limit} megapixels"):
+        decode(claiming(size, progressive=progressive))
+
+
+@given(
+    height=st.integers(16, 90),
+    width=st.integers(16, 90),
+    times=st.sampled_from((1, 2, 4, 8)),
+    orientation=st.integers(1, 8),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_very_large_jpeg_is_reduced_while_it_is_decoded(
+    height: int, width: int, times: int, orientation: int
+) -> None:
+    """Pillow's own reduced decoding is the oracle; sizes are those of the file."""
+    picture = photos.quadrants(height + 1, width + 1)[:height, :width]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = photos.encode(picture, "JPEG", exif=exif.tobytes())
+    with pytest.MonkeyPatch.context() as limits:
+        limits.setattr(decoder, "MAX_JPEG_PIXELS", -(-height * width // times**2))
+        found = decoder.decode_photo(io.BytesIO(content), name="photo")
+    with Image.open(io.BytesIO(content)) as image:
+        image.draft("RGB", (width // times, height // times))
+        wanted = np.asarray(ImageOps.exif_transpose(image))
+    assert np.array_equal(found.pixels, wanted)
+    lying = orientation > 4
+    assert (found.height, found.width) == ((width, height) if lying else (height, width))
+    assert found.scale == (times, times)
+    assert found.pixels.shape[0] == -(-found.height // times)
+
+
+def test_a_face_of_a_reduced_photo_is_told_in_pixels_of_the_file() -> None:
+    photo = decoder.DecodedPhoto(np.zeros((50, 100, 3), np.uint8), (2.0, 4.0), 200, 200)
+    face = Face(np.array([1, 2, 3, 4]), 0.9, np.arange(10).reshape(5, 2))
+    told = photo.of_photo(face)
+    assert told.box.tolist() == [2, 8, 6, 16]
+    assert told.landmarks[1].tolist() == [4, 12]
+    assert photo.of_pixels(told) == face
+    whole = decoder.DecodedPhoto.of(photo.pixels)
+    assert whole.of_photo(face) == whole.of_pixels(face) == face
+
+
+@pytest.mark.slow
+def test_a_jpeg_beyond_pillows_own_limit() -> None:
+    """Pillow takes twice its limit, 179 megapixels, for an attack."""
+    content = photos.encode(Image.new("L", (20_000, 9_001), 77), "JPEG")
+    found = decoder.decode_photo(io.BytesIO(content), name="photo")
+    assert (found.height, found.width) == (9_001, 20_000)
+    assert found.pixels.shape == (4_501, 10_000, 3)
+    assert (found.pixels == 77).all()
 
 
 def test_a_large_photo_is_copied_in_strips() -> None:

@@ -105,7 +105,7 @@ def test_verify_says_what_the_engine_says(
     answer = client.post("/v1/verify", files={"a": photo("obama"), "b": photo(other)})
     assert answer.status_code == 200, answer.text
     record = answer.json()
-    reduced = [photos.load(photo(name), Limits()).image for name in ("obama", other)]
+    reduced = [photos.load(photo(name), Limits()) for name in ("obama", other)]
     expected = engine.verify(*reduced)
     assert record["same"] is engine.verify(photo("obama"), photo(other)).same is same
     assert record["similarity"] == pytest.approx(expected.similarity, abs=1e-6)

@@ -42,7 +42,7 @@ def demo(
     engine = FaceEngine.load(model, threads=threads, trust=trust)
     make_folder(out)
     for a, b in PAIRS:
-        first, second = decode.load(a), decode.load(b)
+        first, second = decode.load_photo(a), decode.load_photo(b)
         engine.verify(first, second)
         verification = engine.verify(first, second)
         target = out / f"{a.stem}-{b.stem}.jpg"

@@ -54,14 +54,14 @@ def detect(
         _require_distinct_names(photos)
 
     def one(path: Path, _: int | None) -> None:
-        image = decode.load(path)
-        height, width = image.shape[:2]
-        faces = tuple(find(detector, image))
-        choice = pick(image, faces)
+        photo = decode.load_photo(path)
+        faces = find(detector, photo.pixels)
+        choice = pick(photo.pixels, faces)
         chosen, reason = (choice.number, choice.reason) if choice else (None, "")
-        found = Detections(str(path), width, height, faces, chosen, reason)
+        in_photo = tuple(map(photo.of_photo, faces))
+        found = Detections(str(path), photo.width, photo.height, in_photo, chosen, reason)
         if draw is not None:
-            encode.save(_target(draw, path, "faces.jpg"), drawing.draw_faces(image, found.faces))
+            encode.save(_target(draw, path, "faces.jpg"), drawing.draw_faces(photo.pixels, faces))
         output.emit(found.to_dict(), json=json, text=_describe(found))
 
     _for_each(photos, [None] * len(photos), one)
@@ -95,14 +95,14 @@ def align(
     _require_distinct_names(photos)
 
     def one(path: Path, number: int | None) -> None:
-        image = decode.load(path)
-        choice = choose_in_photo(detector, image, number, str(path))
-        wanted = enumerate(find(detector, image)) if every else [(choice.number, choice.face)]
+        photo = decode.load_photo(path)
+        choice = choose_in_photo(detector, photo.pixels, number, str(path))
+        one = [(choice.number, choice.face)]
         crops = []
-        for index, row in wanted:
+        for index, row in enumerate(find(detector, photo.pixels)) if every else one:
             target = _target(out, path, f"face{index}.png")
-            encode.save(target, alignment.align(image, row.landmarks, template))
-            record = {"face": index, "path": str(target), **row.to_dict()}
+            encode.save(target, alignment.align(photo.pixels, row.landmarks, template))
+            record = {"face": index, "path": str(target), **photo.of_photo(row).to_dict()}
             if index == choice.number:
                 record |= {"reason": choice.reason, "quality": choice.quality.to_dict()}
             crops.append(record)
@@ -142,13 +142,14 @@ def embed(
     numbers = _face_numbers(face, len(photos))
 
     def one(path: Path, number: int | None) -> None:
-        image = decode.load(path)
-        choice = choose_in_photo(engine.detector, image, number, str(path))
-        embedding = engine.embed(image, choice.face)
+        photo = decode.load_photo(path)
+        choice = choose_in_photo(engine.detector, photo.pixels, number, str(path))
+        found = photo.of_photo(choice.face)
+        embedding = engine.embed(photo, found)
         first = ", ".join(f"{value:.4f}" for value in embedding.vector[:4])
         face = {
             "face": choice.number,
-            **choice.face.to_dict(),
+            **found.to_dict(),
             "reason": choice.reason,
             "quality": choice.quality.to_dict(),
         }
@@ -216,7 +217,7 @@ def verify(
         threads=threads,
         trust=trust,
     )
-    photos = (decode.load(a), decode.load(b))
+    photos = (decode.load_photo(a), decode.load_photo(b))
     first, second = _face_numbers(face, 2)
     try:
         verification = engine.verify(
@@ -233,7 +234,8 @@ def verify(
             output.emit({"same": None, "quality": quality}, json=True, text="")
         raise LowQualityError(f"{error} (--allow-low-quality compares them)") from None
     if save is not None:
-        encode.save(save, drawing.draw_verification(photos, verification, (a.name, b.name)))
+        drawn = drawing.draw_verification(photos, verification, (a.name, b.name))
+        encode.save(save, drawn)
     output.emit(verification.to_dict(), json=json, text=output.verdict(verification))
     raise typer.Exit(EXIT_SAME if verification.same else EXIT_DIFFERENT)
 

@@ -277,8 +277,8 @@ def identify(
         trust=trust,
     )
     with _open(gallery, key, engine, approximate=approximate) as opened:
-        pixels = decode.load(photo)
-        faces = engine.detect(pixels).faces
+        decoded = decode.load_photo(photo)
+        faces = engine.detect(decoded).faces
         if not faces:
             output.emit_error(f"{photo}: no face found; use a photo with a visible face")
             raise typer.Exit(EXIT_NO_FACE)
@@ -286,7 +286,7 @@ def identify(
         known = False
         for number, face in enumerate(faces):
             found = opened.identify(
-                engine.embed(pixels, face),
+                engine.embed(decoded, face),
                 top=top,
                 fpir=fpir,
                 fmr=fmr,
