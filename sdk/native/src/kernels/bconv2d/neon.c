@@ -14,6 +14,7 @@
 #define TILE 2
 #define TRIPLES false /* too few registers */
 #endif
+#define ANY_TILE
 #include "kernels/bconv2d/blocked_strip.inc"
 
 #pragma GCC diagnostic ignored "-Woverlength-strings" /* the assembly */

@@ -13,6 +13,7 @@
 
 #define VECTORS 4
 #define TILE 4
+#define ANY_TILE
 #include "kernels/bconv2d/blocked_strip.inc"
 
 #pragma GCC diagnostic ignored "-Woverlength-strings" /* the assembly */
