@@ -22,6 +22,7 @@ from facesdk_training.architectures.quantizer_names import (
 )
 from facesdk_training.keras.networks.quantizers import (
     BOUNDING_FUNCTIONS,
+    HWGQ_STEPS,
     activation_quantizer,
     weight_quantizer,
 )
@@ -93,6 +94,34 @@ def dorefa_activations(bits: int, bounding: str) -> Oracle:
     return oracle
 
 
+def twn(x: Array) -> tuple[Array, Array]:
+    value = np.zeros_like(x)
+    for channel in range(x.shape[-1]):
+        weights = x[..., channel]
+        kept = np.abs(weights) > 0.7 * np.abs(weights).mean()
+        if kept.any():
+            scale = np.abs(weights[kept]).mean()
+            value[..., channel] = np.where(kept, np.sign(weights) * scale, 0)
+    return value, np.ones_like(x)
+
+
+def ttq(x: Array) -> tuple[Array, Array]:
+    """With the scales that a layer begins with."""
+    scale = np.sqrt(2 / max(1, np.prod(x.shape[:-1])))
+    kept = np.abs(x) > 0.05 * np.abs(x).max()
+    return np.where(kept, np.sign(x) * scale, 0), np.where(kept, scale, 1.0)
+
+
+def hwgq(bits: int, step: float) -> Oracle:
+    def oracle(x: Array) -> tuple[Array, Array]:
+        levels = step * np.arange(1, 2**bits)
+        nearest = levels[np.abs(x[..., np.newaxis] - levels).argmin(axis=-1)]
+        inside = (x > 0) & (x <= levels[-1])
+        return np.where(x > 0, nearest, 0), inside.astype(np.float64)
+
+    return oracle
+
+
 WEIGHTS: dict[str, Oracle] = {
     "bnn": bnn,
     "bi-real": bi_real,
@@ -100,6 +129,8 @@ WEIGHTS: dict[str, Oracle] = {
     "xnor-filter": xnor_filter,
     "dorefa-1": dorefa_one_bit,
     **{f"dorefa-{bits}": dorefa_weights(bits) for bits in range(2, 9)},
+    "twn": twn,
+    "ttq": ttq,
 }
 ACTIVATIONS: dict[str, Oracle] = {
     "bnn": bnn,
@@ -111,6 +142,7 @@ ACTIVATIONS: dict[str, Oracle] = {
         for bits in (2, 3, 8)
         for bounding in ("clip", "tanh", "abs")
     },
+    **{f"hwgq-{bits}": hwgq(bits, step) for bits, step in ((2, 0.53881), (4, 0.18424))},
 }
 EVERY = [
     *((weight_quantizer, name, oracle) for name, oracle in WEIGHTS.items()),
@@ -213,6 +245,55 @@ def test_the_scale_is_the_best_one() -> None:
         assert np.sum((x - factor * value) ** 2) > error
 
 
+def test_ternary_scale_is_the_best_for_its_zeros_and_its_threshold_near_the_best() -> None:
+    """TWN, equations 4 to 6: against every threshold of a filter of 64 normal weights."""
+    ratios = []
+    for seed in range(20):
+        x = np.random.default_rng(seed).normal(size=(8, 8, 1))
+        value, _ = outcome(weight_quantizer("twn"), x, x)
+        zeros = value == 0
+        error = np.sum((x - value) ** 2)
+        for factor in (0.98, 1.02):
+            assert np.sum((x - factor * value) ** 2) > error
+        assert zeros.any()
+        best = min(
+            np.sum((x - np.where(np.abs(x) > d, np.sign(x) * np.abs(x)[np.abs(x) > d].mean(), 0)) ** 2)
+            for d in [0, *np.sort(np.abs(x).ravel())[:-1]]
+        )
+        ratios.append(error / best)
+    assert np.mean(ratios) < 1.1
+
+
+def test_trained_scales_get_the_gradients_of_their_weights() -> None:
+    """TTQ, equation 7, against differences; and they are fitted to trained weights."""
+    x = np.random.default_rng(4).normal(size=(3, 3, 2, 5)).astype(np.float32)
+    upstream = np.random.default_rng(5).normal(size=x.shape).astype(np.float32)
+    quantizer = weight_quantizer("ttq")
+    quantizer(x)
+    quantizer.fit(tf.constant(x))
+    above, below = x > 0.05 * np.abs(x).max(), x < -0.05 * np.abs(x).max()
+    assert float(quantizer.positive) == pytest.approx(x[above].mean(), rel=1e-5)
+    assert float(quantizer.negative) == pytest.approx(-x[below].mean(), rel=1e-5)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(quantizer(x) * upstream)
+    gradients = tape.gradient(loss, [quantizer.positive, quantizer.negative])
+    for scale, gradient in zip((quantizer.positive, quantizer.negative), gradients, strict=True):
+        scale.assign_add(0.5)
+        shifted = float(tf.reduce_sum(quantizer(x) * upstream))
+        scale.assign_sub(0.5)
+        assert float(gradient) == pytest.approx((shifted - float(loss)) / 0.5, rel=1e-3)
+
+
+def test_half_wave_steps_are_the_best_for_a_normal_distribution() -> None:
+    x = np.abs(np.random.default_rng(2).normal(size=200_000))
+    for bits, step in HWGQ_STEPS.items():
+
+        def error(d: float, most: int = 2**bits - 1) -> float:
+            return float(np.mean((x - d * np.clip(np.rint(x / d), 1, most)) ** 2))
+
+        assert error(step) < min(error(0.93 * step), error(1.07 * step))
+
+
 def test_float_is_no_quantizer() -> None:
     assert weight_quantizer("float") is None
     assert activation_quantizer("float") is None
@@ -222,18 +303,18 @@ def test_names_say_how_many_bits_quantizers_have() -> None:
     for name in ACTIVATIONS:
         assert check_activations(name).bits == activation_quantizer(name).precision
         assert (name in BINARY_ACTIVATIONS) == (activation_quantizer(name).precision == 1)
-    for name in (*BINARY_WEIGHTS, "dorefa-2", "dorefa-8", "fixed-1", "fixed-8"):
+    for name in (*BINARY_WEIGHTS, "dorefa-2", "dorefa-8", "fixed-1", "fixed-8", "twn", "ttq"):
         assert check_weights(name).bits == weight_quantizer(name).precision
     assert tuple(BOUNDING_FUNCTIONS) == BOUNDINGS
 
 
-@pytest.mark.parametrize("name", ["", "BNN", "dorefa", "dorefa-0", "dorefa-9", "dorefa-2-clip"])
+@pytest.mark.parametrize("name", ["", "BNN", "dorefa", "dorefa-0", "dorefa-9", "dorefa-2-clip", "hwgq-2"])
 def test_unknown_weight_quantizers(name: str) -> None:
     with pytest.raises(InputError, match="weights must be quantized by one of float, bnn"):
         weight_quantizer(name)
 
 
-@pytest.mark.parametrize("name", ["", "xnor-layer", "dorefa-2", "dorefa-9-clip", "dorefa-2-relu"])
+@pytest.mark.parametrize("name", ["", "xnor-layer", "dorefa-2", "dorefa-9-clip", "dorefa-2-relu", "hwgq-5", "twn"])
 def test_unknown_activation_quantizers(name: str) -> None:
     with pytest.raises(InputError, match="activations must be quantized by one of float, bnn"):
         activation_quantizer(name)

@@ -14,19 +14,27 @@ name                          value                                          gra
 ``dorefa-1`` (weights)        alpha sign(x), as ``xnor-layer``               1
 ``dorefa-K`` (weights)        2 q_K(tanh(x) / (2 max|tanh(x)|) + 1/2) - 1    tanh'(x) / max
 ``fixed-K`` (weights)         alpha Q, one alpha per output channel          1
+``twn`` (weights)             a t(x), t(x) 0 if |x| <= 0.7 mean(|x|)         1
+``ttq`` (weights)             Wp, 0 or -Wn, |x| <= 0.05 max(|x|) the 0       Wp, 1 or Wn
 ``dorefa-K-H`` (activations)  q_K(h(x)) with h clip, tanh or abs             h'(x)
+``hwgq-K`` (activations)      0 if x <= 0, else D times 1 to 2^K - 1         1 if 0 < x <= top
 ============================  =============================================  =================
 
 with sign(0) = 1 and q_K(x) = round((2^K - 1) x) / (2^K - 1) for x in [0, 1], whose gradient is 1.
 alpha, beta and the maximum are constants in the gradients. Elsewhere a gradient is 0. At K = 1
 activations are binarized as ``xnor`` does. Q has the 2^K levels -1, -1 + 2^(1-K), ..., 1 - 2^(1-K),
-or -1 and 1 at K = 1; alpha and Q minimise ||W - alpha Q||^2.
+or -1 and 1 at K = 1; alpha and Q minimise ||W - alpha Q||^2. t(x) is else the sign of x, and a the
+mean of |x| over a filter's weights that are not 0; Wp and Wn are trained, one each per layer. D is
+the step that is best for a standard normal distribution, top its largest multiple.
 
 Sources: M. Courbariaux et al., "Binarized Neural Networks", 2016 (``bnn``); Z. Liu et al., "Bi-Real
 Net", ECCV 2018 (``bi-real``); M. Rastegari et al., "XNOR-Net", ECCV 2016 (``xnor``); S. Zhou et
 al., "DoReFa-Net", 2016 (``dorefa``); all as put together by G. Zhou et al., "Face Recognition
 Method Based on Quantized Residual Convolutional Neural Networks", Computer Systems & Applications
-27(8), 2018, formulas 1 to 5. ``fixed`` is that of patent application CN107480770A, 2017.
+27(8), 2018, formulas 1 to 5. ``fixed`` is that of patent application CN107480770A, 2017. F. Li, B.
+Zhang and B. Liu, "Ternary Weight Networks", 2016 (``twn``); C. Zhu et al., "Trained Ternary
+Quantization", ICLR 2017 (``ttq``); Z. Cai et al., "Deep Learning with Low Precision by Half-wave
+Gaussian Quantization", CVPR 2017 (``hwgq``).
 
 Where Larq has a quantizer, it is Larq's; the classes here are those it lacks.
 """
@@ -50,6 +58,15 @@ keras = tf.keras
 
 _FIXED_ITERATIONS = 4
 _CLIPPING_STARTS = (0.7, 0.5)
+
+TWN_THRESHOLD = 0.7
+"""TWN: share of a filter's mean magnitude up to which a weight is 0."""
+
+TTQ_THRESHOLD = 0.05
+"""TTQ: share of a layer's largest magnitude up to which a weight is 0."""
+
+HWGQ_STEPS: Mapping[int, float] = MappingProxyType({2: 0.53881, 3: 0.32172, 4: 0.18424})
+"""HWGQ: the best step for a standard normal distribution, by bits; 0.538 in the paper for 2."""
 
 BOUNDING_FUNCTIONS: Mapping[str, Callable[[tf.Tensor], tf.Tensor]] = MappingProxyType(
     {
@@ -224,6 +241,122 @@ class FixedPointWeights(lq.quantizers.Quantizer):
         return [1 / half, 1 / (half - 1), *(share / (half - 1) for share in clipping)]
 
 
+@_REGISTERED
+class TernaryWeights(lq.quantizers.Quantizer):
+    """a t(W): TWN with a scale per filter; gradient 1.
+
+    t is 0 where |W| <= d = 0.7 mean|W|, else the sign, and a the mean of |W| where t is not 0. For
+    given t this a minimises ||W - a t||^2, and d comes near the best threshold for weights that are
+    normal or uniform (Li et al., equations 5 and 6). A filter of equal magnitudes has no zeros.
+    """
+
+    precision = 2
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """-a, 0 or a, in the shape and dtype of the weights; the last axis counts the filters."""
+
+        @tf.custom_gradient
+        def quantize(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+            axes = list(range(x.shape.rank - 1))
+            magnitudes = tf.abs(x)
+            threshold = TWN_THRESHOLD * tf.reduce_mean(magnitudes, axis=axes, keepdims=True)
+            kept = tf.cast(magnitudes > threshold, x.dtype)
+            sums = tf.reduce_sum(kept * magnitudes, axis=axes, keepdims=True)
+            scale = tf.math.divide_no_nan(sums, tf.reduce_sum(kept, axis=axes, keepdims=True))
+            return scale * kept * tf.sign(x), lambda upstream: upstream
+
+        return super().call(quantize(inputs))
+
+
+@_REGISTERED
+class TrainedTernaryWeights(lq.quantizers.Quantizer):
+    """Wp, 0 or -Wn with two trained scales per layer: TTQ.
+
+    Weights of |W| <= 0.05 max|W| become 0. The gradient of Wp is the sum of the gradients of the
+    weights that are Wp, that of Wn minus the sum for -Wn; a latent weight gets its own gradient
+    times Wp, 1 or Wn (Zhu et al., equations 7 and 8). The scales begin at the spread that "he
+    normal" gives the weights, sqrt(2 / inputs); :meth:`fit` takes them from trained weights.
+    """
+
+    precision = 2
+
+    def build(self, input_shape: tf.TensorShape) -> None:
+        """Creates Wp and Wn."""
+        inputs = max(1, int(tf.TensorShape(input_shape)[:-1].num_elements()))
+        start = keras.initializers.Constant((2.0 / inputs) ** 0.5)
+        self.positive = self.add_weight("positive", shape=(), initializer=start)
+        self.negative = self.add_weight("negative", shape=(), initializer=start)
+        super().build(input_shape)
+
+    def fit(self, kernel: tf.Tensor) -> None:
+        """Sets Wp and Wn to the mean magnitudes of the weights that become them."""
+        threshold = TTQ_THRESHOLD * tf.reduce_max(tf.abs(kernel))
+        for scale, chosen in (
+            (self.positive, kernel > threshold),
+            (self.negative, kernel < -threshold),
+        ):
+            found = tf.boolean_mask(tf.abs(kernel), chosen)
+            if tf.size(found):
+                scale.assign(tf.reduce_mean(found))
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """-Wn, 0 or Wp, in the shape and dtype of the weights."""
+        positive, negative = (tf.cast(w, inputs.dtype) for w in (self.positive, self.negative))
+
+        @tf.custom_gradient
+        def quantize(
+            x: tf.Tensor, up: tf.Tensor, down: tf.Tensor
+        ) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, ...]]]:
+            threshold = TTQ_THRESHOLD * tf.reduce_max(tf.abs(x))
+            above, below = tf.cast(x > threshold, x.dtype), tf.cast(x < -threshold, x.dtype)
+
+            def gradients(upstream: tf.Tensor) -> tuple[tf.Tensor, ...]:
+                factor = up * above + down * below + (1.0 - above - below)
+                return (
+                    upstream * factor,
+                    tf.reduce_sum(upstream * above),
+                    -tf.reduce_sum(upstream * below),
+                )
+
+            return up * above - down * below, gradients
+
+        return super().call(quantize(inputs, positive, negative))
+
+
+@_REGISTERED
+class HalfWaveGaussian(lq.quantizers.Quantizer):
+    """0 for x <= 0, else the nearest of D, 2 D, ..., (2^k - 1) D: HWGQ-Net's activations.
+
+    Equal steps D, chosen so that the squared error is least for x of a standard normal
+    distribution, which is what batch normalisation gives nearly (Cai et al., equation 11). The
+    gradient is that of the clipped ReLU: 1 from 0 to the largest level, else 0 (equation 15).
+
+    Args:
+        k_bit: The k, 2 to 4.
+    """
+
+    def __init__(self, k_bit: int, **kwargs: object) -> None:
+        self.precision = k_bit
+        super().__init__(**kwargs)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """One of 2^k levels, in the shape and dtype of the input."""
+        step, most = HWGQ_STEPS[self.precision], 2.0**self.precision - 1
+
+        @tf.custom_gradient
+        def quantize(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+            above = tf.cast(x > 0, x.dtype)
+            inside = above * tf.cast(x <= step * most, x.dtype)
+            levels = tf.clip_by_value(tf.round(x / step), 1.0, most)
+            return step * above * levels, lambda upstream: upstream * inside
+
+        return super().call(quantize(inputs))
+
+    def get_config(self) -> dict[str, object]:
+        """What the constructor takes."""
+        return {**super().get_config(), "k_bit": self.precision}
+
+
 _WEIGHTS: Mapping[str, Callable[[Quantization], lq.quantizers.Quantizer]] = MappingProxyType(
     {
         "bnn": lambda name: lq.quantizers.SteSign(),
@@ -236,6 +369,8 @@ _WEIGHTS: Mapping[str, Callable[[Quantization], lq.quantizers.Quantizer]] = Mapp
             else lq.quantizers.DoReFa(k_bit=name.bits, mode="weights")
         ),
         "fixed": lambda name: FixedPointWeights(name.bits),
+        "twn": lambda name: TernaryWeights(),
+        "ttq": lambda name: TrainedTernaryWeights(),
     }
 )
 
@@ -254,6 +389,7 @@ _ACTIVATIONS: Mapping[str, Callable[[Quantization], lq.quantizers.Quantizer]] = 
         "bi-real": lambda name: PolynomialSign(),
         "xnor": lambda name: SampleMagnitudeSign(),
         "dorefa": _bounded,
+        "hwgq": lambda name: HalfWaveGaussian(name.bits),
     }
 )
 
