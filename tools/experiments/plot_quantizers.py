@@ -17,9 +17,9 @@ from matplotlib.figure import Figure
 TARGET = Path(__file__).parents[2] / "docs" / "images" / "quantizers.svg"
 COLUMNS = 4
 WEIGHTS = (
-    "bnn", "bi-real", "xnor-layer", "xnor-filter", "dorefa-1", "dorefa-2", "dorefa-3",
+    "bnn", "bi-real", "xnor-layer", "xnor-filter", "dorefa-1", "dorefa-2", "dorefa-3", "twn",
 )  # fmt: skip
-ACTIVATIONS = ("xnor", "dorefa-2-clip", "dorefa-2-tanh", "dorefa-2-abs")
+ACTIVATIONS = ("xnor", "dorefa-2-clip", "dorefa-2-tanh", "dorefa-2-abs", "hwgq-2")
 
 
 def draw(target: Path) -> None:

@@ -8,7 +8,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from facesdk.errors import InputError
+from facesdk_training.cli import options
 from facesdk_training.cli.train import app
+from facesdk_training.config import toml
 from facesdk_training.keras import loading
 from facesdk_training.runs import folder as run_folder
 from training.faces import write_data, write_teacher
@@ -244,3 +246,14 @@ def test_distillation_learns_from_labelled_crops_only_on_demand(
         crops = run_folder.read_record(tmp_path / name / run_folder.CONFIG)["crops"]
         counts.append(sum(crops.values()))
     assert counts == [176, 152]
+
+
+def test_a_teacher_is_a_model_file_or_a_network() -> None:
+    for teacher, own, other in (
+        (Path("t.tflite"), "model", "network"),
+        (Path("t.tflite.pack"), "model", "network"),
+        (Path("runs/float"), "network", "model"),
+        (Path("t.keras"), "network", "model"),
+    ):
+        given = toml.assigned({}, options.changes(None, teacher, None, None))
+        assert given == {"teacher": {own: str(teacher), other: ""}}

@@ -30,7 +30,7 @@ Teacher = Annotated[
     Optional[Path],
     typer.Option(
         metavar="FILE",
-        help="Recognition model to learn from.",
+        help="What to learn from: a recognition model, a finished run or a Keras file.",
         show_default="teacher.model of the configuration",
     ),
 ]
@@ -102,6 +102,10 @@ def changes(
     assignments: list[str] | None,
 ) -> tuple[str, ...]:
     """Options that stand for keys of the configuration, and the assignments that win over them."""
-    named = {"data.folder": data, "teacher.model": teacher, "teacher.contract": contract}
+    named = {"data.folder": data, "teacher.contract": contract}
     given = [f"{key}='''{path}'''" for key, path in named.items() if path is not None]
+    if teacher is not None:
+        is_file = teacher.suffix.lower() in (".tflite", ".pack")
+        own, other = ("model", "network") if is_file else ("network", "model")
+        given += [f"teacher.{own}='''{teacher}'''", f"teacher.{other}=''"]
     return (*given, *(assignments or ()))

@@ -148,8 +148,13 @@ def _gather(config: RunConfig, cache: Path) -> Material:
 
     if config.objective != "distillation":
         return material.gather(config, None)
+    teacher = None
+    if config.teacher.network:
+        from facesdk_training.keras.embedder import load_keras
+
+        teacher = load_keras(Path(config.teacher.network), None, None)
     with output.progress_bar("teacher") as progress:
-        return material.gather(config, cache, progress)
+        return material.gather(config, cache, progress, teacher=teacher)
 
 
 def _follow(trainer: Trainer, out: Path, *, json: bool) -> None:

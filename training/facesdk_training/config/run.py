@@ -19,6 +19,10 @@ from facesdk_training.architectures.registry import ARCHITECTURES, NetworkConfig
 
 Objective = Literal["softmax", "cosface", "arcface", "distillation"]
 Precision = Literal["float32", "bfloat16-convolutions", "mixed_bfloat16", "mixed_float16"]
+_DISTILLATION_WEIGHTS = (
+    *("cosine_weight", "similarity_weight", "soft_target_weight", "label_weight", "hint_weight"),
+    "attention_weight",
+)
 _FORBID_OTHER_KEYS = {"extra": "forbid", "allow_inf_nan": False}
 
 
@@ -74,20 +78,44 @@ class TeacherConfig:
     Attributes:
         model: A recognition model, ``.tflite``.
         contract: Its contract, a JSON file, if the model carries none.
+        network: A finished run or a Keras file instead of ``model``: a teacher whose layers can be
+            looked at, which runs beside the student where a loss asks for that.
+        select_neurons: Whether a student with a shorter embedding than the teacher's learns the
+            numbers that tell people apart best, see :mod:`facesdk_training.data.neurons`; the
+            crops must be labelled.
     """
 
     __pydantic_config__: ClassVar[Any] = _FORBID_OTHER_KEYS
 
     model: str = ""
     contract: str = ""
+    network: str = ""
+    select_neurons: bool = False
+
+    def __post_init__(self) -> None:
+        if self.model and self.network:
+            raise ValueError("teacher.model and teacher.network are two teachers: give one")
 
 
 @dataclass(frozen=True, slots=True)
 class LossConfig:
     """Numbers of the losses; see :mod:`facesdk_training.keras.losses`.
 
+    Distillation sums what has a weight above 0; the first two are cheapest, since a teacher's
+    embeddings are computed once.
+
     Attributes:
+        cosine_weight: Distillation: weight of 1 - cosine with the teacher's embedding.
         similarity_weight: Distillation: weight of the relational loss.
+        soft_target_weight: Distillation: weight of the teacher's probabilities of people, which are
+            the softmax of ``scale`` times the cosines of its embedding with each person's mean.
+        temperature: Distillation: Hinton's T of soft targets.
+        label_weight: Distillation: weight of the cross entropy with the true labels; with it and
+            soft targets only labelled crops are trained on.
+        hint_weight: Distillation: weight of FitNets' hints at ``layers``.
+        attention_weight: Distillation: weight of attention transfer at ``layers``.
+        layers: Distillation: for hints and attention, names of a student's layer and of the
+            teacher's layer that it imitates, with outputs of one height and width.
         margin: CosFace's m (cosine) or ArcFace's m (radians).
         scale: CosFace's and ArcFace's s.
         dropout: Share of the embedding left out before the classifier.
@@ -95,10 +123,27 @@ class LossConfig:
 
     __pydantic_config__: ClassVar[Any] = _FORBID_OTHER_KEYS
 
+    cosine_weight: float = 1.0
     similarity_weight: float = 2.0
+    soft_target_weight: float = 0.0
+    temperature: float = 4.0
+    label_weight: float = 0.0
+    hint_weight: float = 0.0
+    attention_weight: float = 0.0
+    layers: tuple[tuple[str, str], ...] = ()
     margin: float = 0.35
     scale: float = 30.0
     dropout: float = 0.5
+
+    @property
+    def imitates_layers(self) -> bool:
+        """Whether distillation looks at layers, for which the teacher runs beside the student."""
+        return self.hint_weight > 0 or self.attention_weight > 0
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether distillation asks who a crop shows."""
+        return self.soft_target_weight > 0 or self.label_weight > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +307,7 @@ class RunConfig:
             "validation.every": self.validation.every,
             "data.workers": self.data.workers,
             "optimizer.loss_scale": self.optimizer.loss_scale,
+            "loss.temperature": self.loss.temperature,
             **{f"stages.{n}.share": stage.share for n, stage in enumerate(self.stages)},
             **{f"stages.{n}.learning_rate": s.learning_rate for n, s in enumerate(self.stages)},
         }
@@ -282,11 +328,12 @@ class RunConfig:
             "schedule.warmup_steps": self.schedule.warmup_steps,
             "optimizer.clip_norm": self.optimizer.clip_norm,
             "optimizer.weight_decay": self.optimizer.weight_decay,
-            "loss.similarity_weight": self.loss.similarity_weight,
+            **{f"loss.{name}": getattr(self.loss, name) for name in _DISTILLATION_WEIGHTS},
         }
         for name, value in not_negative.items():
             if value < 0:
                 raise ValueError(f"{name} must not be negative, but is {value:g}")
+        self._check_distillation()
         for number, stage in enumerate(self.stages):
             for name in ("input_height", "input_width", "embedding_length"):
                 own, last = getattr(stage.network, name), getattr(self.final_network, name)
@@ -295,6 +342,18 @@ class RunConfig:
                         f"stages.{number}.network.{name} must be that of the last stage, {last}, "
                         f"but is {own}"
                     )
+
+    def _check_distillation(self) -> None:
+        if self.objective != "distillation":
+            return
+        if not any(getattr(self.loss, name) for name in _DISTILLATION_WEIGHTS):
+            names = ", ".join(_DISTILLATION_WEIGHTS)
+            raise ValueError(f"distillation minimises nothing: set one of loss.{names}")
+        if self.loss.imitates_layers and not (self.loss.layers and self.teacher.network):
+            raise ValueError(
+                "hints and attention need a teacher with layers, teacher.network, and loss.layers: "
+                "pairs of a student's layer and a teacher's"
+            )
 
     @property
     def final_network(self) -> NetworkConfig:

@@ -14,9 +14,10 @@ from facesdk.errors import InputError
 from facesdk.evaluation.calibration import all_pairs
 from facesdk.models.contract import Contract
 from facesdk.progress import Progress, unwatched
-from facesdk.recognition.embedding import Embedder
+from facesdk.recognition.embedding import CropEmbedder, Embedder
 from facesdk_training.config.run import RunConfig
 from facesdk_training.data.crops import CropRecord, Crops, FaceCrops, PreparedCrops
+from facesdk_training.data.neurons import select_neurons
 from facesdk_training.data.records import DATASET, FaceDataset
 from facesdk_training.data.split import Split, split_by_identity
 from facesdk_training.data.teacher import teacher_embeddings
@@ -34,7 +35,9 @@ class Material:
         crops: All crops.
         split: Which are trained on and which held out.
         targets: Of every crop, see :class:`~facesdk_training.data.batches.CropBatches`.
-        classes: Number of identities, if they are what is learned.
+        labels: Who each crop shows, int64 [N] from 0; -1 where that is not known, not to be relied
+            on, or not asked by the objective.
+        classes: Number of identities among the labels.
         sources: Digests of the data and of the teacher.
         teacher: Name of the teacher, and its figures on the held-out crops; empty without one.
     """
@@ -42,18 +45,26 @@ class Material:
     crops: Crops
     split: Split
     targets: NDArray[Any]
+    labels: NDArray[np.int64]
     classes: int
     sources: dict[str, str]
     teacher: dict[str, Any]
 
 
-def gather(config: RunConfig, cache: Path | None, progress: Progress = unwatched) -> Material:
+def gather(
+    config: RunConfig,
+    cache: Path | None,
+    progress: Progress = unwatched,
+    *,
+    teacher: CropEmbedder | None = None,
+) -> Material:
     """Reads the data, and what the objective needs to know of every crop.
 
     Args:
         config: The configuration.
         cache: Folder for the teacher's embeddings; None keeps nothing.
         progress: Told how many crops the teacher has embedded.
+        teacher: What distillation learns from, in place of ``teacher.model``.
 
     Raises:
         InputError: Data or teacher are missing, unreadable or do not fit the configuration.
@@ -63,20 +74,46 @@ def gather(config: RunConfig, cache: Path | None, progress: Progress = unwatched
     if config.objective != "distillation":
         split = _split(config, crops, None)
         train, labels, classes = _labelled(config, crops, split)
-        split = Split(train, split.validation, split.validation_identities, split.excluded)
-        return Material(crops, split, labels, classes, sources, {})
-    teacher = _teacher(config)
+        return Material(crops, _of(split, train), labels, labels, classes, sources, {})
+    teacher = _teacher(config) if teacher is None else teacher
+    shortened = _shortened(config, teacher)
     targets = teacher_embeddings(teacher, crops, cache, progress)
     split = _split(config, crops, targets)
     pairs = all_pairs(targets[split.validation], split.validation_identities)
-    return Material(
-        crops,
-        split,
-        targets,
-        0,
-        {**sources, "teacher_sha256": teacher.model_id},
-        {"name": teacher.name, **figures(pairs)},
-    )
+    sources["teacher_sha256"] = teacher.model_id
+    about = {"name": teacher.name, **figures(pairs)}
+    labels, classes = np.full(len(crops), -1, np.int64), 0
+    if shortened or config.loss.needs_labels:
+        train, labels, classes = _labelled(config, crops, split)
+        if shortened:
+            neurons = select_neurons(
+                targets[train], labels[train], config.final_network.embedding_length
+            )
+            targets = targets[:, neurons]
+            targets /= np.maximum(np.linalg.norm(targets, axis=1, keepdims=True), 1e-12)
+            about["neurons"] = neurons.tolist()
+        if config.loss.needs_labels:
+            split = _of(split, train)
+    return Material(crops, split, targets, labels, classes, sources, about)
+
+
+def _shortened(config: RunConfig, teacher: CropEmbedder) -> bool:
+    """Whether the student learns some of the teacher's neurons only."""
+    length = config.final_network.embedding_length
+    if teacher.dim == length:
+        return False
+    if teacher.dim < length or not config.teacher.select_neurons:
+        raise InputError(
+            f"the teacher's embedding has {teacher.dim} numbers, but the student's has "
+            f"{length}: use a teacher of that length, set network.embedding_length, or, for a "
+            "student with fewer, teacher.select_neurons"
+        )
+    return True
+
+
+def _of(split: Split, train: NDArray[np.int64]) -> Split:
+    """The same split with other training rows."""
+    return Split(train, split.validation, split.validation_identities, split.excluded)
 
 
 def _read_crops(config: RunConfig) -> Crops:
@@ -93,14 +130,7 @@ def _teacher(config: RunConfig) -> Embedder:
     if not config.teacher.model:
         raise InputError("distillation needs a teacher: set teacher.model, or give --teacher")
     contract = Contract.read(Path(config.teacher.contract)) if config.teacher.contract else None
-    teacher = Embedder.load(Path(config.teacher.model), contract)
-    length = config.final_network.embedding_length
-    if teacher.dim != length:
-        raise InputError(
-            f"the teacher's embedding has {teacher.dim} numbers, but the student's has "
-            f"{length}: use a teacher of that length, or set network.embedding_length"
-        )
-    return teacher
+    return Embedder.load(Path(config.teacher.model), contract)
 
 
 def _split(config: RunConfig, crops: Crops, embeddings: NDArray[np.float32] | None) -> Split:

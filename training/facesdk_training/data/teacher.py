@@ -11,14 +11,14 @@ from facesdk.evaluation.vector_cache import RowCache
 from facesdk.models.templates import TEMPLATES
 from facesdk.progress import Progress, unwatched
 from facesdk.recognition.alignment import central
-from facesdk.recognition.embedding import Embedder
+from facesdk.recognition.embedding import CropEmbedder
 from facesdk_training.data.crops import Crops
 
 _CROPS_PER_CALL = 16
 
 
 def teacher_embeddings(
-    teacher: Embedder,
+    teacher: CropEmbedder,
     crops: Crops,
     cache: Path | None,
     progress: Progress = unwatched,

@@ -21,7 +21,8 @@ from facesdk_training.data.batches import BatchSampler, CropBatches
 from facesdk_training.data.crops import INPUT
 from facesdk_training.data.material import Material
 from facesdk_training.data.validation import Validation
-from facesdk_training.keras.objectives import objective_of
+from facesdk_training.keras import loading
+from facesdk_training.keras.objectives import objective_of, targets_of
 from facesdk_training.keras.trainer import Trainer, saved_step
 from facesdk_training.keras.warm_start import restore_weights
 from facesdk_training.keras.weights import restore_latent
@@ -51,10 +52,10 @@ class KerasEngine:
         return Trainer(
             run,
             config,
-            objective_of(config, material.classes),
+            objective_of(config, material, _teacher(config)),
             CropBatches(
                 material.crops,
-                material.targets,
+                targets_of(config, material),
                 sampler,
                 config.augmentation,
                 height,
@@ -86,6 +87,13 @@ def _distribution() -> tf.distribute.Strategy | None:
     if len(tf.config.list_physical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy()
     return None
+
+
+def _teacher(config: RunConfig) -> Callable[[], tf.keras.Model] | None:
+    """Loads the teacher whose layers are looked at; in the scope of the strategy, so when asked."""
+    if not config.teacher.network:
+        return None
+    return lambda: loading.load(Path(config.teacher.network)).model
 
 
 def _initialiser(config: RunConfig, material: Material) -> Callable[[tf.keras.Model], None]:

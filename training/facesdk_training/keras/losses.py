@@ -1,4 +1,10 @@
-"""Losses of embeddings: distillation from a teacher, and margins between classes."""
+"""Losses of embeddings: distillation from a teacher, and margins between classes.
+
+Distillation has a loss for each thing that a student may imitate: where the teacher puts a face
+(:func:`cosine_loss`) and how far apart faces are (:func:`similarity_matrix_loss`), its
+probabilities of people (:func:`soft_target_loss`), what a layer computes (:func:`hint_loss`), and
+where a layer looks (:func:`attention_loss`).
+"""
 
 from __future__ import annotations
 
@@ -45,6 +51,73 @@ def similarity_matrix_loss(
         teacher, taught, transpose_b=True
     )
     return tf.reduce_mean(tf.square(difference))
+
+
+def soft_target_loss(student: tf.Tensor, teacher: tf.Tensor, temperature: float) -> tf.Tensor:
+    """T^2 times the mean of KL(softmax(teacher / T) || softmax(student / T)).
+
+    G. Hinton, O. Vinyals and J. Dean, "Distilling the Knowledge in a Neural Network", 2015,
+    section 2. The divergence is the paper's cross entropy minus the teacher's entropy, which has no
+    gradient; T^2 keeps the size of the gradients when T changes.
+
+    Args:
+        student: float32 [N, C], logits.
+        teacher: float32 [N, C], logits.
+        temperature: T, above 0; the higher, the more the unlikely classes count.
+
+    Returns:
+        float32 scalar, 0 or more.
+    """
+    taught = tf.nn.log_softmax(teacher / temperature)
+    learned = tf.nn.log_softmax(student / temperature)
+    divergence = tf.reduce_sum(tf.exp(taught) * (taught - learned), axis=-1)
+    return temperature**2 * tf.reduce_mean(divergence)
+
+
+def hint_loss(regressed: tf.Tensor, hint: tf.Tensor) -> tf.Tensor:
+    """Half the mean squared difference of a student's regressed features and the teacher's.
+
+    A. Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015, equation 3, with a mean in
+    place of the sum, so that the loss does not grow with the layer.
+
+    Args:
+        regressed: float32 [N, ...], the student's features after a trained regressor.
+        hint: float32 [N, ...], the teacher's, of the same shape.
+
+    Returns:
+        float32 scalar, 0 or more.
+    """
+    return 0.5 * tf.reduce_mean(tf.square(hint - regressed))
+
+
+def attention_maps(features: tf.Tensor) -> tf.Tensor:
+    """Where a layer looks: the squares of its channels summed, as a unit vector per sample.
+
+    Args:
+        features: float32 [N, H, W, C].
+
+    Returns:
+        float32 [N, H W]; zeros where all features are 0.
+    """
+    energy = tf.reduce_sum(tf.square(features), axis=-1)
+    return tf.math.l2_normalize(tf.reshape(energy, [tf.shape(energy)[0], -1]), axis=-1)
+
+
+def attention_loss(student: tf.Tensor, teacher: tf.Tensor) -> tf.Tensor:
+    """Mean squared distance of the two layers' attention maps.
+
+    S. Zagoruyko and N. Komodakis, "Paying More Attention to Attention", ICLR 2017, equation 2 with
+    p = 2, squared as in the authors' code. The channels may differ, so no regressor is needed.
+
+    Args:
+        student: float32 [N, H, W, C].
+        teacher: float32 [N, H, W, D].
+
+    Returns:
+        float32 scalar, 0 to 2.
+    """
+    difference = attention_maps(student) - attention_maps(teacher)
+    return tf.reduce_mean(tf.reduce_sum(tf.square(difference), axis=-1))
 
 
 def cosface_logits(

@@ -8,16 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
+from facesdk.errors import InputError
 from facesdk_training.config.run import LossConfig, RunConfig
+from facesdk_training.data.material import Material
 from facesdk_training.keras.losses import (
     arcface_logits,
+    attention_loss,
     cosface_logits,
     cosine_loss,
+    hint_loss,
     similarity_matrix_loss,
+    soft_target_loss,
 )
 from facesdk_training.keras.networks.build import add_classifier
 
@@ -38,34 +45,134 @@ class Objective(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Distillation:
-    """A teacher's embeddings.
+    """A teacher: its embeddings, its probabilities of people, its layers; see ``config``.
 
     G. Hinton, O. Vinyals and J. Dean, "Distilling the Knowledge in a Neural Network", 2015, with
-    embeddings in place of class probabilities.
+    embeddings in place of class probabilities where only these are asked for.
 
     1 - cosine places each face where the teacher places it; the relational loss asks that the
-    distances within the batch are the teacher's. Targets are the teacher's unit vectors.
+    distances within the batch are the teacher's. Targets are the teacher's unit vectors. Soft
+    targets are the teacher's cosines with the mean direction of each person; the student has a
+    trained direction for each, which is left out of the embedder like FitNets' regressors.
 
     Attributes:
-        config: The weight of the relational loss.
+        config: The weights of the losses.
+        teacher: Loads the network whose layers are imitated.
+        people: float32 [classes, D], the mean direction of each person by the teacher.
     """
 
     config: LossConfig
+    teacher: Callable[[], tf.keras.Model] | None = None
+    people: NDArray[np.float32] | None = None
 
     def model(self, embedder: tf.keras.Model) -> tf.keras.Model:
-        """The embedder itself."""
-        return embedder
+        """The embedder itself, or with further outputs for what else is compared."""
+        outputs = {"embedding": embedder.output}
+        if self.people is not None:
+            classifier = CosineClassifier(len(self.people), dtype="float32", name="classes")
+            outputs["cosines"] = classifier(embedder.output)
+        if self.config.imitates_layers:
+            outputs.update(self._features(embedder))
+        if len(outputs) == 1:
+            return embedder
+        return tf.keras.Model(embedder.input, outputs, name=f"{embedder.name}_student")
 
-    def loss(self, outputs: tf.Tensor, targets: tf.Tensor, replicas: int) -> tf.Tensor:
-        """See :class:`Objective`; targets float32 [N, D]."""
-        student = tf.math.l2_normalize(tf.cast(outputs, tf.float32), axis=-1)
-        relation = similarity_matrix_loss(
-            student, targets, _gathered(student, replicas), _gathered(targets, replicas)
-        )
-        total = cosine_loss(student, targets) + self.config.similarity_weight * relation
+    def loss(self, outputs: Any, targets: tf.Tensor, replicas: int) -> tf.Tensor:
+        """See :class:`Objective`; targets float32 [N, D] as of :func:`targets_of`."""
+        config = self.config
+        parts = outputs if isinstance(outputs, dict) else {"embedding": outputs}
+        labels = None
+        if config.needs_labels:
+            targets, labels = targets[:, :-1], tf.cast(targets[:, -1], tf.int64)
+        student = tf.math.l2_normalize(tf.cast(parts["embedding"], tf.float32), axis=-1)
+        total = tf.zeros(())
+        if config.cosine_weight:
+            total += config.cosine_weight * cosine_loss(student, targets)
+        if config.similarity_weight:
+            relation = similarity_matrix_loss(
+                student, targets, _gathered(student, replicas), _gathered(targets, replicas)
+            )
+            total += config.similarity_weight * relation
+        if config.needs_labels:
+            total += self._people_loss(config.scale * parts["cosines"], targets, labels)
+        for number in range(len(config.layers) if config.imitates_layers else 0):
+            theirs = tf.stop_gradient(tf.cast(parts[f"teacher_{number}"], tf.float32))
+            if config.attention_weight:
+                own = tf.cast(parts[f"student_{number}"], tf.float32)
+                total += config.attention_weight * attention_loss(own, theirs)
+            if config.hint_weight:
+                regressed = tf.cast(parts[f"regressed_{number}"], tf.float32)
+                total += config.hint_weight * hint_loss(regressed, theirs)
         return total / replicas
+
+    def _people_loss(self, logits: tf.Tensor, targets: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        config, total = self.config, tf.zeros(())
+        if config.soft_target_weight:
+            taught = config.scale * tf.matmul(targets, self.people, transpose_b=True)
+            soft = soft_target_loss(logits, taught, config.temperature)
+            total += config.soft_target_weight * soft
+        if config.label_weight:
+            hard = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            total += config.label_weight * tf.reduce_mean(hard)
+        return total
+
+    def _features(self, embedder: tf.keras.Model) -> dict[str, tf.Tensor]:
+        """The outputs of the student's and of the teacher's layers, by what the loss calls them."""
+        if self.teacher is None:
+            raise InputError("hints and attention need a teacher with layers: teacher.network")
+        teacher = self.teacher()
+        if teacher.input_shape[1:] != embedder.input_shape[1:]:
+            raise InputError(
+                f"the teacher takes {teacher.input_shape[1:]} but the student "
+                f"{embedder.input_shape[1:]}: their layers can be compared on the same crops only"
+            )
+        names = self.config.layers
+        theirs = [_output_of(teacher, "teacher", name) for _, name in names]
+        frozen = tf.keras.Model(teacher.input, theirs, name="teacher")
+        frozen.trainable = False
+        taught = frozen(embedder.input, training=False)
+        found: dict[str, tf.Tensor] = {}
+        for number, (name, features) in enumerate(
+            zip((own for own, _ in names), taught if len(names) > 1 else [taught], strict=True)
+        ):
+            own = _output_of(embedder, "student", name)
+            if own.shape.rank != 4 or own.shape[1:3] != features.shape[1:3]:
+                raise InputError(
+                    f"loss.layers: {names[number][0]} of the student is {tuple(own.shape[1:])} and "
+                    f"{names[number][1]} of the teacher {tuple(features.shape[1:])}, but both must "
+                    "be height x width x channels, of one height and width"
+                )
+            found[f"student_{number}"], found[f"teacher_{number}"] = own, features
+            if self.config.hint_weight:
+                regressor = tf.keras.layers.Conv2D(
+                    features.shape[-1], 1, name=f"regressor_{number}"
+                )
+                found[f"regressed_{number}"] = regressor(own)
+        return found
+
+
+def _output_of(model: tf.keras.Model, whose: str, name: str) -> tf.Tensor:
+    try:
+        return model.get_layer(name).output
+    except ValueError:
+        known = ", ".join(layer.name for layer in model.layers if layer.output.shape.rank == 4)
+        raise InputError(
+            f"loss.layers: the {whose} has no layer {name!r}; it has {known}"
+        ) from None
+
+
+def targets_of(config: RunConfig, material: Material) -> NDArray[Any]:
+    """What the loss of a configuration is to get for each crop, in the order of the crops.
+
+    Distillation that asks for people gets float32 [N, D + 1], the label after the embedding: whole
+    numbers up to 2^24 are exact in float32.
+    """
+    if config.objective != "distillation" or not config.loss.needs_labels:
+        return material.targets
+    labels = material.labels[:, np.newaxis].astype(np.float32)
+    return np.concatenate([material.targets, labels], axis=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +227,30 @@ class CosineClassifier(tf.keras.layers.Layer):
         )
 
 
-def objective_of(config: RunConfig, classes: int) -> Objective:
-    """The objective that a configuration names, for so many identities."""
+def objective_of(
+    config: RunConfig, material: Material, teacher: Callable[[], tf.keras.Model] | None = None
+) -> Objective:
+    """The objective that a configuration names.
+
+    Args:
+        config: The configuration.
+        material: What is learned from.
+        teacher: Loads the network whose layers are imitated.
+    """
     if config.objective == "distillation":
-        return Distillation(config.loss)
+        people = _mean_directions(material) if config.loss.needs_labels else None
+        return Distillation(config.loss, teacher, people)
     margins = {"softmax": None, "cosface": cosface_logits, "arcface": arcface_logits}
-    return Classification(config.loss, classes, margins[config.objective])
+    return Classification(config.loss, material.classes, margins[config.objective])
+
+
+def _mean_directions(material: Material) -> NDArray[np.float32]:
+    """The mean direction of each person's training crops, unit vectors float32 [classes, D]."""
+    rows = material.split.train
+    sums = np.zeros((material.classes, material.targets.shape[1]))
+    np.add.at(sums, material.labels[rows], material.targets[rows])
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    return (sums / np.maximum(lengths, 1e-12)).astype(np.float32)
 
 
 def _gathered(rows: tf.Tensor, replicas: int) -> tf.Tensor:
