@@ -1,8 +1,9 @@
 """The architectures by name.
 
 ``A``, ``B``, ``C``, ``Q`` and ``QB`` are :mod:`~facesdk_training.architectures.face_res_net`;
-``CompactFaceNet`` is :mod:`~facesdk_training.architectures.compact_face_net`. A training engine
-builds what they describe, for example :func:`facesdk_training.keras.networks.build.build`.
+``CompactFaceNet`` is :mod:`~facesdk_training.architectures.compact_face_net`, ``MobileFaceNet`` is
+:mod:`~facesdk_training.architectures.mobile_face_net`. A training engine builds what they describe,
+for example :func:`facesdk_training.keras.networks.build.build`.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Union
+from typing import Any, Union, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
 from facesdk.errors import InputError
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 from facesdk_training.architectures.face_res_net import FaceResNetConfig
+from facesdk_training.architectures.mobile_face_net import MobileFaceNetConfig
 
-NetworkConfig = Union[FaceResNetConfig, CompactFaceNetConfig]
+NetworkConfig = Union[FaceResNetConfig, CompactFaceNetConfig, MobileFaceNetConfig]
 """What a network is built from; each has ``architecture``, ``family``, ``variant``,
 ``input_height``, ``input_width`` and ``embedding_length``."""
 
@@ -39,13 +41,14 @@ ARCHITECTURES: Mapping[str, NetworkConfig] = MappingProxyType(
             dataclasses.replace(_C, architecture="Q", weights="dorefa-1"),
             dataclasses.replace(_C, architecture="QB", weights="bnn", activations="bi-real"),
             CompactFaceNetConfig(),
+            MobileFaceNetConfig(),
         )
     }
 )
 """Configuration of each architecture at full size. Q is the paper's: 1-bit weights, float
 activations. QB has 1-bit activations as well."""
 
-_ADAPTERS = {kind: TypeAdapter(kind) for kind in (FaceResNetConfig, CompactFaceNetConfig)}
+_ADAPTERS = {kind: TypeAdapter(kind) for kind in get_args(NetworkConfig)}
 
 
 def architecture_name(name: str) -> str:

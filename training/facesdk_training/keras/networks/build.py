@@ -11,15 +11,21 @@ import tensorflow as tf
 from facesdk.errors import InputError
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 from facesdk_training.architectures.face_res_net import FaceResNetConfig
+from facesdk_training.architectures.mobile_face_net import MobileFaceNetConfig
 from facesdk_training.architectures.registry import NetworkConfig, configure
 from facesdk_training.keras.networks.compact_face_net import build_compact_face_net
 from facesdk_training.keras.networks.face_res_net import build_face_res_net
 from facesdk_training.keras.networks.layers import ResumableDropout
+from facesdk_training.keras.networks.mobile_face_net import build_mobile_face_net
 
 keras = tf.keras
 
 _BUILDERS: Mapping[type[NetworkConfig], Callable[[Any, str], keras.Model]] = MappingProxyType(
-    {CompactFaceNetConfig: build_compact_face_net, FaceResNetConfig: build_face_res_net}
+    {
+        CompactFaceNetConfig: build_compact_face_net,
+        FaceResNetConfig: build_face_res_net,
+        MobileFaceNetConfig: build_mobile_face_net,
+    }
 )
 
 

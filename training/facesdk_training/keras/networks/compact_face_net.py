@@ -29,6 +29,7 @@ from facesdk_training.keras.networks.layers import (
     ChannelShift,
     ReducedPrecisionQuantConv2D,
     batch_normalisation,
+    embedding_head,
     prelu,
 )
 from facesdk_training.keras.networks.quantizers import PolynomialSign
@@ -61,7 +62,9 @@ def build_compact_face_net(
                 x, config.variant, convolution_dtype, name=f"stage{index + 1}_unit{unit + 1}"
             )
     return keras.Model(
-        inputs, _head(x, config.embedding_length), name=f"compact_face_net_{config.variant.lower()}"
+        inputs,
+        embedding_head(x, config.embedding_length),
+        name=f"compact_face_net_{config.variant.lower()}",
     )
 
 
@@ -107,9 +110,3 @@ def _residual_unit(x: tf.Tensor, variant: Variant, convolution_dtype: str, name:
         )(shifted)
     branch = batch_normalisation(branch, name)
     return prelu(keras.layers.Add(name=f"{name}_add")([x, branch]), name)
-
-
-def _head(x: tf.Tensor, embedding_length: int) -> tf.Tensor:
-    x = keras.layers.DepthwiseConv2D(x.shape[1:3], use_bias=False, name="head_depthwise")(x)
-    x = keras.layers.Flatten(name="head_flatten")(batch_normalisation(x, "head"))
-    return keras.layers.Dense(embedding_length, name="embedding")(x)

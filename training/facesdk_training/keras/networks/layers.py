@@ -64,6 +64,13 @@ def prelu(x: tf.Tensor, name: str) -> tf.Tensor:
     )(x)
 
 
+def embedding_head(x: tf.Tensor, embedding_length: int) -> tf.Tensor:
+    """MobileFaceNet's head: a depthwise convolution over the whole map, then a linear layer."""
+    x = keras.layers.DepthwiseConv2D(x.shape[1:3], use_bias=False, name="head_depthwise")(x)
+    x = keras.layers.Flatten(name="head_flatten")(batch_normalisation(x, "head"))
+    return keras.layers.Dense(embedding_length, name="embedding")(x)
+
+
 @_REGISTERED
 class ResumableDropout(keras.layers.Layer):
     """Dropout whose masks depend on a seed and on the number of training calls before.
