@@ -26,7 +26,9 @@ def summary(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="A, B, C, Q, QB, CompactFaceNet or MobileFaceNet.", show_default=False
+            metavar="NAME",
+            help="A, B, C, Q, QB, CompactFaceNet or MobileFaceNet.",
+            show_default=False,
         ),
     ],
     width: Annotated[
