@@ -150,5 +150,5 @@ def _final(contract: Contract, target: Target, agreement: Agreement | None) -> C
             median_cosine=bound.median_cosine,
         )
     if bound != EXACT:
-        contract = replace(contract, thresholds=(), thresholds_source="")
-    return replace(contract, conversion=conversion)
+        contract = contract.without_thresholds()
+    return replace(contract, conversion=conversion, original=None)

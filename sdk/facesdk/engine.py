@@ -29,6 +29,7 @@ from facesdk.quality.colours import looks_swapped
 from facesdk.quality.selection import Choice, choose_in_photo, find, pick
 from facesdk.recognition import alignment, matching
 from facesdk.recognition.embedding import Embedder
+from facesdk.recognition.operating_points import point_for
 from facesdk.results import (
     Detections,
     EmbeddedPhoto,
@@ -42,9 +43,6 @@ from facesdk.results import (
 from facesdk.runtime import operator_events
 from facesdk.runtime.interpreter_pool import MAX_WORKERS
 from facesdk.tracing import Profile, stage
-
-DEFAULT_FMR = 1e-3
-"""The false match rate whose threshold decides where nobody chooses another."""
 
 
 class FaceEngine:
@@ -278,7 +276,7 @@ class FaceEngine:
         *,
         faces: tuple[int | None, int | None] = (None, None),
         names: tuple[str, str] | None = None,
-        fmr: float = DEFAULT_FMR,
+        fmr: float | None = None,
         threshold: float | None = None,
         allow_low_quality: bool = False,
         color: str = "RGB",
@@ -291,7 +289,10 @@ class FaceEngine:
             faces: Which face of each photo to compare, by size from 0; None for the one that
                 :mod:`facesdk.quality.selection` says.
             names: What error messages call the photos; None for their paths.
-            fmr: Use the model's threshold for this false match rate.
+            fmr: Use the model's threshold for this false match rate, above 0 and below 1: between
+                calibrated rates, and a decade beyond them, by interpolation
+                (:func:`facesdk.recognition.operating_points.point_for`). None for 0.001, or the
+                calibrated rate that is nearest to it.
             threshold: Use this similarity instead.
             allow_low_quality: Whether to compare faces that are below a floor of quality, too. What
                 the threshold promises does not hold for them.
@@ -302,7 +303,7 @@ class FaceEngine:
             LowQualityError: A face is not fit to be compared; the error has the reasons.
             InputError: A photo cannot be read, or the model has no threshold for ``fmr``.
         """
-        similarity, calibrated_fmr = self._operating_point(fmr, threshold)
+        self._require_threshold(fmr, threshold)
         photos = [decode.as_photo(photo, color=color) for photo in (a, b)]
         with tracing.record() as profile:
             called = names or (_name(a), _name(b))
@@ -323,7 +324,7 @@ class FaceEngine:
             with stage("embed"):
                 first, second = [self.embedder.embed_one(crop) for crop in crops]
             with stage("match"):
-                match = matching.compare(first, second, threshold=similarity, fmr=calibrated_fmr)
+                match = self.compare(first, second, fmr=fmr, threshold=threshold)
         for given, crop in zip((a, b), crops, strict=True):
             _warn_of_swapped_colours(given, color, crop)
         timings = Timings(*map(profile.total_ms, ("detect", "align", "embed", "match")))
@@ -341,7 +342,7 @@ class FaceEngine:
         a: Embedding,
         b: Embedding,
         *,
-        fmr: float = DEFAULT_FMR,
+        fmr: float | None = None,
         threshold: float | None = None,
     ) -> Match:
         """Decide whether two embeddings of this engine's model are of one person.
@@ -352,7 +353,7 @@ class FaceEngine:
         Args:
             a: First embedding.
             b: Second embedding.
-            fmr: Use the model's threshold for this false match rate.
+            fmr: Use the model's threshold for this false match rate, as of :meth:`verify`.
             threshold: Use this similarity instead, -1 to 1.
 
         Raises:
@@ -365,8 +366,8 @@ class FaceEngine:
                 f"the embedding was made by {a.model} ({a.model_id[:12]}), but this engine's "
                 f"thresholds are those of {self.embedder.name} ({self.embedder.model_id[:12]})"
             )
-        similarity, calibrated_fmr = self._operating_point(fmr, threshold)
-        return matching.compare(a, b, threshold=similarity, fmr=calibrated_fmr)
+        contract = self.embedder.contract
+        return matching.decide(a, b, contract, fmr=fmr, threshold=threshold)
 
     @contextmanager
     def profile(self, *, operators: bool = True) -> Iterator[Profile]:
@@ -395,12 +396,10 @@ class FaceEngine:
         with stage("detect"):
             return choose_in_photo(self.detector, photo.pixels, number, name)
 
-    def _operating_point(self, fmr: float, threshold: float | None) -> tuple[float, float | None]:
-        """The similarity that decides, and the false match rate that it was calibrated for."""
-        if threshold is not None:
-            return threshold, None
-        calibrated = self.embedder.contract.threshold_for(fmr)
-        return calibrated.similarity, calibrated.fmr
+    def _require_threshold(self, fmr: float | None, threshold: float | None) -> None:
+        """Raises before any work is done for a verdict that there can be none of."""
+        if threshold is None:
+            point_for(self.embedder.contract, fmr)
 
 
 def _low_quality(quality: tuple[Quality, ...], names: tuple[str, ...]) -> LowQualityError:

@@ -337,6 +337,35 @@ class Timings(_Result):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Confidence(_Result):
+    """What a similarity says, by what was measured on pairs of people the model did not learn from.
+
+    Attributes:
+        probability: That the two are one person, 0 to 1, if that was as likely as not before their
+            faces were compared; None where the model's contract has no probability.
+        fmr: The false match rate of a threshold at this very similarity: the share of strangers who
+            are at least as alike; None where the contract has no threshold.
+        bound: ``"at most"`` or ``"at least"`` where the similarity is beyond the calibrated
+            thresholds and ``fmr`` is that of the nearest, otherwise empty.
+        missing: What the contract lacks, in words; empty for nothing.
+    """
+
+    probability: float | None
+    fmr: float | None
+    bound: str = ""
+    missing: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """``probability`` rounded to 1e-6, ``fmr`` to four digits."""
+        return {
+            "probability": None if self.probability is None else round(self.probability, 6),
+            "fmr": None if self.fmr is None else float(f"{self.fmr:.4g}"),
+            "bound": self.bound,
+            "missing": self.missing,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Match(_Result):
     """The outcome of comparing two embeddings.
 
@@ -347,6 +376,9 @@ class Match(_Result):
         fmr: The false match rate the threshold was calibrated for; None if the caller chose the
             threshold.
         model: Name of the recognition model.
+        confidence: What the similarity says; None where no contract was asked.
+        note: What to know of the threshold, in a sentence: that it lies between calibrated ones, or
+            beyond them; empty for nothing.
     """
 
     same: bool
@@ -354,6 +386,8 @@ class Match(_Result):
     threshold: float
     fmr: float | None
     model: str
+    confidence: Confidence | None = None
+    note: str = ""
 
     def __bool__(self) -> bool:
         """Whether it is the same person: ``if match`` is ``if match.same``."""
@@ -367,6 +401,8 @@ class Match(_Result):
             "threshold": round(self.threshold, 6),
             "fmr": self.fmr,
             "model": self.model,
+            "confidence": None if self.confidence is None else self.confidence.to_dict(),
+            "note": self.note,
         }
 
 
@@ -403,6 +439,11 @@ class Verification(_Result):
     def similarity(self) -> float:
         """Cosine similarity of the two embeddings, -1 to 1."""
         return self.match.similarity
+
+    @property
+    def probability(self) -> float | None:
+        """That it is one person, 0 to 1, by :attr:`Confidence.probability`; None if not known."""
+        return None if self.match.confidence is None else self.match.confidence.probability
 
     def to_dict(self) -> dict[str, Any]:
         """The record that ``facesdk verify --json`` prints."""

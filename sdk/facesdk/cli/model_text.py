@@ -76,6 +76,15 @@ def _contract_rows(contract: Contract) -> list[tuple[str, str]]:
                 f"({row.positive_pairs:,} pairs of one person, {row.negative_pairs:,} of two)",
             )
         )
+    if contract.probability is not None:
+        known = contract.probability
+        rows.append(
+            (
+                "probability",
+                f"1 / (1 + exp(-({known.slope:.4g} s {known.intercept:+.4g}))) of one person, for "
+                "as many pairs of one as of two",
+            )
+        )
     if contract.thresholds_source:
         rows.append(("measured on", contract.thresholds_source))
     if contract.thresholds:
@@ -86,6 +95,8 @@ def _contract_rows(contract: Contract) -> list[tuple[str, str]]:
         verified = "compared with its source" if conversion.verified else "not verified"
         made_by = f"{conversion.target} {conversion.options}".strip()
         rows.append(("converted by", f"facesdk convert {made_by}, {verified}"))
+    if contract.original is not None:
+        rows.append(("changed", "calibrated or edited after its conversion"))
     rows += [
         ("source", contract.source),
         ("source sha256", contract.source_sha256),

@@ -106,6 +106,18 @@ def quality(found: Quality) -> str:
     return f"{found.score:.2f}" + (f" ({'; '.join(found.reasons)})" if found.reasons else "")
 
 
+def _confidence(known: Confidence | None) -> str:
+    """What a similarity says, in brackets; empty where nothing is known."""
+    said = []
+    if known is not None and known.probability is not None:
+        said.append(f"probability {known.probability:.4f}")
+    if known is not None and known.fmr is not None:
+        said.append(f"FMR {known.bound} {known.fmr:.2g}".replace("  ", " "))
+    if known is not None and known.missing:
+        said.append(known.missing)
+    return f" ({'; '.join(said)})" if said else ""
+
+
 def verdict(verification: Verification) -> str:
     """A verification in words, with the time of each stage."""
     match, timings = verification.match, verification.timings
@@ -113,8 +125,9 @@ def verdict(verification: Verification) -> str:
     return "\n".join(
         (
             "SAME PERSON" if match.same else "DIFFERENT PEOPLE",
-            f"  similarity  {match.similarity:.4f}",
+            f"  similarity  {match.similarity:.4f}{_confidence(match.confidence)}",
             f"  threshold   {match.threshold:.4f} ({origin})",
+            *([f"  note        {match.note}"] if match.note else []),
             f"  model       {match.model}",
             f"  quality     {' and '.join(map(quality, verification.quality))}",
             f"  time        detect {timings.detect:.1f} ms, align {timings.align:.1f} ms, "

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from facesdk.engine import DEFAULT_FMR, FaceEngine
+from facesdk.engine import FaceEngine
 from facesdk.errors import InputError
 from facesdk.gallery.gallery import Gallery, Identification, Template
 from facesdk.images.decode import ImageSource, as_photo
 from facesdk.images.decoded import DecodedPhoto
 from facesdk.quality.selection import choose
+from facesdk.recognition.operating_points import point_for
 from facesdk.results import Embedding, Face, Quality
 
 SHARE_OF_SECOND = 0.25
@@ -129,11 +130,11 @@ def embed_for_enrolment(
 def suspicions(gallery: Gallery, name: str, embedding: Embedding) -> tuple[str, ...]:
     """What is odd about enrolling a face under a name: it may be somebody else's.
 
-    Two things are looked for, at the threshold of verification (:data:`DEFAULT_FMR`): the face is
+    Two things are looked for, at the default threshold of verification: the face is
     that of a person with another name, or not that of the person with this name.
     """
     try:
-        found = gallery.identify(embedding, fmr=DEFAULT_FMR)
+        found = gallery.identify(embedding, fmr=point_for(gallery.contract).fmr)
     except InputError as error:
         return (f"whether the face is enrolled under another name was not looked up: {error}",)
     return tuple(filter(None, (_duplicate(found, name), _stranger(gallery, found, name))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from facesdk.errors import ContractError, ModelError
 from facesdk.files import read_regular
 from facesdk.models import packed
-from facesdk.models.contract import METADATA_NAME, Contract
+from facesdk.models.contract import METADATA_NAME, Contract, Original
 from facesdk.tflite.flatbuffer import FlatbufferError, Table
 from facesdk.tflite.graph import Graph, custom_operators, read_graph
 from facesdk.tflite.verifier import verify
@@ -136,6 +137,23 @@ class ModelBundle:
         """SHA-256 of :attr:`content`, hex: a model has the same packed and unpacked."""
         return hashlib.sha256(self.content).hexdigest()
 
+    @cached_property
+    def model_id(self) -> str:
+        """What its embeddings go by: SHA-256 (hex) of the file as it was converted.
+
+        A file that was given another contract, by ``facesdk calibrate`` or ``facesdk models edit``,
+        holds the one before it whole and has its id: the network is the same, so embeddings of both
+        compare.
+
+        Raises:
+            ContractError: The original is not in the file, or feeds the network in another way.
+        """
+        original = self.embedded_contract.original if self.embedded_contract else None
+        if original is None:
+            return self.sha256
+        content = _original(self, original)
+        return hashlib.sha256(content).hexdigest()
+
     @property
     def name(self) -> str:
         """The model's name, as its contract says; without one, that of the file."""
@@ -181,6 +199,52 @@ def contract_buffer(model: Table) -> Table | None:
         if entry.bytes("name") == METADATA_NAME.encode():
             return buffers[entry.scalar("buffer")]
     return None
+
+
+def contract_offset(bundle: ModelBundle) -> int:
+    """Where a model file says where its contract is: a position of four bytes.
+
+    Raises:
+        ContractError: The model carries no contract.
+    """
+    buffer = contract_buffer(bundle.root)
+    at = None if buffer is None else buffer.position_of("data")
+    if at is None:
+        raise ContractError(
+            "the model carries no facesdk contract to change: convert it with `facesdk convert`"
+        )
+    return at
+
+
+def _original(bundle: ModelBundle, original: Original) -> bytes:
+    """The content of the file before it was given another contract."""
+    at = contract_offset(bundle)
+    content = bytearray(bundle.content[: original.bytes])
+    try:
+        struct.pack_into("<I", content, at, original.offset)
+        first = Contract.from_json(_vector(content, at + original.offset))
+    except (struct.error, ContractError):
+        raise ContractError(
+            f"{bundle.path} does not hold the file that its contract was changed in: convert the "
+            "model again"
+        ) from None
+    now = bundle.contract
+    different = [name for name in _NETWORK if getattr(first, name) != getattr(now, name)]
+    if first.original is not None or different:
+        raise ContractError(
+            f"{bundle.path} was given a contract of another network"
+            + (f" ({', '.join(different)} differ)" if different else "")
+        )
+    return bytes(content)
+
+
+_NETWORK = ("task", "input", "template", "dim", "flip_concatenation")
+"""Fields of a contract that decide what the network's embeddings are."""
+
+
+def _vector(content: bytearray, start: int) -> bytes:
+    (count,) = struct.unpack_from("<I", content, start)
+    return bytes(content[start + 4 : start + 4 + count])
 
 
 def _contract(model: Table, path: Path) -> Contract | None:

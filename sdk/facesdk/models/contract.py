@@ -79,6 +79,44 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
+class Probability:
+    """From a similarity to the probability that two embeddings are of one person.
+
+    A logistic curve, fitted where pairs of one and of two people weigh the same: it holds where
+    either is as likely before the faces are looked at. For other odds o = P(one) / P(two) add
+    ln(o) to the intercept.
+
+    Attributes:
+        slope: a of 1 / (1 + exp(-(a similarity + b))), above 0.
+        intercept: b of it.
+        positive_pairs: Number of pairs of one person it was fitted on.
+        negative_pairs: Number of pairs of two people it was fitted on.
+    """
+
+    slope: float
+    intercept: float
+    positive_pairs: int
+    negative_pairs: int
+
+    def at(self, similarity: float) -> float:
+        """The probability at a similarity, 0 to 1."""
+        return 0.5 * (1.0 + math.tanh(0.5 * (self.slope * similarity + self.intercept)))
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """How to get back a file from one that was given another contract.
+
+    Attributes:
+        bytes: Its length: so much of the file from its beginning.
+        offset: What it has in the four bytes that say where the contract is.
+    """
+
+    bytes: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
 class Conversion:
     """How a model file was made from its source.
 
@@ -123,7 +161,10 @@ class Contract:
         thresholds_pixels: Version of facesdk's pixel functions
             (:data:`facesdk.images.pixels.VERSION`) that cut the crops which the thresholds were
             measured on; None where the crops were given.
+        probability: From a similarity to the probability that it is one person (recognition); None
+            where it was not measured.
         training_data: What the model was trained on and under which terms, in words.
+        original: The file before it was given this contract; None where it is the file itself.
         conversion: How the file was made; None where that is not recorded.
         schema_version: Version of this record.
     """
@@ -144,6 +185,8 @@ class Contract:
     thresholds_pixels: int | None = None
     training_data: str = ""
     conversion: Conversion | None = None
+    probability: Probability | None = None
+    original: Original | None = None
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -167,27 +210,32 @@ class Contract:
     def with_flip(self, flip: bool) -> Contract:
         """The same network with or without flip-concatenation.
 
-        Thresholds hold for the contract's own choice only, so another one has none.
+        Thresholds and probability hold for the contract's own choice only, so another one has none.
         """
         if flip == self.flip_concatenation:
             return self
         dim = self.dim or 0
         return replace(
-            self,
+            self.without_thresholds(),
             flip_concatenation=flip,
             dim=2 * dim if flip else dim // 2,
+        )
+
+    def without_thresholds(self) -> Contract:
+        """The same without what was measured on pairs of faces: of a network of other outputs."""
+        return replace(
+            self,
             thresholds=(),
             thresholds_source="",
             thresholds_pixels=None,
+            probability=None,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """The record of ``contract.schema.json``."""
         record = asdict(self)
-        for name in ("conversion", "thresholds_pixels"):
-            if record[name] is None:
-                del record[name]
-        return record
+        left_out = (*_PARTS, "thresholds_pixels")
+        return {key: value for key, value in record.items() if value is not None or key not in left_out}
 
     def to_json(self) -> str:
         """JSON text, keys sorted, so that equal contracts give equal bytes."""
@@ -232,11 +280,16 @@ class Contract:
             raise ContractError("the model's contract: thresholds must be a list")
         built = dict(record)
         built["input"] = _build(InputSpec, record.get("input"), "input")
-        if "conversion" in record:
-            built["conversion"] = _build(Conversion, record["conversion"], "conversion")
+        for name, kind in _PARTS.items():
+            if name in record:
+                built[name] = _build(kind, record[name], name)
         built["thresholds"] = tuple(_build(Threshold, row, "thresholds") for row in thresholds)
         contract: Contract = _build(Contract, built, "contract")
         return contract
+
+
+_PARTS = {"conversion": Conversion, "probability": Probability, "original": Original}
+"""Parts that a file leaves out where they are not known."""
 
 
 def _build(kind: type, record: Any, where: str) -> Any:

@@ -188,6 +188,7 @@ class Field:
 _SIDE = Number(1, 1 << 14, whole=True, null=True)
 _PAIRS = Number(1, 1 << 60, whole=True)
 _COSINE = Number(-1, 1, null=True)
+_OFFSET = Number(0, (1 << 32) - 1, whole=True)
 
 CONTRACT = (
     Field("schema_version", Constant(SCHEMA_VERSION), "Version of this record.", fixed=_GOES_BY),
@@ -264,6 +265,14 @@ CONTRACT = (
         fixed=_MEASURED,
     ),
     Field(
+        "probability",
+        Part("probability", null=True),
+        "From a similarity to the probability that it is one person; left out where it was not "
+        "measured.",
+        None,
+        fixed=_MEASURED,
+    ),
+    Field(
         "training_data",
         Text(),
         "What the model was trained on and under which terms, in words.",
@@ -275,6 +284,14 @@ CONTRACT = (
         "How the file was made from its source; left out where that is not recorded.",
         None,
         fixed=_WRITTEN,
+    ),
+    Field(
+        "original",
+        Part("original", null=True),
+        "The file as it was before it was given this contract; left out where that is the file "
+        "itself. The id of its embeddings is the SHA-256 of the original.",
+        None,
+        fixed="it states what the file was, and with it the id of its embeddings",
     ),
 )
 """The fields of a contract."""
@@ -302,6 +319,24 @@ PARTS = {
         Field("positive_pairs", _PAIRS, "Pairs of one person that it was measured on."),
         Field("negative_pairs", _PAIRS, "Pairs of two people that it was measured on."),
     ),
+    "probability": (
+        Field(
+            "slope",
+            Number(0, 1_000_000, between=True),
+            "a of 1 / (1 + exp(-(a x similarity + b))).",
+        ),
+        Field("intercept", Number(-1_000_000, 1_000_000), "b of it."),
+        Field("positive_pairs", _PAIRS, "Pairs of one person that it was fitted on."),
+        Field("negative_pairs", _PAIRS, "Pairs of two people that it was fitted on."),
+    ),
+    "original": (
+        Field("bytes", _OFFSET, "Its length: so much of the file from its beginning."),
+        Field(
+            "offset",
+            _OFFSET,
+            "What its contract's buffer has where this file has the offset of this contract.",
+        ),
+    ),
     "conversion": (
         Field("target", Text(), "The verb of `facesdk convert`."),
         Field(
@@ -328,15 +363,18 @@ PARTS = {
 _MEANINGS = {
     "input": "How pixels become the network's input: (pixel - mean) / scale, float32 NHWC.",
     "threshold": "A similarity threshold and the evidence for it.",
+    "probability": "A logistic fit, for pairs that are as likely of one person as of two.",
+    "original": "How to get back the file before its contract was changed.",
     "conversion": "How the file was made from its source.",
 }
 
-_RECOGNITION = {
+_RECOGNITION: dict[str, tuple[object, Any]] = {
     "template": (None, {"type": "null"}),
     "dim": (None, {"type": "null"}),
     "flip_concatenation": (False, {"const": False}),
     "thresholds": ((), {"maxItems": 0}),
     "thresholds_pixels": (None, {"type": "null"}),
+    "probability": (None, False),
 }
 """Fields that belong to recognition, each as it is in the contract of another task."""
 

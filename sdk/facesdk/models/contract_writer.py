@@ -8,10 +8,11 @@ converters, which have the schema, write whole files.)
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
-from facesdk.errors import ContractError, ModelError
-from facesdk.models.bundle import MAX_MODEL_BYTES, ModelBundle, contract_buffer
-from facesdk.models.contract import Contract
+from facesdk.errors import ModelError
+from facesdk.models.bundle import MAX_MODEL_BYTES, ModelBundle, contract_offset
+from facesdk.models.contract import Contract, Original
 
 _ALIGNMENT = 16
 """Of the data of a ``Buffer``, in TensorFlow Lite's ``schema.fbs``."""
@@ -20,31 +21,29 @@ _ALIGNMENT = 16
 def replace_contract(bundle: ModelBundle, contract: Contract) -> bytes:
     """A copy of a model file with another contract.
 
-    The old contract is cut off where it is the end of the file, as this function leaves it, and
-    stays in the file unused otherwise, so that a file grows once.
+    The file's own contract stays in it, so that :attr:`ModelBundle.model_id` can be told; what this
+    function put at the end is cut off when it is called again, so that a file grows once.
 
     Args:
         bundle: A model that carries a contract.
-        contract: The new one.
+        contract: The new one; its ``original`` is filled in.
 
     Returns:
         A ``.tflite`` file, also of a model that was read from a container.
 
     Raises:
         ModelError: The new file would be too large.
-        ContractError: The model carries no contract.
+        ContractError: The model carries no contract, or not the original that it names.
     """
-    content, buffer = bundle.content, contract_buffer(bundle.root)
-    at = None if buffer is None else buffer.position_of("data")
-    if buffer is None or at is None:
-        raise ContractError(
-            "the model carries no facesdk contract to change: convert it with `facesdk convert`"
-        )
-    start = at + struct.unpack_from("<I", content, at)[0]
-    if start + 4 + buffer.count("data") != len(content):
-        start = len(content) + -(len(content) + 4) % _ALIGNMENT
-    text = contract.to_json().encode()
-    result = bytearray(content[:start].ljust(start, b"\0"))
+    content, at = bundle.content, contract_offset(bundle)
+    original = bundle.contract.original
+    if original is None:
+        original = Original(len(content), struct.unpack_from("<I", content, at)[0])
+    else:
+        bundle.model_id  # noqa: B018  # raises unless the original is there
+    start = original.bytes + -(original.bytes + 4) % _ALIGNMENT
+    text = replace(contract, original=original).to_json().encode()
+    result = bytearray(content[: original.bytes].ljust(start, b"\0"))
     struct.pack_into("<I", result, at, start - at)
     result += struct.pack("<I", len(text)) + text
     if len(result) > MAX_MODEL_BYTES:

@@ -25,7 +25,8 @@ class CropEmbedder(ABC):
 
     Args:
         contract: How to feed it.
-        model_id: SHA-256 (hex) of its weights.
+        model_id: What its embeddings go by: SHA-256 (hex) of the model file as it was converted
+            (:attr:`facesdk.models.bundle.ModelBundle.model_id`), or of the weights of a run.
         source: What error messages call it.
 
     Raises:
@@ -123,7 +124,7 @@ class Embedder(CropEmbedder):
     def __init__(
         self, bundle: ModelBundle, contract: Contract, *, threads: int = 1, workers: int = 1
     ) -> None:
-        super().__init__(contract, bundle.sha256, str(bundle.path))
+        super().__init__(contract, bundle.model_id, str(bundle.path))
         self._interpreters = InterpreterPool(bundle, threads=threads, workers=workers)
         check_float_input(
             self._interpreters.input_shapes, (None, *self._crop_shape), str(bundle.path)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from facesdk.errors import EmbeddingMismatchError, InputError
+from facesdk.models.contract import Contract
+from facesdk.recognition.operating_points import confidence, point_for
 from facesdk.results import Embedding, Match
 
 
@@ -31,6 +34,37 @@ def cosine_similarity(a: Embedding, b: Embedding) -> float:
     """
     require_one_model(a, b)
     return float(np.clip(np.dot(a.vector, b.vector), -1.0, 1.0))
+
+
+def decide(
+    a: Embedding,
+    b: Embedding,
+    contract: Contract,
+    *,
+    fmr: float | None = None,
+    threshold: float | None = None,
+) -> Match:
+    """Decide by the contract of the model that made two embeddings, and say how sure that is.
+
+    Args:
+        a: First embedding.
+        b: Second embedding, of the same model.
+        contract: The model's contract.
+        fmr: Use the threshold for this false match rate, as :func:`point_for` has it; None for its
+            default.
+        threshold: Use this similarity instead.
+
+    Raises:
+        EmbeddingMismatchError: The embeddings come from different models.
+        InputError: The contract has no threshold for ``fmr``, or ``threshold`` is not in [-1, 1].
+    """
+    if threshold is None:
+        point = point_for(contract, fmr)
+        match = compare(a, b, threshold=point.similarity, fmr=point.fmr)
+        note = point.note
+    else:
+        match, note = compare(a, b, threshold=threshold), ""
+    return replace(match, confidence=confidence(contract, match.similarity), note=note)
 
 
 def compare(a: Embedding, b: Embedding, *, threshold: float, fmr: float | None = None) -> Match:

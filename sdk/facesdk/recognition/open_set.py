@@ -10,8 +10,8 @@ the gallery. For N independent comparisons the false positive identification rat
 Comparisons with several templates of one person, and with people of one family, are not
 independent; counting each template as a comparison overstates the rate for the first.
 
-A contract states a few thresholds. Nothing is made up between them: the next stricter one is used,
-and where none is strict enough the strictest, with a note that says which rate it gives.
+A contract states a few thresholds. For a gallery the next stricter one is used, and where none is
+strict enough the strictest, with a note that says which rate it gives.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from facesdk.errors import InputError
 from facesdk.models.contract import Contract, Threshold
+from facesdk.recognition.operating_points import point_for
 
 RULES = ("max", "mean")
 """How several templates of a person make one similarity: the largest, or their mean."""
@@ -82,7 +83,8 @@ def operating_point(
         contract: The model's contract.
         comparisons: Templates that a probe is compared with.
         fpir: The rate to stay at or below, above 0 and below 1.
-        fmr: Use the contract's threshold for this false match rate instead.
+        fmr: Use the contract's threshold for this false match rate instead, also between those that
+            it states (:func:`facesdk.recognition.operating_points.point_for`).
         threshold: Use this similarity instead, -1 to 1.
 
     Raises:
@@ -96,9 +98,9 @@ def operating_point(
             raise InputError("give an FMR or a threshold, but not both")
         return _given(contract, comparisons, threshold)
     if fmr is not None:
-        chosen = contract.threshold_for(fmr)
+        chosen = point_for(contract, fmr)
         return OperatingPoint(
-            chosen.similarity, chosen.fmr, fpir_of(chosen.fmr, comparisons), comparisons
+            chosen.similarity, chosen.fmr, fpir_of(chosen.fmr, comparisons), comparisons, chosen.note
         )
     if not contract.thresholds:
         raise InputError(

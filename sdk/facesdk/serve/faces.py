@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from facesdk.engine import DEFAULT_FMR
+from facesdk.recognition.operating_points import DEFAULT_FMR
 from facesdk.serve import photos
 from facesdk.serve.photos import Fields, Photo
 from facesdk.serve.problems import answers
@@ -84,11 +84,12 @@ class VerifyFields(Fields):
 
     a: Photo
     b: Photo
-    fmr: float = Field(
-        DEFAULT_FMR,
+    fmr: float | None = Field(
+        None,
         gt=0,
         lt=1,
-        description="Use the model's threshold for this false match rate; `/v1/models` lists them.",
+        description="Use the model's threshold for this false match rate, also between those that "
+        f"`/v1/models` lists. Left out: {DEFAULT_FMR:g}, or the calibrated rate nearest to it.",
     )
     threshold: float | None = Field(None, ge=-1, le=1, description="Use this similarity instead.")
     allow_low_quality: bool = Field(
@@ -115,6 +116,24 @@ class ComparedFace(FaceRecord):
     quality: QualityRecord
 
 
+class ConfidenceRecord(BaseModel):
+    """What the similarity says about the pair."""
+
+    probability: float | None = Field(
+        description="That it is one person, where either was as likely before the faces were "
+        "compared; null where the model has none.",
+        examples=[0.9993],
+    )
+    fmr: float | None = Field(
+        description="Share of strangers who are at least as alike.", examples=[0.0001]
+    )
+    bound: str = Field(
+        description='"at most" or "at least" where nobody measured further, else empty.',
+        examples=["at most"],
+    )
+    missing: str = Field(description="What the model lacks for this; else empty.", examples=[""])
+
+
 class Verified(BaseModel):
     """Whether two photos show one person."""
 
@@ -126,6 +145,11 @@ class Verified(BaseModel):
         examples=[0.001],
     )
     model: str = Field(examples=["compactfacenet-qb"])
+    confidence: ConfidenceRecord
+    note: str = Field(
+        description="How the threshold was found where it was not measured; else empty.",
+        examples=[""],
+    )
     faces: list[ComparedFace] = Field(description="Of photo a and photo b.")
     timings_ms: dict[str, float] = Field(
         description="Both photos.",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from facesdk.evaluation.calibration import (
     all_pairs,
     balanced_accuracy,
     calibrate,
+    probability,
 )
 from facesdk.recognition.alignment import central
 from facesdk_training.data.crops import INPUT, Crops
@@ -82,3 +84,12 @@ def figures(pairs: PairSimilarities) -> dict[str, float]:
     for threshold in calibrate(pairs, FMRS):
         result[f"validation_tar_at_fmr_{threshold.fmr:g}"] = 1.0 - threshold.fnmr
     return result
+
+
+def calibration_of(pairs: PairSimilarities) -> dict[str, Any]:
+    """What the contract of a run is to say of its pairs: thresholds, and probability if any."""
+    curve = probability(pairs)
+    return {
+        "thresholds": [asdict(row) for row in calibrate(pairs, FMRS)],
+        **({"probability": asdict(curve)} if curve else {}),
+    }

@@ -14,7 +14,6 @@ import math
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,12 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from facesdk.errors import FaceSDKError, InputError
-from facesdk.evaluation.calibration import FMRS, calibrate
 from facesdk.files import ScratchFolder, write_atomic
 from facesdk_training.config.run import RunConfig
 from facesdk_training.config.schedules import learning_rate_at
 from facesdk_training.config.stages import Stage, stage_of_step, stages_of, total_steps
 from facesdk_training.data.batches import CropBatches, prefetch
-from facesdk_training.data.validation import Validation, figures
+from facesdk_training.data.validation import Validation, calibration_of, figures
 from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.keras.objectives import Objective
 from facesdk_training.keras.optimizers import OptimizedGroup, optimized_groups
@@ -419,7 +417,7 @@ class Trainer:
                 "crops": len(split.validation),
                 "identities": len(np.unique(split.validation_identities)),
                 **figures(pairs),
-                "thresholds": [asdict(threshold) for threshold in calibrate(pairs, FMRS)],
+                **calibration_of(pairs),
             },
         )
         write_atomic(self._run / run_folder.WEIGHTS, (self._run / run_folder.BEST).read_bytes())

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from facesdk.errors import InputError
-from facesdk.models.contract import Contract, Threshold
+from facesdk.models.contract import Contract, Probability, Threshold
 from facesdk.models.templates import template_of
 from facesdk_training.config.run import RunConfig
 from facesdk_training.data.crops import INPUT
@@ -44,6 +44,7 @@ def _contract(
 ) -> Contract:
     network = config.final_network
     size = (network.input_height, network.input_width)
+    probability = calibration.get("probability")  # runs of before have none
     return Contract(
         name=f"{network.family}-{network.variant}".lower(),
         task="recognition",
@@ -56,6 +57,7 @@ def _contract(
         template=template_of(size),
         dim=network.embedding_length,
         thresholds=tuple(Threshold(**row) for row in calibration["thresholds"]),
+        probability=Probability(**probability) if probability else None,
         thresholds_source=f"all pairs of {calibration['crops']} crops of "
         f"{calibration['identities']} identities kept out of training",
         training_data=record["training_data"],

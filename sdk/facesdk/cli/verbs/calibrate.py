@@ -57,7 +57,8 @@ def calibrate(
 
     Use photos of people that the model was not trained on, taken like those that it will see. A
     rate needs 30 expected false matches: 30,000 pairs of different people for 0.001. The thresholds
-    replace those in the file; the rest of it stays as it is, byte by byte.
+    replace those in the file, and so does the curve from a similarity to a probability; the network
+    stays as it is, byte by byte, and embeddings made before still compare.
 
     Examples:
 
@@ -66,8 +67,9 @@ def calibrate(
         facesdk calibrate my.tflite staff.zip --fmr 0.01 --fmr 0.0001 -o calibrated.tflite
     """
     from facesdk.evaluation import subject
-    from facesdk.evaluation.calibration import PairSimilarities
+    from facesdk.evaluation.calibration import PairSimilarities, require_hope, warnings_of
     from facesdk.evaluation.calibration import calibrate as thresholds_of
+    from facesdk.evaluation.calibration import probability as probability_of
     from facesdk.evaluation.evaluation import pair_similarities
     from facesdk.files import write_atomic
     from facesdk.images import pixels
@@ -87,16 +89,24 @@ def calibrate(
             people, embedder, threads=threads, cache=evaluate.cache(no_cache), progress=progress
         )
     scores = pair_similarities(people, embedded.vectors).astype("float32")
-    found = thresholds_of(PairSimilarities(scores[people.same], scores[~people.same]), fmrs)
+    labelled = PairSimilarities(scores[people.same], scores[~people.same])
+    found = thresholds_of(labelled, fmrs)
     missing = sorted(set(fmrs) - {row.fmr for row in found})
     if missing:
         raise InputError(
             f"{int((~people.same).sum())} pairs of different people support no threshold at FMR "
             f"{', '.join(f'{rate:g}' for rate in missing)}: give more photos, or a larger --fmr"
         )
+    require_hope(found)
+    probability = probability_of(labelled)
+    warnings = [
+        *warnings_of(found),
+        *([] if probability else ["similarities do not tell how likely it is one person"]),
+    ]
     contract = dataclasses.replace(
         bundle.contract,
         thresholds=found,
+        probability=probability,
         thresholds_source=f"{len(people.same)} pairs of {len(people.names)} photos in "
         f"{pairs.name}, facesdk calibrate",
         thresholds_pixels=None if people.aligned else pixels.VERSION,
@@ -106,8 +116,10 @@ def calibrate(
     record = {
         "model": str(target),
         "thresholds": [dataclasses.asdict(row) for row in found],
+        "probability": dataclasses.asdict(probability) if probability else None,
         "thresholds_source": contract.thresholds_source,
         "thresholds_pixels": contract.thresholds_pixels,
+        "warnings": warnings,
         "left_out": output.left_out_record(people.left_out, verbose=verbose),
     }
     lines = [
@@ -115,6 +127,13 @@ def calibrate(
         f"({row.positive_pairs} pairs of one person, {row.negative_pairs} of two)"
         for row in found
     ]
+    if probability:
+        lines.append(
+            f"probability of one person: 1 / (1 + exp(-({probability.slope:.4g} s "
+            f"{probability.intercept:+.4g})))"
+        )
+    for words in warnings:
+        output.emit_error(f"warning: {words}")
     output.emit(record, json=json, text="\n".join([f"{target}:", *lines]))
 
 

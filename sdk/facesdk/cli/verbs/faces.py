@@ -11,7 +11,7 @@ import typer
 from facesdk.cli import options, output
 from facesdk.detection.detector import DEFAULT_MIN_FACE
 from facesdk.detection.registry import load_detector
-from facesdk.engine import DEFAULT_FMR, FaceEngine
+from facesdk.engine import FaceEngine
 from facesdk.errors import EXIT_DIFFERENT, EXIT_SAME, InputError, LowQualityError
 from facesdk.files import make_folder
 from facesdk.images import decode, drawing, encode
@@ -20,6 +20,7 @@ from facesdk.models.registry import DEFAULT_RECOGNIZER
 from facesdk.models.templates import TEMPLATES
 from facesdk.quality.selection import choose_in_photo, find, pick
 from facesdk.recognition import alignment
+from facesdk.recognition.operating_points import DEFAULT_FMR
 from facesdk.results import Detections
 
 
@@ -170,9 +171,14 @@ def verify(
     contract: options.ContractFile = None,
     trust: options.Trust = False,
     fmr: Annotated[
-        float,
-        typer.Option("--fmr", help="Use the model's threshold for this false match rate."),
-    ] = DEFAULT_FMR,
+        Optional[float],
+        typer.Option(
+            "--fmr",
+            help="Use the model's threshold for this false match rate, also between those that it "
+            "was calibrated for.",
+            show_default=f"{DEFAULT_FMR:g}, or the nearest that the model was calibrated for",
+        ),
+    ] = None,
     threshold: Annotated[
         Optional[float],
         typer.Option("--threshold", min=-1, max=1, help="Use this similarity instead."),
@@ -204,7 +210,7 @@ def verify(
 
         facesdk verify passport.jpg selfie.jpg
 
-        facesdk verify a.jpg b.jpg --fmr 0.01 --json
+        facesdk verify a.jpg b.jpg --fmr 0.003 --json
 
         facesdk verify a.jpg team.jpg --face 0 --face 3 --save comparison.jpg
 
