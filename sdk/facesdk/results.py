@@ -9,7 +9,7 @@ one line, with arrays shortened. ``if`` asks a verdict for its verdict: a :class
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,7 @@ class _Result:
         return hash(_key(self))
 
     def __repr__(self) -> str:
-        shown = (f"{name}={_short(value)}" for name, value in _values(self).items())
+        shown = (f"{name}={_short(value)}" for name, value in _said(self).items())
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -56,6 +56,15 @@ class _Result:
 
 def _values(result: Any) -> dict[str, Any]:
     return {row.name: getattr(result, row.name) for row in fields(result)}
+
+
+def _said(result: Any) -> dict[str, Any]:
+    """All fields but those that have what they have where nobody says anything."""
+    return {
+        row.name: getattr(result, row.name)
+        for row in fields(result)
+        if row.default is MISSING or getattr(result, row.name) != row.default
+    }
 
 
 def _key(value: Any) -> Any:

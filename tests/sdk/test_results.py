@@ -61,6 +61,8 @@ def test_verification_has_the_keys_of_the_contract() -> None:
         "threshold",
         "fmr",
         "model",
+        "confidence",
+        "note",
         "faces",
         "timings_ms",
     }

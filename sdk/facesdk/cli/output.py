@@ -14,7 +14,7 @@ from facesdk.errors import one_line
 from facesdk.progress import Progress
 
 if TYPE_CHECKING:
-    from facesdk.results import Quality, Verification
+    from facesdk.results import Confidence, Quality, Verification
 
 
 class Unused(Protocol):

@@ -216,6 +216,12 @@ class Gallery(Protocol):
     def model_id(self) -> str:
         """SHA-256 (hex) of the model whose embeddings it holds; no other is taken."""
 
+    @property
+    def contract(self) -> Contract:
+        """The contract whose thresholds decide: that of the embedder it was opened with, which may
+        have been calibrated since; without one, the contract of when the gallery was made.
+        """
+
     def enrol(
         self, name: str, embedding: Embedding, *, quality: float, expires: datetime | None = None
     ) -> Template:

@@ -157,6 +157,7 @@ class PostgresGallery:
             except BaseException:
                 gallery.close()
                 raise
+            gallery.contract = embedder.contract
         return gallery
 
     def __len__(self) -> int:

@@ -60,8 +60,9 @@ class SqliteGallery:
         ...     print(gallery.identify(engine.embed("visitor.jpg")).person)
     """
 
-    def __init__(self, file: GalleryFile) -> None:
+    def __init__(self, file: GalleryFile, contract: Contract | None = None) -> None:
         self._file = file
+        self._contract = contract or file.contract
         self._lock = threading.RLock()
         self._seen: int | None = None
         self._last: Entry | None = None
@@ -104,7 +105,7 @@ class SqliteGallery:
         try:
             if embedder is not None:
                 require_model(str(path), file.about.model_id, file.contract, embedder)
-            return cls(file)
+            return cls(file, None if embedder is None else embedder.contract)
         except BaseException:
             file.close()
             raise
@@ -121,8 +122,8 @@ class SqliteGallery:
 
     @property
     def contract(self) -> Contract:
-        """The contract of that model."""
-        return self._file.contract
+        """The contract of that model: the embedder's, or as it was when the gallery was made."""
+        return self._contract
 
     def __len__(self) -> int:
         """Number of templates, expired ones too."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 MAX_MODEL_BYTES = 1 << 30
 _PACKAGED = Path(__file__).parent
+_ALIGNMENT = 16
+"""Of the data of a ``Buffer``, in TensorFlow Lite's ``schema.fbs``."""
 
 
 @dataclass(frozen=True)
@@ -216,18 +219,26 @@ def contract_offset(bundle: ModelBundle) -> int:
     return at
 
 
+def appended_at(length: int) -> int:
+    """Where another contract begins that is put at the end of a file of so many bytes."""
+    return length + -(length + 4) % _ALIGNMENT
+
+
 def _original(bundle: ModelBundle, original: Original) -> bytes:
     """The content of the file before it was given another contract."""
     at = contract_offset(bundle)
     content = bytearray(bundle.content[: original.bytes])
-    try:
-        struct.pack_into("<I", content, at, original.offset)
-        first = Contract.from_json(_vector(content, at + original.offset))
-    except (struct.error, ContractError):
+    (offset,) = struct.unpack_from("<I", bundle.content, at)
+    first = None
+    if at + offset == appended_at(original.bytes):
+        with suppress(struct.error, ContractError):
+            struct.pack_into("<I", content, at, original.offset)
+            first = Contract.from_json(_vector(content, at + original.offset))
+    if first is None:
         raise ContractError(
             f"{bundle.path} does not hold the file that its contract was changed in: convert the "
             "model again"
-        ) from None
+        )
     now = bundle.contract
     different = [name for name in _NETWORK if getattr(first, name) != getattr(now, name)]
     if first.original is not None or different:

@@ -235,7 +235,9 @@ class Contract:
         """The record of ``contract.schema.json``."""
         record = asdict(self)
         left_out = (*_PARTS, "thresholds_pixels")
-        return {key: value for key, value in record.items() if value is not None or key not in left_out}
+        return {
+            key: value for key, value in record.items() if value is not None or key not in left_out
+        }
 
     def to_json(self) -> str:
         """JSON text, keys sorted, so that equal contracts give equal bytes."""

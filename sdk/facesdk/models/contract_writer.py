@@ -11,11 +11,8 @@ import struct
 from dataclasses import replace
 
 from facesdk.errors import ModelError
-from facesdk.models.bundle import MAX_MODEL_BYTES, ModelBundle, contract_offset
+from facesdk.models.bundle import MAX_MODEL_BYTES, ModelBundle, appended_at, contract_offset
 from facesdk.models.contract import Contract, Original
-
-_ALIGNMENT = 16
-"""Of the data of a ``Buffer``, in TensorFlow Lite's ``schema.fbs``."""
 
 
 def replace_contract(bundle: ModelBundle, contract: Contract) -> bytes:
@@ -41,7 +38,7 @@ def replace_contract(bundle: ModelBundle, contract: Contract) -> bytes:
         original = Original(len(content), struct.unpack_from("<I", content, at)[0])
     else:
         bundle.model_id  # noqa: B018  # raises unless the original is there
-    start = original.bytes + -(original.bytes + 4) % _ALIGNMENT
+    start = appended_at(original.bytes)
     text = replace(contract, original=original).to_json().encode()
     result = bytearray(content[: original.bytes].ljust(start, b"\0"))
     struct.pack_into("<I", result, at, start - at)

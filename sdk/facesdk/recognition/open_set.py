@@ -100,7 +100,11 @@ def operating_point(
     if fmr is not None:
         chosen = point_for(contract, fmr)
         return OperatingPoint(
-            chosen.similarity, chosen.fmr, fpir_of(chosen.fmr, comparisons), comparisons, chosen.note
+            chosen.similarity,
+            chosen.fmr,
+            fpir_of(chosen.fmr, comparisons),
+            comparisons,
+            chosen.note,
         )
     if not contract.thresholds:
         raise InputError(

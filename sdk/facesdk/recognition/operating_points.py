@@ -1,4 +1,4 @@
-"""Between the thresholds of a contract: the one for any false match rate, the rate of any similarity.
+"""The threshold for any false match rate, and the rate of any similarity, by a contract.
 
 A contract states thresholds for a few false match rates (FMR). Over the similarities at which
 recognition works, the logarithm of the FMR is nearly a straight line, so between two neighbours it
@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from facesdk.errors import InputError
 from facesdk.models.contract import Contract, Threshold
@@ -102,7 +103,7 @@ def _rate(rows: Sequence[Threshold], similarity: float) -> tuple[float, str]:
         return rows[0].fmr, "at most"
     if similarity < rows[-1].similarity:
         return rows[-1].fmr, "at least"
-    for stricter, laxer in zip(rows, rows[1:], strict=False):
+    for stricter, laxer in pairwise(rows):
         if stricter.similarity > similarity >= laxer.similarity:
             share = (stricter.similarity - similarity) / (stricter.similarity - laxer.similarity)
             return math.exp(_mix(math.log(stricter.fmr), math.log(laxer.fmr), share)), ""
@@ -142,7 +143,7 @@ def _beyond(name: str, rows: Sequence[Threshold], fmr: float) -> Point:
     advice = ": choose a rate near these, calibrate the model for it, or give a threshold"
     if len(pair) < 2 or not pair[0].similarity > pair[1].similarity:
         raise InputError(f"{refused}they do not tell how the rate goes on{advice}")
-    similarity = _on_line(*pair, fmr)
+    similarity = _on_line(pair[0], pair[1], fmr)
     if decades > _DECADES_BEYOND + _SAME or not -1 <= similarity <= 1:
         raise InputError(f"{refused}it is more than ten times beyond them{advice}")
     note = (

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from facesdk.recognition.operating_points import DEFAULT_FMR
 from facesdk.serve import photos
 from facesdk.serve.photos import Fields, Photo
 from facesdk.serve.problems import answers
@@ -89,7 +88,7 @@ class VerifyFields(Fields):
         gt=0,
         lt=1,
         description="Use the model's threshold for this false match rate, also between those that "
-        f"`/v1/models` lists. Left out: {DEFAULT_FMR:g}, or the calibrated rate nearest to it.",
+        "`/v1/models` lists. Left out: 0.001, or the calibrated rate nearest to it.",
     )
     threshold: float | None = Field(None, ge=-1, le=1, description="Use this similarity instead.")
     allow_low_quality: bool = Field(

@@ -59,6 +59,8 @@ def test_verify_same() -> None:
         "threshold",
         "fmr",
         "model",
+        "confidence",
+        "note",
         "faces",
         "timings_ms",
     }
@@ -114,6 +116,13 @@ def test_an_fmr_the_model_does_not_have() -> None:
     done = run("verify", OBAMA, OBAMA2, "--fmr", "0.123", status=2)
     assert_one_line(done.stderr)
     assert "0.123" in done.stderr
+
+
+def test_a_rate_between_the_calibrated_ones() -> None:
+    record = json.loads(run("verify", OBAMA, OBAMA2, "--fmr", "0.003", "--json").stdout)
+    assert record["fmr"] == 0.003
+    assert "between those for an FMR of 0.001 and 0.01" in record["note"]
+    assert "note" in run("verify", OBAMA, OBAMA2, "--fmr", "0.003").stdout
 
 
 def test_a_face_is_picked_by_its_number(crowd: str) -> None:

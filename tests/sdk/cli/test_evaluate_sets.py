@@ -24,7 +24,7 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract_writer import replace_contract
 from facesdk.recognition.embedding import Embedder
 from facesdk.recognition.saved_embeddings import SavedEmbeddings
-from facesdk.samples import BIDEN, OBAMA
+from facesdk.samples import BIDEN, OBAMA, OBAMA2
 from sdk import photos
 
 MODEL = registry.DEFAULT_RECOGNIZER
@@ -234,6 +234,39 @@ def test_calibrate_writes_the_thresholds_and_nothing_else(crops: Path, tmp_path:
     assert here["fmr"] <= 0.1 < here["fmr"] + 2 / 594
     assert here["fnmr"] == pytest.approx(row.fnmr, abs=1e-6)
     assert [path.name for path in tmp_path.glob("*.tflite")] == ["model.tflite"]
+
+
+def test_a_file_calibrated_for_one_rate_serves_plain_verify(crops: Path, tmp_path: Path) -> None:
+    """And embeddings made before still compare with those made after."""
+    model = tmp_path / "model.tflite"
+    model.write_bytes(registry.resolve(MODEL).read_bytes())
+    before = Embedder.load(model).model_id
+    invoke("calibrate", str(model), str(crops), "--aligned", "--fmr", "0.1")
+    assert Embedder.load(model).model_id == before
+    done = CliRunner().invoke(
+        app, ["verify", str(OBAMA), str(OBAMA2), "--model", str(model), "--json"]
+    )
+    assert done.exit_code in (0, 1), done.output
+    record = json.loads(done.stdout)
+    assert record["fmr"] == 0.1
+    assert "not calibrated for an FMR of 0.001" in record["note"]
+    assert 0 < record["confidence"]["probability"] < 1
+    assert record["confidence"]["fmr"] == 0.1
+
+
+def test_a_model_that_tells_nobody_apart_is_not_calibrated(tmp_path: Path) -> None:
+    """Photos of one person that have nothing in common: each folder holds strangers."""
+    for person in range(PEOPLE):
+        folder = tmp_path / "strangers" / f"p{person:02d}"
+        folder.mkdir(parents=True)
+        for number in range(CROPS):
+            Image.fromarray(crop(100 * person + number, 0)).save(folder / f"{number}.png")
+    model = tmp_path / "model.tflite"
+    model.write_bytes(registry.resolve(MODEL).read_bytes())
+    arguments = ("calibrate", str(model), str(tmp_path / "strangers"), "--aligned", "--fmr", "0.06")
+    done = invoke(*arguments, status=2)
+    assert "does not tell these people apart" in done.stderr
+    assert model.read_bytes() == registry.resolve(MODEL).read_bytes()
 
 
 @pytest.mark.parametrize("aligned", [True, False])

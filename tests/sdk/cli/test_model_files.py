@@ -95,6 +95,7 @@ def test_show_says_what_is_wrong(tmp_path: Path, model: Path, packed: Path) -> N
 @pytest.mark.parametrize("json_wanted", [True, False])
 def test_edit_in_place(model: Path, json_wanted: bool) -> None:
     options = ["--json"] if json_wanted else []
+    before = ModelBundle.load(model)
     result = run("edit", model, "--set", "name=mine", "--set", "license=a=b\nc", *options)
     if json_wanted:
         record = json.loads(result.stdout)
@@ -102,8 +103,12 @@ def test_edit_in_place(model: Path, json_wanted: bool) -> None:
         assert record["contract"]["name"] == "mine"
     else:
         assert result.stdout == f"{model}:\nname: mine\nlicense: a=b c\n"
-    expected = dataclasses.replace(CONTRACT, name="mine", license="a=b\nc")
-    assert ModelBundle.load(model).contract == expected
+    changed = ModelBundle.load(model)
+    expected = dataclasses.replace(
+        CONTRACT, name="mine", license="a=b\nc", original=changed.contract.original
+    )
+    assert changed.contract == expected
+    assert changed.model_id == before.model_id
     assert model.read_bytes() == replace_contract(ModelBundle.from_bytes(CONTENT, "m"), expected)
 
 
