@@ -20,6 +20,7 @@ def described(model: ModelDescription) -> str:
         ("file", str(model.path)),
         ("bytes", size),
         ("sha256", model.sha256),
+        *([("model id", model.model_id)] if model.model_id != model.sha256 else []),
         *(("input", _port(port)) for port in model.inputs),
         *(("output", _port(port)) for port in model.outputs),
         *(("operators", _kind(kind)) for kind in model.operators),

@@ -57,7 +57,9 @@ class ModelDescription:
         path: The file.
         bytes: Size of the model.
         packed_bytes: Size of the file if it is a container; None for a plain model.
-        sha256: SHA-256 of the model (hex): the id that its embeddings carry.
+        sha256: SHA-256 of the model (hex).
+        model_id: The id that its embeddings carry: that of the model as it was converted, before it
+            was calibrated or edited.
         contract: What it says about itself; None if it carries no contract.
         inputs: What the caller gives.
         outputs: What the caller gets.
@@ -76,6 +78,7 @@ class ModelDescription:
     bytes: int
     packed_bytes: int | None
     sha256: str
+    model_id: str
     contract: Contract | None
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -105,6 +108,7 @@ def describe(bundle: ModelBundle) -> ModelDescription:
         bytes=len(bundle.content),
         packed_bytes=bundle.packed_bytes,
         sha256=bundle.sha256,
+        model_id=bundle.model_id,
         contract=bundle.embedded_contract,
         inputs=_ports(graph.inputs),
         outputs=_ports(graph.outputs),

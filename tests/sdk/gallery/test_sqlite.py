@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import threading
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from facesdk.errors import EmbeddingMismatchError, GalleryError, InputError
 from facesdk.gallery.gallery import NewTemplate
 from facesdk.gallery.sqlite import SqliteGallery
+from facesdk.models.contract import Threshold
 from facesdk.results import Embedding
 
 from .people import CONTRACT, MODEL, OTHER_MODEL, STRICTEST, change, face, new_gallery, open_again
@@ -175,6 +177,17 @@ def test_a_forked_process_is_told_to_open_the_gallery(tmp_path):
             os._exit(2)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert gallery.identify(face(0)).person
+
+
+def test_the_thresholds_are_those_of_the_model_as_it_is_now(tmp_path):
+    """Calibrating a model does not make it another, and a gallery goes by what it says now."""
+    new_gallery(tmp_path, 1).close()
+    calibrated = replace(CONTRACT, thresholds=(Threshold(1e-2, 0.123, 0.1, 100, 10_000),))
+    now = replace(MODEL, contract=calibrated)
+    with open_again(tmp_path, embedder=now) as gallery:
+        assert gallery.identify(face(0)).threshold == pytest.approx(0.123)
+    with open_again(tmp_path) as gallery:
+        assert gallery.identify(face(0)).threshold != pytest.approx(0.123)
 
 
 def test_another_model_is_refused_with_what_to_do(tmp_path):

@@ -3,6 +3,7 @@
 #include <string.h>
 
 enum { SCHEMA_VERSION = 1, SQUARE = 112, NARROW = 96 };
+enum { ALIGNMENT = 16, LENGTH = 4 };
 
 /* What is being read, for messages. */
 typedef struct source {
@@ -96,10 +97,31 @@ static bool read_recognition(const source *from, const json_value *record, contr
   return true;
 }
 
+/* Another contract is at the end of a file, from the next place that is aligned. */
+static bool read_original(const source *from, const json_value *record, model_bytes file, model_bytes bytes,
+                          size_t offset_at, contract *self) {
+  const json_value *original = json_member(record, "original");
+  if (original == NULL) return true;
+  const source inside = {from->file, "original ", from->failure};
+  if (original->kind != JSON_OBJECT) return wrong(from, "original", "a JSON object");
+  if (!number(&inside, original, "bytes", 0, UINT32_MAX, "a whole number", &self->original_bytes) ||
+      !number(&inside, original, "offset", 0, UINT32_MAX, "a whole number", &self->original_offset)) {
+    return false;
+  }
+  const size_t end = (size_t)self->original_bytes, start = (size_t)(bytes.start - file.start);
+  if (start % ALIGNMENT != 0 || end > start || start - end >= ALIGNMENT + LENGTH || start - end < LENGTH ||
+      offset_at + LENGTH > end) {
+    return wrong(from, "original", "the file that its contract was changed in");
+  }
+  self->offset_at = (double)offset_at;
+  return true;
+}
+
 bool contract_read(contract *self, model_bytes file, const char *name, failure *failure) {
   *self = (contract){0};
   model_bytes bytes;
-  if (!model_contract(file, name, &bytes, failure)) return false;
+  size_t offset_at = 0;
+  if (!model_contract(file, name, &bytes, &offset_at, failure)) return false;
   const char *reason;
   size_t at;
   const json_value *record = json_parse(bytes.start, bytes.size, &self->document, &reason, &at);
@@ -122,7 +144,7 @@ bool contract_read(contract *self, model_bytes file, const char *name, failure *
       !text(&from, record, "variant", true, &self->variant) || !text(&from, record, "license", true, &self->license) ||
       !text(&from, record, "thresholds_source", false, &self->thresholds_source) ||
       !text(&from, record, "training_data", false, &self->training_data) || !read_input(&from, record, self) ||
-      !read_thresholds(&from, record, self)) {
+      !read_thresholds(&from, record, self) || !read_original(&from, record, file, bytes, offset_at, self)) {
     return false;
   }
   return strcmp(self->task, "recognition") != 0 || read_recognition(&from, record, self);

@@ -17,6 +17,8 @@ typedef struct contract {
   const char *name, *task, *architecture, *variant, *license, *thresholds_source, *training_data;
   const char *template_name;              /* recognition; else NULL */
   int32_t dim, template_width;            /* recognition; else 0 */
+  double original_bytes;                  /* the file before it was given this contract; 0: the file itself */
+  double original_offset, offset_at;      /* what it has at the position of the contract's offset */
   bool bgr, flip_concatenation;
   float mean, scale;
   int32_t threshold_count;

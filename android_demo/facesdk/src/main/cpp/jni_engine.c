@@ -67,7 +67,8 @@ JNIEXPORT jdoubleArray JNICALL Java_org_facesdk_NativeEngine_numbers(JNIEnv *env
   (void)owner;
   const contract *said = engine_contract(of(handle));
   const jsize columns = sizeof(contract_threshold) / sizeof(jdouble);
-  const jdouble first[] = {said->dim, said->template_width, ENGINE_CROP_HEIGHT};
+  const jdouble first[] = {said->dim,  said->template_width, ENGINE_CROP_HEIGHT, said->original_bytes, said->offset_at,
+                           said->original_offset};
   const jsize leading = sizeof first / sizeof *first, rest = columns * said->threshold_count;
   const jdoubleArray result = (*env)->NewDoubleArray(env, leading + rest);
   if (result == NULL) return NULL;

@@ -61,13 +61,14 @@ static bool truncated(const char *name, failure *failure) {
 }
 
 /* The data of a buffer; every buffer must lie in the file. */
-static bool buffer_data(model_bytes file, size_t buffers, uint32_t count, uint32_t number, model_bytes *data) {
+static bool buffer_data(model_bytes file, size_t buffers, uint32_t count, uint32_t number, model_bytes *data, size_t *at) {
   uint32_t size = 0;
   size_t first = 0;
   if (number >= count) return false;
   const size_t table = follow(file, buffers + 4 * (size_t)number);
   if (table == NOWHERE || !vector(file, table, BUFFER_DATA, 1, &size, &first)) return false;
   *data = (model_bytes){file.start + first, size};
+  *at = field(file, table, BUFFER_DATA);
   return true;
 }
 
@@ -78,7 +79,7 @@ static bool is_contract(model_bytes file, size_t entry) {
          memcmp(file.start + text, CONTRACT_NAME, length) == 0;
 }
 
-bool model_contract(model_bytes file, const char *name, model_bytes *contract, failure *failure) {
+bool model_contract(model_bytes file, const char *name, model_bytes *contract, size_t *offset_at, failure *failure) {
   if (file.size >= 8 && memcmp(file.start, "fsdkpack", 8) == 0) {
     return fail(failure, FAILURE_MODEL, "%s is a packed model: unpack it with `facesdk models unpack`", name);
   }
@@ -92,7 +93,8 @@ bool model_contract(model_bytes file, const char *name, model_bytes *contract, f
   }
   for (uint32_t i = 0; i < buffer_count; ++i) {
     model_bytes data;
-    if (!buffer_data(file, buffers, buffer_count, i, &data)) return truncated(name, failure);
+    size_t unused;
+    if (!buffer_data(file, buffers, buffer_count, i, &data, &unused)) return truncated(name, failure);
   }
   for (uint32_t i = 0; i < entry_count; ++i) {
     const size_t entry = follow(file, entries + 4 * (size_t)i);
@@ -100,7 +102,7 @@ bool model_contract(model_bytes file, const char *name, model_bytes *contract, f
     if (!is_contract(file, entry)) continue;
     const size_t at = field(file, entry, METADATA_BUFFER);
     if (at == NOWHERE || (at != 0 && !read32(file, at, &number)) ||
-        !buffer_data(file, buffers, buffer_count, number, contract)) {
+        !buffer_data(file, buffers, buffer_count, number, contract, offset_at)) {
       return truncated(name, failure);
     }
     return true;

@@ -12,10 +12,11 @@ typedef struct model_bytes {
   size_t size;
 } model_bytes;
 
-/* The buffer named facesdk.json in the file's metadata. Fails if the file is no TFLite model, if it is truncated (a buffer
+/* The buffer named facesdk.json in the file's metadata, and the position of the four bytes that say where it is. Fails if the file is no TFLite model, if it is truncated (a buffer
  * ends beyond it), or if it carries no contract. Who may run a file is not decided here: one that somebody made in order
  * to harm needs `facesdk inspect` on a computer, or no trust. */
-bool model_contract(model_bytes file, const char *name, model_bytes *contract, failure *failure);
+bool model_contract(model_bytes file, const char *name, model_bytes *contract, size_t *offset_at,
+                    failure *failure);
 
 enum { MODEL_OPERATOR_NAME = 48 };
 

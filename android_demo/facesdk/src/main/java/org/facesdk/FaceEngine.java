@@ -39,7 +39,7 @@ public final class FaceEngine implements AutoCloseable {
     private long handle;
     private volatile Recorder recorder;
 
-    private FaceEngine(long handle, String modelId, Builder options) {
+    private FaceEngine(long handle, ByteBuffer recognizer, Builder options) {
         this.handle = handle;
         this.maxFaces = options.maxFaces;
         this.minFace = options.minFace;
@@ -47,7 +47,7 @@ public final class FaceEngine implements AutoCloseable {
         double[] numbers = NativeEngine.numbers(handle);
         this.cropWidth = (int) numbers[CROP_WIDTH];
         this.cropHeight = (int) numbers[CROP_HEIGHT];
-        this.model = new ModelInfo(modelId, NativeEngine.texts(handle), numbers);
+        this.model = new ModelInfo(Models.digest(recognizer, numbers), NativeEngine.texts(handle), numbers);
     }
 
     /** Starts to describe an engine whose models are assets of an app. */
@@ -458,7 +458,7 @@ public final class FaceEngine implements AutoCloseable {
             ByteBuffer recognizer = contents[NETWORKS - 1];
             long handle = NativeEngine.open(new ByteBuffer[] {contents[0], contents[1], contents[2]}, recognizer, names.clone(),
                 minFace, threads);
-            return new FaceEngine(handle, Models.digest(recognizer), this);
+            return new FaceEngine(handle, recognizer, this);
         }
 
         private Builder network(int index, String name, ByteBuffer content) {

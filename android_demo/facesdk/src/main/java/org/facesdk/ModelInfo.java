@@ -37,7 +37,7 @@ public final class ModelInfo {
         this.thresholds = Collections.unmodifiableList(read);
     }
 
-    /** SHA-256 (hex) of the model file. Embeddings and galleries carry it. */
+    /** SHA-256 (hex) of the model file as it was converted; calibrating does not change it. Embeddings and galleries carry it. */
     @NonNull
     public String id() {
         return id;

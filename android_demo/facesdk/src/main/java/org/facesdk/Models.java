@@ -8,6 +8,7 @@ import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -69,19 +70,41 @@ final class Models {
         return copy;
     }
 
-    /** SHA-256, hex. */
-    static String digest(ByteBuffer content) {
+    /**
+     * What embeddings of a model go by: SHA-256 (hex) of the file as it was converted. A file that was calibrated since
+     * holds that one, but for four bytes: the offset of its contract.
+     *
+     * @param numbers those of {@link NativeEngine#numbers}
+     */
+    static String digest(ByteBuffer content, double[] numbers) {
         MessageDigest digest;
         try {
             digest = MessageDigest.getInstance("SHA-256");
         } catch (NoSuchAlgorithmException error) {
             throw new AssertionError(error);
         }
-        digest.update(content.duplicate());
+        int length = (int) numbers[NativeEngine.ORIGINAL];
+        if (length == 0) {
+            digest.update(content.duplicate());
+        } else {
+            int at = (int) numbers[NativeEngine.ORIGINAL + 1];
+            ByteBuffer offset = ByteBuffer.allocate(Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+            offset.putInt(0, (int) (long) numbers[NativeEngine.ORIGINAL + 2]);
+            digest.update(part(content, 0, at));
+            digest.update(offset);
+            digest.update(part(content, at + Integer.BYTES, length));
+        }
         StringBuilder text = new StringBuilder();
         for (byte value : digest.digest()) {
             text.append(String.format(Locale.ROOT, "%02x", value & 0xff));
         }
         return text.toString();
+    }
+
+    private static ByteBuffer part(ByteBuffer content, int from, int to) {
+        ByteBuffer view = content.duplicate();
+        view.position(from);
+        view.limit(to);
+        return view;
     }
 }

@@ -5,7 +5,9 @@ import java.nio.ByteBuffer;
 /** The networks and what is computed around them, in C. A handle is for one thread at a time. */
 final class NativeEngine {
     /** Numbers before those of the thresholds, and numbers for each threshold, in {@link #numbers}. */
-    static final int LEADING = 3;
+    static final int LEADING = 6;
+    /** Where the numbers of {@link Models#digest} begin. */
+    static final int ORIGINAL = 3;
     static final int THRESHOLD = 5;
 
     static {
@@ -28,7 +30,11 @@ final class NativeEngine {
     /** name, architecture, variant, template, license, thresholds_source, training_data. */
     static native String[] texts(long engine);
 
-    /** dim, crop width, crop height, then fmr, similarity, fnmr, positive and negative pairs for each threshold. */
+    /**
+     * dim, crop width, crop height; length of the model file before it was given its contract (0: that is the file itself), the
+     * position of the offset of the contract, that offset before; then fmr, similarity, fnmr, positive and negative pairs for
+     * each threshold.
+     */
     static native double[] numbers(long engine);
 
     /** {@link Face#VALUES} numbers per face; {@code maxFaces} 0: all. */
