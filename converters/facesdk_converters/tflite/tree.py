@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import flatbuffers
@@ -265,7 +266,8 @@ class Tree:
         that is there is replaced.
         """
         name = METADATA_NAME.encode()
-        data = np.frombuffer(contract.to_json().encode(), np.uint8)
+        own = replace(contract, original=None)  # the file is written anew: it is its own original
+        data = np.frombuffer(own.to_json().encode(), np.uint8)
         for entry in self.model.metadata or []:
             if entry.name == name:
                 self.model.buffers[entry.buffer].data = data

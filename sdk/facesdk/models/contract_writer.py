@@ -32,17 +32,39 @@ def replace_contract(bundle: ModelBundle, contract: Contract) -> bytes:
         ModelError: The new file would be too large.
         ContractError: The model carries no contract, or not the original that it names.
     """
-    content, at = bundle.content, contract_offset(bundle)
+    return with_contract_text(bundle, replace(contract, original=original_of(bundle)).to_json())
+
+
+def original_of(bundle: ModelBundle) -> Original:
+    """How to get back the file that a model's first contract is in.
+
+    Raises:
+        ContractError: The model carries no contract, or not the original that it names.
+    """
+    at = contract_offset(bundle)
     original = bundle.contract.original
     if original is None:
-        original = Original(len(content), struct.unpack_from("<I", content, at)[0])
-    else:
-        bundle.model_id  # noqa: B018  # raises unless the original is there
-    start = appended_at(original.bytes)
-    text = replace(contract, original=original).to_json().encode()
-    result = bytearray(content[: original.bytes].ljust(start, b"\0"))
+        return Original(len(bundle.content), struct.unpack_from("<I", bundle.content, at)[0])
+    bundle.model_id  # noqa: B018  # raises unless the original is there
+    return original
+
+
+def with_contract_text(bundle: ModelBundle, text: str) -> bytes:
+    """A copy of a model file with a text, whatever it is, in place of the contract.
+
+    Args:
+        bundle: A model that carries a contract.
+        text: The text; that of a contract names the original.
+
+    Raises:
+        ModelError: The new file would be too large.
+        ContractError: The model carries no contract, or not the original that it names.
+    """
+    content, at, length = bundle.content, contract_offset(bundle), original_of(bundle).bytes
+    start, data = appended_at(length), text.encode()
+    result = bytearray(content[:length].ljust(start, b"\0"))
     struct.pack_into("<I", result, at, start - at)
-    result += struct.pack("<I", len(text)) + text
+    result += struct.pack("<I", len(data)) + data
     if len(result) > MAX_MODEL_BYTES:
         raise ModelError(f"the model would have more than {MAX_MODEL_BYTES} bytes")
     return bytes(result)

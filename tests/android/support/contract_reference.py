@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from facesdk.engine import FaceEngine
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
-from facesdk.models.contract_writer import replace_contract
+from facesdk.models.contract_writer import replace_contract, with_contract_text
 from facesdk.recognition.embedding import Embedder
 
 Record = dict[str, Any]
@@ -52,6 +51,10 @@ CHANGES: dict[str, tuple[Callable[[Record], object], str]] = {
     "thresholds": (_set("thresholds", value={}), "thresholds must be a list"),
     "fmr": (_set("thresholds", "0", "fmr", value=0), "threshold fmr must be a number above 0"),
     "similarity": (_set("thresholds", "0", "similarity", value=2), "similarity must be a number"),
+    "original": (_set("original", value=[]), "original must be a JSON object"),
+    "original_bytes": (_set("original", "bytes", value=5000), "original must be the file that"),
+    "original_long": (_set("original", "bytes", value=1 << 31), "original must be the file that"),
+    "original_offset": (_set("original", "offset", value=-1), "original offset must be a whole"),
 }  # fmt: skip
 TEXTS = {
     "list": ("[]", "must be a JSON object"),
@@ -84,7 +87,7 @@ def write(folder: Path, engine: FaceEngine, crop: np.ndarray, values: dict[str, 
     _good(folder, bundle, crop, values)
     whole = replace_contract(bundle, bundle.contract)
     (folder.parent / "recognizer.tflite").write_bytes(whole)
-    values["recognizer_id"] = ModelBundle.from_bytes(whole, "recognizer").sha256
+    values["recognizer_id"] = ModelBundle.from_bytes(whole, "recognizer").model_id
     values["contract_at"] = len(whole) - len(bundle.contract.to_json().encode())
 
 
@@ -97,7 +100,7 @@ def _good(folder: Path, bundle: ModelBundle, crop: np.ndarray, values: dict[str,
         "flipped": named.with_flip(True),
     }
     for name, contract in contracts.items():
-        content = replace_contract(bundle, contract)
+        content = with_contract_text(bundle, replace(contract, original=None).to_json())
         (folder / f"{name}.tflite").write_bytes(content)
         made = Embedder(ModelBundle.from_bytes(content, name, trust=True), contract)
         (folder / f"{name}.vector").write_bytes(made.embed(crop[None])[0].astype("<f4").tobytes())
@@ -105,5 +108,4 @@ def _good(folder: Path, bundle: ModelBundle, crop: np.ndarray, values: dict[str,
 
 
 def _write(folder: Path, bundle: ModelBundle, name: str, text: str) -> None:
-    other: Any = SimpleNamespace(to_json=lambda: text)
-    (folder / f"{name}.tflite").write_bytes(replace_contract(bundle, other))
+    (folder / f"{name}.tflite").write_bytes(with_contract_text(bundle, text))

@@ -151,7 +151,7 @@ def _sentences(engine: FaceEngine) -> dict[str, str]:
     own = Embedding(vector, engine.embedder.name, engine.embedder.model_id)
     wrong: dict[str, Callable[[], object]] = {
         "no_face": lambda: engine.embed(np.zeros((80, 60, 3), np.uint8)),
-        "fmr": lambda: engine.compare(own, own, fmr=0.37),
+        "fmr": lambda: engine.embedder.contract.threshold_for(0.37),
         "threshold": lambda: engine.compare(own, own, threshold=1.5),
         "other_model": lambda: engine.compare(other, own),
         "other_length": lambda: engine.compare(own, short),
