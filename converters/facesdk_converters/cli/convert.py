@@ -174,6 +174,12 @@ def fixed_point(
         int,
         typer.Option(help="Bits per weight, 1 to 8; 9 to 32 are simulated in a float32 file."),
     ] = 8,
+    width: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            metavar="NAME=BITS", help="Other bits for layers with NAME in their name; repeatable."
+        ),
+    ] = None,
     activations: Annotated[
         int,
         typer.Option(help="Bits of what layers read: 8, or 32 (float32); 9 to 16 are simulated."),
@@ -208,6 +214,8 @@ def fixed_point(
 
         facesdk convert fixed-point mine.tflite -o w4.tflite --bits 4 --calibrate-on faces/
 
+        facesdk convert fixed-point run -o mixed.tflite --bits 5 --width depthwise=8
+
         facesdk convert fixed-point mine.keras -o w.tflite --activations 32 --mean 127.5 --scale 128
     """
     common = shared.Common(
@@ -222,6 +230,7 @@ def fixed_point(
         filter_scales=filter_scales,
         storage=storage,
         calibrate_on=calibrate_on,
+        widths=tuple(width or ()),
     )
 
 

@@ -59,6 +59,8 @@ class FixedPointOptions:
 
     Attributes:
         bits: Width of a weight, 1 to 32.
+        widths: Another width for some layers: a pair of a part of the layer's name and its bits,
+            1 to 8. Of several parts that a name has, the last pair counts.
         activations: Width of what layers read: 8 to 16, or 32 (float32).
         scale: See :func:`facesdk_converters.targets.fixed_point.levels.fit`.
         storage: Which TFLite types hold weights of up to 8 bits.
@@ -71,8 +73,17 @@ class FixedPointOptions:
     activations: int = INT8_ACTIVATIONS
     scale: ScaleKind = "free"
     storage: Choice = "small"
+    widths: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
+        for part, bits in self.widths:
+            if not part or not 1 <= bits <= STORED_BITS:
+                raise InputError(
+                    f"a layer's width must be NAME=BITS with 1 to {STORED_BITS} bits, but got "
+                    f"{part}={bits}"
+                )
+        if self.widths and self.bits > STORED_BITS:
+            raise InputError("widths of layers and simulated weights do not go together")
         if not 1 <= self.bits <= MAX_BITS:
             raise InputError(f"weights must have 1 to {MAX_BITS} bits, but got {self.bits}")
         rounded = INT8_ACTIVATIONS <= self.activations <= MAX_ROUNDED_ACTIVATIONS
@@ -87,6 +98,15 @@ class FixedPointOptions:
         ):
             if value not in known:
                 raise InputError(f"{name} must be one of {', '.join(known)}, but got {value!r}")
+
+    def bits_of(self, layer: str) -> int:
+        """Width of the weights of a layer.
+
+        Args:
+            layer: Its name: that of the tensor it writes.
+        """
+        named = [bits for part, bits in self.widths if part in layer]
+        return named[-1] if named else self.bits
 
     @property
     def simulated(self) -> bool:
@@ -156,14 +176,15 @@ def describe(graph: Graph, options: FixedPointOptions) -> str:
     """
     counts = Counter(row.weights.dtype for row in graph.working if row.weights is not None)
     types = ", ".join(f"{name.upper()} in {count} layers" for name, count in counts.most_common())
-    lines = [f"weights of {options.bits} bits, stored as {types}"]
+    others = "".join(f", {bits} in *{part}*" for part, bits in options.widths)
+    lines = [f"weights of {options.bits} bits{others}, stored as {types}"]
     narrowest = min(BITS[name] for name in counts)
     if options.bits > STORED_BITS:
         lines.append(
             "simulated: no operator has weights of this width, so the file has float32 weights "
             "rounded to it and is no smaller"
         )
-    elif options.bits < narrowest:
+    elif options.bits < narrowest and not options.widths:
         lines.append(f"so the file is no smaller than with {narrowest} bits")
     if options.simulated and options.activations != FLOAT_ACTIVATIONS:
         lines.append(
@@ -185,6 +206,7 @@ def convert(network: CalibratedNetwork, options: FixedPointOptions) -> bytes:
     tree, statistics = network.tree.copy(), network.statistics
     if options.activations != FLOAT_ACTIVATIONS:
         statistics = equalize(tree, statistics, EXPONENT)
+    _require_layers(tree, options.widths)
     layers = [_rounded(tree, operator, statistics, options) for operator in tree.weighted()]
     first = _first_layers(tree)
     if options.simulated and options.activations != FLOAT_ACTIVATIONS:
@@ -197,6 +219,15 @@ def convert(network: CalibratedNetwork, options: FixedPointOptions) -> bytes:
     return tree.to_bytes()
 
 
+def _require_layers(tree: Tree, widths: tuple[tuple[str, int], ...]) -> None:
+    names = [tree.name(int(operator.outputs[0])) for operator in tree.weighted()]
+    for part, _ in widths:
+        if not any(part in name for name in names):
+            raise InputError(
+                f"no layer with weights has {part!r} in its name; they are {', '.join(names)}"
+            )
+
+
 def _rounded(
     tree: Tree, operator: schema.OperatorT, statistics: Statistics, options: FixedPointOptions
 ) -> RoundedLayer:
@@ -204,7 +235,7 @@ def _rounded(
     kind, name = tree.kind(operator), tree.name(int(operator.outputs[0]))
     source, weights, *rest = (int(tensor) for tensor in operator.inputs)
     values = tree.values(weights)
-    fixed = fit(values, options.bits, scale=options.scale, axis=CHANNEL_AXES[kind])
+    fixed = fit(values, options.bits_of(name), scale=options.scale, axis=CHANNEL_AXES[kind])
     difference = fixed.values - values
     error = _mean_output(kind, difference, statistics[source].mean)
     if rest and tree.is_float_constant(rest[0]):

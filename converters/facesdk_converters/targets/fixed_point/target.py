@@ -33,7 +33,13 @@ to do with that of the float network, and the network must be trained with these
 
 
 def target(
-    *, bits: int, activations: int, filter_scales: str, storage: str, calibrate_on: Path | None
+    *,
+    bits: int,
+    activations: int,
+    filter_scales: str,
+    storage: str,
+    calibrate_on: Path | None,
+    widths: tuple[str, ...] = (),
 ) -> Target:
     """The target.
 
@@ -44,20 +50,32 @@ def target(
         filter_scales: ``"free"`` or ``"power-of-two"``.
         storage: ``"int8"``, ``"small"`` or ``"smallest"``.
         calibrate_on: Photos or aligned crops to measure ranges on, besides the packaged samples.
+        widths: ``NAME=BITS`` for the layers with NAME in their name.
 
     Raises:
         InputError: A value is none of the possible ones.
     """
     scales = cast(ScaleKind, filter_scales)
-    options = FixedPointOptions(bits, activations, scales, cast(Choice, storage))
+    named = tuple(map(_width, widths))
+    options = FixedPointOptions(bits, activations, scales, cast(Choice, storage), named)
+    fewest = min([bits, *(width for _, width in named)])
+    words = "".join(f" width={part}={width}" for part, width in named)
     return Target(
         "fixed-point",
         partial(_convert, options=options, calibrate_on=calibrate_on),
-        bound=bound(bits),
+        bound=bound(fewest),
         rounds_weights=True,
-        options=f"bits={bits} activations={activations} filter-scales={scales} storage={storage}",
+        options=f"bits={bits} activations={activations} filter-scales={scales} storage={storage}"
+        + words,
         describe=partial(describe, options=options),
     )
+
+
+def _width(text: str) -> tuple[str, int]:
+    part, _, bits = text.rpartition("=")
+    if not part or not bits.isdecimal():
+        raise InputError(f"--width must be NAME=BITS, but got {text!r}")
+    return part, int(bits)
 
 
 def bound(bits: int) -> Bound:

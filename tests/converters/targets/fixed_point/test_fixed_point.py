@@ -300,6 +300,39 @@ def test_simulated_widths_stay_float32(network, inputs, calibrated):
     assert len(content) >= len(network[1].content)
 
 
+def test_layers_have_widths_of_their_own(inputs, calibrated):
+    """Each layer has the values that it has in a file of its width throughout."""
+    names = [calibrated.tree.name(int(row.outputs[0])) for row in calibrated.tree.weighted()]
+    widths = ((names[1], 2), (names[-1], 7))
+    options = FixedPointOptions(6, storage="int8", widths=widths)
+    assert [options.bits_of(name) for name in names] == [6, 2, 6, 6, *[6] * (len(names) - 5), 7]
+    mixed = constants_of(to_fixed_point(calibrated, options))
+    for bits in (2, 6, 7):
+        whole = constants_of(to_fixed_point(calibrated, FixedPointOptions(bits, storage="int8")))
+        for place, name in enumerate(names):
+            if options.bits_of(name) == bits:
+                assert mixed[place] == whole[place]
+    assert ", 2 in *" in described(calibrated, options)
+    with pytest.raises(InputError, match="no layer with weights has 'nowhere' in its name"):
+        to_fixed_point(calibrated, FixedPointOptions(6, widths=(("nowhere", 4),)))
+
+
+def constants_of(content):
+    """Codes of the layers with weights, in order."""
+    tree = tree_of(content)
+    return [
+        bytes(tree.data(int(row.inputs[1])))
+        for row in tree.operators
+        if tree.kind(row) in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+    ]
+
+
+@pytest.mark.parametrize("width", [("", 4), ("conv", 0), ("conv", 9)])
+def test_a_width_that_no_layer_can_have_is_refused(width):
+    with pytest.raises(InputError, match="must be NAME=BITS"):
+        FixedPointOptions(8, widths=(width,))
+
+
 def described(calibrated, options):
     return describe(bundle_of(to_fixed_point(calibrated, options)).graph, options)
 

@@ -1,0 +1,130 @@
+r"""From a trained float network to the packaged file: fixed-point weights, thresholds, probability.
+
+    python -m tools.experiments.package_recogniser run mobilefacenet-w6a8.tflite --bits 6 \
+        --width depthwise=8 --faces faces --teacher MobileFaceNet.tflite
+
+RUN has ``config.json`` and ``latent.npz``, as a run leaves them; ``weights.h5`` and
+``calibration.json`` are made where they are missing. The file's thresholds and probability are
+those of the file itself, not of the float network, on all pairs of the held-out people: the split
+of training, which MobileFaceNet as the teacher helps to make. Prints what a model card needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+from facesdk.evaluation.calibration import (
+    FMRS,
+    PairSimilarities,
+    all_pairs,
+    balanced_accuracy,
+    calibrate,
+    probability,
+)
+from facesdk.files import write_atomic
+from facesdk.models import packed
+from facesdk.models.bundle import ModelBundle
+from facesdk.models.contract import Contract
+from facesdk.recognition.alignment import central
+from facesdk.recognition.embedding import CropEmbedder, Embedder
+from facesdk_converters.convert import Facts, Request, convert
+from facesdk_converters.targets.fixed_point.target import target
+from facesdk_converters.tflite.tree import write_contract
+from facesdk_training.data.validation import calibration_of, figures
+from facesdk_training.keras.loading import load, predict
+from facesdk_training.keras.networks.build import build_embedder
+from facesdk_training.keras.weights import restore_latent
+from facesdk_training.runs import folder as run_folder
+from facesdk_training.runs import record as run_record
+from tools.experiments.accuracy_tables import HeldOut, Model, held_out
+
+_BATCH = 32
+
+
+def finish(run: Path, people: HeldOut) -> None:
+    """Makes a run's weights.h5 of its latent.npz, and its calibration.json."""
+    if (run / run_folder.WEIGHTS).exists() and (run / run_folder.CALIBRATION).exists():
+        return
+    network = run_record.config_of(run).final_network
+    model = build_embedder(network)
+    missing = restore_latent(run / run_folder.LATENT, model)
+    if missing:
+        raise SystemExit(f"{run / run_folder.LATENT} lacks the layers {', '.join(missing)}")
+    model.save_weights(run / run_folder.WEIGHTS)
+    size = network.input_height, network.input_width
+    images = np.stack([central(crop, *size) for crop in people.crops])
+    vectors = predict(model, (images.astype(np.float32) - 127.5) / 128)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    pairs = all_pairs(vectors, people.people)
+    count = {"crops": len(people.crops), "identities": int(people.people.max()) + 1}
+    record = {**count, **figures(pairs), **calibration_of(pairs)}
+    run_folder.write_record(run / run_folder.CALIBRATION, record)
+    print("float network", {key: round(value, 5) for key, value in figures(pairs).items()})
+
+
+def similarities(embedder: CropEmbedder, people: HeldOut) -> PairSimilarities:
+    size = embedder.contract.input.height, embedder.contract.input.width
+    rows = []
+    for start in range(0, len(people.crops), _BATCH):
+        some = people.crops[start : start + _BATCH]
+        rows.append(embedder.embed(np.stack([central(crop, *size) for crop in some])))
+    return all_pairs(np.concatenate(rows), people.people)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--bits", type=int, default=6)
+    parser.add_argument("--width", action="append", default=[], metavar="NAME=BITS")
+    parser.add_argument("--faces", type=Path, required=True, help="folder with manifest.csv")
+    parser.add_argument("--teacher", type=Path, required=True, help="MobileFaceNet.tflite")
+    parser.add_argument("--cache", type=Path, required=True, help="folder for embeddings")
+    arguments = parser.parse_args()
+    arguments.cache.mkdir(parents=True, exist_ok=True)
+    contract = Contract.read(Path("tools/peers/mobilefacenet.contract.json"))
+    teacher = Model(Embedder.load(arguments.teacher, contract, trust=True), arguments.cache)
+    people = held_out(arguments.faces, teacher)
+    finish(arguments.run, people)
+    name = arguments.output.name.partition(".")[0]
+    made = convert(
+        Request(arguments.run, arguments.output, facts=Facts(name=name)),
+        target(
+            bits=arguments.bits,
+            activations=8,
+            filter_scales="free",
+            storage="int8",
+            calibrate_on=arguments.faces / "celeba_wild.zip",
+            widths=tuple(arguments.width),
+        ),
+    )
+    bundle = ModelBundle.load(arguments.output, trust=True)
+    pairs = similarities(Embedder(bundle, bundle.contract), people)
+    source = run_folder.read_record(arguments.run / run_folder.CALIBRATION)
+    written = dataclasses.replace(
+        bundle.contract,
+        thresholds=calibrate(pairs, FMRS),
+        thresholds_source=f"all pairs of {source['crops']} crops of {source['identities']} "
+        "identities kept out of training, of this file",
+        probability=probability(pairs),
+    )
+    content = write_contract(bundle, written)
+    write_atomic(arguments.output, content)
+    final = ModelBundle.load(arguments.output, trust=True)
+    print(f"{arguments.output}: {len(content):,} bytes, {len(packed.pack(content)):,} packed")
+    print(f"SHA-256 {final.sha256}, {made.agreement}")
+    print(f"held-out accuracy {balanced_accuracy(pairs):.4f}")
+    for row in written.thresholds:
+        print(f"FMR {row.fmr:g}: {row.similarity:.4f}, TAR {1 - row.fnmr:.4f}")
+    print(written.probability)
+    network = load(arguments.run).model
+    print(f"{network.count_params():,} weights and statistics")
+
+
+if __name__ == "__main__":
+    main()
