@@ -140,6 +140,7 @@ VERBS = (
     ),
 )
 LINES = {
+    "advise": "Say which way to a smaller or faster network fits, why, and what to run.",
     "convert": "Convert networks to model files (needs the extra `convert`).",
     "data": "Make training data from photos (needs the extra `train`).",
     "train": "Train binarized networks (needs the extra `train`).",
