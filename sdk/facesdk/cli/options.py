@@ -44,6 +44,15 @@ Custom = Annotated[
         help="A custom object of a Keras model. Its module is imported: its code runs. Repeatable.",
     ),
 ]
+DetectorName = Annotated[
+    str,
+    typer.Option(
+        "--detector",
+        metavar="NAME",
+        help="What finds the faces: `mtcnn`, or `blaze`, which is faster where the face is large "
+        "(docs/use/detect.md).",
+    ),
+]
 MinFace = Annotated[
     int, typer.Option("--min-face", min=12, help="Side of the smallest face to find, in pixels.")
 ]

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from facesdk.images.decode import RgbImage
     from facesdk.results import Face
 
+SMALLEST_FACE = 12
+"""Side of the smallest face that any detector may be asked for, in pixels."""
+
 DEFAULT_MIN_FACE = 20
 """Side of the smallest face that is looked for unless somebody asks, in pixels."""
 

@@ -10,6 +10,7 @@ from facesdk.errors import InputError
 
 if TYPE_CHECKING:
     from facesdk.detection.detector import Detector
+    from facesdk.detection.finder import Finder
 
 DEFAULT_DETECTOR = "mtcnn"
 """What is used where nobody names another: a key of :data:`DETECTORS`."""
@@ -31,13 +32,33 @@ class Loader(Protocol):
 def _mtcnn(
     *, min_face: int, max_faces: int | None, threads: int, workers: int
 ) -> tuple[Detector, float]:
-    from facesdk.detection.mtcnn.detector import MTCNN, SURE
+    from facesdk.detection.landmarks import SURE
+    from facesdk.detection.mtcnn.detector import MTCNN
 
     options = {"min_face": min_face, "threads": threads, "workers": workers}
     return MTCNN.load(max_faces=max_faces, **options), SURE
 
 
-DETECTORS: dict[str, Loader] = {"mtcnn": _mtcnn}
+def _blaze(
+    *, min_face: int, max_faces: int | None, threads: int, workers: int
+) -> tuple[Detector, float]:
+    from facesdk.detection.blazeface.finder import BlazeFace
+
+    finder = BlazeFace.load(threads=threads, workers=workers)
+    return _refined(finder, min_face, max_faces, threads, workers)
+
+
+def _refined(
+    finder: Finder, min_face: int, max_faces: int | None, threads: int, workers: int
+) -> tuple[Detector, float]:
+    from facesdk.detection.landmarks import SURE, ONet
+    from facesdk.detection.refined import RefinedDetector
+
+    refiner = ONet.load(threads=threads, workers=workers)
+    return RefinedDetector(finder, refiner, min_face=min_face, max_faces=max_faces), SURE
+
+
+DETECTORS: dict[str, Loader] = {"mtcnn": _mtcnn, "blaze": _blaze}
 """A function for each name; it imports what it needs when it is called."""
 
 

@@ -18,6 +18,7 @@ import typer.core
 
 from facesdk.cli import options, output
 from facesdk.detection.detector import DEFAULT_MIN_FACE, LIVE_MIN_FACE
+from facesdk.detection.registry import DEFAULT_DETECTOR
 from facesdk.errors import EXIT_DOUBTFUL, InputError
 from facesdk.files import write_atomic
 from facesdk.models import registry
@@ -172,6 +173,7 @@ def pipeline(
     model: options.Model = registry.DEFAULT_RECOGNIZER,
     contract: options.ContractFile = None,
     trust: options.Trust = False,
+    detector: options.DetectorName = DEFAULT_DETECTOR,
     min_face: options.MinFace = DEFAULT_MIN_FACE,
     max_faces: options.MaxFaces = None,
     threads: options.Threads = 1,
@@ -209,6 +211,7 @@ def pipeline(
     engine = FaceEngine.load(
         model,
         contract=Contract.read(contract) if contract else None,
+        detector=detector,
         min_face=min_face,
         max_faces=max_faces,
         threads=threads,
@@ -273,6 +276,7 @@ def live(
     model: options.Model = registry.DEFAULT_RECOGNIZER,
     contract: options.ContractFile = None,
     trust: options.Trust = False,
+    detector: options.DetectorName = DEFAULT_DETECTOR,
     min_face: options.MinFace = LIVE_MIN_FACE,
     threads: options.Threads = 1,
     format: ReportFormat = Format.TABLE,
@@ -310,6 +314,7 @@ def live(
     engine = FaceEngine.load(
         model,
         contract=Contract.read(contract) if contract else None,
+        detector=detector,
         min_face=min_face,
         threads=threads,
         trust=trust,

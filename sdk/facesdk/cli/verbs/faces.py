@@ -10,7 +10,7 @@ import typer
 
 from facesdk.cli import options, output
 from facesdk.detection.detector import DEFAULT_MIN_FACE
-from facesdk.detection.registry import load_detector
+from facesdk.detection.registry import DEFAULT_DETECTOR, load_detector
 from facesdk.engine import FaceEngine
 from facesdk.errors import EXIT_DIFFERENT, EXIT_SAME, InputError, LowQualityError
 from facesdk.files import make_folder
@@ -26,6 +26,7 @@ from facesdk.results import Detections
 
 def detect(
     photos: options.Photos,
+    detector: options.DetectorName = DEFAULT_DETECTOR,
     min_face: options.MinFace = DEFAULT_MIN_FACE,
     max_faces: options.MaxFaces = None,
     draw: Annotated[
@@ -50,13 +51,13 @@ def detect(
 
         facesdk detect team.jpg --min-face 40 --draw annotated/
     """
-    detector = load_detector(min_face=min_face, max_faces=max_faces, threads=threads)
+    finder = load_detector(detector, min_face=min_face, max_faces=max_faces, threads=threads)
     if draw is not None:
         _require_distinct_names(photos)
 
     def one(path: Path, _: int | None) -> None:
         photo = decode.load_photo(path)
-        faces = find(detector, photo.pixels)
+        faces = find(finder, photo.pixels)
         choice = pick(photo.pixels, faces)
         chosen, reason = (choice.number, choice.reason) if choice else (None, "")
         in_photo = tuple(map(photo.of_photo, faces))
@@ -78,6 +79,7 @@ def align(
     ] = "arcface-112x112",
     every: Annotated[bool, typer.Option("--all", help="Every face of each photo.")] = False,
     face: options.FaceNumbers = None,
+    detector: options.DetectorName = DEFAULT_DETECTOR,
     min_face: options.MinFace = DEFAULT_MIN_FACE,
     max_faces: options.MaxFaces = None,
     threads: options.Threads = 1,
@@ -91,16 +93,16 @@ def align(
 
         facesdk align team.jpg --all --template arcface-112x96 --json
     """
-    detector = load_detector(min_face=min_face, max_faces=max_faces, threads=threads)
+    finder = load_detector(detector, min_face=min_face, max_faces=max_faces, threads=threads)
     numbers = _face_numbers(face, len(photos))
     _require_distinct_names(photos)
 
     def one(path: Path, number: int | None) -> None:
         photo = decode.load_photo(path)
-        choice = choose_in_photo(detector, photo.pixels, number, str(path))
+        choice = choose_in_photo(finder, photo.pixels, number, str(path))
         one = [(choice.number, choice.face)]
         crops = []
-        for index, row in enumerate(find(detector, photo.pixels)) if every else one:
+        for index, row in enumerate(find(finder, photo.pixels)) if every else one:
             target = _target(out, path, f"face{index}.png")
             encode.save(target, alignment.align(photo.pixels, row.landmarks, template))
             record = {"face": index, "path": str(target), **photo.of_photo(row).to_dict()}
@@ -119,6 +121,7 @@ def embed(
     contract: options.ContractFile = None,
     trust: options.Trust = False,
     face: options.FaceNumbers = None,
+    detector: options.DetectorName = DEFAULT_DETECTOR,
     min_face: options.MinFace = DEFAULT_MIN_FACE,
     threads: options.Threads = 1,
     json: options.Json = False,
@@ -136,6 +139,7 @@ def embed(
     engine = FaceEngine.load(
         model,
         contract=Contract.read(contract) if contract else None,
+        detector=detector,
         min_face=min_face,
         threads=threads,
         trust=trust,
@@ -184,6 +188,7 @@ def verify(
         typer.Option("--threshold", min=-1, max=1, help="Use this similarity instead."),
     ] = None,
     face: options.FaceNumbers = None,
+    detector: options.DetectorName = DEFAULT_DETECTOR,
     min_face: options.MinFace = DEFAULT_MIN_FACE,
     save: Annotated[
         Optional[Path],
@@ -219,6 +224,7 @@ def verify(
     engine = FaceEngine.load(
         model,
         contract=Contract.read(contract) if contract else None,
+        detector=detector,
         min_face=min_face,
         threads=threads,
         trust=trust,

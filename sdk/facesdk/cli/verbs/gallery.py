@@ -14,6 +14,7 @@ import typer
 
 from facesdk.cli import options, output
 from facesdk.detection.detector import DEFAULT_MIN_FACE
+from facesdk.detection.registry import DEFAULT_DETECTOR
 from facesdk.engine import FaceEngine
 from facesdk.errors import (
     EXIT_BAD_INPUT,
@@ -108,6 +109,7 @@ def enrol(
     model: options.Model = DEFAULT_RECOGNIZER,
     contract: options.ContractFile = None,
     trust: options.Trust = False,
+    detector: options.DetectorName = DEFAULT_DETECTOR,
     min_face: options.MinFace = DEFAULT_MIN_FACE,
     threads: options.Threads = 1,
     workers: Annotated[
@@ -150,6 +152,7 @@ def enrol(
     engine = FaceEngine.load(
         model,
         contract=Contract.read(contract) if contract else None,
+        detector=detector,
         min_face=min_face,
         threads=threads,
         workers=1 if ray else workers,
@@ -247,6 +250,7 @@ def identify(
     model: options.Model = DEFAULT_RECOGNIZER,
     contract: options.ContractFile = None,
     trust: options.Trust = False,
+    detector: options.DetectorName = DEFAULT_DETECTOR,
     min_face: options.MinFace = DEFAULT_MIN_FACE,
     threads: options.Threads = 1,
     json: options.Json = False,
@@ -272,6 +276,7 @@ def identify(
     engine = FaceEngine.load(
         model,
         contract=Contract.read(contract) if contract else None,
+        detector=detector,
         min_face=min_face,
         threads=threads,
         trust=trust,

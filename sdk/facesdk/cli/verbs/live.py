@@ -15,6 +15,7 @@ import typer
 
 from facesdk.cli import options, output
 from facesdk.detection.detector import LIVE_MIN_FACE
+from facesdk.detection.registry import DEFAULT_DETECTOR
 from facesdk.errors import InputError
 from facesdk.gallery.gallery import DEFAULT_FPIR
 from facesdk.live.capture import Pace
@@ -147,6 +148,7 @@ def live(
     model: options.Model = registry.DEFAULT_RECOGNIZER,
     contract: options.ContractFile = None,
     trust: options.Trust = False,
+    detector: options.DetectorName = DEFAULT_DETECTOR,
     min_face: options.MinFace = LIVE_MIN_FACE,
     threads: options.Threads = 1,
     json: options.Json = False,
@@ -182,6 +184,7 @@ def live(
     engine = FaceEngine.load(
         model,
         contract=Contract.read(contract) if contract else None,
+        detector=detector,
         min_face=min_face,
         threads=threads,
         trust=trust,

@@ -11,6 +11,7 @@ from typing import Annotated, Optional
 import typer
 
 from facesdk.cli import options, output
+from facesdk.detection.registry import DEFAULT_DETECTOR
 from facesdk.errors import InputError, require_extra
 from facesdk.models.contract import Contract
 from facesdk.models.registry import DEFAULT_RECOGNIZER
@@ -81,6 +82,7 @@ def serve(
     model: options.Model = DEFAULT_RECOGNIZER,
     contract: options.ContractFile = None,
     trust: options.Trust = False,
+    detector: options.DetectorName = DEFAULT_DETECTOR,
     min_face: options.MinFace = 40,
     side: Annotated[
         int,
@@ -173,6 +175,7 @@ def serve(
         engine = FaceEngine.load(
             model,
             contract=Contract.read(contract) if contract else None,
+            detector=detector,
             min_face=min_face,
             max_faces=max_faces,
             threads=threads,

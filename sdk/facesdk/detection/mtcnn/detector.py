@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.detection.boxes import Boxes, regress, sizes, squared, suppress
-from facesdk.detection.detector import DEFAULT_MIN_FACE
+from facesdk.detection.detector import DEFAULT_MIN_FACE, SMALLEST_FACE
 from facesdk.detection.halvings import Halvings
+from facesdk.detection.landmarks import ONet
 from facesdk.detection.mtcnn import pyramid
-from facesdk.detection.mtcnn.windows import cut, run_batches
 from facesdk.detection.shaped_network import ShapedNetwork
+from facesdk.detection.windows import cut, run_batches
 from facesdk.errors import InputError
 from facesdk.images import decode
 from facesdk.images.decode import RgbImage
@@ -35,17 +36,10 @@ Array = NDArray[np.float32]
 REVISION = 3
 """Raised when the same networks may give other faces or landmarks: what is cached is then old."""
 
-THRESHOLDS = (0.6, 0.7, 0.7)
-"""Least face probability that P-Net, R-Net and O-Net let pass, as in the authors' program."""
+THRESHOLDS = (0.6, 0.7)
+"""Least face probability that P-Net and R-Net let pass, as in the authors' program."""
 
-SURE = 0.999
-"""Score from which a face is taken to be upright (:mod:`facesdk.detection.turns`).
-
-Of 500 aligned crops of training photos in a border, 75 % of the upright ones have a face with such
-a score; turned by 90, 180 and 270 degrees none, none and one.
-"""
-
-_WITHIN_LEVEL, _ACROSS_LEVELS, _REFINED, _FINAL = 0.5, 0.7, 0.7, 0.7
+_WITHIN_LEVEL, _ACROSS_LEVELS, _REFINED = 0.5, 0.7, 0.7
 """Overlaps above which the weaker of two boxes is dropped, as in the authors' program."""
 
 _LARGER_THAN_WINDOWS = 2.8
@@ -96,17 +90,17 @@ class MTCNN:
         threads: int = 1,
         workers: int = 1,
     ) -> None:
-        if min_face < pyramid.WINDOW:
-            raise InputError(f"min_face must be at least {pyramid.WINDOW}, but got {min_face}")
+        if min_face < SMALLEST_FACE:
+            raise InputError(f"min_face must be at least {SMALLEST_FACE}, but got {min_face}")
         if max_faces is not None and max_faces < 1:
             raise InputError(f"max_faces must be at least 1 or None, but got {max_faces}")
         self.min_face = min_face
         self.max_faces = max_faces
         self._digest = _digest(pnet, rnet, onet)
         runs = {"threads": threads, "workers": workers}
-        self._pnet = _network(pnet, "MTCNN P-Net", side=12, columns=5, **runs)
-        self._rnet = _network(rnet, "MTCNN R-Net", side=24, columns=5, **runs)
-        self._onet = _network(onet, "MTCNN O-Net", side=48, columns=15, **runs)
+        self._pnet = _network(pnet, "MTCNN P-Net", side=12, **runs)
+        self._rnet = _network(rnet, "MTCNN R-Net", side=24, **runs)
+        self._refiner = ONet(onet, **runs)
         self._nothing = (np.empty((0, 4)), np.empty((0, 5), dtype=np.float32))
 
     @classmethod
@@ -147,7 +141,7 @@ class MTCNN:
         photo = Halvings(image)
         if limit is None:
             boxes = _refined(self._refine(photo, self._propose(photo, scales)))
-            faces = self._decide(photo, boxes)
+            faces = self._refiner.decide(photo, boxes)
         else:
             faces = self._largest(photo, scales, limit)
         faces.sort(key=lambda face: -face.area)
@@ -165,10 +159,10 @@ class MTCNN:
                 passed = _concatenate([passed, more])
                 squares = _refined(passed)
             if np.count_nonzero(sizes(squares).max(axis=1) >= enough) >= count:
-                faces = self._decide(photo, squares)
+                faces = self._refiner.decide(photo, squares)
                 if sum(face.area >= _SHARE_OF_SQUARE * enough**2 for face in faces) >= count:
                     return faces
-        return self._decide(photo, squares)
+        return self._refiner.decide(photo, squares)
 
     def _propose(self, photo: Halvings, scales: list[float]) -> Boxes:
         """P-Net on some levels: squares that may hold a face."""
@@ -191,29 +185,10 @@ class MTCNN:
         """R-Net on every proposal: those it passes, and how it would move their edges."""
         return _classify(self._rnet, photo, boxes, THRESHOLDS[1])
 
-    def _decide(self, photo: Halvings, boxes: Boxes) -> list[Face]:
-        """O-Net on every square that is left."""
-        boxes, outputs = _classify(self._onet, photo, boxes, THRESHOLDS[2])
-        points = outputs[:, 5:].reshape(-1, 5, 2)
-        landmarks = boxes[:, None, :2] + points * sizes(boxes)[:, None]
-        scores = 1 / (1 + np.exp(-outputs[:, 0].astype(np.float64)))
-        boxes = regress(boxes, outputs[:, 1:5])
-        kept = suppress(boxes, scores, _FINAL, of_smaller=True)
-        return [Face(boxes[i], scores[i], landmarks[i]) for i in kept]
 
-
-def _network(
-    bundle: ModelBundle, architecture: str, *, side: int, columns: int, threads: int, workers: int
-) -> ShapedNetwork:
-    """One of the cascade: it looks at squares of a side and has one output of so many columns."""
-    return ShapedNetwork(
-        bundle,
-        architecture,
-        input_shape=(1, side, side, 3),
-        columns=(columns,),
-        threads=threads,
-        workers=workers,
-    )
+def _network(bundle: ModelBundle, architecture: str, *, side: int, **runs: int) -> ShapedNetwork:
+    """One of the cascade: it looks at squares of a side and tells a logit and four offsets."""
+    return ShapedNetwork(bundle, architecture, input_shape=(1, side, side, 3), columns=(5,), **runs)
 
 
 def _digest(*networks: ModelBundle) -> str:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from facesdk.detection.boxes import Boxes
 from facesdk.detection.halvings import OVERSAMPLING, Halvings, times_for
-from facesdk.detection.mtcnn.windows import BLANK
+from facesdk.detection.windows import BLANK
 from facesdk.images import pixels
 from facesdk.images.decode import RgbImage
 

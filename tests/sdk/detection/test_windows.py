@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from facesdk.detection.halvings import Halvings
-from facesdk.detection.mtcnn.windows import BLANK
-from facesdk.detection.mtcnn.windows import cut as cut_boxes
+from facesdk.detection.windows import BLANK
+from facesdk.detection.windows import cut as cut_boxes
 
 
 def photo(height: int, width: int) -> np.ndarray:

@@ -1,0 +1,120 @@
+"""A finder, then O-Net: what every detector but MTCNN is.
+
+From coarse to fine: the largest faces are found in small pictures of the photo, and no finer one is
+looked at once no face that is not found yet could be larger.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+import numpy as np
+
+from facesdk.detection.boxes import sizes
+from facesdk.detection.detector import DEFAULT_MIN_FACE, SMALLEST_FACE
+from facesdk.detection.finder import Finder, Found
+from facesdk.detection.halvings import Halvings
+from facesdk.detection.landmarks import LandmarkRefiner, distinct
+from facesdk.errors import InputError
+from facesdk.images import decode
+from facesdk.images.decode import RgbImage
+from facesdk.results import Face
+
+REVISION = 1
+"""Raised when the same networks may give other faces or landmarks through this module."""
+
+
+class RefinedDetector:
+    """Face detector with five landmarks: a finder says where, a refiner decides and places.
+
+    An instance may be shared between threads.
+
+    Args:
+        finder: Finds squares that may hold a face.
+        refiner: Decides about them.
+        min_face: Side of the smallest face that is surely looked for, in pixels, at least 12;
+            smaller ones may be found too. Time falls with its square where all faces are wanted.
+        max_faces: Return at most that many faces, the largest; None for all.
+
+    Raises:
+        InputError: An option is out of its range.
+    """
+
+    def __init__(
+        self,
+        finder: Finder,
+        refiner: LandmarkRefiner,
+        *,
+        min_face: int = DEFAULT_MIN_FACE,
+        max_faces: int | None = None,
+    ) -> None:
+        if min_face < SMALLEST_FACE:
+            raise InputError(f"min_face must be at least {SMALLEST_FACE}, but got {min_face}")
+        if max_faces is not None and max_faces < 1:
+            raise InputError(f"max_faces must be at least 1 or None, but got {max_faces}")
+        self.min_face = min_face
+        self.max_faces = max_faces
+        self.finder = finder
+        self.refiner = refiner
+
+    @property
+    def id(self) -> str:
+        """See :attr:`facesdk.detection.detector.Detector.id`."""
+        limit = "" if self.max_faces is None else f" max_faces={self.max_faces}"
+        return (
+            f"{self.finder.id} onet {self.refiner.sha256[:16]} revision={REVISION} "
+            f"min_face={self.min_face}{limit}"
+        )
+
+    def detect(self, image: RgbImage, max_faces: int | None = None) -> list[Face]:
+        """See :meth:`facesdk.detection.detector.Detector.detect`."""
+        image = decode.as_image(image)
+        limit = min((n for n in (self.max_faces, max_faces) if n is not None), default=None)
+        photo = Halvings(image)
+        faces = self._all(photo) if limit is None else self._largest(photo, limit)
+        faces.sort(key=lambda face: -face.area)
+        return faces[:limit]
+
+    def _all(self, photo: Halvings) -> list[Face]:
+        height, width = photo.photo.shape[:2]
+        looks = self.finder.looks(height, width, self.min_face, all_faces=True)
+        parts = [self.finder.look(photo, look) for look in looks if not look.fallback]
+        faces = self.refiner.decide(photo, Found.together(parts).squares)
+        for look in looks:
+            if not faces and look.fallback:
+                faces = self.refiner.decide(photo, self.finder.look(photo, look).squares)
+        return faces
+
+    def _largest(self, photo: Halvings, count: int) -> list[Face]:
+        height, width = photo.photo.shape[:2]
+        faces: list[Face] = []
+        seen: list[Found] = []
+        for look in self.finder.looks(height, width, self.min_face, all_faces=False):
+            if look.fallback and faces:
+                continue
+            found = self._new(self.finder.look(photo, look), seen)
+            seen.append(found)
+            faces = distinct(faces + self._decide_largest(photo, found, count))
+            sides = sorted((max(face.box[2:] - face.box[:2]) for face in faces), reverse=True)
+            if len(sides) >= count and sides[count - 1] >= look.sees_from:
+                break
+        return faces
+
+    def _new(self, found: Found, seen: list[Found]) -> Found:
+        """What no coarser look has shown: equal squares would only be decided about again."""
+        if not seen:
+            return found
+        known = Found.together(seen)
+        both = Found.together(
+            [Found(known.boxes, np.full(len(known.boxes), inf), known.squares), found]
+        )
+        return both.only(np.flatnonzero(np.isfinite(both.scores)))
+
+    def _decide_largest(self, photo: Halvings, found: Found, count: int) -> list[Face]:
+        """The largest squares first, until there are as many faces as wanted."""
+        order = np.argsort(-sizes(found.squares)[:, 0], kind="stable")
+        faces: list[Face] = []
+        while len(order) and len(faces) < count:
+            some, order = order[: count + 1], order[count + 1 :]
+            faces = distinct(faces + self.refiner.decide(photo, found.squares[some]))
+        return faces
