@@ -8,7 +8,8 @@ set; the teacher tells people with two names), degrades all of them alike, and p
 degradation the share of impostor pairs that pass the default threshold: without floors, and with
 them, of all pairs and of those that are compared. The last row, upside down, goes through the whole
 pipeline, as photos with a border. ``lfw`` prints what the floors refuse of LFW's photos and pairs,
-and the accuracy with and without.
+and the accuracy with and without. Both print how many of the pictures as they are, and how many of
+them with red and blue swapped, are taken for swapped.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from facesdk.evaluation.verification import best_threshold
 from facesdk.images import decode
 from facesdk.models.contract import Contract
 from facesdk.quality.assessment import assess_crop
+from facesdk.quality.colours import looks_swapped
 from facesdk.quality.selection import select
 from facesdk.recognition.alignment import align_square, central, template_points
 from facesdk.recognition.embedding import Embedder
@@ -103,7 +105,10 @@ DEGRADATIONS: dict[str, Degradation] = {
     "as they are": lambda crop, _: crop,
     "noise, sigma 40": noise(40),
     "noise, sigma 20": noise(20),
+    "blur, sigma 2": blur(2),
+    "blur, sigma 2.5": blur(2.5),
     "blur, sigma 3": blur(3),
+    "blur, sigma 3.5": blur(3.5),
     "blur, sigma 6": blur(6),
     "x 0.15, then noise of sigma 8": noise(8, 0.15),
     "x 0.15": noise(0, 0.15),
@@ -177,7 +182,7 @@ def measure_faces(folder: Path, teacher: Path) -> None:
     embedder = engine.embedder
     pairs = Pairs(people, embedder.contract.threshold_for(FMR).similarity)
     size = embedder.contract.input.height, embedder.contract.input.width
-    print(f"{len(crops)} crops of {people.max() + 1} people")
+    print(f"{len(crops)} crops of {people.max() + 1} people; {_swapped(crops)}")
     print("| both crops | FMR, % | with floors, of all | of the compared | TAR | with floors |"
           " refused, % | why, % of crops |\n|" + " --- |" * 8)  # fmt: skip
     for name, degrade in DEGRADATIONS.items():
@@ -198,6 +203,12 @@ def measure_faces(folder: Path, teacher: Path) -> None:
     print(f"| upside down, as photos | {pairs.row(vectors, quality)} |")
 
 
+def _swapped(crops: Sequence[Crop]) -> str:
+    right = sum(looks_swapped(crop) for crop in crops)
+    wrong = sum(looks_swapped(crop[..., ::-1]) for crop in crops)
+    return f"{right} look swapped, of the swapped {wrong} ({100 * wrong / len(crops):.1f} %)"
+
+
 def _in_photo(engine: FaceEngine, crop: Crop) -> tuple[FloatArray | None, Quality | None]:
     photo = np.pad(crop, ((BORDER, BORDER), (BORDER, BORDER), (0, 0)), mode="edge")
     choice = select(engine.detector, photo, of_one_person=True)
@@ -213,6 +224,7 @@ def measure_lfw(images: Path, pairs: Path) -> None:
     engine = FaceEngine.load()
     vectors = np.zeros((len(test.names), engine.embedder.dim), np.float32)
     quality: list[Quality | None] = []
+    crops = []
     with progress_bar("photos") as progress:
         for number, name in enumerate(protocol.photos):
             image = decode.decode(io.BytesIO(photos.read(name)), name=name)
@@ -220,6 +232,7 @@ def measure_lfw(images: Path, pairs: Path) -> None:
             quality.append(choice and choice.quality)
             if choice is not None:
                 crop = align_square(image, choice.face.landmarks, 112)
+                crops.append(crop)
                 size = engine.embedder.contract.input
                 vectors[number] = engine.embedder.embed_one(
                     central(crop, size.height, size.width)
@@ -229,6 +242,7 @@ def measure_lfw(images: Path, pairs: Path) -> None:
     compared = accepted[test.first] & accepted[test.second]
     similarity = np.einsum("nd,nd->n", vectors[test.first], vectors[test.second])
     threshold = engine.embedder.contract.threshold_for(FMR).similarity
+    print(f"{len(crops)} photos with a face; {_swapped(crops)}")
     print(f"photos refused: {(~accepted).sum()} of {len(accepted)} ({_why(quality)})")
     for what, same in (("of one person", test.same), ("of two people", ~test.same)):
         print(f"pairs {what} refused: {(same & ~compared).sum()} of {same.sum()}")

@@ -28,7 +28,7 @@ from facesdk.quality.assessment import FLOORS, assess
 from facesdk.quality.pose import misfit
 from facesdk.results import Face, Quality
 
-REVISION = 1
+REVISION = 2
 """Raised when another face may be chosen of the same faces: what is cached is then old."""
 
 TRUSTED = ("detector_score", "sharpness")
