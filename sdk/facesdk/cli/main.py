@@ -222,7 +222,6 @@ app = typer.Typer(
     cls=VerbGroup,
     name="facesdk",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["--help", "-h"]},
