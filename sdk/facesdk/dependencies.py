@@ -30,6 +30,14 @@ LIBRARIES = {
 """The distribution of each library that the device side imports, by a module that loads its native
 part. Runtimes are in :mod:`facesdk.runtime.backend`."""
 
+EXTRA_LIBRARIES = {
+    "cv2": "camera",
+    "cryptography.hazmat.bindings._rust": "gallery",
+    "pillow_heif": "photos",
+    "psycopg": "postgres",
+}
+"""The extra of each further library with a native part, by a module that loads it."""
+
 _OURS = {"facesdk", "facesdk_training", "facesdk_converters"}
 _MODULE_LEVEL = "<module>"
 _SHARED_OBJECT = re.compile(r"(\S+\.so[\w.]*): cannot open shared object file")

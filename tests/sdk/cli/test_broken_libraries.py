@@ -121,3 +121,20 @@ def test_a_damaged_operator_library_has_a_remedy(tmp_path: Path) -> None:
     )
     assert done.stderr.count("\n") == 1
     assert "install a facesdk wheel for this platform" in done.stderr
+
+
+def test_a_broken_library_of_an_extra_is_shown_by_doctor_and_stops_no_other_verb(
+    tmp_path: Path,
+) -> None:
+    """OpenCV is for cameras: what does not need it works without it."""
+    broken(tmp_path, "cv2")
+    report = json.loads(
+        python(tmp_path, "-m", "facesdk", "doctor", "--json", status=3).stdout,
+    )
+    (problem,) = report["problems"]
+    assert problem.startswith("opencv-python") and "apt-file search libwhole.so.0" in problem
+    assert all(row["runs"] for row in report["models"])
+    assert [name for name, version in report["libraries"].items() if version is None] == [
+        problem.split()[0]
+    ]
+    python(tmp_path, "-m", "facesdk", "verify", *PHOTOS, status=1)

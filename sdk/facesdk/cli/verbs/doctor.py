@@ -13,6 +13,7 @@ import typer
 
 from facesdk.cli import options
 from facesdk.dependencies import (
+    EXTRA_LIBRARIES,
     LIBRARIES,
     holding_output,
     import_library,
@@ -36,7 +37,7 @@ def doctor(json: options.Json = False) -> None:
     """Report the libraries, the runtime, the operators, the CPU and the models; status 3 if one is
     broken.
 
-    Each packaged model runs once.
+    Each packaged model runs once. Libraries of extras are looked at where they are installed.
 
     Examples:
 
@@ -80,11 +81,14 @@ def _probe(part: Callable[[], Any], problems: list[str]) -> Any:
 def _libraries(problems: list[str]) -> dict[str, str | None]:
     """Version of each library by its distribution's name; None if it cannot be imported.
 
-    One that is only hollow is found by importing the modules that use it.
+    Those of extras are looked at where they are installed. One that is only hollow is found by
+    importing the modules that use it.
     """
     versions = {}
-    for module in LIBRARIES:
+    for module in (*LIBRARIES, *EXTRA_LIBRARIES):
         distribution, version = installed(module)
+        if version is None and module in EXTRA_LIBRARIES:
+            continue
         usable = _probe(partial(import_library, module), problems)
         versions[distribution] = None if usable is None else version or "unknown"
     if not problems:
