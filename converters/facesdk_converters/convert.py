@@ -61,7 +61,7 @@ def convert(request: Request, target: Target, *, progress: Progress = unwatched)
     Args:
         request: What to convert.
         target: What to make of it.
-        progress: Called when a stage begins.
+        progress: Called when a stage begins, and for each input that the file is compared on.
 
     Raises:
         InputError: The source, the faces or the output is not usable.
@@ -78,7 +78,7 @@ def convert(request: Request, target: Target, *, progress: Progress = unwatched)
     agreement = None
     if request.verify:
         progress(2, 4, "verify")
-        agreement = parity.check(source, bundle, faces.load(request.verify_on))
+        agreement = parity.check(source, bundle, faces.load(request.verify_on), progress)
         _require(agreement, target, source)
     else:
         Interpreter(bundle)  # a file that does not load is never written

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from facesdk.errors import ModelError
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract
+from facesdk.progress import Progress, unwatched
 from facesdk.results import FloatArray
 from facesdk.runtime.inputs import noise
 from facesdk.runtime.interpreter import Interpreter
@@ -164,7 +165,12 @@ def compare(
     )
 
 
-def check(source: Source, bundle: ModelBundle, crops: NDArray[np.uint8]) -> Agreement:
+def check(
+    source: Source,
+    bundle: ModelBundle,
+    crops: NDArray[np.uint8],
+    progress: Progress = unwatched,
+) -> Agreement:
     """Compares a converted network with its source.
 
     The file runs as it will on a device: in the installed TFLite runtime, with facesdk's operator
@@ -176,27 +182,31 @@ def check(source: Source, bundle: ModelBundle, crops: NDArray[np.uint8]) -> Agre
             whether the output is an embedding.
         bundle: The file.
         crops: Aligned faces, see :func:`facesdk_converters.inspection.faces.load`.
+        progress: Told after each run of the file.
 
     Raises:
         ModelError: The runtime refuses the file.
     """
     network = source.network
     inputs = inputs_for(network, crops, source.contract)
-    agreement = _agreement(source, bundle, inputs, faces=takes_images(network))
+    agreement = _agreement(source, bundle, inputs, progress, faces=takes_images(network))
     if agreement.telling:
         return agreement
-    on_noise = _agreement(source, bundle, noise(inputs.shape), faces=False)
+    on_noise = _agreement(source, bundle, noise(inputs.shape), progress, faces=False)
     return on_noise if on_noise.telling else agreement
 
 
 def _agreement(
-    source: Source, bundle: ModelBundle, inputs: FloatArray, *, faces: bool
+    source: Source, bundle: ModelBundle, inputs: FloatArray, progress: Progress, *, faces: bool
 ) -> Agreement:
     network, size = source.network, source.network.batch or 1
     expected = network.predict(inputs)
     interpreter = Interpreter(bundle, input_shapes=[(size, *network.input_shape)])
-    batches = (inputs[start : start + size] for start in range(0, len(inputs), size))
-    got = np.concatenate([interpreter.run(batch)[0] for batch in batches])
+    outputs = []
+    for start in range(0, len(inputs), size):
+        outputs.append(interpreter.run(inputs[start : start + size])[0])
+        progress(start + size, len(inputs), "verify")
+    got = np.concatenate(outputs)
     if got.shape != expected.shape:
         raise ModelError(
             f"the converted network gives outputs of shape {got.shape}, its source of "

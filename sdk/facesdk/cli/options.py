@@ -7,7 +7,10 @@ from typing import Annotated, Optional
 
 import typer
 
-Photos = Annotated[list[Path], typer.Argument(metavar="IMG", help="Photos.", show_default=False)]
+Photos = Annotated[
+    list[Path],
+    typer.Argument(metavar="IMG", help="Photos, and folders of them.", show_default=False),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Verbose = Annotated[
     bool, typer.Option("--verbose", help="Name every file of the folder or zip that is left out.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -40,7 +41,8 @@ def emit(record: Any, *, json: bool, text: str) -> None:
 
 def emit_error(message: str) -> None:
     """Print a message to stderr as one line, whatever the file names in it."""
-    typer.echo(f"facesdk: {one_line(message)}", err=True)
+    if sys.stderr is not None:  # a bar takes its place while there is one
+        print(f"facesdk: {one_line(message)}", file=sys.stderr, flush=True)
 
 
 def tell_left_out(left_out: Sequence[Unused], *, verbose: bool | None) -> None:
@@ -77,11 +79,13 @@ def _kinds(left_out: Sequence[Unused]) -> dict[str, int]:
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[Progress]:
-    """A progress bar on stderr.
+def progress_bar(what: str, *, beside_results: bool = False) -> Iterator[Progress]:
+    """A progress bar on stderr, where that is a terminal.
 
     Args:
         what: What stands beside it until the first step names something.
+        beside_results: Whether results are printed meanwhile. Where they go to the terminal too,
+            they say how far the work is, and there is no bar.
     """
     from rich import progress
     from rich.console import Console
@@ -92,7 +96,10 @@ def progress_bar(what: str) -> Iterator[Progress]:
         progress.MofNCompleteColumn(),
         progress.TimeRemainingColumn(),
     )
-    with progress.Progress(*columns, console=Console(stderr=True)) as bar:
+    console = Console(stderr=True)
+    unseen = not console.is_terminal or (beside_results and sys.stdout.isatty())
+    bar = progress.Progress(*columns, console=console, redirect_stdout=False, disable=unseen)
+    with bar:
         task = bar.add_task(what, total=None)
 
         def advance(done: int, total: int, what: str, /) -> None:

@@ -15,6 +15,7 @@ from facesdk.gallery.audit import Entry, replay
 from facesdk.gallery.encryption import TamperedError
 from facesdk.gallery.keys import key_store
 from facesdk.gallery.sqlite_file import GalleryFile
+from facesdk.progress import Progress, unwatched
 
 _MOST_NAMED = 20
 
@@ -60,25 +61,34 @@ class Checkup:
         }
 
 
-def check(path: str | os.PathLike[str], *, key: str | os.PathLike[str] | None = None) -> Checkup:
+def check(
+    path: str | os.PathLike[str],
+    *,
+    key: str | os.PathLike[str] | None = None,
+    progress: Progress = unwatched,
+) -> Checkup:
     """Compare a gallery with its audit log, both of them, record by record and row by row.
 
     Args:
         path: The gallery's file.
         key: Where its key is; see :meth:`facesdk.gallery.sqlite.SqliteGallery.open`.
+        progress: Told after each template.
 
     Raises:
         GalleryError: The gallery is missing, or does not open with the key.
     """
     file = GalleryFile.open(Path(path), key_store(key))
     try:
-        return _checkup(file)[0]
+        return _checkup(file, progress)[0]
     finally:
         file.close()
 
 
 def accept_loss(
-    path: str | os.PathLike[str], *, key: str | os.PathLike[str] | None = None
+    path: str | os.PathLike[str],
+    *,
+    key: str | os.PathLike[str] | None = None,
+    progress: Progress = unwatched,
 ) -> Checkup:
     """Go on with what is there: remove templates that do not open, and begin a new audit log.
 
@@ -93,7 +103,7 @@ def accept_loss(
     file = GalleryFile.open(Path(path), key_store(key))
     try:
         with file.writing():
-            found, people, damaged = _checkup(file)
+            found, people, damaged = _checkup(file, progress)
             if found:
                 return found
             file.delete(damaged)
@@ -106,7 +116,7 @@ def accept_loss(
         file.close()
 
 
-def _checkup(file: GalleryFile) -> tuple[Checkup, dict[int, str], list[int]]:
+def _checkup(file: GalleryFile, progress: Progress) -> tuple[Checkup, dict[int, str], list[int]]:
     """What is found, the people of the templates that open, and the templates that do not."""
     problems = []
     damage = file.integrity()
@@ -121,7 +131,7 @@ def _checkup(file: GalleryFile) -> tuple[Checkup, dict[int, str], list[int]]:
     # What the file knows beyond the database counts only if it is of this gallery.
     beyond = _whole(file, known)[0]
     log = beyond if len(beyond) > len(whole) else whole
-    people, damaged = _rows(file)
+    people, damaged = _rows(file, progress)
     problems += [
         f"template {number} does not open: it was changed or swapped" for number in damaged
     ]
@@ -175,14 +185,16 @@ def _lost(entry: Entry) -> str:
     return f"change {entry.seq} is lost"
 
 
-def _rows(file: GalleryFile) -> tuple[dict[int, str], list[int]]:
+def _rows(file: GalleryFile, progress: Progress) -> tuple[dict[int, str], list[int]]:
     people, damaged = {}, []
     with file.reporting():
-        for number in file.ids():
+        numbers = list(file.ids())
+        for done, number in enumerate(numbers, 1):
             try:
                 people[number] = file.row(number).person
             except TamperedError:
                 damaged.append(number)
+            progress(done, len(numbers), "templates")
     return people, damaged
 
 

@@ -13,11 +13,11 @@ import json
 import os
 import secrets
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,7 +27,10 @@ from facesdk.gallery.encryption import KEY_BYTES, Cipher, Sealed, TamperedError
 from facesdk.gallery.gallery import NewTemplate
 from facesdk.gallery.sqlite import SqliteGallery
 from facesdk.models.contract import Contract
+from facesdk.progress import Progress, unwatched
 from facesdk.results import Embedding
+
+T = TypeVar("T")
 
 SHORTEST_PASSPHRASE = 12
 """Fewest characters of a passphrase: the file may be tried at leisure."""
@@ -76,13 +79,20 @@ class Imported:
         return {"templates": self.templates, "skipped": self.skipped, "people": self.people}
 
 
-def export(gallery: SqliteGallery, path: str | os.PathLike[str], passphrase: str) -> int:
+def export(
+    gallery: SqliteGallery,
+    path: str | os.PathLike[str],
+    passphrase: str,
+    *,
+    progress: Progress = unwatched,
+) -> int:
     """Write a gallery into one file under a passphrase.
 
     Args:
         gallery: The gallery; its audit log notes the export.
         path: The file, replaced whole; only its owner may read it.
         passphrase: At least :data:`SHORTEST_PASSPHRASE` characters.
+        progress: Told after each template.
 
     Returns:
         The number of templates.
@@ -95,16 +105,7 @@ def export(gallery: SqliteGallery, path: str | os.PathLike[str], passphrase: str
     content = {
         "model_id": gallery.model_id,
         "contract": gallery.contract.to_dict(),
-        "templates": [
-            {
-                "name": row.name,
-                "created": row.created.isoformat() if row.created else None,
-                "expires": row.expires.isoformat() if row.expires else None,
-                "quality": row.quality,
-                "vector": base64.b64encode(row.embedding.vector.astype("<f4").tobytes()).decode(),
-            }
-            for row in rows
-        ],
+        "templates": [_record(row) for row in _watched(rows, progress)],
     }
     header = {**_SCRYPT, "salt": secrets.token_hex(16)}
     sealed = Cipher(_key(passphrase, header)).seal(
@@ -122,6 +123,7 @@ def import_(
     passphrase: str,
     *,
     key: str | os.PathLike[str] | None = None,
+    progress: Progress = unwatched,
 ) -> Imported:
     """Enrol what an export holds; the gallery is made where there is none.
 
@@ -133,13 +135,14 @@ def import_(
         into: The gallery's file.
         passphrase: That of the export.
         key: Where the gallery's key is, as of :meth:`SqliteGallery.open`.
+        progress: Told after each template that is read; all are stored in one transaction.
 
     Raises:
         GalleryError: The file is no export, was changed, or the passphrase is another.
         EmbeddingMismatchError: The gallery is another model's.
     """
     content = _opened(Path(path), passphrase)
-    model, new = _parsed(content, Path(path))
+    model, new = _parsed(content, Path(path), progress)
     with SqliteGallery.open(into, key=key, create=True, embedder=model) as gallery:
         there = {(row.name, row.embedding.vector.tobytes()) for row in gallery.snapshot()}
         wanted = [row for row in new if (row.name, row.embedding.vector.tobytes()) not in there]
@@ -182,10 +185,27 @@ def _opened(path: Path, passphrase: str) -> Any:
         raise GalleryError(f"{path} is not an exported gallery, or is damaged") from None
 
 
-def _parsed(content: Any, path: Path) -> tuple[Model, list[NewTemplate]]:
+def _watched(rows: Sequence[T], progress: Progress) -> Iterator[T]:
+    for done, row in enumerate(rows, 1):
+        yield row
+        progress(done, len(rows), "templates")
+
+
+def _record(row: NewTemplate) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "created": row.created.isoformat() if row.created else None,
+        "expires": row.expires.isoformat() if row.expires else None,
+        "quality": row.quality,
+        "vector": base64.b64encode(row.embedding.vector.astype("<f4").tobytes()).decode(),
+    }
+
+
+def _parsed(content: Any, path: Path, progress: Progress) -> tuple[Model, list[NewTemplate]]:
     try:
         model = Model(content["model_id"], Contract.from_json(json.dumps(content["contract"])))
-        return model, [_template(row, model) for row in content["templates"]]
+        rows = list(content["templates"])
+        return model, [_template(row, model) for row in _watched(rows, progress)]
     except (KeyError, TypeError, ValueError, ContractError) as error:
         raise GalleryError(f"{path} is an export that this facesdk cannot read: {error}") from None
 

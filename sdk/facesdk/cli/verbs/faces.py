@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -15,9 +16,11 @@ from facesdk.engine import FaceEngine
 from facesdk.errors import EXIT_DIFFERENT, EXIT_SAME, InputError, LowQualityError
 from facesdk.files import make_folder
 from facesdk.images import decode, drawing, encode
+from facesdk.images.photo_walk import photo_files
 from facesdk.models.contract import Contract
 from facesdk.models.registry import DEFAULT_RECOGNIZER
 from facesdk.models.templates import TEMPLATES
+from facesdk.progress import unwatched
 from facesdk.quality.selection import choose_in_photo, find, pick
 from facesdk.recognition import alignment
 from facesdk.recognition.operating_points import DEFAULT_FMR
@@ -49,8 +52,11 @@ def detect(
 
         facesdk detect *.jpg --json | jq '.faces | length'
 
+        facesdk detect album/ --json > faces.jsonl
+
         facesdk detect team.jpg --min-face 40 --draw annotated/
     """
+    photos = _listed(photos)
     finder = load_detector(detector, min_face=min_face, max_faces=max_faces, threads=threads)
     if draw is not None:
         _require_distinct_names(photos)
@@ -93,6 +99,7 @@ def align(
 
         facesdk align team.jpg --all --template arcface-112x96 --json
     """
+    photos = _listed(photos)
     finder = load_detector(detector, min_face=min_face, max_faces=max_faces, threads=threads)
     numbers = _face_numbers(face, len(photos))
     _require_distinct_names(photos)
@@ -135,7 +142,10 @@ def embed(
         facesdk embed alice.jpg --json
 
         facesdk embed team.jpg --face 2 --json
+
+        facesdk embed album/ --json > album.jsonl
     """
+    photos = _listed(photos)
     engine = FaceEngine.load(
         model,
         contract=Contract.read(contract) if contract else None,
@@ -258,14 +268,33 @@ def _for_each(
     work: Callable[[Path, int | None], None],
 ) -> None:
     statuses: set[int] = set()
-    for path, number in zip(photos, numbers, strict=True):
-        try:
-            work(path, number)
-        except InputError as error:
-            output.emit_error(str(error))
-            statuses.add(error.exit_code)
+    bar = output.progress_bar("photos", beside_results=True)
+    with bar if len(photos) > 1 else nullcontext(unwatched) as progress:
+        for done, (path, number) in enumerate(zip(photos, numbers, strict=True)):
+            progress(done, len(photos), "photos")
+            try:
+                work(path, number)
+            except InputError as error:
+                output.emit_error(str(error))
+                statuses.add(error.exit_code)
+        progress(len(photos), len(photos), "photos")
     if statuses:  # a photo without a face tells less than one that cannot be read
         raise typer.Exit(min(statuses))
+
+
+def _listed(given: Sequence[Path]) -> list[Path]:
+    """The photos that were given, and those in the folders that were given."""
+    found: list[Path] = []
+    for path in given:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        files, left_out = photo_files(path)
+        output.tell_left_out(left_out, verbose=None)
+        if not files:
+            raise InputError(f"{path} is a directory without photos")
+        found += [Path(file.member) for file in files]
+    return found
 
 
 def _face_numbers(given: list[int] | None, photos: int) -> Sequence[int | None]:

@@ -159,10 +159,11 @@ def enrol(
         trust=trust,
     )
     counts = Counter[str]()
+    bar = output.progress_bar("photos", beside_results=True)
     with (
         _open(gallery, key, engine, create=True) as opened,
         _work(engine, workers, ray) as work,
-        output.progress_bar("photos") if people else nullcontext(unwatched) as progress,
+        bar if len(wanted) > 1 else nullcontext(unwatched) as progress,
     ):
         until = expires and expires.replace(tzinfo=timezone.utc)
         found: Iterable[Enrolment]

@@ -64,7 +64,8 @@ def check(
         facesdk gallery check --gallery door.db --accept-loss
     """
     do = checks.accept_loss if accept_loss else checks.check
-    found = do(gallery, key=key)
+    with output.progress_bar("templates") as progress:
+        found = do(gallery, key=key, progress=progress)
     whole = "whole" if found else f"{len(found.problems)} problem(s)"
     text = (
         f"{gallery}: {whole}; {found.templates} template(s) of {found.model}, "
@@ -101,8 +102,11 @@ def export(
     """
     words = _passphrase(passphrase, confirm=True)
     exchange.require_passphrase(words)
-    with SqliteGallery.open(gallery, key=key) as opened:
-        count = exchange.export(opened, file, words)
+    with (
+        SqliteGallery.open(gallery, key=key) as opened,
+        output.progress_bar("templates") as progress,
+    ):
+        count = exchange.export(opened, file, words, progress=progress)
     output.emit({"templates": count}, json=json, text=f"{file}: {count} template(s)")
 
 
@@ -125,7 +129,9 @@ def import_(
 
         facesdk import door.export --gallery door.db --passphrase env:BACKUP_PASSPHRASE --json
     """
-    done = exchange.import_(file, gallery, _passphrase(passphrase, confirm=False), key=key)
+    words = _passphrase(passphrase, confirm=False)
+    with output.progress_bar("templates") as progress:
+        done = exchange.import_(file, gallery, words, key=key, progress=progress)
     text = (
         f"{done.templates} template(s) enrolled, {done.skipped} there already; "
         f"{done.people} person(s) in {gallery}"
