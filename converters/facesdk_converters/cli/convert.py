@@ -82,6 +82,42 @@ def blazeface(
 
 
 @app.command()
+def finder(
+    weights: Annotated[
+        Path,
+        typer.Argument(
+            metavar="WEIGHTS", help="finder.npz of `facesdk train detector`.", show_default=False
+        ),
+    ],
+    out: shared.Output,
+    float32: Annotated[
+        bool, typer.Option("--float32", help="Store weights in float32 instead of float16.")
+    ] = False,
+    training_data: Annotated[
+        str, typer.Option(help="The training data in words, for the contract.")
+    ] = "",
+    license: Annotated[
+        str, typer.Option(help="Terms of the weights, for the contract.")
+    ] = "unstated: see the terms of the photos",
+    json: options.Json = False,
+) -> None:
+    """Make a model file of a face finder that was trained here.
+
+    The file takes photos of any size that is a multiple of 32. It is proven to compute what the
+    trained network does. float16 halves it; runtimes widen the weights once, when they load.
+
+    Examples:
+
+        facesdk convert finder finder/finder.npz -o finder.tflite
+    """
+    require_extra("flatbuffers", extra="convert")
+    from facesdk_converters.detectors.finder import convert
+
+    made = convert(weights, out, float16=not float32, training_data=training_data, license=license)
+    output.emit(made.to_dict(), json=json, text=shared.in_words(made))
+
+
+@app.command()
 def lce(
     source: shared.SourcePath,
     out: shared.Output,

@@ -1,10 +1,4 @@
-"""Writing a small float32 network straight into a TFLite flatbuffer.
-
-For networks whose weights are at hand and whose layers are few, this needs no TensorFlow and gives
-the same bytes with every version of it. Layers are chained: each takes the last tensor. Operators
-and their options are those of TensorFlow Lite's ``schema.fbs``, all in version 1, so that every
-runtime runs them.
-"""
+"""Writing a small float32 network whose layers form a chain: each takes the last tensor."""
 
 from __future__ import annotations
 
@@ -12,9 +6,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import ArrayLike
 
-from facesdk_converters.tflite.tree import Tree
-
-_PADDING = {"valid": schema.Padding.VALID, "same": schema.Padding.SAME}
+from facesdk_converters.tflite.layers import PADDING, Layers
 
 
 class Chain:
@@ -35,15 +27,13 @@ class Chain:
         *,
         description: str,
     ) -> None:
-        self._tree = Tree.empty(description)
-        self._dynamic = dynamic
-        self._last = self._activation(name, shape)
-        self._tree.inputs = [self._last]
+        self._layers = Layers(dynamic, description=description)
+        self._last = self._layers.input(name, shape)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the last tensor as allocated by default."""
-        return self._tree.shape(self._last)
+        return self._layers.shape(self._last)
 
     def conv2d(self, kernel: ArrayLike, bias: ArrayLike) -> None:
         """A convolution with stride 1 and no padding.
@@ -52,24 +42,13 @@ class Chain:
             kernel: ``(height, width, channels_in, channels_out)``.
             bias: ``(channels_out,)``.
         """
-        weights = np.transpose(np.asarray(kernel), (3, 0, 1, 2))
-        count, rows, columns, _ = weights.shape
-        batch, height, width, _ = self.shape
-        options = schema.Conv2DOptionsT()
-        options.padding = schema.Padding.VALID
-        options.strideH = options.strideW = 1
-        self._append(
-            "CONV_2D",
-            (self._constant("kernel", weights), self._constant("bias", bias)),
-            (batch, height - rows + 1, width - columns + 1, count),
-            schema.BuiltinOptions.Conv2DOptions,
-            options,
-        )
+        self._last = self._layers.conv2d(self._last, kernel, bias)
 
     def prelu(self, alpha: ArrayLike) -> None:
         """``max(x, 0) + alpha * min(x, 0)``, with one ``alpha`` per channel."""
         slopes = np.asarray(alpha).reshape((1,) * (len(self.shape) - 2) + (-1,))
-        self._append("PRELU", (self._constant("alpha", slopes),), self.shape)
+        inputs = [self._last, self._layers.constant("alpha", slopes)]
+        self._last = self._layers.append("PRELU", inputs, self.shape)
 
     def max_pool(self, size: int, stride: int, padding: str) -> None:
         """The maximum of square windows.
@@ -81,13 +60,13 @@ class Chain:
         """
         batch, height, width, channels = self.shape
         options = schema.Pool2DOptionsT()
-        options.padding = _PADDING[padding]
+        options.padding = PADDING[padding]
         options.strideH = options.strideW = stride
         options.filterHeight = options.filterWidth = size
         short = size - 1 if padding == "valid" else 0
-        self._append(
+        self._last = self._layers.append(
             "MAX_POOL_2D",
-            (),
+            [self._last],
             (batch, -((short - height) // stride), -((short - width) // stride), channels),
             schema.BuiltinOptions.Pool2DOptions,
             options,
@@ -101,9 +80,10 @@ class Chain:
             bias: ``(values_out,)``.
         """
         weights = np.transpose(np.asarray(matrix))
-        self._append(
+        constants = (self._layers.constant("matrix", weights), self._layers.constant("bias", bias))
+        self._last = self._layers.append(
             "FULLY_CONNECTED",
-            (self._constant("matrix", weights), self._constant("bias", bias)),
+            [self._last, *constants],
             (self.shape[0], len(weights)),
             schema.BuiltinOptions.FullyConnectedOptions,
             schema.FullyConnectedOptionsT(),
@@ -111,34 +91,4 @@ class Chain:
 
     def to_bytes(self) -> bytes:
         """The finished ``.tflite`` file; the last tensor is its output."""
-        self._tree.outputs = [self._last]
-        return self._tree.to_bytes()
-
-    def _append(
-        self,
-        kind: str,
-        constants: tuple[int, ...],
-        shape: tuple[int, ...],
-        options_type: int = schema.BuiltinOptions.NONE,
-        options: object = None,
-    ) -> None:
-        operators = self._tree.operators
-        output = self._activation(f"layer_{len(operators)}", shape)
-        operators.append(
-            schema.OperatorT(
-                opcodeIndex=self._tree.code(kind),
-                inputs=[self._last, *constants],
-                outputs=[output],
-                builtinOptionsType=options_type,
-                builtinOptions=options,
-            )
-        )
-        self._last = output
-
-    def _activation(self, name: str, shape: tuple[int, ...]) -> int:
-        signature = [-1 if axis in self._dynamic else size for axis, size in enumerate(shape)]
-        return self._tree.add_activation(name, shape, signature)
-
-    def _constant(self, kind: str, values: ArrayLike) -> int:
-        name = f"layer_{len(self._tree.operators)}/{kind}"
-        return self._tree.add_constant(name, np.ascontiguousarray(values, dtype="<f4"))
+        return self._layers.to_bytes([self._last])

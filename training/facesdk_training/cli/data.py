@@ -11,6 +11,7 @@ import typer
 from facesdk.cli import options, output
 from facesdk.detection.detector import DEFAULT_MIN_FACE
 from facesdk.errors import InputError, require_extra
+from facesdk_training.cli import detector
 
 if TYPE_CHECKING:
     from facesdk_training.preparation.prepare import PreparationReport
@@ -151,3 +152,6 @@ def _describe(report: PreparationReport, out: Path) -> str:
         lines.append(f"{report.unknown_list_entries:,d} list entries name nothing of the source")
     lines.append(f"look at {out / 'contact-sheet.jpg'} before training")
     return "\n".join(lines)
+
+
+app.command()(detector.scenes)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +11,8 @@ from facesdk.cli import output
 from facesdk.cli.options import ContractFile, Json
 from facesdk.errors import EXIT_INTERRUPTED, InputError, require_extra
 from facesdk.files import cache_folder, make_folder
-from facesdk_training.cli import options
+from facesdk_training.cli import detector, options
+from facesdk_training.cli.interruption import on_signal
 from facesdk_training.cli.options import RunOptions
 
 if TYPE_CHECKING:
@@ -108,6 +106,9 @@ def distill(
     )
 
 
+app.command("detector")(detector.train)
+
+
 def _train(asked: RunOptions) -> None:
     require_extra("tensorflow", extra="train")
     from facesdk_training import engines
@@ -160,7 +161,7 @@ def _gather(config: RunConfig, cache: Path) -> Material:
 def _follow(trainer: Trainer, out: Path, *, json: bool) -> None:
     from facesdk_training.runs import folder as run_folder
 
-    with _on_signal(trainer.stop), output.progress_bar("train") as progress:
+    with on_signal(trainer.stop), output.progress_bar("train") as progress:
         finished = trainer.train(
             lambda step, loss, speed: progress(
                 step, trainer.total_steps, f"loss {loss:.4f}, {speed:.0f} images/s"
@@ -192,15 +193,3 @@ def _follow(trainer: Trainer, out: Path, *, json: bool) -> None:
         ),
     ]
     output.emit(report, json=json, text="\n".join(lines))
-
-
-@contextmanager
-def _on_signal(stop: Callable[[], None]) -> Iterator[None]:
-    """Calls ``stop`` on SIGINT and SIGTERM instead of what they did before."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    previous = [signal.signal(number, lambda *_: stop()) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, previous, strict=True):
-            signal.signal(number, handler)

@@ -44,7 +44,7 @@ def parse(record: Mapping[str, Any], origin: str) -> RunConfig:
     try:
         return _ADAPTER.validate_python(_with_whole_networks(record))
     except ValidationError as error:
-        raise InputError(f"{origin}: {'; '.join(_problems(error))}") from None
+        raise InputError(f"{origin}: {'; '.join(problems(error))}") from None
 
 
 def read(path: Path, assignments: Iterable[str] = ()) -> RunConfig:
@@ -59,7 +59,7 @@ def read(path: Path, assignments: Iterable[str] = ()) -> RunConfig:
         InputError: The file is missing or no TOML, an assignment is malformed, or the result does
             not pass :func:`parse`.
     """
-    return parse(assigned(_read_toml(path), assignments), str(path))
+    return parse(assigned(record_of(path), assignments), str(path))
 
 
 def assigned(record: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
@@ -74,20 +74,29 @@ def assigned(record: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
     return result
 
 
-def recipes() -> list[str]:
-    """Names of the shipped recipes."""
-    files = resources.files("facesdk_training.recipes").iterdir()
+RECIPES = "facesdk_training.recipes"
+"""The package of the recipes of recognisers."""
+
+
+def recipes(package: str = RECIPES) -> list[str]:
+    """Names of the shipped recipes in a package."""
+    files = resources.files(package).iterdir()
     return sorted(file.name[:-5] for file in files if file.name.endswith(".toml"))
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def record_of(path: Path, package: str = RECIPES) -> dict[str, Any]:
+    """The tables of a TOML file; a name without a suffix that is no file means a shipped recipe.
+
+    Raises:
+        InputError: The file is missing or no TOML.
+    """
     try:
         if not path.suffix and not path.exists():
-            recipe = resources.files("facesdk_training.recipes") / f"{path}.toml"
+            recipe = resources.files(package) / f"{path}.toml"
             if not recipe.is_file():
                 raise InputError(
                     f"there is no file {path} and no recipe of that name: "
-                    f"use one of {', '.join(recipes())}"
+                    f"use one of {', '.join(recipes(package))}"
                 )
             content = recipe.read_bytes()
         else:
@@ -134,12 +143,17 @@ def _with_whole_networks(record: Mapping[str, Any]) -> dict[str, Any]:
     return {**record, "stages": [whole(stage) for stage in stages]}
 
 
-def _problems(error: ValidationError) -> list[str]:
-    """A line for each thing that is wrong; what is wrong in all stages is named once."""
+def problems(error: ValidationError, root: Any = RunConfig) -> list[str]:
+    """A line for each thing that is wrong; what is wrong in all stages is named once.
+
+    Args:
+        error: What pydantic says.
+        root: The dataclass of the whole configuration.
+    """
     said: set[str] = set()
     lines = []
     for problem in error.errors():
-        message = _in_words(problem)
+        message = _in_words(problem, root)
         inherited = problem["loc"][:1] == ("stages",) and message in said
         said.add(message)
         if not inherited:
@@ -148,14 +162,14 @@ def _problems(error: ValidationError) -> list[str]:
     return lines
 
 
-def _in_words(problem: Any) -> str:
+def _in_words(problem: Any, root: Any) -> str:
     kind, place = problem["type"], problem["loc"]
     if kind == "literal_error":
         return f"must be one of {problem['ctx']['expected']}, but got {problem['input']!r}"
     if kind == "missing":
-        return " ".join(["is missing", *_allowed(_type_at(place))])
+        return " ".join(["is missing", *_allowed(_type_at(place, root))])
     if kind == "unexpected_keyword_argument":
-        keys = [field.name for field in dataclasses.fields(_type_at(place[:-1]))]
+        keys = [field.name for field in dataclasses.fields(_type_at(place[:-1], root))]
         return f"there is no such key, but {', '.join(keys)}"
     message: str = problem["msg"]
     return message.removeprefix("Value error, ")
@@ -169,9 +183,9 @@ def _allowed(kind: Any) -> list[str]:
     return []
 
 
-def _type_at(place: tuple[int | str, ...]) -> Any:
+def _type_at(place: tuple[int | str, ...], root: Any) -> Any:
     """The type of the value at a place of the tables."""
-    kind: Any = RunConfig
+    kind = root
     for part in place:
         kind = get_args(kind)[0] if isinstance(part, int) else get_type_hints(kind)[part]
     return kind

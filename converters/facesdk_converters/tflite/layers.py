@@ -1,0 +1,202 @@
+"""Writing a small network straight into a TFLite flatbuffer, layer by layer.
+
+For networks whose weights are at hand and whose layers are few, this needs no TensorFlow and gives
+the same bytes with every version of it. A layer is a method that takes the numbers of its inputs
+and returns that of its output. Operators and their options are those of TensorFlow Lite's
+``schema.fbs``; all but DEQUANTIZE are in version 1, so that every runtime runs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import ArrayLike
+
+from facesdk_converters.tflite.tree import Tree
+
+PADDING = {"valid": schema.Padding.VALID, "same": schema.Padding.SAME}
+"""How windows meet the border, by name."""
+_DEQUANTIZE_VERSION = 3
+"""The version that reads float16."""
+
+
+class Layers:
+    """A network under construction.
+
+    Args:
+        dynamic: The axes of activations that a user may resize.
+        description: What the file says it is.
+        float16: Whether constants are stored in float16. Runtimes widen them once, when they load.
+    """
+
+    def __init__(
+        self, dynamic: tuple[int, ...], *, description: str, float16: bool = False
+    ) -> None:
+        self._tree = Tree.empty(description)
+        self._dynamic, self._float16 = dynamic, float16
+
+    def input(self, name: str, shape: Sequence[int]) -> int:
+        """The input tensor; ``shape`` as allocated by default."""
+        number = self._activation(name, shape)
+        self._tree.inputs = [number]
+        return number
+
+    def shape(self, tensor: int) -> tuple[int, ...]:
+        """Shape of a tensor as allocated by default."""
+        return self._tree.shape(tensor)
+
+    def conv2d(
+        self,
+        x: int,
+        kernel: ArrayLike,
+        bias: ArrayLike,
+        *,
+        stride: int = 1,
+        padding: str = "valid",
+        relu: bool = False,
+    ) -> int:
+        """A convolution.
+
+        Args:
+            x: Its input.
+            kernel: ``(height, width, channels_in, channels_out)``.
+            bias: ``(channels_out,)``.
+            stride: Distance of windows.
+            padding: ``"valid"``, or ``"same"``: windows may reach over the border.
+            relu: Whether negative results become 0.
+        """
+        weights = np.transpose(np.asarray(kernel), (3, 0, 1, 2))
+        options = schema.Conv2DOptionsT()
+        options.padding = PADDING[padding]
+        options.strideH = options.strideW = stride
+        options.fusedActivationFunction = _activation_of(relu)
+        return self.append(
+            "CONV_2D",
+            [x, self.constant("kernel", weights), self.constant("bias", bias)],
+            self._moved(x, weights.shape[1:3], stride, padding, len(weights)),
+            schema.BuiltinOptions.Conv2DOptions,
+            options,
+        )
+
+    def depthwise_conv2d(
+        self, x: int, kernel: ArrayLike, bias: ArrayLike, *, stride: int = 1, relu: bool = False
+    ) -> int:
+        """A convolution of each channel by itself; windows may reach over the border.
+
+        Args:
+            x: Its input.
+            kernel: ``(height, width, channels)``.
+            bias: ``(channels,)``.
+            stride: Distance of windows.
+            relu: Whether negative results become 0.
+        """
+        weights = np.asarray(kernel)[None]
+        options = schema.DepthwiseConv2DOptionsT()
+        options.padding = schema.Padding.SAME
+        options.strideH = options.strideW = stride
+        options.depthMultiplier = 1
+        options.fusedActivationFunction = _activation_of(relu)
+        return self.append(
+            "DEPTHWISE_CONV_2D",
+            [x, self.constant("kernel", weights), self.constant("bias", bias)],
+            self._moved(x, weights.shape[1:3], stride, "same", weights.shape[3]),
+            schema.BuiltinOptions.DepthwiseConv2DOptions,
+            options,
+        )
+
+    def add(self, x: int, y: int, *, relu: bool = False) -> int:
+        """The sum of two tensors of one shape."""
+        options = schema.AddOptionsT()
+        options.fusedActivationFunction = _activation_of(relu)
+        return self.append("ADD", [x, y], self.shape(x), schema.BuiltinOptions.AddOptions, options)
+
+    def doubled(self, x: int) -> int:
+        """Twice as many rows and columns, each value four times.
+
+        Four copies beside each other and DEPTH_TO_SPACE: RESIZE_NEAREST_NEIGHBOR would keep the
+        size as a constant, so that the network could not be resized.
+        """
+        batch, height, width, channels = self.shape(x)
+        copies = schema.ConcatenationOptionsT()
+        copies.axis = 3
+        wide = self.append(
+            "CONCATENATION",
+            [x] * 4,
+            (batch, height, width, 4 * channels),
+            schema.BuiltinOptions.ConcatenationOptions,
+            copies,
+        )
+        options = schema.DepthToSpaceOptionsT()
+        options.blockSize = 2
+        return self.append(
+            "DEPTH_TO_SPACE",
+            [wide],
+            (batch, 2 * height, 2 * width, channels),
+            schema.BuiltinOptions.DepthToSpaceOptions,
+            options,
+        )
+
+    def append(
+        self,
+        kind: str,
+        inputs: Sequence[int],
+        shape: Sequence[int],
+        options_type: int = schema.BuiltinOptions.NONE,
+        options: object = None,
+        version: int = 1,
+    ) -> int:
+        """Adds an operator; returns the number of its output, which has the given shape."""
+        operators = self._tree.operators
+        output = self._activation(f"layer_{len(operators)}", shape)
+        operators.append(
+            schema.OperatorT(
+                opcodeIndex=self._tree.code(kind, version),
+                inputs=list(inputs),
+                outputs=[output],
+                builtinOptionsType=options_type,
+                builtinOptions=options,
+            )
+        )
+        return output
+
+    def constant(self, kind: str, values: ArrayLike) -> int:
+        """Adds numbers of the next layer, ``kind`` says which; returns the tensor to use."""
+        name = f"layer_{len(self._tree.operators)}/{kind}"
+        numbers = np.ascontiguousarray(values, dtype="<f4")
+        if not self._float16:
+            return self._tree.add_constant(name, numbers)
+        stored = self._tree.add_constant(name, numbers.astype("<f2"))
+        wide = self._tree.add_activation(f"{name}/wide", numbers.shape)
+        self._tree.operators.append(
+            schema.OperatorT(
+                opcodeIndex=self._tree.code("DEQUANTIZE", _DEQUANTIZE_VERSION),
+                inputs=[stored],
+                outputs=[wide],
+            )
+        )
+        return wide
+
+    def to_bytes(self, outputs: Sequence[int]) -> bytes:
+        """The finished ``.tflite`` file."""
+        self._tree.outputs = list(outputs)
+        return self._tree.to_bytes()
+
+    def _moved(
+        self, x: int, window: tuple[int, ...], stride: int, padding: str, channels: int
+    ) -> tuple[int, ...]:
+        """Shape of what a window gives that moves over a tensor."""
+        batch, height, width, _ = self.shape(x)
+        short = [side - 1 if padding == "valid" else 0 for side in window]
+        return batch, -((short[0] - height) // stride), -((short[1] - width) // stride), channels
+
+    def _activation(self, name: str, shape: Sequence[int]) -> int:
+        signature = [-1 if axis in self._dynamic else size for axis, size in enumerate(shape)]
+        return self._tree.add_activation(name, shape, signature)
+
+
+def _activation_of(relu: bool) -> int:
+    kinds = schema.ActivationFunctionType
+    activation: int = kinds.RELU if relu else kinds.NONE
+    return activation
