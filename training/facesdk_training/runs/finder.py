@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -76,5 +78,13 @@ def read(path: Path) -> StoredFinder:
         )
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
-    except (AttributeError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (
+        AttributeError,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise InputError(f"{path} is no finder.npz of `facesdk train detector` ({error})") from None
