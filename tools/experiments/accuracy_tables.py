@@ -12,7 +12,7 @@ goes on. Thresholds are those of the contract; a model without any gets those th
 people give, by the rule of ``facesdk calibrate``.
 
 Sets: all pairs of the held-out people (the split of training, which the teacher helps to make);
-copies of every third of these people, degraded on both sides of a pair; LFW's 6,000 pairs; and
+copies of every fourth of these people, degraded on both sides of a pair; LFW's 6,000 pairs; and
 FairFace's validation photos by group, whose people are not known: all photos are taken to be of
 different people, so its rates are at most a little too high.
 """
@@ -71,7 +71,7 @@ SIDE = 112
 BROW_TO_CHIN = 74 / 112
 """Rows between the brows and the chin in an aligned crop, of its height."""
 
-EVERY = 3
+EVERY = 4
 """One of so many held-out people is degraded."""
 
 PER_GROUP = 400
@@ -168,7 +168,7 @@ class HeldOut:
     people: NDArray[np.int64]
 
     def part(self) -> HeldOut:
-        """Every third person."""
+        """Every fourth person."""
         chosen = self.people % EVERY == 0
         return HeldOut(self.crops[chosen], self.people[chosen])
 

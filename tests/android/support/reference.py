@@ -16,6 +16,7 @@ from facesdk.engine import FaceEngine
 from facesdk.errors import FaceSDKError
 from facesdk.images import decode, pixels
 from facesdk.quality.selection import select
+from facesdk.recognition.operating_points import point_for
 from facesdk.results import Embedding, Face
 from facesdk.samples import BIDEN, OBAMA, OBAMA2
 from native.support.operator_models import input_values
@@ -41,6 +42,10 @@ def write(folder: Path) -> None:
     }
     for index, row in enumerate(contract.thresholds):
         values[f"threshold.{index}"] = f"{row.fmr!r} {row.similarity!r} {row.positive_pairs}"
+    rates = (1e-5, 3e-5, 1e-4, 2e-4, 1e-3, 0.0042, 1e-2, 0.07)
+    values["points"] = ",".join(
+        f"{rate!r}:{point_for(contract, rate).similarity!r}" for rate in rates
+    )
     for name, path in PHOTOS.items():
         _photo(folder, engine, name, decode.as_image(path), values)
     for a in PHOTOS:
@@ -151,7 +156,8 @@ def _sentences(engine: FaceEngine) -> dict[str, str]:
     own = Embedding(vector, engine.embedder.name, engine.embedder.model_id)
     wrong: dict[str, Callable[[], object]] = {
         "no_face": lambda: engine.embed(np.zeros((80, 60, 3), np.uint8)),
-        "fmr": lambda: engine.embedder.contract.threshold_for(0.37),
+        "fmr": lambda: engine.compare(own, own, fmr=0.37),
+        "fmr_near": lambda: engine.compare(own, own, fmr=1e-6),
         "threshold": lambda: engine.compare(own, own, threshold=1.5),
         "other_model": lambda: engine.compare(other, own),
         "other_length": lambda: engine.compare(own, short),

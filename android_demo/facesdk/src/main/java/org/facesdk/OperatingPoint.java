@@ -5,8 +5,8 @@ import org.facesdk.annotation.Nullable;
 
 /** What decides whether two embeddings are of one person: a false match rate or a similarity. */
 public final class OperatingPoint {
-    /** A false match rate of 1 in 1000, as everywhere in facesdk where nobody chooses another. */
-    public static final OperatingPoint DEFAULT = fmr(1e-3);
+    /** A false match rate of 1 in 1000, or the nearest that the model was calibrated for, where nobody chooses another. */
+    public static final OperatingPoint DEFAULT = new OperatingPoint(null, null);
 
     private final Double fmr;
     private final Double similarity;
@@ -19,7 +19,8 @@ public final class OperatingPoint {
     /**
      * The model's threshold for a false match rate.
      *
-     * @param rate one of those that the model was calibrated for ({@link ModelInfo#thresholds})
+     * @param rate above 0 and below 1: one that the model was calibrated for ({@link ModelInfo#thresholds}), between two of
+     *     them, or up to ten times beyond them, which nobody measured
      */
     @NonNull
     public static OperatingPoint fmr(double rate) {
@@ -40,12 +41,12 @@ public final class OperatingPoint {
         return new OperatingPoint(null, similarity);
     }
 
-    /** The similarity that decides with a model, and the rate it was calibrated for. */
+    /** The similarity that decides with a model, and the rate that it is for. */
     Match decide(double found, ModelInfo model) {
         if (similarity != null) {
             return new Match(found, similarity, null, model.name());
         }
-        Threshold calibrated = model.thresholdFor(fmr);
-        return new Match(found, calibrated.similarity(), calibrated.fmr(), model.name());
+        double[] calibrated = new CalibratedRates(model).at(fmr);
+        return new Match(found, calibrated[0], calibrated[1], model.name());
     }
 }

@@ -175,12 +175,25 @@ public final class EngineTest {
     }
 
     @Test
+    public void thresholdsBetweenAreThoseOfPython() {
+        Embedding own = Embedding.of(unit(engine.model().dim()), engine.model().name(), engine.model().id());
+        for (String pair : Host.value("points").split(",")) {
+            double rate = Double.parseDouble(pair.split(":")[0]);
+            Match match = engine.compare(own, own, OperatingPoint.fmr(rate));
+            assertEquals(Double.parseDouble(pair.split(":")[1]), match.threshold(), 1e-12);
+            assertEquals(rate, match.fmr(), 0);
+        }
+        assertEquals(1e-3, engine.compare(own, own).fmr(), 0);
+    }
+
+    @Test
     public void sentencesArePythons() {
         Embedding own = Embedding.of(unit(engine.model().dim()), engine.model().name(), engine.model().id());
         Embedding other = Embedding.of(unit(engine.model().dim()), "other", new String(new char[64]).replace('\0', '0'));
         Embedding small = Embedding.of(unit(1), engine.model().name(), engine.model().id());
         says("no_face", NoFaceException.class, () -> engine.embed(Host.black()));
         says("fmr", InputException.class, () -> engine.compare(own, own, OperatingPoint.fmr(0.37)));
+        says("fmr_near", InputException.class, () -> engine.compare(own, own, OperatingPoint.fmr(1e-6)));
         says("threshold", InputException.class, () -> OperatingPoint.threshold(1.5));
         says("other_model", EmbeddingMismatchException.class, () -> engine.compare(other, own));
         says("other_length", EmbeddingMismatchException.class, () -> engine.compare(own, small));

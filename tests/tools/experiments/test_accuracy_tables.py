@@ -1,0 +1,55 @@
+"""What the tables of accuracy are made of, without a network."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facesdk.evaluation.calibration import PairSimilarities
+from facesdk.images import decode
+from facesdk.models.contract import Probability
+from facesdk.recognition.alignment import align_square, template_points
+from facesdk.samples import OBAMA
+from tools.experiments import accuracy_tables
+
+CROP = align_square(decode.load(OBAMA)[200:500, 150:450], template_points("arcface-112x112"), 112)
+
+
+@pytest.mark.parametrize("kind", accuracy_tables.DEGRADED)
+def test_each_kind_has_eight_levels_that_leave_a_crop(kind: str) -> None:
+    levels = accuracy_tables.DEGRADED[kind]
+    made = [change(CROP.copy(), np.random.default_rng(1)) for change in levels.values()]
+    assert len(made) == 8
+    for crop in made:
+        assert (crop.dtype, crop.shape) == (np.uint8, CROP.shape)
+    if kind != "glasses":  # the others get worse from level to level
+        errors = [float(np.mean(np.abs(crop.astype(float) - CROP))) for crop in made]
+        assert errors == sorted(errors)
+
+
+def test_rates_are_those_of_counting() -> None:
+    pairs = PairSimilarities(np.float32([0.1, 0.5, 0.9]), np.float32([0.0, 0.5, 0.4, 0.6]))
+    assert accuracy_tables.rates(pairs, 0.5) == (0.5, pytest.approx(1 / 3))
+
+
+def test_what_was_said_is_set_against_what_was() -> None:
+    curve = Probability(10.0, -5.0, 100, 100)
+    similarity = np.array([0.9, 0.8, 0.78, 0.1])
+    rows = accuracy_tables.reliability("m", curve, similarity, np.array([True, True, False, False]))
+    assert [row[2:] for row in rows] == [("1", "0.000"), ("3", "0.667")]
+    assert rows[1][1].startswith("0.9 to 0.99 (mean 0.9")
+
+
+def test_photos_of_each_group_in_the_order_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    with path.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["file", "age", "gender", "race", "service_test"])
+        for number in range(1000):
+            writer.writerow([f"val/{number}.jpg", "9-Mar", "Male", "AB"[number % 2], "TRUE"])
+    rows = accuracy_tables._labelled(path)
+    assert len(rows) == 2 * accuracy_tables.PER_GROUP
+    assert [row["file"] for row in rows[:2]] == ["val/0.jpg", "val/2.jpg"]
