@@ -118,6 +118,56 @@ def finder(
 
 
 @app.command()
+def yunet(
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE", help="YuNet's ONNX file.", show_default=False)
+    ],
+    out: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The file to write.",
+            show_default="where `--detector yunet` looks for it",
+        ),
+    ] = None,
+    unknown: Annotated[
+        bool,
+        typer.Option(
+            "--unknown", help="Take a file of the same structure whose sha256 is not known."
+        ),
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Convert YuNet, a fast detector, from the ONNX file that its authors publish.
+
+    The weights are not part of facesdk; the terms are printed. Two files are known: the small
+    network, `yunet_s_640_640.onnx` (sha256 8f2383e4...52fa4, which OpenCV zoo calls
+    `face_detection_yunet_2023mar.onnx`), and the large one, `yunet_n_640_640.onnx`
+    (25a606a1...0b0e31). The result is proven against OpenCV's run of the file.
+
+    Examples:
+
+        facesdk convert yunet face_detection_yunet_2023mar.onnx
+
+        facesdk detect team.jpg --detector yunet
+
+        facesdk convert yunet yunet_n_640_640.onnx -o yunet-large.tflite
+    """
+    require_extra("flatbuffers", extra="convert")
+    from facesdk.detection.registry import users_file
+    from facesdk.files import make_folder
+    from facesdk_converters.detectors.yunet import convert
+
+    if out is None:
+        out = users_file("yunet")
+        make_folder(out.parent)
+    converted = convert(source, out, unknown=unknown)
+    output.emit(converted.to_dict(), json=json, text=shared.in_words(converted))
+
+
+@app.command()
 def lce(
     source: shared.SourcePath,
     out: shared.Output,

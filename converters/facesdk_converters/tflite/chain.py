@@ -6,7 +6,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import ArrayLike
 
-from facesdk_converters.tflite.layers import PADDING, Layers
+from facesdk_converters.tflite.layers import Layers
 
 
 class Chain:
@@ -58,19 +58,7 @@ class Chain:
             stride: Distance of windows.
             padding: ``"valid"``, or ``"same"``: windows may reach over the border.
         """
-        batch, height, width, channels = self.shape
-        options = schema.Pool2DOptionsT()
-        options.padding = PADDING[padding]
-        options.strideH = options.strideW = stride
-        options.filterHeight = options.filterWidth = size
-        short = size - 1 if padding == "valid" else 0
-        self._last = self._layers.append(
-            "MAX_POOL_2D",
-            [self._last],
-            (batch, -((short - height) // stride), -((short - width) // stride), channels),
-            schema.BuiltinOptions.Pool2DOptions,
-            options,
-        )
+        self._last = self._layers.max_pool(self._last, size, stride, padding)
 
     def dense(self, matrix: ArrayLike, bias: ArrayLike) -> None:
         """A product with a matrix, of all values of an example in row-major order.

@@ -106,6 +106,40 @@ class Layers:
             options,
         )
 
+    def max_pool(self, x: int, size: int, stride: int, padding: str) -> int:
+        """The maximum of square windows.
+
+        Args:
+            x: Its input.
+            size: Side of the window.
+            stride: Distance of windows.
+            padding: ``"valid"``, or ``"same"``: windows may reach over the border.
+        """
+        options = schema.Pool2DOptionsT()
+        options.padding = PADDING[padding]
+        options.strideH = options.strideW = stride
+        options.filterHeight = options.filterWidth = size
+        return self.append(
+            "MAX_POOL_2D",
+            [x],
+            self._moved(x, (size, size), stride, padding, self.shape(x)[3]),
+            schema.BuiltinOptions.Pool2DOptions,
+            options,
+        )
+
+    def pad_before(self, x: int) -> int:
+        """With a row of 0 above and a column of 0 on the left."""
+        batch, height, width, channels = self.shape(x)
+        widths = np.array([[0, 0], [1, 0], [1, 0], [0, 0]], "<i4")
+        name = f"layer_{len(self._tree.operators)}/widths"
+        return self.append(
+            "PAD",
+            [x, self._tree.add_constant(name, widths)],
+            (batch, height + 1, width + 1, channels),
+            schema.BuiltinOptions.PadOptions,
+            schema.PadOptionsT(),
+        )
+
     def add(self, x: int, y: int, *, relu: bool = False) -> int:
         """The sum of two tensors of one shape."""
         options = schema.AddOptionsT()

@@ -10,11 +10,11 @@ from math import inf
 
 import numpy as np
 
-from facesdk.detection.boxes import sizes
+from facesdk.detection.boxes import Boxes, sizes, squared
 from facesdk.detection.detector import DEFAULT_MIN_FACE, SMALLEST_FACE
 from facesdk.detection.finder import Finder, Found
 from facesdk.detection.halvings import Halvings
-from facesdk.detection.landmarks import LandmarkRefiner, distinct
+from facesdk.detection.landmarks import SURE, LandmarkRefiner, distinct
 from facesdk.errors import InputError
 from facesdk.images import decode
 from facesdk.images.decode import RgbImage
@@ -22,6 +22,16 @@ from facesdk.results import Face
 
 REVISION = 1
 """Raised when the same networks may give other faces or landmarks through this module."""
+
+_SECOND_LOOK = 0.85
+"""Side of the square that O-Net looks at again where it was unsure, as a share of its own box.
+
+A finder's square is seldom the best of those that MTCNN would have offered, so scores are lower
+than MTCNN's, on which the floors of quality and of turned photos were measured. Of 120 aligned
+crops of training photos in a border MTCNN gives 83 % a score of 0.999, one look at BlazeFace's
+squares 42 % and at YuNet's 61 %; on this square it is 71 % and 74 %, on the whole box less than a
+third.
+"""
 
 
 class RefinedDetector:
@@ -79,10 +89,10 @@ class RefinedDetector:
         height, width = photo.photo.shape[:2]
         looks = self.finder.looks(height, width, self.min_face, all_faces=True)
         parts = [self.finder.look(photo, look) for look in looks if not look.fallback]
-        faces = self.refiner.decide(photo, Found.together(parts).squares)
+        faces = self._decide(photo, Found.together(parts).squares)
         for look in looks:
             if not faces and look.fallback:
-                faces = self.refiner.decide(photo, self.finder.look(photo, look).squares)
+                faces = self._decide(photo, self.finder.look(photo, look).squares)
         return faces
 
     def _largest(self, photo: Halvings, count: int) -> list[Face]:
@@ -100,6 +110,17 @@ class RefinedDetector:
                 break
         return faces
 
+    def _decide(self, photo: Halvings, squares: Boxes) -> list[Face]:
+        """The refiner's word on squares; of what it is unsure, also its word on another square."""
+        faces = self.refiner.decide(photo, squares)
+        unsure = [face.box for face in faces if face.score < SURE]
+        if not unsure:
+            return faces
+        again = squared(np.array(unsure, dtype=np.float64))
+        middles, halves = (again[:, :2] + again[:, 2:]) / 2, sizes(again) * (_SECOND_LOOK / 2)
+        again = np.hstack([middles - halves, middles + halves])
+        return distinct(faces + self.refiner.decide(photo, again))
+
     def _new(self, found: Found, seen: list[Found]) -> Found:
         """What no coarser look has shown: equal squares would only be decided about again."""
         if not seen:
@@ -116,5 +137,5 @@ class RefinedDetector:
         faces: list[Face] = []
         while len(order) and len(faces) < count:
             some, order = order[: count + 1], order[count + 1 :]
-            faces = distinct(faces + self.refiner.decide(photo, found.squares[some]))
+            faces = distinct(faces + self._decide(photo, found.squares[some]))
         return faces

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from facesdk.detection.detector import DEFAULT_MIN_FACE
 from facesdk.detection.turns import AnyTurn
-from facesdk.errors import InputError
+from facesdk.errors import InputError, ModelError
 
 if TYPE_CHECKING:
     from facesdk.detection.detector import Detector
@@ -17,7 +18,7 @@ DEFAULT_DETECTOR = "mtcnn"
 
 
 class Loader(Protocol):
-    """Loads a packaged detector."""
+    """Loads a detector."""
 
     def __call__(
         self, *, min_face: int, max_faces: int | None, threads: int, workers: int
@@ -48,6 +49,39 @@ def _blaze(
     return _refined(finder, min_face, max_faces, threads, workers)
 
 
+def _yunet(
+    *, min_face: int, max_faces: int | None, threads: int, workers: int
+) -> tuple[Detector, float]:
+    path = users_file("yunet")
+    if not path.is_file():
+        raise ModelError(
+            f"{path} does not exist: YuNet's weights are not part of facesdk. Get the ONNX file "
+            "(docs/use/models/yunet.md says where) and run `facesdk convert yunet FILE.onnx`"
+        )
+    return _of_file(path, min_face, max_faces, threads, workers)
+
+
+def _of_file(
+    path: Path, min_face: int, max_faces: int | None, threads: int, workers: int
+) -> tuple[Detector, float]:
+    from facesdk.detection.one_stage.finder import OneStage
+    from facesdk.models.bundle import ModelBundle
+
+    finder = OneStage(ModelBundle.load(path), threads=threads, workers=workers)
+    return _refined(finder, min_face, max_faces, threads, workers)
+
+
+def users_file(name: str) -> Path:
+    """Where a detector that facesdk may not bring is looked for, once the user has converted it.
+
+    Args:
+        name: A key of :data:`DETECTORS`.
+    """
+    import platformdirs
+
+    return platformdirs.user_data_path("facesdk") / "detectors" / f"{name}.tflite"
+
+
 def _refined(
     finder: Finder, min_face: int, max_faces: int | None, threads: int, workers: int
 ) -> tuple[Detector, float]:
@@ -58,7 +92,7 @@ def _refined(
     return RefinedDetector(finder, refiner, min_face=min_face, max_faces=max_faces), SURE
 
 
-DETECTORS: dict[str, Loader] = {"mtcnn": _mtcnn, "blaze": _blaze}
+DETECTORS: dict[str, Loader] = {"mtcnn": _mtcnn, "blaze": _blaze, "yunet": _yunet}
 """A function for each name; it imports what it needs when it is called."""
 
 
@@ -71,10 +105,10 @@ def load_detector(
     workers: int = 1,
     turned: bool = True,
 ) -> Detector:
-    """Load a packaged detector.
+    """Load a detector.
 
     Args:
-        name: A key of :data:`DETECTORS`.
+        name: A key of :data:`DETECTORS`, or the path of a finder's ``.tflite`` file.
         min_face: Side of the smallest face to find, in pixels, at least 12.
         max_faces: Return at most that many faces per photo, the largest; None for all.
         threads: Threads each network may use, at least 1.
@@ -84,14 +118,18 @@ def load_detector(
 
     Raises:
         InputError: The name is unknown, or an option is out of its range.
-        ModelError: A packaged model is not usable.
+        ModelError: A model is not usable, or the user has to bring it first.
     """
-    if name not in DETECTORS:
-        raise InputError(f"unknown detector {name!r}: choose one of {', '.join(DETECTORS)}")
-    detector, sure = DETECTORS[name](
-        min_face=min_face,
-        max_faces=None if turned else max_faces,
-        threads=threads,
-        workers=workers,
-    )
+    limit = None if turned else max_faces
+    if name in DETECTORS:
+        detector, sure = DETECTORS[name](
+            min_face=min_face, max_faces=limit, threads=threads, workers=workers
+        )
+    elif name.endswith(".tflite"):
+        detector, sure = _of_file(Path(name), min_face, limit, threads, workers)
+    else:
+        raise InputError(
+            f"unknown detector {name!r}: choose one of {', '.join(DETECTORS)}, or give a finder's "
+            ".tflite file"
+        )
     return AnyTurn(detector, sure=sure, max_faces=max_faces) if turned else detector

@@ -12,7 +12,7 @@ from facesdk.runtime.interpreter_pool import InterpreterPool
 
 Array = NDArray[np.float32]
 
-_KEPT_SHAPES = 32
+_KEPT_SHAPES, _KEPT_BYTES = 32, 128 << 20
 
 
 class ShapedNetwork:
@@ -21,7 +21,8 @@ class ShapedNetwork:
     Threads may share it.
 
     To resize or build an interpreter costs more than to run it; to keep one costs memory for its
-    activations, some 60 bytes for each pixel of MTCNN's inputs.
+    activations, some 60 bytes for each pixel of MTCNN's inputs. So they are bounded by number
+    and by bytes.
 
     Args:
         bundle: The model.
@@ -56,6 +57,7 @@ class ShapedNetwork:
             workers=workers,
             input_shapes=[input_shape],
             kept=_KEPT_SHAPES,
+            kept_bytes=_KEPT_BYTES,
         )
         self.input_shape = input_shape
         self.columns = columns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import weakref
 from collections.abc import Sequence
@@ -90,6 +91,11 @@ class Interpreter:
     def input_dtypes(self) -> tuple[np.dtype[Any], ...]:
         """Types of the inputs."""
         return tuple(np.dtype(row["dtype"]) for row in self._inputs)
+
+    @property
+    def tensor_bytes(self) -> int:
+        """Bytes of all tensors as allocated: more than it takes, as some share their memory."""
+        return self._tensor_bytes
 
     def operator_names(self) -> list[str]:
         """Names of the network's operators, by their place in the file."""
@@ -215,6 +221,10 @@ class Interpreter:
         try:
             self._inputs: list[dict[str, Any]] = self._interpreter.get_input_details()
             self._outputs: list[dict[str, Any]] = self._interpreter.get_output_details()
+            self._tensor_bytes = sum(
+                math.prod(map(int, row["shape"])) * np.dtype(row["dtype"]).itemsize
+                for row in self._interpreter.get_tensor_details()
+            )
         except _REFUSALS as error:  # a type that NumPy does not have
             raise self._refused(error) from None
 

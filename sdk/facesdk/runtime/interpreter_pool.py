@@ -24,8 +24,8 @@ class InterpreterPool:
 
     An interpreter is built when a thread wants one and none is idle that was allocated for its
     shapes, since to resize one costs more than to run it; the longest idle go when there are more
-    than ``workers * kept``. A pool pickles as its model and its options; a process that is forked
-    builds interpreters of its own.
+    than ``workers * kept``, or when their tensors are larger than ``workers * kept_bytes``. A pool
+    pickles as its model and its options; a process that is forked builds interpreters of its own.
 
     Args:
         bundle: The model.
@@ -33,6 +33,8 @@ class InterpreterPool:
         workers: Runs at a time, 1 to :data:`MAX_WORKERS`.
         input_shapes: Shapes of the first interpreter, one per input; None for those of the file.
         kept: Shapes to keep interpreters for.
+        kept_bytes: Bytes of tensors to keep (:attr:`Interpreter.tensor_bytes`); None for any. The
+            interpreter used last stays.
 
     Raises:
         InputError: An option is out of its range.
@@ -47,6 +49,7 @@ class InterpreterPool:
         workers: int = 1,
         input_shapes: Sequence[Shape] | None = None,
         kept: int = 1,
+        kept_bytes: int | None = None,
     ) -> None:
         if not 1 <= workers <= MAX_WORKERS:
             raise InputError(f"workers must be 1 to {MAX_WORKERS}, but got {workers}")
@@ -54,7 +57,7 @@ class InterpreterPool:
         self.input_shapes = first.input_shapes
         self.output_shapes = first.output_shapes
         self._bundle, self._threads = bundle, threads
-        self._workers, self._kept = workers, kept
+        self._workers, self._kept, self._kept_bytes = workers, kept, kept_bytes
         self._idle = [(self.input_shapes, first)]
         self._watch()
 
@@ -82,9 +85,19 @@ class InterpreterPool:
             with self._changed:
                 if interpreter is not None:
                     self._idle.append((shapes, interpreter))
-                    del self._idle[: -self._workers * self._kept]
+                    self._drop_oldest()
                 self._running -= 1
                 self._changed.notify()
+
+    def _drop_oldest(self) -> None:
+        del self._idle[: -self._workers * self._kept]
+        if self._kept_bytes is not None:
+            room = self._workers * self._kept_bytes
+            for place in reversed(range(len(self._idle) - 1)):
+                room -= self._idle[place + 1][1].tensor_bytes
+                if self._idle[place][1].tensor_bytes > room:
+                    del self._idle[: place + 1]
+                    break
 
     def _take(self, shapes: tuple[Shape, ...]) -> Interpreter | None:
         for place in reversed(range(len(self._idle))):

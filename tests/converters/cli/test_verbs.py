@@ -90,7 +90,7 @@ def test_help_says_that_custom_objects_and_trusted_files_run_code(words: list[st
 
 def test_each_target_has_a_verb_of_its_name_and_a_place_in_the_docs() -> None:
     verbs = {row.name or row.callback.__name__ for row in app.registered_commands if row.callback}
-    of_detectors = {"mtcnn", "blazeface", "finder"}
+    of_detectors = {"mtcnn", "blazeface", "finder", "yunet"}
     assert verbs - of_detectors - {"explain"} == registry.TARGETS.keys() == OWN.keys()
     words = set(re.findall(r"[\w-]+", PAGE.read_text()))
     assert registry.TARGETS.keys() <= words
