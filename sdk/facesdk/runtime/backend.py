@@ -1,4 +1,4 @@
-"""Which stock TFLite runtime is installed: LiteRT or tflite-runtime."""
+"""Which stock TFLite runtime is installed: LiteRT, tflite-runtime, or that in TensorFlow."""
 
 from __future__ import annotations
 
@@ -17,9 +17,21 @@ from facesdk.errors import DependencyError, RuntimeUnavailableError
 from facesdk.models import registry
 
 ENVIRONMENT = "FACESDK_RUNTIME"
-_MODULES = {"litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
+_MODULES = {
+    "litert": "ai_edge_litert.interpreter",
+    "tflite-runtime": "tflite_runtime.interpreter",
+    "tensorflow": "tensorflow.lite.python.interpreter",
+}
+_LAST = "tensorflow"
+"""Taken where there is no other, whatever the program has imported: its runtime comes with all of
+TensorFlow, and converters, which have that imported, check files in a runtime of devices."""
+
 _SMALL_MODEL = "mtcnn-pnet"
-_DISTRIBUTIONS = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime"}
+_DISTRIBUTIONS = {
+    "litert": "ai-edge-litert",
+    "tflite-runtime": "tflite-runtime",
+    "tensorflow": "tensorflow",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +39,7 @@ class Backend:
     """An installed runtime.
 
     Attributes:
-        name: ``"litert"`` or ``"tflite-runtime"``.
+        name: ``"litert"``, ``"tflite-runtime"`` or ``"tensorflow"``.
         version: Version of the installed distribution; "unknown" without its metadata.
         interpreter: Its ``interpreter`` module, with ``Interpreter`` and ``load_delegate``.
     """
@@ -38,10 +50,11 @@ class Backend:
 
 
 def load_backend() -> Backend:
-    """Import the runtime to use: LiteRT if installed, else tflite-runtime.
+    """Import the runtime to use: LiteRT if installed, else tflite-runtime, else TensorFlow's.
 
-    One that the program has imported goes first: two runtimes do not share a process well. The
-    environment variable ``FACESDK_RUNTIME`` (``litert`` or ``tflite-runtime``) forces one.
+    Of the first two one that the program has imported goes first: two runtimes do not share a
+    process well. The environment variable ``FACESDK_RUNTIME`` (``litert``, ``tflite-runtime`` or
+    ``tensorflow``) forces one.
 
     Raises:
         RuntimeUnavailableError: None is installed, or not the forced one, or the name is unknown;
@@ -53,7 +66,7 @@ def load_backend() -> Backend:
             f"{ENVIRONMENT} must be one of {', '.join(_MODULES)}, but got {forced!r}"
         )
     broken = None
-    for name in (forced,) if forced else sorted(_MODULES, key=_not_imported):
+    for name in (forced,) if forced else sorted(_MODULES, key=_order):
         try:
             backend = _import(name)
         except DependencyError as error:
@@ -79,10 +92,13 @@ def _import(name: str) -> Backend | None:
         DependencyError: It is installed and broken.
     """
     try:
-        interpreter = import_library(f"{_MODULES[name]}.interpreter")
+        interpreter = import_library(_MODULES[name])
     except DependencyError as error:
         cause = error.__cause__
-        if isinstance(cause, ModuleNotFoundError) and cause.name == _MODULES[name]:
+        if (
+            isinstance(cause, ModuleNotFoundError)
+            and cause.name == _MODULES[name].partition(".")[0]
+        ):
             return None
         raise
     backend = Backend(name, _version(_DISTRIBUTIONS[name]), interpreter)
@@ -121,8 +137,8 @@ def _remedy() -> str:
     return "run `pip install tflite-runtime 'numpy<2'`"
 
 
-def _not_imported(name: str) -> bool:
-    return f"{_MODULES[name]}.interpreter" not in sys.modules
+def _order(name: str) -> tuple[bool, bool]:
+    return name == _LAST, _MODULES[name] not in sys.modules
 
 
 def _version(distribution: str) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import importlib
 import platform
+import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
-from facesdk.errors import RuntimeUnavailableError
+from facesdk.errors import DependencyError, RuntimeUnavailableError
 from facesdk.runtime import backend
 from facesdk.runtime.backend import load_backend
+from native.support.lce_graph import Model
 
 
 @pytest.mark.parametrize(
@@ -79,3 +82,46 @@ def test_a_runtime_for_numpy_1_is_refused_beside_numpy_2(
         ):
             load_backend()
     assert capsys.readouterr().err == ""
+
+
+def test_tensorflow_is_the_last_choice_even_where_it_is_imported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def import_library(name: str) -> Any:
+        asked.append(name)
+        if name.startswith("tensorflow"):
+            return ModuleType(name)
+        cause = ModuleNotFoundError(name=name.partition(".")[0])
+        raise DependencyError("missing") from cause
+
+    monkeypatch.delenv("FACESDK_RUNTIME", raising=False)
+    monkeypatch.setattr(backend, "import_library", import_library)
+    monkeypatch.setitem(sys.modules, "tensorflow.lite.python.interpreter", ModuleType("t"))
+    assert load_backend().name == "tensorflow"
+    assert asked[-1] == "tensorflow.lite.python.interpreter" and len(asked) == 3
+
+
+@pytest.mark.slow
+def test_the_operators_load_where_only_tensorflow_is_installed(tmp_path: Path) -> None:
+    """The library works in ``tf.lite.Interpreter``, and was not looked for there."""
+    (tmp_path / "model.tflite").write_bytes(Model(1, 5, 5, 32, 8, (3, 3)).to_bytes())
+    script = f"""
+import sys
+sys.modules["ai_edge_litert"] = sys.modules["tflite_runtime"] = None
+import numpy as np
+import tensorflow as tf
+from facesdk import load_ops
+from facesdk.runtime.backend import load_backend
+assert load_backend().name == "tensorflow"
+one = tf.lite.Interpreter({str(tmp_path / "model.tflite")!r}, experimental_delegates=[load_ops()])
+one.allocate_tensors()
+spec = one.get_input_details()[0]
+one.set_tensor(spec["index"], np.zeros(spec["shape"], spec["dtype"]))
+one.invoke()
+print(one.get_tensor(one.get_output_details()[0]["index"]).shape)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("(1, 5, 5, 8)")
