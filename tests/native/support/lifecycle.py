@@ -24,9 +24,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from native.support.lce_graph import BITS, Model, Pool
 from native.support.workers import PATHS, invoke
 
+CORPUS = Path(__file__).parents[1] / "corpus"
 MODEL = Model(1, 20, 18, 96, 70, (3, 3), pad_value=0, seed=3)
 DEEP = Model(1, 21, 19, 130, 33, (3, 3), output=BITS, pool=Pool((2, 2), (1, 1), 0), seed=4)
 RESIDUAL = Model(1, 20, 18, 96, 96, (3, 3), residual=True, seed=5)
@@ -48,8 +51,11 @@ class Runtime:
         return self._module.load_delegate(self.library)
 
     def interpreter(self, model: Model, threads: int = 1, delegate: Any = None) -> Any:
+        return self.of(model.to_bytes(), threads, delegate)
+
+    def of(self, content: bytes, threads: int = 1, delegate: Any = None) -> Any:
         return self._module.Interpreter(
-            model_content=model.to_bytes(),
+            model_content=content,
             experimental_delegates=[delegate or self.delegate()],
             num_threads=threads,
         )
@@ -86,6 +92,26 @@ def resized_back_and_forth(runtime: Runtime) -> None:
                 interpreter.resize_tensor_input(source, image.shape)
                 output = invoke(interpreter, image).tobytes()
                 check(output, runtime.output(resized), f"{path}, resized to {size}")
+
+
+def resized_beside_xnnpack(runtime: Runtime) -> None:
+    """Sums that convolutions take in, between layers of XNNPACK.
+
+    tflite-runtime shares the operators out anew at each new size; if one of them changes hands, the
+    interpreter is of no use any more.
+    """
+    for name in ("residual_chain", "residual_shortcut", "residual_prelu", "mixed"):
+        content = (CORPUS / f"{name}.tflite").read_bytes()
+        kept = runtime.of(content)
+        source = kept.get_input_details()[0]
+        for number, size in enumerate(((9, 8), (12, 14), (6, 5), (11, 9), (9, 8), (12, 14))):
+            shape = (source["shape"][0], *size, source["shape"][3])
+            image = np.random.default_rng(number).normal(0, 1, shape).astype(np.float32)
+            outputs = []
+            for interpreter in (kept, runtime.of(content)):
+                interpreter.resize_tensor_input(source["index"], shape)
+                outputs.append(invoke(interpreter, image).tobytes())
+            check(*outputs, f"{name} resized to {size}")
 
 
 def called_from_several_threads(runtime: Runtime) -> None:
@@ -202,6 +228,7 @@ USES: dict[str, Callable[[Runtime], None]] = {
     for use in (
         threads_give_the_same_bytes,
         resized_back_and_forth,
+        resized_beside_xnnpack,
         called_from_several_threads,
         created_and_destroyed_in_several_threads,
         created_and_destroyed_without_a_leak,

@@ -216,7 +216,11 @@ static TfLiteStatus prepare_op(partition *self, TfLiteContext *context, size_t i
     if (!shapes_equal(&residual, &output)) return report_text(context, "a sum needs tensors of one shape");
   }
   inner_tensor *inner = &self->inner[i];
-  if (inner->index < 0) return resize(context, op->output, &output);
+  /* Tensors inside the partition have no memory of the runtime's, but shapes: tflite-runtime makes the partitions anew
+   * when an input is resized, and op_can_add() must find the same sums as before. */
+  if (op->summand >= 0 && resize(context, op->summand, &output) != kTfLiteOk) return kTfLiteError;
+  if (resize(context, op->output, &output) != kTfLiteOk) return kTfLiteError;
+  if (inner->index < 0) return kTfLiteOk;
   inner->shape = output;
   inner->bytes = op->output_bytes;
   inner->written = true;

@@ -30,6 +30,7 @@ bool op_fuse_add(op_node *add, const op_node *convolution) {
   const int added_node = add->node_index;
   *add = *convolution;
   add->added_node = added_node;
+  add->summand = convolution->output;
   add->residual = residual;
   add->output = output;
   return true;
@@ -44,6 +45,7 @@ facesdk_status op_read(op_node *op, const op_kind *kind, TfLiteContext *context,
   op->node_index = node_index;
   op->residual = kTfLiteOptionalTensor;
   op->added_node = -1;
+  op->summand = -1;
   if (node->inputs == NULL || node->inputs->size != kind->input_count || node->outputs == NULL ||
       node->outputs->size != 1) {
     return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "expected %d inputs and 1 output, but got %d and %d",

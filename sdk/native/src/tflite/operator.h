@@ -32,6 +32,7 @@ typedef struct op_node {
   int residual;                    /* a computed tensor that is added to the result; -1 if there is none */
   int added_node;                  /* index of the ADD that became part of this operator; -1 if there is none */
   int output;
+  int summand; /* the tensor that would be its result without that ADD; -1 if there is none */
   size_t input_bytes, output_bytes; /* set by op_prepare */
   union {
     facesdk_bconv2d_options bconv2d;
