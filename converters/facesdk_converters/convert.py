@@ -128,10 +128,11 @@ def _require(agreement: Agreement, target: Target, source: Source) -> None:
             f" (it has {binary} layers that take signs of what they read, and rounded weights turn "
             "signs: `facesdk convert lce` and `binary-weights` are made for it)"
         )
+        where = f"; {agreement.first}" if agreement.first and target.bound == EXACT else ""
         raise ModelError(
             f"the converted network differs from {source.path}: {agreement}; needed are a "
             f"cosine of {target.bound.min_cosine} and {target.bound.median_cosine} in the median, "
-            f"so nothing was written{cause if binary else ''}"
+            f"so nothing was written{where}{cause if binary else ''}"
         )
 
 

@@ -43,7 +43,7 @@ def layers_by_operator(graph: Graph, network: Network) -> Mapping[int, Any]:
     names = {layer.name: layer for layer in network.layers}
     found: dict[int, Any] = {}
     for operator in graph.working:
-        named = _by_name(operator, graph, names, network.output_layer)
+        named = layers_of_name(operator, graph, names, network.output_layer)
         alike = _by_weights(operator, matrices)
         layer = _chosen(alike, named, found.values()) if alike else next(iter(named), None)
         if layer is not None:
@@ -97,8 +97,16 @@ def _filters_of(layer: Any) -> Iterator[NDArray[np.float32]]:
         yield np.moveaxis(kernel, -1, 0).reshape(kernel.shape[-1], -1)
 
 
-def _by_name(operator: Operator, graph: Graph, names: Mapping[str, Any], last: str) -> list[Any]:
+def layers_of_name(
+    operator: Operator, graph: Graph, names: Mapping[str, Any], last: str
+) -> list[Any]:
     """The layers in whose scopes an operator writes; the first is that of the operator itself.
+
+    Args:
+        operator: The operator.
+        graph: Its file.
+        names: The layers by name.
+        last: Name of the layer that gives the output.
 
     Converters name a tensor after what they fused into it, for example
     ``model/relu/Relu;model/conv/BiasAdd``: paths of scopes, outermost first, with the layer's name

@@ -76,6 +76,7 @@ class Agreement:
             embeddings, after they were brought to unit length.
         min_cosine: Smallest cosine between the two outputs for one stable input.
         median_cosine: Median of the cosines of all inputs.
+        first: The first layer that differs, with both values; empty where none is known to.
         telling: Whether the outputs for different inputs differ by more than what passes as equal.
             They do not behind a saturated softmax, for example: there another network's file would
             agree as well.
@@ -88,6 +89,7 @@ class Agreement:
     min_cosine: float
     median_cosine: float
     telling: bool = True
+    first: str = ""
 
     def meets(self, bound: Bound) -> bool:
         """Whether it is good enough; never where a figure is not a number, or none tells."""
@@ -214,23 +216,57 @@ def _agreement(
         )
     first, second = (_rows(values) for values in (expected, got))
     cosines = _cosines(first, second)
-    stable = np.ones(len(cosines), bool)
+    stable, proven, first_layer = np.ones(len(cosines), bool), np.zeros(len(cosines), bool), ""
     if len(cosines) == len(inputs) and cosines.min() < SAME:
         stable = ~unstable(network, inputs, expected) | (cosines >= SAME)
         if not stable.any():
             stable[:] = True
+        cosines, proven, first_layer = _by_layers(network, bundle, inputs, cosines, stable)
     if source.contract.task == "recognition":
         first, second = _unit(first), _unit(second)
-    difference = float(np.abs(first - second)[stable].max())
+    compared = stable & ~proven if (stable & ~proven).any() else stable
+    difference = float(np.abs(first - second)[compared].max())
     return Agreement(
         inputs=len(inputs),
-        unstable=int(np.count_nonzero(~stable)),
+        unstable=int(np.count_nonzero(~stable | proven)),
         faces=faces,
         max_difference=difference,
-        min_cosine=float(cosines[stable].min()),
+        min_cosine=float(cosines[stable | proven].min()),
         median_cosine=float(np.median(cosines)),
         telling=_telling(first, expected, difference),
+        first=first_layer,
     )
+
+
+def _by_layers(
+    network: Network,
+    bundle: ModelBundle,
+    inputs: FloatArray,
+    cosines: NDArray[np.float64],
+    stable: NDArray[np.bool_],
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], str]:
+    """The cosines, those of outputs that differ from the layers; which these are; what differs.
+
+    A layer that is fed with what the file computes before it does not see what rounding has turned
+    there, so that its output tells whether the file is right.
+    """
+    model = getattr(network, "model", None)
+    apart = (cosines < SAME) & (stable | (np.median(cosines) < SAME))
+    none = np.zeros(len(cosines), bool)
+    if model is None or not apart.any():
+        return cosines, none, ""
+    from facesdk_converters.inspection.layerwise import compare_layers
+    from facesdk_converters.inspection.refusals import place
+
+    found = compare_layers(model, network, bundle, inputs[apart], same=SAME)
+    if found is None:
+        return cosines, none, ""
+    if found.first is not None:
+        where = place(found.first.layer, network)
+        return cosines, none, f"{where} is the first to differ: {found.first}"
+    cosines = cosines.copy()
+    cosines[apart] = found.cosines
+    return cosines, apart, ""
 
 
 def takes_images(network: Network) -> bool:

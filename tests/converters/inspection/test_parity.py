@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import larq as lq
@@ -11,8 +12,15 @@ import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imp
 from contracts import other
 from facesdk.models.contract import InputSpec
 from facesdk_converters.inspection.faces import load as load_faces
-from facesdk_converters.inspection.parity import EXACT, Agreement, Bound, check, unstable
-from facesdk_converters.sources.network import KerasNetwork
+from facesdk_converters.inspection.parity import (
+    EXACT,
+    Agreement,
+    Bound,
+    check,
+    inputs_for,
+    unstable,
+)
+from facesdk_converters.sources.network import FileNetwork, KerasNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets import floating
 
@@ -80,3 +88,66 @@ def test_pixels_that_do_not_exercise_a_network_give_way_to_noise(mean: float, fa
     assert agreement.meets(EXACT)
     wrong = check(source, floating.convert(_source(0.0, 2, mean=mean), half=False), load_faces())
     assert not wrong.meets(EXACT)
+
+
+def _of_signs(seed: int) -> tf.keras.Model:
+    """Half of the first layer's channels are within Keras' rounding of the threshold of a sign.
+
+    Keras adds 78 and takes it away again; a converter folds both, and gets the other sign in many
+    places of every input. The other channels are large, so that their layer agrees.
+    """
+    tf.keras.utils.set_random_seed(seed)
+    image = layers.Input((8, 8, 3))
+    x = layers.Conv2D(16, 3, name="stem", bias_initializer=tf.constant_initializer(78.0))(image)
+    moved = tf.keras.initializers.Constant(78.0)
+    x = layers.BatchNormalization(moving_mean_initializer=moved, name="norm")(x)
+    x = layers.Activation(lq.quantizers.SteSign(), name="sign")(x)
+    x = layers.Conv2D(12, 3, name="middle")(x)
+    model = tf.keras.Model(image, layers.Dense(10, name="last")(layers.Flatten()(x)))
+    kernel, bias = model.get_layer("stem").get_weights()
+    kernel[..., :8] *= 2e-6
+    model.get_layer("stem").set_weights([kernel, bias])
+    return model
+
+
+def _named(model: tf.keras.Model) -> Source:
+    spec = InputSpec(None, None, color="any", mean=127.5, scale=32.0)
+    contract = other(None, None, input=spec)
+    return Source(Path("signs"), KerasNetwork(model), "", contract, documented=False)
+
+
+def test_signs_that_rounding_turns_inside_a_network_do_not_decide() -> None:
+    """A right file of a network with values of 78 was refused: its outputs differ everywhere."""
+    source = _named(_of_signs(3))
+    bundle = floating.convert(source, half=False)
+    inputs = inputs_for(source.network, load_faces(), source.contract)
+    expected = source.network.predict(inputs)
+    got = FileNetwork(bundle).predict(inputs)
+    apart = [
+        one @ two / np.linalg.norm(one) / np.linalg.norm(two)
+        for one, two in zip(got, expected, strict=True)
+    ]
+    assert np.median(apart) < EXACT.median_cosine
+    agreement = check(source, bundle, load_faces())
+    assert agreement.meets(EXACT)
+    assert agreement.first == ""
+    assert agreement.unstable > 0
+
+
+@pytest.mark.parametrize("name", ["stem", "middle", "last"])
+def test_the_first_layer_that_differs_is_named_with_both_values(name: str) -> None:
+    model = _of_signs(3)
+    bundle = floating.convert(_named(model), half=False)
+    weights = model.get_layer(name).get_weights()
+    weights[0][..., 9] *= -1
+    model.get_layer(name).set_weights(weights)
+    agreement = check(_named(model), bundle, load_faces())
+    assert not agreement.meets(EXACT)
+    found = re.fullmatch(
+        rf"layer {name} \(.*\) is the first to differ: at \[(.*)\] (\S+) in place of (\S+)",
+        agreement.first,
+    )
+    assert found and found[1].split(", ")[-1] == "9"
+    assert abs(float(found[2]) - float(found[3])) > 1e-3
+    nodes = [len(layer.inbound_nodes) for layer in model.layers]
+    assert nodes == [1] * len(model.layers)  # looking changes nothing
