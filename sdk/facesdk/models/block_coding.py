@@ -5,7 +5,9 @@ bytes are likelier than others, and a Huffman code is as long as a byte is unlik
 rearrangements make likelihoods uneven: the exponents of floats lie together and share a code of
 their own (:class:`Planes`), and weights that share few values become numbers of values
 (:class:`Codebook`, the storage of "Deep Compression", Han et al., ICLR 2016, sections 3 and 4).
-zlib makes the codes: Deflate (RFC 1951) with or without its search for repetitions.
+A converter multiplies each filter by the scale of the batch normalisation after it, so a layer's
+shared values become as many values per filter (:class:`FilterCodebooks`). zlib makes the codes:
+Deflate (RFC 1951) with or without its search for repetitions.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ _RAW_DEFLATE = -zlib.MAX_WBITS
 _MEMORY_LEVEL = 9
 """zlib's largest: a Huffman code for each 32 KiB, which is a plane of a block of 128 KiB."""
 _MAX_VALUES = 256
+_LONGEST_FILTER = (1 << 16) - 1
 
 
 class BlockError(ValueError):
@@ -32,8 +35,13 @@ class BlockError(ValueError):
 class Rearrangement(Protocol):
     """A reversible change of a block's bytes."""
 
-    def apply(self, block: bytes) -> bytes | None:
-        """The rearranged block; None where it does not suit."""
+    def apply(self, block: bytes, row: int = 0) -> bytes | None:
+        """The rearranged block; None where it does not suit.
+
+        Args:
+            block: Any bytes.
+            row: Bytes of a filter, of which the block has a whole number; 0 where it has none.
+        """
 
     def undo(self, data: bytes, size: int) -> bytes:
         """The block of ``size`` bytes that was rearranged; BlockError if there is none."""
@@ -52,7 +60,7 @@ class Planes:
 
     width: int
 
-    def apply(self, block: bytes) -> bytes:
+    def apply(self, block: bytes, row: int = 0) -> bytes:
         """See :class:`Rearrangement`."""
         return _transposed(_padded(block, self.width), self.width)
 
@@ -77,7 +85,7 @@ class Codebook:
 
     width: int
 
-    def apply(self, block: bytes) -> bytes | None:
+    def apply(self, block: bytes, row: int = 0) -> bytes | None:
         """See :class:`Rearrangement`."""
         numbers = np.frombuffer(_padded(block, self.width), self._type)
         values, places = np.unique(numbers, return_inverse=True)
@@ -110,25 +118,92 @@ class Codebook:
         return -(-size // self.width)
 
 
+@dataclass(frozen=True, slots=True)
+class FilterCodebooks:
+    """For each filter its different numbers, at most 256, and each number's place among them.
+
+    A 2-byte length of the filters in numbers; a byte per filter, how many values it has less 1; all
+    values, as :class:`Planes`; a byte per number. The values of a filter are in ascending order of
+    their bits, so a place means nearly the same in all filters and one code serves them.
+
+    Attributes:
+        width: Bytes per number.
+    """
+
+    width: int
+
+    def apply(self, block: bytes, row: int = 0) -> bytes | None:
+        """See :class:`Rearrangement`."""
+        length = row // self.width
+        if not 1 < length <= _LONGEST_FILTER or row % self.width or len(block) % row:
+            return None
+        filters = np.frombuffer(block, self._type).reshape(-1, length)
+        order = np.argsort(filters, axis=1, kind="stable")
+        ordered = np.take_along_axis(filters, order, 1)
+        new = np.ones(ordered.shape, bool)
+        new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+        counts = new.sum(1)
+        if counts.max() > _MAX_VALUES or 2 * counts.sum() > filters.size:
+            return None
+        places = np.empty(filters.shape, np.uint8)
+        np.put_along_axis(places, order, (new.cumsum(1) - 1).astype(np.uint8), 1)
+        values = _transposed(ordered[new].tobytes(), self.width)
+        head = length.to_bytes(2, "little"), (counts - 1).astype(np.uint8).tobytes()
+        return b"".join((*head, values, places.tobytes()))
+
+    def undo(self, data: bytes, size: int) -> bytes:
+        """See :class:`Rearrangement`."""
+        length = int.from_bytes(data[:2], "little")
+        row = length * self.width
+        if not row or not size or size % row:
+            raise BlockError(f"filters of {length} numbers in {size} bytes")
+        filters = size // row
+        counts = np.frombuffer(data[2 : 2 + filters], np.uint8).astype(np.int64) + 1
+        start = 2 + filters
+        end = start + int(counts.sum()) * self.width
+        if len(data) != end + filters * length:
+            raise BlockError(f"codebooks of {len(data)} bytes for {size}")
+        places = np.frombuffer(data, np.uint8, -1, end).reshape(filters, length)
+        if (places >= counts[:, None]).any():
+            raise BlockError("a place that its codebook does not have")
+        values = np.frombuffer(_transposed(data[start:end], int(counts.sum())), self._type)
+        firsts = np.cumsum(counts) - counts
+        return bytes(values[firsts[:, None] + places].tobytes())
+
+    def limit(self, size: int) -> int:
+        """See :class:`Rearrangement`."""
+        return 2 + size // self.width * (2 + self.width)
+
+    @property
+    def _type(self) -> str:
+        return f"<u{self.width}"
+
+
 CODINGS: dict[int, Rearrangement] = {
     1: Planes(1),
     2: Planes(2),
     3: Planes(4),
     4: Codebook(2),
     5: Codebook(4),
+    6: FilterCodebooks(2),
+    7: FilterCodebooks(4),
 }
 """Rearrangements by the number that the file gives them."""
 
 
-def encode(block: bytes) -> tuple[int, bytes]:
+def encode(block: bytes, row: int = 0) -> tuple[int, bytes]:
     """The shortest of all codings of a block.
+
+    Args:
+        block: Any bytes.
+        row: See :meth:`Rearrangement.apply`.
 
     Returns:
         Its number and the coded bytes, never more than the block has.
     """
     candidates = [(STORED, block)]
     for number, rearrangement in CODINGS.items():
-        data = rearrangement.apply(block)
+        data = rearrangement.apply(block, row)
         if data is not None:
             candidates += ((number, coded) for coded in _deflated(data))
     return min(candidates, key=lambda candidate: len(candidate[1]))

@@ -13,8 +13,9 @@ A header, then blocks to the end of the file; integers are little-endian::
     ...       the coded block
 
 A block ends where the data of a large buffer begins or ends, so that each tensor has codes of its
-own. Runtimes need the model file itself, so a container saves bytes on disk and on the way there,
-none in memory.
+own; and between two filters, where the buffer is a tensor with its filters one after the other.
+Runtimes need the model file itself, so a container saves bytes on disk and on the way there, none
+in memory.
 
 The codings need NumPy; they are imported where a block is coded, so that a plain model's contract
 is read without it.
@@ -28,7 +29,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from facesdk.errors import ModelError
-from facesdk.tflite.flatbuffer import FlatbufferError
+from facesdk.tflite.flatbuffer import FlatbufferError, Table
 from facesdk.tflite.verifier import verify
 
 MAGIC = b"fsdkpack"
@@ -68,9 +69,10 @@ def pack(model: bytes) -> bytes:
         blocks = list(_blocks(model))
     except FlatbufferError as error:
         raise ModelError(f"cannot pack: not a TFLite model ({error})") from None
-    packed = _container(model, [(*block_coding.encode(block), len(block)) for block in blocks])
+    coded = [(*block_coding.encode(block, row), len(block)) for block, row in blocks]
+    packed = _container(model, coded)
     if len(model) > MAX_RATIO * len(packed):
-        stored = [(block_coding.STORED, block, len(block)) for block in blocks]
+        stored = [(block_coding.STORED, block, len(block)) for block, _ in blocks]
         return _container(model, stored)
     return packed
 
@@ -107,15 +109,32 @@ def unpack(data: bytes, *, max_bytes: int) -> bytes:
     return bytes(model)
 
 
-def _blocks(model: bytes) -> Iterator[bytes]:
-    borders = {0, len(model)}
-    for buffer in verify(model).tables("buffers"):
+def _blocks(model: bytes) -> Iterator[tuple[bytes, int]]:
+    """The blocks, each with the bytes of a filter in it, or 0."""
+    root = verify(model)
+    filters = _filters(root)
+    borders = {0: 0, len(model): 0}
+    for number, buffer in enumerate(root.tables("buffers")):
         start, size = buffer.vector("data")
         if size >= _LARGE_BUFFER:
-            borders |= {start, start + size}
+            count = filters.get(number, 0)
+            borders.setdefault(start + size, 0)
+            borders[start] = size // count if count and size % count == 0 else 0
     for start, end in pairwise(sorted(borders)):
-        for first in range(start, end, _MAX_BLOCK):
-            yield model[first : min(first + _MAX_BLOCK, end)]
+        row = borders[start] if borders[start] <= _MAX_BLOCK else 0
+        most = _MAX_BLOCK - _MAX_BLOCK % row if row else _MAX_BLOCK
+        for first in range(start, end, most):
+            yield model[first : min(first + most, end)], row
+
+
+def _filters(root: Table) -> dict[int, int]:
+    """The filters of each buffer that is a tensor of two dimensions or more, by its number."""
+    return {
+        tensor.scalar("buffer"): shape[0]
+        for subgraph in root.tables("subgraphs")
+        for tensor in subgraph.tables("tensors")
+        if len(shape := tensor.integers("shape")) > 1
+    }
 
 
 def _container(model: bytes, coded: list[tuple[int, bytes, int]]) -> bytes:

@@ -12,8 +12,10 @@ convolutions are 3x3 with stride 1; those of residual units keep height and widt
     Fc5 1024 (the embedding)
 
 A residual unit adds two (A, B) or three (C) convolutions to its input. Each convolution is followed
-by batch normalisation and PReLU. Fc5 is built as the "valid" convolution with a kernel as large as
-what is left of the image, which is the same function; so it is quantized like any other layer.
+by batch normalisation and PReLU. Compact filters may take the place of a unit's convolutions
+(:mod:`~facesdk_training.keras.networks.compact_blocks`). Fc5 is built as the "valid" convolution
+with a kernel as large as what is left of the image, which is the same function; so it is quantized
+like any other layer.
 
 Quantization is a parameter: every layer but Conv1a takes the quantizers of its weights and of its
 input from the configuration. What else depends on them:
@@ -40,6 +42,7 @@ import tensorflow as tf
 
 from facesdk_training.architectures.face_res_net import FaceResNetConfig
 from facesdk_training.architectures.quantizer_names import FLOAT
+from facesdk_training.keras.networks.compact_blocks import BLOCKS, Parts
 from facesdk_training.keras.networks.layers import (
     ChannelShift,
     ReducedPrecisionQuantConv2D,
@@ -137,6 +140,10 @@ class _Builder:
         return prelu(halve(x), name)
 
     def _residual_unit(self, x: tf.Tensor, name: str) -> tf.Tensor:
+        if self.config.block != "plain":
+            parts = Parts(self.config, self._convolution, self._shifted)
+            branch = BLOCKS[self.config.block](x, name, parts)
+            return keras.layers.Add(name=f"{name}_add")([x, branch])
         channels, last = x.shape[-1], self.config.unit_convolutions
         branch = self._shifted(x, name)
         for number in range(1, last + 1):

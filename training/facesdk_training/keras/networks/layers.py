@@ -50,6 +50,56 @@ class ChannelShift(keras.layers.Layer):
         return inputs + self.shift
 
 
+@_REGISTERED
+class ChannelGroup(keras.layers.Layer):
+    """One of ``groups`` equal runs of channels, (..., C) -> (..., C / groups).
+
+    Args:
+        number: Which, from 0.
+        groups: How many; a divisor of the channels.
+    """
+
+    def __init__(self, number: int, groups: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.number = number
+        self.groups = groups
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The channels of the group."""
+        size = inputs.shape[-1] // self.groups
+        return inputs[..., self.number * size : (self.number + 1) * size]
+
+    def get_config(self) -> dict[str, Any]:
+        """What the constructor takes."""
+        return {**super().get_config(), "number": self.number, "groups": self.groups}
+
+
+@_REGISTERED
+class ChannelShuffle(keras.layers.Layer):
+    """The first channels of all groups, then their second ones, and so on, in the same shape.
+
+    Afterwards each run of C / groups channels holds some of every group: ShuffleNet's channel
+    shuffle (X. Zhang et al., CVPR 2018, section 3.1).
+
+    Args:
+        groups: A divisor of the channels.
+    """
+
+    def __init__(self, groups: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.groups = groups
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The shuffled channels."""
+        height, width, channels = inputs.shape[1:]
+        split = tf.reshape(inputs, (-1, height * width, self.groups, channels // self.groups))
+        return tf.reshape(tf.transpose(split, (0, 1, 3, 2)), (-1, height, width, channels))
+
+    def get_config(self) -> dict[str, Any]:
+        """What the constructor takes."""
+        return {**super().get_config(), "groups": self.groups}
+
+
 def batch_normalisation(x: tf.Tensor, name: str) -> tf.Tensor:
     """Batch normalisation whose running statistics settle in about 200 steps."""
     return keras.layers.BatchNormalization(momentum=0.98, epsilon=1e-5, name=f"{name}_bn")(x)
