@@ -98,10 +98,20 @@ def record_of(path: Path, package: str = RECIPES) -> dict[str, Any]:
                     f"there is no file {path} and no recipe of that name: "
                     f"use one of {', '.join(recipes(package))}"
                 )
-            content = recipe.read_bytes()
-        else:
-            content = read_regular(path)
-        return tomllib.loads(content.decode())
+            return tomllib.loads(recipe.read_text(encoding="utf-8"))
+        return table(path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+
+
+def table(path: Path) -> dict[str, Any]:
+    """The content of a TOML file, unchecked.
+
+    Raises:
+        InputError: The file cannot be read, or is no TOML.
+    """
+    try:
+        return tomllib.loads(read_regular(path).decode())
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

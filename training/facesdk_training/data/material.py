@@ -57,6 +57,7 @@ def gather(
     progress: Progress = unwatched,
     *,
     teacher: CropEmbedder | None = None,
+    lookalikes: bool = True,
 ) -> Material:
     """Reads the data, and what the objective needs to know of every crop.
 
@@ -65,6 +66,8 @@ def gather(
         cache: Folder for the teacher's embeddings; None keeps nothing.
         progress: Told how many crops the teacher has embedded.
         teacher: What distillation learns from, in place of ``teacher.model``.
+        lookalikes: Whether the teacher's embeddings also say who is held out under another name,
+            see :func:`facesdk_training.data.split.split_by_identity`; a weak one says it of many.
 
     Raises:
         InputError: Data or teacher are missing, unreadable or do not fit the configuration.
@@ -78,7 +81,7 @@ def gather(
     teacher = _teacher(config) if teacher is None else teacher
     shortened = _shortened(config, teacher)
     targets = teacher_embeddings(teacher, crops, cache, progress)
-    split = _split(config, crops, targets)
+    split = _split(config, crops, targets if lookalikes else None)
     pairs = all_pairs(targets[split.validation], split.validation_identities)
     sources["teacher_sha256"] = teacher.model_id
     about = {"name": teacher.name, **figures(pairs)}

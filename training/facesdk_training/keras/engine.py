@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -44,8 +45,35 @@ class KerasEngine:
         """See :func:`facesdk_training.keras.trainer.saved_step`."""
         return saved_step(run)
 
-    def trainer(self, run: Path, config: RunConfig, material: Material) -> Trainer:
-        """See :meth:`facesdk_training.engines.TrainingEngine.trainer`."""
+    def trainer(
+        self,
+        run: Path,
+        config: RunConfig,
+        material: Material,
+        network: tf.keras.Model | None = None,
+    ) -> Trainer:
+        """See :meth:`facesdk_training.engines.TrainingEngine.trainer`.
+
+        Args:
+            run: The run folder.
+            config: The configuration.
+            material: What is learned from.
+            network: What is trained, in place of what ``config.network`` describes: copies of it,
+                from its weights.
+        """
+        if network is not None:
+            return self._trainer(
+                run,
+                config,
+                material,
+                build=lambda shape, convolution_dtype="float32": tf.keras.models.clone_model(
+                    network
+                ),
+                initialise=lambda embedder: embedder.set_weights(network.get_weights()),
+            )
+        return self._trainer(run, config, material, initialise=_initialiser(config, material))
+
+    def _trainer(self, run: Path, config: RunConfig, material: Material, **options: Any) -> Trainer:
         network = config.final_network
         height, width = network.input_height, network.input_width
         sampler = BatchSampler(material.split.train, config.batch_size, config.seed)
@@ -64,7 +92,7 @@ class KerasEngine:
             ),
             Validation(material.crops, material.split, height, width),
             strategy=self.strategy,
-            initialise=_initialiser(config, material),
+            **options,
         )
 
 

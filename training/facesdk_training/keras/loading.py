@@ -125,7 +125,10 @@ def layers_of(model: tf.keras.Model) -> Iterator[tf.keras.layers.Layer]:
 
 def _finished(run: Path) -> LoadedModel:
     contract = run_contract.contract_of(run)
-    model = build_embedder(run_record.config_of(run).final_network)
+    if (run / run_folder.NETWORK).exists():
+        model = _read(run / run_folder.NETWORK, {}, trust=False)
+    else:
+        model = build_embedder(run_record.config_of(run).final_network)
     try:
         model.load_weights(run / run_folder.WEIGHTS)
     except (OSError, ValueError) as error:

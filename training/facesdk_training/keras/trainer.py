@@ -36,6 +36,9 @@ from facesdk_training.runs import folder as run_folder
 
 _PREFETCHED_BATCHES = 4
 
+Build = Callable[..., tf.keras.Model]
+"""As :func:`facesdk_training.keras.networks.build.build_embedder`."""
+
 
 class DivergedError(FaceSDKError):
     """The loss is no number any more; more steps cannot mend that."""
@@ -50,6 +53,7 @@ class _Network:
         stage: Stage,
         objective: Objective,
         strategy: tf.distribute.Strategy,
+        build: Build,
     ) -> None:
         shape = stage.network
         convolutions = "bfloat16" if config.precision == "bfloat16-convolutions" else "float32"
@@ -59,14 +63,14 @@ class _Network:
             previous = tf.keras.mixed_precision.global_policy()
             tf.keras.mixed_precision.set_global_policy(config.precision if mixed else "float32")
             try:
-                self.embedder = build_embedder(shape, convolution_dtype=convolutions)
+                self.embedder = build(shape, convolution_dtype=convolutions)
                 self.model = objective.model(self.embedder)
             finally:
                 tf.keras.mixed_precision.set_global_policy(previous)
             if strategy.num_replicas_in_sync > 1:
                 _synchronise_normalisation(self.model)
             self.groups: list[OptimizedGroup] = optimized_groups(config.optimizer, self.model)
-        self.kept = build_embedder(shape)
+        self.kept = build(shape)
         self.kept.set_weights(self.embedder.get_weights())
         self._embed = tf.function(lambda images: self.kept(images, training=False))
 
@@ -140,6 +144,7 @@ class Trainer:
         validation: Validation,
         *,
         strategy: tf.distribute.Strategy | None = None,
+        build: Build = build_embedder,
         initialise: Callable[[tf.keras.Model], None] = lambda embedder: None,
     ) -> None:
         """Builds the network, from the last checkpoint if the run has one.
@@ -151,6 +156,7 @@ class Trainer:
             batches: What is trained on.
             validation: What is held out.
             strategy: How the work is distributed; by default it is not.
+            build: Builds an embedder, with fresh weights, from a stage's configuration.
             initialise: Gives a fresh embedder the weights to start from.
 
         Raises:
@@ -165,6 +171,7 @@ class Trainer:
         self._batches = batches
         self._validation = validation
         self._strategy = strategy or tf.distribute.get_strategy()
+        self._build = build
         self._worker, self._workers = _place_among_workers(self._strategy)
         if config.batch_size % self._strategy.num_replicas_in_sync:
             raise InputError(
@@ -237,7 +244,7 @@ class Trainer:
 
     def _enter(self, stage: Stage, weights: dict[str, list[NDArray[Any]]] | None = None) -> None:
         self._stage = stage
-        self._network = _Network(self.config, stage, self._objective, self._strategy)
+        self._network = _Network(self.config, stage, self._objective, self._strategy, self._build)
         if weights is not None:
             self._network.inherit(weights)
         self._checkpoint = tf.train.Checkpoint(
@@ -401,7 +408,7 @@ class Trainer:
 
     def _save_latent(self) -> None:
         """Every worker reads its weights, because a read of running statistics is collective."""
-        trained = build_embedder(self._stage.network)
+        trained = self._build(self._stage.network)
         trained.set_weights(self._network.embedder.get_weights())
         if self.is_chief:
             save_latent(self._run / run_folder.LATENT, trained)

@@ -12,6 +12,7 @@ best.h5            the weights with the best validation figure so far, in the la
                    network
 latent.npz         the last weights in few bytes, to start another run from; written at the end and
                    when a run is interrupted
+network.keras      the layers of a network that no configuration describes, in a compressed run
 weights.h5         the best weights; a run that has it is finished
 calibration.json   validation figures and thresholds of ``weights.h5``
 =================  =================================================================================
@@ -32,6 +33,7 @@ TENSORBOARD = "tensorboard"
 CHECKPOINTS = "checkpoints"
 BEST = "best.h5"
 LATENT = "latent.npz"
+NETWORK = "network.keras"
 WEIGHTS = "weights.h5"
 CALIBRATION = "calibration.json"
 

@@ -1,0 +1,164 @@
+"""From a finished run to a finished run, by each method of quantization and distillation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from facesdk.errors import InputError
+from facesdk_training.cli.compress import app
+from facesdk_training.compression import pipeline
+from facesdk_training.compression.methods import HOMES, every
+from facesdk_training.keras import loading
+from facesdk_training.runs import folder as run_folder
+from facesdk_training.runs.contract import contract_of
+from training.small_runs import DIM, small_config, trainer_of, write_material
+
+NETWORK = {
+    "architecture": "CompactFaceNet",
+    "stem_channels": [4, 32],
+    "stages": [[32, 1]],
+    "variant": "float",
+    "embedding_length": DIM,
+}
+FEW = {"steps": 2, "batch_size": 8}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished float run, beside its data."""
+    folder = write_material(tmp_path_factory.mktemp("compression"))
+    config = small_config(folder, network=NETWORK, epochs=0.5)
+    assert trainer_of(folder / "run", config).train()
+    return folder / "run"
+
+
+def compressed(source: Path, out: Path, name: str, **settings: Any) -> tuple[dict[str, Any], Any]:
+    """The report of one step, and the network."""
+    asked = {"retraining": FEW, **settings}
+    report = pipeline.compress(source, [pipeline.step(name, asked)], source.parent / "data", out)
+    assert json.loads((out / pipeline.REPORT).read_text())["before"] == report["before"]
+    assert not (out / pipeline.WORK).exists()
+    contract = contract_of(out)
+    assert contract.thresholds
+    assert name in contract.source
+    return report, loading.load(out).model
+
+
+def kernel_values(model: Any, name: str) -> int:
+    kernel = model.get_layer(name).get_weights()[0]
+    return max(len(np.unique(row)) for row in kernel.reshape(-1, kernel.shape[-1]).T)
+
+
+INNER = ("stem2_conv", "stage1_unit1_conv")
+
+
+def test_ternary(source: Path, tmp_path: Path) -> None:
+    report, model = compressed(source, tmp_path / "twn", "twn")
+    assert all(kernel_values(model, name) <= 3 for name in INNER)
+    assert kernel_values(model, "embedding") > 3
+    after = report["steps"][0]["after"]
+    assert set(after["weight_bits"]) == {"stage1_unit1_conv"}  # 36 weights of a filter are no list
+    assert after["weight_bytes"] < report["before"]["weight_bytes"]
+    assert after["nonzero_weights"] < report["before"]["nonzero_weights"]
+    assert after["multiply_adds"] == report["before"]["multiply_adds"]
+
+
+def test_trained_ternary_has_two_scales_per_layer(source: Path, tmp_path: Path) -> None:
+    _, model = compressed(source, tmp_path / "ttq", "ttq", retraining={"steps": 0})
+    for name in INNER:
+        assert len(np.unique(model.get_layer(name).get_weights()[0])) <= 3
+
+
+def test_incremental(source: Path, tmp_path: Path) -> None:
+    _, model = compressed(
+        source, tmp_path / "inq", "inq", bits=3, shares=[0.5, 1.0], retraining={"steps": 0}
+    )
+    for name in INNER:
+        values = np.unique(np.abs(model.get_layer(name).get_weights()[0]))
+        exponents = np.log2(values[values > 0])
+        np.testing.assert_array_equal(exponents, np.round(exponents))
+        assert len(exponents) <= 2
+
+
+def test_widths_within_a_budget(source: Path, tmp_path: Path) -> None:
+    settings = {"share": 0.1, "widths": [2, 4, 8], "retraining": {"steps": 0}}
+    report, model = compressed(source, tmp_path / "mixed", "mixed-widths", **settings)
+    names = (*INNER, "embedding")
+    sizes = [model.get_layer(name).get_weights()[0].size for name in names]
+    widths = [int(kernel_values(model, name) - 1).bit_length() for name in names]
+    assert sum(n * bits for n, bits in zip(sizes, widths, strict=True)) <= 0.1 * 32 * sum(sizes)
+    assert len(set(widths)) > 1
+    assert report["steps"][0]["settings"]["share"] == 0.1
+
+
+@pytest.mark.slow
+def test_hints_from_the_original_after_rounding(source: Path, tmp_path: Path) -> None:
+    steps = [
+        pipeline.step("fixed-point", {"bits": 2, "retraining": {"steps": 0}}),
+        pipeline.step("distil-hints", {"retraining": FEW}),
+    ]
+    report = pipeline.compress(source, steps, source.parent / "data", tmp_path / "chain")
+    assert [row["method"] for row in report["steps"]] == ["fixed-point", "distil-hints"]
+    assert report["steps"][0]["after"] != report["before"]
+    assert report["steps"][1]["after"] != report["steps"][0]["after"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["distil-soft-targets", "distil-attention", "distil-similarity"])
+def test_a_network_learns_from_itself(name: str, source: Path, tmp_path: Path) -> None:
+    """Kernels move by no more than Adam's steps, and do move: the loss reaches them."""
+    settings = {"retraining": {**FEW, "learning_rate": 1e-5}}
+    _, model = compressed(source, tmp_path / "own", name, **settings)
+    before = loading.load(source).model
+    for layer in (*INNER, "embedding"):
+        moved = np.abs(
+            model.get_layer(layer).get_weights()[0] - before.get_layer(layer).get_weights()[0]
+        )
+        assert 0 < moved.max() < 1e-4
+
+
+def test_a_shorter_embedding_is_a_part_of_the_longer(source: Path, tmp_path: Path) -> None:
+    settings = {"share": 0.5, "retraining": {"steps": 0}}
+    _, model = compressed(source, tmp_path / "neurons", "distil-neurons", **settings)
+    inputs = np.random.default_rng(1).uniform(-1, 1, (4, 112, 96, 3)).astype(np.float32)
+    whole, part = (loading.predict(m, inputs) for m in (loading.load(source).model, model))
+    assert part.shape == (4, DIM // 2)
+    for column in part.T:
+        assert np.abs(whole - column[:, np.newaxis]).max(axis=0).min() < 1e-5
+
+
+def test_methods_are_listed() -> None:
+    assert [method.name for method in every()] == list(HOMES)
+    listed = json.loads(CliRunner().invoke(app, ["methods", "--json"]).stdout)
+    assert [row["name"] for row in listed] == list(HOMES)
+    assert all(row["summary"] and row["source"] for row in listed)
+
+
+def test_nonsense_is_refused(source: Path, tmp_path: Path) -> None:
+    for name, settings, message in (
+        ("magic", {}, "no method is called 'magic': choose one of fixed-point"),
+        ("twn", {"bits": 3}, "twn: bits"),
+        ("fixed-point", {"bits": 9}, "bits must be 1 to 8"),
+        ("mixed-widths", {"widths": [8, 2]}, "widths must rise"),
+        ("inq", {"shares": [0.5]}, "shares must rise from above 0 to 1"),
+        ("inq", {"bits": 2}, "bits must be 3 to 5"),
+        ("distil-neurons", {"share": 1}, "share must be above 0 and below 1"),
+        ("twn", {"retraining": {"steps": -1}}, "0 steps or more"),
+    ):
+        with pytest.raises(InputError, match=message):
+            pipeline.step(name, settings)
+    data, steps = source.parent / "data", [pipeline.step("twn", {"retraining": {"steps": 0}})]
+    with pytest.raises(InputError, match="is no run"):
+        pipeline.compress(data, steps, data, tmp_path / "out")
+    with pytest.raises(InputError, match="already holds a run"):
+        pipeline.compress(source, steps, data, source)
+    (tmp_path / "other" / pipeline.WORK).mkdir(parents=True)
+    run_folder.write_record(tmp_path / "other" / pipeline.WORK / "plan.json", {"steps": []})
+    with pytest.raises(InputError, match="unfinished chain of other steps"):
+        pipeline.compress(source, steps, data, tmp_path / "other")

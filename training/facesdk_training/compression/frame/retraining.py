@@ -1,0 +1,120 @@
+"""Retraining: the one way in which every method lets a network recover.
+
+The trainer of ``facesdk train`` on copies of the network: its losses, its distortions, its
+checkpoints. By default the network learns to place faces where the original places them, which
+needs no labels (G. Hinton et al., 2015, with embeddings).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import tensorflow as tf
+
+from facesdk.errors import InputError
+from facesdk.files import make_folder
+from facesdk.progress import Progress
+from facesdk_training.compression.frame.method import Subject
+from facesdk_training.config.run import (
+    LossConfig,
+    OptimizerConfig,
+    RunConfig,
+    ScheduleConfig,
+    TeacherConfig,
+)
+from facesdk_training.data.material import Material
+from facesdk_training.keras.engine import KerasEngine
+from facesdk_training.runs import folder as run_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Retraining:
+    """How long and how a network is retrained.
+
+    Attributes:
+        steps: Training steps; 0 leaves the network as the method made it.
+        batch_size: Crops per step.
+        learning_rate: The peak of Adam's, which falls along a cosine.
+
+    Raises:
+        InputError: A value is not in range.
+    """
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    steps: int = 200
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+
+    def __post_init__(self) -> None:
+        if self.steps < 0 or self.batch_size < 1 or not 0 < self.learning_rate < 1:
+            raise InputError(
+                "retraining takes 0 steps or more, batches of 1 or more, and a learning rate "
+                f"between 0 and 1, but got {self.steps}, {self.batch_size}, {self.learning_rate:g}"
+            )
+
+
+def retrain(
+    subject: Subject,
+    network: tf.keras.Model,
+    settings: Retraining,
+    progress: Progress,
+    *,
+    part: str = "retraining",
+    loss: LossConfig | None = None,
+    teacher: Path | None = None,
+    material: Material | None = None,
+) -> None:
+    """Trains a network, in place; the weights with the best figures on held-out people are kept.
+
+    Args:
+        subject: What it is part of; its material is what is trained on.
+        network: What is trained; it may hold quantizers.
+        settings: How long.
+        progress: Told of the steps.
+        part: Name of the folder in ``subject.work``: another for each retraining of a method.
+        loss: What is imitated; by default embeddings and their similarities.
+        teacher: The run or Keras file that is imitated; by default the original.
+        material: What is trained on in place of the subject's, of another teacher.
+
+    Raises:
+        InputError: There are fewer crops than a batch has, or the loss does not fit.
+    """
+    if not settings.steps:
+        return
+    config = retraining_config(
+        subject.config, settings, loss or LossConfig(), teacher or subject.original
+    )
+    folder = subject.work / part
+    make_folder(folder)
+    if not (folder / run_folder.WEIGHTS).exists():
+        trainer = KerasEngine(None).trainer(folder, config, material or subject.material, network)
+        trainer.train(lambda step, value, _: progress(step, settings.steps, f"loss {value:.4f}"))
+    network.load_weights(folder / run_folder.WEIGHTS)
+
+
+def retraining_config(
+    config: RunConfig, settings: Retraining, loss: LossConfig, teacher: Path
+) -> RunConfig:
+    """The configuration of a retraining, of a run's network and data."""
+    return dataclasses.replace(
+        config,
+        network=config.final_network,
+        objective="distillation",
+        start_from="",
+        epochs=1.0,
+        steps_per_epoch=max(1, settings.steps),
+        batch_size=settings.batch_size,
+        precision="float32",
+        teacher=TeacherConfig(network=str(teacher), select_neurons=config.teacher.select_neurons),
+        loss=loss,
+        schedule=ScheduleConfig(
+            learning_rate=settings.learning_rate, warmup_steps=settings.steps // 10
+        ),
+        optimizer=OptimizerConfig(),
+        validation=dataclasses.replace(config.validation, every=max(1, settings.steps // 4)),
+        stages=(),
+    )

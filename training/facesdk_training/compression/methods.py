@@ -1,0 +1,48 @@
+"""The compression methods by name; each is imported on use, since most need TensorFlow."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from facesdk.errors import InputError
+from facesdk_training.compression.frame.method import Method
+
+_QUANTIZATION = "facesdk_training.compression.quantization"
+_DISTILLATION = "facesdk_training.compression.distillation"
+
+HOMES: Mapping[str, str] = MappingProxyType(
+    {
+        "fixed-point": f"{_QUANTIZATION}.fixed_point:FIXED",
+        "mixed-widths": f"{_QUANTIZATION}.fixed_point:MIXED",
+        "twn": f"{_QUANTIZATION}.ternary:TWN",
+        "ttq": f"{_QUANTIZATION}.ternary:TTQ",
+        "inq": f"{_QUANTIZATION}.incremental:INQ",
+        "distil-soft-targets": f"{_DISTILLATION}.soft_targets:METHOD",
+        "distil-hints": f"{_DISTILLATION}.hints:METHOD",
+        "distil-attention": f"{_DISTILLATION}.attention:METHOD",
+        "distil-similarity": f"{_DISTILLATION}.similarity:METHOD",
+        "distil-neurons": f"{_DISTILLATION}.neurons:METHOD",
+    }
+)
+"""Where each method is, as ``module:name``."""
+
+
+def method(name: str) -> Method:
+    """A method by its name.
+
+    Raises:
+        InputError: There is no such method; the message lists those there are.
+    """
+    if name not in HOMES:
+        raise InputError(f"no method is called {name!r}: choose one of {', '.join(HOMES)}")
+    module, _, attribute = HOMES[name].partition(":")
+    found = getattr(importlib.import_module(module), attribute)
+    assert isinstance(found, Method)
+    return found
+
+
+def every() -> list[Method]:
+    """All methods, in the order of the table."""
+    return [method(name) for name in HOMES]
