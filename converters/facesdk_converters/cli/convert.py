@@ -298,6 +298,13 @@ def fixed_point(
             metavar="NAME=BITS", help="Other bits for layers with NAME in their name; repeatable."
         ),
     ] = None,
+    trained_widths: Annotated[
+        bool,
+        typer.Option(
+            "--trained-widths",
+            help="Layers that were trained with a width keep it, the others get --bits.",
+        ),
+    ] = False,
     activations: Annotated[
         int,
         typer.Option(help="Bits of what layers read: 8, or 32 (float32); 9 to 16 are simulated."),
@@ -334,6 +341,8 @@ def fixed_point(
 
         facesdk convert fixed-point run -o mixed.tflite --bits 5 --width depthwise=8
 
+        facesdk convert fixed-point ternary -o t.tflite --trained-widths --storage smallest
+
         facesdk convert fixed-point mine.keras -o w.tflite --activations 32 --mean 127.5 --scale 128
     """
     common = shared.Common(
@@ -349,6 +358,7 @@ def fixed_point(
         storage=storage,
         calibrate_on=calibrate_on,
         widths=tuple(width or ()),
+        trained=trained_widths,
     )
 
 

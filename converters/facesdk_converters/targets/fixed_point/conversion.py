@@ -34,7 +34,7 @@ from facesdk.tflite.schema import BITS
 from facesdk_converters.targets.fixed_point.calibration import observe
 from facesdk_converters.targets.fixed_point.equalization import Statistics, equalize
 from facesdk_converters.targets.fixed_point.fake_quantization import round_activations
-from facesdk_converters.targets.fixed_point.levels import MAX_BITS, ScaleKind, fit
+from facesdk_converters.targets.fixed_point.levels import MAX_BITS, ScaleKind, fit, narrowest
 from facesdk_converters.targets.fixed_point.storage import STORED_BITS, Choice, RoundedLayer, store
 from facesdk_converters.tflite.prelu import merge_prelu
 from facesdk_converters.tflite.tree import CHANNEL_AXES, Tree
@@ -61,6 +61,9 @@ class FixedPointOptions:
         bits: Width of a weight, 1 to 32.
         widths: Another width for some layers: a pair of a part of the layer's name and its bits,
             1 to 8. Of several parts that a name has, the last pair counts.
+        trained: Whether a layer whose weights are fixed-point numbers already keeps its width, see
+            :func:`facesdk_converters.targets.fixed_point.levels.narrowest`. The channels of
+            activations are then not brought to one range, which would change its weights.
         activations: Width of what layers read: 8 to 16, or 32 (float32).
         scale: See :func:`facesdk_converters.targets.fixed_point.levels.fit`.
         storage: Which TFLite types hold weights of up to 8 bits.
@@ -74,6 +77,7 @@ class FixedPointOptions:
     scale: ScaleKind = "free"
     storage: Choice = "small"
     widths: tuple[tuple[str, int], ...] = ()
+    trained: bool = False
 
     def __post_init__(self) -> None:
         for part, bits in self.widths:
@@ -99,14 +103,15 @@ class FixedPointOptions:
             if value not in known:
                 raise InputError(f"{name} must be one of {', '.join(known)}, but got {value!r}")
 
-    def bits_of(self, layer: str) -> int:
+    def bits_of(self, layer: str, trained: int | None = None) -> int:
         """Width of the weights of a layer.
 
         Args:
             layer: Its name: that of the tensor it writes.
+            trained: The width that its weights were trained with, if that is to be kept.
         """
         named = [bits for part, bits in self.widths if part in layer]
-        return named[-1] if named else self.bits
+        return named[-1] if named else trained or self.bits
 
     @property
     def simulated(self) -> bool:
@@ -177,14 +182,15 @@ def describe(graph: Graph, options: FixedPointOptions) -> str:
     counts = Counter(row.weights.dtype for row in graph.working if row.weights is not None)
     types = ", ".join(f"{name.upper()} in {count} layers" for name, count in counts.most_common())
     others = "".join(f", {bits} in *{part}*" for part, bits in options.widths)
-    lines = [f"weights of {options.bits} bits{others}, stored as {types}"]
+    own = "the widths they were trained with, else " if options.trained else ""
+    lines = [f"weights of {own}{options.bits} bits{others}, stored as {types}"]
     narrowest = min(BITS[name] for name in counts)
     if options.bits > STORED_BITS:
         lines.append(
             "simulated: no operator has weights of this width, so the file has float32 weights "
             "rounded to it and is no smaller"
         )
-    elif options.bits < narrowest and not options.widths:
+    elif options.bits < narrowest and not (options.widths or options.trained):
         lines.append(f"so the file is no smaller than with {narrowest} bits")
     if options.simulated and options.activations != FLOAT_ACTIVATIONS:
         lines.append(
@@ -204,7 +210,7 @@ def convert(network: CalibratedNetwork, options: FixedPointOptions) -> bytes:
         ModelError: TensorFlow's quantizer refuses the network.
     """
     tree, statistics = network.tree.copy(), network.statistics
-    if options.activations != FLOAT_ACTIVATIONS:
+    if options.activations != FLOAT_ACTIVATIONS and not options.trained:
         statistics = equalize(tree, statistics, EXPONENT)
     _require_layers(tree, options.widths)
     layers = [_rounded(tree, operator, statistics, options) for operator in tree.weighted()]
@@ -235,7 +241,9 @@ def _rounded(
     kind, name = tree.kind(operator), tree.name(int(operator.outputs[0]))
     source, weights, *rest = (int(tensor) for tensor in operator.inputs)
     values = tree.values(weights)
-    fixed = fit(values, options.bits_of(name), scale=options.scale, axis=CHANNEL_AXES[kind])
+    axis = CHANNEL_AXES[kind]
+    trained = narrowest(values, axis=axis) if options.trained else None
+    fixed = fit(values, options.bits_of(name, trained), scale=options.scale, axis=axis)
     difference = fixed.values - values
     error = _mean_output(kind, difference, statistics[source].mean)
     if rest and tree.is_float_constant(rest[0]):

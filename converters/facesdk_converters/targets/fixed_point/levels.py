@@ -43,6 +43,14 @@ _CLIPPED_BITS = 4
 _STEP_OF_ZEROS = 2.0**-20
 """Step of a filter whose weights are all 0: of one bit, they become this or its negative."""
 
+_LOOKED_AT = 16
+"""Filters of a layer that say which width its weights were trained with."""
+
+_EXACT = 1e-9
+"""Squared error of an exact filter, as a share of its weights' squares: what float32 rounds."""
+
+_STORED_BITS = 8
+
 _CONVERGED = 1e-6
 """Relative change of a step below which its filter is done."""
 
@@ -121,6 +129,39 @@ def fit(weights: FloatArray, bits: int, *, scale: ScaleKind = "free", axis: int 
     steps = np.maximum(_best_steps(rows, bits, scale), np.finfo(np.float32).tiny)  # stored so
     codes = _codes(rows, steps, bits).reshape(filters.shape)
     return FixedPoint(bits, np.moveaxis(codes, 0, axis), steps.astype(np.float32), axis)
+
+
+def narrowest(weights: FloatArray, *, axis: int = 0) -> int | None:
+    """The fewest bits, 1 to 8, with which weights are fixed-point numbers already.
+
+    Weights that were trained with a width keep it, whatever factors their filters have since. Some
+    filters are looked at, and most of them must be exact: one whose factor is negative is not, as
+    the levels are not symmetric.
+
+    Args:
+        weights: Finite, at least one filter of at least one weight.
+        axis: The axis that counts the filters.
+
+    Returns:
+        The bits; None where no width holds most filters.
+    """
+    filters = np.moveaxis(np.asarray(weights, np.float64), axis, 0)
+    places = np.unique(np.linspace(0, len(filters) - 1, _LOOKED_AT).round().astype(int))
+    widths = sorted(_exact_bits(row) for row in filters[places].reshape(len(places), -1))
+    bits = widths[len(widths) // 2]
+    return bits if bits <= _STORED_BITS and filters[0].size > 1 << bits else None
+
+
+def _exact_bits(row: FloatArray) -> int:
+    """The fewest bits that hold a filter exactly, with any scale; more than 8 if none does."""
+    largest, energy = np.abs(row).max(), np.square(row).sum()
+    for top in range(1, (1 << (_STORED_BITS - 1)) + 1):
+        codes = np.rint(row * (top / largest)) if largest else np.zeros_like(row)
+        if np.square(row - codes * (largest / top)).sum() <= _EXACT * energy:
+            if (np.abs(codes) == 1).all():
+                return 1
+            return max(2, int(max(codes.max(), -codes.min() - 1)).bit_length() + 1)
+    return _STORED_BITS + 1
 
 
 def alternate(rows: FloatArray, steps: FloatArray, bits: int) -> Iterator[FloatArray]:

@@ -40,6 +40,7 @@ def target(
     storage: str,
     calibrate_on: Path | None,
     widths: tuple[str, ...] = (),
+    trained: bool = False,
 ) -> Target:
     """The target.
 
@@ -51,15 +52,17 @@ def target(
         storage: ``"int8"``, ``"small"`` or ``"smallest"``.
         calibrate_on: Photos or aligned crops to measure ranges on, besides the packaged samples.
         widths: ``NAME=BITS`` for the layers with NAME in their name.
+        trained: Whether layers that were trained with a width keep it.
 
     Raises:
         InputError: A value is none of the possible ones.
     """
     scales = cast(ScaleKind, filter_scales)
     named = tuple(map(_width, widths))
-    options = FixedPointOptions(bits, activations, scales, cast(Choice, storage), named)
+    options = FixedPointOptions(bits, activations, scales, cast(Choice, storage), named, trained)
     fewest = min([bits, *(width for _, width in named)])
     words = "".join(f" width={part}={width}" for part, width in named)
+    words += " trained-widths" * trained
     return Target(
         "fixed-point",
         partial(_convert, options=options, calibrate_on=calibrate_on),

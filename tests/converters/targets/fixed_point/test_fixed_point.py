@@ -253,6 +253,29 @@ def test_two_bit_storage_in_litert(inputs, calibrated):
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("activations", [8, 32])
+def test_layers_keep_the_widths_they_were_trained_with(inputs, activations):
+    """A ternary layer among float ones: its weights are in the file as they were, in few bits."""
+    model = keras_model()
+    branch = model.get_layer("branch")
+    kernel, bias = branch.get_weights()
+    ternary = np.where(np.abs(kernel) < 0.05, 0, np.sign(kernel)) * np.linspace(0.05, 0.2, 16)
+    branch.set_weights([ternary.astype(np.float32), bias])
+    calibrated = calibrate(float_file(model), inputs)
+    options = FixedPointOptions(8, activations, storage="smallest", trained=True)
+    content = to_fixed_point(calibrated, options)
+    assert types_of_weights(content).count("int2" if activations == 32 else "int4") == 1
+    assert sum(kind == "int8" for kind in types_of_weights(content)) == 5
+    stored = [
+        weights.filters(row)
+        for row in bundle_of(content).graph.working
+        if row.weights is not None and row.weights.dtype in ("int2", "int4")
+    ]
+    expected = np.sign(ternary).transpose(3, 0, 1, 2).reshape(16, -1)
+    np.testing.assert_array_equal(stored[0], expected)
+    assert "the widths they were trained with" in describe(bundle_of(content).graph, options)
+
+
 @pytest.mark.parametrize(("bits", "activations"), [(8, 8), (4, 8), (2, 8), (4, 32)])
 def test_tflite_runtime_computes_the_same(inputs, calibrated, tmp_path, bits, activations):
     pytest.importorskip("tflite_runtime")

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from facesdk.errors import InputError
-from facesdk_converters.targets.fixed_point.levels import alternate, errors, fit, quantize
+from facesdk_converters.targets.fixed_point.levels import (
+    alternate,
+    errors,
+    fit,
+    narrowest,
+    quantize,
+)
 
 PATENT_EXAMPLE = np.array([0.52, 2.11, 0.24, -0.25, -0.7, 0.31])
 
@@ -94,6 +100,38 @@ def test_fixed_point_weights_stay_what_they_are(bits):
     weights = codes * steps.reshape(-1, 1, 1, 1)
     found = fit(weights, bits)
     np.testing.assert_allclose(found.values, weights, rtol=1e-4, atol=1e-7)
+
+
+def trained(values, seed):
+    """Filters of these values, each with a factor of its own."""
+    rng = np.random.default_rng(seed)
+    factors = rng.uniform(0.01, 3, (32, 1, 1, 1)).astype(np.float32)
+    return rng.choice(np.asarray(values, np.float32), (32, 3, 3, 64)) * factors
+
+
+@pytest.mark.parametrize(
+    ("values", "bits"),
+    [
+        ((-1, 1), 1),
+        ((-1, 0, 1), 2),
+        ((-2, -1, 0, 1), 2),
+        (range(-4, 4), 3),
+        ((-4, -2, -1, 0, 1, 2, 4), 4),
+        (range(-128, 128), 8),
+    ],
+)
+def test_the_width_that_weights_were_trained_with_is_found(values, bits):
+    weights = trained(values, bits)
+    assert narrowest(weights) == bits
+    assert narrowest(np.moveaxis(weights, 0, -1), axis=3) == bits
+    weights[:8] *= -1
+    assert narrowest(weights) == bits, "a quarter of the filters has a negative factor"
+
+
+def test_float_weights_have_no_width():
+    rng = np.random.default_rng(1)
+    assert narrowest(rng.normal(size=(32, 3, 3, 64))) is None
+    assert narrowest(rng.normal(size=(32, 3))) is None, "three weights say nothing"
 
 
 @settings(deadline=None)
