@@ -1,0 +1,64 @@
+"""Every architecture computes what its Keras twin computes, with weights that went to and fro."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+from facesdk_training.architectures.registry import NetworkConfig, configure
+from facesdk_training.keras import weights as keras_weights
+from facesdk_training.keras.networks.build import build_embedder as build_keras
+from training.networks import faces, randomise
+
+torch = pytest.importorskip("torch")
+
+from facesdk_training.torch import weights
+from facesdk_training.torch.networks.build import build_embedder
+
+COMPACT = {
+    "stem_channels": (16, 32),
+    "stages": ((32, 1), (64, 1)),
+    "embedding_length": 16,
+}
+CASES = {
+    "compact-QB": configure("CompactFaceNet", **COMPACT),
+    "compact-binary-activations": configure(
+        "CompactFaceNet", variant="binary-activations", **COMPACT
+    ),
+    "compact-float": configure("CompactFaceNet", variant="float", **COMPACT),
+    "mobile": configure(
+        "MobileFaceNet",
+        stem_channels=8,
+        stages=((8, 2), (16, 1)),
+        head_channels=24,
+        embedding_length=12,
+    ),
+}
+
+
+@pytest.mark.parametrize("config", CASES.values(), ids=CASES)
+def test_outputs_are_those_of_keras(config: NetworkConfig, tmp_path: Path) -> None:
+    theirs = build_keras(config)
+    randomise(theirs)
+    keras_weights.save_latent(tmp_path / "latent.npz", theirs)
+    keras_weights.restore_latent(tmp_path / "latent.npz", theirs)
+    mine = build_embedder(config).eval()
+    assert weights.restore_latent(tmp_path / "latent.npz", mine) == []
+    x = faces(2)
+    with torch.no_grad():
+        y = mine(torch.from_numpy(x.transpose(0, 3, 1, 2))).numpy()
+    np.testing.assert_allclose(y, np.asarray(theirs(x, training=False)), rtol=1e-4, atol=1e-4)
+    for layer in theirs.layers:
+        if layer.weights:
+            for a, b in zip(
+                layer.get_weights(), weights.keras_weights(mine)[layer.name], strict=True
+            ):
+                np.testing.assert_array_equal(a, b)
+    weights.save_latent(tmp_path / "again.npz", mine)
+    with np.load(tmp_path / "latent.npz") as a, np.load(tmp_path / "again.npz") as b:
+        assert set(a.files) == set(b.files)
+        for key in a.files:
+            np.testing.assert_array_equal(a[key], b[key])

@@ -1,0 +1,149 @@
+"""The distortions by name: rows of a TOML file, with one meaning in every training engine.
+
+A row says which share of the crops is distorted, and how much: the strength is drawn evenly between
+``least`` and ``most``. In the file, a list of tables:
+
+    [[distortions]]
+    name = "noise"
+    share = 0.2
+    most = 14.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, get_args
+
+from facesdk.errors import InputError
+
+Name = Literal[
+    "mirror",
+    "rotation",
+    "scale",
+    "shift",
+    "landmarks",
+    "low-resolution",
+    "blur",
+    "contrast",
+    "brightness",
+    "tint",
+    "gamma",
+    "light",
+    "darkness",
+    "grey",
+    "rectangle",
+    "mask",
+    "bar",
+    "blocks",
+    "noise",
+]
+
+MILDER_FROM, MILDER_TO = 0.45, 0.65
+"""Shares of the run between which a row goes over from ``share`` to ``late`` times it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a name means.
+
+    Attributes:
+        unit: What ``least`` and ``most`` count.
+        least: Where the file says nothing.
+        most: Where the file says nothing.
+        lowest: No strength may be below it.
+        highest: No strength may be above it.
+    """
+
+    unit: str
+    least: float
+    most: float
+    lowest: float
+    highest: float
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "mirror": Kind("left and right exchanged; no strength", 0, 0, 0, 0),
+        "rotation": Kind("degrees, either way", 0, 6, 0, 180),
+        "scale": Kind("relative change of size, either way", 0, 0.06, 0, 0.5),
+        "shift": Kind("pixels, either way, along each axis", 0, 3, 0, 56),
+        "landmarks": Kind(
+            "standard deviation of the five landmarks that the crop was cut by, in distances "
+            "between the eyes",
+            *(0.03, 0.1, 0, 0.5),
+        ),
+        "low-resolution": Kind(
+            "rows that the crop is shrunk to, and enlarged again", 22, 89, 4, 112
+        ),
+        "blur": Kind("sigma of a Gaussian, in pixels", 0.6, 2.6, 0.1, 12),
+        "contrast": Kind("relative change, either way", 0, 0.35, 0, 1),
+        "brightness": Kind("grey levels, either way", 0, 25, 0, 255),
+        "tint": Kind("relative change of each colour, either way", 0, 0.15, 0, 1),
+        "gamma": Kind("natural logarithm of the exponent, either way", 0, 0.6, 0, 3),
+        "light": Kind("slope of a gradient of light, either way", 0, 0.45, 0, 1),
+        "darkness": Kind("factor of all levels", 0.15, 0.6, 0, 1),
+        "grey": Kind("colour removed; no strength", 0, 0, 0, 0),
+        "rectangle": Kind("sides in pixels, of one colour, anywhere", 12, 45, 1, 112),
+        "mask": Kind("first row that a mask of one colour covers", 62, 78, 40, 112),
+        "bar": Kind("rows of a dark bar over the eyes", 12, 20, 1, 60),
+        "blocks": Kind(
+            "levels between steps of the 8x8 cosine transform, as of JPEG", 16, 60, 1, 255
+        ),
+        "noise": Kind("standard deviation of normal noise, in grey levels", 2, 14, 0, 128),
+    }
+)
+"""What each name means, in the order in which rows are applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class DistortionConfig:
+    """A row.
+
+    Attributes:
+        name: A key of :data:`KINDS`; a name may have several rows.
+        share: Share of the crops, 0 to 1.
+        least: Least strength; by default the kind's.
+        most: Largest strength; by default the kind's.
+        late: Factor of ``share`` in the last third of the run.
+    """
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "allow_inf_nan": False}
+
+    name: Name
+    share: float = 1.0
+    least: float | None = None
+    most: float | None = None
+    late: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.name not in get_args(Name):
+            raise InputError(f"there is no distortion {self.name!r}: {', '.join(KINDS)}")
+        if not 0 <= self.share <= 1 or not 0 <= self.late <= 1:
+            raise InputError(f"share and late of {self.name} must be between 0 and 1")
+        kind = KINDS[self.name]
+        least, most = self.strength
+        if not kind.lowest <= least <= most <= kind.highest:
+            raise InputError(
+                f"strengths of {self.name} ({kind.unit}) go from {kind.lowest:g} to "
+                f"{kind.highest:g}, least first, but got {least:g} to {most:g}"
+            )
+
+    @property
+    def strength(self) -> tuple[float, float]:
+        """Least and largest strength."""
+        kind = KINDS[self.name]
+        return (
+            kind.least if self.least is None else self.least,
+            kind.most if self.most is None else self.most,
+        )
+
+    def share_at(self, progress: float) -> float:
+        """The share at a time of the run.
+
+        Args:
+            progress: Done share of the run, 0 to 1.
+        """
+        passed = (progress - MILDER_FROM) / (MILDER_TO - MILDER_FROM)
+        return self.share * (1.0 - (1.0 - self.late) * min(1.0, max(0.0, passed)))

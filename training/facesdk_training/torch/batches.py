@@ -1,0 +1,125 @@
+"""Training batches that are made on the device: which crops, blended and distorted how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from facesdk_training.torch.acceleration import Recorded
+from facesdk_training.torch.blends import blended
+from facesdk_training.torch.distortions import Distortions
+from facesdk_training.torch.teachers import Ensemble
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """What a step gets.
+
+    Attributes:
+        images: float32 [N, 3, height, width], normalised, channels last.
+        targets: float32 [N, D], unit vectors.
+        strangers: float32 [M, D], targets of other crops.
+    """
+
+    images: Tensor
+    targets: Tensor
+    strangers: Tensor
+
+
+class DeviceBatches:
+    """Batches of crops that all lie on the device.
+
+    Attributes:
+        notes: What was asked for and could not be had, one line each.
+    """
+
+    def __init__(
+        self,
+        crops: Tensor,
+        targets: Tensor,
+        distortions: Distortions,
+        *,
+        batch_size: int,
+        teachers: Ensemble | None = None,
+        blends: float = 0.0,
+        strangers: int = 16384,
+        record: bool = False,
+    ) -> None:
+        """Holds what batches are made of.
+
+        Args:
+            crops: uint8 [N, 3, S, S], RGB, those that are trained on.
+            targets: float32 [N, D], unit vectors.
+            distortions: What is done to them.
+            batch_size: Crops per step.
+            teachers: Give the targets of blends.
+            blends: Share of a batch that is blended with other crops.
+            strangers: How many targets of other crops come with a batch.
+            record: Whether to record the teachers' forward pass as a CUDA graph.
+        """
+        self._crops, self._targets, self._distortions = crops, targets, distortions
+        self._size = batch_size
+        self._blended = round(batch_size * blends) if teachers is not None else 0
+        self._strangers = min(strangers, len(crops))
+        self._order, self._position = torch.empty(0, dtype=torch.long), 0
+        self.notes: list[str] = []
+        self._asked: Recorded | None = None
+        if teachers is not None and self._blended:
+            example = torch.zeros(self._blended, *crops.shape[1:], device=crops.device)
+            self._asked = Recorded(teachers, example, record=record)
+            if record and self._asked.refused:
+                self.notes.append(f"the teachers are not recorded: {self._asked.refused}")
+
+    @torch.no_grad()
+    def next(self, progress: float) -> Batch:
+        """The next batch.
+
+        Args:
+            progress: Done share of the run, 0 to 1.
+        """
+        picked = self._next_rows(self._size + self._blended)
+        own, partners = picked[: self._size], picked[self._size :]
+        x, targets = self._crops[own].float(), self._targets[own]
+        if self._asked is not None:
+            mixed = blended(x[: self._blended], self._crops[partners].float())
+            x[: self._blended] = mixed
+            targets[: self._blended] = self._asked(mixed)
+        order = torch.randperm(self._size, device=x.device)
+        first = int(torch.randint(0, len(self._order) - self._strangers + 1, ()))
+        strangers = self._targets[self._order[first : first + self._strangers]]
+        return Batch(self._distortions(x[order], progress), targets[order], strangers)
+
+    @torch.no_grad()
+    def undistorted(self, count: int) -> Tensor:
+        """Crops as the network will meet them, half of them mirrored: float32 [count, 3, h, w]."""
+        rows = torch.randint(0, len(self._crops), (count,), device=self._crops.device)
+        x = self._crops[rows].float()
+        mirrored = torch.rand(count, 1, 1, 1, device=x.device) < 0.5
+        plain = Distortions((), self._distortions.height, self._distortions.width)
+        return plain(torch.where(mirrored, x.flip(3), x), 1.0)
+
+    def _next_rows(self, count: int) -> Tensor:
+        if count > len(self._crops):
+            return torch.randint(0, len(self._crops), (count,), device=self._crops.device)
+        if self._position + count > len(self._order):
+            self._order = torch.randperm(len(self._crops), device=self._crops.device)
+            self._position = 0
+        self._position += count
+        return self._order[self._position - count : self._position]
+
+
+def embedded(network: torch.nn.Module, crops: Tensor, plain: Distortions, size: int) -> Tensor:
+    """Unit embeddings of undistorted crops by a network in evaluation mode, float32 [N, D].
+
+    Args:
+        network: What embeds.
+        crops: uint8 [N, 3, S, S], RGB.
+        plain: Distortions without rows, of the network's input.
+        size: Crops per call.
+    """
+    with torch.no_grad():
+        parts = [network(plain(part.float(), 1.0)).float() for part in crops.split(size)]
+    return functional.normalize(torch.cat(parts), dim=1)

@@ -1,0 +1,58 @@
+"""A network that knows its layers by the names of the Keras network's."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from torch import Tensor, nn
+
+from facesdk_training.torch.networks.layers import (
+    Convolution,
+    batch_normalisation,
+    glorot_uniform,
+)
+
+Layer = TypeVar("Layer", bound=nn.Module)
+
+
+class Network(nn.Module):
+    """Base of the architectures: float [N, 3, height, width] to [N, embedding length].
+
+    Attributes:
+        layers: The layers with weights, by the names that they have in the Keras network.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers: dict[str, nn.Module] = {}
+
+    def named(self, name: str, layer: Layer) -> Layer:
+        """Notes the name of a layer, which the caller makes a part of the network."""
+        self.layers[name] = layer
+        return layer
+
+    def blocks(self) -> list[nn.Module]:
+        """The repeated parts, which are compiled one by one: few kinds, however deep it is."""
+        raise NotImplementedError
+
+
+class EmbeddingHead(nn.Module):
+    """MobileFaceNet's head: a depthwise convolution over the whole map, then a linear layer."""
+
+    def __init__(
+        self, network: Network, channels: int, size: tuple[int, int], embedding_length: int
+    ) -> None:
+        super().__init__()
+        depthwise = Convolution(channels, channels, size, same=False, depthwise=True)
+        glorot_uniform(depthwise.weight.transpose(0, 1))
+        dense = nn.Linear(channels, embedding_length)
+        glorot_uniform(dense.weight.view(embedding_length, channels, 1, 1))
+        nn.init.zeros_(dense.bias)
+        self.depthwise = network.named("head_depthwise", depthwise)
+        self.normalisation = network.named("head_bn", batch_normalisation(channels))
+        self.dense = network.named("embedding", dense)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, channels, height, width] to [N, embedding length]."""
+        embedding: Tensor = self.dense(self.normalisation(self.depthwise(x)).flatten(1))
+        return embedding

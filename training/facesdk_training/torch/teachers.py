@@ -1,0 +1,166 @@
+"""Teachers on the device: float networks whose graph is a list of operators.
+
+``.npz`` files hold ``graph``, JSON: {"input", "output", "ops": [{"op", "in", "out", ...}]}, and the
+constants by tensor name as ``c:NAME``; kernels of convolutions are [out, in / groups, h, w].
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from facesdk.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a teacher takes its crops.
+
+    Attributes:
+        bgr: Whether blue comes first.
+        mean: Subtracted from levels 0 to 255.
+        scale: Divides what is left.
+    """
+
+    bgr: bool
+    mean: float
+    scale: float
+
+
+class Teacher(nn.Module):
+    """float32 [N, 3, S, S], RGB levels 0 to 255, to unit vectors float32 [N, D]."""
+
+    def __init__(self, graph: dict[str, Any], constants: dict[str, Any], reading: Reading) -> None:
+        super().__init__()
+        self._graph, self._reading = graph, reading
+        self._names: dict[str, str] = {}
+        for name, values in constants.items():
+            key = "c" + hashlib.sha256(name.encode()).hexdigest()
+            self._names[name] = key
+            self.register_buffer(key, torch.from_numpy(np.ascontiguousarray(values)))
+        self.requires_grad_(False)
+
+    @classmethod
+    def read(cls, path: Path, reading: Reading) -> Teacher:
+        """Reads a ``.npz`` file."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                graph = json.loads(bytes(file["graph"]).decode())
+                constants = {key[2:]: file[key] for key in file.files if key.startswith("c:")}
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"cannot read the teacher {path}: {error}") from None
+        return cls(graph, constants, reading)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """The unit embeddings."""
+        reading = self._reading
+        dtype = next(b.dtype for b in self.buffers() if b.ndim == 4)
+        x = ((crops.float() - reading.mean) / reading.scale).to(dtype)
+        x = x.flip(1) if reading.bgr else x
+        values = {self._graph["input"]: x.contiguous(memory_format=torch.channels_last)}
+        for operator in self._graph["ops"]:
+            values[operator["out"]] = self._run(operator, values)
+        return functional.normalize(values[self._graph["output"]].flatten(1).float(), dim=1)
+
+    def both_ways(self, crops: Tensor) -> Tensor:
+        """Unit vectors [N, D]: the mean direction of the crops' and their mirror images'."""
+        return functional.normalize(self(crops) + self(crops.flip(3)), dim=1)
+
+    def _constant(self, name: str | None) -> Tensor | None:
+        return None if name is None else getattr(self, self._names[name])
+
+    def _run(self, operator: dict[str, Any], values: dict[str, Tensor]) -> Tensor:
+        kind, x = operator["op"], values[operator["in"][0]]
+        if kind == "conv":
+            return self._convolution(operator, x)
+        if kind == "prelu":
+            slope = self._constant(operator["slope"])
+            assert slope is not None
+            return functional.prelu(x, slope)
+        if kind == "affine":
+            shape = (1, -1, 1, 1) if x.ndim == 4 else (1, -1)
+            scale, offset = (self._constant(operator[key]) for key in ("scale", "offset"))
+            assert scale is not None
+            assert offset is not None
+            return x * scale.view(shape) + offset.view(shape)
+        if kind == "dense":
+            kernel = self._constant(operator["kernel"])
+            assert kernel is not None
+            return functional.linear(x, kernel, self._constant(operator["bias"]))
+        if kind in ("add", "mul", "sub", "div"):
+            other = values.get(operator["in"][1])
+            if other is None:
+                other = self._constant(operator["in"][1])
+                assert other is not None
+                other = other.view(1, -1, 1, 1) if other.ndim == 1 and other.numel() > 1 else other
+            return getattr(torch, kind)(x, other)
+        if kind == "flatten":
+            return x.flatten(1)
+        return functional.relu(x) if kind == "relu" else x
+
+    def _convolution(self, operator: dict[str, Any], x: Tensor) -> Tensor:
+        kernel = self._constant(operator["kernel"])
+        assert kernel is not None
+        stride, groups = operator["stride"], operator["groups"]
+        if operator.get("same"):
+            totals = [
+                max((-(-side // s) - 1) * s + extent - side, 0)
+                for side, extent, s in zip(x.shape[2:], kernel.shape[2:], stride, strict=True)
+            ]
+            (top, bottom), (left, right) = ((t // 2, t - t // 2) for t in totals)
+        else:
+            top, left, bottom, right = operator.get("pads", (0, 0, 0, 0))
+        if (top, left) != (bottom, right):
+            x, top, left = functional.pad(x, (left, right, top, bottom)), 0, 0
+        bias = self._constant(operator["bias"])
+        return functional.conv2d(x, kernel, bias, stride, (top, left), groups=groups)
+
+
+class Ensemble:
+    """Several teachers as one, by the directions of their joined embeddings.
+
+    Attributes:
+        teachers: On the device.
+        projection: float32 [sum of D, E], from the joined unit vectors to the student's length;
+            None where the lengths are equal.
+    """
+
+    def __init__(self, teachers: list[Teacher], projection: Tensor | None = None) -> None:
+        self.teachers = teachers
+        self.projection = projection
+
+    @torch.no_grad()
+    def __call__(self, crops: Tensor) -> Tensor:
+        """Targets of crops that were not seen before, by one look each: unit vectors [N, E]."""
+        return self.joined([teacher(crops) for teacher in self.teachers])
+
+    def joined(self, units: list[Tensor]) -> Tensor:
+        """The targets from each teacher's unit vectors [N, D]."""
+        together = torch.cat(units, 1) / len(units) ** 0.5
+        if self.projection is not None:
+            together = functional.normalize(together @ self.projection, dim=1)
+        return together
+
+
+def principal_projection(units: list[Tensor], length: int) -> tuple[Tensor, float]:
+    """The projection of joined unit vectors on the directions of most energy.
+
+    Args:
+        units: float32 [N, D] of each teacher.
+        length: Numbers to keep.
+
+    Returns:
+        float32 [sum of D, length], and the share of the energy that is kept.
+    """
+    joined = torch.cat(units, 1).double() / len(units) ** 0.5
+    energy, vectors = torch.linalg.eigh(joined.T @ joined / len(joined))
+    kept = float(energy[-length:].sum() / energy.sum())
+    return vectors[:, -length:].float(), kept

@@ -1,0 +1,107 @@
+"""Weights of a PyTorch network in the names, order and layouts of the Keras network's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from facesdk.errors import InputError
+from facesdk_training.runs import latent
+from facesdk_training.torch.networks.layers import ChannelShift, Convolution, PReLU
+from facesdk_training.torch.networks.network import Network
+
+
+def keras_weights(network: Network) -> dict[str, list[NDArray[np.float32]]]:
+    """The arrays of each layer, as ``layer.get_weights()`` of the Keras network returns them."""
+    return {
+        name: [np.ascontiguousarray(view.detach().float().cpu().numpy()) for view in _views(layer)]
+        for name, layer in network.layers.items()
+    }
+
+
+def set_keras_weights(
+    network: Network, weights: Mapping[str, Sequence[NDArray[Any]]], source: str
+) -> list[str]:
+    """Sets the layers that are given.
+
+    Args:
+        network: Whose.
+        weights: The arrays of each layer, by its name.
+        source: Where they come from, for errors.
+
+    Returns:
+        Names of the layers that are not given, which keep what they had.
+
+    Raises:
+        InputError: A layer has other shapes.
+    """
+    missing = []
+    with torch.no_grad():
+        for name, layer in network.layers.items():
+            given = weights.get(name)
+            if given is None:
+                missing.append(name)
+                continue
+            views = _views(layer)
+            if [array.shape for array in given] != [tuple(view.shape) for view in views]:
+                raise InputError(f"{source} has other shapes for layer {name}")
+            for view, array in zip(views, given, strict=True):
+                view.copy_(torch.from_numpy(np.ascontiguousarray(array)))
+    return missing
+
+
+def latent_weights(network: Network) -> list[nn.Parameter]:
+    """The float parameters whose quantized values are the kernels of the network."""
+    return [layer.weight for _, layer in _quantized(network)]
+
+
+def save_latent(path: Path, network: Network) -> None:
+    """Writes the weights of a network whose latent weights are within -1 to 1.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    latent.save(path, keras_weights(network), {(name, 0) for name, _ in _quantized(network)})
+
+
+def restore_latent(path: Path, network: Network) -> list[str]:
+    """Sets the weights of the layers that the file has; see :func:`set_keras_weights`.
+
+    Raises:
+        InputError: The file cannot be read, or a layer has other shapes.
+    """
+    return set_keras_weights(network, latent.read(path), str(path))
+
+
+def _quantized(network: Network) -> list[tuple[str, Convolution]]:
+    return [
+        (name, layer)
+        for name, layer in network.layers.items()
+        if isinstance(layer, Convolution) and layer.kernel_quantizer is not None
+    ]
+
+
+def _views(layer: nn.Module) -> list[Tensor]:
+    """The layer's tensors in Keras' order, seen in its layouts; they share memory."""
+    if isinstance(layer, Convolution):
+        depthwise = layer.groups > 1
+        kernel = layer.weight.permute(2, 3, 0, 1) if depthwise else layer.weight.permute(2, 3, 1, 0)
+        return [kernel] if layer.bias is None else [kernel, layer.bias]
+    if isinstance(layer, nn.Linear):
+        return [layer.weight.T, layer.bias]
+    if isinstance(layer, nn.BatchNorm2d):
+        statistics = (layer.running_mean, layer.running_var)
+        assert isinstance(statistics[0], Tensor)
+        assert isinstance(statistics[1], Tensor)
+        return [layer.weight, layer.bias, *statistics]
+    if isinstance(layer, PReLU):
+        return [layer.slope.view(1, 1, -1)]
+    if isinstance(layer, ChannelShift):
+        return [layer.shift]
+    raise TypeError(f"{type(layer).__name__} has no Keras layout")
