@@ -20,7 +20,7 @@ else \
 fi
 endef
 
-.PHONY: demo test test-scale test-android android-packages test-slow test-arm wheels lint docs clean clang browser minisign mosquitto xvfb shellcheck systemd machine
+.PHONY: demo test test-scale test-android android-packages test-slow test-arm wheels lint docs clean clang browser minisign mosquitto torch xvfb shellcheck systemd machine
 
 demo: .venv/.device
 	$(BIN)/facesdk demo --output out
@@ -28,7 +28,7 @@ demo: .venv/.device
 test: .venv/.dev
 	$(PYTEST) $(PYTEST_ARGS)
 
-test-slow: .venv/.dev .venv/.wheels .venv/.browser clang browser minisign mosquitto xvfb systemd
+test-slow: .venv/.dev .venv/.wheels .venv/.browser clang browser minisign mosquitto torch xvfb systemd
 	$(PYTEST) -m "slow and not arm and not android" --numprocesses auto --dist worksteal
 
 # Enrolment in processes of Ray, which is too big for the other tests' sake.
@@ -125,6 +125,11 @@ xvfb:
 mosquitto:
 	$(call program,mosquitto,[ -x /usr/sbin/mosquitto ] || command -v mosquitto,the slow tests need)
 
+# PyTorch for the tests of the training engine "torch": Debian's is for the CPU alone, PyPI's brings gigabytes of CUDA.
+# The tests link to it; any other PyTorch in .venv goes before it.
+torch: .venv/bin/python
+	$(call program,python3-torch,$(BIN)/python -c 'import torch' || [ -d /usr/lib/python3/dist-packages/torch ],the tests of the training engine torch need)
+
 shellcheck:
 	$(call program,shellcheck,command -v shellcheck,make lint needs)
 
@@ -142,6 +147,6 @@ android-packages:
 
 # All programs of Debian that the other targets install when they need them, the files of
 # the Android build, and the emulated computers.
-machine: browser minisign mosquitto xvfb shellcheck systemd clang android-packages .venv/bin/python
+machine: browser minisign mosquitto torch xvfb shellcheck systemd clang android-packages .venv/bin/python
 	$(BIN)/python -m android_demo.ci.fetching >/dev/null
 	$(BIN)/python -m tools.emulation.arm

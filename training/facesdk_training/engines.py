@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -26,9 +26,11 @@ class Trainer(Protocol):
 
     Attributes:
         total_steps: Steps of the whole run.
+        notes: What was asked for and could not be had, one line each.
     """
 
     total_steps: int
+    notes: Sequence[str]
 
     @property
     def step(self) -> int:
@@ -75,7 +77,10 @@ class Entry:
 
 
 ENGINES: Mapping[str, Entry] = MappingProxyType(
-    {"keras": Entry("facesdk_training.keras.engine", "train", ("tensorflow", "larq"))}
+    {
+        "keras": Entry("facesdk_training.keras.engine", "train", ("tensorflow", "larq")),
+        "torch": Entry("facesdk_training.torch.engine", "train-torch", ("torch", "h5py")),
+    }
 )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
+
+from facesdk.errors import InputError
 
 UNSTATED_LICENSE = "unstated: see the terms of the training data"
 
@@ -68,6 +71,25 @@ Threads = Annotated[
 ]
 
 
+Engine = Annotated[
+    Optional[str],
+    typer.Option(
+        metavar="NAME",
+        help="What trains: keras, or torch (extra `train-torch`), which is made for GPUs.",
+        show_default="keras, or what the run began with",
+    ),
+]
+Budget = Annotated[
+    Optional[str],
+    typer.Option(
+        metavar="TIME",
+        help="Time that the run may take, for example 90s, 10m or 1.5h, instead of epochs; "
+        "needs --engine torch.",
+        show_default="budget of the configuration",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """What a verb that trains was asked for.
@@ -82,6 +104,7 @@ class RunOptions:
         cache: Folder for the teacher's embeddings; None for the user's cache folder.
         threads: Threads to compute with; None for all processors.
         json: Whether to print JSON.
+        engine: Name of the training engine; None for the default, or the run's own.
     """
 
     config: Path
@@ -93,6 +116,7 @@ class RunOptions:
     cache: Path | None
     threads: int | None
     json: bool
+    engine: str | None = None
 
 
 def changes(
@@ -100,6 +124,7 @@ def changes(
     teacher: Path | None,
     contract: Path | None,
     assignments: list[str] | None,
+    budget: str | None = None,
 ) -> tuple[str, ...]:
     """Options that stand for keys of the configuration, and the assignments that win over them."""
     named = {"data.folder": data, "teacher.contract": contract}
@@ -108,4 +133,18 @@ def changes(
         is_file = teacher.suffix.lower() in (".tflite", ".pack")
         own, other = ("model", "network") if is_file else ("network", "model")
         given += [f"teacher.{own}='''{teacher}'''", f"teacher.{other}=''"]
+    if budget is not None:
+        given.append(f"budget={_seconds(budget)}")
     return (*given, *(assignments or ()))
+
+
+def _seconds(text: str) -> float:
+    """A time in words, such as ``90s``, ``10m`` or ``1.5h``, in seconds."""
+    unit = {"s": 1.0, "m": 60.0, "h": 3600.0}.get(text[-1:].lower(), 0.0)
+    try:
+        number = float(text[:-1])
+    except ValueError:
+        number = 0.0
+    if not 0 < number * unit < math.inf:
+        raise InputError(f"--budget must be a time such as 90s, 10m or 1.5h, but is {text!r}")
+    return number * unit

@@ -45,6 +45,8 @@ def run(
     weights_license: options.License = options.UNSTATED_LICENSE,
     cache: options.Cache = None,
     threads: options.Threads = None,
+    engine: options.Engine = None,
+    budget: options.Budget = None,
     json: Json = False,
 ) -> None:
     """Train a network as a configuration says.
@@ -61,11 +63,16 @@ def run(
 
         facesdk train run my.toml -o run --resume
 
+        facesdk train run my.toml -o run --engine torch --budget 10m
+
         tensorboard --logdir run
     """
-    changes = options.changes(data, teacher, contract, assignments)
+    changes = options.changes(data, teacher, contract, assignments, budget)
     _train(
-        RunOptions(config, changes, out, resume, description, weights_license, cache, threads, json)
+        RunOptions(
+            *(config, changes, out, resume, description, weights_license, cache, threads, json),
+            engine,
+        )
     )
 
 
@@ -84,6 +91,8 @@ def distill(
     weights_license: options.License = options.UNSTATED_LICENSE,
     cache: options.Cache = None,
     threads: options.Threads = None,
+    engine: options.Engine = None,
+    budget: options.Budget = None,
     json: Json = False,
 ) -> None:
     """Distil a face recognition model into a small one, by default CompactFaceNet.
@@ -100,9 +109,12 @@ def distill(
 
         facesdk train distill -o run --resume
     """
-    changes = options.changes(data, teacher, contract, assignments)
+    changes = options.changes(data, teacher, contract, assignments, budget)
     _train(
-        RunOptions(config, changes, out, resume, description, weights_license, cache, threads, json)
+        RunOptions(
+            *(config, changes, out, resume, description, weights_license, cache, threads, json),
+            engine,
+        )
     )
 
 
@@ -110,7 +122,7 @@ app.command("detector")(detector.train)
 
 
 def _train(asked: RunOptions) -> None:
-    require_extra("tensorflow", extra="train")
+    require_extra("pydantic", extra="train-torch" if asked.engine == "torch" else "train")
     from facesdk_training import engines
     from facesdk_training.config import toml
     from facesdk_training.runs import folder as run_folder
@@ -120,9 +132,11 @@ def _train(asked: RunOptions) -> None:
     if asked.resume:
         config = run_record.resumed_config(out, asked.changes)
         name = run_record.engine_of(out)
+        if asked.engine not in (None, name):
+            raise InputError(f"{out} was begun with --engine {name}, and goes on with it")
     else:
         config = toml.read(asked.config, asked.changes)
-        name = engines.DEFAULT
+        name = asked.engine or engines.DEFAULT
         if (out / run_folder.CONFIG).exists():
             raise InputError(f"{out} already holds a run: add --resume, or choose another --out")
     engine = engines.start(name, asked.threads)
@@ -141,6 +155,10 @@ def _train(asked: RunOptions) -> None:
     trainer = engine.trainer(out, config, material)
     if trainer.is_chief:
         run_folder.write_record(out / run_folder.CONFIG, record)
+        if material.projection is not None:
+            run_folder.write_projection(out, material.projection)
+    for note in trainer.notes:
+        typer.echo(f"facesdk: {note}", err=True)
     _follow(trainer, out, json=asked.json)
 
 

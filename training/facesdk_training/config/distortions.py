@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, get_args
 
-from facesdk.errors import InputError
-
 Name = Literal[
     "mirror",
     "rotation",
@@ -119,13 +117,13 @@ class DistortionConfig:
 
     def __post_init__(self) -> None:
         if self.name not in get_args(Name):
-            raise InputError(f"there is no distortion {self.name!r}: {', '.join(KINDS)}")
+            raise ValueError(f"there is no distortion {self.name!r}: {', '.join(KINDS)}")
         if not 0 <= self.share <= 1 or not 0 <= self.late <= 1:
-            raise InputError(f"share and late of {self.name} must be between 0 and 1")
+            raise ValueError(f"share and late of {self.name} must be between 0 and 1")
         kind = KINDS[self.name]
         least, most = self.strength
         if not kind.lowest <= least <= most <= kind.highest:
-            raise InputError(
+            raise ValueError(
                 f"strengths of {self.name} ({kind.unit}) go from {kind.lowest:g} to "
                 f"{kind.highest:g}, least first, but got {least:g} to {most:g}"
             )

@@ -16,12 +16,13 @@ from pydantic import BeforeValidator
 
 from facesdk.errors import InputError
 from facesdk_training.architectures.registry import ARCHITECTURES, NetworkConfig, configure
+from facesdk_training.config.distortions import DistortionConfig
 
 Objective = Literal["softmax", "cosface", "arcface", "distillation"]
 Precision = Literal["float32", "bfloat16-convolutions", "mixed_bfloat16", "mixed_float16"]
 _DISTILLATION_WEIGHTS = (
     *("cosine_weight", "similarity_weight", "soft_target_weight", "label_weight", "hint_weight"),
-    "attention_weight",
+    *("attention_weight", "stranger_weight", "pair_weight"),
 )
 _FORBID_OTHER_KEYS = {"extra": "forbid", "allow_inf_nan": False}
 
@@ -72,6 +73,21 @@ class DataConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class TeacherFile:
+    """A further teacher.
+
+    Attributes:
+        model: A recognition model, ``.tflite``.
+        contract: Its contract, a JSON file, if the model carries none.
+    """
+
+    __pydantic_config__: ClassVar[Any] = _FORBID_OTHER_KEYS
+
+    model: str
+    contract: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TeacherConfig:
     """What distillation learns from.
 
@@ -80,6 +96,10 @@ class TeacherConfig:
         contract: Its contract, a JSON file, if the model carries none.
         network: A finished run or a Keras file instead of ``model``: a teacher whose layers can be
             looked at, which runs beside the student where a loss asks for that.
+        more: Further teachers beside ``model``. The unit vectors of all are joined, and projected
+            to the student's length, see :mod:`facesdk_training.data.joining`.
+        projection: ``projection.npz`` of another run, to learn in the same space as it; empty to
+            find the projection that keeps most of this run's vectors.
         select_neurons: Whether a student with a shorter embedding than the teacher's learns the
             numbers that tell people apart best, see :mod:`facesdk_training.data.neurons`; the
             crops must be labelled.
@@ -90,6 +110,8 @@ class TeacherConfig:
     model: str = ""
     contract: str = ""
     network: str = ""
+    more: tuple[TeacherFile, ...] = ()
+    projection: str = ""
     select_neurons: bool = False
 
     def __post_init__(self) -> None:
@@ -114,6 +136,10 @@ class LossConfig:
             soft targets only labelled crops are trained on.
         hint_weight: Distillation: weight of FitNets' hints at ``layers``.
         attention_weight: Distillation: weight of attention transfer at ``layers``.
+        stranger_weight: Distillation: weight of the excess of likeness to the stored targets of
+            ``strangers`` other crops, so that degraded strangers do not meet.
+        strangers: See ``stranger_weight``.
+        pair_weight: Distillation: weight of the same excess among the crops of a batch.
         layers: Distillation: for hints and attention, names of a student's layer and of the
             teacher's layer that it imitates, with outputs of one height and width.
         margin: CosFace's m (cosine) or ArcFace's m (radians).
@@ -130,6 +156,9 @@ class LossConfig:
     label_weight: float = 0.0
     hint_weight: float = 0.0
     attention_weight: float = 0.0
+    stranger_weight: float = 0.0
+    strangers: int = 16384
+    pair_weight: float = 0.0
     layers: tuple[tuple[str, str], ...] = ()
     margin: float = 0.35
     scale: float = 30.0
@@ -274,7 +303,15 @@ class RunConfig:
             another run; empty for random ones.
         epochs: Length of the run; may be fractional.
         steps_per_epoch: Steps of an epoch; 0 is one pass over the crops.
+        budget: Seconds that the run may take; its schedule then goes by the clock and ``epochs``
+            says nothing. 0 is no limit. Needs the training engine "torch".
         batch_size: Crops per step, of all replicas together.
+        distortions: What is done to a crop, row by row, instead of ``augmentation``.
+        blends: Share of a batch that is made of two faces each, for which the teacher is asked on
+            the spot. Needs the training engine "torch".
+        statistics: Batches of undistorted crops by which the running statistics of batch
+            normalisation are measured anew when training ends; those are kept if the held-out
+            figures agree. 0 leaves this out.
         precision: "bfloat16-convolutions" is for CPUs that have it, "mixed_..." for GPUs.
         seed: Seed of initial weights, permutations and augmentation.
         stages: Stage-wise binarization; empty trains one form only.
@@ -287,6 +324,7 @@ class RunConfig:
     start_from: str = ""
     epochs: float = 6.0
     steps_per_epoch: int = 0
+    budget: float = 0.0
     batch_size: int = 64
     precision: Precision = "float32"
     seed: int = 1
@@ -298,6 +336,9 @@ class RunConfig:
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     stages: tuple[StageConfig, ...] = ()
+    distortions: tuple[DistortionConfig, ...] = ()
+    blends: float = 0.0
+    statistics: int = 0
 
     def __post_init__(self) -> None:
         positive = {
@@ -318,12 +359,16 @@ class RunConfig:
             "validation.share": self.validation.share,
             "loss.dropout": self.loss.dropout,
             "optimizer.ema_decay": self.optimizer.ema_decay,
+            "blends": self.blends,
         }
         for name, value in shares.items():
             if not 0 <= value < 1:
                 raise ValueError(f"{name} must be at least 0 and below 1, but is {value:g}")
         not_negative = {
             "steps_per_epoch": self.steps_per_epoch,
+            "budget": self.budget,
+            "statistics": self.statistics,
+            "loss.strangers": self.loss.strangers,
             "seed": self.seed,
             "schedule.warmup_steps": self.schedule.warmup_steps,
             "optimizer.clip_norm": self.optimizer.clip_norm,
@@ -363,3 +408,23 @@ class RunConfig:
     def to_dict(self) -> dict[str, Any]:
         """The inverse of :func:`facesdk_training.config.toml.parse`; every network is whole."""
         return dataclasses.asdict(self)
+
+    @property
+    def distortion_rows(self) -> tuple[DistortionConfig, ...]:
+        """What is done to a crop: ``distortions``, or ``augmentation`` in their words."""
+        if self.distortions:
+            return self.distortions
+        asked = self.augmentation
+        rows = {
+            "rotation": (1.0, 0.0, asked.rotation),
+            "scale": (1.0, 0.0, asked.scale),
+            "shift": (1.0, 0.0, asked.shift),
+            "low-resolution": (asked.low_resolution, 39.0, 101.0),
+            "contrast": (1.0, 0.0, asked.contrast),
+            "brightness": (1.0, 0.0, asked.brightness),
+            "grey": (asked.grey, 0.0, 0.0),
+        }
+        return (
+            DistortionConfig("mirror", 0.5),
+            *(DistortionConfig(name, *row) for name, row in rows.items() if row[0]),
+        )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,14 @@ from facesdk.evaluation.calibration import all_pairs
 from facesdk.models.contract import Contract
 from facesdk.progress import Progress, unwatched
 from facesdk.recognition.embedding import CropEmbedder, Embedder
-from facesdk_training.config.run import RunConfig
+from facesdk_training.config.run import RunConfig, TeacherConfig, TeacherFile
 from facesdk_training.data.crops import CropRecord, Crops, FaceCrops, PreparedCrops
+from facesdk_training.data.joining import (
+    joined_units,
+    principal_projection,
+    projected,
+    read_projection,
+)
 from facesdk_training.data.neurons import select_neurons
 from facesdk_training.data.records import DATASET, FaceDataset
 from facesdk_training.data.split import Split, split_by_identity
@@ -40,6 +48,8 @@ class Material:
         classes: Number of identities among the labels.
         sources: Digests of the data and of the teacher.
         teacher: Name of the teacher, and its figures on the held-out crops; empty without one.
+        projection: float32 [D, E] from the joined vectors of several teachers to the targets; None
+            with one.
     """
 
     crops: Crops
@@ -49,6 +59,7 @@ class Material:
     classes: int
     sources: dict[str, str]
     teacher: dict[str, Any]
+    projection: NDArray[np.float32] | None = None
 
 
 def gather(
@@ -65,7 +76,8 @@ def gather(
         config: The configuration.
         cache: Folder for the teacher's embeddings; None keeps nothing.
         progress: Told how many crops the teacher has embedded.
-        teacher: What distillation learns from, in place of ``teacher.model``.
+        teacher: What distillation learns from, in place of ``teacher.model`` and
+            ``teacher.more``.
         lookalikes: Whether the teacher's embeddings also say who is held out under another name,
             see :func:`facesdk_training.data.split.split_by_identity`; a weak one says it of many.
 
@@ -78,13 +90,20 @@ def gather(
         split = _split(config, crops, None)
         train, labels, classes = _labelled(config, crops, split)
         return Material(crops, _of(split, train), labels, labels, classes, sources, {})
+    more = config.teacher.more if teacher is None else ()
     teacher = _teacher(config) if teacher is None else teacher
-    shortened = _shortened(config, teacher)
+    shortened = not more and _shortened(config, teacher)
     targets = teacher_embeddings(teacher, crops, cache, progress)
     split = _split(config, crops, targets if lookalikes else None)
+    others = [_load(row) for row in more]
+    units = [targets, *(teacher_embeddings(each, crops, cache, progress) for each in others)]
+    projection = _projection(config, units, split)
+    if projection is not None:
+        targets = projected(joined_units(units), projection)
     pairs = all_pairs(targets[split.validation], split.validation_identities)
-    sources["teacher_sha256"] = teacher.model_id
-    about = {"name": teacher.name, **figures(pairs)}
+    sources["teacher_sha256"] = _joined_id([teacher, *others])
+    names = [teacher.name, *(each.name for each in others)]
+    about = {"name": " and ".join(names), **figures(pairs)}
     labels, classes = np.full(len(crops), -1, np.int64), 0
     if shortened or config.loss.needs_labels:
         train, labels, classes = _labelled(config, crops, split)
@@ -97,7 +116,31 @@ def gather(
             about["neurons"] = neurons.tolist()
         if config.loss.needs_labels:
             split = _of(split, train)
-    return Material(crops, split, targets, labels, classes, sources, about)
+    return Material(crops, split, targets, labels, classes, sources, about, projection)
+
+
+def _projection(
+    config: RunConfig, units: list[NDArray[np.float32]], split: Split
+) -> NDArray[np.float32] | None:
+    """From the joined vectors of several teachers to the student's length; None for one."""
+    if len(units) == 1:
+        return None
+    joined, length = joined_units(units), config.final_network.embedding_length
+    if joined.shape[1] < length:
+        raise InputError(
+            f"the teachers' embeddings have {joined.shape[1]} numbers together, but the student's "
+            f"has {length}: set network.embedding_length"
+        )
+    if config.teacher.projection:
+        return read_projection(Path(config.teacher.projection), joined.shape[1], length)
+    return principal_projection(joined[split.train], length)
+
+
+def _joined_id(teachers: Sequence[CropEmbedder]) -> str:
+    """SHA-256 (hex) of a teacher, or of the list of several."""
+    if len(teachers) == 1:
+        return teachers[0].model_id
+    return hashlib.sha256(" ".join(each.model_id for each in teachers).encode()).hexdigest()
 
 
 def _shortened(config: RunConfig, teacher: CropEmbedder) -> bool:
@@ -132,8 +175,12 @@ def _read_crops(config: RunConfig) -> Crops:
 def _teacher(config: RunConfig) -> Embedder:
     if not config.teacher.model:
         raise InputError("distillation needs a teacher: set teacher.model, or give --teacher")
-    contract = Contract.read(Path(config.teacher.contract)) if config.teacher.contract else None
-    return Embedder.load(Path(config.teacher.model), contract)
+    return _load(config.teacher)
+
+
+def _load(teacher: TeacherConfig | TeacherFile) -> Embedder:
+    contract = Contract.read(Path(teacher.contract)) if teacher.contract else None
+    return Embedder.load(Path(teacher.model), contract)
 
 
 def _split(config: RunConfig, crops: Crops, embeddings: NDArray[np.float32] | None) -> Split:

@@ -74,6 +74,7 @@ class KerasEngine:
         return self._trainer(run, config, material, initialise=_initialiser(config, material))
 
     def _trainer(self, run: Path, config: RunConfig, material: Material, **options: Any) -> Trainer:
+        _require_possible(config)
         network = config.final_network
         height, width = network.input_height, network.input_width
         sampler = BatchSampler(material.split.train, config.batch_size, config.seed)
@@ -107,6 +108,20 @@ def start(threads: int | None = None) -> KerasEngine:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     return KerasEngine(_distribution())
+
+
+def _require_possible(config: RunConfig) -> None:
+    asked = {
+        "budget": config.budget,
+        "blends": config.blends,
+        "loss.stranger_weight": config.loss.stranger_weight,
+        "loss.pair_weight": config.loss.pair_weight,
+    }
+    for name, value in asked.items():
+        if value:
+            raise InputError(
+                f'the training engine "keras" has no {name}: use --engine torch, or set it to 0'
+            )
 
 
 def _distribution() -> tf.distribute.Strategy | None:

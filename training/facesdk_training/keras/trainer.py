@@ -133,7 +133,10 @@ class Trainer:
         config: Its configuration.
         total_steps: Steps of the whole run.
         steps_per_epoch: Steps of an epoch.
+        notes: What was asked for and could not be had: nothing.
     """
+
+    notes: tuple[str, ...] = ()
 
     def __init__(
         self,

@@ -14,15 +14,20 @@ latent.npz         the last weights in few bytes, to start another run from; wri
                    when a run is interrupted
 network.keras      the layers of a network that no configuration describes, in a compressed run
 weights.h5         the best weights; a run that has it is finished
+projection.npz     of a run with several teachers: from their joined vectors to the student's length
 calibration.json   validation figures and thresholds of ``weights.h5``
 =================  =================================================================================
 """
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from facesdk.errors import InputError
 from facesdk.files import sha256_of, write_atomic
@@ -36,6 +41,7 @@ LATENT = "latent.npz"
 NETWORK = "network.keras"
 WEIGHTS = "weights.h5"
 CALIBRATION = "calibration.json"
+PROJECTION = "projection.npz"
 
 
 def write_record(path: Path, record: dict[str, Any]) -> None:
@@ -65,6 +71,17 @@ def read_record(path: Path) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise InputError(f"{path} must hold a JSON object")
     return record
+
+
+def write_projection(run: Path, projection: NDArray[np.float32]) -> None:
+    """Keeps what several teachers' joined vectors were projected with.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    stream = io.BytesIO()
+    np.savez(stream, projection=projection)
+    write_atomic(run / PROJECTION, stream.getvalue())
 
 
 def append_log(run: Path, figures: dict[str, float]) -> None:

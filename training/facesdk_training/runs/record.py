@@ -15,7 +15,7 @@ from facesdk_training.runs import folder as run_folder
 
 CHANGEABLE = (
     *("epochs", "validation.every", "data.workers", "data.folder", "teacher.", "precision"),
-    "stages",
+    *("stages", "budget"),
 )
 """Keys that a resumed run may change, and beginnings of such; stages that it has entered may not,
 see :func:`require_same_stages`."""

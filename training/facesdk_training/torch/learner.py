@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from facesdk_training.torch import losses
-from facesdk_training.torch.acceleration import Recorded, compile_blocks
+from facesdk_training.config.run import OptimizerConfig
+from facesdk_training.torch.device.acceleration import Recorded, compile_blocks
+from facesdk_training.torch.device.batches import Batch
 from facesdk_training.torch.networks.network import Network
+from facesdk_training.torch.objectives import Objective
+from facesdk_training.torch.optimizers import optimizers_of, set_learning_rate
 from facesdk_training.torch.weights import latent_weights
-
-PARTS = ("loss", "cosine", "relation", "strangers", "pairs")
-"""What a step reports, in this order: the loss and its parts without their weights."""
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """Weights of distillation's losses; a part with weight 0 is not computed.
-
-    Attributes:
-        cosine: Of 1 - cosine to the target.
-        relation: Of the relational loss.
-        strangers: Of the excess of likeness to stored targets.
-        pairs: Of the same excess within the batch.
-    """
-
-    cosine: float = 1.0
-    relation: float = 2.0
-    strangers: float = 0.5
-    pairs: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,56 +35,99 @@ class Acceleration:
 
 
 class Learner:
-    """Distils targets into a network.
+    """Trains a network and what its objective trains beside it.
 
     Attributes:
         network: What is trained, on its device and in training mode.
+        kept: A copy in evaluation mode that follows it: the weights themselves, or their moving
+            average.
         notes: What was asked for and could not be had, one line each.
     """
 
     def __init__(
         self,
         network: Network,
-        weights: Weights,
+        objective: Objective,
+        config: OptimizerConfig,
         acceleration: Acceleration,
-        *,
-        learning_rate: float,
-        clip_norm: float = 0.0,
+        share: Callable[[nn.Module], nn.Module] = lambda module: module,
     ) -> None:
+        """Makes the optimizers.
+
+        Args:
+            network: With the weights to begin with.
+            objective: On the same device.
+            config: How gradients become weights.
+            acceleration: What may be used.
+            share: Wraps what computes the loss, so that processes share its gradients.
+        """
+        self.kept = copy.deepcopy(network).eval()
         self.network = network.train()
         self.notes: list[str] = []
-        self._weights, self._acceleration, self._clip = weights, acceleration, clip_norm
+        self._objective, self._config, self._acceleration = objective, config, acceleration
         self._latent = latent_weights(network)
         self._device = next(network.parameters()).device
-        on_gpu = self._device.type == "cuda"
-        rate = torch.tensor(learning_rate, device=self._device) if on_gpu else learning_rate
-        self.optimizer = torch.optim.Adam(
-            network.parameters(), lr=rate, **({"fused": True, "capturable": True} if on_gpu else {})
-        )
         if acceleration.compile and (why := compile_blocks(network.blocks())):
             self.notes.append(f"blocks are not compiled: {why}")
+        self._loss = share(_Loss(network, objective))
+        own = {id(weight) for weight in self._latent}
+        self._weights = [*network.parameters(), *objective.parameters()]
+        self._optimizers = optimizers_of(
+            config, self._latent, [weight for weight in self._weights if id(weight) not in own]
+        )
         self._step: Callable[..., Tensor] | None = None
 
-    def step(self, images: Tensor, targets: Tensor, strangers: Tensor, rate: float) -> Tensor:
+    def step(self, batch: Batch, rate: float) -> Tensor:
         """One update.
 
         Args:
-            images: float32 [N, 3, height, width], normalised, channels last.
-            targets: float32 [N, D], unit vectors.
-            strangers: float32 [M, D], unit vectors of other crops.
+            batch: What to learn from.
             rate: The learning rate.
 
         Returns:
-            float32 [len(PARTS)], on the device; overwritten by the next step.
+            float32 scalars of the objective's ``parts``, on the device; overwritten by the next
+            step.
         """
+        arguments = (batch.images, batch.targets, batch.strangers)
         if self._step is None:
-            self._step = self._prepared(images, targets, strangers)
-        for group in self.optimizer.param_groups:
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
-        return self._step(images, targets, strangers)
+            self._step = self._prepared(*arguments)
+        set_learning_rate(self._optimizers, rate)
+        return self._step(*arguments)
+
+    @torch.no_grad()
+    def keep(self, step: int) -> None:
+        """Lets the kept weights follow the trained ones; after few steps, more quickly."""
+        decay = self._config.ema_decay
+        if not decay:
+            return
+        share = 1.0 - min(decay, (1 + step) / (10 + step))
+        for average, weight in zip(self.kept.parameters(), self.network.parameters(), strict=True):
+            average.lerp_(weight, share)
+        for held, now in zip(self.kept.buffers(), self.network.buffers(), strict=True):
+            held.copy_(now)
+
+    def catch_up(self) -> Network:
+        """The kept network, whose weights are the trained ones unless they are averages."""
+        if not self._config.ema_decay:
+            self.kept.load_state_dict(self.network.state_dict())
+        return self.kept
+
+    def state(self) -> dict[str, Any]:
+        """All that :meth:`restore` needs."""
+        return {
+            "network": self.network.state_dict(),
+            "kept": self.kept.state_dict(),
+            "objective": self._objective.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on where :meth:`state` was taken; before the first step."""
+        self.network.load_state_dict(state["network"])
+        self.kept.load_state_dict(state["kept"])
+        self._objective.load_state_dict(state["objective"])
+        for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
 
     def _prepared(self, *examples: Tensor) -> Callable[..., Tensor]:
         """The step as it is, or recorded: recording takes some steps, whose effect is undone."""
@@ -109,54 +136,57 @@ class Learner:
         if self._device.type != "cuda":
             self.notes.append("the step is not recorded as a CUDA graph: there is no GPU")
             return self._update
-        kept = [value.clone() for value in self.network.state_dict().values()]
-        rates = [group["lr"].clone() for group in self.optimizer.param_groups]
-        for group in self.optimizer.param_groups:
-            group["lr"].zero_()
+        before = copy.deepcopy(self.state())
+        set_learning_rate(self._optimizers, 0.0)
         recorded = Recorded(self._update, *examples, record=True)
         if recorded.refused:
             self.notes.append(f"the step is not recorded as a CUDA graph: {recorded.refused}")
-        with torch.no_grad():
-            for value, before in zip(self.network.state_dict().values(), kept, strict=True):
-                value.copy_(before)
-            for state in self.optimizer.state.values():
-                for moment in state.values():
-                    moment.zero_()
-            for group, before in zip(self.optimizer.param_groups, rates, strict=True):
-                group["lr"].copy_(before)
+        self._undo(before)
         return recorded
 
+    @torch.no_grad()
+    def _undo(self, before: dict[str, Any]) -> None:
+        """Sets every tensor in place, where the recorded step will look for it."""
+        self.network.load_state_dict(before["network"])
+        self._objective.load_state_dict(before["objective"])
+        for optimizer, saved in zip(self._optimizers, before["optimizers"], strict=True):
+            numbered = [weight for group in optimizer.param_groups for weight in group["params"]]
+            for number, weight in enumerate(numbered):
+                for name, value in optimizer.state[weight].items():
+                    if isinstance(value, Tensor):
+                        old = saved["state"].get(number, {}).get(name)
+                        value.copy_(torch.zeros_like(value) if old is None else old)
+
     def _update(self, images: Tensor, targets: Tensor, strangers: Tensor) -> Tensor:
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self._optimizers:
+            optimizer.zero_grad(set_to_none=True)
         with torch.autocast(
             self._device.type,
             torch.bfloat16,
             enabled=self._acceleration.autocast,
             cache_enabled=False,
         ):
-            output = self.network(images)
-        parts = self._parts(functional.normalize(output.float(), dim=1), targets, strangers)
+            parts = self._loss(images, targets, strangers)
         parts[0].backward()
-        if self._clip:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self._clip)
-        self.optimizer.step()
+        if self._config.clip_norm:
+            nn.utils.clip_grad_norm_(self._weights, self._config.clip_norm)
+        for optimizer in self._optimizers:
+            optimizer.step()
         with torch.no_grad():
             for weights in self._latent:
                 weights.clamp_(-1.0, 1.0)
         return torch.stack([part.detach() for part in parts])
 
-    def _parts(self, student: Tensor, targets: Tensor, strangers: Tensor) -> list[Tensor]:
-        weights, nothing = self._weights, student.new_zeros(())
-        cosine = losses.cosine_loss(student, targets) if weights.cosine else nothing
-        relation = losses.similarity_matrix_loss(student, targets) if weights.relation else nothing
-        far = nothing
-        if weights.strangers:
-            far = losses.stranger_loss(student, targets, strangers, worst=32, least=0.2)
-        near = losses.pair_loss(student, targets, worst=8, least=0.2) if weights.pairs else nothing
-        total = (
-            weights.cosine * cosine
-            + weights.relation * relation
-            + weights.strangers * far
-            + weights.pairs * near
-        )
-        return [total, cosine, relation, far, near]
+
+class _Loss(nn.Module):
+    """The network and its objective as one module, which is what processes share."""
+
+    def __init__(self, network: Network, objective: Objective) -> None:
+        super().__init__()
+        self.network, self.objective = network, objective
+
+    def forward(self, images: Tensor, targets: Tensor, strangers: Tensor) -> list[Tensor]:
+        embeddings = self.network(images).float()
+        with torch.autocast(images.device.type, enabled=False):
+            parts: list[Tensor] = self.objective(embeddings, targets, strangers)
+        return parts

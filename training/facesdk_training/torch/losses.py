@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor
 from torch.nn import functional
 
@@ -42,3 +44,19 @@ def pair_loss(student: Tensor, teacher: Tensor, *, worst: int, least: float) -> 
     excess = excess - 4.0 * excess.new_ones(len(excess)).diag()
     largest = excess.topk(min(worst, excess.shape[1]), dim=1, sorted=False).values
     return functional.relu(largest).square().mean()
+
+
+def cosface_logits(cosines: Tensor, labels: Tensor, *, margin: float, scale: float) -> Tensor:
+    """CosFace: s (cos(t) - m) for the label's class, s cos(t) for the others; [N, C]."""
+    own = functional.one_hot(labels, cosines.shape[1]).to(cosines.dtype)
+    return scale * (cosines - margin * own)
+
+
+def arcface_logits(cosines: Tensor, labels: Tensor, *, margin: float, scale: float) -> Tensor:
+    """ArcFace: s cos(t + m) for the label's class, s cos(t) for the others; [N, C]."""
+    sines = (1.0 - cosines.square()).clamp_min(1e-6).sqrt()
+    shifted = cosines * math.cos(margin) - sines * math.sin(margin)
+    lowest = cosines - margin * math.sin(margin)
+    shifted = shifted.where(cosines > math.cos(math.pi - margin), lowest)
+    own = functional.one_hot(labels, cosines.shape[1]).to(cosines.dtype)
+    return scale * (own * shifted + (1.0 - own) * cosines)

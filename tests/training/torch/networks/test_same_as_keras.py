@@ -13,7 +13,9 @@ from facesdk_training.keras import weights as keras_weights
 from facesdk_training.keras.networks.build import build_embedder as build_keras
 from training.networks import faces, randomise
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch.nn", reason="needs PyTorch: `make torch` installs it")
+
+import torch
 
 from facesdk_training.torch import weights
 from facesdk_training.torch.networks.build import build_embedder

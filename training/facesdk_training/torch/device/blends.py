@@ -1,7 +1,7 @@
 """Faces that nobody has: two crops in one, for which a teacher is asked on the spot.
 
-H. Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018, and S. Yun et al., "CutMix",
-ICCV 2019, with a teacher's answer in place of the mixed label.
+H. Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018, and S. Yun et al.,
+"CutMix", ICCV 2019, with a teacher's answer in place of the mixed label.
 """
 
 from __future__ import annotations

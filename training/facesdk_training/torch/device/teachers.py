@@ -78,7 +78,8 @@ class Teacher(nn.Module):
         return None if name is None else getattr(self, self._names[name])
 
     def _run(self, operator: dict[str, Any], values: dict[str, Tensor]) -> Tensor:
-        kind, x = operator["op"], values[operator["in"][0]]
+        kind = operator["op"]
+        x = self._operand(operator["in"][0], values)
         if kind == "conv":
             return self._convolution(operator, x)
         if kind == "prelu":
@@ -96,15 +97,22 @@ class Teacher(nn.Module):
             assert kernel is not None
             return functional.linear(x, kernel, self._constant(operator["bias"]))
         if kind in ("add", "mul", "sub", "div"):
-            other = values.get(operator["in"][1])
-            if other is None:
-                other = self._constant(operator["in"][1])
-                assert other is not None
-                other = other.view(1, -1, 1, 1) if other.ndim == 1 and other.numel() > 1 else other
-            return getattr(torch, kind)(x, other)
+            first, second = (self._operand(name, values) for name in operator["in"])
+            return getattr(torch, kind)(first, second)
         if kind == "flatten":
-            return x.flatten(1)
+            return (x.permute(0, 2, 3, 1) if operator.get("channels_last") else x).flatten(1)
+        if kind == "abs":
+            return x.abs()
         return functional.relu(x) if kind == "relu" else x
+
+    def _operand(self, name: str, values: dict[str, Tensor]) -> Tensor:
+        """A value or a constant; one number per channel goes beside maps."""
+        if name in values:
+            return values[name]
+        constant = self._constant(name)
+        assert constant is not None
+        wide = constant.ndim == 1 and constant.numel() > 1
+        return constant.view(1, -1, 1, 1) if wide else constant
 
     def _convolution(self, operator: dict[str, Any], x: Tensor) -> Tensor:
         kernel = self._constant(operator["kernel"])

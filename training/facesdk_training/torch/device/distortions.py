@@ -7,9 +7,11 @@ random; everything else has a strength per crop.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,6 +25,12 @@ _GREY = (0.299, 0.587, 0.114)
 _SLICES = 3
 _BLOCK = 8
 _FIVE_POINTS = "arcface-112x112"
+
+
+@functools.cache
+def _constant(values: tuple[Any, ...], device: torch.device) -> Tensor:
+    """Numbers on the device, copied once: a copy from the processor waits for the device."""
+    return torch.tensor(values, dtype=torch.float32, device=device)
 
 
 def _uniform(x: Tensor, least: float, most: float, *shape: int) -> Tensor:
@@ -123,8 +131,7 @@ def _misaligned(noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         Angle in radians [N], scale [N] and shift in pixels [N, 2] of the least-squares similarity
         transform from the true to the noisy points, about the middle of the crop.
     """
-    points = torch.tensor(TEMPLATES[_FIVE_POINTS].points, device=noise.device)
-    points = points.float() - (CROP_SIZE - 1) / 2
+    points = _constant(TEMPLATES[_FIVE_POINTS].points, noise.device) - (CROP_SIZE - 1) / 2
     eyes = torch.linalg.vector_norm(points[1] - points[0])
     moved = points + eyes * noise[:, :, None] * torch.randn(len(noise), 5, 2, device=noise.device)
     middle, middles = points.mean(0), moved.mean(1)
@@ -240,7 +247,7 @@ def photometric(x: Tensor, draws: Draws) -> Tensor:
     down = torch.linspace(-1, 1, x.shape[2], device=x.device).view(1, 1, -1, 1)
     for horizontal, vertical in zip(draws["light_x"], draws["light_y"], strict=True):
         x = x * (1 + across * horizontal + down * vertical)
-    weights = torch.tensor(_GREY, device=x.device).view(1, 3, 1, 1)
+    weights = _constant(_GREY, x.device).view(1, 3, 1, 1)
     for chosen in draws["grey"]:
         x = torch.where(chosen > 0, (x * weights).sum(1, keepdim=True), x)
     rows = torch.arange(x.shape[2], device=x.device).view(1, 1, -1, 1)

@@ -94,7 +94,7 @@ class Recorded:
 
 
 class Pacer:
-    """Keeps the processor at most two steps ahead of the device, so that its clock means something."""
+    """Keeps the processor at most two steps ahead of the device, so that its clock is right."""
 
     def __init__(self) -> None:
         self._events = [torch.cuda.Event() for _ in range(2)] if torch.cuda.is_available() else []

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from facesdk_training.torch.acceleration import Recorded
-from facesdk_training.torch.blends import blended
-from facesdk_training.torch.distortions import Distortions
-from facesdk_training.torch.teachers import Ensemble
+from facesdk_training.torch.device.acceleration import Recorded
+from facesdk_training.torch.device.blends import blended
+from facesdk_training.torch.device.distortions import Distortions
+from facesdk_training.torch.device.teachers import Ensemble
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,7 +21,7 @@ class Batch:
 
     Attributes:
         images: float32 [N, 3, height, width], normalised, channels last.
-        targets: float32 [N, D], unit vectors.
+        targets: float32 [N, D] unit vectors, or int64 [N] labels.
         strangers: float32 [M, D], targets of other crops.
     """
 
@@ -52,7 +53,7 @@ class DeviceBatches:
 
         Args:
             crops: uint8 [N, 3, S, S], RGB, those that are trained on.
-            targets: float32 [N, D], unit vectors.
+            targets: float32 [N, D] unit vectors, or int64 [N] labels.
             distortions: What is done to them.
             batch_size: Crops per step.
             teachers: Give the targets of blends.
@@ -63,7 +64,7 @@ class DeviceBatches:
         self._crops, self._targets, self._distortions = crops, targets, distortions
         self._size = batch_size
         self._blended = round(batch_size * blends) if teachers is not None else 0
-        self._strangers = min(strangers, len(crops))
+        self._strangers = min(strangers, len(crops)) if targets.ndim > 1 else 0
         self._order, self._position = torch.empty(0, dtype=torch.long), 0
         self.notes: list[str] = []
         self._asked: Recorded | None = None
@@ -91,6 +92,29 @@ class DeviceBatches:
         first = int(torch.randint(0, len(self._order) - self._strangers + 1, ()))
         strangers = self._targets[self._order[first : first + self._strangers]]
         return Batch(self._distortions(x[order], progress), targets[order], strangers)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one pass over the crops."""
+        return max(1, len(self._crops) // (self._size + self._blended))
+
+    def state(self) -> dict[str, Any]:
+        """All that :meth:`restore` needs, random numbers included."""
+        cuda = torch.cuda.get_rng_state() if self._crops.is_cuda else None
+        return {
+            "order": self._order.cpu(),
+            "position": self._position,
+            "random": torch.get_rng_state(),
+            "random_cuda": cuda,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on where :meth:`state` was taken."""
+        self._order = state["order"].to(self._crops.device)
+        self._position = state["position"]
+        torch.set_rng_state(state["random"])
+        if self._crops.is_cuda and state["random_cuda"] is not None:
+            torch.cuda.set_rng_state(state["random_cuda"])
 
     @torch.no_grad()
     def undistorted(self, count: int) -> Tensor:

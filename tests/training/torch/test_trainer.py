@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch.nn", reason="needs PyTorch: `make torch` installs it")
+
+import torch
+
+from facesdk.errors import InputError
+from facesdk_training.keras import loading
+from facesdk_training.runs import folder as run_folder
+from facesdk_training.torch.weights import keras_weights, restore_latent
+from training.networks import faces
+from training.small_runs import small_config, write_material
+from training.torch.small_torch_runs import losses_of, trainer_of
+
+TESTS = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_material(tmp_path_factory.mktemp("material"))
+
+
+@pytest.fixture(scope="module")
+def finished(material: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("finished")
+    config = small_config(material, statistics=2, optimizer={"clip_norm": 5.0})
+    losses = losses_of(trainer_of(run, config))
+    assert losses[-1] < losses[0]
+    return run
+
+
+def test_a_finished_run_is_what_keras_would_have_left(finished: Path) -> None:
+    calibration = run_folder.read_record(finished / run_folder.CALIBRATION)
+    assert calibration["statistics"] in ("training", "undistorted")
+    assert [row["fmr"] for row in calibration["thresholds"]]
+    rows = run_folder.read_log(finished)
+    assert {"step", "stage", "loss", "learning_rate", "validation_accuracy"} <= set(rows[0])
+    network = loading.load(finished).model
+    assert np.asarray(network(faces(2), training=False)).shape == (2, 24)
+    assert set(run_folder.read_record(finished / run_folder.CONFIG)) >= {"engine", "config"}
+
+
+def test_its_weights_compute_the_same_in_both_engines(finished: Path) -> None:
+    from facesdk_training.runs import hdf5
+    from facesdk_training.runs.record import config_of
+    from facesdk_training.torch.networks.build import build_embedder
+    from facesdk_training.torch.weights import set_keras_weights
+
+    mine = build_embedder(config_of(finished).final_network).eval()
+    weights = hdf5.read_weights((finished / run_folder.WEIGHTS).read_bytes())
+    assert set_keras_weights(mine, weights, "weights.h5") == []
+    x = faces(3)
+    with torch.no_grad():
+        y = mine(torch.from_numpy(x.transpose(0, 3, 1, 2))).numpy()
+    theirs = np.asarray(loading.load(finished).model(x, training=False))
+    np.testing.assert_allclose(y, theirs, rtol=1e-3, atol=1e-4)
+
+
+def test_an_interrupted_run_goes_on_as_if_it_had_not_been(material: Path, tmp_path: Path) -> None:
+    config = small_config(
+        material,
+        optimizer={"ema_decay": 0.9},
+        stages=[
+            {"share": 1, "network": {"variant": "binary-activations"}},
+            {"share": 1},
+        ],
+    )
+    whole = trainer_of(tmp_path / "whole", config)
+    losses_of(whole)
+    losses_of(trainer_of(tmp_path / "parts", config), stop_at=5)
+    rest = trainer_of(tmp_path / "parts", config)
+    assert rest.step == 5
+    losses_of(rest)
+    for name, arrays in keras_weights(whole._learner.network).items():
+        for a, b in zip(arrays, keras_weights(rest._learner.network)[name], strict=True):
+            np.testing.assert_array_equal(a, b)
+    steps = [row["step"] for row in run_folder.read_log(tmp_path / "parts")]
+    assert steps == [row["step"] for row in run_folder.read_log(tmp_path / "whole")]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"objective": "softmax", "optimizer": {"float_weights": "sgd", "weight_decay": 1e-3}},
+        {"objective": "arcface"},
+        {"loss": {"stranger_weight": 0.5, "pair_weight": 0.5}, "precision": "mixed_bfloat16"},
+        {
+            "network": {
+                "architecture": "MobileFaceNet",
+                "stem_channels": 8,
+                "stages": [[8, 1], [16, 1]],
+                "head_channels": 16,
+                "embedding_length": 24,
+            },
+            "distortions": [{"name": "noise", "share": 0.5}, {"name": "landmarks"}],
+        },
+    ],
+    ids=["softmax", "arcface", "strangers in bfloat16", "mobile with rows"],
+)
+def test_other_runs_learn(changes: dict[str, object], material: Path, tmp_path: Path) -> None:
+    config = small_config(material, **changes)
+    losses = losses_of(trainer_of(tmp_path / "run", config))
+    assert np.mean(losses[-3:]) < losses[0]
+
+
+def test_a_budget_of_time_ends_a_run_and_starts_another(material: Path, tmp_path: Path) -> None:
+    config = small_config(material, budget=1.5, epochs=1000)
+    trainer = trainer_of(tmp_path / "run", config)
+    losses_of(trainer)
+    rows = run_folder.read_log(tmp_path / "run")
+    assert 1.5 <= rows[-1]["seconds"] < 10
+    assert rows[-1]["learning_rate"] < rows[0]["learning_rate"]
+    assert 0 < trainer.step < 1000
+    other = trainer_of(
+        tmp_path / "next",
+        small_config(material, start_from=str(tmp_path / "run" / run_folder.LATENT)),
+    )
+    restored = keras_weights(other._learner.network)["embedding"]
+    np.testing.assert_array_equal(
+        restored[0], keras_weights(trainer._learner.network)["embedding"][0]
+    )
+    assert restore_latent(tmp_path / "run" / run_folder.LATENT, other._learner.network) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"precision": "mixed_float16"}, "bfloat16"),
+        ({"loss": {"soft_target_weight": 1.0}}, "no soft targets"),
+        ({"budget": 5.0, "schedule": {"kind": "steps"}}, "schedule.kind"),
+        ({"objective": "softmax", "blends": 0.25}, "blends need a teacher"),
+    ],
+)
+def test_what_it_cannot_do_is_refused(
+    changes: dict[str, object], message: str, material: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=message):
+        trainer_of(tmp_path / "run", small_config(material, **changes))
+
+
+def test_two_processes_hold_the_same_weights(material: Path, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    run = tmp_path / "run"
+    environment = {
+        **os.environ,
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "WORLD_SIZE": "2",
+        "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent)]),
+        "OMP_NUM_THREADS": "1",
+    }
+    script = TESTS / "training" / "torch" / "small_torch_runs.py"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(script), str(material), str(run)],
+            env={**environment, "RANK": str(rank)},
+        )
+        for rank in range(2)
+    ]
+    assert [process.wait(300) for process in processes] == [0, 0]
+    first, second = (torch.load(run / f"weights-{rank}.pt") for rank in range(2))
+    names = [name for name in first if "running" not in name and "num_batches" not in name]
+    assert len(names) > 10
+    for name in names:
+        torch.testing.assert_close(first[name], second[name], rtol=0, atol=0)
+    assert (run / run_folder.WEIGHTS).is_file()

@@ -1,0 +1,131 @@
+"""The training engine ``torch``: PyTorch, on a GPU or several, else on the CPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from facesdk.errors import InputError
+from facesdk_training.config.run import RunConfig
+from facesdk_training.data.material import Material
+from facesdk_training.torch import checkpoints
+from facesdk_training.torch.device.batches import DeviceBatches
+from facesdk_training.torch.device.distortions import Distortions
+from facesdk_training.torch.device.held_out import HeldOut, on_device
+from facesdk_training.torch.device.teacher_files import read_teacher
+from facesdk_training.torch.device.teachers import Ensemble
+from facesdk_training.torch.learner import Acceleration
+from facesdk_training.torch.networks.network import Network
+from facesdk_training.torch.objectives import objective_of
+from facesdk_training.torch.processes import Processes, join
+from facesdk_training.torch.trainer import Setting, Trainer
+from facesdk_training.torch.weights import restore_latent
+
+
+@dataclass(frozen=True, slots=True)
+class TorchEngine:
+    """See :class:`facesdk_training.engines.TrainingEngine`.
+
+    Attributes:
+        processes: This process among those that share the work.
+    """
+
+    processes: Processes
+
+    def saved_step(self, run: Path) -> int | None:
+        """Finished steps of a run's last state; None if there is none."""
+        return next(reversed(checkpoints.saved_steps(run)), None)
+
+    def trainer(self, run: Path, config: RunConfig, material: Material) -> Trainer:
+        """See :meth:`facesdk_training.engines.TrainingEngine.trainer`."""
+        _require_possible(config, self.processes)
+        device, split = self.processes.device, material.split
+        network = config.final_network
+        height, width = network.input_height, network.input_width
+        workers = config.data.workers
+        crops = on_device(material.crops, split.train, device, workers)
+        fast = device.type == "cuda"
+        distortions = Distortions(config.distortion_rows, height, width)
+        batches = DeviceBatches(
+            crops,
+            torch.from_numpy(material.targets[split.train]).to(device),
+            distortions,
+            batch_size=config.batch_size // self.processes.count,
+            teachers=_ensemble(config, material, device) if config.blends else None,
+            blends=config.blends,
+            strangers=config.loss.strangers if config.loss.stranger_weight else 0,
+            record=fast,
+        )
+        held_out = HeldOut(
+            on_device(material.crops, split.validation, device, workers),
+            split.validation_identities,
+            Distortions((), height, width),
+        )
+        setting = Setting(
+            device,
+            batches,
+            held_out,
+            lambda: objective_of(config, material.classes),
+            Acceleration(
+                autocast=config.precision != "float32",
+                compile=fast,
+                record=fast and self.processes.count == 1,
+            ),
+            self.processes,
+            lambda fresh: _initialise(fresh, config),
+        )
+        return Trainer(run, config, setting)
+
+
+def start(threads: int | None = None) -> TorchEngine:
+    """The engine, on the GPU that ``torchrun`` gives this process, the first one, or the CPU."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+    torch.backends.cudnn.benchmark = True
+    return TorchEngine(join())
+
+
+def _require_possible(config: RunConfig, processes: Processes) -> None:
+    if config.precision == "mixed_float16":
+        raise InputError('the training engine "torch" computes in bfloat16: set precision to that')
+    if config.augmentation.random_crop:
+        raise InputError('the training engine "torch" has no augmentation.random_crop')
+    if config.batch_size % processes.count:
+        raise InputError(
+            f"batch_size must be a multiple of the {processes.count} processes, but is "
+            f"{config.batch_size}"
+        )
+    if config.blends and config.objective != "distillation":
+        raise InputError("blends need a teacher: set objective to distillation, or blends to 0")
+    if config.blends and not config.teacher.model:
+        raise InputError("blends need teacher.model, a .tflite: a teacher.network cannot be asked")
+    if config.blends and config.teacher.select_neurons:
+        raise InputError("blends and teacher.select_neurons do not go together")
+
+
+def _ensemble(config: RunConfig, material: Material, device: torch.device) -> Ensemble:
+    teachers = []
+    for row in (config.teacher, *config.teacher.more):
+        contract = Path(row.contract) if row.contract else None
+        teacher = read_teacher(Path(row.model), contract)
+        kind = torch.float16 if device.type == "cuda" else torch.float32
+        teachers.append(teacher.to(device, kind, memory_format=torch.channels_last).eval())
+    projection: Tensor | None = None
+    if material.projection is not None:
+        projection = torch.from_numpy(material.projection).to(device)
+    return Ensemble(teachers, projection)
+
+
+def _initialise(network: Network, config: RunConfig) -> None:
+    if not config.start_from:
+        return
+    path = Path(config.start_from)
+    if path.suffix != ".npz":
+        raise InputError(
+            'the training engine "torch" starts from the latent.npz of a run: a .tflite needs '
+            "--engine keras"
+        )
+    restore_latent(path, network)

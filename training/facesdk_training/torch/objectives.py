@@ -1,0 +1,124 @@
+"""What a run minimises, by its parts; the Keras engine's are in ``keras/objectives``."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from facesdk.errors import InputError
+from facesdk_training.config.run import LossConfig, RunConfig
+from facesdk_training.torch import losses
+from facesdk_training.torch.networks.layers import glorot_uniform, truncated_normal
+
+_WORST_STRANGERS, _WORST_PAIRS = 32, 8
+_STRANGERS_BELOW = 0.2
+"""Similarity of the teacher up to which any two crops count as strangers."""
+
+
+class Objective(nn.Module):
+    """Loss of a batch, with what is trained beside the embedder as its parameters.
+
+    Attributes:
+        parts: Names of what :meth:`forward` returns, the loss first.
+    """
+
+    parts: tuple[str, ...] = ("loss",)
+
+    def forward(self, embeddings: Tensor, targets: Tensor, strangers: Tensor) -> list[Tensor]:
+        """The loss, and its parts without their weights: scalars.
+
+        Args:
+            embeddings: float32 [N, D], not normalised.
+            targets: float32 [N, D] unit vectors, or int64 [N] labels.
+            strangers: float32 [M, D], targets of other crops.
+        """
+        raise NotImplementedError
+
+
+class Distillation(Objective):
+    """A teacher's directions, the distances among them, and that strangers do not meet."""
+
+    parts = ("loss", "cosine", "relation", "strangers", "pairs")
+
+    def __init__(self, config: LossConfig) -> None:
+        super().__init__()
+        self._config = config
+
+    def forward(self, embeddings: Tensor, targets: Tensor, strangers: Tensor) -> list[Tensor]:
+        """See :class:`Objective`; a part with weight 0 is not computed."""
+        config = self._config
+        student = functional.normalize(embeddings, dim=1)
+        total = nothing = student.new_zeros(())
+        cosine = relation = far = near = nothing
+        if config.cosine_weight:
+            cosine = losses.cosine_loss(student, targets)
+            total = total + config.cosine_weight * cosine
+        if config.similarity_weight:
+            relation = losses.similarity_matrix_loss(student, targets)
+            total = total + config.similarity_weight * relation
+        if config.stranger_weight:
+            far = losses.stranger_loss(
+                student, targets, strangers, worst=_WORST_STRANGERS, least=_STRANGERS_BELOW
+            )
+            total = total + config.stranger_weight * far
+        if config.pair_weight:
+            near = losses.pair_loss(student, targets, worst=_WORST_PAIRS, least=_STRANGERS_BELOW)
+            total = total + config.pair_weight * near
+        return [total, cosine, relation, far, near]
+
+
+class Softmax(Objective):
+    """The paper's classifier: dropout, and a dense layer over all people."""
+
+    def __init__(self, config: LossConfig, length: int, classes: int) -> None:
+        super().__init__()
+        self._dropout = config.dropout
+        self.classifier = nn.Linear(length, classes)
+        glorot_uniform(self.classifier.weight.view(classes, length, 1, 1))
+        nn.init.zeros_(self.classifier.bias)
+
+    def forward(self, embeddings: Tensor, targets: Tensor, strangers: Tensor) -> list[Tensor]:
+        """See :class:`Objective`."""
+        logits = self.classifier(functional.dropout(embeddings, self._dropout))
+        return [functional.cross_entropy(logits, targets)]
+
+
+class Margin(Objective):
+    """CosFace or ArcFace: a direction per person, and a margin for the true one."""
+
+    def __init__(self, config: LossConfig, length: int, classes: int, *, angular: bool) -> None:
+        super().__init__()
+        self._config, self._angular = config, angular
+        self.directions = nn.Parameter(torch.empty(length, classes))
+        truncated_normal(self.directions, math.sqrt(2.0 / (length + classes)))
+
+    def forward(self, embeddings: Tensor, targets: Tensor, strangers: Tensor) -> list[Tensor]:
+        """See :class:`Objective`."""
+        cosines = functional.normalize(embeddings, dim=1) @ functional.normalize(
+            self.directions, dim=0
+        )
+        shifted = losses.arcface_logits if self._angular else losses.cosface_logits
+        logits = shifted(cosines, targets, margin=self._config.margin, scale=self._config.scale)
+        return [functional.cross_entropy(logits, targets)]
+
+
+def objective_of(config: RunConfig, classes: int) -> Objective:
+    """The objective that a configuration names.
+
+    Raises:
+        InputError: It asks for a loss that this engine has not.
+    """
+    loss, length = config.loss, config.final_network.embedding_length
+    if config.objective == "distillation":
+        if loss.needs_labels or loss.imitates_layers:
+            raise InputError(
+                'the training engine "torch" has no soft targets, labels, hints or attention in '
+                "distillation: set their weights in loss to 0, or use --engine keras"
+            )
+        return Distillation(loss)
+    if config.objective == "softmax":
+        return Softmax(loss, length, classes)
+    return Margin(loss, length, classes, angular=config.objective == "arcface")
