@@ -131,6 +131,20 @@ def _indices(operands: Operands, options: Table | None) -> None:
         _require(row is None or row.dtype in INTEGERS, f"sizes or axes of type {row and row.dtype}")
 
 
+def _reshaping(operands: Operands, options: Table | None) -> None:
+    _own(options, "ReshapeOptions")
+    _indices(operands, options)
+
+
+def _squeezing(operands: Operands, options: Table | None) -> None:
+    _own(options, "SqueezeOptions")
+
+
+def _own(options: Table | None, kind: str) -> None:
+    """Options with a list in them: runtimes take another operator's numbers for its place."""
+    _require(options is None or options.kind == kind, "options of another operator")
+
+
 def _positions(operands: Operands, options: Table | None) -> None:
     for row in operands[1:]:
         _require(
@@ -187,8 +201,8 @@ ACCEPTED: dict[str, Rule] = {
     "SOFTMAX": Rule((1, 1), 1, types=ACTIVATIONS, same=False, ranks=(1, 8)),
     "L2_NORMALIZATION": Rule((1, 1), 1, types=ACTIVATIONS, ranks=(1, 8)),
     "CONCATENATION": Rule((1, _MANY), _MANY, types=STORED | {"bool"}, check=_alike),
-    "RESHAPE": Rule((1, 2), 1, types=STORED | {"bool", "complex64", "string"}, check=_indices),
-    "SQUEEZE": Rule((1, 1), 1, types=STORED | {"bool", "complex64", "string"}),
+    "RESHAPE": Rule((1, 2), 1, types=STORED | {"bool", "complex64", "string"}, check=_reshaping),
+    "SQUEEZE": Rule((1, 1), 1, types=STORED | {"bool", "complex64", "string"}, check=_squeezing),
     "PAD": Rule((2, 2), 2, types=STORED | {"bool"}, check=_padding),
     "PADV2": Rule((3, 3), 3, types=STORED | {"bool"}, check=_padding),
     "TRANSPOSE": Rule((2, 2), 2, types=STORED | {"bool"}, check=_indices),

@@ -97,6 +97,8 @@ def _without_options(builtin: int) -> Callable[[schema.ModelT], None]:
         (_renamed(_OP.ADD, _OP.SPLIT), "SPLIT has an axis that is not one number"),
         (_renamed(_OP.ADD, _OP.STRIDED_SLICE), "STRIDED_SLICE has 2 inputs"),
         (_renamed(_OP.CUSTOM, _OP.RELU_N1_TO_1), "RELU_N1_TO_1 has "),
+        (_renamed(_OP.AVERAGE_POOL_2D, _OP.SQUEEZE), "SQUEEZE has options of another operator"),
+        (_renamed(_OP.AVERAGE_POOL_2D, _OP.RESHAPE), "RESHAPE has options of another operator"),
         (_inputs(_OP.CONV_2D, 1), "CONV_2D has 1 inputs"),
         (_inputs(_OP.CONV_2D, 4), "CONV_2D has 4 inputs"),
         (_inputs(_OP.AVERAGE_POOL_2D, 2), "AVERAGE_POOL_2D has 2 inputs"),
