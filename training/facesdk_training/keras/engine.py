@@ -114,6 +114,8 @@ def _require_possible(config: RunConfig) -> None:
     asked = {
         "budget": config.budget,
         "blends": config.blends,
+        "statistics": config.statistics,
+        "distortions": len(config.distortions),
         "loss.stranger_weight": config.loss.stranger_weight,
         "loss.pair_weight": config.loss.pair_weight,
     }

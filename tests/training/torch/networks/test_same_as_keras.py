@@ -38,6 +38,24 @@ CASES = {
         head_channels=24,
         embedding_length=12,
     ),
+    **{
+        f"{letter}-{weights}-{activations}": configure(
+            letter,
+            weights=weights,
+            activations=activations,
+            units=(1, 0, 1, 0),
+            width=0.03,
+            input_height=48,
+            input_width=48,
+            embedding_length=8,
+        )
+        for letter, weights, activations in (
+            ("A", "float", "float"),
+            ("Q", "dorefa-1", "float"),
+            ("QB", "bnn", "bi-real"),
+            ("C", "xnor-filter", "dorefa-2-clip"),
+        )
+    },
 }
 
 
@@ -49,7 +67,7 @@ def test_outputs_are_those_of_keras(config: NetworkConfig, tmp_path: Path) -> No
     keras_weights.restore_latent(tmp_path / "latent.npz", theirs)
     mine = build_embedder(config).eval()
     assert weights.restore_latent(tmp_path / "latent.npz", mine) == []
-    x = faces(2)
+    x = faces(2)[:, : config.input_height, : config.input_width]
     with torch.no_grad():
         y = mine(torch.from_numpy(x.transpose(0, 3, 1, 2))).numpy()
     np.testing.assert_allclose(y, np.asarray(theirs(x, training=False)), rtol=1e-4, atol=1e-4)

@@ -7,14 +7,20 @@ from types import MappingProxyType
 from typing import Any
 
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
+from facesdk_training.architectures.face_res_net import FaceResNetConfig
 from facesdk_training.architectures.mobile_face_net import MobileFaceNetConfig
 from facesdk_training.architectures.registry import NetworkConfig
 from facesdk_training.torch.networks.compact_face_net import CompactFaceNet
+from facesdk_training.torch.networks.face_res_net import FaceResNet
 from facesdk_training.torch.networks.mobile_face_net import MobileFaceNet
 from facesdk_training.torch.networks.network import Network
 
 _BUILDERS: Mapping[type[NetworkConfig], Callable[[Any], Network]] = MappingProxyType(
-    {CompactFaceNetConfig: CompactFaceNet, MobileFaceNetConfig: MobileFaceNet}
+    {
+        CompactFaceNetConfig: CompactFaceNet,
+        FaceResNetConfig: FaceResNet,
+        MobileFaceNetConfig: MobileFaceNet,
+    }
 )
 
 
