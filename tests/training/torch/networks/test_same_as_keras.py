@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+from facesdk.errors import InputError
 from facesdk_training.architectures.registry import NetworkConfig, configure
 from facesdk_training.keras import weights as keras_weights
 from facesdk_training.keras.networks.build import build_embedder as build_keras
@@ -57,6 +58,11 @@ CASES = {
         )
     },
 }
+
+
+def test_blocks_that_only_keras_has_are_refused() -> None:
+    with pytest.raises(InputError, match="no block 'fire'"):
+        build_embedder(configure("C", block="fire"))
 
 
 @pytest.mark.parametrize("config", CASES.values(), ids=CASES)

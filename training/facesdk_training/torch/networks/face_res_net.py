@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facesdk.errors import InputError
 from facesdk_training.architectures.face_res_net import FaceResNetConfig
 from facesdk_training.architectures.quantizer_names import FLOAT
 from facesdk_training.torch.networks.layers import (
@@ -27,6 +28,10 @@ class FaceResNet(Network):
 
     def __init__(self, config: FaceResNetConfig) -> None:
         super().__init__()
+        if config.block != "plain":
+            raise InputError(
+                f'the training engine "torch" has no block {config.block!r}: use --engine keras'
+            )
         binary = config.binary_activations
         first, channels = (config.channels(count) for count in _STEM_CHANNELS)
         size = (config.input_height, config.input_width)

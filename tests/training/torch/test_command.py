@@ -1,0 +1,75 @@
+"""`facesdk train --engine torch` from end to end, with several teachers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+pytest.importorskip("torch.nn", reason="needs PyTorch: `make torch` installs it")
+
+from facesdk_training.cli.train import app
+from facesdk_training.runs import folder as run_folder
+from training.faces import write_data, write_teacher
+
+SMALL = tuple(
+    word
+    for assignment in (
+        "validation.sets=['a']",
+        "validation.share=0.7",
+        "validation.every=2",
+        "epochs=1",
+        "batch_size=12",
+        "network.stages=[[64, 1], [96, 1]]",
+        "network.embedding_length=20",
+    )
+    for word in ("--set", assignment)
+)
+
+
+@pytest.fixture
+def arguments(tmp_path: Path) -> list[str]:
+    data = write_data(tmp_path / "data", {"a": 44})
+    teacher = write_teacher(tmp_path / "teacher.tflite", 16)
+    more = write_teacher(tmp_path / "more.tflite", 24)
+    return [
+        *("distill", "--data", str(data), "--teacher", str(teacher), *SMALL),
+        *("--set", f"teacher.more=[{{model='{more}'}}]", "--cache", str(tmp_path / "cache")),
+    ]
+
+
+def test_two_teachers_a_budget_and_a_report(arguments: list[str], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    asked = [*arguments, "--out", str(run), "--engine", "torch", "--budget", "2s", "--json"]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout)
+    assert report["steps"] > 0
+    record = run_folder.read_record(run / run_folder.CONFIG)
+    assert record["engine"] == "torch"
+    assert record["config"]["budget"] == 2.0
+    assert " and " in record["teacher"]["name"]
+    with np.load(run / run_folder.PROJECTION) as file:
+        assert file["projection"].shape == (40, 20)
+    again = CliRunner().invoke(app, ["distill", "--out", str(run), "--resume"])
+    assert "is finished already" in str(again.exception)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--engine", "jax"], "unknown training engine 'jax'"),
+        (["--budget", "soon"], "--budget must be a time"),
+        (["--budget", "5s"], 'the training engine "keras" has no budget'),
+    ],
+)
+def test_one_line_says_what_is_wrong(
+    words: list[str], message: str, arguments: list[str], tmp_path: Path
+) -> None:
+    done = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "run"), *words])
+    assert done.exit_code != 0
+    assert message in str(done.exception or done.stderr)
+    assert not (tmp_path / "run" / run_folder.CONFIG).exists()
