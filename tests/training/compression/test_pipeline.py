@@ -133,6 +133,30 @@ def test_a_shorter_embedding_is_a_part_of_the_longer(source: Path, tmp_path: Pat
         assert np.abs(whole - column[:, np.newaxis]).max(axis=0).min() < 1e-5
 
 
+def test_shared_and_factored_in_a_chain(source: Path, tmp_path: Path) -> None:
+    """Deep compression's sharing of what low rank left, both retrained; the file loads again."""
+    asked = {"retraining": FEW}
+    steps = [
+        pipeline.step("tucker", {"energy": 0.5, **asked}),
+        pipeline.step("k-means", {"bits": 3, "dense_bits": 2, **asked}),
+    ]
+    report = pipeline.compress(source, steps, source.parent / "data", tmp_path / "chain")
+    factored, shared = (row["after"] for row in report["steps"])
+    assert factored["weights"] < report["before"]["weights"]
+    assert factored["multiply_adds"] < report["before"]["multiply_adds"]
+    assert shared["weights"] == factored["weights"]
+    model = loading.load(tmp_path / "chain").model
+    counts = {
+        layer.name: len(np.unique(layer.get_weights()[0]))
+        for layer in model.layers
+        if layer.name.rpartition("_")[2] in ("core", "in", "conv", "embedding")
+        and "depthwise" not in layer.name
+    }
+    assert max(counts.values()) <= 8
+    assert counts["embedding"] <= 4
+    assert "stage1_unit1_conv_core" in counts
+
+
 def test_methods_are_listed() -> None:
     assert [method.name for method in every()] == list(HOMES)
     listed = json.loads(CliRunner().invoke(app, ["methods", "--json"]).stdout)
@@ -142,12 +166,16 @@ def test_methods_are_listed() -> None:
 
 def test_nonsense_is_refused(source: Path, tmp_path: Path) -> None:
     for name, settings, message in (
-        ("magic", {}, "no method is called 'magic': choose one of fixed-point"),
+        ("magic", {}, "no method is called 'magic': choose one of k-means"),
         ("twn", {"bits": 3}, "twn: bits"),
         ("fixed-point", {"bits": 9}, "bits must be 1 to 8"),
         ("mixed-widths", {"widths": [8, 2]}, "widths must rise"),
         ("inq", {"shares": [0.5]}, "shares must rise from above 0 to 1"),
         ("inq", {"bits": 2}, "bits must be 3 to 5"),
+        ("k-means", {"bits": 1}, "bits must be 2 to 8"),
+        ("hashed", {"share": 0}, "share must be above 0"),
+        ("svd", {"energy": 1.5}, "energy must be above 0"),
+        ("svd", {"rank": 3}, 'with the rule "fixed"'),
         ("distil-neurons", {"share": 1}, "share must be above 0 and below 1"),
         ("twn", {"retraining": {"steps": -1}}, "0 steps or more"),
     ):

@@ -11,9 +11,19 @@ from facesdk_training.compression.frame.method import Method
 
 _QUANTIZATION = "facesdk_training.compression.quantization"
 _DISTILLATION = "facesdk_training.compression.distillation"
+_SHARING = "facesdk_training.compression.sharing.methods"
+_LOW_RANK = "facesdk_training.compression.low_rank.methods"
 
 HOMES: Mapping[str, str] = MappingProxyType(
     {
+        "k-means": f"{_SHARING}:CLUSTERS",
+        "product": f"{_SHARING}:PRODUCT",
+        "hashed": f"{_SHARING}:HASHED",
+        "circulant": f"{_SHARING}:CIRCULANT",
+        "svd": f"{_LOW_RANK}:SVD",
+        "spatial": f"{_LOW_RANK}:SPATIAL",
+        "tucker": f"{_LOW_RANK}:TUCKER",
+        "cp": f"{_LOW_RANK}:CP",
         "fixed-point": f"{_QUANTIZATION}.fixed_point:FIXED",
         "mixed-widths": f"{_QUANTIZATION}.fixed_point:MIXED",
         "twn": f"{_QUANTIZATION}.ternary:TWN",
