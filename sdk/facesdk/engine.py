@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 from facesdk import tracing
 from facesdk.detection.detector import DEFAULT_MIN_FACE, Detector
 from facesdk.detection.registry import DEFAULT_DETECTOR, load_detector
-from facesdk.errors import EmbeddingMismatchError, FaceSDKWarning, InputError, LowQualityError
+from facesdk.errors import (
+    EmbeddingMismatchError,
+    FaceSDKWarning,
+    InputError,
+    LowQualityError,
+    ModelError,
+)
 from facesdk.images import decode
 from facesdk.images.decode import ImageSource
 from facesdk.images.decoded import DecodedPhoto
@@ -65,17 +71,31 @@ class FaceEngine:
 
     Args:
         detector: Finds faces.
-        embedder: Embeds aligned crops.
+        embedder: Embeds aligned crops; None where faces are only to be found.
     """
 
-    def __init__(self, detector: Detector, embedder: Embedder) -> None:
+    def __init__(self, detector: Detector, embedder: Embedder | None = None) -> None:
         self.detector = detector
-        self.embedder = embedder
+        self._embedder = embedder
+
+    @property
+    def embedder(self) -> Embedder:
+        """What embeds aligned crops.
+
+        Raises:
+            ModelError: The engine was made without a recognition model.
+        """
+        if self._embedder is None:
+            raise ModelError(
+                "this engine has no recognition model, it only finds faces: FaceEngine.load(MODEL) "
+                "has one"
+            )
+        return self._embedder
 
     @classmethod
     def load(
         cls,
-        model: str | os.PathLike[str] = registry.DEFAULT_RECOGNIZER,
+        model: str | os.PathLike[str] | None = registry.DEFAULT_RECOGNIZER,
         *,
         contract: Contract | None = None,
         detector: str = DEFAULT_DETECTOR,
@@ -89,7 +109,8 @@ class FaceEngine:
         """Load a detector and a recognition model.
 
         Args:
-            model: Name of a packaged recognition model, or the path of a ``.tflite`` file.
+            model: Name of a packaged recognition model, or the path of a ``.tflite`` file; None
+                where faces are only to be found, or their quality told.
             contract: How to feed a file that carries no contract.
             detector: What finds the faces, a key of
                 :data:`facesdk.detection.registry.DETECTORS`.
@@ -108,8 +129,12 @@ class FaceEngine:
             ModelError: The model is unknown or not usable.
             InputError: An option is out of its range.
         """
-        embedder = Embedder.load(
-            registry.resolve(model), contract, threads=threads, workers=workers, trust=trust
+        embedder = (
+            None
+            if model is None
+            else Embedder.load(
+                registry.resolve(model), contract, threads=threads, workers=workers, trust=trust
+            )
         )
         finder = load_detector(
             detector,
@@ -141,7 +166,9 @@ class FaceEngine:
             choice = pick(photo.pixels, found)
         chosen, reason = (choice.number, choice.reason) if choice else (None, "")
         faces = tuple(map(photo.of_photo, found))
-        return Detections(_name(image), photo.width, photo.height, faces, chosen, reason)
+        return Detections(
+            _name(image), photo.width, photo.height, faces, chosen, reason, self.detector.id
+        )
 
     def align(
         self, image: ImageSource, face: Face | int | None = None, *, color: str = "RGB"

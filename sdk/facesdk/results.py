@@ -144,6 +144,7 @@ class Detections(_Result):
         chosen: Number of the face that is compared unless somebody asks for another, in ``faces``;
             None if there is none.
         reason: Why this one, in words; empty if there is none.
+        detector: Identifies what found them: the method, its weights and its settings.
 
     ``len(found)`` is the number of faces, ``for face in found`` gives them, and ``if found`` is
     true where there is one.
@@ -155,6 +156,7 @@ class Detections(_Result):
     faces: tuple[Face, ...]
     chosen: int | None = None
     reason: str = ""
+    detector: str = ""
 
     def __len__(self) -> int:
         return len(self.faces)
@@ -168,6 +170,7 @@ class Detections(_Result):
             "image": self.image,
             "width": self.width,
             "height": self.height,
+            "detector": self.detector,
             "faces": [
                 {
                     **face.to_dict(),

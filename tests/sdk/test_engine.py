@@ -17,6 +17,7 @@ from facesdk.errors import (
     FaceSDKWarning,
     InputError,
     LowQualityError,
+    ModelError,
     NoFaceError,
 )
 from facesdk.images import decode
@@ -37,6 +38,28 @@ def test_paths_and_arrays_give_the_same(engine: FaceEngine) -> None:
     by_path = engine.embed(OBAMA)
     by_array = engine.embed(decode.load(OBAMA))
     np.testing.assert_array_equal(by_path.vector, by_array.vector)
+
+
+def test_faces_are_found_without_a_recognition_model(engine: FaceEngine) -> None:
+    bare = FaceEngine.load(None)
+    found = bare.detect(OBAMA)
+    np.testing.assert_array_equal(found.faces[0].box, engine.detect(OBAMA).faces[0].box)
+    assert found.detector == bare.detector.id
+    assert found.detector.startswith("mtcnn ")
+    assert bare.quality(OBAMA).score == engine.quality(OBAMA).score
+    for call in (bare.embed, bare.align, lambda photo: bare.verify(photo, photo)):
+        with pytest.raises(ModelError, match="no recognition model"):
+            call(OBAMA)
+
+
+@pytest.mark.parametrize("name", ["blaze"])
+def test_another_detector_gives_the_same_verdicts(engine: FaceEngine, name: str) -> None:
+    other = FaceEngine.load(detector=name, turned=False)
+    assert other.detect(OBAMA, 1).detector.startswith(name)
+    for a, b in ((OBAMA, OBAMA2), (OBAMA, BIDEN)):
+        mine, theirs = other.verify(a, b), engine.verify(a, b)
+        assert mine.same == theirs.same
+        assert abs(mine.similarity - theirs.similarity) < 0.15
 
 
 def test_stages_add_up_to_verify(engine: FaceEngine) -> None:

@@ -79,8 +79,9 @@ def test_verification_has_the_keys_of_the_contract() -> None:
 
 
 def test_detections_have_the_keys_of_the_contract() -> None:
-    record = Detections("a.jpg", 20, 10, (FACE,)).to_dict()
-    assert set(record) == {"image", "width", "height", "faces"}
+    record = Detections("a.jpg", 20, 10, (FACE,), detector="mtcnn 1234").to_dict()
+    assert set(record) == {"image", "width", "height", "detector", "faces"}
+    assert record["detector"] == "mtcnn 1234"
     assert record["faces"][0]["score"] == 0.9877
     assert record["faces"][0]["chosen"] is False
     chosen = Detections("a.jpg", 20, 10, (FACE, FACE), 1, "it is sharp").to_dict()["faces"]

@@ -52,8 +52,8 @@ DetectorName = Annotated[
     typer.Option(
         "--detector",
         metavar="NAME",
-        help="What finds the faces: `mtcnn`; `blaze`, which is faster where the face is large; "
-        "`yunet`, once you have converted it; or the .tflite file of a finder.",
+        help="What finds the faces: `mtcnn`; `finder`, which is faster; `blaze`; `yunet`, once you "
+        "have converted it; or the .tflite file of a finder.",
     ),
 ]
 MinFace = Annotated[

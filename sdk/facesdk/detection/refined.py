@@ -10,9 +10,9 @@ from math import inf
 
 import numpy as np
 
-from facesdk.detection.boxes import Boxes, sizes, squared
+from facesdk.detection.boxes import Boxes, overlaps, sizes, squared
 from facesdk.detection.detector import DEFAULT_MIN_FACE, SMALLEST_FACE
-from facesdk.detection.finder import Finder, Found
+from facesdk.detection.finder import OVERLAP, Finder, Found
 from facesdk.detection.halvings import Halvings
 from facesdk.detection.landmarks import SURE, LandmarkRefiner, distinct
 from facesdk.errors import InputError
@@ -98,14 +98,16 @@ class RefinedDetector:
     def _largest(self, photo: Halvings, count: int) -> list[Face]:
         height, width = photo.photo.shape[:2]
         faces: list[Face] = []
-        seen: list[Found] = []
+        surely = inf
         for look in self.finder.looks(height, width, self.min_face, all_faces=False):
             if look.fallback and faces:
                 continue
-            found = self._new(self.finder.look(photo, look), seen)
-            seen.append(found)
-            faces = distinct(faces + self._decide_largest(photo, found, count))
-            sides = sorted((max(face.box[2:] - face.box[:2]) for face in faces), reverse=True)
+            found = self.finder.look(photo, look)
+            # Of smaller ones a coarser look may have seen a part, or the wrong place.
+            settled = [face for face in faces if _side(face) >= surely]
+            faces = distinct(faces + self._decide_largest(photo, _without(found, settled), count))
+            surely = min(surely, look.sees_from)
+            sides = sorted(map(_side, faces), reverse=True)
             if len(sides) >= count and sides[count - 1] >= look.sees_from:
                 break
         return faces
@@ -121,16 +123,6 @@ class RefinedDetector:
         again = np.hstack([middles - halves, middles + halves])
         return distinct(faces + self.refiner.decide(photo, again))
 
-    def _new(self, found: Found, seen: list[Found]) -> Found:
-        """What no coarser look has shown: equal squares would only be decided about again."""
-        if not seen:
-            return found
-        known = Found.together(seen)
-        both = Found.together(
-            [Found(known.boxes, np.full(len(known.boxes), inf), known.squares), found]
-        )
-        return both.only(np.flatnonzero(np.isfinite(both.scores)))
-
     def _decide_largest(self, photo: Halvings, found: Found, count: int) -> list[Face]:
         """The largest squares first, until there are as many faces as wanted."""
         order = np.argsort(-sizes(found.squares)[:, 0], kind="stable")
@@ -139,3 +131,15 @@ class RefinedDetector:
             some, order = order[: count + 1], order[count + 1 :]
             faces = distinct(faces + self._decide(photo, found.squares[some]))
         return faces
+
+
+def _side(face: Face) -> float:
+    return float(max(face.box[2:] - face.box[:2]))
+
+
+def _without(found: Found, faces: list[Face]) -> Found:
+    """What is none of some faces."""
+    if not faces:
+        return found
+    boxes = np.array([face.box for face in faces], dtype=np.float64)
+    return found.only(np.flatnonzero((overlaps(found.boxes, boxes) <= OVERLAP).all(axis=1)))

@@ -49,6 +49,14 @@ def _blaze(
     return _refined(finder, min_face, max_faces, threads, workers)
 
 
+def _finder(
+    *, min_face: int, max_faces: int | None, threads: int, workers: int
+) -> tuple[Detector, float]:
+    from facesdk.models import registry
+
+    return _of_file(registry.resolve("finder"), min_face, max_faces, threads, workers)
+
+
 def _yunet(
     *, min_face: int, max_faces: int | None, threads: int, workers: int
 ) -> tuple[Detector, float]:
@@ -92,7 +100,12 @@ def _refined(
     return RefinedDetector(finder, refiner, min_face=min_face, max_faces=max_faces), SURE
 
 
-DETECTORS: dict[str, Loader] = {"mtcnn": _mtcnn, "blaze": _blaze, "yunet": _yunet}
+DETECTORS: dict[str, Loader] = {
+    "mtcnn": _mtcnn,
+    "finder": _finder,
+    "blaze": _blaze,
+    "yunet": _yunet,
+}
 """A function for each name; it imports what it needs when it is called."""
 
 

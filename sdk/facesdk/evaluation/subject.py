@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from facesdk.detection.registry import load_detector
+from facesdk.detection.registry import DEFAULT_DETECTOR, load_detector
 from facesdk.errors import InputError, require_extra
 from facesdk.evaluation.embedded import EmbeddedSet, embed_set
 from facesdk.evaluation.sets.verification_set import VerificationSet
@@ -97,15 +97,18 @@ def embed(
     pairs: VerificationSet,
     model: CropEmbedder | SavedEmbeddings,
     *,
+    detector: str = DEFAULT_DETECTOR,
     threads: int = 1,
     cache: Path | None = None,
     progress: Progress = unwatched,
 ) -> tuple[Subject, EmbeddedSet]:
-    """The vectors of a set's images, by a model and the packaged detector or as they were saved.
+    """The vectors of a set's images, by a model and a detector, or as they were saved.
 
     Args:
         pairs: The set.
         model: From :func:`load_model`.
+        detector: Name of the detector, a key of :data:`facesdk.detection.registry.DETECTORS`. It
+            looks for all faces, as the rule that chooses one needs them.
         threads: Threads the detector may use, at least 1.
         cache: See :func:`facesdk.evaluation.embedded.embed_set`; ``progress`` likewise.
         progress: See ``cache``.
@@ -117,12 +120,12 @@ def embed(
     if isinstance(model, SavedEmbeddings):
         vectors = EmbeddedSet(model.of(pairs.names))
         return Subject(model.model, model.model_id, "saved embeddings", "", None), vectors
-    detector = None if pairs.aligned else load_detector(threads=threads)
+    finder = None if pairs.aligned else load_detector(detector, threads=threads)
     subject = Subject(
         model.name,
         model.model_id,
-        ALIGNED if detector is None else detector.id,
+        ALIGNED if finder is None else finder.id,
         model.template,
         model.contract.flip_concatenation,
     )
-    return subject, embed_set(pairs, model, detector, cache=cache, progress=progress)
+    return subject, embed_set(pairs, model, finder, cache=cache, progress=progress)

@@ -143,7 +143,7 @@ def test_detect_prints_one_object_a_line(tmp_path: Path, crowd: str) -> None:
     encode.save(blank, np.full((90, 120, 3), 128, np.uint8))
     done = run("detect", crowd, str(blank), "--json", "--draw", str(tmp_path / "drawn"))
     first, second = (json.loads(line) for line in done.stdout.splitlines())
-    assert set(first) == {"image", "width", "height", "faces"}
+    assert set(first) == {"image", "width", "height", "detector", "faces"}
     assert (first["width"], first["height"], len(first["faces"])) == (800, 909, 2)
     assert first["faces"][0]["box"][0] > first["faces"][1]["box"][0]
     assert second == {"image": str(blank), "width": 120, "height": 90, "faces": []}

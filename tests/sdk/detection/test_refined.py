@@ -92,6 +92,25 @@ def test_what_a_coarse_look_has_shown_is_not_decided_about_again() -> None:
     assert refiner.asked == 2
 
 
+def test_what_a_coarse_look_is_not_sure_of_is_decided_about_again() -> None:
+    """A face seen as too small may have been seen in the wrong place."""
+
+    class Blurred(ShownFinder):
+        def look(self, photo: Halvings, look: Look) -> Found:
+            self.taken.append(look.sees_from)
+            off = 8.0 if look.sees_from > 40 else 0.0
+            squares = self.squares + off
+            return Found(squares, np.full(len(squares), 0.8), squares)
+
+    class Doubtful(Believer):
+        def decide(self, photo: Halvings, squares: Boxes) -> list[Face]:
+            scores = [0.9999 if box[0] == 100 else 0.9 for box in squares]
+            return [Face(b, s, np.zeros((5, 2))) for b, s in zip(squares, scores, strict=True)]
+
+    (face,) = RefinedDetector(Blurred((100, 100, 40)), Doubtful()).detect(PHOTO, 1)
+    assert face.box[0] == 100
+
+
 def test_a_false_square_that_is_larger_hides_no_face() -> None:
     finder = ShownFinder((0, 0, 100), (110, 0, 90), (210, 0, 80), false=(100, 360, 300))
     faces = RefinedDetector(finder, Believer()).detect(PHOTO, 1)

@@ -17,7 +17,7 @@ def test_the_default_is_in_the_table() -> None:
 
 
 def test_an_unknown_name_is_refused_with_those_there_are() -> None:
-    with pytest.raises(InputError, match="unknown detector 'haar': choose one of mtcnn, blaze"):
+    with pytest.raises(InputError, match="unknown detector 'haar': choose one of mtcnn, finder,"):
         load_detector("haar")
 
 

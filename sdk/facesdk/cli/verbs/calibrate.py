@@ -10,6 +10,7 @@ import typer
 
 from facesdk.cli import options, output
 from facesdk.cli.verbs import evaluate
+from facesdk.detection.registry import DEFAULT_DETECTOR
 from facesdk.errors import InputError
 from facesdk.evaluation.calibration import COMMON_FMRS
 
@@ -48,6 +49,7 @@ def calibrate(
     ] = None,
     aligned: evaluate.Aligned = False,
     trust: options.Trust = False,
+    detector: options.DetectorName = DEFAULT_DETECTOR,
     threads: options.Threads = 1,
     json: options.Json = False,
     no_cache: evaluate.NoCache = False,
@@ -85,8 +87,12 @@ def calibrate(
     people = _open(pairs, aligned=aligned)
     output.tell_left_out(people.left_out, verbose=verbose)
     with output.progress_bar("photos") as progress:
-        _, embedded = subject.embed(
-            people, embedder, threads=threads, cache=evaluate.cache(no_cache), progress=progress
+        measured, embedded = subject.embed(
+            *(people, embedder),
+            detector=detector,
+            threads=threads,
+            cache=evaluate.cache(no_cache),
+            progress=progress,
         )
     scores = pair_similarities(people, embedded.vectors).astype("float32")
     labelled = PairSimilarities(scores[people.same], scores[~people.same])
@@ -108,7 +114,7 @@ def calibrate(
         thresholds=found,
         probability=probability,
         thresholds_source=f"{len(people.same)} pairs of {len(people.names)} photos in "
-        f"{pairs.name}, facesdk calibrate",
+        f"{pairs.name}, facesdk calibrate; detector: {measured.detector}",
         thresholds_pixels=None if people.aligned else pixels.VERSION,
     )
     target = out or model

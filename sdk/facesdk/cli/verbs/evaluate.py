@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from facesdk.cli import options, output
+from facesdk.detection.registry import DEFAULT_DETECTOR
 from facesdk.errors import InputError
 from facesdk.files import cache_folder
 from facesdk.models.contract import Contract
@@ -88,6 +89,7 @@ def lfw(
     flip: Flip = None,
     report: Report = None,
     save: Save = None,
+    detector: options.DetectorName = DEFAULT_DETECTOR,
     threads: options.Threads = 1,
     json: options.Json = False,
     no_cache: NoCache = False,
@@ -113,7 +115,9 @@ def lfw(
 
     protocol = read_pairs(pairs)
     photos = None if images is None else LfwPhotos(images, protocol.photos)
-    wanted = _Wanted(model, contract, trust, custom, flip, report, save, threads, json, no_cache)
+    wanted = _Wanted(
+        *(model, contract, trust, custom, flip, report, save, threads, json, no_cache, detector)
+    )
     wanted.measure(lfw_set(protocol, photos), missing="LFW's photos: --images")
 
 
@@ -166,6 +170,7 @@ def folder(
     flip: Flip = None,
     report: Report = None,
     save: Save = None,
+    detector: options.DetectorName = DEFAULT_DETECTOR,
     threads: options.Threads = 1,
     json: options.Json = False,
     no_cache: NoCache = False,
@@ -186,7 +191,9 @@ def folder(
     from facesdk.evaluation.sets.people import folder_set
     from facesdk.images.photo_source import open_photos
 
-    wanted = _Wanted(model, contract, trust, custom, flip, report, save, threads, json, no_cache)
+    wanted = _Wanted(
+        *(model, contract, trust, custom, flip, report, save, threads, json, no_cache, detector)
+    )
     people = folder_set(open_photos(images, aligned=aligned))
     output.tell_left_out(people.left_out, verbose=verbose)
     wanted.measure(people, verbose=verbose)
@@ -219,6 +226,7 @@ def identification(
         Optional[Path],
         typer.Option("--report", metavar="FILE", help="Write an HTML page with the DET curve."),
     ] = None,
+    detector: options.DetectorName = DEFAULT_DETECTOR,
     threads: options.Threads = 1,
     json: options.Json = False,
     no_cache: NoCache = False,
@@ -256,7 +264,11 @@ def identification(
     )
     with output.progress_bar("photos") as progress:
         measured, embedded = subject.embed(
-            photos, loaded, threads=threads, cache=cache(no_cache), progress=progress
+            *(photos, loaded),
+            detector=detector,
+            threads=threads,
+            cache=cache(no_cache),
+            progress=progress,
         )
     result = measure(
         search_scores(embedded.vectors, people, templates=templates, rule=rule),
@@ -289,6 +301,7 @@ class _Wanted:
     threads: int
     json: bool
     no_cache: bool
+    detector: str = DEFAULT_DETECTOR
 
     def measure(self, pairs: VerificationSet, *, missing: str = "", verbose: bool = False) -> None:
         """Evaluate the model on a set, write what was asked for and print the figures.
@@ -317,7 +330,11 @@ class _Wanted:
             thresholds = model.contract.thresholds
         with output.progress_bar("photos") as progress:
             measured, embedded = subject.embed(
-                pairs, model, threads=self.threads, cache=cache(self.no_cache), progress=progress
+                *(pairs, model),
+                detector=self.detector,
+                threads=self.threads,
+                cache=cache(self.no_cache),
+                progress=progress,
             )
         result = measure(
             pairs,

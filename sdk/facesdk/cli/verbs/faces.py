@@ -67,7 +67,9 @@ def detect(
         choice = pick(photo.pixels, faces)
         chosen, reason = (choice.number, choice.reason) if choice else (None, "")
         in_photo = tuple(map(photo.of_photo, faces))
-        found = Detections(str(path), photo.width, photo.height, in_photo, chosen, reason)
+        found = Detections(
+            str(path), photo.width, photo.height, in_photo, chosen, reason, finder.id
+        )
         if draw is not None:
             encode.save(_target(draw, path, "faces.jpg"), drawing.draw_faces(photo.pixels, faces))
         output.emit(found.to_dict(), json=json, text=_describe(found))

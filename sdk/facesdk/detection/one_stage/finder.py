@@ -53,7 +53,7 @@ class Kind:
 
 KINDS = {
     "YuNet": Kind("yunet", score=0.6, sees_from=30),
-    "Finder": Kind("finder", score=0.6, sees_from=20),
+    "Finder": Kind("finder", score=0.8, sees_from=20),
 }
 """By the architecture in the contract; `Finder` is what ``facesdk train detector`` makes."""
 
