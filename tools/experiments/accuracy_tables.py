@@ -80,6 +80,8 @@ PER_GROUP = 400
 AGES = {"3-Sep": "3-9", "9-Mar": "3-9", "03-Sep": "3-9", "10-19": "10-19", "19-Oct": "10-19"}
 """What spreadsheets make of ages."""
 
+MINORS = ("0-2", "3-9", "10-19")
+
 
 def jpeg(quality: int) -> Degradation:
     def change(crop: Crops, _: np.random.Generator) -> Crops:
@@ -395,9 +397,14 @@ def group_tables(models: Sequence[Model], people: HeldOut, folder: Path, labels:
         "sex": [row["gender"] for row in chosen],
         "age": [AGES.get(row["age"], row["age"]) for row in chosen],
     }
+    grown = [value not in MINORS for value in columns["age"]]
+    columns["group, 20 and older"] = [
+        f"{row['race']}, {row['gender']}" if adult else ""
+        for row, adult in zip(chosen, grown, strict=True)
+    ]
     rows = []
     for name, values in columns.items():
-        for value in sorted(set(values)):
+        for value in sorted(set(values) - {""}):
             here = np.array([one == value for one in values])
             kept = here & found.found
             quality = found.quality[kept]
