@@ -31,7 +31,7 @@ from facesdk_training.data.validation import Validation, calibration_of, figures
 from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.keras.objectives import Objective
 from facesdk_training.keras.optimizers import OptimizedGroup, optimized_groups
-from facesdk_training.keras.weights import save_latent
+from facesdk_training.keras.weights import save_latent, take_over
 from facesdk_training.runs import folder as run_folder
 
 _PREFETCHED_BATCHES = 4
@@ -81,10 +81,9 @@ class _Network:
     def inherit(self, weights: dict[str, list[NDArray[Any]]]) -> None:
         """Takes over the weights of layers of the same name and shapes."""
         for layer in self.model.layers:
-            own = layer.get_weights()
             given = weights.get(layer.name, [])
-            if own and [w.shape for w in own] == [w.shape for w in given]:
-                layer.set_weights(_within_bounds(layer, given))
+            if layer.weights and given:
+                take_over(layer, _within_bounds(layer, given))
         self.kept.set_weights(self.embedder.get_weights())
 
     def weights(self) -> dict[str, list[NDArray[Any]]]:

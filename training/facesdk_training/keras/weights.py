@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from facesdk.errors import InputError
 from facesdk_training.runs import latent
@@ -17,6 +20,27 @@ def latent_weights(model: tf.keras.Model) -> list[tf.Variable]:
         for layer in model.layers
         if getattr(layer, "kernel_quantizer", None) is not None
     ]
+
+
+def take_over(layer: tf.keras.layers.Layer, values: Sequence[NDArray[Any]]) -> bool:
+    """Sets the weights of a layer to those of another of the same shapes.
+
+    Weights of the layer's quantizer (the trained scales of ``ttq``) may be missing, as in a layer
+    that was trained without it; they are then fitted to the kernel.
+
+    Returns:
+        Whether the shapes were the same; if not, nothing is changed.
+    """
+    quantizer = getattr(layer, "kernel_quantizer", None)
+    fitted = len(quantizer.weights) if hasattr(quantizer, "fit") else 0
+    own, given = [tuple(w.shape) for w in layer.weights], [w.shape for w in values]
+    if given != own and (not fitted or given != own[:-fitted]):
+        return False
+    for variable, new in zip(layer.weights, values, strict=False):
+        variable.assign(new)
+    if len(given) < len(own):
+        quantizer.fit(layer.kernel)
+    return True
 
 
 def save_latent(path: Path, model: tf.keras.Model) -> None:
@@ -56,8 +80,6 @@ def restore_latent(path: Path, model: tf.keras.Model) -> list[str]:
         if found is None:
             missing.append(layer.name)
             continue
-        if [values.shape for values in found] != [tuple(own.shape) for own in layer.weights]:
+        if not take_over(layer, found):
             raise InputError(f"{path} has other shapes for layer {layer.name}")
-        for variable, values in zip(layer.weights, found, strict=True):
-            variable.assign(values)
     return missing
