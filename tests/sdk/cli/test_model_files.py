@@ -84,7 +84,11 @@ def test_show_a_packed_file(packed: Path) -> None:
 
 def test_show_says_what_is_wrong(tmp_path: Path, model: Path, packed: Path) -> None:
     said = refused("show", "nonsense")
-    assert "nonsense does not exist: it is neither a file nor a packaged model (compact" in said
+    names = ", ".join(
+        entry.contract.name
+        for entry in sorted(registry.packaged(), key=lambda entry: entry.contract.name)
+    )
+    assert f"nonsense does not exist: it is neither a file nor a packaged model ({names})" in said
     assert "is a directory" in refused("show", tmp_path)
     model.write_bytes(CONTENT[:9999])
     assert "not a usable TFLite model" in refused("show", model)
