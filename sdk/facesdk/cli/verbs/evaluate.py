@@ -1,4 +1,4 @@
-"""``facesdk evaluate``: measure a recognition model on pairs of photos."""
+"""``facesdk evaluate``: measure a recognition model on pairs of photos, or a detector."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from facesdk.cli import options, output
+from facesdk.detection.detector import DEFAULT_MIN_FACE
 from facesdk.detection.registry import DEFAULT_DETECTOR
 from facesdk.errors import InputError
 from facesdk.files import cache_folder
 from facesdk.models.contract import Contract
 
 if TYPE_CHECKING:
+    from facesdk.evaluation.detection import DetectionResult
     from facesdk.evaluation.embedded import EmbeddedSet
     from facesdk.evaluation.evaluation import Evaluation
     from facesdk.evaluation.identification import IdentificationResult
@@ -285,6 +287,82 @@ def identification(
         json=json,
         text=_describe_identification(result),
     )
+
+
+@app.command()
+def detection(
+    images: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder of photos.", show_default=False)
+    ],
+    boxes: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE",
+            help="The boxes of their faces, in the format of WIDER FACE's bbx_gt.txt files.",
+            show_default=False,
+        ),
+    ],
+    overlap: Annotated[
+        float,
+        typer.Option(
+            "--overlap", help="Least overlap of a find with a face, intersection over union."
+        ),
+    ] = 0.5,
+    report: Annotated[
+        Optional[Path],
+        typer.Option(
+            "--report", metavar="FILE", help="Write an HTML page with precision and recall."
+        ),
+    ] = None,
+    detector: options.DetectorName = DEFAULT_DETECTOR,
+    min_face: options.MinFace = DEFAULT_MIN_FACE,
+    threads: options.Threads = 1,
+    json: options.Json = False,
+) -> None:
+    """How many faces a detector finds, by their size, and how many of its finds are none.
+
+    Photos are taken as upright. Faces below `--min-face` do not count, nor do finds of them. Photos
+    without a face (a number of 0) say how often one is seen where there is none.
+
+    Examples:
+
+        facesdk evaluate detection WIDER_val/images --boxes wider_face_val_bbx_gt.txt
+
+        facesdk evaluate detection photos/ --boxes boxes.txt --detector finder --report found.html
+    """
+    from facesdk.detection.registry import load_detector
+    from facesdk.evaluation.detection import measure
+    from facesdk.evaluation.detection_report import html_report
+    from facesdk.evaluation.sets.face_boxes import read_boxes
+    from facesdk.files import write_atomic
+    from facesdk.images import decode
+
+    photos = read_boxes(boxes)
+    finder = load_detector(detector, min_face=min_face, threads=threads, turned=False)
+    with output.progress_bar("photos") as progress:
+        result = measure(
+            photos,
+            lambda name: decode.load(images / name),
+            finder,
+            min_face=min_face,
+            overlap=overlap,
+            progress=progress,
+        )
+    if report is not None:
+        write_atomic(report, html_report(result).encode())
+    output.emit(result.to_dict(), json=json, text=_describe_detection(result))
+
+
+def _describe_detection(result: DetectionResult) -> str:
+    lines = [
+        f"faces       {result.found} of {result.faces} found in {result.photos} photos, average "
+        f"precision {result.average_precision:.4f}",
+        f"false       {result.false} ({result.false / result.photos:.3f} per photo), "
+        f"{result.false_in_faceless} in {result.faceless} photos without a face",
+    ]
+    lines += [f"  from {row.least:3} px {row.found} of {row.faces}" for row in result.sizes]
+    lines.append(f"detector    {result.detector}, overlap {result.overlap:g}")
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,221 @@
+"""How many faces a detector finds, and how many of its finds are none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesdk.detection.boxes import overlaps
+from facesdk.detection.detector import Detector
+from facesdk.errors import InputError
+from facesdk.evaluation.intervals import wilson
+from facesdk.evaluation.sets.face_boxes import LabelledPhoto
+from facesdk.images.decode import RgbImage
+from facesdk.progress import Progress, unwatched
+from facesdk.results import Face
+
+SIZES = (0, 20, 30, 50, 100, 250)
+"""Where ranges of a face's longer side begin, in pixels."""
+
+DEFAULT_OVERLAP = 0.5
+"""Least overlap (intersection over union) of a find with the face that it is, as in WIDER FACE."""
+
+
+@dataclass(frozen=True, slots=True)
+class SizeRange:
+    """Faces of a range of sizes.
+
+    Attributes:
+        least: Least longer side, in pixels.
+        faces: How many there are.
+        found: How many were found.
+    """
+
+    least: int
+    faces: int
+    found: int
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionResult:
+    """What a detector found in photos whose faces are known.
+
+    Attributes:
+        detector: Identifies it and its settings.
+        overlap: Least overlap of a find with a face.
+        photos: How many photos there are.
+        faceless: How many of them have no face.
+        faces: Faces that were to be found.
+        scores: Of all finds that count, falling.
+        hits: For each find whether it is a face.
+        false_in_faceless: Finds in photos without a face.
+        sizes: Recall by size.
+    """
+
+    detector: str
+    overlap: float
+    photos: int
+    faceless: int
+    faces: int
+    scores: NDArray[np.float64]
+    hits: NDArray[np.bool_]
+    false_in_faceless: int
+    sizes: tuple[SizeRange, ...]
+
+    @property
+    def found(self) -> int:
+        """Faces that were found."""
+        return int(self.hits.sum())
+
+    @property
+    def false(self) -> int:
+        """Finds that are no face."""
+        return len(self.hits) - self.found
+
+    def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Recall and precision as the least score falls, a point per find."""
+        hits = np.cumsum(self.hits)
+        return hits / max(self.faces, 1), hits / np.arange(1, len(hits) + 1)
+
+    @property
+    def average_precision(self) -> float:
+        """Area under the curve, each precision raised to the best at any larger recall."""
+        recall, precision = self.curve()
+        best = np.maximum.accumulate(precision[::-1])[::-1]
+        return float((np.diff(recall, prepend=0.0) * best).sum())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record that ``facesdk evaluate detection --json`` prints."""
+        return {
+            "detector": self.detector,
+            "overlap": self.overlap,
+            "photos": self.photos,
+            "faceless_photos": self.faceless,
+            "faces": self.faces,
+            "found": self.found,
+            "recall": self.found / self.faces if self.faces else None,
+            "recall_interval": _interval(self.found, self.faces),
+            "false": self.false,
+            "false_per_photo": self.false / self.photos,
+            "false_in_faceless_photos": self.false_in_faceless,
+            "average_precision": self.average_precision if self.faces else None,
+            "sizes": [
+                {
+                    "least": row.least,
+                    "faces": row.faces,
+                    "found": row.found,
+                    "recall_interval": _interval(row.found, row.faces),
+                }
+                for row in self.sizes
+            ],
+        }
+
+
+def measure(
+    photos: Sequence[LabelledPhoto],
+    read: Callable[[str], RgbImage],
+    detector: Detector,
+    *,
+    min_face: int = 0,
+    overlap: float = DEFAULT_OVERLAP,
+    progress: Progress = unwatched,
+) -> DetectionResult:
+    """Find all faces of photos, and compare.
+
+    Finds are taken by score, each for the face that it overlaps with most among those that are not
+    taken. One that overlaps only with a face that does not count is left out.
+
+    Args:
+        photos: The photos.
+        read: Gives one by its name.
+        detector: Finds faces.
+        min_face: Faces of a smaller longer side do not count, nor do finds of them.
+        overlap: Least overlap, above 0 and at most 1.
+        progress: Told after each photo.
+
+    Raises:
+        InputError: A photo cannot be read, or an option is out of its range.
+    """
+    if not 0 < overlap <= 1:
+        raise InputError(f"the overlap must be above 0 and at most 1, but got {overlap:g}")
+    scores: list[float] = []
+    hits: list[bool] = []
+    sides: list[float] = []
+    found: list[bool] = []
+    false_in_faceless = 0
+    for number, photo in enumerate(photos, start=1):
+        faces = detector.detect(read(photo.name))
+        boxes = photo.boxes.astype(np.float64)
+        longer = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)
+        counts = np.array(photo.valid, bool) & (longer >= min_face)
+        taken, judged = match(faces, boxes, counts, overlap)
+        scores += [face.score for face, hit in zip(faces, judged, strict=True) if hit is not None]
+        hits += [hit for hit in judged if hit is not None]
+        sides += longer[counts].tolist()
+        found += taken[counts].tolist()
+        if not len(boxes):
+            false_in_faceless += len(faces)
+        progress(number, len(photos), "photos")
+    order = np.argsort(-np.array(scores), kind="stable").astype(np.intp)
+    return DetectionResult(
+        detector.id,
+        overlap,
+        len(photos),
+        sum(not len(photo.boxes) for photo in photos),
+        len(found),
+        np.array(scores, np.float64)[order],
+        np.array(hits, bool)[order],
+        false_in_faceless,
+        tuple(_by_size(np.array(sides), np.array(found, bool))),
+    )
+
+
+def match(
+    faces: Sequence[Face],
+    boxes: NDArray[np.float64],
+    counts: NDArray[np.bool_],
+    overlap: float,
+) -> tuple[NDArray[np.bool_], list[bool | None]]:
+    """Which known faces were found, and which finds are faces.
+
+    Args:
+        faces: The finds of one photo.
+        boxes: ``(n, 4)`` of the known faces.
+        counts: ``(n,)``, which of them count.
+        overlap: Least overlap.
+
+    Returns:
+        ``(n,)`` whether each known face was found, and for each find whether it is a face; None
+        where it does not count.
+    """
+    taken = np.zeros(len(boxes), bool)
+    judged: list[bool | None] = [False] * len(faces)
+    if not len(boxes) or not faces:
+        return taken, judged
+    shares = overlaps(np.array([face.box for face in faces], dtype=np.float64), boxes)
+    for number in sorted(range(len(faces)), key=lambda n: -faces[n].score):
+        free = np.where(counts & ~taken, shares[number], -1.0)
+        best = int(free.argmax())
+        if free[best] >= overlap:
+            taken[best] = judged[number] = True
+        elif np.where(counts, -1.0, shares[number]).max() >= overlap:
+            judged[number] = None
+    return taken, judged
+
+
+def _by_size(sides: NDArray[np.float64], found: NDArray[np.bool_]) -> list[SizeRange]:
+    rows = []
+    for least, below in zip(SIZES, (*SIZES[1:], inf), strict=True):
+        within = (sides >= least) & (sides < below)
+        if within.any():
+            rows.append(SizeRange(least, int(within.sum()), int(found[within].sum())))
+    return rows
+
+
+def _interval(found: int, count: int) -> list[float] | None:
+    return list(wilson(found / count, count)) if count else None
