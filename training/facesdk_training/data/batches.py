@@ -17,9 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.errors import InputError
+from facesdk_training.config.distortions import DistortionConfig
 from facesdk_training.config.run import AugmentationConfig
 from facesdk_training.data.augmentation import augmented
 from facesdk_training.data.crops import INPUT, Crops
+from facesdk_training.data.distortions import distorted
 
 T = TypeVar("T")
 
@@ -81,6 +83,8 @@ class CropBatches:
         height: Rows of the network's input.
         width: Columns of the network's input.
         workers: Threads that decode and distort.
+        rows: Distortions instead of ``augmentation``.
+        steps: Length of the run, by which the strengths of ``rows`` go.
     """
 
     crops: Crops
@@ -90,6 +94,8 @@ class CropBatches:
     height: int
     width: int
     workers: int = 1
+    rows: tuple[DistortionConfig, ...] = ()
+    steps: int = 1
 
     def batches(self, first_step: int, last_step: int, part: slice) -> Iterator[Batch]:
         """Yields a part of each batch of the steps first_step <= step < last_step.
@@ -114,6 +120,10 @@ class CropBatches:
 
     def _image(self, row: int, seed: tuple[int, int, int]) -> NDArray[np.uint8]:
         rng = np.random.default_rng(seed)
+        if self.rows:
+            _, step, _ = seed
+            progress, image = step / self.steps, self.crops.image(row)
+            return distorted(image, self.rows, self.height, self.width, progress, rng)
         return augmented(self.crops.image(row), self.augmentation, self.height, self.width, rng)
 
 

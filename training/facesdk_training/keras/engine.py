@@ -17,7 +17,7 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.recognition.alignment import central
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 from facesdk_training.config.run import RunConfig
-from facesdk_training.config.stages import stages_of
+from facesdk_training.config.stages import stages_of, total_steps
 from facesdk_training.data.batches import BatchSampler, CropBatches
 from facesdk_training.data.crops import INPUT
 from facesdk_training.data.material import Material
@@ -90,6 +90,8 @@ class KerasEngine:
                 height,
                 width,
                 config.data.workers,
+                config.distortions,
+                total_steps(config, sampler.steps_per_epoch),
             ),
             Validation(material.crops, material.split, height, width),
             strategy=self.strategy,
@@ -115,7 +117,6 @@ def _require_possible(config: RunConfig) -> None:
         "budget": config.budget,
         "blends": config.blends,
         "statistics": config.statistics,
-        "distortions": len(config.distortions),
         "loss.stranger_weight": config.loss.stranger_weight,
         "loss.pair_weight": config.loss.pair_weight,
     }

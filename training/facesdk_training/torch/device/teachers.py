@@ -93,6 +93,8 @@ class Teacher(nn.Module):
             assert offset is not None
             return x * scale.view(shape) + offset.view(shape)
         if kind == "dense":
+            if x.ndim == 4:  # a .tflite flattens a map on its own, channels last
+                x = x.permute(0, 2, 3, 1).flatten(1)
             kernel = self._constant(operator["kernel"])
             assert kernel is not None
             return functional.linear(x, kernel, self._constant(operator["bias"]))

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from facesdk_training.config.distortions import KINDS, DistortionConfig
+from facesdk_training.data.distortions import distorted
+
+
+def crop() -> np.ndarray:
+    """A smooth pattern."""
+    small = np.random.default_rng(3).uniform(0, 255, (9, 9, 3))
+    return np.clip(cv2.resize(small, (112, 112)), 0, 255).astype(np.uint8)
+
+
+def apply(*rows: DistortionConfig, seed: int = 1, progress: float = 0.0) -> np.ndarray:
+    return distorted(crop(), rows, 112, 112, progress, np.random.default_rng(seed))
+
+
+def test_no_rows_cut_the_middle_out() -> None:
+    window = distorted(crop(), (), 112, 96, 0.0, np.random.default_rng(0))
+    np.testing.assert_array_equal(window, crop()[:, 8:104])
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_name_changes_the_crop_until_its_time_is_over(name: str) -> None:
+    row = DistortionConfig(name, late=0.0)
+    assert not np.array_equal(apply(row), crop())
+    np.testing.assert_array_equal(apply(row), apply(row))
+    np.testing.assert_array_equal(apply(row, progress=1.0), crop())
+
+
+def test_a_share_is_a_share_of_the_crops() -> None:
+    row = DistortionConfig("mirror", share=0.3)
+    mirrored = [np.array_equal(apply(row, seed=n), crop()[:, ::-1]) for n in range(300)]
+    assert 60 < sum(mirrored) < 120
+
+
+@pytest.mark.parametrize(("strength", "level"), [(0.25, 25), (0.5, 50)])
+def test_darkness_is_a_factor(strength: float, level: int) -> None:
+    flat = np.full((112, 112, 3), 100, np.uint8)
+    row = DistortionConfig("darkness", least=strength, most=strength)
+    dark = distorted(flat, (row,), 112, 96, 0.0, np.random.default_rng(0))
+    np.testing.assert_array_equal(dark, np.full((112, 96, 3), level))
+
+
+def test_blocks_round_the_coefficients_of_the_cosine_transform() -> None:
+    row = DistortionConfig("blocks", least=40, most=40)
+    result = apply(row).astype(np.float32)
+    own = np.round(cv2.dct(crop()[8:16, 16:24, 1].astype(np.float32)) / 40) * 40
+    expected = np.clip(cv2.idct(own), 0, 255)
+    np.testing.assert_allclose(result[8:16, 16:24, 1], expected, atol=0.51)

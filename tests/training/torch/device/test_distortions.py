@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from facesdk.models.templates import TEMPLATES
+from facesdk_training.config.distortions import KINDS, DistortionConfig
+
+pytest.importorskip("torch.nn", reason="needs PyTorch: `make torch` installs it")
+
+import torch
+
+from facesdk_training.torch.device import distortions
+from facesdk_training.torch.device.distortions import Distortions
+
+
+def crops(count: int = 8) -> torch.Tensor:
+    """Smooth patterns, levels 0 to 255."""
+    torch.manual_seed(3)
+    small = torch.rand(count, 3, 9, 9) * 255
+    return torch.nn.functional.interpolate(small, (112, 112), mode="bilinear", align_corners=True)
+
+
+def distorted(x: torch.Tensor, *rows: DistortionConfig, progress: float = 0.0) -> torch.Tensor:
+    """Levels 0 to 255."""
+    torch.manual_seed(4)
+    return Distortions(rows, 112, 112)(x.clone(), progress) * 128 + 127.5
+
+
+def test_no_rows_cut_the_middle_out() -> None:
+    x = crops()
+    window = Distortions((), 112, 96)(x, 0.0)
+    np.testing.assert_allclose(window, (x[:, :, :, 8:104] - 127.5) / 128, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_name_changes_its_share_of_the_crops_and_stays_within_levels(name: str) -> None:
+    x = crops(32)
+    whole = distorted(x, DistortionConfig(name))
+    assert whole.min() >= -0.01
+    assert whole.max() <= 255.01
+    changed = (whole - x).abs().amax((1, 2, 3)) > 0.5
+    assert changed.float().mean() > 0.8
+    none = distorted(x, DistortionConfig(name, share=1.0, late=0.0), progress=1.0)
+    np.testing.assert_allclose(none, x, atol=1e-2)
+
+
+def test_a_mirrored_crop_is_the_crop_from_right_to_left() -> None:
+    x = crops()
+    np.testing.assert_allclose(distorted(x, DistortionConfig("mirror")), x.flip(3), atol=1e-2)
+
+
+def test_a_shift_moves_pixels() -> None:
+    x = crops(1)
+    torch.manual_seed(0)
+    moved = distorted(x, DistortionConfig("shift", least=8, most=8))[0, :, 20:90, 20:90]
+    found = {
+        (dx, dy): float((x[0, :, 20 + dy : 90 + dy, 20 + dx : 90 + dx] - moved).abs().mean())
+        for dx in (-8, 8)
+        for dy in (-8, 8)
+    }
+    assert min(found.values()) < 0.05
+
+
+def test_landmarks_move_a_crop_as_the_least_squares_similarity_does() -> None:
+    torch.manual_seed(5)
+    noise = torch.full((40, 1), 0.08)
+    state = torch.get_rng_state()
+    angle, scale, shift = distortions._misaligned(noise)
+    torch.set_rng_state(state)
+    points = np.array(TEMPLATES["arcface-112x112"].points) - 55.5
+    eyes = np.linalg.norm(points[1] - points[0])
+    noisy = points + eyes * 0.08 * torch.randn(40, 5, 2).numpy()
+    for row in range(40):
+        design = np.zeros((10, 4))
+        design[0::2] = np.c_[points[:, 0], -points[:, 1], np.ones(5), np.zeros(5)]
+        design[1::2] = np.c_[points[:, 1], points[:, 0], np.zeros(5), np.ones(5)]
+        (a, b, dx, dy), *_ = np.linalg.lstsq(design, noisy[row].ravel(), rcond=None)
+        assert float(scale[row]) == pytest.approx(math.hypot(a, b), abs=1e-4)
+        assert float(angle[row]) == pytest.approx(math.atan2(b, a), abs=1e-4)
+        np.testing.assert_allclose(shift[row], (dx, dy), atol=1e-3)

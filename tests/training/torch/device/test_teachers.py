@@ -1,0 +1,106 @@
+"""A teacher on the device gives what the runtime gives, and blends get their targets from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contracts import recognition
+from facesdk.errors import InputError
+from facesdk.models.bundle import ModelBundle
+from facesdk.models.contract import InputSpec
+from facesdk.recognition.embedding import Embedder
+from facesdk_converters.tflite.chain import Chain
+from facesdk_converters.tflite.tree import write_contract
+from training.faces import write_data, write_teacher
+from training.small_runs import small_config
+
+pytest.importorskip("torch.nn", reason="needs PyTorch: `make torch` installs it")
+
+import torch
+
+from facesdk_training.runs import folder as run_folder
+from facesdk_training.torch.device.batches import DeviceBatches
+from facesdk_training.torch.device.blends import blended
+from facesdk_training.torch.device.distortions import Distortions
+from facesdk_training.torch.device.teacher_files import read_teacher
+from facesdk_training.torch.device.teachers import Ensemble
+from training.torch.small_torch_runs import losses_of, trainer_of
+
+DIM = 24
+
+
+def write_convolutional(path: Path, color: str = "RGB") -> Path:
+    """112x112 -> valid convolutions, PReLU -> a dense layer over what is left of the map."""
+    rng = np.random.default_rng(2)
+    chain = Chain("face", (1, 112, 112, 3), (0,), description="teacher")
+    for channels in (6, 5):
+        inputs = chain.shape[-1]
+        kernel = rng.normal(0, 0.3, (3, 3, inputs, channels)).astype(np.float32)
+        chain.conv2d(kernel, rng.normal(0, 0.1, channels).astype(np.float32))
+        chain.prelu(rng.uniform(0.1, 0.4, (1, 1, channels)).astype(np.float32))
+    size = int(np.prod(chain.shape[1:]))
+    matrix = rng.normal(0, size**-0.5, (size, DIM)).astype(np.float32)
+    chain.dense(matrix, np.zeros(DIM, np.float32))
+    contract = recognition(
+        DIM, name="convolutional", variant="float", input=InputSpec(112, 112, color, 127.5, 128.0)
+    )
+    path.write_bytes(write_contract(ModelBundle.from_bytes(chain.to_bytes(), path), contract))
+    return path
+
+
+@pytest.mark.parametrize("color", ["RGB", "BGR"])
+def test_a_teacher_gives_what_the_runtime_gives(color: str, tmp_path: Path) -> None:
+    path = write_convolutional(tmp_path / "teacher.tflite", color)
+    crops = np.random.default_rng(5).integers(0, 256, (3, 112, 112, 3), np.uint8)
+    expected = Embedder.load(path, None).embed(crops)
+    given = torch.from_numpy(crops.transpose(0, 3, 1, 2).copy()).float()
+    teacher = read_teacher(path, None)
+    np.testing.assert_allclose(teacher(given).numpy(), expected, atol=2e-5)
+    mirrored = Embedder.load(path, None).embed(crops[:, :, ::-1])
+    both = expected + mirrored
+    both /= np.linalg.norm(both, axis=1, keepdims=True)
+    np.testing.assert_allclose(teacher.both_ways(given).numpy(), both, atol=2e-5)
+    np.testing.assert_allclose(Ensemble([teacher])(given).numpy(), expected, atol=2e-5)
+
+
+def test_an_operator_that_is_not_known_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has the operator MAX_POOL_2D"):
+        read_teacher(write_teacher(tmp_path / "pooled.tflite", DIM), None)
+
+
+def test_a_blend_lies_between_its_faces() -> None:
+    first, second = torch.zeros(64, 3, 112, 112), torch.full((64, 3, 112, 112), 200.0)
+    torch.manual_seed(1)
+    mixed = blended(first, second)
+    assert mixed.shape == first.shape
+    assert mixed.min() >= 0
+    assert mixed.max() <= 200
+    spread = mixed.flatten(1).std(1)
+    assert 10 < int((spread < 1e-3).sum()) < 54  # some as a whole, some along a line
+
+
+def test_a_batch_has_the_teachers_targets_of_its_blends(tmp_path: Path) -> None:
+    teacher = Ensemble([read_teacher(write_convolutional(tmp_path / "teacher.tflite"), None)])
+    crops = torch.randint(0, 256, (12, 3, 112, 112), dtype=torch.uint8)
+    plain = Distortions((), 112, 112)
+    stored = torch.zeros(12, DIM)
+    batches = DeviceBatches(
+        crops, stored, plain, batch_size=6, teachers=teacher, blends=0.5, strangers=0
+    )
+    batch = batches.next(0.0)
+    asked = batch.targets.abs().amax(1) > 0
+    assert int(asked.sum()) == 3
+    own = teacher(batch.images[asked] * 128 + 127.5)
+    torch.testing.assert_close(own, batch.targets[asked], rtol=0, atol=1e-3)
+
+
+def test_a_run_with_blends_ends(tmp_path: Path) -> None:
+    write_data(tmp_path / "data", {"a": 120})
+    write_convolutional(tmp_path / "teacher.tflite")
+    held_out = {"sets": ["a"], "share": 0.7, "every": 9}
+    config = small_config(tmp_path, blends=0.25, epochs=1, validation=held_out)
+    assert np.isfinite(losses_of(trainer_of(tmp_path / "run", config))).all()
+    assert (tmp_path / "run" / run_folder.WEIGHTS).is_file()
