@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from facesdk.models.bundle import ModelBundle
 from facesdk.results import FloatArray
 from facesdk.runtime.interpreter import Interpreter
+from facesdk.tflite.cut import cut
 from facesdk_converters.inspection.layer_map import layers_by_operator, layers_of_name
 from facesdk_converters.sources.network import Network
-from facesdk_converters.tflite.tree import Tree
 
 _USES = 8
 """How often a layer may take one tensor."""
@@ -102,16 +102,16 @@ def compare_layers(
 
 def _tensors(bundle: ModelBundle, inputs: FloatArray) -> dict[int, FloatArray]:
     """The values of the float32 tensors that the file computes."""
-    tree = Tree.of(bundle).copy()
+    graph = bundle.graph
     computed = [
-        int(tensor)
-        for operator in tree.operators
+        tensor.index
+        for operator in graph.operators
         for tensor in operator.outputs
-        if tree.type_name(int(tensor)) == "float32"
+        if tensor.dtype == "float32"
     ]
-    tree.outputs = computed
-    tree.drop_signatures()
-    interpreter = Interpreter(ModelBundle.from_bytes(tree.to_bytes(), "the network's tensors"))
+    every = [operator.index for operator in graph.operators]
+    content = cut(bundle.root, every, [row.index for row in graph.inputs], computed)
+    interpreter = Interpreter(ModelBundle.from_bytes(content, "the network's tensors"))
     runs = [interpreter.run(inputs[number : number + 1]) for number in range(len(inputs))]
     rows = zip(*runs, strict=True)
     return {index: np.concatenate(row) for index, row in zip(computed, rows, strict=True)}
