@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facesdk.detection.mtcnn import pyramid, windows
+from facesdk.detection import windows
+from facesdk.detection.mtcnn import pyramid
 from facesdk.detection.mtcnn.detector import MTCNN
 from facesdk.images import decode
 from facesdk.images.decode import RgbImage

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 
 from facesdk import samples
-from facesdk.detection.mtcnn import pyramid, windows
+from facesdk.detection import windows
+from facesdk.detection.mtcnn import pyramid
 from facesdk.detection.mtcnn.detector import MTCNN
 from facesdk.images import decode
 from facesdk.images.decode import RgbImage
