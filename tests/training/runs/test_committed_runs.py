@@ -8,7 +8,7 @@ import pytest
 
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
-from facesdk.models.contract import Threshold
+from facesdk.models.contract import Probability, Threshold
 from facesdk_training import engines
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs import record as run_record
@@ -46,5 +46,6 @@ def test_the_packaged_file_says_what_its_run_says() -> None:
     calibration = run_folder.read_record(RUNS / "recogniser" / run_folder.CALIBRATION)
     assert contract.thresholds == tuple(Threshold(**row) for row in calibration["thresholds"])
     assert [row.fmr for row in contract.thresholds] == [1e-4, 1e-3, 1e-2]
+    assert contract.probability == Probability(**calibration["probability"])
     for key in ("license", "source", "training_data"):
         assert getattr(contract, key) == record[key], key
