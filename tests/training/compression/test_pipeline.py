@@ -155,6 +155,43 @@ def test_deep_compression_after_low_rank(source: Path, tmp_path: Path) -> None:
     assert len(np.unique(model.get_layer("embedding").get_weights()[0])) <= 4
 
 
+@pytest.mark.slow
+def test_an_interrupted_call_goes_on(source: Path, tmp_path: Path) -> None:
+    """A process that ends in the second step: the first is not trained again."""
+    steps = [pipeline.step(name, {"retraining": FEW}) for name in ("twn", "distil-similarity")]
+    out, data, seen = tmp_path / "out", source.parent / "data", []
+
+    def stops(done: int, total: int, what: str) -> None:
+        seen.append(what)
+        if sum(text.startswith("loss") for text in seen) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.compress(source, steps, data, out, progress=stops)
+    assert not (out / run_folder.CONFIG).exists()
+    again: list[str] = []
+    pipeline.compress(source, steps, data, out, progress=lambda d, t, what: again.append(what))
+    assert sum(text.startswith("loss") for text in again) == 2
+    assert contract_of(out).thresholds
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "must hold"),
+        ("steps = 3", "must hold"),
+        ("[[steps]]\nbits = 2", "steps.0 has no method"),
+        ("[[steps]]\nmethod = 'twn'\nbits = 2", "twn: bits"),
+        ("[[steps]\n", "not valid TOML"),
+    ],
+)
+def test_a_recipe_that_is_none_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "chain.toml").write_text(text)
+    arguments = ["recipe", "run", "--data", "x", "--recipe", str(tmp_path / "chain.toml")]
+    with pytest.raises(InputError, match=message):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+
 def test_methods_are_listed() -> None:
     assert [method.name for method in every()] == list(HOMES)
     listed = json.loads(CliRunner().invoke(app, ["methods", "--json"]).stdout)
