@@ -11,7 +11,7 @@ import pytest
 from facesdk.errors import InputError
 from facesdk_training.detector.scenes import store
 from facesdk_training.detector.scenes.store import LABELS, PHOTOS, Writer
-from tests.training.detector.conftest import photo
+from tests.training.detector.small_photos import photo
 
 
 def filled(folder: Path, count: int = 3) -> Path:

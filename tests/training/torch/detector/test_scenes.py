@@ -29,7 +29,7 @@ from facesdk_training.detector.scenes.scenes import Scenes, truths_of
 from facesdk_training.detector.scenes.store import Writer
 from facesdk_training.detector.scenes.textures import textures
 from facesdk_training.detector.scenes.truths import FACE, UNCLEAR
-from tests.training.detector.conftest import SIDE, photo
+from tests.training.detector.small_photos import SIDE, photo
 
 CPU = torch.device("cpu")
 CANVAS = 96

@@ -1,15 +1,13 @@
-"""Small stores of labelled photos whose colours say where they are."""
+"""Small labelled photos whose colours say where each pixel is."""
 
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
-from facesdk_training.detector.scenes.store import LabelledPhoto, Writer
+from facesdk_training.detector.scenes.store import LabelledPhoto
 
 SIDE = 64
 FACE = np.array([[20.0, 18.0], [32.0, 18.0], [26.0, 25.0], [21.0, 32.0], [31.0, 32.0]])
@@ -42,16 +40,3 @@ def photo(number: int, faces: int = 1, *, whole: bool = True) -> LabelledPhoto:
         boxes.astype(np.float32).reshape(-1, 4),
         points.astype(np.float32).reshape(-1, 5, 2),
     )
-
-
-@pytest.fixture(scope="session")
-def stores(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """30 photos with one or two faces, and 12 without."""
-    folder = tmp_path_factory.mktemp("stores")
-    with Writer(folder / "faces") as store:
-        for number in range(30):
-            store.add(f"{number}.png", photo(number, 1 + number % 2))
-    with Writer(folder / "faceless") as store:
-        for number in range(12):
-            store.add(f"{number}.png", photo(100 + number, 0))
-    return [folder / "faces", folder / "faceless"]
