@@ -14,6 +14,7 @@ from facesdk.errors import InputError
 from facesdk_training.cli.compress import app
 from facesdk_training.compression import pipeline
 from facesdk_training.compression.methods import HOMES, every
+from facesdk_training.config import toml
 from facesdk_training.keras import loading
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs.contract import contract_of
@@ -190,6 +191,13 @@ def test_a_recipe_that_is_none_is_refused(text: str, message: str, tmp_path: Pat
     arguments = ["recipe", "run", "--data", "x", "--recipe", str(tmp_path / "chain.toml")]
     with pytest.raises(InputError, match=message):
         CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+
+@pytest.mark.parametrize("name", toml.recipes("facesdk_training.compression.recipes"))
+def test_shipped_chains_are_complete(name: str) -> None:
+    for table in toml.record_of(Path(name), "facesdk_training.compression.recipes")["steps"]:
+        settings = {key: value for key, value in table.items() if key != "method"}
+        assert pipeline.step(table["method"], settings).method.name == table["method"]
 
 
 def test_methods_are_listed() -> None:

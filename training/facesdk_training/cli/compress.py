@@ -17,6 +17,7 @@ from facesdk_training.cli import options
 app = typer.Typer(add_completion=False)
 
 _LIST = "methods"
+_CHAINS = "facesdk_training.compression.recipes"
 
 
 @app.command()
@@ -48,7 +49,7 @@ def compress(
         Optional[Path],
         typer.Option(
             metavar="FILE.toml",
-            help="A chain: [[steps]] tables with `method` and its settings.",
+            help="A chain: [[steps]] tables with `method` and its settings; or deep-compression.",
             show_default=False,
         ),
     ] = None,
@@ -106,7 +107,7 @@ def _chain(path: Path) -> list[Any]:
     from facesdk_training.compression import pipeline
     from facesdk_training.config import toml
 
-    record = toml.table(path)
+    record = toml.record_of(path, _CHAINS)
     tables = record.get("steps")
     if set(record) != {"steps"} or not isinstance(tables, list) or not tables:
         raise InputError(f"{path} must hold [[steps]] tables and nothing else")
