@@ -1,8 +1,9 @@
 """Looking for faces where tracks say that they are.
 
-Between searches of the whole picture the detector sees a small square around each track, shrunk so
-that the face is as large as the detector likes it. That is one window of some ten thousand pixels
-for a face, however large the picture is, and gives box and landmarks anew: a track is measured in
+Between searches of the whole picture O-Net, which ends every detector, looks at the expected
+squares, all in one run: it says whether a face is there, and places box and landmarks anew. Where
+it is not sure, the detector sees a small square around the track, shrunk so that the face is as
+large as the detector likes it: one window of some ten thousand pixels. So a track is measured in
 every picture, not only predicted, and each picture may give a crop to embed.
 """
 
@@ -12,7 +13,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from facesdk.detection.boxes import sizes, squared
 from facesdk.detection.detector import Detector
+from facesdk.detection.halvings import Halvings
+from facesdk.detection.landmarks import LandmarkRefiner, ONet
 from facesdk.detection.registry import load_detector
 from facesdk.images import pixels
 from facesdk.images.decode import RgbImage
@@ -29,6 +33,16 @@ _MARGIN = 2.0
 """Side of the square in sides of the expected face: it has 48 pixels, and may move by half of its
 own side in any direction, or shrink by a sixth."""
 
+_SHARE = 0.85
+"""Side of the square that O-Net looks at, as a share of the expected box: it is surest there
+(:mod:`facesdk.detection.refined`)."""
+
+_SURE = 0.95
+"""Least score of a face that O-Net alone may follow, the floor below which none is trusted."""
+
+_KEPT = 0.5
+"""Least overlap of an expected face with the one that it is now."""
+
 _OUTSIDE = 128
 _SAME_OVERLAP, _SAME_DISTANCE = 0.7, 0.15
 _FARTHEST = 1 << 20
@@ -39,19 +53,21 @@ class Looker:
 
     Args:
         detector: Finds faces of at least :data:`LEAST_FACE` pixels.
+        refiner: Decides about the expected squares.
     """
 
-    def __init__(self, detector: Detector) -> None:
-        self._detector = detector
+    def __init__(self, detector: Detector, refiner: LandmarkRefiner) -> None:
+        self._detector, self._refiner = detector, refiner
 
     @staticmethod
     def load(threads: int = 1) -> Looker:
-        """With the packaged detector.
+        """With the packaged networks.
 
         Args:
             threads: Threads each of its networks may use.
         """
-        return Looker(load_detector(min_face=LEAST_FACE, threads=threads, turned=False))
+        detector = load_detector(min_face=LEAST_FACE, threads=threads, turned=False)
+        return Looker(detector, ONet.load(threads=threads))
 
     def look(self, image: RgbImage, expected: Sequence[Face]) -> list[Face]:
         """The faces around expected ones, each once.
@@ -64,10 +80,11 @@ class Looker:
             In pixels of ``image``; a face that is no more there is not among them, and a neighbour
             may be.
         """
-        squares = np.array([_square(face) for face in expected], np.int64).reshape(-1, 4)
-        squares = squares[np.abs(squares).max(axis=1, initial=0) < _FARTHEST]
+        near = [face for face in expected if np.abs(_square(face)).max() < _FARTHEST]
+        known, missing = self._still_there(image, near)
+        squares = np.array([_square(face) for face in missing], np.int64).reshape(-1, 4)
         windows = pixels.cut_windows(image, squares, SIDE, fill=_OUTSIDE)
-        found: list[Face] = []
+        found = known
         for window, square in zip(windows, squares, strict=True):
             scale = float(square[2] - square[0]) / SIDE
             for face in self._detector.detect(window):
@@ -75,6 +92,18 @@ class Looker:
                 if not any(_same(there, other) for other in found):
                     found.append(there)
         return found
+
+    def _still_there(
+        self, image: RgbImage, expected: Sequence[Face]
+    ) -> tuple[list[Face], list[Face]]:
+        """Faces that O-Net is sure of, and the expected ones that are none of them."""
+        if not expected:
+            return [], []
+        squares = squared(np.array([face.box for face in expected], dtype=np.float64))
+        middles, halves = (squares[:, :2] + squares[:, 2:]) / 2, sizes(squares) * (_SHARE / 2)
+        asked = np.hstack([middles - halves, middles + halves])
+        faces = [f for f in self._refiner.decide(Halvings(image), asked) if f.score >= _SURE]
+        return faces, [e for e in expected if not any(overlap(e, f) > _KEPT for f in faces)]
 
 
 def _square(face: Face) -> tuple[int, int, int, int]:

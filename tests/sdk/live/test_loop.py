@@ -276,3 +276,30 @@ def test_a_look_beyond_the_border_or_far_away_finds_nothing(engine: FaceEngine) 
     looker = Looker.load()
     assert looker.look(image, []) == []
     assert looker.look(image, [face(-500, 20), face(1e9, 0), face(50, 50, 0.1)]) == []
+
+
+class Watched:
+    """A refiner or a detector that counts what it is asked, and answers as it was told."""
+
+    sha256 = "0" * 64
+
+    def __init__(self, score: float) -> None:
+        self.score, self.asked = score, 0
+
+    def decide(self, photo: object, squares: np.ndarray) -> list[Face]:
+        self.asked += len(squares)
+        return [Face(box, self.score, np.zeros((5, 2), np.float32)) for box in squares]
+
+    def detect(self, image: np.ndarray, max_faces: int | None = None) -> list[Face]:
+        self.asked += 1
+        return []
+
+
+@pytest.mark.parametrize(("score", "windows"), [(0.96, 0), (0.94, 2)])
+def test_the_detector_is_asked_only_where_onet_is_unsure(score: float, windows: int) -> None:
+    refiner, detector = Watched(score), Watched(0)
+    looker = Looker(detector, refiner)  # type: ignore[arg-type]
+    looked = looker.look(np.zeros((300, 400, 3), np.uint8), [face(50, 50), face(200, 50)])
+    assert refiner.asked == 2
+    assert detector.asked == windows
+    assert len(looked) == 2 - windows
