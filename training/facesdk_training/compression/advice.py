@@ -197,7 +197,7 @@ def advise(facts: Facts, wish: Wish, scan: Mapping[int, float] | None = None) ->
     nearest = sorted(ranked, key=lambda o: o.milliseconds or (np.inf, np.inf))[:2]
     summary = (
         "no way that was measured reaches the goals; what comes nearest is below, and rule 6 says "
-        "to combine: factor or narrow the float network first (`facesdk compress methods`), then that."
+        "to combine: factor or narrow the float network first (`facesdk compress methods`), then it"
     )
     return Advice("no known way", summary, tuple(nearest), rules, unknown, now)
 
