@@ -77,6 +77,26 @@ def test_the_longest_idle_goes(slow: type[Slow]) -> None:
     assert slow.built == 4
 
 
+def test_interpreters_are_kept_up_to_so_many_bytes(slow: type[Slow]) -> None:
+    """The one used last stays, however large it is."""
+    sizes = {
+        side: Interpreter(PNET, input_shapes=[(1, side, side, 3)]).tensor_bytes
+        for side in (12, 40, 200)
+    }
+    assert sizes[12] < sizes[40] < sizes[200]
+    for room, built in ((sizes[12] + sizes[40], 2), (sizes[40], 4)):
+        slow.built = 0
+        pool = InterpreterPool(PNET, kept=8, kept_bytes=room, input_shapes=[(1, 12, 12, 3)])
+        for side in (40, 12, 40):
+            pool.run(picture(side))
+        assert slow.built == built
+    slow.built = 0
+    pool = InterpreterPool(PNET, kept=8, kept_bytes=1, input_shapes=[(1, 200, 200, 3)])
+    for _ in range(3):
+        pool.run(picture(200))
+    assert slow.built == 1
+
+
 def test_each_shape_gives_what_an_interpreter_of_it_gives() -> None:
     pool = InterpreterPool(PNET, kept=3)
     for side in (12, 31, 12, 50):
