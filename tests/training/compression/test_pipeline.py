@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from facesdk.errors import InputError
+from facesdk_converters.convert import Request, convert
+from facesdk_converters.targets import floating
+from facesdk_converters.targets.target import Target
 from facesdk_training.cli.compress import app
 from facesdk_training.compression import pipeline
 from facesdk_training.compression.methods import HOMES, every
@@ -154,6 +158,19 @@ def test_deep_compression_after_low_rank(source: Path, tmp_path: Path) -> None:
     assert len(np.unique(core)) <= 8
     assert (core == 0).mean() >= 0.49
     assert len(np.unique(model.get_layer("embedding").get_weights()[0])) <= 4
+
+
+@pytest.mark.slow
+def test_channels_leave_and_what_is_left_is_converted(source: Path, tmp_path: Path) -> None:
+    """Through the residual sum; the run carries its narrower network, which the file computes."""
+    report, model = compressed(source, tmp_path / "narrow", "filters", share=0.5)
+    assert model.get_layer("stage1_unit1_conv").filters == 16
+    before, after = report["before"], report["steps"][0]["after"]
+    assert after["weights"] < 0.5 * before["weights"]
+    assert after["multiply_adds"] < 0.5 * before["multiply_adds"]
+    request = Request(tmp_path / "narrow", tmp_path / "narrow.tflite")
+    converted = convert(request, Target("float32", partial(floating.convert, half=False)))
+    assert converted.contract.thresholds
 
 
 @pytest.mark.slow

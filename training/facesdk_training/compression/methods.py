@@ -17,6 +17,7 @@ _LOW_RANK = "facesdk_training.compression.low_rank.methods"
 HOMES: Mapping[str, str] = MappingProxyType(
     {
         "magnitude": "facesdk_training.compression.pruning.magnitude:METHOD",
+        "filters": "facesdk_training.compression.pruning.filters:METHOD",
         "k-means": f"{_SHARING}:CLUSTERS",
         "product": f"{_SHARING}:PRODUCT",
         "hashed": f"{_SHARING}:HASHED",
