@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.errors import InputError
+from facesdk.recognition.alignment import central
 from facesdk_training.config.distortions import DistortionConfig
 from facesdk_training.config.run import AugmentationConfig
 from facesdk_training.data.augmentation import augmented
@@ -117,6 +118,24 @@ class CropBatches:
                     [(self.sampler.seed, step, position) for position in positions],
                 )
                 yield step, INPUT.normalise(np.stack(list(images))), self.targets[rows[part]]
+
+    def undistorted(self, count: int) -> Iterator[NDArray[np.float32]]:
+        """Yields batches of random crops as the network will meet them, half of them mirrored.
+
+        Args:
+            count: How many batches.
+
+        Raises:
+            InputError: A crop cannot be decoded.
+        """
+        rng = np.random.default_rng(self.sampler.seed)
+        for _ in range(count):
+            rows = rng.choice(self.sampler.rows, self.sampler.batch_size)
+            images = np.stack(
+                [central(self.crops.image(row), self.height, self.width) for row in rows]
+            )
+            mirrored = rng.uniform(size=(len(rows), 1, 1, 1)) < 0.5
+            yield INPUT.normalise(np.where(mirrored, images[:, :, ::-1], images))
 
     def _image(self, row: int, seed: tuple[int, int, int]) -> NDArray[np.uint8]:
         rng = np.random.default_rng(seed)

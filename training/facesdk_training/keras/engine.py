@@ -116,7 +116,6 @@ def _require_possible(config: RunConfig) -> None:
     asked = {
         "budget": config.budget,
         "blends": config.blends,
-        "statistics": config.statistics,
         "loss.stranger_weight": config.loss.stranger_weight,
         "loss.pair_weight": config.loss.pair_weight,
     }

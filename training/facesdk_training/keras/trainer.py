@@ -22,6 +22,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from facesdk.errors import FaceSDKError, InputError
+from facesdk.evaluation.calibration import PairSimilarities
 from facesdk.files import ScratchFolder, write_atomic
 from facesdk_training.config.run import RunConfig
 from facesdk_training.config.schedules import learning_rate_at
@@ -31,6 +32,7 @@ from facesdk_training.data.validation import Validation, calibration_of, figures
 from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.keras.objectives import Objective
 from facesdk_training.keras.optimizers import OptimizedGroup, optimized_groups
+from facesdk_training.keras.statistics import measure_statistics
 from facesdk_training.keras.weights import save_latent, take_over
 from facesdk_training.runs import folder as run_folder
 
@@ -418,18 +420,35 @@ class Trainer:
     def _finish(self) -> None:
         kept = self._network.kept
         kept.load_weights(self._run / run_folder.BEST)
-        pairs = self._validation.pairs(self._network.embed)
+        pairs, statistics = self._validation.pairs(self._network.embed), "training"
+        if self.config.statistics:
+            measured = self._with_statistics(pairs)
+            if measured is not None:
+                pairs, statistics = measured, "undistorted"
+                write_atomic(self._run / run_folder.BEST, _hdf5(kept))
         split = self._validation.split
         run_folder.write_record(
             self._run / run_folder.CALIBRATION,
             {
                 "crops": len(split.validation),
                 "identities": len(np.unique(split.validation_identities)),
+                "statistics": statistics,
                 **figures(pairs),
                 **calibration_of(pairs),
             },
         )
         write_atomic(self._run / run_folder.WEIGHTS, (self._run / run_folder.BEST).read_bytes())
+
+    def _with_statistics(self, before: PairSimilarities) -> PairSimilarities | None:
+        """Measures statistics anew; None, and the old ones, where the figures do not gain."""
+        kept = self._network.kept
+        old = kept.get_weights()
+        measure_statistics(kept, self._batches.undistorted(self.config.statistics))
+        after = self._validation.pairs(self._network.embed)
+        if figures(after)[self._metric] > figures(before)[self._metric]:
+            return after
+        kept.set_weights(old)
+        return None
 
 
 def _hdf5(model: tf.keras.Model) -> bytes:
