@@ -94,8 +94,14 @@ class Interpreter:
 
     @property
     def tensor_bytes(self) -> int:
-        """Bytes of all tensors as allocated: more than it takes, as some share their memory."""
-        return self._tensor_bytes
+        """Bytes of all tensors as allocated: more than it takes, as some share their memory.
+
+        Runtimes do not tell the shapes of tensors within a delegate once the input has another
+        size, so what is not in the file is taken to grow as the inputs do.
+        """
+        constants = len(self._bundle.content)
+        computed = max(self._file_bytes - constants, 0)
+        return constants + computed * _elements(self.input_shapes) // self._file_elements
 
     def operator_names(self) -> list[str]:
         """Names of the network's operators, by their place in the file."""
@@ -186,6 +192,11 @@ class Interpreter:
         except _REFUSALS as error:
             raise self._refused(error) from None
         self._read_details()
+        self._file_elements = _elements(self.input_shapes)
+        self._file_bytes = sum(
+            math.prod(map(int, row["shape"])) * np.dtype(row["dtype"]).itemsize
+            for row in self._interpreter.get_tensor_details()
+        )
         if self._shapes is None:
             self._allocate()
         else:
@@ -221,10 +232,6 @@ class Interpreter:
         try:
             self._inputs: list[dict[str, Any]] = self._interpreter.get_input_details()
             self._outputs: list[dict[str, Any]] = self._interpreter.get_output_details()
-            self._tensor_bytes = sum(
-                math.prod(map(int, row["shape"])) * np.dtype(row["dtype"]).itemsize
-                for row in self._interpreter.get_tensor_details()
-            )
         except _REFUSALS as error:  # a type that NumPy does not have
             raise self._refused(error) from None
 
@@ -237,6 +244,10 @@ class Interpreter:
         reason, consequence, _ = text.partition("Encountered unresolved custom op")
         named = consequence and reason.startswith("facesdk operators: ")
         return ModelError(f"the runtime refuses {self._bundle.path}: {reason if named else text}")
+
+
+def _elements(shapes: Sequence[Shape]) -> int:
+    return max(sum(math.prod(shape) for shape in shapes), 1)
 
 
 _INTERPRETERS: weakref.WeakSet[Interpreter] = weakref.WeakSet()

@@ -97,6 +97,15 @@ def test_interpreters_are_kept_up_to_so_many_bytes(slow: type[Slow]) -> None:
     assert slow.built == 1
 
 
+def test_bytes_follow_the_input_within_a_delegate_too() -> None:
+    """The finder's file is for another size than these, and XNNPACK takes all of its operators."""
+    bundle = ModelBundle.load(registry.resolve("finder"))
+    small, large = (
+        Interpreter(bundle, input_shapes=[(1, side, side, 3)]).tensor_bytes for side in (64, 640)
+    )
+    assert small < large / 20
+
+
 def test_each_shape_gives_what_an_interpreter_of_it_gives() -> None:
     pool = InterpreterPool(PNET, kept=3)
     for side in (12, 31, 12, 50):
