@@ -56,7 +56,8 @@ def test_pruned_weights_stay_pruned() -> None:
     weights = normal(40, 25)
     weights[np.abs(weights) < 1] = 0
     found = cluster(weights, 3)
-    assert len(found.values) == 8
+    assert 4 <= len(found.values) <= 8
+    assert 0 in found.values
     np.testing.assert_array_equal(found.weights[weights == 0], 0)
     assert not cluster(np.zeros((2, 3), np.float32), 2).weights.any()
 
