@@ -46,7 +46,9 @@ def test_other_shells_get_the_line_of_help_too(shell: str) -> None:
 def test_bash_itself_completes(tmp_path: Path) -> None:
     """The script that is installed, in a real shell."""
     command = [PROGRAM, "--show-completion", "bash"]
-    script = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    # Typer looks for the shell among the processes above, and a test may have none there.
+    told = os.environ | {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    script = subprocess.run(command, capture_output=True, text=True, check=True, env=told).stdout
     (tmp_path / "completion.sh").write_text(script)
     asked = (
         f"source {tmp_path}/completion.sh; complete -p facesdk; "

@@ -40,7 +40,7 @@ def test_text_names_commands_and_reasons(tmp_path: Path) -> None:
     network = build("CompactFaceNet", **SMALL)
     network.save(tmp_path / "float.keras")
     text = run(tmp_path / "float.keras", "--device", "x86-64", "--target-ms", 3, "--latency-ms", 5)
-    assert text.startswith("Do this: 8-bit weights and activations")
+    assert text.startswith("Do this: 5-bit weights, 8-bit activations")
     assert f"$ facesdk convert fixed-point {tmp_path / 'float.keras'}" in text
     assert "The six rules" in text
     assert "Not known:" in text

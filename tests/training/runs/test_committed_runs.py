@@ -10,13 +10,11 @@ from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Probability, Threshold
 from facesdk_training import engines
-from facesdk_training.detector import toml as detector_toml
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs import record as run_record
 
 RUNS = Path(__file__).parents[3] / "training" / "runs"
-FINDER = RUNS / "finder"
-FOLDERS = sorted(path.parent for path in RUNS.rglob(run_folder.CONFIG) if path.parent != FINDER)
+FOLDERS = sorted(path.parent for path in RUNS.rglob(run_folder.CONFIG))
 
 
 @pytest.mark.parametrize("run", FOLDERS, ids=lambda run: run.relative_to(RUNS).as_posix())
@@ -39,14 +37,6 @@ def _plain(value: object) -> object:
 
 def test_there_are_runs() -> None:
     assert len(FOLDERS) == 18
-
-
-def test_the_finders_run_says_what_was_trained() -> None:
-    record = run_folder.read_record(FINDER / run_folder.CONFIG)
-    trained = detector_toml.parse(record, run_folder.CONFIG)
-    assert trained.schedule.budget > 0
-    heights = run_folder.read_log(FINDER)[-1]["held_out"]["recall_by_height"]
-    assert len(heights) == 7
 
 
 def test_the_packaged_file_says_what_its_run_says() -> None:
