@@ -233,6 +233,7 @@ def build_native(computer: Computer, folder: Path = FOLDER) -> Path:
         "CMAKE_C_COMPILER": machine.compiler,
         "CMAKE_CROSSCOMPILING_EMULATOR": ";".join(computer.emulator),
         "FACESDK_TESTS": "ON",
+        "FACESDK_FUZZ_INPUTS": "10000",
         "FACESDK_WERROR": "ON",
     }
     cmake = tool("cmake")

@@ -1,4 +1,4 @@
-"""The detector on LFW: against an independent MTCNN, on close-ups, and on every photo."""
+"""The detector on LFW: against an independent MTCNN, on close-ups, and on every second photo."""
 
 from __future__ import annotations
 
@@ -87,6 +87,7 @@ def test_a_close_up_of_any_resolution_is_found(detector):
 
 
 @pytest.mark.slow
-def test_every_lfw_photo_has_a_face(detector):
-    without = [name for name, image in lfw.photos() if not detector.detect(image, max_faces=1)]
-    assert len(without) <= 3, without
+def test_every_second_lfw_photo_has_a_face(detector):
+    photos = lfw.photos(step=2)
+    without = [name for name, image in photos if not detector.detect(image, max_faces=1)]
+    assert len(without) <= 1, without
