@@ -224,6 +224,44 @@ def test_methods_are_listed() -> None:
     assert all(row["summary"] and row["source"] for row in listed)
 
 
+def test_shares_are_searched_within_a_budget(source: Path, tmp_path: Path) -> None:
+    settings = {
+        "budget": 0.5,
+        "episodes": 5,
+        "crops": 2,
+        "learning": {"hidden": 4, "updates": 1},
+        "retraining": {"steps": 0},
+    }
+    report, model = compressed(source, tmp_path / "amc", "amc", **settings)
+    step = report["steps"][0]
+    notes, searches = step["notes"], step["notes"]["searches"]
+    chosen = searches[notes["chosen"]]
+    assert {name: model.get_layer(name).filters for name in notes["policy"]} == notes["policy"]
+    assert step["after"]["multiply_adds"] == chosen["multiply_adds"] <= notes["budget"]
+    assert notes["budget"] == report["before"]["multiply_adds"] // 2
+    assert chosen["reward"] == max(row["reward"] for row in searches.values())
+    counts = {name: row["evaluations"] for name, row in searches.items()}
+    assert counts == {"uniform": 1, "evolution": 5, "agent": 5}
+
+
+def test_the_sensitivity_of_a_run(source: Path, tmp_path: Path) -> None:
+    command = ["sensitivity", str(source), "--data", str(source.parent / "data")]
+    command += ["-o", str(tmp_path / "scan"), "--set", "crops=4", "--set", "shares=[0.5]"]
+    found = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    rows = {row["name"]: row for row in found["groups"]}
+    assert set(rows) == {"stem1_conv", "stem2_conv"}
+    assert all(0 <= row["damage"][0] <= 2 for row in rows.values())
+    assert all(row["multiply_adds"][0] < found["multiply_adds"] for row in rows.values())
+    assert Path(found["chart"]).read_text().startswith("<svg")
+    for wrong, message in (
+        ("crops=0", "crops must be a whole number"),
+        ("shares=0.5", "shares must be a list"),
+        ("share=0.5", "sensitivity takes"),
+    ):
+        with pytest.raises(InputError, match=message):
+            CliRunner().invoke(app, [*command, "--set", wrong], catch_exceptions=False)
+
+
 def test_nonsense_is_refused(source: Path, tmp_path: Path) -> None:
     for name, settings, message in (
         ("magic", {}, "no method is called 'magic': choose one of magnitude"),
@@ -237,6 +275,9 @@ def test_nonsense_is_refused(source: Path, tmp_path: Path) -> None:
         ("svd", {"energy": 1.5}, "energy must be above 0"),
         ("svd", {"rank": 3}, 'with the rule "fixed"'),
         ("distil-neurons", {"share": 1}, "share must be above 0 and below 1"),
+        ("amc", {"budget": 1}, "budget and most must be above 0"),
+        ("amc", {"episodes": 0}, "episodes, multiple and crops must be 1 or more"),
+        ("amc", {"learning": {"layers": 3}}, "learning.layers"),
         ("twn", {"retraining": {"steps": -1}}, "0 steps or more"),
     ):
         with pytest.raises(InputError, match=message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -17,6 +18,8 @@ from facesdk_training.cli import options
 app = typer.Typer(add_completion=False)
 
 _LIST = "methods"
+_SCAN = "sensitivity"
+_SCANNED_CROPS = 64
 _CHAINS = "facesdk_training.compression.recipes"
 
 
@@ -26,7 +29,8 @@ def compress(
         str,
         typer.Argument(
             metavar="METHOD",
-            help="A method; `methods` lists them; `recipe` runs the chain of --recipe.",
+            help="A method; `methods` lists them; `recipe` runs the chain of --recipe; "
+            "`sensitivity` shows what each group of channels is worth.",
             show_default=False,
         ),
     ],
@@ -70,6 +74,8 @@ def compress(
         facesdk compress mixed-widths run --data faces/ -o mixed --set share=0.1
 
         facesdk compress recipe run --recipe chain.toml --data faces/ -o small
+
+        facesdk compress sensitivity run --data faces/ -o scan
     """
     require_extra("tensorflow", extra="train")
     if name == _LIST:
@@ -79,6 +85,9 @@ def compress(
 
     if run is None or data is None:
         raise InputError("name a finished run, and --data with faces to retrain and validate on")
+    if name == _SCAN:
+        _scan(run, data, out, assignments, recipe, json=json)
+        return
     if (name == "recipe") != (recipe is not None):
         raise InputError("a chain is `facesdk compress recipe RUN --recipe FILE.toml`")
     steps = _chain(recipe) if recipe is not None else [pipeline.step(name, _settings(assignments))]
@@ -95,6 +104,48 @@ def _list(*, json: bool) -> None:
     rows = [{"name": m.name, "summary": m.summary, "source": m.source} for m in every()]
     text = "\n".join(f"{row['name']:22}{row['summary']}\n{'':22}{row['source']}" for row in rows)
     output.emit(rows, json=json, text=text)
+
+
+def _scan(
+    run: Path,
+    data: Path,
+    out: Path,
+    assignments: list[str] | None,
+    recipe: Path | None,
+    *,
+    json: bool,
+) -> None:
+    """Looks at each group of channels alone; leaves OUT/sensitivity.svg."""
+    from facesdk.files import make_folder, write_atomic
+    from facesdk_training.compression.faces import crops_of
+    from facesdk_training.compression.search.scan import SHARES, scan
+    from facesdk_training.keras import loading
+
+    settings = {"shares": list(SHARES), "crops": _SCANNED_CROPS, **_settings(assignments)}
+    if recipe is not None or set(settings) != {"shares", "crops"}:
+        raise InputError("sensitivity takes --set shares=[0.25,0.5] and --set crops=64, no recipe")
+    shares, count = settings["shares"], settings["crops"]
+    if not isinstance(count, int) or count < 1:
+        raise InputError(f"crops must be a whole number of 1 or more, but got {count!r}")
+    if not isinstance(shares, list) or not all(isinstance(one, float) for one in shares):
+        raise InputError(f"shares must be a list such as [0.25,0.5], but got {shares!r}")
+    model = loading.load(run).model
+    with output.progress_bar(_SCAN) as progress:
+        found = scan(model, crops_of(data, model, count), shares, progress)
+    make_folder(out)
+    path = out / "sensitivity.svg"
+    write_atomic(path, found.chart().encode())
+    header = "".join(f"{share:>9.1%}" for share in found.shares)
+    width = max(len(row.name) for row in found.groups)
+    rows = "\n".join(
+        f"{row.name:{width}}{row.channels:>9}" + "".join(f"{one:>9.4f}" for one in row.damage)
+        for row in found.groups
+    )
+    text = (
+        f"1 - mean cosine of {found.crops} embeddings where a share of one group leaves\n"
+        f"{'group':{width}}{'channels':>9}{header}\n{rows}\n{path}"
+    )
+    output.emit({**asdict(found), "chart": str(path)}, json=json, text=text)
 
 
 def _settings(assignments: list[str] | None) -> Mapping[str, Any]:

@@ -18,6 +18,12 @@ HOMES: Mapping[str, str] = MappingProxyType(
     {
         "magnitude": "facesdk_training.compression.pruning.magnitude:METHOD",
         "filters": "facesdk_training.compression.pruning.filters:METHOD",
+        "apoz": "facesdk_training.compression.pruning.apoz:METHOD",
+        "taylor": "facesdk_training.compression.pruning.taylor:METHOD",
+        "slimming": "facesdk_training.compression.pruning.slimming:METHOD",
+        "channels-lasso": "facesdk_training.compression.pruning.layerwise:LASSO",
+        "thinet": "facesdk_training.compression.pruning.layerwise:THINET",
+        "amc": "facesdk_training.compression.search.method:METHOD",
         "k-means": f"{_SHARING}:CLUSTERS",
         "product": f"{_SHARING}:PRODUCT",
         "hashed": f"{_SHARING}:HASHED",

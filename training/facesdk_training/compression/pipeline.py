@@ -22,7 +22,7 @@ from facesdk.errors import InputError
 from facesdk.files import make_folder, write_atomic
 from facesdk.progress import Progress, unwatched
 from facesdk_training.complexity.layers import measure
-from facesdk_training.compression.frame.method import Method, Subject
+from facesdk_training.compression.frame.method import NOTES, Method, Subject
 from facesdk_training.compression.frame.retraining import Retraining, retraining_config
 from facesdk_training.compression.methods import method
 from facesdk_training.config.run import LossConfig, RunConfig
@@ -116,7 +116,9 @@ def compress(
         model = each.method.apply(subject, each.settings, progress)
         subject = dataclasses.replace(subject, config=_config_of(config, model), model=model)
         seconds = round(time.monotonic() - started, 1)
-        done.append({**plan[number], "seconds": seconds, "after": _measures(model, material)})
+        notes = {"notes": run_folder.read_record(work / NOTES)} if (work / NOTES).exists() else {}
+        after = _measures(model, material)
+        done.append({**plan[number], "seconds": seconds, "after": after, **notes})
     report = {"source": str(source), "before": before, "steps": done}
     _finish(out, source, subject, [each.method.name for each in steps], report)
     return report

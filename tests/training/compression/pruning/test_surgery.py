@@ -18,7 +18,8 @@ from facesdk_training.architectures.mobile_face_net import MobileFaceNetConfig
 from facesdk_training.complexity.layers import measure
 from facesdk_training.compression.frame.method import Subject
 from facesdk_training.compression.pipeline import step
-from facesdk_training.compression.pruning.filters import kept, norms
+from facesdk_training.compression.pruning.filters import norms
+from facesdk_training.compression.pruning.selection import Channels, best
 from facesdk_training.compression.pruning.surgery import groups, without
 from facesdk_training.keras.networks.compact_face_net import build_compact_face_net
 from facesdk_training.keras.networks.face_res_net import build_face_res_net
@@ -176,9 +177,10 @@ def test_unknown_and_quantized_layers_are_refused() -> None:
 def test_norms_and_what_stays() -> None:
     kernels = [np.array([[[[1.0, -2.0, 0.5]]]], np.float32), np.array([[0, 1, -3]], np.float32)]
     np.testing.assert_array_equal(norms(kernels), [1, 3, 3.5])
-    assert kept(np.array([1.0, 3.0, 3.5, 0.0]), 0.5, 1) == [1, 2]
-    assert kept(np.array([1.0, 3.0, 3.5, 0.0]), 0.5, 3) == [0, 1, 2]
-    assert kept(np.array([1.0, 3.0]), 0.99, 1) == [1]
+    scores = np.array([1.0, 3.0, 3.5, 0.0])
+    assert best(scores, Channels(0.5, 1).count(4)) == [1, 2]
+    assert best(scores, Channels(0.5, 3).count(4)) == [0, 1, 2]
+    assert best(np.array([1.0, 3.0]), Channels(0.99, 1).count(2)) == [1]
 
 
 def test_filters_of_least_norm_leave(tmp_path: Path) -> None:

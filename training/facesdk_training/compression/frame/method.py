@@ -13,6 +13,9 @@ from facesdk.progress import Progress
 from facesdk_training.config.run import RunConfig
 from facesdk_training.data.material import Material
 
+NOTES = "notes.json"
+"""What a method leaves in its folder of work for ``report.json``, where there is more to say."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject:

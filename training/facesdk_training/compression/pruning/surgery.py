@@ -56,6 +56,22 @@ class Group:
     fixed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A kernel that reads a group's channels.
+
+    Attributes:
+        group: The name of the group.
+        source: The layer whose output is read: the last that carries the group on. Its last
+            dimension has the channels, repeated for each place of a map that was flattened.
+        reader: The convolution or dense layer that reads it.
+    """
+
+    group: str
+    source: str
+    reader: str
+
+
 def groups(model: keras.Model) -> list[Group]:
     """The groups of a functional network, from input to output.
 
@@ -72,6 +88,51 @@ def groups(model: keras.Model) -> list[Group]:
     return [
         Group(found[0], int(model.get_layer(found[0]).output_shape[-1]), tuple(found), root in ends)
         for root, found in makers.items()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which channels a layer with a kernel reads and makes, by the names of their groups.
+
+    Attributes:
+        reads: The group of its input; None for the network's input.
+        makes: The group of its output: a depthwise kernel's is the one that it reads.
+    """
+
+    reads: str | None
+    makes: str | None
+
+
+def routes(model: keras.Model) -> dict[str, Route]:
+    """The route of each convolution and dense layer, depthwise ones included, by its name.
+
+    Raises:
+        InputError: As of :func:`groups`.
+    """
+    owner = _Flow.of(model).owner
+    named = {owner[group.name]: group.name for group in groups(model)}
+    kernels = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
+    return {
+        layer.name: Route(named.get(owner[_sources(layer)[0]]), named.get(owner[layer.name]))
+        for layer in model.layers
+        if isinstance(layer, kernels)
+    }
+
+
+def readings(model: keras.Model) -> list[Reading]:
+    """Where the channels of groups are read, from input to output.
+
+    Raises:
+        InputError: As :func:`groups` does.
+    """
+    owner = _Flow.of(model).owner
+    named = {owner[group.name]: group.name for group in groups(model)}
+    read = [(_sources(layer)[0], layer.name) for layer in model.layers if _makes(layer)]
+    return [
+        Reading(named[owner[source]], source, reader)
+        for source, reader in read
+        if owner[source] in named
     ]
 
 

@@ -16,13 +16,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import numpy as np
 import tensorflow as tf
 
 from facesdk.errors import InputError
 from facesdk.progress import Progress
-from facesdk.recognition.alignment import central
-from facesdk.results import FloatArray
+from facesdk_training.compression.frame.crops import training_crops, training_rows
 from facesdk_training.compression.frame.method import Method, Subject
 from facesdk_training.compression.frame.retraining import Retraining, retrain
 from facesdk_training.compression.quantization.kernels import (
@@ -32,7 +30,6 @@ from facesdk_training.compression.quantization.kernels import (
 )
 from facesdk_training.compression.quantization.sensitivity import damage_by_layer
 from facesdk_training.compression.quantization.widths import allocate, bytes_of
-from facesdk_training.data.crops import INPUT
 from facesdk_training.keras.networks.quantizers import FixedPointWeights
 
 _SCANNED_CROPS = 32
@@ -90,7 +87,7 @@ class MixedWidths:
 def widths_of(subject: Subject, settings: MixedWidths, progress: Progress) -> dict[str, int]:
     """The width of each layer that does least harm within the budget, by the layer's name."""
     names = inner_layers(subject.model, keep_first=settings.keep_first, keep_last=False)
-    crops = _some_crops(subject)
+    crops = training_crops(subject, training_rows(subject, _SCANNED_CROPS))
     layers = damage_by_layer(subject.model, crops, names, settings.widths, progress)
     weights = sum(layer.weights for layer in layers)
     return allocate(layers, settings.widths, int(settings.share * bytes_of(weights, 32)))
@@ -120,17 +117,6 @@ def _quantized(
     retrain(subject, copy, retraining, progress)
     settle(subject.model, copy)
     return subject.model
-
-
-def _some_crops(subject: Subject) -> FloatArray:
-    """Training crops as the network takes them."""
-    rows = subject.material.split.train
-    chosen = rows[np.linspace(0, len(rows) - 1, min(_SCANNED_CROPS, len(rows))).round().astype(int)]
-    height, width = subject.model.input_shape[1:3]
-    images = [
-        central(subject.material.crops.image(row), height, width) for row in np.unique(chosen)
-    ]
-    return INPUT.normalise(np.stack(images))
 
 
 FIXED = Method(

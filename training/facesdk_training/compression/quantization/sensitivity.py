@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from facesdk.progress import Progress, unwatched
 from facesdk.results import FloatArray
+from facesdk_training.compression.frame.embeddings import cosines
 from facesdk_training.compression.quantization.kernels import layers_with_kernels
 from facesdk_training.compression.quantization.widths import LayerCosts
 from facesdk_training.keras.loading import predict
@@ -31,7 +32,7 @@ def cosines_by_width(
     reference = predict(model, crops)
     names = [layer.name for layer in layers_with_kernels(model)]
     return {
-        bits: float(np.median(_cosines(reference, _rounded(model, crops, names, bits))))
+        bits: float(np.median(cosines(reference, _rounded(model, crops, names, bits))))
         for bits in widths
     }
 
@@ -60,7 +61,7 @@ def damage_by_layer(
     for place, name in enumerate(names):
         progress(place, len(names), name)
         damage = tuple(
-            float(1 - np.mean(_cosines(reference, _rounded(model, crops, [name], bits))))
+            float(1 - np.mean(cosines(reference, _rounded(model, crops, [name], bits))))
             for bits in widths
         )
         weights = int(np.prod(model.get_layer(name).kernel.shape))
@@ -83,8 +84,3 @@ def _rounded(
     finally:
         for kernel, values in zip(kernels, before, strict=True):
             kernel.assign(values)
-
-
-def _cosines(one: FloatArray, other: FloatArray) -> FloatArray:
-    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-    return np.asarray(np.sum(one * other, axis=1) / np.maximum(lengths, 1e-12))
