@@ -88,6 +88,7 @@ def test_libfuzzer_finds_nothing(tmp_path: Path) -> None:
         options = [
             f"-max_total_time={FUZZ_SECONDS}",
             "-max_len=1024",
+            "-rss_limit_mb=4096",  # an image of 1 GiB beside an input as large is not refused
             f"-artifact_prefix={tmp_path}/",
         ]
         log = run([str(tmp_path / "tests" / f"lib_{target}"), *options, str(corpus)])
