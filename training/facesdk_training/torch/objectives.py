@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ _STRANGERS_BELOW = 0.2
 """Similarity of the teacher up to which any two crops count as strangers."""
 
 
-class Objective(nn.Module):
+class Objective(nn.Module, ABC):
     """Loss of a batch, with what is trained beside the embedder as its parameters.
 
     Attributes:
@@ -27,6 +28,7 @@ class Objective(nn.Module):
 
     parts: tuple[str, ...] = ("loss",)
 
+    @abstractmethod
     def forward(self, embeddings: Tensor, targets: Tensor, strangers: Tensor) -> list[Tensor]:
         """The loss, and its parts without their weights: scalars.
 
@@ -35,7 +37,6 @@ class Objective(nn.Module):
             targets: float32 [N, D] unit vectors, or int64 [N] labels.
             strangers: float32 [M, D], targets of other crops.
         """
-        raise NotImplementedError
 
 
 class Distillation(Objective):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TypeVar
 
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from facesdk_training.torch.networks.layers import (
 Layer = TypeVar("Layer", bound=nn.Module)
 
 
-class Network(nn.Module):
+class Network(nn.Module, ABC):
     """Base of the architectures: float [N, 3, height, width] to [N, embedding length].
 
     Attributes:
@@ -31,9 +32,9 @@ class Network(nn.Module):
         self.layers[name] = layer
         return layer
 
+    @abstractmethod
     def blocks(self) -> list[nn.Module]:
         """The repeated parts, which are compiled one by one: few kinds, however deep it is."""
-        raise NotImplementedError
 
 
 class EmbeddingHead(nn.Module):
