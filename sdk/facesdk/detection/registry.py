@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 DEFAULT_DETECTOR = "mtcnn"
 """What is used where nobody names another: a key of :data:`DETECTORS`."""
 
+LIVE_DETECTOR = "finder"
+"""The same for pictures of a camera, and for the service that shows it: less than half of the time
+for all faces of a picture, and of networks in memory (docs/numbers/live.md)."""
+
 
 class Loader(Protocol):
     """Loads a detector."""
