@@ -101,14 +101,17 @@ def compare_layers(
 
 
 def _tensors(bundle: ModelBundle, inputs: FloatArray) -> dict[int, FloatArray]:
-    """The values of the float32 tensors that the file computes."""
+    """The values of the float32 tensors that the file computes from its input.
+
+    Weights that a file stores in another type and decodes first are not among them.
+    """
     graph = bundle.graph
-    computed = [
-        tensor.index
-        for operator in graph.operators
-        for tensor in operator.outputs
-        if tensor.dtype == "float32"
-    ]
+    reached = {tensor.index for tensor in graph.inputs}
+    computed = []
+    for operator in graph.operators:
+        if any(tensor is not None and tensor.index in reached for tensor in operator.inputs):
+            reached |= {tensor.index for tensor in operator.outputs}
+            computed += [row.index for row in operator.outputs if row.dtype == "float32"]
     every = [operator.index for operator in graph.operators]
     content = cut(bundle.root, every, [row.index for row in graph.inputs], computed)
     interpreter = Interpreter(ModelBundle.from_bytes(content, "the network's tensors"))
@@ -126,7 +129,8 @@ def _matched(
 ) -> dict[int, tuple[Any, Any]]:
     """The output of a Keras layer that each tensor is, and the layer of the tensor's operator.
 
-    Of several outputs it is the one that is most alike.
+    Of several outputs it is the one that is most alike. What a layer does to its input before its
+    weights meet it, such as taking signs, is no output of it.
     """
     top = [layer for layer in model.layers if len(layer.inbound_nodes) == 1]
     outputs = {layer.name: layer.output for layer in top if _is_tensor(layer.output)}
@@ -135,6 +139,11 @@ def _matched(
     every = tf.keras.Model(model.inputs, list(outputs.values()))
     reached = dict(zip(outputs, every(inputs, training=False), strict=True))
     by_operator = layers_by_operator(bundle.graph, network)
+    weighing = {
+        by_operator[operator.index].name: operator.index
+        for operator in reversed(bundle.graph.operators)
+        if operator.weights is not None and operator.index in by_operator
+    }
     names = {layer.name: layer for layer in network.layers}
     found: dict[int, tuple[Any, Any]] = {}
     taken: set[int] = set()
@@ -145,6 +154,7 @@ def _matched(
             layers = layers_of_name(operator, bundle.graph, names, network.output_layer)
             if operator.index in by_operator:
                 layers = [*layers, by_operator[operator.index]]
+            layers = [one for one in layers if operator.index >= weighing.get(one.name, 0)]
             layers = [one for layer in layers for one in _chain(layer)]
             likely = [
                 (float(_cosines(np.asarray(reached[row.name]), values[tensor.index]).mean()), row)
@@ -166,9 +176,9 @@ def _chain(layer: Any) -> Iterator[Any]:
     yield layer
     while len(layer.outbound_nodes) == 1:
         node = layer.outbound_nodes[0]
-        if len(node.keras_inputs) != 1:
-            return
         layer = node.layer
+        if len(node.keras_inputs) != 1 or hasattr(layer, "kernel"):
+            return
         yield layer
 
 

@@ -12,6 +12,7 @@ import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imp
 from contracts import other
 from facesdk.models.contract import InputSpec
 from facesdk_converters.inspection.faces import load as load_faces
+from facesdk_converters.inspection.layerwise import compare_layers
 from facesdk_converters.inspection.parity import (
     EXACT,
     Agreement,
@@ -132,6 +133,34 @@ def test_signs_that_rounding_turns_inside_a_network_do_not_decide() -> None:
     assert agreement.meets(EXACT)
     assert agreement.first == ""
     assert agreement.unstable > 0
+
+
+def _quantizing() -> tf.keras.Model:
+    """A network whose convolutions take signs themselves, which becomes scalars and additions."""
+    tf.keras.utils.set_random_seed(3)
+    image = layers.Input((8, 8, 3))
+    x = layers.BatchNormalization(name="norm")(layers.Conv2D(16, 3, name="stem")(image))
+    for number in (1, 2):
+        signs = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
+        x = lq.layers.QuantConv2D(16, 3, padding="same", name=f"binary_{number}", **signs)(x)
+        x = layers.BatchNormalization(name=f"norm_{number}")(x)
+    return tf.keras.Model(image, layers.Dense(10, name="last")(layers.Flatten()(x)))
+
+
+def test_weights_of_half_the_bits_beside_signs_are_laid_beside_their_layers() -> None:
+    """The constants that such a file widens were taken for results of layers: no message at all."""
+    model = _quantizing()
+    source = _named(model)
+    bundle = floating.convert(source, half=True)
+    inputs = inputs_for(source.network, load_faces(), source.contract)
+    right = compare_layers(model, source.network, bundle, inputs, same=0.999)
+    assert right is not None and right.first is None and right.cosines.min() > 0.9999
+    weights = model.get_layer("binary_2").get_weights()
+    weights[0][..., 9] *= -1
+    model.get_layer("binary_2").set_weights(weights)
+    wrong = compare_layers(model, source.network, bundle, inputs, same=0.999)
+    assert wrong is not None and wrong.first is not None
+    assert wrong.first.layer.name == "binary_2"
 
 
 @pytest.mark.parametrize("name", ["stem", "middle", "last"])
