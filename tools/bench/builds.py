@@ -20,7 +20,7 @@ from math import exp, log
 from pathlib import Path
 from statistics import fmean
 
-from facesdk.bench.single_operator import single
+from facesdk.bench.network_part import single
 from facesdk.errors import FaceSDKError, InputError
 from facesdk.measure.timing import Policy, measure
 from facesdk.models.bundle import ModelBundle

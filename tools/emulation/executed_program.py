@@ -12,8 +12,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from facesdk.bench.network_part import single
 from facesdk.bench.pipeline import collage
-from facesdk.bench.single_operator import single
 from facesdk.engine import FaceEngine
 from facesdk.errors import ModelError
 from facesdk.models import registry

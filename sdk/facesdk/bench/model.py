@@ -153,7 +153,7 @@ def _operators(
         runtime,
         policy,
         threads=threads,
-        tick=lambda done, total: progress(done, total, "operators"),
+        progress=progress,
     )
 
 

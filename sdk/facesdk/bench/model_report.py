@@ -44,7 +44,7 @@ from facesdk.measure.memory import Memory
 _MARKS = {SHARED: "~", FUSED: "+", FOLDED: "-"}
 _FOUND = {
     MEASURED: "measured in place",
-    SHARED: "share of a measured stretch",
+    SHARED: "share of a measured stretch, by differences",
     FUSED: "inside the convolution before it",
     FOLDED: "constant",
 }
@@ -326,10 +326,11 @@ def _operators_table(model: ModelTimes, operators: OperatorTable, threads: int) 
     rows = [
         (
             str(row.operator.index),
-            row.operator.name,
+            row.name,
             row.shape,
             "?" if row.ms is None else f"{_MARKS.get(row.found, '')}{row.ms:.4f}",
             "" if row.share is None else f"{100 * row.share:.1f}",
+            "" if row.share_error is None else f"{100 * row.share_error:.1f}",
             f"{100 * row.cumulative:.1f}",
             row.multiplied.width or "",
             "" if row.rate is None else f"{row.rate / 1e9:.1f}",
@@ -339,17 +340,18 @@ def _operators_table(model: ModelTimes, operators: OperatorTable, threads: int) 
     ]
     for name, ms in (("copies", operators.copies_ms), ("between", operators.rest_ms)):
         share = f"{100 * ms / operators.total_ms:.1f}"
-        rows.append(("", f"({name})", "", f"{ms:.4f}", share, "", "", "", ""))
+        rows.append(("", f"({name})", "", f"{ms:.4f}", share, "", "", "", "", ""))
     return Table(
         f"{model.name}: operators as they run",
-        ("#", "operator", "shape", "ms", "%", "sum %", "bits", "Gop/s", "kernels"),
+        ("#", "operator", "shape", "ms", "%", "±", "sum %", "bits", "Gop/s", "kernels"),
         tuple(rows),
         words=3,
         remarks=(
             f"{operators.total_ms:.4f} ms per run (mean of those of {operators.runs} profiled runs "
             f"that lie between the quartiles); profiling adds {100 * operators.overhead:+.1f} %. "
             "No mark: measured in place. "
-            "~: share of a measured stretch of the runtime, by what the operator takes alone. "
+            "~: share of a measured stretch of the runtime, by differences; operators that the "
+            "runtime merges are one row. ±: how far off the share may be, in points. "
             "+: computed by the convolution before it. -: constant.",
         ),
         records=tuple(_operator_record(model, row, threads) for row in operators.rows),
@@ -364,14 +366,19 @@ def _operator_record(model: ModelTimes, row: OperatorTime, threads: int) -> Reco
         "name": _name(row),
         "threads": threads,
         "mean": record["ms"],
-        **{key: record[key] for key in ("shape", "share", "found", "kernels")},
+        **{key: record[key] for key in ("shape", "share", "share_error", "found", "kernels")},
         **work(record),
     }
 
 
 def _name(row: OperatorTime) -> str:
-    """An operator with its place in the model."""
-    return f"{row.operator.index} {row.operator.name}"
+    """An operator with its place in the model; several with that of the one that multiplies."""
+    return f"{row.operator.index} {row.name}"
+
+
+def _percent(row: OperatorTime) -> str:
+    error = "" if row.share_error is None else f" ± {100 * row.share_error:.1f}"
+    return f"{100 * (row.share or 0.0):.1f}{error} %"
 
 
 def _events(model: ModelTimes) -> Iterator[Event]:
@@ -383,7 +390,12 @@ def _events(model: ModelTimes) -> Iterator[Event]:
     for row in model.operators.rows:
         if row.ms is None:
             continue
-        details = {"shape": row.shape, "kernels": row.kernels, "found": row.found}
+        details = {
+            "shape": row.shape,
+            "kernels": row.kernels,
+            "found": row.found,
+            "error_ms": round(row.error_ms or 0.0, 5),
+        }
         yield Event(_name(row), "operator", at, 1e3 * row.ms, details)
         at += 1e3 * row.ms
 
@@ -427,7 +439,7 @@ def _operators_chart(operators: OperatorTable) -> Durations:
     rows = tuple(
         Duration(
             _name(row),
-            "?" if row.ms is None else f"{row.ms:.4f} ms, {100 * (row.share or 0):.1f} %",
+            "?" if row.ms is None else f"{row.ms:.4f} ms, {_percent(row)}",
             row.ms or 0.0,
             kind=row.multiplied.width or OTHER,
             detail=f"{row.shape}, {row.kernels}, {_FOUND.get(row.found, 'unknown')}",

@@ -2,7 +2,7 @@
 
 The operator library tells when each of its operators began and ended. What lies between two of its
 partitions is the runtime's: stock runtimes for Python have no profiler, so that the time of such a
-stretch is measured, and divided among its operators by what each takes alone.
+stretch is measured, and divided among its operators by differences (:mod:`facesdk.bench.shares`).
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ from typing import Any
 
 import numpy as np
 
+from facesdk.bench.network_part import constant_operators
 from facesdk.bench.partition import segments
-from facesdk.bench.single_operator import constant_operators, time_operators
+from facesdk.bench.shares import Share, measure_shares
+from facesdk.errors import ModelError
 from facesdk.measure.distribution import Times
 from facesdk.measure.timing import Policy, Tick, warm_up
 from facesdk.models.bundle import ModelBundle
+from facesdk.progress import Progress, unwatched
 from facesdk.runtime.inputs import random_inputs
 from facesdk.runtime.interpreter import Interpreter
 from facesdk.runtime.operator_events import OperatorEvent, OperatorRecording, record_operators
+from facesdk.tflite.flatbuffer import FlatbufferError
 from facesdk.tflite.graph import Graph, Operator
 from facesdk.tflite.macs import Macs, bytes_moved, intensity, multiplied
 
@@ -34,17 +38,17 @@ UNKNOWN = "unknown"
 """How a time was found: measured in the run of the whole network; a share of a measured stretch;
 0, because another operator does the work; 0, because the result is constant; not found."""
 
-_ALONE_RUNS = 30
-
 
 @dataclass(frozen=True, slots=True)
 class OperatorTime:
-    """One operator in a run of the network.
+    """One operator in a run of the network, or several that the runtime runs as one.
 
     Attributes:
-        operator: What it is.
-        shape: What goes in and comes out.
+        operators: What they are, in the order in which they run.
         ms: Milliseconds; None if unknown.
+        error_ms: How far off ``ms`` may be: a standard error where it was measured in place
+            (:data:`MEASURED`), see :class:`~facesdk.bench.shares.Share` for :data:`SHARED`; None
+            where ``ms`` is.
         share: Its share of the whole run, 0 to 1; None if unknown.
         cumulative: The shares up to and with this one, in the order in which operators run.
         kernels: Who computed it: ``"facesdk neon"`` or the name of the runtime.
@@ -52,18 +56,52 @@ class OperatorTime:
             :data:`FOLDED` or :data:`UNKNOWN`.
     """
 
-    operator: Operator
-    shape: str
+    operators: tuple[Operator, ...]
     ms: float | None
+    error_ms: float | None
     share: float | None
     cumulative: float
     kernels: str
     found: str
 
     @property
+    def operator(self) -> Operator:
+        """The one that multiplies most, the first of equals."""
+        return max(self.operators, key=lambda row: multiplied(row).count)
+
+    @property
+    def name(self) -> str:
+        """For example ``"CONV_2D"``, or ``"PAD + CONV_2D"``."""
+        return " + ".join(row.name for row in self.operators)
+
+    @property
+    def shape(self) -> str:
+        """What goes in and comes out."""
+        if len(self.operators) == 1:
+            return self.operator.shape_text
+        inner = {row.index for operator in self.operators for row in operator.outputs}
+        read = [
+            row.text
+            for operator in self.operators
+            for row in operator.inputs
+            if row is not None and not row.constant and row.index not in inner
+        ]
+        written = [row.text for row in self.operators[-1].outputs]
+        return f"{', '.join(read) or 'constants'} -> {', '.join(written)}"
+
+    @property
+    def share_error(self) -> float | None:
+        """How far off ``share`` may be."""
+        if self.share is None or self.error_ms is None:
+            return None
+        return self.share * self.error_ms / self.ms if self.ms else 0.0
+
+    @property
     def multiplied(self) -> Macs:
-        """Multiply-adds of one run, by the bits that are multiplied."""
-        return multiplied(self.operator)
+        """Multiply-adds of one run, in as many bits as :attr:`operator` multiplies."""
+        main = multiplied(self.operator)
+        rows = [multiplied(row) for row in self.operators]
+        return replace(main, count=sum(row.count for row in rows if row.width == main.width))
 
     @property
     def intensity(self) -> float:
@@ -80,16 +118,19 @@ class OperatorTime:
         """All of it, and operations per second."""
         return {
             "index": self.operator.index,
-            "name": self.operator.name,
+            "merged": [row.index for row in self.operators],
+            "name": self.name,
             "shape": self.shape,
             "ms": None if self.ms is None else round(self.ms, 5),
+            "error_ms": None if self.error_ms is None else round(self.error_ms, 5),
             "share": None if self.share is None else round(self.share, 5),
+            "share_error": None if self.share_error is None else round(self.share_error, 5),
             "cumulative": round(self.cumulative, 5),
             "kernels": self.kernels,
             "found": self.found,
             "macs": self.multiplied.count,
             "width": self.multiplied.width,
-            "bytes": bytes_moved(self.operator),
+            "bytes": sum(bytes_moved(row) for row in self.operators),
             "ops_per_second": None if self.rate is None else round(self.rate),
         }
 
@@ -140,7 +181,12 @@ class _Run:
 
 
 def profile_operators(
-    bundle: ModelBundle, runtime: str, policy: Policy, *, threads: int = 1, tick: Tick | None = None
+    bundle: ModelBundle,
+    runtime: str,
+    policy: Policy,
+    *,
+    threads: int = 1,
+    progress: Progress = unwatched,
 ) -> OperatorTable:
     """Measure the operators of a network.
 
@@ -149,7 +195,7 @@ def profile_operators(
         runtime: What to call the runtime's own kernels.
         policy: How often.
         threads: Threads the network may use.
-        tick: Called after each run with those done and those to do.
+        progress: Told of profiled runs, then of what the runtime's operators are shared out by.
 
     Raises:
         ModelError: The runtime does not run the model.
@@ -157,7 +203,13 @@ def profile_operators(
     """
     interpreter = Interpreter(bundle, threads=threads)
     graph = bundle.graph
-    plain, runs = _record(interpreter, bool(bundle.custom_ops), graph, policy, tick)
+    plain, runs = _record(
+        interpreter,
+        bool(bundle.custom_ops),
+        graph,
+        policy,
+        lambda done, total: progress(done, total, "operators"),
+    )
     kept = _between_quartiles(runs)
     stretches = _stretches(graph, kept)
     parts = [
@@ -166,7 +218,7 @@ def profile_operators(
         for part in (
             _own(stretch, graph, kept)
             if stretch.claimed
-            else _stock(stretch, bundle, graph, policy, threads, runtime)
+            else _stock(stretch, bundle, graph, policy, threads, runtime, progress)
         )
     ]
     total = _mean([run.end - run.start for run in kept])
@@ -189,10 +241,11 @@ class _Stretch:
     claimed: bool
     operators: tuple[int, ...]
     ms: float | None
+    error: float
 
 
 def _record(
-    interpreter: Interpreter, native: bool, graph: Graph, policy: Policy, tick: Tick | None
+    interpreter: Interpreter, native: bool, graph: Graph, policy: Policy, tick: Tick
 ) -> tuple[Times, list[_Run]]:
     """Runs without and with a profile, in turn."""
     inputs = random_inputs(interpreter)
@@ -220,8 +273,7 @@ def _record(
         events = recorded.events if isinstance(recorded, OperatorRecording) else ()
         events = tuple(event for event in events if event.start_ns >= start)
         runs.append(_Run(start, invoked, returned, end, events))
-        if tick:
-            tick(number + 1, policy.runs)
+        tick(number + 1, policy.runs)
     return plain, runs
 
 
@@ -241,23 +293,23 @@ def _stretches(graph: Graph, runs: list[_Run]) -> list[_Stretch]:
     own = [frozenset(segment.operators) for segment in order if segment.claimed]
     if [frozenset(event.node for event in group) for group in _partitions(runs[0])] != own:
         # Not the order that partition.py expects: only the library's own times are known.
-        return [_Stretch(segment.claimed, segment.operators, None) for segment in order]
-    times = np.zeros(len(order))
-    for run in runs:
+        return [_Stretch(segment.claimed, segment.operators, None, 0.0) for segment in order]
+    times = np.zeros((len(runs), len(order)))
+    for number, run in enumerate(runs):
         groups = iter(_partitions(run))
         cursor = run.invoked
         for place, segment in enumerate(order):
             if segment.claimed:
                 group = next(groups)
                 if place > 0:
-                    times[place - 1] += group[0].start_ns - cursor
+                    times[number, place - 1] = group[0].start_ns - cursor
                 cursor = group[-1].end_ns
         if not order[-1].claimed:
-            times[-1] += run.returned - cursor
-    times /= len(runs) * 1e6
+            times[number, -1] = run.returned - cursor
+    times /= 1e6
     return [
-        _Stretch(segment.claimed, segment.operators, float(ms))
-        for segment, ms in zip(order, times, strict=True)
+        _Stretch(segment.claimed, segment.operators, float(row.mean()), _standard_error(row))
+        for segment, row in zip(order, times.T, strict=True)
     ]
 
 
@@ -272,9 +324,18 @@ def _own(stretch: _Stretch, graph: Graph, runs: list[_Run]) -> list[OperatorTime
         if first.node not in stretch.operators:
             continue
         events = [run.events[place] for run in runs]
-        ms = _mean([event.end_ns - event.start_ns for event in events])
+        times = np.array([event.end_ns - event.start_ns for event in events]) / 1e6
         found = MEASURED if first.within is None else FUSED
-        rows.append(_row(graph, first.node, ms, f"facesdk {first.path}", found))
+        operator = graph.operators[first.node]
+        rows.append(
+            _row(
+                (operator,),
+                float(times.mean()),
+                _standard_error(times),
+                f"facesdk {first.path}",
+                found,
+            )
+        )
     return rows
 
 
@@ -285,32 +346,57 @@ def _stock(
     policy: Policy,
     threads: int,
     runtime: str,
+    progress: Progress,
 ) -> list[OperatorTime]:
-    """Operators of the runtime: shares of the stretch, in proportion to what each takes alone."""
+    """Operators of the runtime: shares of the stretch, by differences."""
     constant = constant_operators(graph)
     working = [index for index in stretch.operators if index not in constant]
-    alone: dict[int, float | None] = {}
-    if len(working) > 1 and stretch.ms is not None:
-        few = replace(policy, runs=min(policy.runs, _ALONE_RUNS), warm_up_seconds=0.05)
-        times = time_operators(bundle, graph, working, few, threads=threads)
-        alone = {index: times.median(index) for index in working}
-    whole = sum(ms or 0.0 for ms in alone.values())
+    shares: tuple[Share, ...] = ()
+    if stretch.ms is not None and len(working) > 1:
+        try:
+            shares = measure_shares(
+                bundle,
+                graph,
+                working,
+                stretch.ms,
+                policy,
+                threads=threads,
+                tick=lambda done, total: progress(done, total, "differences"),
+            )
+        except (FlatbufferError, ModelError):  # the runtime runs some only with all the others
+            shares = ()
+    elif stretch.ms is not None and working:
+        shares = (Share(tuple(working), stretch.ms, stretch.error),)
+    of = {share.operators[0]: share for share in shares}
+    told = {index for share in shares for index in share.operators}
     rows = []
     for index in stretch.operators:
-        ms, found = None, UNKNOWN
+        operator = graph.operators[index]
         if index in constant:
-            ms, found = 0.0, FOLDED
-        elif stretch.ms is not None and len(working) == 1:
-            ms, found = stretch.ms, MEASURED
-        elif stretch.ms is not None and whole > 0 and None not in alone.values():
-            ms, found = stretch.ms * (alone[index] or 0.0) / whole, SHARED
-        rows.append(_row(graph, index, ms, runtime, found))
+            rows.append(_row((operator,), 0.0, 0.0, runtime, FOLDED))
+        elif index in of:
+            share = of[index]
+            merged = tuple(graph.operators[place] for place in share.operators)
+            found = SHARED if len(working) > 1 else MEASURED
+            rows.append(_row(merged, share.ms, share.error, runtime, found))
+        elif index not in told:
+            rows.append(_row((operator,), None, None, runtime, UNKNOWN))
     return rows
 
 
-def _row(graph: Graph, index: int, ms: float | None, kernels: str, found: str) -> OperatorTime:
-    operator = graph.operators[index]
-    return OperatorTime(operator, operator.shape_text, ms, None, 0.0, kernels, found)
+def _row(
+    operators: tuple[Operator, ...],
+    ms: float | None,
+    error: float | None,
+    kernels: str,
+    found: str,
+) -> OperatorTime:
+    return OperatorTime(operators, ms, error, None, 0.0, kernels, found)
+
+
+def _standard_error(values: Times) -> float:
+    """Of the mean; 0 of a single value, of which nothing is known."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
 def _mean(nanoseconds: list[int]) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from facesdk.bench.network_part import constant_operators, time_operators
 from facesdk.bench.report.elements import (
     OTHER,
     Duration,
@@ -21,7 +22,6 @@ from facesdk.bench.report.elements import (
 )
 from facesdk.bench.report.report import Setting, judge, now
 from facesdk.bench.report.spreadsheet import times, work
-from facesdk.bench.single_operator import constant_operators, time_operators
 from facesdk.errors import InputError
 from facesdk.measure.conditions import Conditions, read_conditions
 from facesdk.measure.distribution import Distribution, Times

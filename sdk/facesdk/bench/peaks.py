@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from facesdk.bench.single_operator import single
+from facesdk.bench.network_part import single
 from facesdk.errors import OperatorLibraryError
 from facesdk.measure.timing import Policy, measure
 from facesdk.models import registry

@@ -94,7 +94,7 @@ def test_one_recording_at_a_time() -> None:
 def test_a_table_has_each_operator_once_and_adds_up(
     recogniser: ModelBundle, table: OperatorTable
 ) -> None:
-    assert Counter(row.operator.index for row in table.rows) == Counter(
+    assert Counter(one.index for row in table.rows for one in row.operators) == Counter(
         range(len(recogniser.graph.operators))
     )
     parts = sum(row.ms or 0.0 for row in table.rows)
@@ -104,6 +104,8 @@ def test_a_table_has_each_operator_once_and_adds_up(
     for row in table.rows:
         own = row.kernels.startswith("facesdk ")
         assert row.ms is not None
+        assert row.error_ms is not None
+        assert row.error_ms >= 0
         assert row.found in ((MEASURED, FUSED) if own else (MEASURED, SHARED))
         if row.operator.name in CUSTOM_OPERATORS:
             assert own and row.ms > 0

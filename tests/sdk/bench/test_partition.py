@@ -7,8 +7,8 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from facesdk.bench.network_part import constant_operators
 from facesdk.bench.partition import Segment, segments
-from facesdk.bench.single_operator import constant_operators
 from facesdk.tflite.graph import Graph, Operator, Tensor
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facesdk.bench.single_operator import single
+from facesdk.bench.network_part import single
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime.interpreter import Interpreter

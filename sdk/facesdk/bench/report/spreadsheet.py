@@ -18,6 +18,7 @@ COLUMNS = (
     "threads",
     *_TIMES,
     "share",
+    "share_error",
     "found",
     "count",
     "macs",

@@ -1,8 +1,8 @@
-"""One operator of a model as a network of its own, with the model's weights."""
+"""Some operators of a model as a network of their own, with the model's weights."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from facesdk.runtime.inputs import random_inputs
 from facesdk.runtime.interpreter import Interpreter
 from facesdk.tflite.cut import cut
 from facesdk.tflite.flatbuffer import FlatbufferError
-from facesdk.tflite.graph import Graph, Operator, Tensor
+from facesdk.tflite.graph import Graph, Operator
 from facesdk.tflite.operators import CUSTOM_OPERATORS
 from facesdk.tflite.verifier import is_accepted
 
@@ -68,7 +68,7 @@ def time_operators(
             calls[str(index)] = single(bundle, graph, graph.operators[index], threads).invoke
         except (FlatbufferError, ModelError):
             continue
-    empty = _empty(bundle, graph, threads)
+    empty = nothing(bundle, graph, threads)
     if empty:
         calls[_EMPTY] = empty.invoke
     times = measure(calls, policy, tick) if calls else {}
@@ -78,22 +78,35 @@ def time_operators(
 
 
 def single(bundle: ModelBundle, graph: Graph, operator: Operator, threads: int) -> Interpreter:
-    """An interpreter for one operator, its inputs filled with random values.
+    """An interpreter for one operator: a :func:`part` of one."""
+    return part(bundle, graph, [operator.index], threads)
 
-    Operators that compute one of its inputs from constants alone (weights stored as float16) come
-    with it.
+
+def part(
+    bundle: ModelBundle, graph: Graph, operators: Collection[int], threads: int
+) -> Interpreter:
+    """An interpreter for some operators, its inputs filled with random values and run once.
+
+    What others write is an input, what others read is an output. Operators that compute an input
+    from constants alone (weights stored as float16) come with them.
+
+    Args:
+        bundle: The model.
+        graph: Its graph.
+        operators: Their places in the model, at least one.
+        threads: Threads the runtime may use.
 
     Raises:
-        FlatbufferError: It cannot be cut out.
-        ModelError: The runtime does not run it alone.
+        FlatbufferError: They cannot be cut out.
+        ModelError: The runtime does not run them alone.
     """
-    kept, inputs = _closure(graph, operator)
-    content = cut(bundle.root, kept, inputs, [row.index for row in operator.outputs])
+    kept, inputs = _closure(graph, operators)
+    content = cut(bundle.root, kept, inputs, _read_elsewhere(graph, operators))
     trust = bundle.trusted or is_accepted(bundle.root)
-    name = f"{bundle.path} (operator {operator.index})"
+    name = f"{bundle.path} (operators {', '.join(map(str, sorted(operators)))})"
     alone = ModelBundle.from_bytes(content, name, trust=trust)
     interpreter = Interpreter(alone, threads=threads)
-    packed = operator.name in CUSTOM_OPERATORS
+    packed = any(graph.operators[index].name in CUSTOM_OPERATORS for index in operators)
     try:
         interpreter.fill(*random_inputs(interpreter, packed=packed))
     except InputError as error:  # a resource, which only other operators can make
@@ -113,27 +126,41 @@ def constant_operators(graph: Graph) -> frozenset[int]:
     return frozenset(found)
 
 
-def _closure(graph: Graph, operator: Operator) -> tuple[list[int], list[int]]:
-    """Places of the operator and of the constant ones it needs, and the tensors left to fill."""
+def _closure(graph: Graph, operators: Collection[int]) -> tuple[list[int], list[int]]:
+    """Places of the operators and of the constant ones they need, and the tensors left to fill."""
     constant = constant_operators(graph)
     writer = {row.index: op.index for op in graph.operators for row in op.outputs}
-    kept, inputs = {operator.index}, []
-    pending: list[Tensor | None] = list(operator.inputs)
+    kept, inputs = set(operators), []
+    pending = [row for index in sorted(operators) for row in graph.operators[index].inputs]
     while pending:
         tensor = pending.pop(0)
         if tensor is None or tensor.constant:
             continue
         source = writer.get(tensor.index)
-        if source is not None and source in constant and operator.index not in constant:
-            if source not in kept:
-                kept.add(source)
-                pending.extend(graph.operators[source].inputs)
+        if source in kept:
+            continue
+        if source is not None and source in constant and not constant.intersection(operators):
+            kept.add(source)
+            pending.extend(graph.operators[source].inputs)
         elif tensor.index not in inputs:
             inputs.append(tensor.index)
     return sorted(kept), inputs
 
 
-def _empty(bundle: ModelBundle, graph: Graph, threads: int) -> Interpreter | None:
+def _read_elsewhere(graph: Graph, operators: Collection[int]) -> list[int]:
+    """Tensors that the operators write for others or for the caller; all of a lone operator's."""
+    written = [row.index for index in sorted(operators) for row in graph.operators[index].outputs]
+    if len(operators) == 1:
+        return written
+    wanted = {row.index for row in graph.outputs}
+    for operator in graph.operators:
+        if operator.index not in operators:
+            wanted.update(row.index for row in operator.inputs if row is not None)
+    return [index for index in written if index in wanted]
+
+
+def nothing(bundle: ModelBundle, graph: Graph, threads: int) -> Interpreter | None:
+    """An interpreter for the model's inputs alone, without operators; None if none can be made."""
     try:
         given = [row.index for row in graph.inputs]
         content = cut(bundle.root, [], given, given)
