@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from facesdk.models.bundle import ModelBundle
 from facesdk.results import FloatArray
 from facesdk.runtime.interpreter import Interpreter
-from facesdk.tflite.cut import cut
 from facesdk_converters.inspection.layer_map import layers_by_operator, layers_of_name
 from facesdk_converters.sources.network import Network
 
@@ -113,8 +112,7 @@ def _tensors(bundle: ModelBundle, inputs: FloatArray) -> dict[int, FloatArray]:
             reached |= {tensor.index for tensor in operator.outputs}
             computed += [row.index for row in operator.outputs if row.dtype == "float32"]
     every = [operator.index for operator in graph.operators]
-    content = cut(bundle.root, every, [row.index for row in graph.inputs], computed)
-    interpreter = Interpreter(ModelBundle.from_bytes(content, "the network's tensors"))
+    interpreter = Interpreter(bundle.part(every, [row.index for row in graph.inputs], computed))
     runs = [interpreter.run(inputs[number : number + 1]) for number in range(len(inputs))]
     rows = zip(*runs, strict=True)
     return {index: np.concatenate(row) for index, row in zip(computed, rows, strict=True)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from facesdk.measure.timing import Policy, Tick, measure
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime.inputs import random_inputs
 from facesdk.runtime.interpreter import Interpreter
-from facesdk.tflite.cut import cut
 from facesdk.tflite.flatbuffer import FlatbufferError
 from facesdk.tflite.graph import Graph, Operator
 from facesdk.tflite.operators import CUSTOM_OPERATORS
@@ -101,10 +100,9 @@ def part(
         ModelError: The runtime does not run them alone.
     """
     kept, inputs = _closure(graph, operators)
-    content = cut(bundle.root, kept, inputs, _read_elsewhere(graph, operators))
-    trust = bundle.trusted or is_accepted(bundle.root)
-    name = f"{bundle.path} (operators {', '.join(map(str, sorted(operators)))})"
-    alone = ModelBundle.from_bytes(content, name, trust=trust)
+    alone = bundle.part(kept, inputs, _read_elsewhere(graph, operators))
+    if is_accepted(bundle.root):
+        alone = replace(alone, trusted=True)
     interpreter = Interpreter(alone, threads=threads)
     packed = any(graph.operators[index].name in CUSTOM_OPERATORS for index in operators)
     try:
@@ -163,8 +161,6 @@ def nothing(bundle: ModelBundle, graph: Graph, threads: int) -> Interpreter | No
     """An interpreter for the model's inputs alone, without operators; None if none can be made."""
     try:
         given = [row.index for row in graph.inputs]
-        content = cut(bundle.root, [], given, given)
-        empty = ModelBundle.from_bytes(content, f"{bundle.path} (no operators)", trust=True)
-        return Interpreter(empty, threads=threads)
+        return Interpreter(replace(bundle.part([], given, given), trusted=True), threads=threads)
     except (FlatbufferError, ModelError):
         return None

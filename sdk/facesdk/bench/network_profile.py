@@ -8,6 +8,7 @@ stretch is measured, and divided among its operators by differences (:mod:`faces
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from facesdk.bench.network_part import constant_operators
+from facesdk.bench.network_part import constant_operators, nothing
 from facesdk.bench.partition import segments
 from facesdk.bench.shares import Share, measure_shares
 from facesdk.errors import ModelError
@@ -212,13 +213,15 @@ def profile_operators(
     )
     kept = _between_quartiles(runs)
     stretches = _stretches(graph, kept)
+    empty = nothing(bundle, graph, threads)
+    call = empty.invoke if empty else None
     parts = [
         part
         for stretch in stretches
         for part in (
             _own(stretch, graph, kept)
             if stretch.claimed
-            else _stock(stretch, bundle, graph, policy, threads, runtime, progress)
+            else _stock(stretch, bundle, graph, policy, call, threads, runtime, progress)
         )
     ]
     total = _mean([run.end - run.start for run in kept])
@@ -344,6 +347,7 @@ def _stock(
     bundle: ModelBundle,
     graph: Graph,
     policy: Policy,
+    call: Callable[[], object] | None,
     threads: int,
     runtime: str,
     progress: Progress,
@@ -360,6 +364,7 @@ def _stock(
                 working,
                 stretch.ms,
                 policy,
+                call=call,
                 threads=threads,
                 tick=lambda done, total: progress(done, total, "differences"),
             )

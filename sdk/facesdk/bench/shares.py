@@ -17,7 +17,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from facesdk.bench.network_part import nothing, part
+from facesdk.bench.network_part import part
 from facesdk.measure.distribution import Times
 from facesdk.measure.timing import Policy, Tick, measure
 from facesdk.models.bundle import ModelBundle
@@ -73,6 +73,7 @@ def measure_shares(
     stretch_ms: float,
     policy: Policy,
     *,
+    call: Callable[[], object] | None,
     threads: int = 1,
     tick: Tick | None = None,
 ) -> tuple[Share, ...]:
@@ -84,6 +85,8 @@ def measure_shares(
         operators: Their places, in the order in which they run, at least one.
         stretch_ms: The time that they take together.
         policy: How often; the rounds become fewer if they would take long.
+        call: Calls the runtime with a network without operators, which is part of all times;
+            None if it runs none.
         threads: Threads the runtime may use.
         tick: Called with the rounds done and those to do.
 
@@ -99,7 +102,6 @@ def measure_shares(
     few = replace(policy, runs=rounds, warm_up=1, warm_up_seconds=0.02)
     starts = range(0, len(operators), _AT_ONCE)
     found: list[_Difference] = []
-    call = nothing(bundle, graph, threads)
     for block, start in enumerate(starts):
         places = range(start, min(start + _AT_ONCE, len(operators)))
         spans = sorted({span for place in places for span in _spans(place, len(operators))})
@@ -109,7 +111,7 @@ def measure_shares(
             if span[0] < span[1]
         }
         if call is not None:
-            calls[0, 0] = call.invoke
+            calls[0, 0] = call
 
         def told(done: int, total: int, before: int = block * rounds) -> None:
             if tick:

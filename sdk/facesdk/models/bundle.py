@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,6 +16,7 @@ from facesdk.errors import ContractError, ModelError
 from facesdk.files import read_regular
 from facesdk.models import packed
 from facesdk.models.contract import METADATA_NAME, Contract, Original
+from facesdk.tflite.cut import cut
 from facesdk.tflite.flatbuffer import FlatbufferError, Table
 from facesdk.tflite.graph import Graph, custom_operators, read_graph
 from facesdk.tflite.verifier import verify
@@ -108,6 +110,29 @@ class ModelBundle:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as its content: the same model wherever it is loaded, also without the file."""
         return _unpickled, (self.content, self.path, self.packed_bytes)
+
+    def part(
+        self, operators: Sequence[int], inputs: Sequence[int], outputs: Sequence[int]
+    ) -> ModelBundle:
+        """Some of its operators as a model, with their weights; trusted as this one is.
+
+        Args:
+            operators: Their places, rising.
+            inputs: Tensors that the caller will fill.
+            outputs: Tensors that the caller will read.
+
+        Raises:
+            FlatbufferError: The operators read tensors that nothing fills.
+        """
+        root = cut(self.root, operators, inputs, outputs)
+        return ModelBundle(
+            self.path,
+            root.data,
+            root,
+            custom_operators(root),
+            self.embedded_contract,
+            trusted=self.trusted,
+        )
 
     def in_its_form(self, content: bytes) -> bytes:
         """What to write to a file so that it holds ``content`` as this one holds its own.

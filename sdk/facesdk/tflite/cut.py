@@ -3,27 +3,32 @@
 The operators, tensors and weights stay where they are: only the vectors that list operators,
 inputs and outputs of the main graph change. FlatBuffers vectors are found by offsets, so that new
 vectors go to the end of the file and four bytes turn to each (as in models/contract_writer.py).
+All else was verified with the whole model and is not walked again.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 
 from facesdk.tflite.flatbuffer import FlatbufferError, Table
-from facesdk.tflite.verifier import verify
+from facesdk.tflite.verifier import verify_order
 
 
 def cut(
     model: Table, operators: Sequence[int], inputs: Sequence[int], outputs: Sequence[int]
-) -> bytes:
-    """A model of some operators of a verified model.
+) -> Table:
+    """A verified model of some operators of a verified model.
 
     Args:
         model: The root of the whole model.
         operators: Places of the operators to keep, rising.
         inputs: Tensors that the caller will fill.
         outputs: Tensors that the caller will read.
+
+    Returns:
+        The root of the model; its ``data`` is the file.
 
     Raises:
         FlatbufferError: The operators kept read tensors that nothing fills, or the graph lists no
@@ -43,8 +48,9 @@ def cut(
     if signatures is not None:  # they name tensors that may be gone
         start = signatures + struct.unpack_from("<I", model.data, signatures)[0]
         struct.pack_into("<I", result, start, 0)
-    verify(bytes(result))
-    return bytes(result)
+    part = replace(model, data=bytes(result))
+    verify_order(part)
+    return part
 
 
 def _keep(result: bytearray, graph: Table, operators: Sequence[int]) -> None:

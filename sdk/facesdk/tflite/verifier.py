@@ -48,6 +48,18 @@ def verify(data: bytes, *, operators: bool = True) -> Table:
     return model
 
 
+def verify_order(model: Table) -> None:
+    """Check a verified model of which other operators, inputs and outputs are listed since.
+
+    Raises:
+        FlatbufferError: The operators do not write each tensor once and before it is read.
+    """
+    buffers = enumerate(model.tables("buffers"))
+    filled = {number for number, buffer in buffers if is_filled(buffer)}
+    for graph in model.tables("subgraphs"):
+        _verify_order(graph, filled)
+
+
 def builtin_of(code: Table) -> str:
     """The built-in operator that an entry of ``operator_codes`` stands for.
 

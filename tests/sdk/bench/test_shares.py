@@ -32,7 +32,10 @@ def shares_of(bundle: ModelBundle) -> tuple[tuple[str, ...], tuple[Share, ...]]:
     """Names and shares, these as parts of the whole."""
     graph = bundle.graph
     [whole] = times_of(bundle)
-    shares = measure_shares(bundle, graph, range(len(graph.operators)), whole, POLICY)
+    empty = nothing(bundle, graph, 1)
+    assert empty is not None
+    every = range(len(graph.operators))
+    shares = measure_shares(bundle, graph, every, whole, POLICY, call=empty.invoke)
     names = tuple(
         " + ".join(graph.operators[index].name for index in share.operators) for share in shares
     )
