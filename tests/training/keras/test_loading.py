@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import zipfile
@@ -228,32 +227,6 @@ def test_a_saved_model_that_keras_did_not_write_is_refused(tmp_path: Path) -> No
     networks.tf.saved_model.save(Twice(), str(tmp_path / "saved"))
     with pytest.raises(ModelError, match=r"model\.save\(\)"):
         loading.load(tmp_path / "saved")
-
-
-@pytest.mark.parametrize("name", ["net.keras", "net.h5"])
-def test_a_file_of_keras_3_says_how_to_save_it_for_keras_2(tmp_path: Path, name: str) -> None:
-    """What `keras` 3.8 writes for a Dense layer, by hand: it and Keras 2 share no process."""
-    batch = {"batch_shape": [None, 4], "dtype": "float32", "name": "input"}
-    config = {
-        "module": "keras",
-        "class_name": "Sequential",
-        "config": {
-            "name": "s",
-            "layers": [{"module": "keras.layers", "class_name": "InputLayer", "config": batch}],
-        },
-        "registered_name": None,
-    }
-    path = tmp_path / name
-    if path.suffix == ".h5":
-        with h5py.File(path, "w") as file:
-            file.attrs["keras_version"] = "3.8.0"
-            file.attrs["model_config"] = json.dumps(config)
-    else:
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("metadata.json", json.dumps({"keras_version": "3.8.0"}))
-            archive.writestr("config.json", json.dumps(config))
-    with pytest.raises(ModelError, match=r"written by Keras 3.8.0, .*TF_USE_LEGACY_KERAS=1"):
-        loading.load(path)
 
 
 @pytest.mark.parametrize("count", [0, 1, 4, 7])

@@ -32,7 +32,7 @@ from facesdk.errors import InputError, ModelError, one_line
 from facesdk.files import require_regular, sha256_of
 from facesdk.models.contract import Contract
 from facesdk.results import FloatArray
-from facesdk_training.keras import foreign_code
+from facesdk_training.keras import foreign_code, keras3
 from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.keras.precision import in_float32
 from facesdk_training.runs import contract as run_contract
@@ -144,7 +144,7 @@ def _read(path: Path, objects: dict[str, Any], trust: bool) -> Any:
     known = {**_by_bare_name(), **objects}
     try:
         if _version(path).startswith("3."):
-            raise ModelError(_OF_KERAS_3.format(path=path, version=_version(path)))
+            return keras3.load(path, {**known, **tf.keras.utils.get_custom_objects()})
         if not trust:
             foreign_code.check(path, {*known, *tf.keras.utils.get_custom_objects()})
         with _readable(path) as readable, tf.keras.utils.custom_object_scope(known):
@@ -260,12 +260,6 @@ _OTHER_WEIGHTS = re.compile(
 
 _OTHER_PARAMETERS = re.compile(r"(\w+)\.(?:__init__|from_config)\(\) ([^.]+)")
 """How Python says that a class cannot be made from its configuration."""
-
-_OF_KERAS_3 = (
-    "{path} was written by Keras {version}, but Larq needs Keras 2: set TF_USE_LEGACY_KERAS=1, "
-    "build the network there, give it the weights (set_weights(model.get_weights())) and save that "
-    "one"
-)
 
 
 def _why_not_loaded(path: Path, error: Exception, objects: Iterable[str]) -> str:
