@@ -210,6 +210,7 @@ class ModelReport:
             if model.scaling:
                 yield _threads_table(model)
             if model.operators:
+                yield _kinds_table(model, model.operators)
                 yield _operators_table(model, model.operators, self.setting.threads)
 
     def events(self) -> tuple[Track, ...]:
@@ -322,6 +323,37 @@ def _threads_table(model: ModelTimes) -> Table:
     )
 
 
+def _kinds_table(model: ModelTimes, operators: OperatorTable) -> Table:
+    parts: list[tuple[str, str, float, float, str, str]] = [
+        (kind.name, str(kind.count), kind.ms, kind.error_ms, kind.width or "", kind.kernels)
+        for kind in operators.kinds()
+    ]
+    parts.append(("(copies of input and output)", "", operators.copies_ms, 0.0, "", ""))
+    parts.append(("(between operators)", "", operators.rest_ms, 0.0, "", ""))
+    total = operators.total_ms
+    return Table(
+        f"{model.name}: where the time goes",
+        ("operators", "number", "ms", "%", "±", "bits", "kernels"),
+        tuple(
+            (
+                name,
+                number,
+                f"{ms:.4f}",
+                f"{100 * ms / total:.1f}",
+                f"{100 * error / total:.1f}" if number else "",
+                bits,
+                kernels,
+            )
+            for name, number, ms, error, bits, kernels in parts
+        ),
+        remarks=(
+            f"{total:.4f} ms per run (mean of those of {operators.runs} profiled runs that lie "
+            f"between the quartiles); profiling adds {100 * operators.overhead:+.1f} %. "
+            "±: how far off the share may be, in points. Each operator: --all.",
+        ),
+    )
+
+
 def _operators_table(model: ModelTimes, operators: OperatorTable, threads: int) -> Table:
     rows = [
         (
@@ -347,14 +379,13 @@ def _operators_table(model: ModelTimes, operators: OperatorTable, threads: int) 
         tuple(rows),
         words=3,
         remarks=(
-            f"{operators.total_ms:.4f} ms per run (mean of those of {operators.runs} profiled runs "
-            f"that lie between the quartiles); profiling adds {100 * operators.overhead:+.1f} %. "
             "No mark: measured in place. "
             "~: share of a measured stretch of the runtime, by differences; operators that the "
-            "runtime merges are one row. ±: how far off the share may be, in points. "
+            "runtime merges are one row. ±: how far off the share may be. "
             "+: computed by the convolution before it. -: constant.",
         ),
         records=tuple(_operator_record(model, row, threads) for row in operators.rows),
+        long=True,
     )
 
 

@@ -137,6 +137,27 @@ class OperatorTime:
 
 
 @dataclass(frozen=True, slots=True)
+class Kind:
+    """All rows of one name, width and library.
+
+    Attributes:
+        name: Of the operators, as :attr:`OperatorTime.name`.
+        count: Number of rows.
+        ms: Milliseconds together, without those that are unknown.
+        error_ms: How far off that may be, if errors of rows are independent.
+        width: See :class:`~facesdk.tflite.macs.Macs`.
+        kernels: See :class:`OperatorTime`.
+    """
+
+    name: str
+    count: int
+    ms: float
+    error_ms: float
+    width: str | None
+    kernels: str
+
+
+@dataclass(frozen=True, slots=True)
 class OperatorTable:
     """All operators of a network, in the order in which they run.
 
@@ -157,6 +178,25 @@ class OperatorTable:
     copies_ms: float
     rest_ms: float
     overhead: float
+
+    def kinds(self) -> tuple[Kind, ...]:
+        """The rows by kind, those that take longest first; without those that take no time."""
+        rows: dict[tuple[str, str | None, str], list[OperatorTime]] = {}
+        for row in self.rows:
+            if row.found not in (FOLDED, FUSED):
+                rows.setdefault((row.name, row.multiplied.width, row.kernels), []).append(row)
+        kinds = [
+            Kind(
+                name,
+                len(alike),
+                sum(row.ms or 0.0 for row in alike),
+                sum((row.error_ms or 0.0) ** 2 for row in alike) ** 0.5,
+                width,
+                kernels,
+            )
+            for (name, width, kernels), alike in rows.items()
+        ]
+        return tuple(sorted(kinds, key=lambda kind: -kind.ms))
 
     def to_dict(self) -> dict[str, Any]:
         """All of it."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from facesdk.bench.model import Parts, bench_models
 from facesdk.bench.network_part import nothing, part
 from facesdk.bench.network_profile import profile_operators
+from facesdk.bench.report import table
 from facesdk.bench.shares import Share, measure_shares
 from facesdk.measure.timing import Policy, measure
 from facesdk.models.bundle import ModelBundle
@@ -92,9 +96,9 @@ def test_an_activation_of_its_own_costs_little_beside_its_convolution() -> None:
 
 
 def test_a_table_shows_merged_operators_as_one_row_with_how_far_it_may_be_off() -> None:
-    table = profile_operators(network(["pad conv", "point"]), "runtime", POLICY)
-    assert [row.name for row in table.rows] == ["PAD + CONV_2D", "CONV_2D"]
-    merged = table.rows[0]
+    profile = profile_operators(network(["pad conv", "point"]), "runtime", POLICY)
+    assert [row.name for row in profile.rows] == ["PAD + CONV_2D", "CONV_2D"]
+    merged = profile.rows[0]
     assert merged.operator.name == "CONV_2D"
     assert merged.shape == "1x64x64x4 float32 -> 1x64x64x4 float32"
     record = merged.to_dict()
@@ -102,3 +106,20 @@ def test_a_table_shows_merged_operators_as_one_row_with_how_far_it_may_be_off() 
     assert record["macs"] == 64 * 64 * 4 * 4 * 9
     assert 0 < record["share_error"] < record["share"]
     assert record["error_ms"] < record["ms"]
+
+
+def test_kinds_add_up_to_the_rows_and_every_operator_is_listed_only_on_request(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "built.tflite"
+    path.write_bytes(network(["pad conv", "point", "conv"]).content)
+    report = bench_models([path], Policy(5, 1, 0.02, lead=1), parts=Parts(0))
+    (model,) = report.models
+    assert model.operators is not None
+    kinds, rows = model.operators.kinds(), model.operators.rows
+    assert sum(kind.ms for kind in kinds) == pytest.approx(sum(row.ms or 0 for row in rows))
+    assert sum(kind.count for kind in kinds) == len(rows)
+    short, long = table.to_text(report), table.to_text(report, long=True)
+    assert "where the time goes" in short
+    assert "operators as they run" not in short
+    assert "operators as they run" in long

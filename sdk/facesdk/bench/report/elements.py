@@ -26,6 +26,7 @@ class Table:
         words: How many columns, from the first, hold words; the others hold numbers.
         remarks: Lines below it.
         records: What was timed, for spreadsheets: exact, and with more columns.
+        long: Whether it is too long for a terminal unless it is asked for.
     """
 
     title: str
@@ -34,6 +35,7 @@ class Table:
     words: int = 1
     remarks: tuple[str, ...] = ()
     records: tuple[Record, ...] = ()
+    long: bool = False
 
 
 @dataclass(frozen=True, slots=True)

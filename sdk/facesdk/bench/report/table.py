@@ -18,6 +18,7 @@ def to_text(
     *,
     width: int = text.WIDTH,
     colour: bool = False,
+    long: bool = False,
 ) -> str:
     """The text, as a terminal or a file shows it.
 
@@ -26,15 +27,19 @@ def to_text(
         comparison: What it was compared with; None if it was not.
         width: Characters of a line.
         colour: Whether to write the escape sequences of a terminal.
+        long: Whether to write the long tables as well.
     """
-    return text.draw(_parts(report, comparison), width=width, colour=colour)
+    return text.draw(_parts(report, comparison, long), width=width, colour=colour)
 
 
-def _parts(report: Report, comparison: Comparison | None) -> Iterator[text.Table | Line]:
+def _parts(
+    report: Report, comparison: Comparison | None, long: bool
+) -> Iterator[text.Table | Line]:
     for word, fact in (*setting_lines(report.setting), *report.facts):
         yield Line(f"{word:<8} {fact}")
     for table in report.tables():
-        yield from _table(table)
+        if long or not table.long:
+            yield from _table(table)
     if comparison is not None:
         yield from _comparison(comparison)
     for note in report.notes:

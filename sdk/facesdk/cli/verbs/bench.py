@@ -104,6 +104,9 @@ def model(
     operators: Annotated[
         bool, typer.Option("--operators/--no-operators", help="Measure the operators as well.")
     ] = True,
+    every: Annotated[
+        bool, typer.Option("--all", help="List every operator in the table, not only kinds.")
+    ] = False,
     roofline: Annotated[
         bool, typer.Option("--roofline", help="Also measure what this computer can do at most.")
     ] = False,
@@ -146,7 +149,7 @@ def model(
             trust=trust,
             progress=advance,
         )
-    wanted.deliver(report)
+    wanted.deliver(report, long=every)
 
 
 @app.command("pipeline")
@@ -408,12 +411,12 @@ class _Wanted:
         record = read_baseline(baseline) if baseline else None
         return _Wanted(Format.JSON if json else format, out, record, strict)
 
-    def deliver(self, report: Report) -> None:
-        """Write a report and end as it deserves."""
+    def deliver(self, report: Report, *, long: bool = False) -> None:
+        """Write a report, its long tables as well if wanted, and end as it deserves."""
         from facesdk.bench.report.baseline import compare
 
         comparison = compare(report.to_dict(), self.baseline) if self.baseline else None
-        text = _text(report, comparison, self.format, self.out)
+        text = _text(report, comparison, self.format, self.out, long)
         if self.out is None:
             typer.echo(text, nl=False)
         else:
@@ -423,7 +426,13 @@ class _Wanted:
             raise typer.Exit(EXIT_DOUBTFUL)
 
 
-def _text(report: Report, comparison: Comparison | None, format: Format, out: Path | None) -> str:
+def _text(
+    report: Report,
+    comparison: Comparison | None,
+    format: Format,
+    out: Path | None,
+    long: bool,
+) -> str:
     from facesdk.bench.report import page, spreadsheet, table, trace
 
     if format is Format.JSON:
@@ -438,8 +447,8 @@ def _text(report: Report, comparison: Comparison | None, format: Format, out: Pa
         return page.to_html(report, comparison)
     if out is None and sys.stdout.isatty():
         columns = max(shutil.get_terminal_size().columns, _LEAST_WIDTH)
-        return table.to_text(report, comparison, width=columns, colour=True)
-    return table.to_text(report, comparison)
+        return table.to_text(report, comparison, width=columns, colour=True, long=long)
+    return table.to_text(report, comparison, long=long)
 
 
 def _size(text: str) -> tuple[int, int]:
