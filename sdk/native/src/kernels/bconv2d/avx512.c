@@ -1,5 +1,5 @@
 /* AVX-512 without VPOPCNTDQ: carry-save adders whose sum and carry are one instruction each, and a table lookup for half
- * bytes at their end. Eight words take 25 instructions, hardly more than with VPOPCNTDQ. */
+ * bytes at their end. */
 #include "base/vectors_avx512.inc"
 
 #define VECTORS 1
@@ -11,15 +11,13 @@
 #include "kernels/bconv2d/ternary_logic.inc"
 
 INLINE vec add_unit(vec *sum, vec first, vec second, const uint32_t words[2]) {
-  const vec before = *sum, between = add_word(before, first, words[0]);
-  *sum = add_word(between, second, words[1]);
-  return fallen(before, between, *sum);
+  return add_differences(sum, first ^ broadcast(words[0]), second ^ broadcast(words[1]));
 }
 
 INLINE vec add_bits(vec *sum, vec a, vec b) {
-  const __m512i before = (__m512i)*sum;
-  *sum = (vec)_mm512_ternarylogic_epi32(before, (__m512i)a, (__m512i)b, XOR3);
-  return (vec)_mm512_ternarylogic_epi32(before, (__m512i)a, (__m512i)b, MAJORITY);
+  const vec before = *sum;
+  *sum = TERNARY(XOR3, before, a, b);
+  return TERNARY(MAJORITY, before, a, b);
 }
 
 INLINE vec count_bytes(vec v) {

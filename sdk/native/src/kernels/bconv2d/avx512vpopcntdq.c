@@ -1,8 +1,5 @@
-/* AVX-512 with VPOPCNTDQ. The differing bits of two words enter a running sum s of one bit per position: first t = s ^
- * a ^ b for the words a of the image and b of the filter, then u from t and the next two words in the same way. A sum
- * bit that falls from 1 to 0 has carried, which counts twice; in two steps it falls at most once, so the carry is one
- * function of s, t and u. That makes three ternary operations, one population count and one addition for two words,
- * where counting each word takes six. */
+/* AVX-512 with VPOPCNTDQ: two words take two exclusive-ors, two ternary operations, one population count and one
+ * addition, where counting each word takes six. */
 #include "base/vectors_avx512.inc"
 
 #define VECTORS 1
@@ -12,31 +9,32 @@
 
 INLINE vec count_lanes(vec v) { return (vec)_mm512_popcnt_epi32((__m512i)v); }
 
+/* Takes two words of each window into the running sums; they start at `first` and `second` in the image. */
+INLINE void add_words(size_t tile, const uint32_t *filter, const uint32_t *const pixel[TILE], size_t first,
+                      size_t second, vec sum[TILE], vec carries[TILE]) {
+  const vec one = load(filter), other = load(filter + BLOCK);
+  UNROLL for (size_t i = 0; i < tile; ++i) {
+    const vec a = one ^ broadcast(pixel[i][first]), b = other ^ broadcast(pixel[i][second]);
+    carries[i] += count_lanes(add_differences(&sum[i], a, b));
+  }
+}
+
 INLINE void count_tile(size_t tile, const facesdk_window_words *words, const uint32_t *const pixel[TILE],
                        vec counts[TILE][VECTORS]) {
   vec sum[TILE], carries[TILE];
   UNROLL for (size_t i = 0; i < tile; ++i) sum[i] = carries[i] = broadcast(0);
   const uint32_t *step = words->unit_steps, *filter = words->unit_filter;
   for (size_t n = words->units; n > 0; --n, ++step, filter += 2 * BLOCK) {
-    const vec first = load(filter), second = load(filter + BLOCK);
-    UNROLL for (size_t i = 0; i < tile; ++i) {
-      const uint32_t *unit = pixel[i] + *step;
-      const vec before = sum[i], between = add_word(before, first, unit[0]);
-      sum[i] = add_word(between, second, unit[1]);
-      carries[i] += count_lanes(fallen(before, between, sum[i]));
-    }
+    add_words(tile, filter, pixel, *step, (size_t)*step + 1, sum, carries);
   }
   step = words->single_steps;
   filter = words->single_filter;
-  for (size_t n = words->singles; n > 0; --n, ++step, filter += BLOCK) {
-    const vec word = load(filter);
-    UNROLL for (size_t i = 0; i < tile; ++i) {
-      const vec before = sum[i];
-      sum[i] = add_word(before, word, pixel[i][*step]);
-      carries[i] += count_lanes(before & ~sum[i]);
-    }
+  size_t n = words->singles;
+  for (; n > 1; n -= 2, step += 2, filter += 2 * BLOCK) add_words(tile, filter, pixel, step[0], step[1], sum, carries);
+  UNROLL for (size_t i = 0; i < tile; ++i) {
+    counts[i][0] = carries[i] + carries[i] + count_lanes(sum[i]);
+    if (n > 0) counts[i][0] += count_lanes(load(filter) ^ broadcast(pixel[i][*step]));
   }
-  UNROLL for (size_t i = 0; i < tile; ++i) counts[i][0] = carries[i] + carries[i] + count_lanes(sum[i]);
 }
 
 const facesdk_bconv2d_kernel facesdk_bconv2d_avx512vpopcntdq = {.block = BLOCK, .tile = TILE, .unit = 2, .sums = 1, .strip = strip};
