@@ -35,6 +35,7 @@ from facesdk.quality.colours import looks_swapped
 from facesdk.quality.selection import Choice, choose_in_photo, find, pick
 from facesdk.recognition import alignment, matching
 from facesdk.recognition.embedding import Embedder
+from facesdk.recognition.identity import remedy, short
 from facesdk.recognition.operating_points import point_for
 from facesdk.results import (
     Detections,
@@ -394,8 +395,9 @@ class FaceEngine:
         """
         if a.model_id != self.embedder.model_id:
             raise EmbeddingMismatchError(
-                f"the embedding was made by {a.model} ({a.model_id[:12]}), but this engine's "
-                f"thresholds are those of {self.embedder.name} ({self.embedder.model_id[:12]})"
+                f"the embedding was made by {a.model} ({short(a.model_id)}), but this engine's "
+                f"thresholds are those of {self.embedder.name} ({short(self.embedder.model_id)})"
+                f"{remedy(a.model_id, self.embedder.model_id)}"
             )
         contract = self.embedder.contract
         return matching.decide(a, b, contract, fmr=fmr, threshold=threshold)

@@ -258,7 +258,9 @@ class Embedding(_Result):
     Attributes:
         vector: float32 ``(dim,)`` with Euclidean norm 1.
         model: Name of the model that made it.
-        model_id: SHA-256 (hex) of the model file. Only embeddings with equal ids compare.
+        model_id: SHA-256 (hex) of the model file, and ``-pixelsN`` if the crop was cut by a later
+            version than the first of facesdk's pixel functions. Only embeddings with equal ids
+            compare.
     """
 
     vector: FloatArray

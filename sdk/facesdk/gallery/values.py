@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from facesdk.errors import EmbeddingMismatchError, InputError
 from facesdk.gallery.gallery import Candidate, Identification, NewTemplate, PinnedModel
 from facesdk.models.contract import Contract
+from facesdk.recognition.identity import remedy, short
 from facesdk.recognition.open_set import OperatingPoint
 from facesdk.results import Embedding
 
@@ -68,10 +69,10 @@ def require_model(where: str, model_id: str, contract: Contract, embedder: Pinne
     """
     if embedder.model_id != model_id:
         raise EmbeddingMismatchError(
-            f"gallery {where} holds embeddings of {contract.name} ({model_id[:12]}), which do not "
-            f"compare with those of {embedder.name} ({embedder.model_id[:12]}): use that model, or "
-            "enrol everybody again into a new gallery, `facesdk enrol NAME PHOTO... --gallery NEW "
-            "--model MODEL`"
+            f"gallery {where} holds embeddings of {contract.name} ({short(model_id)}), which do "
+            f"not compare with those of {embedder.name} ({short(embedder.model_id)}): use that "
+            "model, or enrol everybody again into a new gallery, `facesdk enrol NAME PHOTO... "
+            f"--gallery NEW --model MODEL`{remedy(model_id, embedder.model_id)}"
         )
 
 
@@ -83,8 +84,9 @@ def require_embedding(where: str, model_id: str, contract: Contract, embedding: 
     """
     if embedding.model_id != model_id:
         raise EmbeddingMismatchError(
-            f"the embedding was made by {embedding.model} ({embedding.model_id[:12]}), but "
-            f"gallery {where} holds those of {contract.name} ({model_id[:12]})"
+            f"the embedding was made by {embedding.model} ({short(embedding.model_id)}), but "
+            f"gallery {where} holds those of {contract.name} ({short(model_id)})"
+            f"{remedy(model_id, embedding.model_id)}"
         )
     if embedding.dim != contract.dim:
         raise EmbeddingMismatchError(

@@ -8,6 +8,7 @@ memory may be read-only. Every function returns a new array.
 
 from __future__ import annotations
 
+import itertools
 import math
 from functools import cache
 from typing import Any
@@ -328,12 +329,13 @@ def _inverse(matrix: ArrayLike) -> tuple[float, ...]:
     That of NumPy may be fused or reordered, which differs between processors.
     """
     array = np.asarray(matrix, np.float64)
-    if array.shape != (2, 3) or not np.isfinite(array).all():
-        raise InputError(f"a transform must be finite numbers (2, 3), but got {array.tolist()}")
-    (a, b, x), (c, d, y) = array.tolist()
+    rows = array.tolist()
+    if array.shape != (2, 3) or not all(map(math.isfinite, itertools.chain(*rows))):
+        raise InputError(f"a transform must be finite numbers (2, 3), but got {rows}")
+    (a, b, x), (c, d, y) = rows
     determinant = a * d - b * c
     if determinant == 0:
-        raise InputError(f"the transform {array.tolist()} has no inverse")
+        raise InputError(f"the transform {rows} has no inverse")
     a, b, c, d = d / determinant, -b / determinant, -c / determinant, a / determinant
     return a, b, -(a * x + b * y), c, d, -(c * x + d * y)
 
@@ -342,7 +344,7 @@ def _fixed_point(matrix: tuple[float, ...]) -> Any:
     """A transform in units of the library, which refuses what is beyond its own limits."""
     largest = 2.0**62
     scaled = [value * _POINT for value in matrix]
-    if not all(math.isfinite(value) and abs(value) < largest for value in scaled):
+    if not all(-largest < value < largest for value in scaled):  # nor is it NaN
         raise InputError(
             "the transform shrinks a picture more than 4096 times, or lies too far away"
         )

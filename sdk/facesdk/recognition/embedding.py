@@ -15,6 +15,7 @@ from facesdk.images.pixels import VERSION as PIXELS_VERSION
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract
 from facesdk.models.templates import TEMPLATES
+from facesdk.recognition.identity import embeddings_id
 from facesdk.results import Embedding, FloatArray
 from facesdk.runtime.interpreter import check_float_input
 from facesdk.runtime.interpreter_pool import InterpreterPool
@@ -25,8 +26,9 @@ class CropEmbedder(ABC):
 
     Args:
         contract: How to feed it.
-        model_id: What its embeddings go by: SHA-256 (hex) of the model file as it was converted
-            (:attr:`facesdk.models.bundle.ModelBundle.model_id`), or of the weights of a run.
+        model_id: SHA-256 (hex) of the model file as it was converted
+            (:attr:`facesdk.models.bundle.ModelBundle.model_id`), or of the weights of a run. Its
+            embeddings go by :func:`facesdk.recognition.identity.embeddings_id` of it.
         source: What error messages call it.
 
     Raises:
@@ -39,7 +41,7 @@ class CropEmbedder(ABC):
                 f"{source} is a model for {contract.task}, but one for recognition is needed"
             )
         self.contract = contract
-        self.model_id = model_id
+        self.model_id = embeddings_id(model_id)
         self.template: str = contract.template
         self.dim: int = contract.dim
         self._crop_shape = (*TEMPLATES[contract.template].size, 3)

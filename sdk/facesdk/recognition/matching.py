@@ -9,6 +9,7 @@ import numpy as np
 
 from facesdk.errors import EmbeddingMismatchError, InputError
 from facesdk.models.contract import Contract
+from facesdk.recognition.identity import remedy, short
 from facesdk.recognition.operating_points import confidence, point_for
 from facesdk.results import Embedding, Match
 
@@ -21,8 +22,8 @@ def require_one_model(a: Embedding, b: Embedding) -> None:
     """
     if a.model_id != b.model_id or a.dim != b.dim:
         raise EmbeddingMismatchError(
-            f"embeddings of different models do not compare: {a.model} ({a.model_id[:12]}, "
-            f"{a.dim}) and {b.model} ({b.model_id[:12]}, {b.dim})"
+            f"embeddings of different models do not compare: {a.model} ({short(a.model_id)}, "
+            f"{a.dim}) and {b.model} ({short(b.model_id)}, {b.dim}){remedy(a.model_id, b.model_id)}"
         )
 
 

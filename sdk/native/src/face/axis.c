@@ -36,16 +36,19 @@ bool facesdk_axis_area(facesdk_axis *axis, int32_t results, int32_t begin, int32
   int16_t *weights = allocate(axis, results, ((int64_t)length >> halvings) + 3 * (int64_t)results + 2);
   if (weights == NULL) return false;
   int64_t start = (int64_t)begin * results;
+  int64_t first = floor_divide(start, pixel);
   for (int32_t x = 0; x < results; ++x, start += length) {
-    const int64_t first = floor_divide(start, pixel), last = floor_divide(start + length - 1, pixel);
-    int32_t before = 0;
-    for (int64_t i = first; i <= last; ++i) {
-      const int64_t end = (i + 1) * pixel - start;
-      const int32_t upto = share(end < length ? end : length, length);
-      weights[i - first] = (int16_t)(upto - before);
+    while ((first + 1) * pixel <= start) ++first;
+    const int64_t stop = start + length;
+    int64_t end = (first + 1) * pixel;
+    int32_t count = 0, before = 0;
+    for (bool more = true; more; end += pixel) {
+      more = end < stop;
+      const int32_t upto = more ? share(end - start, length) : FACESDK_WEIGHT_ONE;
+      weights[count++] = (int16_t)(upto - before);
       before = upto;
     }
-    weights = append(axis, x, (int32_t)first, (int32_t)(last - first + 1), weights);
+    weights = append(axis, x, (int32_t)first, count, weights);
   }
   return true;
 }

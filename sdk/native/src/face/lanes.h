@@ -226,4 +226,13 @@ static inline void facesdk_store_pixel(uint8_t *pixel, uint32_t bytes) {
   pixel[2] = (uint8_t)(bytes >> 16);
 }
 
+/* The same in one step, where the next pixel's first byte is written later. */
+static inline void facesdk_store_pixel_of_many(uint8_t *pixel, uint32_t bytes) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  memcpy(pixel, &bytes, sizeof bytes);
+#else
+  facesdk_store_pixel(pixel, bytes);
+#endif
+}
+
 #endif

@@ -68,16 +68,21 @@ static void weigh_rows(const resizing *r, const facesdk_taps *taps, int32_t low,
                 r->between + FACESDK_CHANNELS * (ptrdiff_t)(left - low));
 }
 
-static void weigh_along(const resizing *r, const facesdk_axis *columns, int32_t width, uint8_t *result) {
-  for (int32_t x = 0; x < width; ++x, result += FACESDK_CHANNELS) {
-    const facesdk_taps *taps = &columns->taps[x];
-    const uint16_t *values = r->between + FACESDK_CHANNELS * (ptrdiff_t)(taps->first - columns->low);
-    facesdk_quad sums = facesdk_quad_of(FACESDK_RESULT_HALF);
-    for (int32_t i = 0; i < taps->count; i += 2, values += 2 * FACESDK_CHANNELS) {
-      sums = facesdk_weigh_between(sums, values, taps->pairs[i / 2]);
-    }
-    facesdk_store_pixel(result, facesdk_result_bytes(sums));
+static uint32_t weigh_pixel(const resizing *r, const facesdk_axis *columns, const facesdk_taps *taps) {
+  const uint16_t *values = r->between + FACESDK_CHANNELS * (ptrdiff_t)(taps->first - columns->low);
+  facesdk_quad sums = facesdk_quad_of(FACESDK_RESULT_HALF);
+  for (int32_t i = 0; i < taps->count; i += 2, values += 2 * FACESDK_CHANNELS) {
+    sums = facesdk_weigh_between(sums, values, taps->pairs[i / 2]);
   }
+  return facesdk_result_bytes(sums);
+}
+
+static void weigh_along(const resizing *r, const facesdk_axis *columns, int32_t width, uint8_t *result) {
+  const int32_t last = width - 1;
+  for (int32_t x = 0; x < last; ++x, result += FACESDK_CHANNELS) {
+    facesdk_store_pixel_of_many(result, weigh_pixel(r, columns, &columns->taps[x]));
+  }
+  facesdk_store_pixel(result, weigh_pixel(r, columns, &columns->taps[last]));
 }
 
 static facesdk_status resize(const facesdk_image *image, const facesdk_axis *rows, const facesdk_axis *columns,

@@ -2,16 +2,8 @@
 #include <stdbool.h>
 
 #include "base/error.h"
-#include "face/lanes.h"
 #include "face/picture.h"
-
-/* Coordinates have 32 fractional bits, weights 14: half of the latter's unit is added before it is cut. */
-enum { POINT = 32, DROPPED = POINT - FACESDK_WEIGHT_BITS };
-
-static facesdk_weight_pair weights_of(int64_t coordinate) {
-  const int16_t fraction = (int16_t)((coordinate >> DROPPED) & (FACESDK_WEIGHT_ONE - 1));
-  return (facesdk_weight_pair){(int16_t)(FACESDK_WEIGHT_ONE - fraction), fraction};
-}
+#include "face/rows/rows.h"
 
 /* The four pixels at and after (column, row), as two pairs side by side; those outside the picture are `fill`. */
 static void gather(const facesdk_image *image, int64_t column, int64_t row, uint8_t fill, uint8_t pairs[2][8]) {
@@ -26,30 +18,34 @@ static void gather(const facesdk_image *image, int64_t column, int64_t row, uint
   }
 }
 
-static uint32_t interpolate(const uint8_t *above, const uint8_t *below, int64_t column, int64_t row) {
-  const facesdk_weight_pair across = weights_of(column);
-  const facesdk_quad half = facesdk_quad_of(FACESDK_BETWEEN_HALF);
-  const facesdk_quad upper = facesdk_between(facesdk_weigh_pixels(half, above, across));
-  const facesdk_quad lower = facesdk_between(facesdk_weigh_pixels(half, below, across));
-  return facesdk_result_bytes(
-      facesdk_weigh_quads(facesdk_quad_of(FACESDK_RESULT_HALF), upper, lower, weights_of(row)));
+/* Whether eight bytes can be read from a pixel on in two rows: two pixels, and most of a third. */
+static bool inside(const facesdk_image *image, int64_t column, int64_t row) {
+  const int64_t left = column >> FACESDK_POINT, top = row >> FACESDK_POINT;
+  return left >= 0 && left < image->width - 2 && top >= 0 && top < image->height - 1;
 }
 
-static void warp_row(const facesdk_image *image, const int64_t matrix[6], int64_t column, int64_t row, uint8_t fill,
-                     uint8_t *result, int32_t width) {
-  for (int32_t x = 0; x < width; ++x, column += matrix[0], row += matrix[3], result += FACESDK_CHANNELS) {
-    const int64_t left = column >> POINT, top = row >> POINT;
-    uint8_t pairs[2][8] = {{0}};
-    const uint8_t *above = pairs[0], *below = pairs[1];
-    /* Eight bytes are read at once: two pixels, and most of a third. */
-    if (left >= 0 && left < image->width - 2 && top >= 0 && top < image->height - 1) {
-      above = facesdk_row(image, top) + FACESDK_CHANNELS * (ptrdiff_t)left;
-      below = above + image->row_bytes;
-    } else {
-      gather(image, left, top, fill, pairs);
-    }
-    facesdk_store_pixel(result, interpolate(above, below, column, row));
+/* One pixel at the border of the picture, or beyond it. */
+static void warp_border(const facesdk_image *image, int64_t column, int64_t row, uint8_t fill, uint8_t *result) {
+  const int64_t fractions = ((int64_t)1 << FACESDK_POINT) - 1, no_steps[2] = {0};
+  uint8_t pairs[2][8] = {{0}};
+  gather(image, column >> FACESDK_POINT, row >> FACESDK_POINT, fill, pairs);
+  const facesdk_image four = {pairs[0], 2, 2, sizeof pairs[0]};
+  facesdk_rows_everywhere.warp(&four, column & fractions, row & fractions, no_steps, result, 1);
+}
+
+/* Inside the picture lies one stretch of a row, since the row is straight. */
+static void warp_row(const facesdk_rows *rows, const facesdk_image *image, const int64_t steps[2], int64_t column,
+                     int64_t row, uint8_t fill, uint8_t *result, int32_t width) {
+  int64_t first = 0, end = width;
+  for (; first < end && !inside(image, column + first * steps[0], row + first * steps[1]); ++first) {
+    warp_border(image, column + first * steps[0], row + first * steps[1], fill, result + FACESDK_CHANNELS * first);
   }
+  for (; first < end && !inside(image, column + (end - 1) * steps[0], row + (end - 1) * steps[1]); --end) {
+    warp_border(image, column + (end - 1) * steps[0], row + (end - 1) * steps[1], fill,
+                result + FACESDK_CHANNELS * (end - 1));
+  }
+  rows->warp(image, column + first * steps[0], row + first * steps[1], steps, result + FACESDK_CHANNELS * first,
+             (int32_t)(end - first));
 }
 
 facesdk_status facesdk_warp(const facesdk_image *image, const int64_t matrix[6], uint8_t fill, uint8_t *result,
@@ -67,9 +63,10 @@ facesdk_status facesdk_warp(const facesdk_image *image, const int64_t matrix[6],
                           "the transform must take steps of at most 4096 pixels and start within 2^26 pixels");
     }
   }
-  const int64_t half = (int64_t)1 << (DROPPED - 1);
+  const int64_t half = (int64_t)1 << (FACESDK_DROPPED - 1), steps[2] = {matrix[0], matrix[3]};
+  const facesdk_rows *rows = facesdk_rows_chosen();
   for (int32_t y = 0; y < height; ++y) {
-    warp_row(image, matrix, matrix[1] * y + matrix[2] + half, matrix[4] * y + matrix[5] + half, fill,
+    warp_row(rows, image, steps, matrix[1] * y + matrix[2] + half, matrix[4] * y + matrix[5] + half, fill,
              result + (size_t)y * (size_t)width * FACESDK_CHANNELS, width);
   }
   return FACESDK_OK;

@@ -1,16 +1,17 @@
 /* The functions on pictures against their definitions in facesdk_face.h, pixel by pixel, on pictures in memory of their exact
- * size; and one checksum of all results, which is the same on every processor. */
+ * size; and one checksum of all results, which is the same on every processor and with every loop over rows. */
 #include <stdbool.h>
 #include <string.h>
 
 #include "check.h"
+#include "face/rows/rows.h"
 #include "facesdk_face.h"
 
 enum { ONE = 1 << 14, ROUNDS = 400, MOST = 40 };
 
 static const uint32_t EXPECTED_CHECKSUM = 3449608838u;
 
-static uint32_t checksum = 2166136261u;
+static uint32_t checksum;
 
 static void note(const uint8_t *bytes, size_t count) {
   for (size_t i = 0; i < count; ++i) checksum = (checksum ^ bytes[i]) * 16777619u; /* FNV-1a */
@@ -298,8 +299,9 @@ static void check_refusals(void) {
   CHECK(facesdk_pixels_version() == FACESDK_PIXELS_VERSION);
 }
 
-int main(void) {
+static void check_all(void) {
   uint64_t state = 14;
+  checksum = 2166136261u;
   for (int round = 0; round < ROUNDS; ++round) {
     if (round % 8 == 0) check_area(&state);
     if (round % 8 == 1) check_bilinear(&state);
@@ -309,8 +311,27 @@ int main(void) {
     check_colour_and_pad(&state);
   }
   check_large(&state);
-  check_refusals();
   if (checksum != EXPECTED_CHECKSUM) fprintf(stderr, "checksum %u\n", checksum);
   CHECK(checksum == EXPECTED_CHECKSUM);
+}
+
+/* The loops that a kernel path stands for: those that every processor has, unless it is one of AVX2 or more. */
+static void check_choice(const char *path, bool wide) {
+  CHECK(setenv("FACESDK_OPS_ISA", path, 1) == 0);
+  CHECK((facesdk_rows_chosen() == &facesdk_rows_everywhere) == !wide);
+  check_all();
+}
+
+int main(void) {
+  check_choice("portable", false);
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2");
+  check_choice("popcnt", false);
+  check_choice("avx2", avx2);
+  check_choice("avx512vpopcntdq", avx2);
+  check_choice("", avx2);
+#endif
+  check_refusals();
   return 0;
 }
