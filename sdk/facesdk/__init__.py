@@ -17,7 +17,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from facesdk import errors, results
     from facesdk.engine import FaceEngine
-    from facesdk.errors import FaceSDKError
+    from facesdk.errors import (
+        ContractError,
+        DependencyError,
+        EmbeddingMismatchError,
+        FaceSDKError,
+        FaceSDKWarning,
+        GalleryError,
+        InputError,
+        LowQualityError,
+        ModelError,
+        NoFaceError,
+        OperatorLibraryError,
+        RuntimeUnavailableError,
+        SourceLostError,
+    )
     from facesdk.gallery.gallery import Gallery
     from facesdk.gallery.sqlite import SqliteGallery
     from facesdk.models.contract import Contract
@@ -29,6 +43,7 @@ if TYPE_CHECKING:
         Embedding,
         Face,
         Match,
+        Quality,
         Timings,
         Verification,
     )
@@ -37,15 +52,28 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Contract",
+    "ContractError",
+    "DependencyError",
     "Detections",
     "EmbeddedPhoto",
     "Embedding",
+    "EmbeddingMismatchError",
     "Face",
     "FaceEngine",
     "FaceSDKError",
+    "FaceSDKWarning",
     "Gallery",
+    "GalleryError",
+    "InputError",
+    "LowQualityError",
     "Match",
+    "ModelError",
+    "NoFaceError",
+    "OperatorLibraryError",
+    "Quality",
+    "RuntimeUnavailableError",
     "SavedEmbeddings",
+    "SourceLostError",
     "SqliteGallery",
     "Timings",
     "Verification",
@@ -59,7 +87,7 @@ __all__ = [
 _HOMES = {
     "Contract": "facesdk.models.contract",
     "FaceEngine": "facesdk.engine",
-    "FaceSDKError": "facesdk.errors",
+    "FaceSDKWarning": "facesdk.errors",
     "Gallery": "facesdk.gallery.gallery",
     "SavedEmbeddings": "facesdk.recognition.saved_embeddings",
     "SqliteGallery": "facesdk.gallery.sqlite",
@@ -78,7 +106,8 @@ def __getattr__(name: str) -> Any:
     with naming_broken_libraries():
         if name in _MODULES:
             return importlib.import_module(f"facesdk.{name}")
-        return getattr(importlib.import_module(_HOMES.get(name, "facesdk.results")), name)
+        home = "facesdk.errors" if name.endswith("Error") else _HOMES.get(name, "facesdk.results")
+        return getattr(importlib.import_module(home), name)
 
 
 def __dir__() -> list[str]:

@@ -28,7 +28,7 @@ from facesdk.images import decode
 from facesdk.images.decode import ImageSource
 from facesdk.images.decoded import DecodedPhoto
 from facesdk.models import registry
-from facesdk.models.contract import Contract
+from facesdk.models.contract import Contract, Threshold
 from facesdk.progress import Progress, unwatched
 from facesdk.quality.assessment import assess
 from facesdk.quality.colours import looks_swapped
@@ -93,6 +93,18 @@ class FaceEngine:
             )
         return self._embedder
 
+    @property
+    def thresholds(self) -> tuple[Threshold, ...]:
+        """The calibrated thresholds of the recognition model.
+
+        Each has ``fmr``, ``similarity`` and what it cost where it was measured: ``fnmr``, the share
+        of true pairs turned away.
+
+        Raises:
+            ModelError: The engine was made without a recognition model.
+        """
+        return self.embedder.contract.thresholds
+
     @classmethod
     def load(
         cls,
@@ -102,6 +114,7 @@ class FaceEngine:
         detector: str = DEFAULT_DETECTOR,
         min_face: int = DEFAULT_MIN_FACE,
         max_faces: int | None = None,
+        min_score: float = 0.0,
         threads: int = 1,
         workers: int = 1,
         trust: bool = False,
@@ -117,6 +130,7 @@ class FaceEngine:
                 :data:`facesdk.detection.registry.DETECTORS`.
             min_face: Side of the smallest face to find, in pixels, at least 12.
             max_faces: Return at most that many faces per photo, the largest; None for all.
+            min_score: Leave out finds of a lower score, 0 to 1 (docs/use/detect.md).
             threads: Threads each network may use, at least 1.
             workers: Threads of the program that may run each network at a time, at least 1; others
                 wait. Each costs memory once it is needed.
@@ -141,6 +155,7 @@ class FaceEngine:
             detector,
             min_face=min_face,
             max_faces=max_faces,
+            min_score=min_score,
             threads=threads,
             workers=workers,
             turned=turned,
@@ -379,8 +394,7 @@ class FaceEngine:
     ) -> Match:
         """Decide whether two embeddings of this engine's model are of one person.
 
-        The model's thresholds are in its contract (``engine.embedder.contract.thresholds``, or
-        ``.threshold_for(fmr).similarity``); :func:`facesdk.compare` takes any similarity.
+        The model's thresholds are :attr:`thresholds`; :func:`facesdk.compare` takes any similarity.
 
         Args:
             a: First embedding.
@@ -453,4 +467,8 @@ def _warn_of_swapped_colours(given: ImageSource, color: str, crop: NDArray[np.ui
 
 
 def _name(image: ImageSource) -> str:
-    return str(Path(image)) if isinstance(image, (str, os.PathLike)) else "image"
+    if isinstance(image, (str, os.PathLike)):
+        return str(Path(image))
+    if isinstance(image, np.ndarray) and image.ndim in (2, 3):
+        return f"the array ({image.shape[1]}x{image.shape[0]})"
+    return "the image"

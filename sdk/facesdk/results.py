@@ -408,11 +408,11 @@ class Match(_Result):
         return self.same
 
     def to_dict(self) -> dict[str, Any]:
-        """Similarity and threshold rounded to 1e-6."""
+        """Similarity and threshold whole: rounded, they could stand on the wrong sides."""
         return {
             "same": self.same,
-            "similarity": round(self.similarity, 6),
-            "threshold": round(self.threshold, 6),
+            "similarity": self.similarity,
+            "threshold": self.threshold,
             "fmr": self.fmr,
             "model": self.model,
             "confidence": None if self.confidence is None else self.confidence.to_dict(),

@@ -17,7 +17,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from facesdk.cli import output, streams
-from facesdk.cli.plugins import DeferredCommand, PluginGroup, command_at
+from facesdk.cli.plugins import HELP_NAMES, DeferredCommand, PluginGroup, command_at
 from facesdk.dependencies import naming_broken_libraries
 from facesdk.errors import (
     EXIT_BAD_INPUT,
@@ -168,6 +168,14 @@ class VerbGroup(PluginGroup):
             load = partial(command_at, verb.home)
             self.commands[verb.name] = DeferredCommand(verb.name, verb.line, load)
 
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The options before the verb; flags without a type, as they take no value."""
+        params: list[Any] = super().get_params(ctx)
+        for param in params:
+            if getattr(param, "is_flag", False) and param.metavar is None:
+                param.metavar = ""
+        return params
+
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Parse the options before the verb and map errors to exit codes."""
         with _errors_to_exit_codes():
@@ -225,7 +233,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["--help", "-h"]},
+    context_settings={"help_option_names": list(HELP_NAMES)},
     help="Face detection, alignment and verification with 1-bit networks on small devices.",
     epilog="Exit status: 0 success (verify: same), 1 verify: different, identify: unknown, 2 usage "
     "or bad input, 3 this installation lacks something, 5 no face in a photo.",

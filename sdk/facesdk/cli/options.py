@@ -63,6 +63,12 @@ MaxFaces = Annotated[
     Optional[int],
     typer.Option("--max-faces", min=1, help="Find at most that many faces per photo, the largest."),
 ]
+MinScore = Annotated[
+    float,
+    typer.Option(
+        "--min-score", min=0, max=1, help="Leave out finds of a lower score: fewer false faces."
+    ),
+]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads for each network.")]
 FaceNumbers = Annotated[
     Optional[list[int]],

@@ -15,6 +15,8 @@ import typer.main
 from facesdk.cli import interrupts
 from facesdk.dependencies import holding_output
 
+HELP_NAMES = ("--help", "-h")
+
 
 class DeferredCommand(typer.core.TyperCommand):
     """A verb of which the help of its group needs the name and a line only.
@@ -51,7 +53,18 @@ def command_at(home: str) -> Any:
         app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
         app.command()(verb)
         verb = app
-    return typer.main.get_command(verb)
+    command = typer.main.get_command(verb)
+    without_types_of_flags(command)
+    return command
+
+
+def without_types_of_flags(command: Any) -> None:
+    """Show no type for the flags of a command and of those below it: they take no value."""
+    for param in command.get_params(typer.Context(command, help_option_names=list(HELP_NAMES))):
+        if getattr(param, "is_flag", False) and param.metavar is None:
+            param.metavar = ""
+    for below in getattr(command, "commands", {}).values():
+        without_types_of_flags(below)
 
 
 class PluginGroup(typer.core.TyperGroup):

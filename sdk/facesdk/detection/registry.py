@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from facesdk.detection.detector import DEFAULT_MIN_FACE
+from facesdk.detection.least_score import LeastScore
 from facesdk.detection.turns import AnyTurn
 from facesdk.errors import InputError, ModelError
 
@@ -118,6 +119,7 @@ def load_detector(
     *,
     min_face: int = DEFAULT_MIN_FACE,
     max_faces: int | None = None,
+    min_score: float = 0.0,
     threads: int = 1,
     workers: int = 1,
     turned: bool = True,
@@ -128,6 +130,7 @@ def load_detector(
         name: A key of :data:`DETECTORS`, or the path of a finder's ``.tflite`` file.
         min_face: Side of the smallest face to find, in pixels, at least 12.
         max_faces: Return at most that many faces per photo, the largest; None for all.
+        min_score: Leave out finds of a lower score, 0 to 1 (:mod:`facesdk.detection.least_score`).
         threads: Threads each network may use, at least 1.
         workers: Threads that may run each network at a time, at least 1; others wait.
         turned: Whether to look for the faces of photos that lie on a side or upside down, too
@@ -137,7 +140,9 @@ def load_detector(
         InputError: The name is unknown, or an option is out of its range.
         ModelError: A model is not usable, or the user has to bring it first.
     """
-    limit = None if turned else max_faces
+    if not 0 <= min_score <= 1:
+        raise InputError(f"min_score must be 0 to 1, but got {min_score:g}")
+    limit = None if turned or min_score > 0 else max_faces
     if name in DETECTORS:
         detector, sure = DETECTORS[name](
             min_face=min_face, max_faces=limit, threads=threads, workers=workers
@@ -149,4 +154,9 @@ def load_detector(
             f"unknown detector {name!r}: choose one of {', '.join(DETECTORS)}, or give a finder's "
             ".tflite file"
         )
-    return AnyTurn(detector, sure=sure, max_faces=max_faces) if turned else detector
+    if turned:
+        some = None if min_score > 0 else max_faces
+        detector = AnyTurn(detector, sure=sure, max_faces=some)
+    if min_score > 0:
+        return LeastScore(detector, min_score, max_faces=max_faces)
+    return detector

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from facesdk.detection.detector import Detector
+from facesdk.detection.least_score import LeastScore
 from facesdk.errors import InputError
 from facesdk.images.decode import RgbImage
 from facesdk.results import Face, FloatArray
@@ -84,6 +85,8 @@ class AnyTurn:
 
 def upright_only(detector: Detector) -> Detector:
     """A detector without its turns, for cameras that stand upright: nobody there costs one look."""
+    if isinstance(detector, LeastScore):
+        return LeastScore(upright_only(detector.detector), detector.score, max_faces=detector.limit)
     return detector.upright if isinstance(detector, AnyTurn) else detector
 
 

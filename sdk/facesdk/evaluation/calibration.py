@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +94,35 @@ def calibrate(pairs: PairSimilarities, fmrs: tuple[float, ...]) -> tuple[Thresho
             )
         )
     return tuple(thresholds)
+
+
+def require_enough(same: NDArray[np.bool_], photos: int, fmrs: Sequence[float]) -> None:
+    """Raise, before anything is computed, unless pairs support thresholds at all wanted rates.
+
+    Args:
+        same: For each pair, whether it is of one person.
+        photos: How many photos they are made of.
+        fmrs: The wanted false match rates.
+
+    Raises:
+        InputError: There are too few pairs; the message says how many there are and are needed.
+    """
+    negatives = int((~same).sum())
+    if not same.any():
+        raise InputError(
+            f"no two of the {photos} photos are of one person: give two photos or more of each of "
+            "some people, in a folder per person"
+        )
+    fmr = min(fmrs)
+    needed = ceil(MIN_FALSE_MATCHES / fmr)
+    if negatives < needed:
+        possible = MIN_FALSE_MATCHES / negatives if negatives else 1.0
+        larger = f", or give --fmr {possible:.2g} or more" if possible < 1 else ""
+        raise InputError(
+            f"a threshold at FMR {fmr:g} needs {needed:,} pairs of different people, which about "
+            f"{ceil(sqrt(2 * needed)) + 1} photos have, but these {photos} photos have "
+            f"{negatives:,}: add photos of more people{larger}"
+        )
 
 
 def probability(pairs: PairSimilarities) -> Probability | None:

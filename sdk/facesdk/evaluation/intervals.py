@@ -7,7 +7,9 @@
   bootstrap (B. Efron, "Bootstrap methods", 1979) that draws pairs of each kind anew. Where the
   pairs are all those of some people they are not independent, and people are drawn instead, a pair
   counting as often as both of its people were drawn (R. Bolle, N. Ratha, S. Pankanti, "Error
-  analysis of pattern recognition systems: the subsets bootstrap", CVIU, 2004).
+  analysis of pattern recognition systems: the subsets bootstrap", CVIU, 2004). Where all draws
+  agree, as with a handful of pairs that are all right, they know nothing: Wilson's interval of as
+  many decisions as there are pairs of the rarer kind.
 """
 
 from __future__ import annotations
@@ -98,7 +100,13 @@ def bootstrap(
             rates.append(_rates(labels, ends, weights, fars))
     tail = 50 * (1 - CONFIDENCE)
     low, high = np.percentile(rates, [tail, 100 - tail], axis=0)
-    intervals = [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
+    found = _rates(labels, ends, np.ones(len(labels), np.int64), fars)
+    positives, negatives = int(labels.sum()), int((~labels).sum())
+    counts = [min(positives, negatives), *[positives] * len(fars)]
+    intervals = [
+        (float(a), float(b)) if a < b else wilson(float(np.clip(rate, 0, 1)), count)
+        for a, b, rate, count in zip(low, high, found, counts, strict=True)
+    ]
     return BootstrapIntervals(intervals[0], tuple(intervals[1:]))
 
 

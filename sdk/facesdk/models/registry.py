@@ -81,5 +81,10 @@ def resolve(name_or_path: str | os.PathLike[str]) -> Path:
     )
 
 
+def is_packaged(name: str) -> bool:
+    """Whether that is the name of a packaged model, which nobody should write into."""
+    return name in _files()
+
+
 def _files() -> dict[str, Path]:
     return {path.stem: path for path in Path(__file__).parent.glob("*/*.tflite")}

@@ -302,9 +302,24 @@ def test_calibrate_refuses_what_the_pairs_do_not_support(crops: Path, tmp_path: 
     model.write_bytes(registry.resolve(MODEL).read_bytes())
     arguments = ("calibrate", str(model), str(crops), "--aligned")
     done = invoke(*arguments, "--fmr", "0.1", "--fmr", "0.001", status=2)
-    assert "594 pairs of different people support no threshold at FMR 0.001" in done.stderr
+    assert "FMR 0.001 needs 30,000 pairs of different people, which about 246 photos" in done.stderr
+    assert "have 594: add photos of more people, or give --fmr 0.051 or more" in done.stderr
     assert "above 0 and below 1" in invoke(*arguments, "--fmr", "1", status=2).stderr
     assert model.read_bytes() == registry.resolve(MODEL).read_bytes()
+
+
+def test_a_packaged_model_is_calibrated_in_a_copy(
+    crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = registry.resolve(MODEL).read_bytes()
+    arguments = ("calibrate", MODEL, str(crops), "--aligned", "--fmr", "0.1")
+    assert invoke(*arguments).stdout.startswith(f"{MODEL}.tflite:")
+    copy = ModelBundle.load(tmp_path / f"{MODEL}.tflite")
+    assert [row.fmr for row in copy.contract.thresholds] == [0.1]
+    assert copy.model_id == ModelBundle.load(registry.resolve(MODEL)).model_id
+    assert registry.resolve(MODEL).read_bytes() == before
+    assert "exists: name the file to write" in invoke(*arguments, status=2).stderr
 
 
 def test_identification_of_a_folder_of_people(crops: Path, tmp_path: Path) -> None:

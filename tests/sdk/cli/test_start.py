@@ -101,3 +101,11 @@ def test_help_lists_every_verb_with_its_own_words() -> None:
         assert first == line
         assert f"{name} " in done.stdout
         assert line.replace("`", "") in done.stdout
+
+
+def test_flags_show_no_type_as_they_take_no_value() -> None:
+    for verb in ([], ["verify"], ["models", "show"], ["bench", "model"], ["train", "run"]):
+        command = [sys.executable, "-m", "facesdk", *verb, "--help"]
+        shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert "--help" in shown
+        assert "bool" not in shown.lower()

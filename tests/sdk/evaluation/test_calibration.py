@@ -12,6 +12,7 @@ from facesdk.evaluation.calibration import (
     balanced_accuracy,
     calibrate,
     probability,
+    require_enough,
     require_hope,
     warnings_of,
 )
@@ -155,3 +156,16 @@ def test_a_model_that_tells_nobody_apart_is_refused() -> None:
     assert warnings_of((poor, Threshold(1e-2, 0.3, 0.2, 500, 40_000))) == (
         "at FMR 0.001 the model takes 61% of the pairs of one person for two people",
     )
+
+
+def test_photos_of_nobody_twice_are_refused_before_the_work() -> None:
+    with pytest.raises(InputError, match="no two of the 3 photos are of one person"):
+        require_enough(np.zeros(3, bool), 3, (0.1,))
+
+
+@pytest.mark.parametrize("fmrs", [(0.1, 0.01), (0.01,)])
+def test_as_many_pairs_as_the_strictest_rate_needs_are_enough(fmrs: tuple[float, ...]) -> None:
+    pairs = np.r_[np.ones(1, bool), np.zeros(3000, bool)]
+    require_enough(pairs, 79, fmrs)
+    with pytest.raises(InputError, match=r"needs 3,000 pairs.*79 photos.*have 2,999.*0\.01 or"):
+        require_enough(pairs[:-1], 79, fmrs)

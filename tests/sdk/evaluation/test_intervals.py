@@ -109,3 +109,10 @@ def test_pairs_of_few_people_are_less_certain_than_as_many_independent_ones() ->
 
     by_people = bootstrap(scores, same, [], people).equal_error_rate
     assert width(by_people) > 1.5 * width(bootstrap(scores, same, []).equal_error_rate)
+
+
+def test_a_handful_of_pairs_that_are_all_right_leaves_much_open() -> None:
+    found = bootstrap(np.array([0.9, 0.1, 0.2]), np.array([True, False, False]), [0.5])
+    assert found.equal_error_rate == wilson(0.0, 1)
+    assert found.tar == (wilson(1.0, 1),)
+    assert found.equal_error_rate[1] > 0.5

@@ -13,6 +13,7 @@ from facesdk.cli.verbs import evaluate
 from facesdk.detection.registry import DEFAULT_DETECTOR
 from facesdk.errors import InputError
 from facesdk.evaluation.calibration import COMMON_FMRS
+from facesdk.models import registry
 
 if TYPE_CHECKING:
     from facesdk.evaluation.sets.verification_set import VerificationSet
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
 
 def calibrate(
     model: Annotated[
-        Path,
+        str,
         typer.Argument(
-            metavar="MODEL", help="A .tflite file that carries a contract.", show_default=False
+            metavar="MODEL",
+            help="A .tflite file that carries a contract, or the name of a packaged model, of "
+            "which a copy is written.",
+            show_default=False,
         ),
     ],
     pairs: Annotated[
@@ -44,7 +48,11 @@ def calibrate(
     out: Annotated[
         Optional[Path],
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Write here.", show_default="MODEL itself"
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write here.",
+            show_default="MODEL itself; of a packaged one NAME.tflite in this folder",
         ),
     ] = None,
     aligned: evaluate.Aligned = False,
@@ -64,12 +72,19 @@ def calibrate(
 
     Examples:
 
+        facesdk calibrate compactfacenet-qb staff/ -o door.tflite
+
         facesdk calibrate my.tflite staff/
 
         facesdk calibrate my.tflite staff.zip --fmr 0.01 --fmr 0.0001 -o calibrated.tflite
     """
     from facesdk.evaluation import subject
-    from facesdk.evaluation.calibration import PairSimilarities, require_hope, warnings_of
+    from facesdk.evaluation.calibration import (
+        PairSimilarities,
+        require_enough,
+        require_hope,
+        warnings_of,
+    )
     from facesdk.evaluation.calibration import calibrate as thresholds_of
     from facesdk.evaluation.calibration import probability as probability_of
     from facesdk.evaluation.evaluation import pair_similarities
@@ -82,10 +97,16 @@ def calibrate(
     fmrs = tuple(fmr or COMMON_FMRS)
     if not all(0 < rate < 1 for rate in fmrs):
         raise InputError("--fmr must be above 0 and below 1")
-    bundle = ModelBundle.load(model, trust=trust)
+    source = registry.resolve(model)
+    packaged = registry.is_packaged(model)
+    target = out or (Path(f"{model}.tflite") if packaged else source)
+    if packaged and out is None and target.exists():
+        raise InputError(f"{target} exists: name the file to write with -o FILE")
+    bundle = ModelBundle.load(source, trust=trust)
     embedder = Embedder(bundle, bundle.contract, threads=threads)
     people = _open(pairs, aligned=aligned)
     output.tell_left_out(people.left_out, verbose=verbose)
+    require_enough(people.same, len(people.names), fmrs)
     with output.progress_bar("photos") as progress:
         measured, embedded = subject.embed(
             *(people, embedder),
@@ -97,12 +118,6 @@ def calibrate(
     scores = pair_similarities(people, embedded.vectors).astype("float32")
     labelled = PairSimilarities(scores[people.same], scores[~people.same])
     found = thresholds_of(labelled, fmrs)
-    missing = sorted(set(fmrs) - {row.fmr for row in found})
-    if missing:
-        raise InputError(
-            f"{int((~people.same).sum())} pairs of different people support no threshold at FMR "
-            f"{', '.join(f'{rate:g}' for rate in missing)}: give more photos, or a larger --fmr"
-        )
     require_hope(found)
     probability = probability_of(labelled)
     warnings = [
@@ -117,7 +132,6 @@ def calibrate(
         f"{pairs.name}, facesdk calibrate; detector: {measured.detector}",
         thresholds_pixels=None if people.aligned else pixels.VERSION,
     )
-    target = out or model
     write_atomic(target, bundle.in_its_form(replace_contract(bundle, contract)))
     record = {
         "model": str(target),

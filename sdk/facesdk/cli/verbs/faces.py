@@ -32,6 +32,7 @@ def detect(
     detector: options.DetectorName = DEFAULT_DETECTOR,
     min_face: options.MinFace = DEFAULT_MIN_FACE,
     max_faces: options.MaxFaces = None,
+    min_score: options.MinScore = 0.0,
     draw: Annotated[
         Optional[Path],
         typer.Option("--draw", metavar="DIR", help="Save annotated copies into this folder."),
@@ -57,7 +58,13 @@ def detect(
         facesdk detect team.jpg --min-face 40 --draw annotated/
     """
     photos = _listed(photos)
-    finder = load_detector(detector, min_face=min_face, max_faces=max_faces, threads=threads)
+    finder = load_detector(
+        detector,
+        min_face=min_face,
+        max_faces=max_faces,
+        min_score=min_score,
+        threads=threads,
+    )
     if draw is not None:
         _require_distinct_names(photos)
 
@@ -90,6 +97,7 @@ def align(
     detector: options.DetectorName = DEFAULT_DETECTOR,
     min_face: options.MinFace = DEFAULT_MIN_FACE,
     max_faces: options.MaxFaces = None,
+    min_score: options.MinScore = 0.0,
     threads: options.Threads = 1,
     json: options.Json = False,
 ) -> None:
@@ -102,7 +110,13 @@ def align(
         facesdk align team.jpg --all --template arcface-112x96 --json
     """
     photos = _listed(photos)
-    finder = load_detector(detector, min_face=min_face, max_faces=max_faces, threads=threads)
+    finder = load_detector(
+        detector,
+        min_face=min_face,
+        max_faces=max_faces,
+        min_score=min_score,
+        threads=threads,
+    )
     numbers = _face_numbers(face, len(photos))
     _require_distinct_names(photos)
 
@@ -132,6 +146,7 @@ def embed(
     face: options.FaceNumbers = None,
     detector: options.DetectorName = DEFAULT_DETECTOR,
     min_face: options.MinFace = DEFAULT_MIN_FACE,
+    min_score: options.MinScore = 0.0,
     threads: options.Threads = 1,
     json: options.Json = False,
 ) -> None:
@@ -153,6 +168,7 @@ def embed(
         contract=Contract.read(contract) if contract else None,
         detector=detector,
         min_face=min_face,
+        min_score=min_score,
         threads=threads,
         trust=trust,
     )
@@ -202,6 +218,7 @@ def verify(
     face: options.FaceNumbers = None,
     detector: options.DetectorName = DEFAULT_DETECTOR,
     min_face: options.MinFace = DEFAULT_MIN_FACE,
+    min_score: options.MinScore = 0.0,
     save: Annotated[
         Optional[Path],
         typer.Option("--save", metavar="FILE", help="Save an annotated picture of the comparison."),
@@ -238,6 +255,7 @@ def verify(
         contract=Contract.read(contract) if contract else None,
         detector=detector,
         min_face=min_face,
+        min_score=min_score,
         threads=threads,
         trust=trust,
     )
