@@ -7,7 +7,7 @@ CLANG_PACKAGES := clang libclang-rt-dev
 BROWSER_PACKAGES := chromium
 ANDROID_PACKAGES = $(shell $(PYTHON) -m android_demo.ci.tools)
 PYTEST := $(BIN)/python -m pytest
-PYTEST_ARGS ?= -m "not slow" --numprocesses auto --dist loadfile
+PYTEST_ARGS ?= -m "not slow" --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # $(call program,PACKAGES,TEST,WHO): installs Debian's packages with apt-get unless TEST finds what WHO needs.
 define program

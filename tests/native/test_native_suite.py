@@ -14,8 +14,8 @@ from native.support.workers import PATHS
 
 SOURCE = Path(__file__).parents[2] / "sdk" / "native"
 PACKAGES = {"clang": "apt-get install clang libclang-rt-dev", "gcc": "apt-get install gcc"}
-FUZZ_SECONDS = 20
-FUZZ_INPUTS = 50_000
+FUZZ_SECONDS = 10
+FUZZ_INPUTS = 20_000
 """Shared out among the paths: each meets others."""
 
 pytestmark = pytest.mark.slow

@@ -19,6 +19,7 @@ import facesdk
 from facesdk import samples
 from facesdk.images import decode, encode
 from facesdk.models.templates import TEMPLATES
+from facesdk.runtime import operator_library
 
 OBAMA, OBAMA2, BIDEN = map(str, (samples.OBAMA, samples.OBAMA2, samples.BIDEN))
 
@@ -241,11 +242,10 @@ def test_doctor() -> None:
 
 
 def test_doctor_says_that_a_path_is_forced(monkeypatch: pytest.MonkeyPatch) -> None:
-    best = json.loads(run("doctor", "--json").stdout)["ops"]["isa"]
     monkeypatch.setenv("FACESDK_OPS_ISA", "reference")
     ops = json.loads(run("doctor", "--json").stdout)["ops"]
-    assert (ops["isa"], ops["available"][-1]) == ("reference", best)
-    assert ops["why"] == f"FACESDK_OPS_ISA forces it; {best} would be faster"
+    assert ops["isa"] == "reference"
+    assert ops["why"] == f"FACESDK_OPS_ISA forces it; {ops['available'][-1]} would be faster"
     assert f"reference: {ops['why']}" in run("doctor").stdout
 
 
@@ -363,8 +363,7 @@ def test_ctrl_c_while_modules_load(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 def test_an_operator_library_beside_us(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    packaged = json.loads(run("doctor", "--json").stdout)["ops"]["path"]
-    shutil.copy(packaged, tmp_path / "own.so")
+    shutil.copy(operator_library.library_path(), tmp_path / "own.so")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(os.path.abspath, sys.path)))
     monkeypatch.setenv("FACESDK_OPS_LIBRARY", "own.so")
     monkeypatch.chdir(tmp_path)

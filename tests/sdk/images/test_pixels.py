@@ -175,9 +175,9 @@ def test_colour_and_borders(
 def test_large_pictures() -> None:
     """Sums and places beyond 16 bits, and weights of less than their unit."""
     rng = np.random.default_rng(0)
-    for shape in ((3, 40_003, 3), (40_003, 3, 3), (1500, 2100, 3)):
+    for shape in ((3, 40_003, 3), (40_003, 3, 3), (400, 2100, 3)):
         picture = rng.integers(0, 256, shape, dtype=np.uint8)
-        for size in ((1, 1), (2, 3), (100, 100)):
+        for size in ((1, 1), (2, 30)):
             box = (0, 0, shape[1], shape[0])
             expected = oracle.area(picture, box, size, 0, 0)
             np.testing.assert_array_equal(pixels.resize_area(picture, *size), expected)

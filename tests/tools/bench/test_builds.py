@@ -32,6 +32,7 @@ def row(before: float, after: float, *, same: bool = True) -> Comparison:
     return Comparison("op", "avx2", same, Timing(before, 2 * before, 5), Timing(after, after, 5))
 
 
+@pytest.mark.slow
 def test_a_build_and_its_copy_agree_on_every_path(two, capsys):
     assert builds.main([*map(str, two), "--runs", "2", "--warm-up", "1"]) == 0
     out = capsys.readouterr().out

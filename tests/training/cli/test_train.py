@@ -202,6 +202,7 @@ def test_a_misspelt_later_stage_is_named_before_anything_is_computed(
     assert not (tmp_path / "cache").exists(), "the teacher has not been asked"
 
 
+@pytest.mark.slow
 def test_a_later_stage_can_be_mended_on_resuming_and_an_entered_one_cannot(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,6 +230,7 @@ def test_a_later_stage_can_be_mended_on_resuming_and_an_entered_one_cannot(
     assert [stage["learning_rate"] for stage in stored["config"]["stages"]] == [1.0, 0.5]
 
 
+@pytest.mark.slow
 def test_distillation_learns_from_labelled_crops_only_on_demand(
     arguments: list[str], tmp_path: Path
 ) -> None:

@@ -63,6 +63,7 @@ def kernel_values(model: Any, name: str) -> int:
 INNER = ("stem2_conv", "stage1_unit1_conv")
 
 
+@pytest.mark.slow
 def test_ternary(source: Path, tmp_path: Path) -> None:
     report, model = compressed(source, tmp_path / "twn", "twn")
     assert all(kernel_values(model, name) <= 3 for name in INNER)
@@ -138,6 +139,7 @@ def test_a_shorter_embedding_is_a_part_of_the_longer(source: Path, tmp_path: Pat
         assert np.abs(whole - column[:, np.newaxis]).max(axis=0).min() < 1e-5
 
 
+@pytest.mark.slow
 def test_deep_compression_after_low_rank(source: Path, tmp_path: Path) -> None:
     """Factored, pruned, shared, each retrained: zeros stay, and the packed file has the gain."""
     asked = {"retraining": FEW}

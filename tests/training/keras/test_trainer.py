@@ -52,11 +52,18 @@ def losses_of(trainer: Any, stop_at: int | None = None) -> list[float]:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"optimizer": {"ema_decay": 0.9, "clip_norm": 1.0}},
-        {"objective": "softmax", "optimizer": {"float_weights": "sgd"}},
-        {"stages": [{"share": 1, "network": {"variant": "float"}}, {"share": 1}]},
+        pytest.param({"optimizer": {"ema_decay": 0.9, "clip_norm": 1.0}}, id="distillation"),
+        pytest.param(
+            {"objective": "softmax", "optimizer": {"float_weights": "sgd"}},
+            id="softmax with dropout",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            {"stages": [{"share": 1, "network": {"variant": "float"}}, {"share": 1}]},
+            id="stages",
+            marks=pytest.mark.slow,
+        ),
     ],
-    ids=["distillation", "softmax with dropout", "stages"],
 )
 def test_a_resumed_run_has_the_losses_of_one_that_was_not_interrupted(
     material: Path, tmp_path: Path, changes: dict[str, Any]
@@ -121,6 +128,7 @@ def test_nothing_partial_is_left_behind_and_curves_are_written(uninterrupted: Pa
     assert {"loss", "learning_rate", "images_per_second", "validation_accuracy"} <= tags
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_stops_the_run(material: Path, tmp_path: Path) -> None:
     trainer = trainer_of(tmp_path / "run", small_config(material))
     losses_of(trainer, stop_at=3)
@@ -150,6 +158,7 @@ def test_the_average_follows_the_weights_as_defined(material: Path, tmp_path: Pa
     assert len(got) == trainer.total_steps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["bfloat16-convolutions", "mixed_bfloat16", "mixed_float16"])
 def test_reduced_precision_trains_float32_variables(
     material: Path, tmp_path: Path, precision: str
@@ -165,6 +174,7 @@ def test_reduced_precision_trains_float32_variables(
     assert losses[-1] == pytest.approx(exact[-1], rel=0.2)
 
 
+@pytest.mark.slow
 def test_a_later_stage_begins_with_the_weights_of_the_one_before(
     material: Path, tmp_path: Path
 ) -> None:
@@ -189,6 +199,7 @@ def test_a_later_stage_begins_with_the_weights_of_the_one_before(
     assert np.mean(signs == np.sign(trained["stage1_unit1_conv"][0])) > 0.95
 
 
+@pytest.mark.slow
 def test_the_state_is_saved_before_a_stage_is_entered(
     material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
