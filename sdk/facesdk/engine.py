@@ -34,7 +34,7 @@ from facesdk.quality.assessment import assess
 from facesdk.quality.colours import looks_swapped
 from facesdk.quality.selection import Choice, choose_in_photo, find, pick
 from facesdk.recognition import alignment, matching
-from facesdk.recognition.embedding import Embedder
+from facesdk.recognition.embedding import Embedder, warn_of_other_detector
 from facesdk.recognition.identity import remedy, short
 from facesdk.recognition.operating_points import point_for
 from facesdk.results import (
@@ -160,6 +160,8 @@ class FaceEngine:
             workers=workers,
             turned=turned,
         )
+        if embedder is not None:
+            warn_of_other_detector(embedder.contract, finder.id)
         return cls(finder, embedder)
 
     def detect(

@@ -33,7 +33,7 @@ def test_an_engine_shows_its_stages_networks_and_operators(engine: FaceEngine) -
     stages = [span for span in found if span.kind == STAGE]
     assert [span.name for span in stages] == ["detect", "align", "embed", "match"]
     networks = [span for span in found if span.kind == NETWORK]
-    assert {span.name for span in networks} >= {"mtcnn-pnet", "mtcnn-onet", "compactfacenet-qb"}
+    assert {span.name for span in networks} >= {"finder", "mtcnn-onet", "compactfacenet-qb"}
     assert all(any(inside(span, outer) for outer in stages) for span in networks)
     operators = [span for span in found if span.kind == OPERATOR]
     bundle = ModelBundle.load(registry.resolve(registry.DEFAULT_RECOGNIZER))

@@ -20,7 +20,7 @@ class Pipeline:
         cv2.setNumThreads(1)
         given = Contract.from_json(Path(contract).read_bytes()) if contract else None
         self._engine = FaceEngine.load(model, contract=given)
-        detector = [registry.resolve(f"mtcnn-{name}") for name in ("pnet", "rnet", "onet")]
+        detector = [registry.resolve(name) for name in ("finder", "mtcnn-onet")]
         self.files = [registry.resolve(model), *detector]
         backend = load_backend()
         self.versions = {"facesdk": __version__, backend.name: backend.version}

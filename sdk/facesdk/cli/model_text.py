@@ -92,6 +92,8 @@ def _contract_rows(contract: Contract) -> list[tuple[str, str]]:
         version = contract.thresholds_pixels
         cut_here = f"pixel functions, version {version}"
         rows.append(("cut by", "crops that were given" if version is None else cut_here))
+        if contract.thresholds_detector is not None:
+            rows.append(("found by", contract.thresholds_detector))
     if conversion is not None:
         verified = "compared with its source" if conversion.verified else "not verified"
         made_by = f"{conversion.target} {conversion.options}".strip()

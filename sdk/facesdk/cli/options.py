@@ -52,7 +52,7 @@ DetectorName = Annotated[
     typer.Option(
         "--detector",
         metavar="NAME",
-        help="What finds the faces: `mtcnn`; `finder`, which is faster; `blaze`; `yunet`, once you "
+        help="What finds the faces: `finder`; `mtcnn`, which is slower; `blaze`; `yunet`, once you "
         "have converted it; or the .tflite file of a finder.",
     ),
 ]

@@ -14,12 +14,9 @@ if TYPE_CHECKING:
     from facesdk.detection.detector import Detector
     from facesdk.detection.finder import Finder
 
-DEFAULT_DETECTOR = "mtcnn"
-"""What is used where nobody names another: a key of :data:`DETECTORS`."""
-
-LIVE_DETECTOR = "finder"
-"""The same for pictures of a camera, and for the service that shows it: less than half of the time
-for all faces of a picture, and of networks in memory (docs/numbers/live.md)."""
+DEFAULT_DETECTOR = "finder"
+"""What is used where nobody names another: a key of :data:`DETECTORS`
+(docs/build/decisions/models.md says why)."""
 
 
 class Loader(Protocol):
@@ -106,8 +103,8 @@ def _refined(
 
 
 DETECTORS: dict[str, Loader] = {
-    "mtcnn": _mtcnn,
     "finder": _finder,
+    "mtcnn": _mtcnn,
     "blaze": _blaze,
     "yunet": _yunet,
 }

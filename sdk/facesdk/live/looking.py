@@ -17,7 +17,7 @@ from facesdk.detection.boxes import sizes, squared
 from facesdk.detection.detector import Detector
 from facesdk.detection.halvings import Halvings
 from facesdk.detection.landmarks import LandmarkRefiner, ONet
-from facesdk.detection.registry import LIVE_DETECTOR, load_detector
+from facesdk.detection.registry import load_detector
 from facesdk.images import pixels
 from facesdk.images.decode import RgbImage
 from facesdk.live.tracking import landmark_distance, overlap
@@ -66,7 +66,7 @@ class Looker:
         Args:
             threads: Threads each of its networks may use.
         """
-        detector = load_detector(LIVE_DETECTOR, min_face=LEAST_FACE, threads=threads, turned=False)
+        detector = load_detector(min_face=LEAST_FACE, threads=threads, turned=False)
         return Looker(detector, ONet.load(threads=threads))
 
     def look(self, image: RgbImage, expected: Sequence[Face]) -> list[Face]:

@@ -161,6 +161,9 @@ class Contract:
         thresholds_pixels: Version of facesdk's pixel functions
             (:data:`facesdk.images.pixels.VERSION`) that cut the crops which the thresholds were
             measured on; None where the crops were given.
+        thresholds_detector: What found the faces of these crops: its name, the digests of its
+            weights and its settings (:attr:`facesdk.detection.detector.Detector.id`); None where
+            the crops were given.
         probability: From a similarity to the probability that it is one person (recognition); None
             where it was not measured.
         training_data: What the model was trained on and under which terms, in words.
@@ -183,6 +186,7 @@ class Contract:
     thresholds: tuple[Threshold, ...] = ()
     thresholds_source: str = ""
     thresholds_pixels: int | None = None
+    thresholds_detector: str | None = None
     training_data: str = ""
     conversion: Conversion | None = None
     probability: Probability | None = None
@@ -228,13 +232,14 @@ class Contract:
             thresholds=(),
             thresholds_source="",
             thresholds_pixels=None,
+            thresholds_detector=None,
             probability=None,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """The record of ``contract.schema.json``."""
         record = asdict(self)
-        left_out = (*_PARTS, "thresholds_pixels")
+        left_out = (*_PARTS, "thresholds_pixels", "thresholds_detector")
         return {
             key: value for key, value in record.items() if value is not None or key not in left_out
         }

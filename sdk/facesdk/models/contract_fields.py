@@ -36,21 +36,25 @@ class Kind(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string; with ``line``, one line of printable characters."""
+    """A string; with ``line``, one line of printable characters; with ``null``, or None."""
 
     line: bool = False
+    null: bool = False
 
     def wanted(self, value: object) -> str | None:
         """See :class:`Kind`."""
+        if value is None and self.null:
+            return None
         if not isinstance(value, str):
-            return "a string"
+            return "a string or null" if self.null else "a string"
         right = not self.line or (value and value.isprintable())
         return None if right else "one line of printable characters"
 
     def schema(self) -> Json:
         """See :class:`Kind`; Unicode has more unprintable characters than a pattern can list."""
         unprintable = {"pattern": "[\\u0000-\\u001f\\u007f-\\u00a0\\u2028\\u2029]"}
-        return {"type": "string", **({"minLength": 1, "not": unprintable} if self.line else {})}
+        kind = ["string", "null"] if self.null else "string"
+        return {"type": kind, **({"minLength": 1, "not": unprintable} if self.line else {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +269,14 @@ CONTRACT = (
         fixed=_MEASURED,
     ),
     Field(
+        "thresholds_detector",
+        Text(null=True),
+        "What found the faces of these crops: name, digests of the weights, settings; null or left "
+        "out where the crops were given.",
+        None,
+        fixed=_MEASURED,
+    ),
+    Field(
         "probability",
         Part("probability", null=True),
         "From a similarity to the probability that it is one person; left out where it was not "
@@ -374,6 +386,7 @@ _RECOGNITION: dict[str, tuple[object, Any]] = {
     "flip_concatenation": (False, {"const": False}),
     "thresholds": ((), {"maxItems": 0}),
     "thresholds_pixels": (None, {"type": "null"}),
+    "thresholds_detector": (None, {"type": "null"}),
     "probability": (None, False),
 }
 """Fields that belong to recognition, each as it is in the contract of another task."""

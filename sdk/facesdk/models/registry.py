@@ -15,7 +15,7 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract
 
 DEFAULT_RECOGNIZER = "compactfacenet-qb"
-NEEDED = (DEFAULT_RECOGNIZER, "mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet")
+NEEDED = (DEFAULT_RECOGNIZER, "finder", "mtcnn-onet")
 """The models without which no photo becomes a verdict."""
 
 

@@ -202,6 +202,32 @@ def warn_of_other_pixels(contract: Contract) -> None:
         )
 
 
+def warn_of_other_detector(contract: Contract, detector: str) -> None:
+    """Warn if thresholds were measured on faces that another detector found.
+
+    Args:
+        contract: Of the recognition model.
+        detector: Identifies what finds the faces now
+            (:attr:`facesdk.detection.detector.Detector.id`). The size and number of faces that are
+            looked for and turned photos make no other detector of it.
+    """
+    measured = contract.thresholds_detector
+    if measured is not None and _method(measured) != _method(detector):
+        warnings.warn(
+            f"the thresholds of {contract.name} were calibrated on faces that "
+            f"{_method(measured)} found, and the detector is {_method(detector)}: what they "
+            "promise may not hold; run `facesdk calibrate` again",
+            FaceSDKWarning,
+            stacklevel=3,
+        )
+
+
+def _method(detector: str) -> str:
+    """What identifies a detector, without its settings: names, digests and revisions."""
+    settings = ("min_face=", "max_faces=", "turns=")
+    return " ".join(word for word in detector.split() if not word.startswith(settings))
+
+
 def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
     """A batch of vectors as ``(N, dim)``; a last convolution gives ``(N, 1, 1, dim)``."""
     return (*shape[:1], max(shape[1:])) if prod(shape[1:]) == max(shape[1:], default=0) else shape

@@ -97,20 +97,32 @@ def fails(verb: str, photo: Path, folder: Path, message: str, *, status: int = 2
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    path = tmp_path_factory.mktemp("original") / "portrait.png"
-    path.write_bytes(photos.encode(PORTRAIT, "PNG"))
+    return plain(PORTRAIT, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def grey_original(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return plain(np.repeat(grey(PORTRAIT)[..., None], 3, axis=2), tmp_path_factory)
+
+
+def plain(rgb: np.ndarray, folders: pytest.TempPathFactory) -> dict[str, Any]:
+    path = folders.mktemp("original") / "portrait.png"
+    path.write_bytes(photos.encode(rgb, "PNG"))
     return detected(path)
 
 
 @pytest.mark.parametrize("disguise", DISGUISES)
 def test_a_disguise_changes_nothing(
-    disguise: str, original: dict[str, Any], tmp_path: Path
+    disguise: str, original: dict[str, Any], grey_original: dict[str, Any], tmp_path: Path
 ) -> None:
+    """A grey photo is as its grey pixels are in three channels; without colours O-Net itself places
+    points 0.03 to 0.06 eye distances elsewhere."""
     path = tmp_path / f"{disguise}.jpg"
     path.write_bytes(DISGUISES[disguise](PORTRAIT))
     record = detected(path)
     assert (record["width"], record["height"]) == (384, 384)
-    landmarks, expected = (np.array(found["faces"][0]["landmarks"]) for found in (record, original))
+    wanted = grey_original if "grey" in disguise else original
+    landmarks, expected = (np.array(found["faces"][0]["landmarks"]) for found in (record, wanted))
     assert np.linalg.norm(landmarks - expected, axis=1).max() < 3
 
 
@@ -147,7 +159,7 @@ def test_no_face_is_an_empty_list(size: tuple[int, int], tmp_path: Path) -> None
     path = tmp_path / "blank.png"
     encode.save(path, np.full((*size, 3), 127, np.uint8))
     record = detected(path)
-    assert record.pop("detector").startswith("mtcnn ")
+    assert record.pop("detector").startswith("finder ")
     assert record == {"image": str(path), "width": size[1], "height": size[0], "faces": []}
 
 

@@ -148,7 +148,7 @@ def test_detect_prints_one_object_a_line(tmp_path: Path, crowd: str) -> None:
     assert (first["width"], first["height"], len(first["faces"])) == (800, 909, 2)
     assert first["faces"][0]["box"][0] > first["faces"][1]["box"][0]
     detector = first["detector"]
-    assert detector.startswith("mtcnn ")
+    assert detector.startswith("finder ")
     assert second == {
         "image": str(blank),
         "width": 120,

@@ -68,7 +68,7 @@ def test_json_is_one_object_on_stdout(lfw: list[str], tmp_path: Path) -> None:
 
 def test_text_says_how_it_was_measured_and_nobody_watches_a_pipe(lfw: list[str]) -> None:
     done = run(MODEL, *lfw)
-    for word in ("accuracy", "100.00 %", "4 pairs, 2 folds, 4 photos", "undetected", "mtcnn"):
+    for word in ("accuracy", "100.00 %", "4 pairs, 2 folds, 4 photos", "undetected", "finder"):
         assert word in done.stdout
     assert done.stderr == ""
 

@@ -17,6 +17,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from facesdk.cli.main import app
+from facesdk.detection.registry import load_detector
 from facesdk.errors import InputError
 from facesdk.images import pixels
 from facesdk.models import registry
@@ -288,6 +289,9 @@ def test_the_pixels_of_a_calibration_are_in_the_contract(
     assert contract.thresholds_pixels == record["thresholds_pixels"] == wanted
     shown = invoke("models", "show", str(model)).stdout
     assert ("crops that were given" if aligned else f"pixel functions, version {wanted}") in shown
+    detector = None if aligned else load_detector().id
+    assert contract.thresholds_detector == record["thresholds_detector"] == detector
+    assert (f"found by {detector}" in " ".join(shown.split())) == (not aligned)
     other = dataclasses.replace(contract, thresholds_pixels=pixels.VERSION + 1)
     model.write_bytes(replace_contract(ModelBundle.load(model), other))
     arguments = ["verify", str(OBAMA), str(BIDEN), "--model", str(model), "--fmr", "0.1"]

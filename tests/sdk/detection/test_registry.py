@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facesdk.detection.mtcnn.detector import MTCNN
+from facesdk.detection.refined import RefinedDetector
 from facesdk.detection.registry import DEFAULT_DETECTOR, DETECTORS, load_detector
 from facesdk.detection.turns import AnyTurn
 from facesdk.errors import InputError
@@ -12,12 +12,12 @@ from facesdk.errors import InputError
 
 def test_the_default_is_in_the_table() -> None:
     assert DEFAULT_DETECTOR in DETECTORS
-    assert isinstance(load_detector(turned=False), MTCNN)
+    assert isinstance(load_detector(turned=False), RefinedDetector)
     assert isinstance(load_detector(), AnyTurn)
 
 
 def test_an_unknown_name_is_refused_with_those_there_are() -> None:
-    with pytest.raises(InputError, match="unknown detector 'haar': choose one of mtcnn, finder,"):
+    with pytest.raises(InputError, match="unknown detector 'haar': choose one of finder, mtcnn,"):
         load_detector("haar")
 
 
@@ -39,4 +39,4 @@ def test_ids_are_equal_where_faces_are() -> None:
     }
     assert len(ids) == 3
     assert load_detector(turned=False).id not in ids
-    assert all(name.startswith("mtcnn ") for name in ids)
+    assert all(name.startswith("finder ") for name in ids)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +11,6 @@ import pytest
 
 from facesdk import FaceEngine
 from facesdk.bench.film import people, swaying, write_film
-from facesdk.cli.verbs.bench import live as bench_live
-from facesdk.cli.verbs.live import live as live_verb
-from facesdk.cli.verbs.serve import serve
 from facesdk.detection.turns import AnyTurn
 from facesdk.errors import InputError, SourceLostError
 from facesdk.live.capture import State
@@ -307,8 +303,3 @@ def test_the_detector_is_asked_only_where_onet_is_unsure(score: float, windows: 
     assert refiner.asked == 2
     assert detector.asked == windows
     assert len(looked) == 2 - windows
-
-
-def test_live_verbs_find_faces_with_the_network_that_was_made_for_speed() -> None:
-    for verb in (live_verb, bench_live, serve):
-        assert inspect.signature(verb).parameters["detector"].default == "finder"

@@ -13,7 +13,7 @@ from facesdk.images import pixels
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract, InputSpec
-from facesdk.recognition.embedding import Embedder
+from facesdk.recognition.embedding import Embedder, warn_of_other_detector
 from sdk.tflite.models import file_of, pooled
 
 SIDE = 112
@@ -70,3 +70,29 @@ def test_thresholds_of_other_pixels_are_said_so() -> None:
         if told:
             assert f"version {version} of the pixel functions" in words[0]
             assert "`facesdk calibrate`" in words[0]
+
+
+@pytest.mark.parametrize(
+    ("measured", "told"),
+    [
+        (None, False),
+        ("finder 12ab revision=1 onet 34cd revision=1 min_face=40 max_faces=1", False),
+        ("finder 12ac revision=1 onet 34cd revision=1 min_face=20 turns=1", True),
+        ("finder 12ab revision=2 onet 34cd revision=1 min_face=20 turns=1", True),
+        ("mtcnn 34cd revision=1 min_face=20 turns=1", True),
+    ],
+)
+def test_thresholds_of_another_detector_are_said_so(measured: str | None, told: bool) -> None:
+    calibrated = dataclasses.replace(
+        ModelBundle.load(registry.resolve(registry.DEFAULT_RECOGNIZER)).contract,
+        thresholds_detector=measured,
+    )
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        warn_of_other_detector(
+            calibrated, "finder 12ab revision=1 onet 34cd revision=1 min_face=20 turns=1"
+        )
+    assert [row.category for row in said] == [FaceSDKWarning] * told
+    if told:
+        assert "finder 12ab revision=1 onet 34cd" in str(said[0].message)
+        assert "`facesdk calibrate`" in str(said[0].message)

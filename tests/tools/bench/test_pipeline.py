@@ -34,7 +34,7 @@ def test_every_second_call_after_the_warm_up_counts_and_its_parts_add_up():
         assert row["total"] == pytest.approx(
             sum(row[stage] for stage in ("detect", "align", "embed", "match"))
         )
-        assert 0 < row["mtcnn-pnet"] < row["detect"]
+        assert 0 < row["finder"] < row["detect"]
     cells = table({"a": path}, 1).splitlines()[-1].split(" | ")
     assert cells[0] == "| a"
     assert cells[1] == f"{min(r['detect'] for r in rows):.2f} / " + cells[1].split(" / ")[1]

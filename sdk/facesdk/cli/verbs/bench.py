@@ -18,7 +18,7 @@ import typer.core
 
 from facesdk.cli import options, output
 from facesdk.detection.detector import DEFAULT_MIN_FACE, LIVE_MIN_FACE
-from facesdk.detection.registry import DEFAULT_DETECTOR, LIVE_DETECTOR
+from facesdk.detection.registry import DEFAULT_DETECTOR
 from facesdk.errors import EXIT_DOUBTFUL, InputError
 from facesdk.files import write_atomic
 from facesdk.models import registry
@@ -279,7 +279,7 @@ def live(
     model: options.Model = registry.DEFAULT_RECOGNIZER,
     contract: options.ContractFile = None,
     trust: options.Trust = False,
-    detector: options.DetectorName = LIVE_DETECTOR,
+    detector: options.DetectorName = DEFAULT_DETECTOR,
     min_face: options.MinFace = LIVE_MIN_FACE,
     threads: options.Threads = 1,
     format: ReportFormat = Format.TABLE,

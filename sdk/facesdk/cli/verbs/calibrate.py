@@ -129,8 +129,9 @@ def calibrate(
         thresholds=found,
         probability=probability,
         thresholds_source=f"{len(people.same)} pairs of {len(people.names)} photos in "
-        f"{pairs.name}, facesdk calibrate; detector: {measured.detector}",
+        f"{pairs.name}, facesdk calibrate",
         thresholds_pixels=None if people.aligned else pixels.VERSION,
+        thresholds_detector=None if people.aligned else measured.detector,
     )
     write_atomic(target, bundle.in_its_form(replace_contract(bundle, contract)))
     record = {
@@ -139,6 +140,7 @@ def calibrate(
         "probability": dataclasses.asdict(probability) if probability else None,
         "thresholds_source": contract.thresholds_source,
         "thresholds_pixels": contract.thresholds_pixels,
+        "thresholds_detector": contract.thresholds_detector,
         "warnings": warnings,
         "left_out": output.left_out_record(people.left_out, verbose=verbose),
     }

@@ -15,7 +15,7 @@ import typer
 
 from facesdk.cli import options, output
 from facesdk.detection.detector import LIVE_MIN_FACE
-from facesdk.detection.registry import LIVE_DETECTOR
+from facesdk.detection.registry import DEFAULT_DETECTOR
 from facesdk.errors import InputError
 from facesdk.gallery.gallery import DEFAULT_FPIR
 from facesdk.live.capture import Pace
@@ -148,7 +148,7 @@ def live(
     model: options.Model = registry.DEFAULT_RECOGNIZER,
     contract: options.ContractFile = None,
     trust: options.Trust = False,
-    detector: options.DetectorName = LIVE_DETECTOR,
+    detector: options.DetectorName = DEFAULT_DETECTOR,
     min_face: options.MinFace = LIVE_MIN_FACE,
     threads: options.Threads = 1,
     json: options.Json = False,

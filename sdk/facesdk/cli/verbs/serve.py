@@ -12,7 +12,7 @@ import typer
 
 from facesdk.cli import options, output
 from facesdk.detection.detector import LIVE_MIN_FACE
-from facesdk.detection.registry import LIVE_DETECTOR
+from facesdk.detection.registry import DEFAULT_DETECTOR
 from facesdk.errors import InputError, require_extra
 from facesdk.models.contract import Contract
 from facesdk.models.registry import DEFAULT_RECOGNIZER
@@ -83,7 +83,7 @@ def serve(
     model: options.Model = DEFAULT_RECOGNIZER,
     contract: options.ContractFile = None,
     trust: options.Trust = False,
-    detector: options.DetectorName = LIVE_DETECTOR,
+    detector: options.DetectorName = DEFAULT_DETECTOR,
     min_face: options.MinFace = LIVE_MIN_FACE,
     side: Annotated[
         int,
