@@ -11,7 +11,7 @@ from facesdk.cli import output
 from facesdk.cli.options import ContractFile, Json
 from facesdk.errors import EXIT_INTERRUPTED, InputError, require_extra
 from facesdk.files import cache_folder, make_folder
-from facesdk_training.cli import detector, options
+from facesdk_training.cli import detector, options, runs
 from facesdk_training.cli.interruption import on_signal
 from facesdk_training.cli.options import RunOptions
 
@@ -119,6 +119,7 @@ def distill(
 
 
 app.command("detector")(detector.train)
+runs.register(app)
 
 
 def _train(asked: RunOptions) -> None:
