@@ -61,7 +61,8 @@ def convert(request: Request, target: Target, *, progress: Progress = unwatched)
     Args:
         request: What to convert.
         target: What to make of it.
-        progress: Called when a stage begins, and for each input that the file is compared on.
+        progress: Called when a stage begins, and for each step of calibration, comparison and
+            packing.
 
     Raises:
         InputError: The source, the faces or the output is not usable.
@@ -73,7 +74,7 @@ def convert(request: Request, target: Target, *, progress: Progress = unwatched)
     source = load(request.source, request.custom, trust=request.trust)
     source = replace(source, contract=contract_with(source, request.facts))
     progress(1, 4, "convert")
-    bundle = target.convert(source)
+    bundle = target.convert(source, progress=progress)
     refusals.check_operators(bundle.graph, source)
     agreement = None
     if request.verify:
@@ -94,7 +95,7 @@ def convert(request: Request, target: Target, *, progress: Progress = unwatched)
         explanation = explain(
             graph, network=source.network, remark=target.remark, float32_bytes=len(baseline)
         )
-    packed_content = packed.pack(content) if request.pack else None
+    packed_content = packed.pack(content, progress=progress) if request.pack else None
     write_atomic(request.output, packed_content or content)
     progress(4, 4, "done")
     return Converted(

@@ -37,7 +37,7 @@ from facesdk_converters.inspection import refusals
 from facesdk_converters.inspection.parity import EXACT, Bound
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets import floating
-from facesdk_converters.targets.target import Target
+from facesdk_converters.targets.target import Target, at_once
 from facesdk_converters.tflite.tree import CHANNEL_AXES, Tree
 
 _BITS = {32: 0, 8: 8}
@@ -107,7 +107,7 @@ def target(activations: int = 32) -> Target:
         raise InputError(f"--activations must be 32 or 8, but got {activations}")
     return Target(
         "binary-weights",
-        partial(convert, activation_bits=_BITS[activations]),
+        at_once(partial(convert, activation_bits=_BITS[activations])),
         bound=EXACT if activations == 32 else _QUANTIZED,
         remark=remark,
         options=f"--activations {activations}",

@@ -10,17 +10,17 @@ from facesdk.models.bundle import ModelBundle
 from facesdk_converters.inspection import refusals
 from facesdk_converters.sources.network import FileNetwork
 from facesdk_converters.sources.source import Source
-from facesdk_converters.targets.target import Target
+from facesdk_converters.targets.target import Target, at_once
 
 
 def float32() -> Target:
     """The target ``float32``: weights and activations in 32 bits."""
-    return Target("float32", partial(convert, half=False))
+    return Target("float32", at_once(partial(convert, half=False)))
 
 
 def float16() -> Target:
     """The target ``float16``: weights stored in 16 bits and widened when the file is loaded."""
-    return Target("float16", partial(convert, half=True), rounds_weights=True)
+    return Target("float16", at_once(partial(convert, half=True)), rounds_weights=True)
 
 
 def convert(source: Source, *, half: bool) -> ModelBundle:

@@ -29,6 +29,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from facesdk.errors import ModelError
+from facesdk.progress import Progress, unwatched
 from facesdk.tflite.flatbuffer import FlatbufferError, Table
 from facesdk.tflite.verifier import verify
 
@@ -51,11 +52,12 @@ def is_packed(data: bytes) -> bool:
     return data.startswith(MAGIC)
 
 
-def pack(model: bytes) -> bytes:
+def pack(model: bytes, *, progress: Progress = unwatched) -> bytes:
     """A container of a model file.
 
     Args:
         model: Content of a ``.tflite`` file.
+        progress: Called after each block, of at most 128 KiB.
 
     Returns:
         Content of the ``.tflite.pack``: equal arguments give equal bytes with the same zlib.
@@ -69,7 +71,10 @@ def pack(model: bytes) -> bytes:
         blocks = list(_blocks(model))
     except FlatbufferError as error:
         raise ModelError(f"cannot pack: not a TFLite model ({error})") from None
-    coded = [(*block_coding.encode(block, row), len(block)) for block, row in blocks]
+    coded = []
+    for block, row in blocks:
+        coded.append((*block_coding.encode(block, row), len(block)))
+        progress(len(coded), len(blocks), "pack")
     packed = _container(model, coded)
     if len(model) > MAX_RATIO * len(packed):
         stored = [(block_coding.STORED, block, len(block)) for block, _ in blocks]

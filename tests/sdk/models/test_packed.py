@@ -40,6 +40,13 @@ def container(
     )
 
 
+def test_every_block_is_a_step() -> None:
+    steps: list[tuple[int, int, str]] = []
+    assert pack(CONTENT, progress=lambda *step: steps.append(step)) == PACKED
+    assert len(steps) > 1
+    assert steps == [(done, len(steps), "pack") for done in range(1, len(steps) + 1)]
+
+
 def deflate(data: bytes) -> bytes:
     stream = zlib.compressobj(9, zlib.DEFLATED, -15)
     return stream.compress(data) + stream.flush()

@@ -8,6 +8,7 @@ import numpy as np
 
 from facesdk.errors import ModelError
 from facesdk.models.bundle import ModelBundle
+from facesdk.progress import Progress, unwatched
 from facesdk.results import FloatArray
 from facesdk.runtime.interpreter import Interpreter
 from facesdk_converters.tflite.tree import Tree
@@ -37,12 +38,15 @@ class ChannelStatistics:
         return np.maximum(np.abs(self.minimum), np.abs(self.maximum))
 
 
-def observe(tree: Tree, inputs: FloatArray) -> dict[int, ChannelStatistics]:
+def observe(
+    tree: Tree, inputs: FloatArray, *, progress: Progress = unwatched
+) -> dict[int, ChannelStatistics]:
     """Runs the graph in the installed TFLite runtime with every activation as an output.
 
     Args:
         tree: A float32 graph of one input.
         inputs: float32 ``(N, ...)``, as the network takes them; N is a multiple of its batch.
+        progress: Called after each batch.
 
     Returns:
         Statistics of the input and of each computed float32 tensor, by tensor number.
@@ -68,6 +72,7 @@ def observe(tree: Tree, inputs: FloatArray) -> dict[int, ChannelStatistics]:
             [copy.inputs[0], *computed], [part, *interpreter.run(part)], strict=True
         ):
             running.setdefault(tensor, _Running()).add(values)
+        progress(start + batch, len(inputs), "calibrate")
     return {tensor: one.finished(tree.name(tensor)) for tensor, one in running.items()}
 
 

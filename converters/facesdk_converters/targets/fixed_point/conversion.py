@@ -28,6 +28,7 @@ from tensorflow.lite.python.convert import mlir_quantize
 
 from facesdk.errors import InputError, ModelError, one_line
 from facesdk.models.bundle import ModelBundle
+from facesdk.progress import Progress, unwatched
 from facesdk.results import FloatArray
 from facesdk.tflite.graph import Graph
 from facesdk.tflite.schema import BITS
@@ -141,13 +142,16 @@ class CalibratedNetwork:
     statistics: Statistics
 
 
-def calibrate(bundle: ModelBundle, inputs: FloatArray) -> CalibratedNetwork:
+def calibrate(
+    bundle: ModelBundle, inputs: FloatArray, *, progress: Progress = unwatched
+) -> CalibratedNetwork:
     """Looks at a network's activations.
 
     Args:
         bundle: A float32 model of one input.
         inputs: Calibration inputs, float32 ``(N, ...)`` as the network takes them; N is a multiple
             of its batch.
+        progress: Called after each batch that ranges were measured on.
 
     Raises:
         ModelError: It has no layer with float32 weights, or one with weights that are quantized
@@ -169,7 +173,7 @@ def calibrate(bundle: ModelBundle, inputs: FloatArray) -> CalibratedNetwork:
     tree.unshare_constants()
     tree.drop_metadata()
     tree.compact()
-    return CalibratedNetwork(tree, observe(tree, inputs))
+    return CalibratedNetwork(tree, observe(tree, inputs, progress=progress))
 
 
 def describe(graph: Graph, options: FixedPointOptions) -> str:
@@ -200,8 +204,15 @@ def describe(graph: Graph, options: FixedPointOptions) -> str:
     return "\n".join(lines)
 
 
-def convert(network: CalibratedNetwork, options: FixedPointOptions) -> bytes:
+def convert(
+    network: CalibratedNetwork, options: FixedPointOptions, *, progress: Progress = unwatched
+) -> bytes:
     """Converts a calibrated network.
+
+    Args:
+        network: What :func:`calibrate` made of a file.
+        options: Widths and scales.
+        progress: Called after each layer whose weights were rounded.
 
     Returns:
         Content of a ``.tflite`` file of stock operators, without a contract.
@@ -213,7 +224,10 @@ def convert(network: CalibratedNetwork, options: FixedPointOptions) -> bytes:
     if options.activations != FLOAT_ACTIVATIONS and not options.trained:
         statistics = equalize(tree, statistics, EXPONENT)
     _require_layers(tree, options.widths)
-    layers = [_rounded(tree, operator, statistics, options) for operator in tree.weighted()]
+    layers = []
+    for operator in (weighted := tree.weighted()):
+        layers.append(_rounded(tree, operator, statistics, options))
+        progress(len(layers), len(weighted), "round weights")
     first = _first_layers(tree)
     if options.simulated and options.activations != FLOAT_ACTIVATIONS:
         round_activations(tree, statistics, options.activations, first)

@@ -9,6 +9,7 @@ from typing import cast
 from facesdk.errors import InputError, ModelError
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract_fields import ANY_COLOR
+from facesdk.progress import Progress, unwatched
 from facesdk.results import FloatArray
 from facesdk_converters.inspection import faces, parity, refusals
 from facesdk_converters.inspection.parity import Bound
@@ -89,11 +90,16 @@ def bound(bits: int) -> Bound:
 
 
 def _convert(
-    source: Source, *, options: FixedPointOptions, calibrate_on: Path | None
+    source: Source,
+    /,
+    *,
+    options: FixedPointOptions,
+    calibrate_on: Path | None,
+    progress: Progress = unwatched,
 ) -> ModelBundle:
     inputs = _calibration_inputs(source, calibrate_on)
-    network = calibrate(floating.convert(source, half=False), inputs)
-    return refusals.verified(convert(network, options), source)
+    network = calibrate(floating.convert(source, half=False), inputs, progress=progress)
+    return refusals.verified(convert(network, options, progress=progress), source)
 
 
 def _calibration_inputs(source: Source, folder: Path | None) -> FloatArray:

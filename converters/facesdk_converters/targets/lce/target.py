@@ -21,7 +21,7 @@ from facesdk_converters.targets.lce.dense import dense_as_convolutions
 from facesdk_converters.targets.lce.factors import behind_barriers, without_barriers
 from facesdk_converters.targets.lce.levels import check_input_levels
 from facesdk_converters.targets.lce.padding import without_unread_zeros
-from facesdk_converters.targets.target import Target
+from facesdk_converters.targets.target import Target, at_once
 
 _BROKEN = (
     "Larq Compute Engine writes such a file where an int8 tensor is both an output and binarized: "
@@ -33,7 +33,7 @@ _FORMS = (dense_as_convolutions, without_unread_zeros, behind_barriers)
 
 def target() -> Target:
     """The target ``lce``."""
-    return Target("lce", convert, remark=reasons.remark)
+    return Target("lce", at_once(convert), remark=reasons.remark)
 
 
 def convert(source: Source) -> ModelBundle:

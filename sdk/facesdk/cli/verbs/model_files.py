@@ -129,7 +129,8 @@ def pack(
     if bundle.packed_bytes is not None:
         raise InputError(f"{model} is packed already")
     target = out or model.with_name(model.name + SUFFIX)
-    content = packed(bundle.content)
+    with output.progress_bar("pack") as advance:
+        content = packed(bundle.content, progress=advance)
     write_atomic(target, content)
     size, before = len(content), len(bundle.content)
     output.emit(

@@ -120,7 +120,10 @@ def test_statistics_are_those_of_keras(network, inputs):
 
     model, bundle = network
     tree = Tree.of(bundle)
-    statistics = observe(tree, inputs)
+    steps = []
+    statistics = observe(tree, inputs, progress=lambda *step: steps.append(step))
+    assert [done for done, *_ in steps] == list(range(1, len(inputs) + 1))
+    assert set(steps) == {(done, len(inputs), "calibrate") for done, *_ in steps}
     pool = next(o for o in tree.operators if tree.kind(o) == "MAX_POOL_2D")
     layer = next(row for row in model.layers if "max_pooling" in row.name)
     expected = np.asarray(tf.keras.Model(model.input, layer.output)(inputs))
@@ -388,11 +391,16 @@ def test_equal_constants_of_two_layers_are_changed_apart(inputs):
     assert len(set(biases)) == len(biases)
 
 
-def test_equal_arguments_give_equal_bytes(network, inputs):
-    files = [
-        to_fixed_point(calibrate(network[1], inputs[:4]), FixedPointOptions(4)) for _ in range(2)
-    ]
-    assert files[0] == files[1]
+def test_equal_arguments_give_equal_bytes_whoever_watches(network, inputs):
+    steps = []
+    calibrated = [calibrate(network[1], inputs[:4]) for _ in range(2)]
+    unseen = to_fixed_point(calibrated[0], FixedPointOptions(4))
+    seen = to_fixed_point(
+        calibrated[1], FixedPointOptions(4), progress=lambda *step: steps.append(step)
+    )
+    assert unseen == seen
+    layers = len(calibrated[0].tree.weighted())
+    assert steps == [(done, layers, "round weights") for done in range(1, layers + 1)]
 
 
 @pytest.mark.parametrize(
