@@ -105,7 +105,7 @@ def convert(request: Request, target: Target, *, progress: Progress = unwatched)
         agreement=agreement,
         packed_bytes=len(packed_content) if packed_content else None,
         explanation=explanation,
-        description=target.describe(bundle.graph),
+        description="\n".join(filter(None, [source.note, target.describe(bundle.graph)])),
     )
 
 

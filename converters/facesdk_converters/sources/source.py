@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from facesdk.errors import ModelError
+from facesdk.errors import ModelError, one_line
+from facesdk.files import sha256_of
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract, InputSpec
 from facesdk.models.contract_fields import ANY_COLOR
+from facesdk_converters.sources import function
 from facesdk_converters.sources.network import FileNetwork, KerasNetwork, Network
-from facesdk_training.keras import loading
+from facesdk_training.keras import foreign_code, loading
+from facesdk_training.runs import folder as run_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Source:
         contract: What it says about itself; with the task "other" where that is little.
         documented: Whether it says itself how to feed it and what for: a finished run, or a model
             file with a contract.
+        note: What the user should know of how it was read; empty if nothing.
     """
 
     path: Path
@@ -32,6 +36,7 @@ class Source:
     sha256: str
     contract: Contract
     documented: bool
+    note: str = ""
 
     @property
     def keras(self) -> KerasNetwork:
@@ -52,7 +57,7 @@ def load(path: Path, custom: Iterable[str] = (), *, trust: bool = False) -> Sour
 
     Args:
         path: The folder of a finished run of ``facesdk train``, a Keras model as ``.h5`` or
-            ``.keras``, the folder of a SavedModel that Keras wrote, or a float32 ``.tflite`` file.
+            ``.keras``, the folder of a SavedModel, or a float32 ``.tflite`` file.
         custom: Custom objects of the model, each as ``module:Name``. Modules are imported, also
             from the working directory: their code runs.
         trust: Whether to run a Keras model with the code inside it, and a ``.tflite`` file without
@@ -67,10 +72,35 @@ def load(path: Path, custom: Iterable[str] = (), *, trust: bool = False) -> Sour
     """
     if path.suffix == ".tflite":
         return _file(path, trust)
+    if (path / "saved_model.pb").is_file() and not (path / run_folder.CONFIG).is_file():
+        return _saved_model(path, custom, trust)
+    return _keras(path, custom, trust)
+
+
+def _keras(path: Path, custom: Iterable[str], trust: bool) -> Source:
     loaded = loading.load(path, custom, trust=trust)
     network = KerasNetwork(loaded.model)
     contract = loaded.contract or _described(network, str(loaded.model.name), path, loaded.sha256)
     return Source(path, network, loaded.sha256, contract, documented=loaded.contract is not None)
+
+
+def _saved_model(path: Path, custom: Iterable[str], trust: bool) -> Source:
+    """By its layers where Keras can rebuild it, else by its function alone."""
+    try:
+        by_keras = foreign_code.written_by_keras(path)
+    except Exception as error:  # a damaged protocol buffer, or no right to read
+        raise ModelError(f"{path} cannot be read ({one_line(error, 200)})") from None
+    note = f"{path} was not written by Keras 2"
+    if by_keras:
+        try:
+            return _keras(path, custom, trust)
+        except ModelError as error:
+            note = str(error)
+    network = function.load(path, trust=trust)
+    digest = sha256_of(path)
+    contract = _described(network, path.stem, path, digest)
+    words = f"read by its TensorFlow function, so that its layers are not known ({note})"
+    return Source(path, network, digest, contract, documented=False, note=words)
 
 
 def _file(path: Path, trust: bool) -> Source:

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from facesdk.models.bundle import ModelBundle
 from facesdk_converters.inspection import refusals
+from facesdk_converters.sources.function import FunctionNetwork
 from facesdk_converters.sources.network import FileNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets.target import Target, at_once
@@ -38,7 +39,10 @@ def convert(source: Source, *, half: bool) -> ModelBundle:
     """
     if isinstance(source.network, FileNetwork) and not half:
         return source.network.bundle
-    converter = tf.lite.TFLiteConverter.from_keras_model(source.keras.model)
+    if isinstance(source.network, FunctionNetwork):
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([source.network.function])
+    else:
+        converter = tf.lite.TFLiteConverter.from_keras_model(source.keras.model)
     converter.allow_custom_ops = True  # the common flow refuses them, and names their layers
     if half:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

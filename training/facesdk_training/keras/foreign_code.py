@@ -70,9 +70,8 @@ def check(path: Path, known: Collection[str]) -> None:
         OSError: It cannot be read.
         ValueError: Its configuration is no JSON; zipfile.BadZipFile and KeyError likewise.
     """
-    saved = path / _SAVED_MODEL
-    if saved.is_file():
-        _check_graphs(path, SavedModel.FromString(saved.read_bytes()))
+    if (path / _SAVED_MODEL).is_file():
+        check_graphs(path)
     for config in _configurations(path):
         for part in _parts(config):
             _check_code(path, part)
@@ -116,11 +115,30 @@ def _layers_of_saved_model(folder: Path) -> list[str]:
     ]
 
 
-def _check_graphs(path: Path, saved: SavedModel) -> None:
+def written_by_keras(folder: Path) -> bool:
+    """Whether Keras 2 wrote a SavedModel, so that it may find its layers in it.
+
+    Raises:
+        OSError: It cannot be read.
+        google.protobuf.message.DecodeError: It is damaged.
+    """
+    return bool(_layers_of_saved_model(folder))
+
+
+def check_graphs(path: Path) -> None:
     """Refuses text in what a SavedModel computes: every operator that reaches a file takes some.
 
-    What only saves and restores its weights is left out: Keras does not call it.
+    What only saves and restores its weights is left out: it is not called.
+
+    Args:
+        path: The folder.
+
+    Raises:
+        ModelError: A function has text in it.
+        OSError: It cannot be read.
+        google.protobuf.message.DecodeError: It is damaged.
     """
+    saved = SavedModel.FromString((path / _SAVED_MODEL).read_bytes())
     for graph in saved.meta_graphs:
         functions = {each.signature.name: each for each in graph.graph_def.library.function}
         waiting, seen = list(graph.object_graph_def.concrete_functions), set()

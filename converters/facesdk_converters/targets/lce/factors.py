@@ -19,7 +19,8 @@ import tensorflow as tf
 from facesdk.models.bundle import ModelBundle
 from facesdk_converters.tflite.tree import Tree
 
-_LEAST = float(np.finfo(np.float32).min)
+LEAST = float(np.finfo(np.float32).min)
+"""A maximum with it changes nothing."""
 
 
 @contextmanager
@@ -55,7 +56,7 @@ def without_barriers(bundle: ModelBundle) -> ModelBundle:
 
 
 def _is_barrier(tree: Tree, tensor: int) -> bool:
-    return tree.is_float_constant(tensor) and bool((tree.values(tensor) == _LEAST).all())
+    return tree.is_float_constant(tensor) and bool((tree.values(tensor) == LEAST).all())
 
 
 @contextmanager
@@ -80,7 +81,7 @@ def _reading_through_barrier(layer: Any) -> Iterator[None]:
 
 
 def _behind_barrier(value: Any) -> Any:
-    return tf.maximum(value, _LEAST) if tf.is_symbolic_tensor(value) else value
+    return tf.maximum(value, LEAST) if tf.is_symbolic_tensor(value) else value
 
 
 def _treats_places_differently(layer: Any) -> bool:

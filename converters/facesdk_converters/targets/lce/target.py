@@ -7,16 +7,19 @@ operator library runs both in any stock TFLite runtime.
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from contextlib import ExitStack
 
 import larq_compute_engine as lce
+import tensorflow as tf
 
 from facesdk.models.bundle import ModelBundle
 from facesdk_converters.inspection import refusals
+from facesdk_converters.sources.function import FunctionNetwork, of_graph
 from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.sources.source import Source
-from facesdk_converters.targets.lce import reasons
+from facesdk_converters.targets.lce import graph_forms, reasons
 from facesdk_converters.targets.lce.dense import dense_as_convolutions
 from facesdk_converters.targets.lce.factors import behind_barriers, without_barriers
 from facesdk_converters.targets.lce.levels import check_input_levels
@@ -43,11 +46,29 @@ def convert(source: Source) -> ModelBundle:
         ModelError: LCE's converter refuses it, would change it, or writes a file that no runtime
             can use.
     """
-    network = source.keras
     check_input_levels(source)
     with refusals.translated(source):
-        content = convert_keras(network)
+        if isinstance(source.network, FunctionNetwork):
+            content = convert_function(source.network)
+        else:
+            content = convert_keras(source.keras)
     return without_barriers(refusals.verified(content, source, _BROKEN))
+
+
+def convert_function(network: FunctionNetwork) -> bytes:
+    """Converts a TensorFlow function, with the same forms as :func:`convert_keras`.
+
+    Args:
+        network: A function whose signs are those of Larq, or ``tf.sign`` of what is never 0.
+
+    Returns:
+        As :func:`convert_keras`.
+    """
+    changed = of_graph(graph_forms.changed(network), network)
+    with tempfile.TemporaryDirectory() as folder:
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(tf.Module(), folder, changed.function, options)
+        return bytes(lce.convert_saved_model(folder))
 
 
 def convert_keras(network: KerasNetwork) -> bytes:
