@@ -33,6 +33,7 @@ part. Runtimes are in :mod:`facesdk.runtime.backend`."""
 EXTRA_LIBRARIES = {
     "cv2": "camera",
     "cryptography.hazmat.bindings._rust": "gallery",
+    "faiss": "index",
     "pillow_heif": "photos",
     "psycopg": "postgres",
 }

@@ -56,7 +56,9 @@ SYSTEM = 'ID={id}\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_CODENAM
 IDS = {"arm64": "debian", "armhf": "raspbian"}
 PORT = 8421
 GALLERY = "/var/lib/facesdk/gallery.db"
-SERVE = f"--host 127.0.0.1 --port {PORT} --source /frames --repeat --min-face 80 --json"
+SERVE = (
+    f"--host 127.0.0.1 --port {PORT} --source /frames --repeat --min-face 80 --timeout 300 --json"
+)
 VISIT_SECONDS = 300
 NUMPY = "numpy==1.24.2"  # Debian 12's
 

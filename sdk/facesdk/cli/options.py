@@ -91,6 +91,14 @@ GalleryPlace = Annotated[
         show_default=False,
     ),
 ]
+ApproximateGallery = Annotated[
+    bool,
+    typer.Option(
+        "--approximate",
+        help="Search a gallery of 50,000 templates or more by an index (extra `index`) that is "
+        "built in memory when it is opened: faster, but it may miss somebody.",
+    ),
+]
 Key = Annotated[
     Optional[str],
     typer.Option(

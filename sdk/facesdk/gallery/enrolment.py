@@ -120,7 +120,7 @@ def embed_for_enrolment(
     """
     found = engine.detect(photo)
     if face is None and found.chosen is None:
-        return Chosen(None, None, ("no face found: use a photo with a visible face",))
+        return Chosen(None, None, ("no face found: use a photo with a visible, larger face",))
     one = choose(found.faces, found.chosen or 0 if face is None else face, image)
     quality = engine.quality(photo, one)
     reasons = (*(_several(found.faces) if face is None else ()), *quality.reasons)

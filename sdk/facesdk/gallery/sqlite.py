@@ -1,4 +1,6 @@
-"""A gallery in one SQLite file, for up to some hundred thousand templates."""
+"""A gallery in one SQLite file, searched in memory: exactly, or approximately beyond some hundred
+thousand templates.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from facesdk.errors import GalleryError, InputError
+from facesdk.errors import GalleryError, InputError, require_extra
 from facesdk.gallery.audit import Entry
 from facesdk.gallery.encryption import Cipher
 from facesdk.gallery.gallery import (
@@ -28,8 +30,8 @@ from facesdk.gallery.gallery import (
     PinnedModel,
     Template,
 )
-from facesdk.gallery.index import NEVER, Columns, Index, Owner
 from facesdk.gallery.keys import key_store
+from facesdk.gallery.search.index import NEVER, Columns, Index, Owner
 from facesdk.gallery.sqlite_file import GalleryFile, Row
 from facesdk.gallery.values import (
     checked_name,
@@ -43,6 +45,11 @@ from facesdk.models.contract import Contract
 from facesdk.progress import Progress, unwatched
 from facesdk.recognition.open_set import operating_point
 from facesdk.results import Embedding
+
+LEAST_APPROXIMATE = 50_000
+"""Templates from which an approximate gallery has a graph; fewer are searched exactly."""
+
+_TOLD = 1000
 
 
 class SqliteGallery:
@@ -60,15 +67,25 @@ class SqliteGallery:
         ...     print(gallery.identify(engine.embed("visitor.jpg")).person)
     """
 
-    def __init__(self, file: GalleryFile, contract: Contract | None = None) -> None:
+    def __init__(
+        self,
+        file: GalleryFile,
+        contract: Contract | None = None,
+        *,
+        approximate: bool = False,
+        progress: Progress = unwatched,
+    ) -> None:
         self._file = file
         self._contract = contract or file.contract
+        self._approximate = approximate
+        self._progress = progress
         self._lock = threading.RLock()
         self._seen: int | None = None
         self._last: Entry | None = None
         self._index = Index.empty(self.contract.dim or 0)
         file.write_audit_file()
         self._catch_up()
+        self._progress = unwatched
 
     @classmethod
     def open(
@@ -78,6 +95,8 @@ class SqliteGallery:
         embedder: PinnedModel | None = None,
         key: str | os.PathLike[str] | None = None,
         create: bool = False,
+        approximate: bool = False,
+        progress: Progress = unwatched,
     ) -> SqliteGallery:
         """Open a gallery, or make one.
 
@@ -88,13 +107,20 @@ class SqliteGallery:
             key: Where the key is: ``"env:NAME"``, ``"keyring"``, or a key file; None for the
                 environment variable ``FACESDK_GALLERY_KEY``, else this user's key file.
             create: Whether to make the gallery where there is none; needs ``embedder``.
+            approximate: Whether to build a graph of the templates, in memory, and to compare with
+                those that it finds: for programs that run on with :data:`LEAST_APPROXIMATE`
+                templates or more (extra ``index``). It may miss somebody.
+            progress: Told how many templates are read, and then how many are in the graph.
 
         Raises:
             GalleryError: The gallery is missing, damaged, of another version, has lost changes, or
                 does not open with the key.
             EmbeddingMismatchError: It is another model's.
-            DependencyError: The library ``cryptography`` is not installed (extra ``gallery``).
+            DependencyError: The library ``cryptography`` is not installed (extra ``gallery``), or
+                for an approximate search faiss (extra ``index``).
         """
+        if approximate:
+            require_extra("faiss", extra="index")
         path, keys = Path(path), key_store(key)
         if create and not path.exists():
             if embedder is None:
@@ -105,7 +131,8 @@ class SqliteGallery:
         try:
             if embedder is not None:
                 require_model(str(path), file.about.model_id, file.contract, embedder)
-            return cls(file, None if embedder is None else embedder.contract)
+            contract = None if embedder is None else embedder.contract
+            return cls(file, contract, approximate=approximate, progress=progress)
         except BaseException:
             file.close()
             raise
@@ -342,7 +369,15 @@ class SqliteGallery:
         seen = self._file.data_version()
         with self._file.reading():
             self._catch_up_in_transaction()
+        if self._approximate:
+            self._build_graph()
         self._seen = seen
+
+    def _build_graph(self) -> None:
+        """Build a graph of the templates, unless there is one of most of them."""
+        index = self._index
+        if len(index) >= LEAST_APPROXIMATE and index.beside_graph > len(index) // 2:
+            self._index = index.with_graph(self._progress)
 
     def _written(self) -> None:
         """Follow a transaction of ours."""
@@ -397,6 +432,8 @@ class SqliteGallery:
             created[done] = row.created
             expires[done] = NEVER if row.expires is None else row.expires
             done += 1
+            if done % _TOLD == 0:
+                self._progress(done, count, "templates")
         columns = Columns(ids[:done], owners[:done], created[:done], expires[:done])
         return self._index.with_more(vectors[:done], columns, new)
 

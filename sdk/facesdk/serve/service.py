@@ -100,7 +100,7 @@ class Service:
             raise of_error(error) from None
 
 
-def service_of(request: Request) -> Service:
+async def service_of(request: Request) -> Service:
     """The service that a request is for."""
     service: Service = request.app.state.service
     return service
@@ -110,7 +110,7 @@ Served = Annotated[Service, Depends(service_of)]
 _bearer = HTTPBearer(auto_error=False, description="The token that `facesdk serve` printed.")
 
 
-def require_token(
+async def require_token(
     service: Served,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
 ) -> None:

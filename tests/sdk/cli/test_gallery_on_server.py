@@ -47,7 +47,7 @@ def test_the_verbs_do_what_they_do_with_a_file(address, tmp_path):
     assert shell("identify", OBAMA2).exit_code == 1
 
 
-def test_an_index_is_for_servers(tmp_path):
+def test_no_index_is_built_for_one_search_in_a_file(tmp_path):
     done = CliRunner().invoke(
         app, ["identify", OBAMA, "--gallery", str(tmp_path / "g.db"), "--approximate"]
     )

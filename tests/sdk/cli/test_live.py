@@ -97,6 +97,7 @@ def test_a_signal_ends_it_with_a_summary(film: Path, number: int) -> None:
         (["97", "--repeat"], EXIT_BAD_INPUT, "can be repeated"),
         (["97", "--real-time"], EXIT_BAD_INPUT, "a pace of its own"),
         (["97", "--key", "k"], EXIT_BAD_INPUT, "give --gallery too"),
+        (["97", "--approximate"], EXIT_BAD_INPUT, "give --gallery too"),
         (["97", "--mqtt-name", "door"], EXIT_BAD_INPUT, "give --mqtt too"),
         (["97", "--mqtt", "door"], EXIT_BAD_INPUT, "must be mqtt://HOST"),
         (["http://127.0.0.1:9/"], EXIT_BAD_INPUT, "cannot be reached"),

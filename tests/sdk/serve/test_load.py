@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sdk.serve.running import serving
-from tools.bench import service
+from tools.bench.service import load as service
 
 
 @pytest.mark.slow

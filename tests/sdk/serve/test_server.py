@@ -17,6 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from facesdk.cli.main import app
+from facesdk.serve.server import listen
 from sdk.serve.running import Running, serving
 
 
@@ -194,3 +195,12 @@ def test_a_port_that_is_taken_is_one_line(running: Running) -> None:
     done = CliRunner().invoke(app, ["serve", "--port", str(running.port)])
     assert (done.exit_code, done.stdout) == (2, "")
     assert "Address already in use" in done.stderr
+
+
+def test_an_answer_s_body_does_not_wait_until_its_head_is_confirmed() -> None:
+    with (
+        listen("127.0.0.1", 0) as listening,
+        socket.create_connection(listening.getsockname(), timeout=5),
+        listening.accept()[0] as connection,
+    ):
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from facesdk.engine import FaceEngine
+from facesdk.errors import InputError
 from facesdk.gallery.bulk import embed_content
 from facesdk.gallery.gallery import NewTemplate
 from facesdk.gallery.sqlite import SqliteGallery
@@ -71,6 +72,7 @@ def main() -> None:
         show(
             {
                 "photo to embedding": partial(embed_content, engine, content, "photo"),
+                "enrol a photo": partial(enrol, smallest, engine, content),
                 "enrol an embedding": partial(smallest.enrol, "somebody", probe, quality=1.0),
             },
             Policy(min(arguments.runs, 20), 2, 0.0, 0),
@@ -113,6 +115,14 @@ def filled(path: Path, people: int, engine: FaceEngine) -> SqliteGallery:
             ]
         )
     return gallery
+
+
+def enrol(gallery: SqliteGallery, engine: FaceEngine, content: bytes) -> None:
+    """From the content of a file to a template on the disk."""
+    chosen = embed_content(engine, content, "photo")
+    if chosen.embedding is None or chosen.quality is None:
+        raise InputError("; ".join(chosen.reasons))
+    gallery.enrol("somebody", chosen.embedding, quality=chosen.quality.score)
 
 
 def show(candidates: dict[str, Callable[[], object]], policy: Policy, peer: str) -> None:

@@ -13,7 +13,7 @@ from typing import Annotated, Optional
 import typer
 
 from facesdk.cli import options, output
-from facesdk.detection.detector import DEFAULT_MIN_FACE
+from facesdk.detection.detector import DEFAULT_MIN_FACE, LIVE_MIN_FACE
 from facesdk.detection.registry import DEFAULT_DETECTOR
 from facesdk.engine import FaceEngine
 from facesdk.errors import (
@@ -110,7 +110,7 @@ def enrol(
     contract: options.ContractFile = None,
     trust: options.Trust = False,
     detector: options.DetectorName = DEFAULT_DETECTOR,
-    min_face: options.MinFace = DEFAULT_MIN_FACE,
+    min_face: options.MinFace = LIVE_MIN_FACE,
     threads: options.Threads = 1,
     workers: Annotated[
         int, typer.Option("--workers", min=1, max=1024, help="Photos to work on at a time.")
@@ -378,7 +378,10 @@ def _open(
             place, embedder=embedder, key=key, create=create, approximate=approximate
         )
     if approximate:
-        raise InputError("--approximate is for galleries in PostgreSQL")
+        raise InputError(
+            "a file is opened for this search alone, which takes less time than building an index: "
+            "--approximate is for galleries in PostgreSQL, and for `live` and `serve`"
+        )
     return SqliteGallery.open(place, embedder=embedder, key=key, create=create)
 
 

@@ -100,6 +100,7 @@ def live(
         typer.Option("--gallery", metavar="FILE", help="Say who of this gallery it is."),
     ] = None,
     key: options.Key = None,
+    approximate: options.ApproximateGallery = False,
     fpir: Annotated[
         float,
         typer.Option(
@@ -176,6 +177,8 @@ def live(
 
     if key is not None and gallery is None:
         raise InputError("--key is that of a gallery: give --gallery too")
+    if approximate and gallery is None:
+        raise InputError("--approximate is about a gallery: give --gallery too")
     if mqtt is None and (mqtt_name is not None or mqtt_ca is not None):
         raise InputError("--mqtt-name and --mqtt-ca are about a broker: give --mqtt too")
     opened = open_source(source, size=_size(size), fps=fps, repeat=repeat)
@@ -202,7 +205,9 @@ def live(
     counts: Counter[str] = Counter()
     with ExitStack() as stack:
         publisher = _publisher(mqtt, mqtt_name, mqtt_ca, wait, stack) if mqtt else None
-        people = stack.enter_context(_gallery(gallery, engine, key)) if gallery else None
+        people = (
+            stack.enter_context(_gallery(gallery, engine, key, approximate)) if gallery else None
+        )
         loop = Live(opened, engine, people, settings)
         stack.enter_context(_stopping(loop))
         folder = _folder(snapshots) if snapshots else None
@@ -226,10 +231,13 @@ def live(
     output.emit(record, json=json, text=_summary(profile, counts))
 
 
-def _gallery(path: Path, engine: FaceEngine, key: str | None) -> Gallery:
+def _gallery(path: Path, engine: FaceEngine, key: str | None, approximate: bool) -> Gallery:
     from facesdk.gallery.sqlite import SqliteGallery
 
-    return SqliteGallery.open(path, embedder=engine.embedder, key=key)
+    with output.progress_bar(path.name) as advance:
+        return SqliteGallery.open(
+            path, embedder=engine.embedder, key=key, approximate=approximate, progress=advance
+        )
 
 
 def _folder(path: Path) -> PictureFolder:

@@ -33,6 +33,7 @@ def serve(
         ),
     ] = None,
     key: options.Key = None,
+    approximate: options.ApproximateGallery = False,
     source: Annotated[
         Optional[str],
         typer.Option(
@@ -147,6 +148,8 @@ def serve(
         raise InputError("--repeat is about a file or a folder: give --source too")
     if key is not None and gallery is None:
         raise InputError("--key is that of a gallery: give --gallery too")
+    if approximate and gallery is None:
+        raise InputError("--approximate is about a gallery: give --gallery too")
 
     from facesdk.engine import FaceEngine
     from facesdk.gallery.sqlite import SqliteGallery
@@ -185,9 +188,16 @@ def serve(
         )
         people = None
         if gallery is not None:
-            people = closing.enter_context(
-                SqliteGallery.open(gallery, embedder=engine.embedder, key=key, create=True)
-            )
+            with output.progress_bar(gallery.name) as advance:
+                opened_gallery = SqliteGallery.open(
+                    gallery,
+                    embedder=engine.embedder,
+                    key=key,
+                    create=True,
+                    approximate=approximate,
+                    progress=advance,
+                )
+            people = closing.enter_context(opened_gallery)
         watcher = None
         if source is not None:
             opened = open_source(source, repeat=repeat)

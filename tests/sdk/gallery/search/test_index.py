@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facesdk.errors import InputError
-from facesdk.gallery.index import NEVER, Columns, Index, Owner
+from facesdk.errors import DependencyError, InputError
+from facesdk.gallery.search.index import NEVER, Columns, Index, Owner
 
 DIM = 8
 
@@ -72,10 +72,17 @@ STEPS = st.lists(
 
 
 @settings(deadline=None)
-@given(STEPS, st.integers(0, 99), st.sampled_from(["max", "mean"]), st.integers(1, 9))
-def test_search_finds_what_loops_find(steps, seed, rule, top):
+@given(
+    STEPS,
+    st.integers(0, 99),
+    st.sampled_from(["max", "mean"]),
+    st.integers(1, 9),
+    st.sets(st.integers(0, 7)),
+)
+def test_search_finds_what_loops_find(steps, seed, rule, top, builds):
+    """With a graph too: of so few templates that it finds all."""
     index, naive, number = Index.empty(DIM), Naive(), 0
-    for step in steps:
+    for turn, step in enumerate(steps):
         if isinstance(step, set):
             index = index.without(np.array(sorted(step), np.int64))
             naive.remove(step)
@@ -87,6 +94,9 @@ def test_search_finds_what_loops_find(steps, seed, rule, top):
             number += len(rows)
             index = added(index, rows)
             naive.add(rows)
+        if turn in builds and rule == "max" and len(index):
+            index = index.with_graph()
+            assert index.beside_graph == 0
     probe = unit(1000 + seed)
     for now in (0.0, 100.0, 200.0):
         expected = naive.scores(probe, rule, now)
@@ -139,6 +149,54 @@ def test_nobody_is_found_where_nobody_is():
         hits = gone.search(unit(1), top=3, rule=rule, now=10.0)
         assert (hits.people, hits.comparisons) == ((), 0)
         assert not math.isnan(sum(hits.similarities))
+
+
+def test_a_graph_finds_the_mates_of_probes():
+    rng = np.random.default_rng(0)
+    count = 4_000
+    vectors = rng.standard_normal((count, 32), dtype=np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    people = tuple(Owner(f"p{number}", f"name {number}") for number in range(count))
+    columns = Columns(
+        10 * np.arange(count), np.arange(count, dtype=np.int32), np.zeros(count),
+        np.full(count, NEVER),
+    )  # fmt: skip
+    told = []
+    exact = Index(vectors, columns, people)
+    index = exact.with_graph(lambda *step: told.append(step))
+    assert told[-1] == (count, count, "templates in the graph") and exact.graph is None
+    probes = vectors[::20] + 0.7 / 32**0.5 * rng.standard_normal((200, 32), dtype=np.float32)
+    probes /= np.linalg.norm(probes, axis=1, keepdims=True)
+    same = 0
+    for number, probe in enumerate(probes):
+        wanted = exact.search(probe, top=3, rule="max", now=0.0)
+        hits = index.search(probe, top=3, rule="max", now=0.0)
+        assert hits.comparisons == count and len(hits.people) == 3
+        assert all(
+            similarity == pytest.approx(float(vectors[place] @ probe), abs=1e-6)
+            for place, similarity in zip(hits.people, hits.similarities, strict=True)
+        )
+        same += hits.people[0] == wanted.people[0] == 20 * number
+    assert same >= 196  # of 200
+    later = index.without(10 * np.arange(1, count))
+    more = Columns(np.array([10 * count]), np.array([1], np.int32), np.zeros(1), np.full(1, NEVER))
+    later = later.with_more(vectors[1:2], more, [Owner("again", "again")])
+    assert (len(later), later.beside_graph, len(later.graph)) == (2, 1, count)
+    hits = later.search(vectors[1], top=2, rule="max", now=0.0)
+    assert [later.people[place].id for place in hits.people] == ["again", "p0"]
+
+
+def test_an_approximate_search_has_no_mean():
+    index = added(Index.empty(DIM), [(1, "a", NEVER, unit(1))]).with_graph()
+    with pytest.raises(InputError, match="rule max only"):
+        index.search(unit(1), top=1, rule="mean", now=0.0)
+
+
+def test_a_missing_faiss_is_named_with_its_extra(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    index = added(Index.empty(DIM), [(1, "a", NEVER, unit(1))])
+    with pytest.raises(DependencyError, match=r"faiss.*\[index\]"):
+        index.with_graph()
 
 
 @pytest.mark.parametrize("options", [{"top": 0, "rule": "max"}, {"top": 1, "rule": "median"}])

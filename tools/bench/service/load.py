@@ -1,6 +1,6 @@
 """Requests per second of `facesdk serve` at several numbers of clients, and whether any is lost.
 
-    python -m tools.bench.service --seconds 3 --rounds 3
+    python -m tools.bench.service.load --seconds 3 --rounds 3
 
 Prints Markdown. The service is a process of its own on the loopback interface; clients are threads
 of this one, each with a connection that it keeps, and each asks again as soon as it has an answer.

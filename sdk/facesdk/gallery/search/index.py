@@ -1,8 +1,10 @@
-"""1:N search in memory: every template, exactly.
+"""1:N search in memory: every template, or those that a graph finds.
 
-Similarities are one product of a matrix and a vector in float32: exact, and fast enough for some
-hundred thousand templates. An index never changes: adding and removing make another one, so that a
-search needs no lock. Adding shares the memory of the rows that are there.
+Similarities are products of a matrix and a vector in float32: exact, and fast enough for some
+hundred thousand templates. Beyond, an index may have a graph of its templates
+(:mod:`facesdk.gallery.search.graph`): a search then compares with the templates that it finds, and
+with all that were added since. An index never changes: adding and removing make another one, so
+that a search needs no lock. Adding shares the memory of the rows that are there, and the graph.
 """
 
 from __future__ import annotations
@@ -17,11 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.errors import InputError
+from facesdk.gallery.search.graph import Graph
+from facesdk.progress import Progress, unwatched
 from facesdk.recognition.open_set import RULES
 from facesdk.results import FloatArray
 
 NEVER = math.inf
 """The time at which a template expires that does not."""
+
+_TEMPLATES_PER_PERSON = 8
+"""Templates that a graph is asked for, for each person that is wanted, before it is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ class Columns:
     """What is known of the templates of an index, a value for each.
 
     Attributes:
-        ids: int64 ``(N,)``: the templates' numbers.
+        ids: int64 ``(N,)``: the templates' numbers, rising.
         owners: int32 ``(N,)``: the person's place in the index's people.
         created: float64 ``(N,)``: seconds since 1970 (UTC).
         expires: float64 ``(N,)``: the same; :data:`NEVER` for never.
@@ -90,6 +97,8 @@ class Index:
         columns: What is known of them.
         people: Whom they are of.
         room: float32 ``(capacity, dim)`` whose first N rows are ``vectors``; None to have none.
+        graph: Of templates up to some number, some of which may be gone; None to compare with
+            every template.
     """
 
     def __init__(
@@ -98,10 +107,12 @@ class Index:
         columns: Columns,
         people: tuple[Owner, ...],
         room: FloatArray | None = None,
+        graph: Graph | None = None,
     ) -> None:
         self.vectors = vectors
         self.columns = columns
         self.people = people
+        self.graph = graph
         self._room = vectors if room is None else room
         self._taken = len(vectors)
 
@@ -164,7 +175,31 @@ class Index:
             room[:count] = self.vectors
         room[count:total] = vectors
         self._taken = total
-        return Index(room[:total], self.columns.followed_by(columns), (*self.people, *people), room)
+        columns = self.columns.followed_by(columns)
+        return Index(room[:total], columns, (*self.people, *people), room, self.graph)
+
+    def with_graph(self, progress: Progress = unwatched) -> Index:
+        """The same index with a graph of all its templates, at least one: searches approximately.
+
+        Args:
+            progress: Told how many templates are in the graph.
+
+        Raises:
+            DependencyError: faiss is not installed (extra ``index``), or broken.
+        """
+        graph = Graph.of(self.vectors, self.columns.ids, progress)
+        return Index(self.vectors, self.columns, self.people, self._room, graph)
+
+    @property
+    def beside_graph(self) -> int:
+        """Number of templates that came after the graph."""
+        return len(self) - self._first_beside
+
+    @cached_property
+    def _first_beside(self) -> int:
+        if self.graph is None:
+            return 0
+        return int(np.searchsorted(self.columns.ids, self.graph.last, side="right"))
 
     def without(self, ids: NDArray[np.int64]) -> Index:
         """The index without some templates, and without the people who then have none."""
@@ -175,7 +210,7 @@ class Index:
         columns = Columns(
             columns.ids, owners.astype(np.int32).reshape(-1), columns.created, columns.expires
         )
-        return Index(self.vectors[stay], columns, people)
+        return Index(self.vectors[stay], columns, people, graph=self.graph)
 
     def search(self, probe: FloatArray, *, top: int, rule: str, now: float) -> Hits:
         """The most similar people.
@@ -196,6 +231,10 @@ class Index:
             raise InputError(f"rule must be one of {', '.join(RULES)}, but got {rule!r}")
         if not len(self):
             return Hits((), (), 0)
+        if self.graph is not None:
+            if rule != "max":
+                raise InputError("an approximate search has the rule max only")
+            return self._near(self.graph, probe, top, now)
         order, starts = self._groups
         similarities = np.clip(self.vectors @ probe, -1, 1)[order]
         valid = len(self)
@@ -207,6 +246,37 @@ class Index:
         best = _highest(scores, min(top, len(scores)))
         best = best[np.isfinite(scores[best])]
         return Hits(tuple(best.tolist()), tuple(scores[best].tolist()), valid)
+
+    def _near(self, graph: Graph, probe: FloatArray, top: int, now: float) -> Hits:
+        """The most similar people of the templates that the graph finds, and of those beside it."""
+        ids = self.columns.ids
+        beside = np.arange(self._first_beside, len(self))
+        best: dict[int, float] = {}
+        asked = 0
+        while len(best) < top and asked < len(graph):
+            asked = min(len(graph), max(asked, top) * _TEMPLATES_PER_PERSON)
+            found = graph.near(probe, asked)
+            rows = np.searchsorted(ids[: self._first_beside], found)
+            there = rows < self._first_beside
+            rows = rows[there][ids[rows[there]] == found[there]]
+            best = self._best(np.concatenate([rows, beside]), probe, top, now)
+        lives = len(self)
+        if self._first_end <= now:
+            lives = int(np.count_nonzero(self.columns.expires > now))
+        return Hits(tuple(best), tuple(best.values()), lives)
+
+    def _best(
+        self, rows: NDArray[np.int64], probe: FloatArray, top: int, now: float
+    ) -> dict[int, float]:
+        """The most similar people of some rows, by place, falling; equal ones as enrolled."""
+        rows = np.sort(rows[self.columns.expires[rows] > now])
+        similarities = np.clip(self.vectors[rows] @ probe, -1, 1)
+        best: dict[int, float] = {}
+        for at in np.argsort(-similarities, kind="stable"):
+            best.setdefault(int(self.columns.owners[rows[at]]), float(similarities[at]))
+            if len(best) == top:
+                break
+        return best
 
 
 def _scores(
