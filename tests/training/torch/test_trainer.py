@@ -92,6 +92,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(material: Path, tmp_pa
     [
         {"objective": "softmax", "optimizer": {"float_weights": "sgd", "weight_decay": 1e-3}},
         {"objective": "arcface"},
+        {"loss": {"soft_target_weight": 0.5, "label_weight": 0.5}},
         {"loss": {"stranger_weight": 0.5, "pair_weight": 0.5}, "precision": "mixed_bfloat16"},
         {
             "network": {
@@ -104,7 +105,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(material: Path, tmp_pa
             "distortions": [{"name": "noise", "share": 0.5}, {"name": "landmarks"}],
         },
     ],
-    ids=["softmax", "arcface", "strangers in bfloat16", "mobile with rows"],
+    ids=["softmax", "arcface", "people", "strangers in bfloat16", "mobile with rows"],
 )
 def test_other_runs_learn(changes: dict[str, object], material: Path, tmp_path: Path) -> None:
     config = small_config(material, **changes)
@@ -135,7 +136,7 @@ def test_a_budget_of_time_ends_a_run_and_starts_another(material: Path, tmp_path
     ("changes", "message"),
     [
         ({"precision": "mixed_float16"}, "bfloat16"),
-        ({"loss": {"soft_target_weight": 1.0}}, "no soft targets"),
+        ({"loss": {"label_weight": 1.0}, "blends": 0.25}, "blends show two people"),
         ({"budget": 5.0, "schedule": {"kind": "steps"}}, "schedule.kind"),
         ({"objective": "softmax", "blends": 0.25}, "blends need a teacher"),
     ],

@@ -21,9 +21,10 @@ from facesdk_training.config.stages import stages_of, total_steps
 from facesdk_training.data.batches import BatchSampler, CropBatches
 from facesdk_training.data.crops import INPUT
 from facesdk_training.data.material import Material
+from facesdk_training.data.people import targets_of
 from facesdk_training.data.validation import Validation
 from facesdk_training.keras import loading
-from facesdk_training.keras.objectives import objective_of, targets_of
+from facesdk_training.keras.objectives import objective_of
 from facesdk_training.keras.trainer import Trainer, saved_step
 from facesdk_training.keras.warm_start import restore_weights
 from facesdk_training.keras.weights import restore_latent

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from facesdk.errors import InputError
 from facesdk_training.config.run import LossConfig, RunConfig
 from facesdk_training.data.material import Material
+from facesdk_training.data.people import mean_directions
 from facesdk_training.keras.losses import (
     arcface_logits,
     attention_loss,
@@ -80,7 +81,7 @@ class Distillation:
         return tf.keras.Model(embedder.input, outputs, name=f"{embedder.name}_student")
 
     def loss(self, outputs: Any, targets: tf.Tensor, replicas: int) -> tf.Tensor:
-        """See :class:`Objective`; targets float32 [N, D] as of :func:`targets_of`."""
+        """See :class:`Objective`; targets as of :func:`.data.people.targets_of`."""
         config = self.config
         parts = outputs if isinstance(outputs, dict) else {"embedding": outputs}
         labels = None
@@ -163,18 +164,6 @@ def _output_of(model: tf.keras.Model, whose: str, name: str) -> tf.Tensor:
         ) from None
 
 
-def targets_of(config: RunConfig, material: Material) -> NDArray[Any]:
-    """What the loss of a configuration is to get for each crop, in the order of the crops.
-
-    Distillation that asks for people gets float32 [N, D + 1], the label after the embedding: whole
-    numbers up to 2^24 are exact in float32.
-    """
-    if config.objective != "distillation" or not config.loss.needs_labels:
-        return material.targets
-    labels = material.labels[:, np.newaxis].astype(np.float32)
-    return np.concatenate([material.targets, labels], axis=1)
-
-
 @dataclass(frozen=True, slots=True)
 class Classification:
     """The identity of each crop, by the paper's softmax or with a margin. Targets are labels.
@@ -238,19 +227,10 @@ def objective_of(
         teacher: Loads the network whose layers are imitated.
     """
     if config.objective == "distillation":
-        people = _mean_directions(material) if config.loss.needs_labels else None
+        people = mean_directions(material) if config.loss.needs_labels else None
         return Distillation(config.loss, teacher, people)
     margins = {"softmax": None, "cosface": cosface_logits, "arcface": arcface_logits}
     return Classification(config.loss, material.classes, margins[config.objective])
-
-
-def _mean_directions(material: Material) -> NDArray[np.float32]:
-    """The mean direction of each person's training crops, unit vectors float32 [classes, D]."""
-    rows = material.split.train
-    sums = np.zeros((material.classes, material.targets.shape[1]))
-    np.add.at(sums, material.labels[rows], material.targets[rows])
-    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    return (sums / np.maximum(lengths, 1e-12)).astype(np.float32)
 
 
 def _gathered(rows: tf.Tensor, replicas: int) -> tf.Tensor:

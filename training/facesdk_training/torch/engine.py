@@ -11,6 +11,7 @@ from torch import Tensor
 from facesdk.errors import InputError
 from facesdk_training.config.run import RunConfig
 from facesdk_training.data.material import Material
+from facesdk_training.data.people import targets_of
 from facesdk_training.torch import checkpoints
 from facesdk_training.torch.device.batches import DeviceBatches
 from facesdk_training.torch.device.distortions import Distortions
@@ -51,7 +52,7 @@ class TorchEngine:
         distortions = Distortions(config.distortion_rows, height, width)
         batches = DeviceBatches(
             crops,
-            torch.from_numpy(material.targets[split.train]).to(device),
+            torch.from_numpy(targets_of(config, material)[split.train]).to(device),
             distortions,
             batch_size=config.batch_size // self.processes.count,
             teachers=_ensemble(config, material, device) if config.blends else None,
@@ -68,7 +69,7 @@ class TorchEngine:
             device,
             batches,
             held_out,
-            lambda: objective_of(config, material.classes),
+            lambda: objective_of(config, material),
             Acceleration(
                 autocast=config.precision != "float32",
                 compile=fast,
@@ -102,6 +103,10 @@ def _require_possible(config: RunConfig, processes: Processes) -> None:
         raise InputError("blends need a teacher: set objective to distillation, or blends to 0")
     if config.blends and not config.teacher.model:
         raise InputError("blends need teacher.model, a .tflite: a teacher.network cannot be asked")
+    if config.blends and config.loss.needs_labels:
+        raise InputError(
+            "blends show two people: set loss.label_weight and soft_target_weight to 0"
+        )
     if config.blends and config.teacher.select_neurons:
         raise InputError("blends and teacher.select_neurons do not go together")
 

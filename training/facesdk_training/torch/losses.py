@@ -18,6 +18,14 @@ def similarity_matrix_loss(student: Tensor, teacher: Tensor) -> Tensor:
     return (student @ student.T - teacher @ teacher.T).square().mean()
 
 
+def soft_target_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """T^2 times the mean of KL(softmax(teacher / T) || softmax(student / T)); logits [N, C]."""
+    taught, learned = ((x / temperature).log_softmax(1) for x in (teacher, student))
+    return temperature**2 * functional.kl_div(
+        learned, taught, reduction="batchmean", log_target=True
+    )
+
+
 def stranger_loss(
     student: Tensor, teacher: Tensor, strangers: Tensor, *, worst: int, least: float
 ) -> Tensor:

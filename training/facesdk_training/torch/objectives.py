@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from facesdk.errors import InputError
 from facesdk_training.config.run import LossConfig, RunConfig
+from facesdk_training.data.material import Material
+from facesdk_training.data.people import mean_directions
 from facesdk_training.torch import losses
 from facesdk_training.torch.networks.layers import glorot_uniform, truncated_normal
 
@@ -34,26 +38,38 @@ class Objective(nn.Module, ABC):
 
         Args:
             embeddings: float32 [N, D], not normalised.
-            targets: float32 [N, D] unit vectors, or int64 [N] labels.
+            targets: As of :func:`.data.people.targets_of`.
             strangers: float32 [M, D], targets of other crops.
         """
 
 
 class Distillation(Objective):
-    """A teacher's directions, the distances among them, and that strangers do not meet."""
+    """A teacher's directions, the distances among them, and that strangers do not meet.
 
-    parts = ("loss", "cosine", "relation", "strangers", "pairs")
+    Where the loss asks for people: also the teacher's probabilities of them and who they are, by a
+    trained direction per person, as in the Keras engine.
+    """
 
-    def __init__(self, config: LossConfig) -> None:
+    parts = ("loss", "cosine", "relation", "strangers", "pairs", "soft", "labels")
+    people: Tensor | None
+
+    def __init__(
+        self, config: LossConfig, length: int, people: NDArray[np.float32] | None = None
+    ) -> None:
         super().__init__()
         self._config = config
+        self.register_buffer("people", None if people is None else torch.from_numpy(people))
+        self.directions = None if people is None else _directions(length, len(people))
 
     def forward(self, embeddings: Tensor, targets: Tensor, strangers: Tensor) -> list[Tensor]:
         """See :class:`Objective`; a part with weight 0 is not computed."""
         config = self._config
+        labels = targets
+        if config.needs_labels:
+            targets, labels, strangers = targets[:, :-1], targets[:, -1].long(), strangers[:, :-1]
         student = functional.normalize(embeddings, dim=1)
         total = nothing = student.new_zeros(())
-        cosine = relation = far = near = nothing
+        cosine = relation = far = near = soft = hard = nothing
         if config.cosine_weight:
             cosine = losses.cosine_loss(student, targets)
             total = total + config.cosine_weight * cosine
@@ -68,7 +84,13 @@ class Distillation(Objective):
         if config.pair_weight:
             near = losses.pair_loss(student, targets, worst=_WORST_PAIRS, least=_STRANGERS_BELOW)
             total = total + config.pair_weight * near
-        return [total, cosine, relation, far, near]
+        if self.people is not None and self.directions is not None:
+            logits = config.scale * student @ functional.normalize(self.directions, dim=0)
+            taught = config.scale * targets @ self.people.T
+            soft = losses.soft_target_loss(logits, taught, config.temperature)
+            hard = functional.cross_entropy(logits, labels)
+            total = total + config.soft_target_weight * soft + config.label_weight * hard
+        return [total, cosine, relation, far, near, soft, hard]
 
 
 class Softmax(Objective):
@@ -93,8 +115,7 @@ class Margin(Objective):
     def __init__(self, config: LossConfig, length: int, classes: int, *, angular: bool) -> None:
         super().__init__()
         self._config, self._angular = config, angular
-        self.directions = nn.Parameter(torch.empty(length, classes))
-        truncated_normal(self.directions, math.sqrt(2.0 / (length + classes)))
+        self.directions = _directions(length, classes)
 
     def forward(self, embeddings: Tensor, targets: Tensor, strangers: Tensor) -> list[Tensor]:
         """See :class:`Objective`."""
@@ -106,7 +127,14 @@ class Margin(Objective):
         return [functional.cross_entropy(logits, targets)]
 
 
-def objective_of(config: RunConfig, classes: int) -> Objective:
+def _directions(length: int, classes: int) -> nn.Parameter:
+    """A trained direction per class, [D, classes], from Keras' "glorot_normal"."""
+    directions = nn.Parameter(torch.empty(length, classes))
+    truncated_normal(directions, math.sqrt(2.0 / (length + classes)))
+    return directions
+
+
+def objective_of(config: RunConfig, material: Material) -> Objective:
     """The objective that a configuration names.
 
     Raises:
@@ -114,12 +142,12 @@ def objective_of(config: RunConfig, classes: int) -> Objective:
     """
     loss, length = config.loss, config.final_network.embedding_length
     if config.objective == "distillation":
-        if loss.needs_labels or loss.imitates_layers:
+        if loss.imitates_layers:
             raise InputError(
-                'the training engine "torch" has no soft targets, labels, hints or attention in '
-                "distillation: set their weights in loss to 0, or use --engine keras"
+                'the training engine "torch" has no hints or attention in distillation: set their '
+                "weights in loss to 0, or use --engine keras"
             )
-        return Distillation(loss)
+        return Distillation(loss, length, mean_directions(material) if loss.needs_labels else None)
     if config.objective == "softmax":
-        return Softmax(loss, length, classes)
-    return Margin(loss, length, classes, angular=config.objective == "arcface")
+        return Softmax(loss, length, material.classes)
+    return Margin(loss, length, material.classes, angular=config.objective == "arcface")

@@ -20,7 +20,7 @@ from facesdk_training.torch.networks.network import Network
 def keras_weights(network: Network) -> dict[str, list[NDArray[np.float32]]]:
     """The arrays of each layer, as ``layer.get_weights()`` of the Keras network returns them."""
     return {
-        name: [np.ascontiguousarray(view.detach().float().cpu().numpy()) for view in _views(layer)]
+        name: [np.array(view.detach().float().cpu().numpy(), order="C") for view in _views(layer)]
         for name, layer in network.layers.items()
     }
 
@@ -32,7 +32,8 @@ def set_keras_weights(
 
     Args:
         network: Whose.
-        weights: The arrays of each layer, by its name.
+        weights: The arrays of each layer, by its name. The trained scales of a quantizer may be
+            missing, as in a layer that was trained without it; they are then fitted to the kernel.
         source: Where they come from, for errors.
 
     Returns:
@@ -48,11 +49,15 @@ def set_keras_weights(
             if given is None:
                 missing.append(name)
                 continue
-            views = _views(layer)
-            if [array.shape for array in given] != [tuple(view.shape) for view in views]:
+            views, scales = _views(layer), _trained_scales(layer)
+            shapes = [tuple(view.shape) for view in views]
+            fits = bool(scales) and len(given) == len(shapes) - len(scales)
+            if [array.shape for array in given] != shapes[: len(given) if fits else None]:
                 raise InputError(f"{source} has other shapes for layer {name}")
-            for view, array in zip(views, given, strict=True):
-                view.copy_(torch.from_numpy(np.ascontiguousarray(array)))
+            for view, array in zip(views, given, strict=not fits):
+                view.copy_(torch.from_numpy(np.array(array, order="C")))
+            if fits:
+                layer.kernel_quantizer.fit(layer.weight)
     return missing
 
 
@@ -87,12 +92,19 @@ def _quantized(network: Network) -> list[tuple[str, Convolution]]:
     ]
 
 
+def _trained_scales(layer: nn.Module) -> list[Tensor]:
+    """What a layer's weight quantizer trains, in Keras' order."""
+    quantizer = layer.kernel_quantizer if isinstance(layer, Convolution) else None
+    return [] if quantizer is None else list(quantizer.parameters())
+
+
 def _views(layer: nn.Module) -> list[Tensor]:
     """The layer's tensors in Keras' order, seen in its layouts; they share memory."""
     if isinstance(layer, Convolution):
         depthwise = layer.groups > 1
         kernel = layer.weight.permute(2, 3, 0, 1) if depthwise else layer.weight.permute(2, 3, 1, 0)
-        return [kernel] if layer.bias is None else [kernel, layer.bias]
+        bias = [] if layer.bias is None else [layer.bias]
+        return [kernel, *bias, *_trained_scales(layer)]
     if isinstance(layer, nn.Linear):
         return [layer.weight.T, layer.bias]
     if isinstance(layer, nn.BatchNorm2d):

@@ -7,7 +7,6 @@ import pytest
 import tensorflow as tf
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
-from facesdk.errors import InputError
 from facesdk_training.architectures.quantizer_names import BINARY_ACTIVATIONS, BINARY_WEIGHTS
 from facesdk_training.keras.networks import quantizers as theirs
 
@@ -19,7 +18,7 @@ from facesdk_training.torch.networks import quantizers as mine
 
 WEIGHTS = (
     *(*BINARY_WEIGHTS, "dorefa-2", "dorefa-8", "fixed-1", "fixed-2", "fixed-3", "fixed-5"),
-    "twn",
+    *("twn", "ttq"),
 )
 ACTIVATIONS = (
     *BINARY_ACTIVATIONS,
@@ -39,13 +38,18 @@ def test_weights(name: str, spread: float) -> None:
         kernel = tf.constant(x)
         tape.watch(kernel)
         expected = quantizer(kernel)
-    slope = tape.gradient(expected, kernel, tf.constant(upstream))
+    scales = getattr(quantizer, "trainable_weights", [])
+    slope, *slopes = tape.gradient(expected, [kernel, *scales], tf.constant(upstream))
     own = torch.from_numpy(x.transpose(3, 2, 0, 1).copy()).requires_grad_()
-    result = mine.weight_quantizer(name)(own)
+    twin = mine.weight_quantizer(name, 54)
+    result = twin(own)
     result.backward(torch.from_numpy(upstream.transpose(3, 2, 0, 1).copy()))
     back = (2, 3, 1, 0)
     np.testing.assert_allclose(result.detach().numpy().transpose(back), expected, atol=1e-5)
     np.testing.assert_allclose(own.grad.numpy().transpose(back), slope, atol=1e-5)
+    for scale, theirs_scale, expected_slope in zip(twin.parameters(), scales, slopes, strict=True):
+        assert scale.item() == pytest.approx(float(theirs_scale))
+        assert scale.grad.item() == pytest.approx(float(expected_slope), rel=1e-4)
 
 
 @pytest.mark.parametrize("spread", SPREADS)
@@ -68,8 +72,3 @@ def test_activations(name: str, spread: float) -> None:
     inner = np.ones(x.shape, bool)
     inner[0, 0, 0, :4] = False  # at a corner of h either side's slope is one
     np.testing.assert_allclose(own.grad.numpy()[inner], slope[inner], atol=1e-5)
-
-
-def test_what_is_not_there_is_refused() -> None:
-    with pytest.raises(InputError, match="has no weight quantizer ttq"):
-        mine.weight_quantizer("ttq")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
-from facesdk.errors import InputError
 from facesdk_training.architectures.registry import NetworkConfig, configure
 from facesdk_training.keras import weights as keras_weights
 from facesdk_training.keras.networks.build import build_embedder as build_keras
@@ -26,6 +26,13 @@ COMPACT = {
     "stages": ((32, 1), (64, 1)),
     "embedding_length": 16,
 }
+SMALL = {
+    "units": (1, 0, 1, 0),
+    "width": 0.03,
+    "input_height": 48,
+    "input_width": 48,
+    "embedding_length": 8,
+}
 CASES = {
     "compact-QB": configure("CompactFaceNet", **COMPACT),
     "compact-binary-activations": configure(
@@ -41,28 +48,39 @@ CASES = {
     ),
     **{
         f"{letter}-{weights}-{activations}": configure(
-            letter,
-            weights=weights,
-            activations=activations,
-            units=(1, 0, 1, 0),
-            width=0.03,
-            input_height=48,
-            input_width=48,
-            embedding_length=8,
+            letter, weights=weights, activations=activations, **SMALL
         )
         for letter, weights, activations in (
             ("A", "float", "float"),
             ("Q", "dorefa-1", "float"),
             ("QB", "bnn", "bi-real"),
             ("C", "xnor-filter", "dorefa-2-clip"),
+            ("Q", "ttq", "float"),
+        )
+    },
+    **{
+        f"{letter}-{block}": configure(letter, block=block, **SMALL)
+        for letter, block in (
+            *(("A", "fire"), ("QB", "fire"), ("A", "separable"), ("QB", "separable")),
+            *(("A", "inverted"), ("Q", "inverted"), ("A", "shuffle")),
         )
     },
 }
 
 
-def test_blocks_that_only_keras_has_are_refused() -> None:
-    with pytest.raises(InputError, match="no block 'fire'"):
-        build_embedder(configure("C", block="fire"))
+def test_scales_of_a_quantizer_that_a_run_lacks_are_fitted() -> None:
+    config = replace(CASES["Q-ttq-float"], weights="float")
+    theirs, mine = build_keras(config), build_embedder(CASES["Q-ttq-float"])
+    given = {layer.name: layer.get_weights() for layer in theirs.layers if layer.weights}
+    assert weights.set_keras_weights(mine, given, "test") == []
+    kernel = given["conv2_1_1"][0]
+    threshold = 0.05 * np.abs(kernel).max()
+    quantizer = mine.layers["conv2_1_1"].kernel_quantizer
+    for scale, chosen in (
+        (quantizer.positive, kernel > threshold),
+        (quantizer.negative, kernel < -threshold),
+    ):
+        assert scale.item() == pytest.approx(np.abs(kernel[chosen]).mean(), rel=1e-5)
 
 
 @pytest.mark.parametrize("config", CASES.values(), ids=CASES)

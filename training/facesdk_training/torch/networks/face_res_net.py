@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facesdk.errors import InputError
 from facesdk_training.architectures.face_res_net import FaceResNetConfig
 from facesdk_training.architectures.quantizer_names import FLOAT
+from facesdk_training.torch.networks.compact_blocks import BLOCKS, Parts
 from facesdk_training.torch.networks.layers import (
     ChannelShift,
     Convolution,
@@ -28,10 +30,6 @@ class FaceResNet(Network):
 
     def __init__(self, config: FaceResNetConfig) -> None:
         super().__init__()
-        if config.block != "plain":
-            raise InputError(
-                f'the training engine "torch" has no block {config.block!r}: use --engine keras'
-            )
         binary = config.binary_activations
         first, channels = (config.channels(count) for count in _STEM_CHANNELS)
         size = (config.input_height, config.input_width)
@@ -100,13 +98,20 @@ def _convolution(
         same=same,
         bias=bias,
         pad_value=1.0 if same and config.binary_activations else 0.0,
-        kernel_quantizer=weight_quantizer(config.weights) if quantized else None,
+        kernel_quantizer=_weight_quantizer(config, inputs, kernel) if quantized else None,
         input_quantizer=activation_quantizer(config.activations) if quantized else None,
     )
     he_normal(convolution.weight)
     if convolution.bias is not None:
         nn.init.zeros_(convolution.bias)
     return convolution
+
+
+def _weight_quantizer(
+    config: FaceResNetConfig, channels: int, kernel: int | tuple[int, int]
+) -> nn.Module | None:
+    height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
+    return weight_quantizer(config.weights, height * width * channels)
 
 
 class _Layer(nn.Module):
@@ -173,6 +178,11 @@ class _Unit(nn.Module):
     ) -> None:
         super().__init__()
         binary, last = config.binary_activations, config.unit_convolutions
+        self.shift, self.branch = None, nn.Sequential()
+        if config.block != "plain":
+            parts = Parts(network, config, partial(_convolution, config))
+            self.branch = BLOCKS[config.block](parts, name, channels)
+            return
         self.shift = network.named(f"{name}_shift", ChannelShift(channels)) if binary else None
         self.branch = nn.Sequential(
             *(

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 
-from facesdk.errors import InputError
 from facesdk_training.architectures.quantizer_names import (
     FLOAT,
     Quantization,
@@ -28,6 +27,7 @@ _FINEST_CLIPPED = 4
 """Most bits at which a fixed-point quantizer also tries to clip the largest weights."""
 
 TWN_THRESHOLD = 0.7
+TTQ_THRESHOLD = 0.05
 HWGQ_STEPS: Mapping[int, float] = MappingProxyType({2: 0.53881, 3: 0.32172, 4: 0.18424})
 
 BOUNDING_FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
@@ -195,6 +195,52 @@ class TernaryWeights(nn.Module):
         return _straight_through(x, scale * kept * torch.sign(weights))
 
 
+class _TrainedTernary(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        threshold = TTQ_THRESHOLD * x.abs().max()
+        above, below = (x > threshold).to(x.dtype), (x < -threshold).to(x.dtype)
+        ctx.save_for_backward(above, below, positive, negative)
+        return positive * above - negative * below
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        above, below, positive, negative = ctx.saved_tensors
+        factor = positive * above + negative * below + (1.0 - above - below)
+        return upstream * factor, (upstream * above).sum(), -(upstream * below).sum()
+
+
+class TrainedTernaryWeights(nn.Module):
+    """``ttq``: -Wn, 0 or Wp.
+
+    Attributes:
+        positive: Wp, a scalar.
+        negative: Wn, a scalar.
+    """
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        start = (2.0 / max(1, inputs)) ** 0.5
+        self.positive = nn.Parameter(torch.tensor(start))
+        self.negative = nn.Parameter(torch.tensor(start))
+
+    @torch.no_grad()
+    def fit(self, kernel: Tensor) -> None:
+        """Sets Wp and Wn to the mean magnitudes of the weights that become them."""
+        threshold = TTQ_THRESHOLD * kernel.abs().max()
+        for scale, chosen in (
+            (self.positive, kernel > threshold),
+            (self.negative, kernel < -threshold),
+        ):
+            if chosen.any():
+                scale.copy_(kernel[chosen].abs().mean())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The values, in the shape of the weights."""
+        values: Tensor = _TrainedTernary.apply(x, self.positive, self.negative)
+        return values
+
+
 class _HalfWave(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, step: float, most: float) -> Tensor:
@@ -226,15 +272,16 @@ def _quotient(numerator: Tensor, denominator: Tensor) -> Tensor:
     return torch.where(denominator == 0, torch.zeros_like(numerator), numerator / safe)
 
 
-_WEIGHTS: Mapping[str, Callable[[Quantization], nn.Module]] = MappingProxyType(
+_WEIGHTS: Mapping[str, Callable[[Quantization, int], nn.Module]] = MappingProxyType(
     {
-        "bnn": lambda name: ClippedSign(),
-        "bi-real": lambda name: PolynomialSign(),
-        "xnor-layer": lambda name: MagnitudeSign(0),
-        "xnor-filter": lambda name: MagnitudeSign(1),
-        "dorefa": lambda name: DoReFaWeights(name.bits),
-        "fixed": lambda name: FixedPointWeights(name.bits),
-        "twn": lambda name: TernaryWeights(),
+        "bnn": lambda name, inputs: ClippedSign(),
+        "bi-real": lambda name, inputs: PolynomialSign(),
+        "xnor-layer": lambda name, inputs: MagnitudeSign(0),
+        "xnor-filter": lambda name, inputs: MagnitudeSign(1),
+        "dorefa": lambda name, inputs: DoReFaWeights(name.bits),
+        "fixed": lambda name, inputs: FixedPointWeights(name.bits),
+        "twn": lambda name, inputs: TernaryWeights(),
+        "ttq": lambda name, inputs: TrainedTernaryWeights(inputs),
     }
 )
 
@@ -251,20 +298,18 @@ _ACTIVATIONS: Mapping[str, Callable[[Quantization], nn.Module]] = MappingProxyTy
 )
 
 
-def weight_quantizer(name: str) -> nn.Module | None:
+def weight_quantizer(name: str, inputs: int) -> nn.Module | None:
     """The quantizer of a layer's weights; None for ``float``.
 
+    Args:
+        name: Its name.
+        inputs: Weights per filter.
+
     Raises:
-        InputError: There is no such quantizer, or none in this training engine.
+        InputError: There is no such quantizer.
     """
     asked = check_weights(name)
-    if asked.family == FLOAT:
-        return None
-    if asked.family not in _WEIGHTS:
-        raise InputError(
-            f'the training engine "torch" has no weight quantizer {name}: use --engine keras'
-        )
-    return _WEIGHTS[asked.family](asked)
+    return None if asked.family == FLOAT else _WEIGHTS[asked.family](asked, inputs)
 
 
 def activation_quantizer(name: str) -> nn.Module | None:
