@@ -91,6 +91,8 @@ class RefinedDetector:
     def _search(self, photo: Halvings, count: int | None) -> list[Face]:
         height, width = photo.photo.shape[:2]
         looks = self.finder.looks(height, width, self.min_face, all_faces=count is None)
+        if count is None:
+            looks.sort(key=lambda look: look.fallback)
         faces: list[Face] = []
         surely = inf
         for look in looks:

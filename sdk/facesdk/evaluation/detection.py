@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import inf, nan
 from typing import Any
 
 import numpy as np
@@ -22,16 +22,19 @@ from facesdk.results import Face
 SIZES = (0, 20, 30, 50, 100, 250)
 """Where ranges of a face's longer side begin, in pixels."""
 
+ANGLES = (0, 10, 20, 30, 45, 60, 90)
+"""Where ranges of a face's roll and yaw begin, in degrees to either side."""
+
 DEFAULT_OVERLAP = 0.5
 """Least overlap (intersection over union) of a find with the face that it is, as in WIDER FACE."""
 
 
 @dataclass(frozen=True, slots=True)
-class SizeRange:
-    """Faces of a range of sizes.
+class Range:
+    """Faces of a range of sizes, or of angles.
 
     Attributes:
-        least: Least longer side, in pixels.
+        least: Least longer side, in pixels, or least angle, in degrees.
         faces: How many there are.
         found: How many were found.
     """
@@ -55,6 +58,8 @@ class DetectionResult:
         hits: For each find whether it is a face.
         false_in_faceless: Finds in photos without a face.
         sizes: Recall by size.
+        rolls: Recall by how far heads are turned in the photo; empty where that is not known.
+        yaws: Recall by how far they look to a side.
     """
 
     detector: str
@@ -65,7 +70,9 @@ class DetectionResult:
     scores: NDArray[np.float64]
     hits: NDArray[np.bool_]
     false_in_faceless: int
-    sizes: tuple[SizeRange, ...]
+    sizes: tuple[Range, ...]
+    rolls: tuple[Range, ...] = ()
+    yaws: tuple[Range, ...] = ()
 
     @property
     def found(self) -> int:
@@ -104,15 +111,9 @@ class DetectionResult:
             "false_per_photo": self.false / self.photos,
             "false_in_faceless_photos": self.false_in_faceless,
             "average_precision": self.average_precision if self.faces else None,
-            "sizes": [
-                {
-                    "least": row.least,
-                    "faces": row.faces,
-                    "found": row.found,
-                    "recall_interval": _interval(row.found, row.faces),
-                }
-                for row in self.sizes
-            ],
+            "sizes": _records(self.sizes),
+            "rolls": _records(self.rolls),
+            "yaws": _records(self.yaws),
         }
 
 
@@ -146,6 +147,8 @@ def measure(
     scores: list[float] = []
     hits: list[bool] = []
     sides: list[float] = []
+    rolls: list[float] = []
+    yaws: list[float] = []
     found: list[bool] = []
     false_in_faceless = 0
     for number, photo in enumerate(photos, start=1):
@@ -157,6 +160,8 @@ def measure(
         scores += [face.score for face, hit in zip(faces, judged, strict=True) if hit is not None]
         hits += [hit for hit in judged if hit is not None]
         sides += longer[counts].tolist()
+        rolls += _of_those(photo.rolls, counts)
+        yaws += _of_those(photo.yaws, counts)
         found += taken[counts].tolist()
         if not len(boxes):
             false_in_faceless += len(faces)
@@ -171,7 +176,10 @@ def measure(
         np.array(scores, np.float64)[order],
         np.array(hits, bool)[order],
         false_in_faceless,
-        tuple(_by_size(np.array(sides), np.array(found, bool))),
+        *(
+            tuple(_ranges(starts, np.abs(values), np.array(found, bool)))
+            for starts, values in ((SIZES, sides), (ANGLES, rolls), (ANGLES, yaws))
+        ),
     )
 
 
@@ -208,13 +216,33 @@ def match(
     return taken, judged
 
 
-def _by_size(sides: NDArray[np.float64], found: NDArray[np.bool_]) -> list[SizeRange]:
+def _of_those(angles: tuple[float, ...], counts: NDArray[np.bool_]) -> list[float]:
+    values: list[float] = np.array(angles or [nan] * len(counts), np.float64)[counts].tolist()
+    return values
+
+
+def _ranges(
+    starts: tuple[int, ...], values: NDArray[np.float64], found: NDArray[np.bool_]
+) -> list[Range]:
+    """Of those values that are known: NaN is in no range."""
     rows = []
-    for least, below in zip(SIZES, (*SIZES[1:], inf), strict=True):
-        within = (sides >= least) & (sides < below)
+    for least, below in zip(starts, (*starts[1:], inf), strict=True):
+        within = (values >= least) & (values < below)
         if within.any():
-            rows.append(SizeRange(least, int(within.sum()), int(found[within].sum())))
+            rows.append(Range(least, int(within.sum()), int(found[within].sum())))
     return rows
+
+
+def _records(rows: tuple[Range, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "least": row.least,
+            "faces": row.faces,
+            "found": row.found,
+            "recall_interval": _interval(row.found, row.faces),
+        }
+        for row in rows
+    ]
 
 
 def _interval(found: int, count: int) -> list[float] | None:

@@ -34,8 +34,13 @@ def html_report(result: DetectionResult) -> str:
         ),
     ]
     rows += [
-        (f"faces from {row.least} px", f"{row.found} of {row.faces}", _words(row.found, row.faces))
-        for row in result.sizes
+        (words.format(row.least), f"{row.found} of {row.faces}", _words(row.found, row.faces))
+        for words, ranges in (
+            ("faces from {} px", result.sizes),
+            ("turned from {} degrees", result.rolls),
+            ("looking to a side from {} degrees", result.yaws),
+        )
+        for row in ranges
     ]
     head = (
         f"<p>{result.photos:,d} photos, detector {escape(result.detector)}; a find is a face from "

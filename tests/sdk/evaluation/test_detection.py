@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +66,29 @@ def test_figures_of_a_small_set() -> None:
         (50, 1, 1),
         (250, 1, 0),
     ]
+    assert result.rolls == result.yaws == ()
+
+
+def test_recall_by_angles_counts_both_sides_and_leaves_out_what_is_not_known() -> None:
+    known = photo("0", (0, 0, 40), (100, 0, 40), (200, 0, 40), (300, 0, 10))
+    turned = replace(known, rolls=(-12.0, 19.9, 20.0, 80.0), yaws=(0.0, nan, -91.0, 0.0))
+    result = measure([turned], read, Told([face(0, 0, 40, 0.9)]), min_face=20)
+    assert [(row.least, row.faces, row.found) for row in result.rolls] == [(10, 2, 1), (20, 1, 0)]
+    assert [(row.least, row.faces, row.found) for row in result.yaws] == [(0, 1, 1), (90, 1, 0)]
+    record = result.to_dict()
+    assert [row["found"] for row in record["rolls"]] == [1, 0]
+    page = html_report(result)
+    assert "turned from 10 degrees" in page
+    assert "looking to a side from 90 degrees" in page
+
+
+def test_angles_follow_the_attributes(tmp_path: Path) -> None:
+    path = tmp_path / "boxes.txt"
+    path.write_text("a.jpg\n2\n1 2 3 4 0 0 0 0 0 0 -12.5 40\n1 2 3 4 0 0 0 0 0 0\nb.jpg\n0\n")
+    first, second = read_boxes(path)
+    np.testing.assert_array_equal(first.rolls, [-12.5, nan])
+    np.testing.assert_array_equal(first.yaws, [40, nan])
+    assert second.rolls == ()
 
 
 def test_the_surest_find_of_a_face_is_it_and_others_are_false() -> None:

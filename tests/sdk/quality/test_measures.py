@@ -85,7 +85,7 @@ def aligned(photo: str) -> np.ndarray:
     from facesdk.detection.registry import load_detector
 
     image = decode.load(photo)
-    return align(image, load_detector().detect(image, 1)[0].landmarks)
+    return align(image, load_detector("mtcnn").detect(image, 1)[0].landmarks)
 
 
 PORTRAITS = pytest.mark.parametrize("photo", [str(OBAMA), str(OBAMA2), str(BIDEN)])

@@ -19,7 +19,6 @@ detectors in turn photo by photo.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,17 +32,13 @@ from facesdk.detection.registry import load_detector
 from facesdk.models import registry
 from facesdk.models.contract import Threshold
 from facesdk.quality.selection import select
-from facesdk.recognition.alignment import align, template_points
+from facesdk.recognition.alignment import align
 from facesdk.recognition.embedding import Embedder
 from facesdk.results import FloatArray
-from facesdk_training.data.crops import FaceCrops
-from facesdk_training.data.split import split_by_identity
+from tools.bench.detectors.faceless import HEIGHT, WIDTH, Photo
 from tools.bench.detectors.faceless import photos as faceless
+from tools.bench.detectors.scenes import people, placed
 
-RUN = Path(__file__).parents[3] / "training/runs/recogniser/config.json"
-"""The run of the packaged recogniser; it says whose people were held out."""
-
-WIDTH, HEIGHT = 640, 480
 SIDES = (48, 432)
 """Sides that a crop of 112 pixels is scaled to, drawn evenly on a logarithmic scale."""
 
@@ -76,50 +71,16 @@ class Verified:
     seconds: list[float] = field(default_factory=list)
 
 
-def people(folder: Path, most: int) -> tuple[list[NDArray[np.uint8]], NDArray[np.int64]]:
-    """Crops of the held-out people, at most so many of each, and the number of the person."""
-    held_out = json.loads(RUN.read_text())["config"]["validation"]
-    sets, share = tuple(held_out["sets"]), held_out["share"]
-    crops = FaceCrops(folder, sets, labelled_only=True)
-    split = split_by_identity(crops.records, None, validation_sets=sets, validation_share=share)
-    rows: list[int] = []
-    numbers: list[int] = []
-    for person in range(int(split.validation_identities.max()) + 1):
-        of_one = split.validation[split.validation_identities == person][:most].tolist()
-        if len(of_one) > 1:
-            rows += of_one
-            numbers += [person] * len(of_one)
-    return [crops.image(row) for row in rows], np.array(numbers, np.int64)
-
-
 def scene(
-    crop: NDArray[np.uint8], background: NDArray[np.uint8], rng: np.random.Generator
-) -> tuple[NDArray[np.uint8], NDArray[np.float64], float]:
+    crop: Photo, background: Photo, rng: np.random.Generator
+) -> tuple[Photo, NDArray[np.float64], float]:
     """A photo with one face, its landmarks, and the side of the crop in it."""
     side = float(np.exp(rng.uniform(*np.log(SIDES))))
-    angle = np.deg2rad(np.clip(rng.normal(0, TURN), -3 * TURN, 3 * TURN))
-    scale = side / len(crop)
-    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    degrees = float(np.clip(rng.normal(0, TURN), -3 * TURN, 3 * TURN))
     half = min(side / 2, HEIGHT / 2)
     place = np.array([rng.uniform(half, WIDTH - half), rng.uniform(half, HEIGHT - half)])
-    middle = (len(crop) - 1) / 2
-    move = place - turn @ [middle, middle]
-    if scale < 1:  # the mean of areas, since a warp alone would skip pixels
-        small = cv2.resize(crop, (round(side), round(side)), interpolation=cv2.INTER_AREA)
-        ratio = len(small) / len(crop)
-        # Pixels have their middles at halves: x of the small one is (x + 0.5) * ratio - 0.5.
-        turn_small, shift = turn / ratio, (0.5 * ratio - 0.5) / ratio
-        matrix = np.hstack([turn_small, (move - turn @ [shift, shift])[:, None]])
-    else:
-        small, matrix = crop, np.hstack([turn, move[:, None]])
-    size = (WIDTH, HEIGHT)
-    drawn = cv2.warpAffine(small, matrix, size, flags=cv2.INTER_LINEAR)
-    inside = np.zeros(small.shape[:2], np.float32)
-    inside[1:-1, 1:-1] = 1
-    alpha = cv2.warpAffine(inside, matrix, size, flags=cv2.INTER_LINEAR)[..., None]
-    photo = np.round(alpha * drawn + (1 - alpha) * background).astype(np.uint8)
-    points = template_points("arcface-112x112") @ turn.T + move
-    return photo, points, side
+    photo, placement = placed(crop, background, side, degrees, place)
+    return photo, placement.points(), side
 
 
 def distance(points: NDArray[np.float64], known: NDArray[np.float64]) -> float:

@@ -322,7 +322,8 @@ def detection(
     """How many faces a detector finds, by their size, and how many of its finds are none.
 
     Photos are taken as upright. Faces below `--min-face` do not count, nor do finds of them. Photos
-    without a face (a number of 0) say how often one is seen where there is none.
+    without a face (a number of 0) say how often one is seen where there is none. Where the lines of
+    faces go on with roll and yaw in degrees, recall is told by these, too.
 
     Examples:
 
@@ -361,6 +362,8 @@ def _describe_detection(result: DetectionResult) -> str:
         f"{result.false_in_faceless} in {result.faceless} photos without a face",
     ]
     lines += [f"  from {row.least:3} px {row.found} of {row.faces}" for row in result.sizes]
+    lines += [f"  turned {row.least:3} deg {row.found} of {row.faces}" for row in result.rolls]
+    lines += [f"  yaw    {row.least:3} deg {row.found} of {row.faces}" for row in result.yaws]
     lines.append(f"detector    {result.detector}, overlap {result.overlap:g}")
     return "\n".join(lines)
 

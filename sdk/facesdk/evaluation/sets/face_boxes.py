@@ -4,11 +4,15 @@ S. Yang, P. Luo, C. C. Loy, X. Tang, "WIDER FACE: A Face Detection Benchmark", C
 photo a line with its path, one with the number of faces, and one per face with left, top, width and
 height in pixels; six attributes may follow, of which the fourth says that the box is invalid. A
 photo without faces has the number 0, and may have one line of zeros.
+
+Two numbers of ours may follow the attributes: the face's roll and yaw in degrees, as
+:class:`facesdk.quality.pose.Pose` has them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +24,9 @@ from facesdk.results import FloatArray
 _INVALID = 7
 """Place of the attribute that says so, among the numbers of a face."""
 
+_ROLL, _YAW = 10, 11
+"""Places of the angles."""
+
 
 @dataclass(frozen=True, slots=True)
 class LabelledPhoto:
@@ -29,11 +36,16 @@ class LabelledPhoto:
         name: Path of the photo in the folder.
         boxes: ``(n, 4)`` left, top, right and bottom in pixels of the photo.
         valid: ``(n,)``: those that are not valid are neither to be found nor false finds.
+        rolls: ``(n,)`` degrees by which each head is turned in the photo, NaN where that is not
+            known; empty where it is known of none.
+        yaws: Likewise, how far each looks to a side.
     """
 
     name: str
     boxes: FloatArray
     valid: tuple[bool, ...]
+    rolls: tuple[float, ...] = ()
+    yaws: tuple[float, ...] = ()
 
 
 def read_boxes(path: Path) -> list[LabelledPhoto]:
@@ -65,7 +77,10 @@ def read_boxes(path: Path) -> list[LabelledPhoto]:
         invalid = [len(row) > _INVALID and row[_INVALID] != 0 for row in rows]
         empty = (boxes[:, 2:] <= boxes[:, :2]).any(axis=1)
         valid = tuple(not (a or b) for a, b in zip(invalid, empty.tolist(), strict=True))
-        found.append(LabelledPhoto(name, boxes, valid))
+        rolls, yaws = (
+            tuple(row[at] if len(row) > at else nan for row in rows) for at in (_ROLL, _YAW)
+        )
+        found.append(LabelledPhoto(name, boxes, valid, rolls, yaws))
     if not found:
         raise InputError(f"{path} names no photo")
     return found
