@@ -28,7 +28,7 @@ from facesdk.recognition.embedding import Embedder
 from facesdk.results import FloatArray
 from tools.experiments.degraded_strangers import BORDER, Crop, held_out
 
-SAMPLES = 200
+SAMPLES = 100
 
 
 def cut_here(detector: str, crops: list[Crop]) -> list[Crop | None]:

@@ -115,6 +115,7 @@ def load(path: str | os.PathLike[str]) -> RgbImage:
 
 def load_photo(path: str | os.PathLike[str]) -> DecodedPhoto:
     """Decode a photo like :func:`load`, with the size that it has in its file."""
+    _refuse_others(os.fspath(path))
     path = Path(path)
     try:
         if path.is_dir():
@@ -203,7 +204,6 @@ def as_photo(source: ImageSource, *, color: str = "RGB") -> DecodedPhoto:
     if isinstance(source, DecodedPhoto):
         return source
     if isinstance(source, (str, os.PathLike)):
-        _refuse_others(os.fspath(source))
         return load_photo(source)
     if isinstance(source, (bytes, bytearray, memoryview)):
         return decode_photo(io.BytesIO(source), name="image")
@@ -232,8 +232,10 @@ def as_photo(source: ImageSource, *, color: str = "RGB") -> DecodedPhoto:
 
 def _refuse_others(path: str) -> None:
     """Raise if a string that names no file is what people give instead of one."""
-    if re.match("[a-zA-Z][a-zA-Z0-9+.-]+://|data:", path):
-        raise InputError(f"{path[:80]} is a URL: download the photo first, then give its path")
+    url = re.match("([a-zA-Z][a-zA-Z0-9+.-]+:)//?(?=[^/])|data:", path)
+    if url and not os.path.lexists(path):
+        shown = re.sub(":/(?=[^/])", "://", path, count=1) if url[1] else path  # Path drops one
+        raise InputError(f"{shown[:80]} is a URL: download the photo first, then give its path")
     if any(character in path for character in "*?[") and not os.path.lexists(path):
         raise InputError(
             f"{path} does not exist; for a pattern give each file that glob.glob finds"

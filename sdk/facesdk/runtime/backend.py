@@ -7,6 +7,7 @@ import io
 import os
 import platform
 import sys
+import sysconfig
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from functools import cache
@@ -129,7 +130,15 @@ def _try_arrays(backend: Backend) -> None:
 
 
 def _remedy() -> str:
-    """LiteRT has no wheel for 32-bit ARM; tflite-runtime's last one there is for Python 3.11."""
+    """No runtime has wheels for a Python without its global lock, nor LiteRT any for 32-bit ARM;
+    tflite-runtime's last one there is for Python 3.11.
+    """
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        return (
+            "facesdk runs on LiteRT or tflite-runtime, and "
+            f"neither has a wheel for the free-threaded build of Python 3.{sys.version_info[1]}: "
+            "use the ordinary one"
+        )
     if platform.machine() not in ("armv7l", "armv8l"):
         return "run `pip install ai-edge-litert`"
     if sys.version_info >= (3, 12):

@@ -71,7 +71,8 @@ def test_an_image_of_pillow_is_turned_upright() -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("https://example.com/a.jpg", "is a URL: download the photo first"),
+        ("https://example.com/a.jpg", "^https://example.com/a.jpg is a URL: download the photo"),
+        (Path("https://example.com/a.jpg"), "^https://example.com/a.jpg is a URL: download the"),
         ("data:image/png;base64,AAAA", "is a URL"),
         ("photos/*.jpg", "for a pattern give each file that glob.glob finds"),
         (b"", "image is empty"),
@@ -86,6 +87,12 @@ def test_what_is_no_photo_is_one_clear_line(source: object, message: str) -> Non
     with pytest.raises(InputError, match=message) as caught:
         decode.as_image(source)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+def test_a_url_is_one_on_the_command_line_too() -> None:
+    """Where it has become a path, which has one slash for two."""
+    with pytest.raises(InputError, match=r"^https://example\.com/a\.jpg is a URL: download"):
+        decode.load_photo(Path("https://example.com/a.jpg"))
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:

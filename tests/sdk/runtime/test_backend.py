@@ -6,6 +6,7 @@ import importlib
 import platform
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -41,6 +42,20 @@ def test_the_remedy_is_one_that_exists_there(
     with pytest.raises(RuntimeUnavailableError) as caught:
         load_backend()
     assert remedy in str(caught.value)
+
+
+def test_a_free_threaded_python_is_told_to_be_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> Any:
+        package = name.partition(".")[0]
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    monkeypatch.setattr(sysconfig, "get_config_var", {"Py_GIL_DISABLED": 1}.get)
+    monkeypatch.setattr(sys, "version_info", (3, 14))
+    with pytest.raises(
+        RuntimeUnavailableError, match=r"free-threaded build of Python 3\.14: use the ordinary"
+    ):
+        load_backend()
 
 
 def test_a_forced_runtime_that_is_missing_is_put_down_to_the_variable(
