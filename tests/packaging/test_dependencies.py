@@ -30,7 +30,7 @@ def required(machine: str, python: str) -> dict[str, str]:
     return chosen
 
 
-@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13", "3.14"])
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_64_bits_get_litert_and_any_numpy(machine: str, python: str) -> None:
     chosen = required(machine, python)
