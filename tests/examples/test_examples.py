@@ -47,6 +47,14 @@ def test_enrol_and_compare() -> None:
     assert "welcome" in same and "unknown" in other and "does not exist" in missing
 
 
+def test_a_door_knows_its_people(tmp_path: Path) -> None:
+    store = tmp_path / "people.npz"
+    run("door.py", "enrol", store, OBAMA)
+    done = run("door.py", "open", store, OBAMA2, BIDEN, "nowhere.jpg")
+    same, other, missing = done.stdout.splitlines()
+    assert "welcome, obama" in same and "unknown" in other and "does not exist" in missing
+
+
 def test_compare_folder(photos: Path) -> None:
     done = run("compare_folder.py", OBAMA, photos)
     rows = [line.split() for line in done.stdout.splitlines()]
