@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 
 from facesdk.engine import FaceEngine
 from facesdk.errors import GalleryError, InputError, one_line, require_extra
@@ -131,6 +132,9 @@ def on_ray(engine: FaceEngine, workers: int, address: str | None = None) -> Iter
     if address not in (None, "auto"):
         _require_reachable(str(address))
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would call its makers
+    if address is not None and _has_token():
+        # `ray start` makes a cluster want the token that is there, and its clients send none.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray
     from ray.exceptions import RayError
     from ray.util import ActorPool
@@ -174,6 +178,12 @@ def _require_reachable(address: str) -> None:
         raise InputError(f"a cluster's address is HOST:PORT, but got {address!r}") from None
     except OSError as error:
         raise GalleryError(f"no cluster of Ray answers at {address}: {error}") from None
+
+
+def _has_token() -> bool:
+    """Whether this user has a token for clusters of Ray, where Ray looks for one."""
+    named = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
+    return bool(named) or (Path.home() / ".ray" / "auth_token").is_file()
 
 
 class _Embedding:

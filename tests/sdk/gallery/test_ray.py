@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing, contextmanager, nullcontext
+from pathlib import Path
 
 import pytest
 
@@ -24,9 +32,24 @@ def engine():
     return FaceEngine.load()
 
 
-@pytest.mark.slow
-@with_ray
-def test_processes_of_ray_enrol_as_threads_do(engine, tmp_path):
+@pytest.fixture(scope="module", autouse=True)
+def home():
+    """Ray's folder of this user, with a token: clusters that are started want it then."""
+    folder = Path(tempfile.mkdtemp(prefix="ray", dir="/tmp"))  # sockets need a short path
+    token = folder / ".ray" / "auth_token"
+    token.parent.mkdir()
+    token.write_text(64 * "a")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(folder))
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.delenv("RAY_AUTH_MODE")  # again, at the end: Ray sets it
+        yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def staff(tmp_path):
+    """Two people and a file that is no photo."""
     staff = tmp_path / "staff"
     for person, photos in {
         "Barack": (samples.OBAMA, samples.OBAMA2), "Joe": (samples.BIDEN,),
@@ -35,11 +58,48 @@ def test_processes_of_ray_enrol_as_threads_do(engine, tmp_path):
         for photo in photos:
             shutil.copy(photo, staff / person)
     (staff / "Joe" / "broken.jpg").write_bytes(b"no photo")
+    return staff
+
+
+@contextmanager
+def cluster(folder):
+    """The address of a cluster that runs already, of one computer."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    command = [
+        *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
+        *("--node-ip-address=127.0.0.1", f"--port={port}", "--num-cpus=2"),
+        *("--include-dashboard=false", "--object-store-memory=100000000"),
+        f"--temp-dir={folder / 'temporary'}",
+    ]
+    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
+    with open(folder / "said", "wb") as said:
+        running = subprocess.Popen(command, stdout=said, stderr=said, env=environment)
+    try:
+        end = time.monotonic() + 120
+        while "Ray runtime started" not in (folder / "said").read_text():
+            assert running.poll() is None and time.monotonic() < end, (folder / "said").read_text()
+            time.sleep(0.5)
+        yield f"127.0.0.1:{port}"
+    finally:
+        running.terminate()
+        running.wait(60)
+
+
+@pytest.mark.slow
+@with_ray
+@pytest.mark.parametrize("where", ["local", "cluster"])
+def test_processes_of_ray_enrol_as_threads_do(engine, staff, tmp_path, home, where):
+    with cluster(home) if where == "cluster" else nullcontext() as address:
+        enrol_everybody(engine, staff, tmp_path, address)
+
+
+def enrol_everybody(engine, staff, tmp_path, address):
     wanted = open_photos(staff).photos
     with SqliteGallery.open(
         tmp_path / "g.db", embedder=engine.embedder, key=tmp_path / "keys", create=True
     ) as gallery:
-        with on_ray(engine, 2) as work:
+        with on_ray(engine, 2, address) as work:
             done = list(enrol_photos(gallery, wanted, work, batch=4))
             again = list(enrol_photos(gallery, wanted, work, batch=4))
         assert [bool(row) for row in done] == [True, True, True, False]
