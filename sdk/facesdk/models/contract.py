@@ -56,7 +56,10 @@ class InputSpec:
         import numpy as np
 
         ordered = crops[..., ::-1] if self.color == "BGR" else crops
-        return (ordered.astype(np.float32) - np.float32(self.mean)) / np.float32(self.scale)
+        values = ordered.astype(np.float32)
+        if (self.mean, self.scale) != (0, 1):
+            values = (values - np.float32(self.mean)) / np.float32(self.scale)
+        return values
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ class InterpreterPool:
                 self._changed.wait()
             self._running += 1
             interpreter = self._take(shapes)
+        is_new = interpreter is None
         try:
             if interpreter is None:
                 interpreter = Interpreter(self._bundle, threads=self._threads, input_shapes=shapes)
@@ -85,7 +86,8 @@ class InterpreterPool:
             with self._changed:
                 if interpreter is not None:
                     self._idle.append((shapes, interpreter))
-                    self._drop_oldest()
+                    if is_new:
+                        self._drop_oldest()
                 self._running -= 1
                 self._changed.notify()
 

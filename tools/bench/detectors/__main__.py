@@ -4,8 +4,9 @@
 
 Scenes are the packaged photos, each face scaled to a height on 640x480 of grey; its landmarks are
 those that MTCNN finds on the whole photo. A face counts as found if the landmarks are at most a
-third of the eye distance away. Photos without a face are scikit-image's. Detectors take turns, and
-time is that of the process, so that another load on the machine touches all of them alike.
+third of the eye distance away. Photos without a face are those that come with scikit-image and
+scikit-learn. Detectors take turns, and time is that of the process, so that another load on the
+machine touches all of them alike.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import skimage.data
 from numpy.typing import NDArray
 
 from facesdk import samples
@@ -23,14 +23,11 @@ from facesdk.detection.registry import load_detector
 from facesdk.images import decode, pixels
 from facesdk.measure.timing import Policy
 from facesdk.results import Face
+from tools.bench.detectors.faceless import packaged
 from tools.bench.heading import heading
 
 HEIGHTS = (20, 30, 50, 100, 250, 400)
 CLOSE_UPS = (1.0, 0.8, 0.6)
-FACELESS = (
-    *("coffee", "rocket", "chelsea", "coins", "brick", "grass", "gravel", "page", "text", "moon"),
-    *("hubble_deep_field", "immunohistochemistry", "camera", "clock"),
-)
 FAR = 1 / 3
 """Landmarks that are farther away, in eye distances, are those of something else."""
 
@@ -72,16 +69,6 @@ def close_ups(share: float) -> list[tuple[NDArray[np.uint8], NDArray[np.float64]
         for side in (250, 480):
             scale = side / np.array(part.shape[1::-1])
             found.append((pixels.resize(part, side, side), (face.landmarks - (left, top)) * scale))
-    return found
-
-
-def faceless() -> list[NDArray[np.uint8]]:
-    """scikit-image's photos that come with it and show no face."""
-    found = []
-    for name in FACELESS:
-        image = getattr(skimage.data, name)()
-        image = np.stack([image] * 3, axis=-1) if image.ndim == 2 else image[..., :3]
-        found.append(np.ascontiguousarray(image))
     return found
 
 
@@ -141,7 +128,7 @@ def main() -> None:
                 )
             what = "all" if limit is None else "largest"
             print(f"| {title} | {what} | " + " | ".join(cells) + " |", flush=True)
-    photos = faceless()
+    photos = packaged()
     for limit in (1, None):
         cells = [
             f"{sum(len(detector.detect(photo, limit)) for photo in photos)}"

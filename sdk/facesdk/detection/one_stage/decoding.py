@@ -36,8 +36,11 @@ def decode(
     """
     # Both probabilities are at least the product: most cells need no exponential.
     least = log(score**2 / (1 - score**2))
-    rows, columns = np.nonzero((values[..., 0] >= least) & (values[..., 1] >= least))
-    chosen = values[rows, columns].astype(np.float64)
+    flat = values.reshape(-1, values.shape[-1])
+    places = np.flatnonzero(flat[:, 1] >= least)
+    places = places[flat[places, 0] >= least]
+    rows, columns = np.divmod(places, values.shape[1])
+    chosen = flat[places].astype(np.float64)
     scores = np.sqrt(1 / (1 + np.exp(-chosen[:, 0])) / (1 + np.exp(-chosen[:, 1])))
     kept = scores >= score
     chosen, cells = chosen[kept], np.stack([columns[kept], rows[kept]], axis=1)
