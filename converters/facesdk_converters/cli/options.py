@@ -20,7 +20,7 @@ SourcePath = Annotated[
     Path,
     typer.Argument(
         metavar="SOURCE",
-        help="Run of `facesdk train`, .h5, .keras or float32 .tflite file, or SavedModel.",
+        help="Run of `facesdk train`, .h5, .keras, .onnx or float32 .tflite file, or SavedModel.",
         show_default=False,
     ),
 ]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from facesdk.errors import ModelError, one_line
+from facesdk.errors import ModelError, one_line, require_extra
 from facesdk.files import sha256_of
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract, InputSpec
@@ -57,7 +57,8 @@ def load(path: Path, custom: Iterable[str] = (), *, trust: bool = False) -> Sour
 
     Args:
         path: The folder of a finished run of ``facesdk train``, a Keras model as ``.h5`` or
-            ``.keras``, the folder of a SavedModel, or a float32 ``.tflite`` file.
+            ``.keras``, the folder of a SavedModel, an ``.onnx`` file, or a float32 ``.tflite``
+            file.
         custom: Custom objects of the model, each as ``module:Name``. Modules are imported, also
             from the working directory: their code runs.
         trust: Whether to run a Keras model with the code inside it, and a ``.tflite`` file without
@@ -72,6 +73,8 @@ def load(path: Path, custom: Iterable[str] = (), *, trust: bool = False) -> Sour
     """
     if path.suffix == ".tflite":
         return _file(path, trust)
+    if path.suffix.lower() == ".onnx":
+        return _onnx(path)
     if (path / "saved_model.pb").is_file() and not (path / run_folder.CONFIG).is_file():
         return _saved_model(path, custom, trust)
     return _keras(path, custom, trust)
@@ -101,6 +104,15 @@ def _saved_model(path: Path, custom: Iterable[str], trust: bool) -> Source:
     contract = _described(network, path.stem, path, digest)
     words = f"read by its TensorFlow function, so that its layers are not known ({note})"
     return Source(path, network, digest, contract, documented=False, note=words)
+
+
+def _onnx(path: Path) -> Source:
+    require_extra("onnx", extra="convert")
+    from facesdk_converters.sources import onnx_network
+
+    network = onnx_network.load(path)
+    digest = sha256_of(path)
+    return Source(path, network, digest, _described(network, path.stem, path, digest), False)
 
 
 def _file(path: Path, trust: bool) -> Source:

@@ -1,0 +1,63 @@
+"""ONNX files as sources: a Keras model for the converters, and ONNX's own run to compare with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from onnx.reference import ReferenceEvaluator
+
+from facesdk.results import FloatArray
+from facesdk_converters.sources import onnx_file, onnx_layers
+from facesdk_converters.sources.network import KerasNetwork
+
+
+@dataclass(frozen=True)
+class OnnxNetwork(KerasNetwork):
+    """An ONNX file; its pictures have channels last here.
+
+    Attributes:
+        onnx: The file, made plain.
+        model: Its translation, which targets convert.
+    """
+
+    onnx: onnx_file.OnnxModel
+
+    def predict(self, inputs: FloatArray) -> FloatArray:
+        """What ONNX's reference implementation computes, not the translation.
+
+        Args:
+            inputs: float32 ``(N, *input_shape)``, channels last.
+
+        Returns:
+            float32 ``(N, *output_shape)``, channels last.
+        """
+        runner = ReferenceEvaluator(self.onnx.proto)
+        size = self.onnx.input_shape[0] or len(inputs)
+        parts = [inputs[start : start + size] for start in range(0, len(inputs), size)]
+        outputs: list[Any] = []
+        for part in parts:
+            outputs += runner.run(None, {self.onnx.input: _channels_second(part)})
+        return np.concatenate([_channels_last(output) for output in outputs])
+
+
+def load(path: Path) -> OnnxNetwork:
+    """Reads an ONNX file.
+
+    Raises:
+        InputError: There is no such file.
+        ModelError: It is no ONNX model, or has something that cannot be translated.
+    """
+    onnx = onnx_file.read(path)
+    return OnnxNetwork(onnx_layers.translate(onnx, path), onnx)
+
+
+def _channels_second(values: FloatArray) -> Any:
+    return values if values.ndim != 4 else np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+
+
+def _channels_last(values: Any) -> FloatArray:
+    array = np.asarray(values, np.float32)
+    return array if array.ndim != 4 else array.transpose(0, 2, 3, 1)

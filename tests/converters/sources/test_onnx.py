@@ -1,0 +1,330 @@
+"""ONNX files: their translation against ONNX's reference implementation, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+from typer.testing import CliRunner
+
+from facesdk.cli.main import app
+from facesdk.errors import InputError, ModelError
+from facesdk_converters.sources import onnx_network, source
+from facesdk_training.keras import loading
+
+RNG = np.random.default_rng(11)
+
+
+class Graph:
+    """Writes a graph, node by node; each result is named t0, t1, ..."""
+
+    def __init__(self, *shape: int | str, opset: int = 15) -> None:
+        self.shape, self.opset = shape, opset
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def constant(self, values: Any) -> str:
+        array = np.asarray(values)
+        if array.dtype == np.float64:
+            array = array.astype(np.float32)
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(array, name))
+        return name
+
+    def add(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> Any:
+        names = [f"t{len(self.nodes)}_{number}" for number in range(outputs)]
+        node = helper.make_node(kind, inputs, names, f"/{kind}/{len(self.nodes)}", **attributes)
+        self.nodes.append(node)
+        return names[0] if outputs == 1 else names
+
+    def conv(self, x: str, kernel: Any, bias: Any = None, **attributes: Any) -> str:
+        weights = [self.constant(kernel), *([] if bias is None else [self.constant(bias)])]
+        return str(self.add("Conv", x, *weights, **attributes))
+
+    def save(self, path: Path, *outputs: str) -> Path:
+        info = helper.make_tensor_value_info
+        graph = helper.make_graph(
+            self.nodes,
+            "net",
+            [info("x", TensorProto.FLOAT, self.shape)],
+            [info(name, TensorProto.FLOAT, None) for name in outputs],
+            self.constants,
+        )
+        opsets = [helper.make_opsetid("", self.opset)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+        model = onnx.shape_inference.infer_shapes(model)
+        for output in model.graph.output:
+            if not output.type.tensor_type.HasField("shape"):
+                output.type.tensor_type.shape.dim.add().dim_param = "n"
+                output.type.tensor_type.shape.dim.add().dim_param = "m"
+        onnx.save(model, path)
+        return path
+
+
+def both(path: Path, count: int = 2) -> tuple[Any, Any, Any]:
+    """The network, what ONNX's reference computes, and what the translation computes."""
+    network = onnx_network.load(path)
+    inputs = RNG.normal(0, 1, (network.batch or count, *network.input_shape)).astype(np.float32)
+    return network, network.predict(inputs), loading.predict(network.model, inputs)
+
+
+def require_equal(path: Path) -> Any:
+    network, expected, got = both(path)
+    assert expected.shape == got.shape
+    np.testing.assert_allclose(got, expected, atol=3e-6 * max(1, np.abs(expected).max()))
+    return network
+
+
+def kinds(network: Any) -> list[str]:
+    return [type(row).__name__ for row in network.layers]
+
+
+def random(*shape: int, scale: float = 1.0) -> Any:
+    return RNG.normal(0, scale, shape).astype(np.float32)
+
+
+def test_a_float_network_is_translated(tmp_path: Path) -> None:
+    graph = Graph("n", 3, 17, 12)
+    x = graph.conv("x", random(8, 3, 3, 3), random(8), strides=[2, 1], pads=[1, 1, 1, 1])
+    statistics = [graph.constant(np.abs(random(8)) + 0.5) for _ in range(4)]
+    x = graph.add("BatchNormalization", x, *statistics, epsilon=1e-3)
+    x = graph.add("PRelu", x, graph.constant(random(8, 1, 1)))
+    x = graph.conv(x, random(16, 1, 3, 3), group=8, dilations=[2, 2], pads=[2, 2, 2, 2])
+    x = graph.add("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
+    first, second = graph.add("Split", x, outputs=2, axis=1)
+    x = graph.add("Concat", graph.add("Sigmoid", second), first, axis=1)
+    gate = graph.add("GlobalAveragePool", x)
+    gate = graph.add("HardSigmoid", graph.conv(gate, random(16, 16, 1, 1)), alpha=1 / 6)
+    x = graph.add("Mul", x, gate)
+    x = graph.add("Add", x, graph.constant(random(16, 1, 1)))
+    x = graph.add("Add", x, graph.constant(random(1, 1, 5, 1)))  # an offset per row
+    x = graph.add("Pad", x, graph.constant([0, 0, 1, 0, 0, 0, 0, 2]), graph.constant(0.5))
+    x = graph.add("AveragePool", x, kernel_shape=[2, 2], strides=[1, 2])
+    x = graph.add("Flatten", x)
+    x = graph.add("Gemm", x, graph.constant(random(10, 16 * 5 * 4)), graph.constant(random(10)),
+                  transB=1)  # fmt: skip
+    norm = graph.add("ReduceL2", x, axes=[1], keepdims=1)
+    network = require_equal(graph.save(tmp_path / "net.onnx", graph.add("Div", x, norm)))
+    assert (network.input_shape, network.output_shape) == ((17, 12, 3), (10,))
+    assert network.layers[1].name == "Conv_0"
+
+
+def test_shapes_that_are_computed_are_known(tmp_path: Path) -> None:
+    """PyTorch writes ``x.view(x.size(0), -1)`` as arithmetic on shapes."""
+    graph = Graph("n", 4, 3, 3, opset=11)
+    sizes = graph.add("Shape", "x")
+    batch = graph.add("Gather", sizes, graph.constant(np.int64(0)))
+    batch = graph.add("Unsqueeze", batch, axes=[0])
+    shape = graph.add("Concat", batch, graph.constant(np.array([-1])), axis=0)
+    x = graph.add("Reshape", "x", shape)
+    x = graph.add("MatMul", x, graph.constant(random(36, 5)))
+    require_equal(graph.save(tmp_path / "net.onnx", x))
+
+
+def test_a_batch_of_one_stays_one(tmp_path: Path) -> None:
+    graph = Graph(1, 2, 3, 3)
+    path = graph.save(tmp_path / "net.onnx", graph.add("ReduceMean", "x", axes=[2, 3], keepdims=0))
+    network, expected, got = both(path)
+    assert network.batch == 1
+    np.testing.assert_allclose(got, expected, atol=1e-6)
+
+
+def detour(graph: Graph, sign: str, x: str) -> str:
+    """``sign.detach() - clip(x).detach() + clip(x)``: the gradient of a clip."""
+    clip = graph.add("Clip", x, graph.constant(np.float32(-1)), graph.constant(np.float32(1)))
+    return str(graph.add("Add", graph.add("Sub", sign, clip), clip))
+
+
+def _sign(graph: Graph, x: str) -> str:
+    return detour(graph, graph.add("Sign", x), x)
+
+
+def _polynomial(graph: Graph, x: str) -> str:
+    """Bi-Real's: what goes in and out again is made of masks."""
+    mask = graph.add("Cast", graph.add("Less", x, graph.constant(np.float32(0))), to=1)
+    square = graph.add("Mul", graph.add("Mul", x, x), mask)
+    return str(graph.add("Add", graph.add("Sub", graph.add("Sign", x), square), square))
+
+
+def _ones(graph: Graph, value: float) -> str:
+    return graph.constant(np.full((1, 1, 1, 1), value, np.float32))
+
+
+def _where(graph: Graph, x: str) -> str:
+    condition = graph.add("GreaterOrEqual", x, graph.constant(np.float32(0)))
+    return str(graph.add("Where", condition, _ones(graph, 1), _ones(graph, -1)))
+
+
+def _where_not_below(graph: Graph, x: str) -> str:
+    condition = graph.add("Not", graph.add("Less", x, graph.constant(np.float32(0))))
+    return str(graph.add("Where", condition, _ones(graph, 1), _ones(graph, -1)))
+
+
+def _where_below(graph: Graph, x: str) -> str:
+    condition = graph.add("LessOrEqual", x, graph.constant(np.float32(0)))
+    return str(graph.add("Where", condition, _ones(graph, -1), _ones(graph, 1)))
+
+
+def _step(graph: Graph, x: str) -> str:
+    step = graph.add("Cast", graph.add("Greater", x, graph.constant(np.float32(0))), to=1)
+    doubled = graph.add("Mul", step, graph.constant(np.float32(2)))
+    return str(graph.add("Sub", doubled, graph.constant(np.float32(1))))
+
+
+def _sign_of_sign(graph: Graph, x: str) -> str:
+    inner = graph.add("Add", graph.add("Sign", x), graph.constant(np.float32(0.1)))
+    return str(graph.add("Sign", inner))
+
+
+WAYS = [_sign, _polynomial, _where, _where_not_below, _where_below, _step, _sign_of_sign]
+
+
+@pytest.mark.parametrize("write", WAYS)
+def test_every_way_to_write_a_sign_is_one(tmp_path: Path, write: Any) -> None:
+    """Also at 0, where they differ: what is a step gets zeros."""
+    graph = Graph("n", 3, 8, 8)
+    x = graph.conv("x", random(32, 3, 3, 3))
+    if write not in (_sign, _polynomial):
+        x = graph.add("Relu", x)
+    kernel = np.sign(random(16, 32, 3, 3)) * np.abs(random(16, 1, 1, 1))
+    x = graph.conv(write(graph, x), kernel, random(16), pads=[1, 1, 1, 1])
+    network = require_equal(graph.save(tmp_path / "net.onnx", x))
+    (layer,) = [row for row in network.layers if type(row).__name__ == "QuantConv2D"]
+    assert layer.input_quantizer is not None and layer.kernel_quantizer is not None
+
+
+def test_a_kernel_that_is_binarized_in_the_file_is_binary(tmp_path: Path) -> None:
+    """With its detour, and as what is left of it where PyTorch has computed it: rounding."""
+    latent = random(16, 32, 3, 3, scale=0.3)
+    scale = np.abs(latent).mean((1, 2, 3), keepdims=True)
+    clip = np.clip(latent, -1, 1)
+    for computed in (False, True):
+        graph = Graph("n", 32, 8, 8)
+        if computed:
+            kernel = graph.constant(scale * np.sign(latent) - clip + clip)
+        else:
+            w = graph.constant(latent)
+            signs = graph.add("Mul", graph.constant(scale), graph.add("Sign", w))
+            kernel = detour(graph, signs, w)
+        x = graph.add("Conv", _sign(graph, "x"), kernel, strides=[2, 2], pads=[1, 1, 1, 1])
+        network = require_equal(graph.save(tmp_path / "net.onnx", x))
+        assert "QuantConv2D" in kinds(network)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    size=st.integers(3, 11),
+    taps=st.sampled_from([1, 2, 3, 5]),
+    stride=st.integers(1, 3),
+    dilation=st.integers(1, 2),
+    before=st.integers(0, 2),
+    after=st.integers(0, 2),
+)
+def test_zeros_around_signs_stay_zeros(
+    tmp_path_factory: pytest.TempPathFactory,
+    size: int, taps: int, stride: int, dilation: int, before: int, after: int,
+) -> None:  # fmt: skip
+    """A padded sign is 0 in PyTorch, which no bit is: what is computed is right in any form."""
+    if size + before + after < (taps - 1) * dilation + 1:
+        return
+    graph = Graph(1, 4, size, size + 1)
+    kernel = np.sign(random(8, 4, taps, taps)) * 0.25
+    pads = [before, before, after, after]
+    x = graph.conv(_where(graph, "x"), kernel, strides=[stride] * 2, dilations=[dilation] * 2,
+                   pads=pads)  # fmt: skip
+    path = graph.save(tmp_path_factory.mktemp("onnx") / "net.onnx", x)
+    if stride > 1 and dilation > 1:
+        with pytest.raises(ModelError, match="strides and dilations"):
+            source.load(path)
+        return
+    network = require_equal(path)
+    symmetric = before == after == (taps - 1) * dilation // 2 and taps % 2
+    if not any(pads) or (symmetric and stride == 1):
+        assert "QuantConv2D" in kinds(network)
+
+
+def test_a_binary_dense_layer_after_a_picture_has_its_rows_in_order(tmp_path: Path) -> None:
+    graph = Graph("n", 6, 3, 2)
+    x = graph.add("Flatten", _where(graph, "x"))
+    x = graph.add("MatMul", x, graph.constant(np.sign(random(36, 8))))
+    assert "QuantDense" in kinds(require_equal(graph.save(tmp_path / "net.onnx", x)))
+
+
+def test_signs_of_what_often_is_zero_are_refused(tmp_path: Path) -> None:
+    graph = Graph(1, 3, 8, 8)
+    x = graph.add("Relu", graph.conv("x", random(8, 3, 3, 3)))
+    x = graph.add("Sign", graph.add("MaxPool", x, kernel_shape=[2, 2]))
+    path = graph.save(tmp_path / "net.onnx", x)
+    with pytest.raises(ModelError, match=r"signs of what Relu .* exactly 0.*torch\.where"):
+        source.load(path)
+
+
+def _refused() -> dict[str, tuple[Graph, list[str], str]]:
+    unknown, two, pool = Graph(1, 3, 8, 8), Graph(1, 3, 8, 8), Graph(1, 3, 8, 8)
+    variable, volume, kernel = Graph(1, 3, "h", "w"), Graph(1, 3, 8, 8, 8), Graph(1, 3, 8, 8)
+    weights = kernel.add("ReduceMean", "x", axes=[2, 3])
+    return {
+        "operator": (unknown, [unknown.add("Erf", "x")], r"node /Erf/0 is Erf"),
+        "outputs": (two, [two.add("Relu", "x"), two.add("Tanh", "x")], "1 inputs and 2 outputs"),
+        "size": (variable, [variable.add("Relu", "x")], "variable size"),
+        "volume": (volume, [volume.conv("x", random(4, 3, 3, 3, 3))], "3 dimensions"),
+        "ceiling": (
+            pool,
+            [pool.add("MaxPool", "x", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)],
+            "rounds its size up",
+        ),
+        "kernel": (kernel, [kernel.add("Conv", "x", weights)], "must be a constant"),
+    }
+
+
+@pytest.mark.parametrize("case", _refused())
+def test_what_cannot_be_translated_is_named(tmp_path: Path, case: str) -> None:
+    graph, outputs, message = _refused()[case]
+    with pytest.raises(ModelError, match=message):
+        source.load(graph.save(tmp_path / "net.onnx", *outputs))
+
+
+def test_files_that_are_none_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        source.load(tmp_path / "none.onnx")
+    (tmp_path / "text.onnx").write_text("no protocol buffer")
+    with pytest.raises(ModelError, match="is not an ONNX model"):
+        source.load(tmp_path / "text.onnx")
+
+
+def test_weights_in_other_files_are_not_read(tmp_path: Path) -> None:
+    graph = Graph(1, 3, 8, 8)
+    path = graph.save(tmp_path / "net.onnx", graph.conv("x", random(64, 3, 3, 3)))
+    model = onnx.load(path)
+    onnx.save_model(
+        model, path, save_as_external_data=True, location="weights.bin", size_threshold=0
+    )
+    with pytest.raises(ModelError, match="keeps weights in other files"):
+        source.load(path)
+
+
+@pytest.mark.slow
+def test_the_command_makes_bits_of_it(tmp_path: Path) -> None:
+    graph = Graph(1, 3, 32, 32)
+    x = graph.conv("x", random(32, 3, 7, 7, scale=0.1), strides=[2, 2], pads=[3, 3, 3, 3])
+    for stride in (1, 2):
+        kernel = np.sign(random(32, 32, 3, 3)) * np.abs(random(32, 1, 1, 1))
+        x = graph.conv(_sign(graph, x), kernel, strides=[stride] * 2, pads=[1, 1, 1, 1])
+        statistics = [graph.constant(np.abs(random(32)) + 0.5) for _ in range(4)]
+        x = graph.add("BatchNormalization", x, *statistics)
+    x = graph.add("Flatten", graph.add("GlobalAveragePool", x))
+    path = graph.save(tmp_path / "net.onnx", graph.add("Gemm", x, graph.constant(random(32, 16))))
+    words = ["convert", "lce", str(path), "-o", str(tmp_path / "net.tflite"), "--json", "--explain"]
+    done = CliRunner().invoke(app, [*words, "--mean", "127.5", "--scale", "64"])
+    assert done.exit_code == 0, done.stderr
+    record = json.loads(done.stdout)
+    bits = [row["weight_bits"] for row in record["explanation"]["rows"] if row["weight_bits"]]
+    assert bits.count(1) == 2
+    assert record["parity"]["min_cosine"] > 0.9999
