@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 import time
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ import numpy as np
 from facesdk.dependencies import import_library
 from facesdk.errors import DependencyError, SourceLostError, one_line
 from facesdk.live.sources.source import Frame
+from facesdk.live.sources.stream import TIMEOUT
 
 DEFAULT_SIZE = (640, 480)
 """Width and height where nobody says, in pixels."""
@@ -79,7 +82,12 @@ class PiCameraSource:
             SourceLostError: It gives none.
         """
         try:
-            picture = self._camera.capture_array("main")
+            # A loose cable gives no error: the picture does not come (picamera2, issue 794).
+            picture = self._camera.capture_array("main", wait=False).get_result(timeout=TIMEOUT)
+        except FutureTimeoutError:
+            raise SourceLostError(
+                f"{self.name} has given no picture for {TIMEOUT:g} s: is its cable firm?"
+            ) from None
         except Exception as error:  # as above
             raise SourceLostError(f"{self.name} gives no picture ({one_line(error)})") from None
         image = np.ascontiguousarray(picture, np.uint8)
@@ -87,7 +95,8 @@ class PiCameraSource:
 
     def close(self) -> None:
         """Stop the camera, and let others use it."""
-        if self._camera is not None:
-            self._camera.stop()
-            self._camera.close()
-            self._camera = None
+        camera, self._camera = self._camera, None
+        if camera is not None:
+            with suppress(Exception):  # one that hangs cannot be stopped, but closed
+                camera.stop()
+            camera.close()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from facesdk.errors import DependencyError, InputError, SourceLostError
+from facesdk.live.sources import picamera
 from facesdk.live.sources.address import credentials, without_password
 from facesdk.live.sources.camera import CameraSource
 from facesdk.live.sources.folder import FolderSource
@@ -89,12 +90,27 @@ def test_a_stream_that_nobody_sends() -> None:
 
 
 PICAMERA2 = """
+from concurrent.futures import Future
+
 import numpy as np
 
 log = []
 
+class Job:
+    def __init__(self, make):
+        self.future = Future()
+        try:
+            picture = make()
+            if picture is not None:
+                self.future.set_result(picture)
+        except RuntimeError as error:
+            self.future.set_exception(error)
+
+    def get_result(self, timeout=None):
+        return self.future.result(timeout=timeout)
+
 class Picamera2:
-    broken = False
+    broken = silent = False
 
     def __init__(self, number):
         if number > 0:
@@ -111,10 +127,15 @@ class Picamera2:
     def start(self):
         log.append("started")
 
-    def capture_array(self, name):
-        assert name == "main"
+    def capture_array(self, name, wait=None):
+        assert name == "main" and wait is False
+        return Job(self.picture)
+
+    def picture(self):
         if Picamera2.broken:
             raise RuntimeError("camera timed out")
+        if Picamera2.silent:
+            return None
         width, height = self.main["size"]
         # BGR888 is red first in memory; rows may be padded, as libcamera's are
         assert self.main["format"] == "BGR888"
@@ -124,6 +145,8 @@ class Picamera2:
 
     def stop(self):
         log.append("stopped")
+        if Picamera2.silent:
+            raise RuntimeError("the event loop has gone")
 
     def close(self):
         log.append("closed")
@@ -165,6 +188,23 @@ def test_the_raspberry_pi_s_camera_fails_in_a_line(picamera2: object) -> None:
     picamera2.Picamera2.broken = True  # type: ignore[attr-defined]
     with pytest.raises(SourceLostError, match=r"gives no picture \(camera timed out"):
         source.read()
+
+
+def test_a_raspberry_pi_s_camera_that_falls_silent_is_lost_and_opened_again(
+    picamera2: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picamera, "TIMEOUT", 0.2)
+    source = PiCameraSource()
+    source.open()
+    picamera2.Picamera2.silent = True  # type: ignore[attr-defined]
+    with pytest.raises(SourceLostError, match=r"no picture for 0\.2 s: is its cable firm"):
+        source.read()
+    source.open()
+    picamera2.Picamera2.silent = False  # type: ignore[attr-defined]
+    assert source.read().image.shape == (480, 640, 3)
+    source.close()
+    log = ["made", "started", "stopped", "closed"]
+    assert picamera2.log == 2 * log  # type: ignore[attr-defined]
 
 
 def test_without_picamera2_its_package_is_named() -> None:
