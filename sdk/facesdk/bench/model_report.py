@@ -45,7 +45,7 @@ _MARKS = {SHARED: "~", FUSED: "+", FOLDED: "-"}
 _FOUND = {
     MEASURED: "measured in place",
     SHARED: "share of a measured stretch, by differences",
-    FUSED: "inside the convolution before it",
+    FUSED: "inside the operator before it that is ours",
     FOLDED: "constant",
 }
 

@@ -24,8 +24,8 @@ class OperatorEvent:
         partition: Number of the set of operators that the runtime ran as one.
         node: The operator's place in the model.
         path: Name of the kernel path that ran.
-        within: For an addition that a convolution computed, the place of that convolution, whose
-            event has the time; None for all others.
+        within: For an operator that is part of another's work, as an addition is of a
+            convolution's, the place of that other, whose event has the time; None for all others.
     """
 
     start_ns: int

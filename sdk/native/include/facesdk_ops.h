@@ -221,8 +221,9 @@ typedef struct facesdk_profile_event {
   uint32_t partition;        /* a number of the connected set of nodes it belongs to, unique in the process */
   int32_t node;              /* its index in the model */
   int32_t path;              /* the kernel path that ran: an index for facesdk_ops_isa_name() */
-  int32_t within;            /* -1; for an addition that a convolution computes: the index of that convolution, whose
-                                event, just before, has the time. start_ns and end_ns are then equal. */
+  int32_t within;            /* -1; for an operator that is part of another's work, as an addition is of a convolution's:
+                                the index of that other, whose event before has the time. start_ns and end_ns are then
+                                equal. */
 } facesdk_profile_event;
 
 /* Records every operator that a delegate of this process runs from now on, the first `capacity` of them in `events`, in

@@ -57,9 +57,15 @@ def test_every_custom_operator_of_the_model_is_recorded(recogniser: ModelBundle)
         if operator.name in CUSTOM_OPERATORS
     }
     assert custom <= recorded
-    assert {
-        event.node for event in recording.events if event.within is not None
-    } == recorded - custom
+    assert {recogniser.graph.operators[place].name for place in recorded - custom} == {
+        "ADD",
+        "PRELU",
+    }
+    part_of = {event.node: event.within for event in recording.events}
+    for node, other in part_of.items():
+        assert other is None or (other < node and part_of[other] is None)
+    names = {recogniser.graph.operators[node].name for node, other in part_of.items() if other}
+    assert names == {"ADD", "LceQuantize"}
 
 
 @pytest.mark.parametrize("isa", ["reference", "portable"])
@@ -108,7 +114,7 @@ def test_a_table_has_each_operator_once_and_adds_up(
         assert row.error_ms >= 0
         assert row.found in ((MEASURED, FUSED) if own else (MEASURED, SHARED))
         if row.operator.name in CUSTOM_OPERATORS:
-            assert own and row.ms > 0
+            assert own and (row.ms > 0 or row.found == FUSED)
 
 
 def test_a_network_of_stock_operators_is_shared_out() -> None:

@@ -12,26 +12,26 @@ static bool always(void) { return true; }
 /* A path of every CPU, and those of this architecture, slowest first:
  *
  *    name, whether this CPU can run it, what that takes in words, and the kernels:
- *    quantize, bmaxpool2d, bconv2d, and of binary_conv2d floats and bytes */
-#define EVERYWHERE(PATH) PATH("portable", always, "", portable, rows, portable, portable, portable)
+ *    quantize, bmaxpool2d, pointwise, bconv2d, and of binary_conv2d floats and bytes */
+#define EVERYWHERE(PATH) PATH("portable", always, "", portable, rows, portable, portable, portable, portable)
 #if defined(__x86_64__)
 #include "base/cpu_x86.h"
 
 #define HERE(PATH)                                                                                                    \
-  PATH("popcnt", facesdk_cpu_has_popcnt, "POPCNT and SSE4.2", popcnt, rows, popcnt, portable, portable)                 \
-  PATH("avx2", facesdk_cpu_has_avx2, "AVX2 and POPCNT", avx2, rows, avx2, avx2, avx2)                                   \
-  PATH("avx512", facesdk_cpu_has_avx512, "AVX-512 F, BW, DQ and VL", avx512, rows, avx512, avx512, avx512)              \
+  PATH("popcnt", facesdk_cpu_has_popcnt, "POPCNT and SSE4.2", popcnt, rows, popcnt, popcnt, portable, portable)         \
+  PATH("avx2", facesdk_cpu_has_avx2, "AVX2 and POPCNT", avx2, rows, avx2, avx2, avx2, avx2)                             \
+  PATH("avx512", facesdk_cpu_has_avx512, "AVX-512 F, BW, DQ and VL", avx512, rows, avx512, avx512, avx512, avx512)      \
   PATH("avx512vpopcntdq", facesdk_cpu_has_avx512_vpopcntdq, "AVX-512 F, BW, DQ, VL, VPOPCNTDQ and VNNI", avx512, rows,  \
-       avx512vpopcntdq, avx512, avx512vnni)
+       avx512, avx512vpopcntdq, avx512, avx512vnni)
 #elif defined(__aarch64__) || (defined(__arm__) && __ARM_ARCH >= 7)
 #include "base/cpu_arm.h"
 
-#define NEON(PATH) PATH("neon", facesdk_cpu_has_neon, "NEON", neon, rows, neon, neon, neon)
+#define NEON(PATH) PATH("neon", facesdk_cpu_has_neon, "NEON", neon, rows, neon, neon, neon, neon)
 #if defined(__aarch64__)
 #define HERE(PATH)                                                                                                    \
   NEON(PATH)                                                                                                          \
   PATH("neon-dotprod", facesdk_cpu_has_dotprod, "NEON with dot products (ARMv8.2, Cortex-A76)", neon, rows,           \
-       neon_dotprod, neon, neon_dotprod)
+       neon, neon_dotprod, neon, neon_dotprod)
 #else
 #define HERE(PATH) NEON(PATH)
 #endif

@@ -29,11 +29,11 @@ static facesdk_status prepare(op_node *op, const facesdk_path *path, int32_t zer
   return FACESDK_OK;
 }
 
-static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteContext *context, const void *input,
-                          const void *residual, void *output, facesdk_error *error) {
+static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteContext *context, const op_memory *memory,
+                          facesdk_error *error) {
   (void)path, (void)context, (void)error;
-  const float *a = input, *b = residual;
-  float *sum = output;
+  const float *a = memory->input, *b = memory->residual;
+  float *sum = memory->output;
   for (size_t i = 0; i < op->output_bytes / sizeof *sum; ++i) sum[i] = a[i] + b[i];
   return FACESDK_OK;
 }

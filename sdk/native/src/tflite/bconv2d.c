@@ -80,10 +80,10 @@ static facesdk_status prepare(op_node *op, const facesdk_path *path, int32_t zer
                                 constant_data(context, op->inputs[THRESHOLDS]), &op->bconv2d, error);
 }
 
-static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteContext *context, const void *input,
-                          const void *residual, void *output, facesdk_error *error) {
+static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteContext *context, const op_memory *memory,
+                          facesdk_error *error) {
   (void)path, (void)error;
-  facesdk_bconv2d_run(op->bconv2d, input, residual, output, context->recommended_num_threads);
+  facesdk_bconv2d_run(op->bconv2d, memory->input, memory->residual, memory->output, context->recommended_num_threads);
   return FACESDK_OK;
 }
 

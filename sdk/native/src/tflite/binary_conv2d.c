@@ -132,10 +132,10 @@ static facesdk_status prepare_dense(op_node *op, const facesdk_path *path, int32
   return create(op, path, context, image, error);
 }
 
-static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteContext *context, const void *input,
-                          const void *residual, void *output, facesdk_error *error) {
-  (void)path, (void)residual, (void)error;
-  facesdk_binary_conv2d_run(op->binary_conv2d, input, output, context->recommended_num_threads);
+static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteContext *context, const op_memory *memory,
+                          facesdk_error *error) {
+  (void)path, (void)error;
+  facesdk_binary_conv2d_run(op->binary_conv2d, memory->input, memory->output, context->recommended_num_threads);
   return FACESDK_OK;
 }
 

@@ -31,10 +31,10 @@ static facesdk_status prepare(op_node *op, const facesdk_path *path, int32_t zer
   return status;
 }
 
-static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteContext *context, const void *input,
-                          const void *residual, void *output, facesdk_error *error) {
-  (void)residual, (void)context;
-  return facesdk_bmaxpool2d(path, &op->options.bmaxpool2d, input, output, error);
+static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteContext *context, const op_memory *memory,
+                          facesdk_error *error) {
+  (void)context;
+  return facesdk_bmaxpool2d(path, &op->options.bmaxpool2d, memory->input, memory->output, error);
 }
 
 const op_kind bmaxpool2d_kind = {.name = "LceBMaxPool2d",

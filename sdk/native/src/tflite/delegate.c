@@ -1,7 +1,9 @@
 /* The external delegate: claims the nodes of a graph that are ours and runs each connected set of them as one kernel.
  *
- * An addition of a convolution's result to something else, as residual networks have it, is claimed as well and becomes
- * part of the convolution: the sum is written at once, instead of being read and written once more.
+ * Operators of the runtime are claimed as well where that saves reading and writing a tensor once more. An addition of a
+ * convolution's result to something else, as residual networks have it, becomes part of the convolution. Batch
+ * normalisation, which is a MUL and an ADD by channel, and activations become a chain with each other and with an
+ * LceQuantize that reads their result.
  *
  * Tensors between two nodes of one set get no memory from the runtime, so the set owns it ("inner" tensors). Everything
  * read from the model is checked before use; what is wrong is reported in one line through the runtime.
@@ -24,9 +26,11 @@ typedef struct plugin {
   int32_t zero_padding; /* facesdk_zero_padding */
 } plugin;
 
-/* The result of an operator, if only other operators of the partition read it. */
+enum { MAIN = 0, SIDE = 1, RESULTS = 2 }; /* what an operator writes */
+
+/* What an operator writes, if only other operators of the partition read it. */
 typedef struct inner_tensor {
-  int index;       /* -1: it leaves the partition, and the runtime has its memory */
+  int index;       /* -1: there is none, or it leaves the partition, and the runtime has its memory */
   size_t last_use; /* the operator that reads it last; its own if none does */
   bool written;    /* by an operator already prepared */
   tensor_shape shape;
@@ -40,7 +44,7 @@ typedef struct partition {
   uint32_t number; /* for profiles */
   size_t op_count;
   op_node *ops;
-  inner_tensor *inner; /* of each operator's result */
+  inner_tensor (*inner)[RESULTS]; /* of each operator */
   buffers buffers;
 } partition;
 
@@ -87,27 +91,38 @@ static TfLiteStatus partition_read(partition *self, TfLiteContext *context, cons
     if (context->GetNodeAndRegistration(context, node_index, &node, &registration) != kTfLiteOk) return kTfLiteError;
     facesdk_error error;
     op_node *op = &self->ops[i];
-    if (op_read(op, op_kind_of(registration), context, node_index, node, &error) != FACESDK_OK) {
+    if (op_read(op, op_kind_of(context, node, registration), context, node_index, node, &error) != FACESDK_OK) {
       return report(context, op, &error);
     }
     for (size_t j = 0; j < i; ++j) {
       if (self->ops[j].output == op->output) return report_text(context, "two nodes write the same tensor");
     }
-    self->inner[i].index = contains(params->output_tensors, op->output) ? -1 : op->output;
+    self->inner[i][MAIN].index = contains(params->output_tensors, op->output) ? -1 : op->output;
+    self->inner[i][SIDE].index = -1;
   }
   return kTfLiteOk;
 }
 
 static bool reads(const op_node *op, int index) { return op->inputs[0] == index || op->residual == index; }
 
+static size_t count_reading(const partition *self, int index) {
+  size_t readers = 0;
+  for (size_t i = 0; i < self->op_count; ++i) readers += reads(&self->ops[i], index);
+  return readers;
+}
+
+static void remove_op(partition *self, size_t i) {
+  const size_t after = --self->op_count - i;
+  memmove(&self->ops[i], &self->ops[i + 1], after * sizeof *self->ops);
+  memmove(&self->inner[i], &self->inner[i + 1], after * sizeof *self->inner);
+}
+
 /* The operator of a sum's inputs that can take the sum in: one whose result nothing else reads. op_count if none. */
 static size_t find_fusable(const partition *self, size_t add) {
   for (size_t i = 0; i < add; ++i) {
-    const int result = self->inner[i].index;
+    const int result = self->inner[i][MAIN].index;
     if (result < 0 || !reads(&self->ops[add], result)) continue;
-    size_t readers = 0;
-    for (size_t j = 0; j < self->op_count; ++j) readers += reads(&self->ops[j], result);
-    if (readers == 1 && op_fuse_add(&self->ops[add], &self->ops[i])) return i;
+    if (count_reading(self, result) == 1 && op_fuse_add(&self->ops[add], &self->ops[i])) return i;
   }
   return self->op_count;
 }
@@ -117,19 +132,41 @@ static void fuse_sums(partition *self) {
     if (!op_is_add(self->ops[i].kind)) continue;
     const size_t fused = find_fusable(self, i);
     if (fused == self->op_count) continue;
-    const size_t after = self->op_count - fused - 1;
-    memmove(&self->ops[fused], &self->ops[fused + 1], after * sizeof *self->ops);
-    memmove(&self->inner[fused], &self->inner[fused + 1], after * sizeof *self->inner);
-    --self->op_count;
+    remove_op(self, fused);
     --i;
+  }
+}
+
+/* Makes the operator and the first after it that goes on with its result into one; false if there is none. It runs where
+ * the first of them stood, since the other reads nothing else that is computed. */
+static bool fuse_next(partition *self, size_t i) {
+  const int result = self->ops[i].output;
+  const bool leaves = self->inner[i][MAIN].index < 0;
+  const bool keep = leaves || count_reading(self, result) > 1;
+  for (size_t j = i + 1; j < self->op_count; ++j) {
+    if (!op_fuse_chain(&self->ops[i], &self->ops[j], keep)) continue;
+    if (keep) self->inner[i][SIDE].index = self->inner[i][MAIN].index;
+    self->inner[i][MAIN].index = self->inner[j][MAIN].index;
+    remove_op(self, j);
+    return true;
+  }
+  return false;
+}
+
+static void fuse_chains(partition *self) {
+  for (size_t i = 0; i < self->op_count; ++i) {
+    while (op_is_chain(self->ops[i].kind) && fuse_next(self, i)) continue;
   }
 }
 
 static void find_last_uses(partition *self) {
   for (size_t i = 0; i < self->op_count; ++i) {
-    self->inner[i].last_use = i;
-    for (size_t j = i + 1; j < self->op_count; ++j) {
-      if (self->inner[i].index >= 0 && reads(&self->ops[j], self->inner[i].index)) self->inner[i].last_use = j;
+    for (size_t r = 0; r < RESULTS; ++r) {
+      inner_tensor *inner = &self->inner[i][r];
+      inner->last_use = i;
+      for (size_t j = i + 1; j < self->op_count; ++j) {
+        if (inner->index >= 0 && reads(&self->ops[j], inner->index)) inner->last_use = j;
+      }
     }
   }
 }
@@ -147,10 +184,11 @@ static void *kernel_init(TfLiteContext *context, const char *params_bytes, size_
                         .ops = calloc(count, sizeof *self->ops),
                         .inner = calloc(count, sizeof *self->inner)};
   }
-  if (self == NULL || self->ops == NULL || self->inner == NULL || !buffers_init(&self->buffers, count)) {
+  if (self == NULL || self->ops == NULL || self->inner == NULL || !buffers_init(&self->buffers, RESULTS * count)) {
     report_text(context, "out of memory");
   } else if (partition_read(self, context, params) == kTfLiteOk) {
     fuse_sums(self);
+    fuse_chains(self);
     find_last_uses(self);
     return self;
   }
@@ -161,7 +199,9 @@ static void *kernel_init(TfLiteContext *context, const char *params_bytes, size_
 static inner_tensor *find_inner(const partition *self, int index) {
   if (index < 0) return NULL;
   for (size_t i = 0; i < self->op_count; ++i) {
-    if (self->inner[i].index == index) return &self->inner[i];
+    for (size_t r = 0; r < RESULTS; ++r) {
+      if (self->inner[i][r].index == index) return &self->inner[i][r];
+    }
   }
   return NULL;
 }
@@ -184,23 +224,37 @@ static TfLiteStatus resize(TfLiteContext *context, int index, const tensor_shape
   return context->ResizeTensor(context, &context->tensors[index], dims);
 }
 
-/* Finds a buffer for the result of operator i, after all before it. A sum may be written over what was added. */
-static void plan_buffer(partition *self, size_t i) {
-  inner_tensor *result = &self->inner[i];
-  inner_tensor *residual = find_inner(self, self->ops[i].residual);
-  const bool in_place = result->index >= 0 && residual != NULL && residual->last_use == i &&
-                        residual->bytes == result->bytes;
-  if (in_place) {
-    result->buffer = residual->buffer;
-  } else if (result->index >= 0) {
-    result->buffer = buffers_take(&self->buffers, result->bytes);
+/* What operator i may write a result of as many bytes over, since nothing reads it later: what a sum adds, or the input of
+ * a chain. NULL if there is nothing. */
+static inner_tensor *find_overwritable(const partition *self, size_t i, size_t bytes) {
+  const op_node *op = &self->ops[i];
+  inner_tensor *old = find_inner(self, op_is_chain(op->kind) ? op->inputs[0] : op->residual);
+  return old != NULL && old->last_use == i && old->bytes == bytes ? old : NULL;
+}
+
+/* Finds buffers for the results of operator i, after all before it. */
+static void plan_buffers(partition *self, size_t i) {
+  inner_tensor *overwritten = NULL;
+  for (size_t r = RESULTS; r-- > 0;) {
+    inner_tensor *result = &self->inner[i][r];
+    if (result->index < 0) continue;
+    inner_tensor *old = overwritten == NULL ? find_overwritable(self, i, result->bytes) : NULL;
+    if (old != NULL) overwritten = old;
+    result->buffer = old != NULL ? old->buffer : buffers_take(&self->buffers, result->bytes);
   }
   for (size_t j = 0; j <= i; ++j) {
-    inner_tensor *done = &self->inner[j];
-    if (done->index >= 0 && done->last_use == i && !(in_place && done == residual)) {
-      buffers_give(&self->buffers, done->buffer);
+    for (size_t r = 0; r < RESULTS; ++r) {
+      inner_tensor *done = &self->inner[j][r];
+      if (done->index >= 0 && done->last_use == i && done != overwritten) buffers_give(&self->buffers, done->buffer);
     }
   }
+}
+
+static void note_written(inner_tensor *inner, const tensor_shape *shape, size_t bytes) {
+  if (inner->index < 0) return;
+  inner->shape = *shape;
+  inner->bytes = bytes;
+  inner->written = true;
 }
 
 static TfLiteStatus prepare_op(partition *self, TfLiteContext *context, size_t i) {
@@ -215,26 +269,27 @@ static TfLiteStatus prepare_op(partition *self, TfLiteContext *context, size_t i
     if (shape_of(self, context, op->residual, &residual) != kTfLiteOk) return kTfLiteError;
     if (!shapes_equal(&residual, &output)) return report_text(context, "a sum needs tensors of one shape");
   }
-  inner_tensor *inner = &self->inner[i];
   /* Tensors inside the partition have no memory of the runtime's, but shapes: tflite-runtime makes the partitions anew
-   * when an input is resized, and op_can_add() must find the same sums as before. */
-  if (op->summand >= 0 && resize(context, op->summand, &output) != kTfLiteOk) return kTfLiteError;
+   * when an input is resized, and op_kind_of() must find the same operators as before. */
+  const tensor_shape *between = op_is_chain(op->kind) ? &input : &output;
+  for (size_t n = 0; n < op->fused_count; ++n) {
+    if (op->hidden[n] >= 0 && resize(context, op->hidden[n], between) != kTfLiteOk) return kTfLiteError;
+  }
+  if (op->side >= 0 && resize(context, op->side, &input) != kTfLiteOk) return kTfLiteError;
   if (resize(context, op->output, &output) != kTfLiteOk) return kTfLiteError;
-  if (inner->index < 0) return kTfLiteOk;
-  inner->shape = output;
-  inner->bytes = op->output_bytes;
-  inner->written = true;
+  note_written(&self->inner[i][MAIN], &output, op->output_bytes);
+  note_written(&self->inner[i][SIDE], &input, op->input_bytes);
   return kTfLiteOk;
 }
 
 static TfLiteStatus kernel_prepare(TfLiteContext *context, TfLiteNode *node) {
   partition *self = node->user_data;
   if (self == NULL) return kTfLiteError; /* kernel_init said why */
-  for (size_t i = 0; i < self->op_count; ++i) self->inner[i].written = false;
+  for (size_t i = 0; i < self->op_count; ++i) self->inner[i][MAIN].written = self->inner[i][SIDE].written = false;
   buffers_reset(&self->buffers);
   for (size_t i = 0; i < self->op_count; ++i) {
     if (prepare_op(self, context, i) != kTfLiteOk) return kTfLiteError;
-    plan_buffer(self, i);
+    plan_buffers(self, i);
   }
   return buffers_allocate(&self->buffers) ? kTfLiteOk : report_text(context, "out of memory");
 }
@@ -255,11 +310,12 @@ static void record(const partition *self, const op_node *op, uint64_t start) {
                                  .path = facesdk_path_index(self->plugin->path),
                                  .within = -1};
   profile_record(&event);
-  if (op->added_node < 0) return;
   event.start_ns = event.end_ns;
-  event.node = op->added_node;
   event.within = op->node_index;
-  profile_record(&event);
+  for (size_t i = 0; i < op->fused_count; ++i) {
+    event.node = op->fused[i];
+    profile_record(&event);
+  }
 }
 
 static TfLiteStatus kernel_invoke(TfLiteContext *context, TfLiteNode *node) {
@@ -268,16 +324,20 @@ static TfLiteStatus kernel_invoke(TfLiteContext *context, TfLiteNode *node) {
   for (size_t i = 0; i < self->op_count; ++i) {
     op_node *op = &self->ops[i];
     if (op->output_bytes == 0) continue;
-    const void *input = memory_of(self, context, op->inputs[0], op->input_bytes);
-    const bool adds = op->residual >= 0;
-    const void *residual = adds ? memory_of(self, context, op->residual, op->output_bytes) : NULL;
-    void *output = memory_of(self, context, op->output, op->output_bytes);
+    const bool adds = op->residual >= 0, has_side = op->side >= 0;
+    const op_memory memory = {
+        .input = memory_of(self, context, op->inputs[0], op->input_bytes),
+        .residual = adds ? memory_of(self, context, op->residual, op->output_bytes) : NULL,
+        .output = memory_of(self, context, op->output, op->output_bytes),
+        .side = has_side ? memory_of(self, context, op->side, op->input_bytes) : NULL,
+    };
     facesdk_error error;
-    if (input == NULL || output == NULL || (adds && residual == NULL)) {
+    if (memory.input == NULL || memory.output == NULL || (adds && memory.residual == NULL) ||
+        (has_side && memory.side == NULL)) {
       return report_text(context, "a tensor changed its size after allocate_tensors()");
     }
     const uint64_t start = profiled ? profile_now() : 0;
-    if (op_run(op, self->plugin->path, context, input, residual, output, &error) != FACESDK_OK) {
+    if (op_run(op, self->plugin->path, context, &memory, &error) != FACESDK_OK) {
       return report(context, op, &error);
     }
     if (profiled) record(self, op, start);
@@ -303,60 +363,111 @@ static void advise(TfLiteContext *context, const char *custom_name, int node_ind
                               : "give the interpreter a delegate that has it, or convert the network without it");
 }
 
-/* The nodes of the plan that read a tensor. */
-static int count_readers(TfLiteContext *context, const TfLiteIntArray *plan, int index) {
+/* The nodes of a graph, in the order in which the runtime runs them, and which of them are claimed. */
+typedef struct claims {
+  TfLiteContext *context;
+  const TfLiteIntArray *plan;
+  bool *ours; /* by place in the plan */
+} claims;
+
+/* A node, and how it is registered; `node` is NULL if the runtime does not give it. */
+typedef struct planned_node {
+  const TfLiteNode *node;
+  const TfLiteRegistration *registration;
+} planned_node;
+
+static planned_node node_at(const claims *self, int place) {
+  TfLiteNode *node;
+  TfLiteRegistration *registration;
+  const int index = self->plan->data[place];
+  if (self->context->GetNodeAndRegistration(self->context, index, &node, &registration) != kTfLiteOk) {
+    return (planned_node){NULL, NULL};
+  }
+  return (planned_node){node, registration};
+}
+
+static const op_kind *kind_of(const claims *self, planned_node planned) {
+  return op_kind_of(self->context, planned.node, planned.registration);
+}
+
+/* How many nodes of the plan read a tensor, all of them or those that are claimed. */
+static int count_readers(const claims *self, int index, bool claimed_only) {
   int readers = 0;
-  for (int i = 0; i < plan->size; ++i) {
-    TfLiteNode *node;
-    TfLiteRegistration *registration;
-    if (context->GetNodeAndRegistration(context, plan->data[i], &node, &registration) != kTfLiteOk) continue;
-    readers += node->inputs != NULL && contains(node->inputs, index);
+  for (int i = 0; i < self->plan->size; ++i) {
+    const TfLiteNode *node = claimed_only && !self->ours[i] ? NULL : node_at(self, i).node;
+    readers += node != NULL && node->inputs != NULL && contains(node->inputs, index);
   }
   return readers;
 }
 
-/* Whether an ADD sums up what a claimed convolution computes for it alone. */
-static bool takes_convolution(TfLiteContext *context, const TfLiteIntArray *plan, const TfLiteIntArray *claimed,
-                              const TfLiteNode *add) {
-  if (!op_can_add(context, add)) return false;
-  for (int i = 0; i < claimed->size; ++i) {
-    TfLiteNode *node;
-    TfLiteRegistration *registration;
-    if (context->GetNodeAndRegistration(context, claimed->data[i], &node, &registration) != kTfLiteOk) continue;
-    const int result = node->outputs->data[0];
-    if (op_is_convolution(op_kind_of(registration)) && contains(add->inputs, result) &&
-        count_readers(context, plan, result) == 1) {
-      return true;
-    }
+/* Whether a node reads what a claimed one before it writes; with `alone`, what a convolution writes for this node only. */
+static bool follows(const claims *self, int place, const TfLiteNode *reader, bool alone) {
+  for (int i = 0; i < place; ++i) {
+    if (!self->ours[i]) continue;
+    const planned_node writer = node_at(self, i);
+    const int result = writer.node->outputs->data[0];
+    if (!contains(reader->inputs, result)) continue;
+    if (!alone || (op_is_convolution(kind_of(self, writer)) && count_readers(self, result, false) == 1)) return true;
   }
   return false;
 }
 
-/* Fills `claimed` (room for the whole plan) with the nodes that are ours, after checking each. */
-static TfLiteStatus collect(TfLiteContext *context, const TfLiteIntArray *plan, TfLiteIntArray *claimed) {
-  claimed->size = 0;
+/* Claims a node, after checking it. */
+static TfLiteStatus claim(claims *self, int place, const TfLiteNode *node, const op_kind *kind) {
+  op_node op;
+  facesdk_error error;
+  self->ours[place] = true;
+  if (op_read(&op, kind, self->context, self->plan->data[place], node, &error) == FACESDK_OK) return kTfLiteOk;
+  return report(self->context, &op, &error);
+}
+
+/* Claims operators of ours, and those of the runtime that read what these write. */
+static TfLiteStatus claim_forward(claims *self) {
   bool advised = false;
-  for (int i = 0; i < plan->size; ++i) {
-    TfLiteNode *node;
-    TfLiteRegistration *registration;
-    if (context->GetNodeAndRegistration(context, plan->data[i], &node, &registration) != kTfLiteOk) {
-      return kTfLiteError;
-    }
-    const op_kind *kind = op_kind_of(registration);
+  for (int i = 0; i < self->plan->size; ++i) {
+    const planned_node planned = node_at(self, i);
+    if (planned.node == NULL) return kTfLiteError;
+    const op_kind *kind = kind_of(self, planned);
     if (kind == NULL) {
-      if (is_unresolved(registration) && !advised) {
-        advise(context, registration->custom_name, plan->data[i]);
+      if (is_unresolved(planned.registration) && !advised) {
+        advise(self->context, planned.registration->custom_name, self->plan->data[i]);
         advised = true;
       }
       continue;
     }
-    if (op_is_add(kind) && !takes_convolution(context, plan, claimed, node)) continue;
-    op_node op;
-    facesdk_error error;
-    if (op_read(&op, kind, context, plan->data[i], node, &error) != FACESDK_OK) return report(context, &op, &error);
-    claimed->data[claimed->size++] = plan->data[i];
+    const bool of_the_runtime = op_is_add(kind) || op_is_chain(kind);
+    if (of_the_runtime && !follows(self, i, planned.node, op_is_add(kind))) continue;
+    if (claim(self, i, planned.node, kind) != kTfLiteOk) return kTfLiteError;
   }
   return kTfLiteOk;
+}
+
+/* Claims operators of the runtime whose result only claimed ones read. */
+static TfLiteStatus claim_backward(claims *self) {
+  for (int i = self->plan->size; i-- > 0;) {
+    if (self->ours[i]) continue;
+    const planned_node planned = node_at(self, i);
+    const op_kind *kind = planned.node != NULL ? kind_of(self, planned) : NULL;
+    if (kind == NULL || !op_is_chain(kind)) continue;
+    const int result = planned.node->outputs->data[0], readers = count_readers(self, result, true);
+    if (readers == 0 || readers < count_readers(self, result, false)) continue;
+    if (claim(self, i, planned.node, kind) != kTfLiteOk) return kTfLiteError;
+  }
+  return kTfLiteOk;
+}
+
+/* Fills `claimed` (room for the whole plan) with the nodes that are ours, after checking each. */
+static TfLiteStatus collect(TfLiteContext *context, const TfLiteIntArray *plan, TfLiteIntArray *claimed) {
+  claims self = {context, plan, calloc((size_t)plan->size + 1, sizeof *self.ours)};
+  claimed->size = 0;
+  if (self.ours == NULL) return report_text(context, "out of memory");
+  TfLiteStatus status = claim_forward(&self);
+  if (status == kTfLiteOk) status = claim_backward(&self);
+  for (int i = 0; i < plan->size; ++i) {
+    if (self.ours[i]) claimed->data[claimed->size++] = plan->data[i];
+  }
+  free(self.ours);
+  return status;
 }
 
 static TfLiteStatus delegate_prepare(TfLiteContext *context, TfLiteDelegate *delegate) {

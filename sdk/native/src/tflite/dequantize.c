@@ -25,12 +25,11 @@ static facesdk_status prepare(op_node *op, const facesdk_path *path, int32_t zer
   return shape_rows(output, &op->options.matrix.rows, error);
 }
 
-static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteContext *context, const void *input,
-                          const void *residual, void *output, facesdk_error *error) {
-  (void)residual;
+static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteContext *context, const op_memory *memory,
+                          facesdk_error *error) {
   const TfLiteTensor *tensor = tensor_of(context, op->output);
-  return facesdk_dequantize(path, input, op->options.matrix.rows, op->options.matrix.channels,
-                            kernel_type(tensor->type), tensor->params.scale, tensor->params.zero_point, output, error);
+  return facesdk_dequantize(path, memory->input, op->options.matrix.rows, op->options.matrix.channels,
+                            kernel_type(tensor->type), tensor->params.scale, tensor->params.zero_point, memory->output, error);
 }
 
 const op_kind dequantize_kind = {.name = "LceDequantize",

@@ -8,18 +8,31 @@ static const op_kind *const kinds[] = {
     &quantize_kind, &dequantize_kind, &bmaxpool2d_kind, &bconv2d_kind, &binary_conv2d_kind, &binary_dense_kind,
 };
 
-const op_kind *op_kind_of(const TfLiteRegistration *registration) {
-  if (registration->builtin_code == kTfLiteBuiltinAdd) return &add_kind;
-  if (registration->builtin_code != kTfLiteBuiltinCustom || registration->custom_name == NULL) return NULL;
-  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; ++i) {
-    if (strcmp(registration->custom_name, kinds[i]->name) == 0) return kinds[i];
+static const op_kind *custom_kind(const char *name) {
+  for (size_t i = 0; name != NULL && i < sizeof kinds / sizeof kinds[0]; ++i) {
+    if (strcmp(name, kinds[i]->name) == 0) return kinds[i];
   }
   return NULL;
+}
+
+const op_kind *op_kind_of(const TfLiteContext *context, const TfLiteNode *node, const TfLiteRegistration *registration) {
+  const int32_t code = registration->builtin_code;
+  if (code == kTfLiteBuiltinCustom) return custom_kind(registration->custom_name);
+  if (code == kTfLiteBuiltinAdd && op_can_add(context, node)) return &add_kind;
+  return op_chain_kind(context, node, code);
 }
 
 bool op_is_add(const op_kind *kind) { return kind == &add_kind; }
 
 bool op_is_convolution(const op_kind *kind) { return kind == &bconv2d_kind; }
+
+bool op_is_chain(const op_kind *kind) { return kind->chains; }
+
+/* Notes that a node became part of `op`, and the tensor between that is not written any more, or -1. */
+static void note_fused(op_node *op, int node_index, int hidden) {
+  op->fused[op->fused_count] = node_index;
+  op->hidden[op->fused_count++] = hidden;
+}
 
 bool op_fuse_add(op_node *add, const op_node *convolution) {
   const bool goes = op_is_add(add->kind) && op_is_convolution(convolution->kind) && convolution->residual < 0 &&
@@ -29,10 +42,33 @@ bool op_fuse_add(op_node *add, const op_node *convolution) {
   const int residual = convolution->output == add->residual ? add->inputs[0] : add->residual, output = add->output;
   const int added_node = add->node_index;
   *add = *convolution;
-  add->added_node = added_node;
-  add->summand = convolution->output;
+  note_fused(add, added_node, convolution->output);
   add->residual = residual;
   add->output = output;
+  return true;
+}
+
+static void append_step(op_chain *chain, facesdk_step step, int tensor) {
+  chain->steps[chain->count] = step;
+  chain->tensors[chain->count++] = tensor;
+}
+
+bool op_fuse_chain(op_node *chain, const op_node *next, bool keep) {
+  const bool signs = next->kind == &quantize_kind;
+  const size_t more = (signs ? 1 : next->chain.count) + keep;
+  const bool ended = chain->chain.steps[chain->chain.count - 1].kind == FACESDK_STEP_SIGNS;
+  if (ended || !op_is_chain(chain->kind) || !(signs || op_is_chain(next->kind)) || next->inputs[0] != chain->output ||
+      (keep && chain->side >= 0) || chain->chain.count + more > CHAIN_MAX_STEPS || chain->fused_count == CHAIN_MAX_STEPS) {
+    return false;
+  }
+  if (keep) {
+    append_step(&chain->chain, (facesdk_step){.kind = FACESDK_STEP_STORE}, -1);
+    chain->side = chain->output;
+  }
+  if (signs) append_step(&chain->chain, (facesdk_step){.kind = FACESDK_STEP_SIGNS}, -1);
+  for (size_t i = 0; i < next->chain.count; ++i) append_step(&chain->chain, next->chain.steps[i], next->chain.tensors[i]);
+  note_fused(chain, next->node_index, keep ? -1 : chain->output);
+  chain->output = next->output;
   return true;
 }
 
@@ -44,8 +80,7 @@ facesdk_status op_read(op_node *op, const op_kind *kind, TfLiteContext *context,
   op->kind = kind;
   op->node_index = node_index;
   op->residual = kTfLiteOptionalTensor;
-  op->added_node = -1;
-  op->summand = -1;
+  op->side = -1;
   if (node->inputs == NULL || node->inputs->size != kind->input_count || node->outputs == NULL ||
       node->outputs->size != 1) {
     return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "expected %d inputs and 1 output, but got %d and %d",
@@ -88,7 +123,7 @@ facesdk_status op_prepare(op_node *op, const facesdk_path *path, int32_t zero_pa
   return status;
 }
 
-facesdk_status op_run(op_node *op, const facesdk_path *path, TfLiteContext *context, const void *input,
-                      const void *residual, void *output, facesdk_error *error) {
-  return op->kind->run(op, path, context, input, residual, output, error);
+facesdk_status op_run(op_node *op, const facesdk_path *path, TfLiteContext *context, const op_memory *memory,
+                      facesdk_error *error) {
+  return op->kind->run(op, path, context, memory, error);
 }

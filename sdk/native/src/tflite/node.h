@@ -4,15 +4,20 @@
 
 #include "tflite/operator.h"
 
-/* The kind of a node; NULL if it is not one of ours. Every ADD has a kind: see op_can_add(). */
-const op_kind *op_kind_of(const TfLiteRegistration *registration);
+/* The kind of a node; NULL if it is not one of ours. Operators of the runtime have a kind if we can compute them. */
+const op_kind *op_kind_of(const TfLiteContext *context, const TfLiteNode *node, const TfLiteRegistration *registration);
 
-bool op_is_add(const op_kind *kind);
+bool op_is_add(const op_kind *kind);         /* of two computed tensors */
 bool op_is_convolution(const op_kind *kind); /* an LceBconv2d */
+bool op_is_chain(const op_kind *kind);       /* an operator of the runtime with constants by channel */
 
 /* Makes an ADD and the convolution that computes one of its inputs into one operator: `add` becomes it. False if they do
  * not go together. */
 bool op_fuse_add(op_node *add, const op_node *convolution);
+
+/* Makes a chain and an operator that reads its result into one, which `chain` becomes; with `keep` it goes on to write
+ * what it wrote before. False if they do not go together. */
+bool op_fuse_chain(op_node *chain, const op_node *next, bool keep);
 
 /* Fills `op` from a node: checks indices, types, constants and custom options. */
 facesdk_status op_read(op_node *op, const op_kind *kind, TfLiteContext *context, int node_index, const TfLiteNode *node,
@@ -22,10 +27,9 @@ facesdk_status op_read(op_node *op, const op_kind *kind, TfLiteContext *context,
 facesdk_status op_prepare(op_node *op, const facesdk_path *path, int32_t zero_padding, TfLiteContext *context,
                           const tensor_shape *input, tensor_shape *output, facesdk_error *error);
 
-/* Runs it on input_bytes and output_bytes of memory; `residual` has output_bytes and may be the output, NULL if there is
- * none. */
-facesdk_status op_run(op_node *op, const facesdk_path *path, TfLiteContext *context, const void *input,
-                      const void *residual, void *output, facesdk_error *error);
+/* Runs it on memory of input_bytes and output_bytes. */
+facesdk_status op_run(op_node *op, const facesdk_path *path, TfLiteContext *context, const op_memory *memory,
+                      facesdk_error *error);
 
 /* For example "LceBconv2d". */
 const char *op_name(const op_node *op);

@@ -1,5 +1,6 @@
 #include "tflite/operator.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -17,12 +18,25 @@ void op_release(op_node *op) {
   facesdk_binary_conv2d_destroy(op->binary_conv2d);
   op->bconv2d = NULL;
   op->binary_conv2d = NULL;
+  free(op->chain.constants);
+  op->chain.constants = NULL;
 }
 
 /* ---- tensors ---- */
 
 bool is_constant(const TfLiteTensor *tensor) {
   return tensor->allocation_type == kTfLiteMmapRo || tensor->allocation_type == kTfLitePersistentRo;
+}
+
+bool is_by_channel(const TfLiteTensor *tensor, int rank, int32_t channels) {
+  if (!is_constant(tensor) || tensor->data == NULL || tensor->type != kTfLiteFloat32) return false;
+  const TfLiteIntArray *dims = tensor->dims;
+  if (dims == NULL || dims->size > rank) return false;
+  for (int i = 0; i + 1 < dims->size; ++i) {
+    if (dims->data[i] != 1) return false;
+  }
+  const int count = dims->size == 0 ? 1 : dims->data[dims->size - 1];
+  return (count == 1 || count == channels) && tensor->bytes == (size_t)count * sizeof(float);
 }
 
 const void *constant_data(const TfLiteContext *context, int index) {

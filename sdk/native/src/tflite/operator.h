@@ -6,9 +6,10 @@
 #include <stdbool.h>
 
 #include "facesdk_ops.h"
+#include "kernels/pointwise/pointwise.h"
 #include "tflite/tfl_abi.h"
 
-enum { OPERATOR_MAX_INPUTS = 5, SHAPE_MAX_RANK = 8 };
+enum { OPERATOR_MAX_INPUTS = 5, SHAPE_MAX_RANK = 8, CHAIN_MAX_STEPS = 8 };
 
 typedef struct tensor_shape {
   int rank; /* 1..SHAPE_MAX_RANK */
@@ -25,14 +26,24 @@ typedef enum type_mask {
 
 typedef struct op_kind op_kind;
 
+/* Pointwise steps of nodes that are one operator. Where the last one does not write signs, the result is stored. */
+typedef struct op_chain {
+  size_t count;
+  facesdk_step steps[CHAIN_MAX_STEPS];
+  int tensors[CHAIN_MAX_STEPS]; /* of the steps' constants */
+  float *constants;             /* of all steps, for each channel; set by preparing */
+} op_chain;
+
 typedef struct op_node {
   const op_kind *kind;
   int node_index;
   int inputs[OPERATOR_MAX_INPUTS]; /* tensor indices; input 0 is computed, the others are constants */
   int residual;                    /* a computed tensor that is added to the result; -1 if there is none */
-  int added_node;                  /* index of the ADD that became part of this operator; -1 if there is none */
   int output;
-  int summand; /* the tensor that would be its result without that ADD; -1 if there is none */
+  int side; /* a tensor of the input's shape that a chain writes on the way; -1 if there is none */
+  size_t fused_count;
+  int fused[CHAIN_MAX_STEPS];  /* indices of nodes that became part of this operator */
+  int hidden[CHAIN_MAX_STEPS]; /* for each the tensor between, where nobody needs it any more; else -1 */
   size_t input_bytes, output_bytes; /* set by op_prepare */
   union {
     facesdk_bconv2d_options bconv2d;
@@ -40,17 +51,28 @@ typedef struct op_node {
     facesdk_binary_conv2d_options binary_conv2d;
     struct {
       size_t rows, channels;
-    } matrix; /* quantize, dequantize */
+    } matrix; /* quantize, dequantize, pointwise */
   } options;
+  op_chain chain;
   facesdk_bconv2d *bconv2d;
   facesdk_binary_conv2d *binary_conv2d;
 } op_node;
+
+/* What an operator reads and writes: `residual` has the output's size and may be the output, `side` has the input's; NULL
+ * where there is none. */
+typedef struct op_memory {
+  const void *input, *residual;
+  void *output, *side;
+} op_memory;
 
 /* Functions that an operator does not need are NULL, but for prepare and run. */
 struct op_kind {
   const char *name; /* in model files */
   int input_count;
   unsigned input_types, output_types; /* masks of type_mask: of input 0 and the output */
+  bool chains;                        /* an operator of the runtime that is a pointwise step: */
+  int32_t builtin_code;
+  facesdk_step step;
 
   /* Fill `op` from a node. Types are checked between the two. */
   facesdk_status (*read_options)(op_node *op, const TfLiteContext *context, const TfLiteNode *node,
@@ -61,8 +83,8 @@ struct op_kind {
   /* As op_prepare() and op_run() say. */
   facesdk_status (*prepare)(op_node *op, const facesdk_path *path, int32_t zero_padding, const TfLiteContext *context,
                             const tensor_shape *input, tensor_shape *output, facesdk_error *error);
-  facesdk_status (*run)(op_node *op, const facesdk_path *path, const TfLiteContext *context, const void *input,
-                        const void *residual, void *output, facesdk_error *error);
+  facesdk_status (*run)(op_node *op, const facesdk_path *path, const TfLiteContext *context, const op_memory *memory,
+                        facesdk_error *error);
 };
 
 extern const op_kind quantize_kind, dequantize_kind, bmaxpool2d_kind, bconv2d_kind, binary_conv2d_kind,
@@ -70,6 +92,12 @@ extern const op_kind quantize_kind, dequantize_kind, bmaxpool2d_kind, bconv2d_ki
 
 /* Whether an ADD is one that we compute: two float32 tensors of one shape, without activation. */
 bool op_can_add(const TfLiteContext *context, const TfLiteNode *node);
+
+/* The kind of a node with that builtin code if it is a chain of its own: float32, with constants by channel; else NULL. */
+const op_kind *op_chain_kind(const TfLiteContext *context, const TfLiteNode *node, int32_t builtin_code);
+
+/* Whether the constant tensor has one number for each of `channels`, or one for all. */
+bool is_by_channel(const TfLiteTensor *tensor, int rank, int32_t channels);
 
 /* Releases what preparing made. */
 void op_release(op_node *op);

@@ -13,12 +13,11 @@ static facesdk_status prepare(op_node *op, const facesdk_path *path, int32_t zer
   return shape_rows(input, &op->options.matrix.rows, error);
 }
 
-static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteContext *context, const void *input,
-                          const void *residual, void *output, facesdk_error *error) {
-  (void)residual;
+static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteContext *context, const op_memory *memory,
+                          facesdk_error *error) {
   const TfLiteTensor *tensor = tensor_of(context, op->inputs[0]);
-  return facesdk_quantize(path, kernel_type(tensor->type), input, op->options.matrix.rows,
-                          op->options.matrix.channels, tensor->params.zero_point, output,
+  return facesdk_quantize(path, kernel_type(tensor->type), memory->input, op->options.matrix.rows,
+                          op->options.matrix.channels, tensor->params.zero_point, memory->output,
                           context->recommended_num_threads, error);
 }
 

@@ -32,7 +32,16 @@ typedef enum TfLiteAllocationType {
   kTfLiteCustom = 6,
 } TfLiteAllocationType;
 
-enum { kTfLiteBuiltinAdd = 0, kTfLiteBuiltinCustom = 32 }; /* TfLiteRegistration.builtin_code */
+/* TfLiteRegistration.builtin_code */
+enum {
+  kTfLiteBuiltinAdd = 0,
+  kTfLiteBuiltinMul = 18,
+  kTfLiteBuiltinRelu = 19,
+  kTfLiteBuiltinReluN1To1 = 20,
+  kTfLiteBuiltinRelu6 = 21,
+  kTfLiteBuiltinCustom = 32,
+  kTfLiteBuiltinPrelu = 54,
+};
 enum { kTfLiteDelegateFlagsAllowDynamicTensors = 1 };
 enum { kTfLiteOptionalTensor = -1 };      /* index of an input that is left out */
 
@@ -70,9 +79,9 @@ typedef struct TfLiteTensor {
   const TfLiteIntArray *dims_signature;
 } TfLiteTensor;
 
-/* builtin_data of an ADD; leading field. */
+/* builtin_data of ADD and MUL; leading field. */
 typedef struct TfLiteAddParams {
-  int activation; /* 0: none */
+  int activation; /* 0: none, 1: ReLU, 2: ReLU_N1_TO_1, 3: ReLU6 */
 } TfLiteAddParams;
 
 typedef struct TfLiteNode {

@@ -204,7 +204,7 @@ static void load(runtime *self, const fake_graph *graph, char *message) {
     if (source->name != NULL) {
       self->registrations[i] = (TfLiteRegistration){.builtin_code = kTfLiteBuiltinCustom, .custom_name = source->name};
     } else {
-      self->registrations[i] = (TfLiteRegistration){.builtin_code = kTfLiteBuiltinAdd};
+      self->registrations[i] = (TfLiteRegistration){.builtin_code = source->builtin_code};
       self->add_params[i].activation = source->activation;
       if (!source->no_builtin_data) self->nodes[i].builtin_data = &self->add_params[i];
     }

@@ -17,8 +17,9 @@ typedef struct fake_tensor {
 } fake_tensor;
 
 typedef struct fake_node {
-  const char *name; /* of a custom operator; NULL: an ADD */
-  int activation;   /* of an ADD */
+  const char *name;     /* of a custom operator; NULL: one of the runtime, with this code, 0 for an ADD */
+  int32_t builtin_code;
+  int activation; /* of an ADD or a MUL */
   bool no_builtin_data;
   int input_count, inputs[FAKE_MAX_INPUTS];
   int output_count, outputs[1];

@@ -56,6 +56,15 @@ int append_sum(fake_graph *graph, int a, int b) {
   return append_node(graph, &(fake_node){.input_count = 2, .inputs = {a, b}, .output_count = 1, .outputs = {sum}});
 }
 
+int append_by_channel(fake_graph *graph, int image, int32_t builtin_code) {
+  const int channels = last_dim(graph, image);
+  const bool constant = builtin_code < kTfLiteBuiltinRelu || builtin_code > kTfLiteBuiltinRelu6;
+  fake_node node = {.builtin_code = builtin_code, .input_count = 1 + constant, .inputs = {image}, .output_count = 1};
+  if (constant) node.inputs[1] = append_tensor(graph, kTfLiteFloat32, 1, &channels, true);
+  node.outputs[0] = append_image(graph, channels);
+  return append_node(graph, &node);
+}
+
 fake_graph residual_graph_valid(void) {
   fake_graph graph = {0};
   int x = append_image(&graph, 64);

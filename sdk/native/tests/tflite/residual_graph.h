@@ -15,6 +15,9 @@ int append_convolution(fake_graph *graph, int bits, int channels);
 
 int append_sum(fake_graph *graph, int a, int b);
 
+/* An operator of the runtime with a constant by channel (MUL, ADD, PRELU), or without (RELU and its kind). */
+int append_by_channel(fake_graph *graph, int image, int32_t builtin_code);
+
 /* Two residual units, of which the second sum can be written over the first:
  *   node 0 quantize, 1 convolve, 2 add the image; 3 quantize, 4 convolve, 5 add the sum of node 2, which leaves. */
 fake_graph residual_graph_valid(void);

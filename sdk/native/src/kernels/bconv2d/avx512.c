@@ -3,7 +3,7 @@
 #include "base/vectors_avx512.inc"
 
 #define VECTORS 1
-#define TILE 7
+#define TILE 4
 #define SUMS 1
 #define FEW_UNITS 0
 #include "kernels/bconv2d/blocked_strip.inc"

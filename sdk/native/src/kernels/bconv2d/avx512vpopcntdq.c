@@ -3,7 +3,7 @@
 #include "base/vectors_avx512.inc"
 
 #define VECTORS 1
-#define TILE 7
+#define TILE 6
 #include "kernels/bconv2d/blocked_strip.inc"
 #include "kernels/bconv2d/ternary_logic.inc"
 

@@ -1,0 +1,6 @@
+#include "base/vectors_neon.inc"
+
+#define ROWS 2
+#include "kernels/pointwise/steps.inc"
+
+POINTWISE_KERNEL(neon)

@@ -1,0 +1,305 @@
+/* Operators of the runtime with constants by channel: which are claimed, which become one with an LceQuantize, and that
+ * every result is that of the operators one by one. The linker sends the delegate's chains here (--wrap), to be counted. */
+#include <math.h>
+#include <string.h>
+
+#include "check.h"
+#include "facesdk_ops.h"
+#include "kernels/pointwise/pointwise.h"
+#include "tflite/residual_graph.h"
+
+enum { RANDOM_GRAPHS = 400, WIDE = 64, NARROW = 32 };
+
+void __real_facesdk_pointwise_run(const facesdk_path *path, const facesdk_step *steps, size_t count, const float *input,
+                                  size_t rows, size_t channels, int32_t threads);
+void __wrap_facesdk_pointwise_run(const facesdk_path *path, const facesdk_step *steps, size_t count, const float *input,
+                                  size_t rows, size_t channels, int32_t threads);
+
+typedef struct chain_counts {
+  int all, steps, in_place;
+} chain_counts;
+
+static chain_counts counts;
+
+void __wrap_facesdk_pointwise_run(const facesdk_path *path, const facesdk_step *steps, size_t count, const float *input,
+                                  size_t rows, size_t channels, int32_t threads) {
+  ++counts.all;
+  counts.steps += (int)count;
+  for (size_t i = 0; i < count; ++i) counts.in_place += steps[i].output == (const void *)input;
+  __real_facesdk_pointwise_run(path, steps, count, input, rows, channels, threads);
+}
+
+/* ---- the operators, one by one ---- */
+
+typedef struct evaluation {
+  const fake_graph *graph;
+  const TfLiteContext *context;
+  size_t pixels;
+  void *values[FAKE_MAX_TENSORS];
+} evaluation;
+
+static size_t channels_of(const evaluation *e, int tensor) { return (size_t)e->graph->tensors[tensor].dims[3]; }
+
+static float by_channel(const fake_node *node, float x, float constant) {
+  switch (node->builtin_code) {
+    case kTfLiteBuiltinMul:
+      x *= constant;
+      break;
+    case kTfLiteBuiltinAdd:
+      x += constant;
+      break;
+    case kTfLiteBuiltinPrelu:
+      return x < 0.0f ? x * constant : x;
+    case kTfLiteBuiltinRelu:
+      return x < 0.0f ? 0.0f : x;
+    case kTfLiteBuiltinReluN1To1:
+      return x < -1.0f ? -1.0f : x > 1.0f ? 1.0f : x;
+    default:
+      return x < 0.0f ? 0.0f : x > 6.0f ? 6.0f : x;
+  }
+  return node->activation == 1 && x < 0.0f ? 0.0f : x;
+}
+
+static void convolve(const evaluation *e, const facesdk_path *path, const fake_node *node) {
+  const TfLiteTensor *tensors = e->context->tensors;
+  const int *image = tensors[0].dims->data;
+  const facesdk_bconv2d_options options = {
+      .batch = image[0], .input_height = image[1], .input_width = image[2],
+      .channels_in = (int32_t)channels_of(e, node->inputs[0]) * 32,
+      .channels_out = (int32_t)channels_of(e, node->outputs[0]),
+      .filter_height = 3, .filter_width = 3, .groups = 1, .stride_height = 1, .stride_width = 1,
+      .dilation_height = 1, .dilation_width = 1, .padding = FACESDK_SAME, .pad_value = 1,
+      .output_type = FACESDK_FLOAT32};
+  facesdk_bconv2d *op;
+  CHECK(facesdk_bconv2d_create(path, &options, tensors[node->inputs[1]].data, tensors[node->inputs[2]].data,
+                               tensors[node->inputs[3]].data, NULL, &op, NULL) == FACESDK_OK);
+  facesdk_bconv2d_run(op, e->values[node->inputs[0]], NULL, e->values[node->outputs[0]], 1);
+  facesdk_bconv2d_destroy(op);
+}
+
+static void evaluate(const evaluation *e, const fake_node *node) {
+  const facesdk_path *path;
+  CHECK(facesdk_ops_default(&path, NULL) == FACESDK_OK);
+  const size_t channels = channels_of(e, node->inputs[0]);
+  const float *input = e->values[node->inputs[0]];
+  float *output = e->values[node->outputs[0]];
+  if (node->name == NULL) {
+    const float *constants = node->input_count > 1 ? e->context->tensors[node->inputs[1]].data : NULL;
+    for (size_t i = 0; i < e->pixels * channels; ++i) {
+      output[i] = by_channel(node, input[i], constants == NULL ? 0.0f : constants[i % channels]);
+    }
+  } else if (strcmp(node->name, "LceQuantize") == 0) {
+    CHECK(facesdk_quantize(path, FACESDK_FLOAT32, input, e->pixels, channels, 0, (uint32_t *)(void *)output, 1, NULL) ==
+          FACESDK_OK);
+  } else {
+    convolve(e, path, node);
+  }
+}
+
+static bool same_values(const void *a, const void *b, size_t count) {
+  const float *x = a, *y = b;
+  for (size_t i = 0; i < count; ++i) {
+    if (memcmp(&x[i], &y[i], sizeof *x) != 0 && !(isnan(x[i]) && isnan(y[i]))) return false;
+  }
+  return true;
+}
+
+static int compared, claimed_nodes;
+
+static void compare(const fake_graph *graph, const TfLiteContext *context, const bool *claimed) {
+  const int *image = context->tensors[0].dims->data;
+  evaluation e = {.graph = graph,
+                  .context = context,
+                  .pixels = (size_t)image[0] * (size_t)image[1] * (size_t)image[2]};
+  for (int i = 0; i < graph->tensor_count; ++i) {
+    if (graph->tensors[i].constant) continue;
+    const size_t bytes = e.pixels * channels_of(&e, i) * sizeof(float);
+    e.values[i] = allocate(bytes);
+    memcpy(e.values[i], context->tensors[i].data, bytes < context->tensors[i].bytes ? bytes : context->tensors[i].bytes);
+  }
+  claimed_nodes = 0;
+  for (int i = 0; i < graph->node_count; ++i) {
+    const int result = graph->nodes[i].outputs[0];
+    if (!claimed[i]) continue;
+    ++claimed_nodes;
+    evaluate(&e, &graph->nodes[i]);
+    if (!graph->tensors[result].leaves) continue;
+    CHECK(same_values(e.values[result], context->tensors[result].data, e.pixels * channels_of(&e, result)));
+    ++compared;
+  }
+  for (int i = 0; i < graph->tensor_count; ++i) free(e.values[i]);
+}
+
+/* Runs the graph: how many nodes are claimed, how many chains run with how many steps, and how many write over their
+ * input. */
+static void expect(const fake_graph *graph, int claimed, int all, int steps, int in_place) {
+  char message[512];
+  counts = (chain_counts){0};
+  compared = 0;
+  claimed_nodes = -1;
+  const fake_outcome outcome = fake_runtime_run(graph, compare, message);
+  if (outcome != FAKE_RAN || claimed_nodes != claimed || counts.all != all || counts.steps != steps ||
+      counts.in_place != in_place) {
+    fprintf(stderr, "%d nodes, %d chains, %d steps, %d in place; expected %d, %d, %d, %d. %s\n", claimed_nodes, counts.all,
+            counts.steps, counts.in_place, claimed, all, steps, in_place, message);
+    abort();
+  }
+  CHECK(compared > 0);
+}
+
+static int convolution_of(fake_graph *graph, int bits) { return append_convolution(graph, bits, WIDE); }
+
+/* ---- graphs ---- */
+
+/* Batch normalisation before a sign, which only the sign reads; the runtime computes what comes in. */
+static void before_a_sign(void) {
+  fake_graph graph = {0};
+  int x = append_by_channel(&graph, append_image(&graph, WIDE), kTfLiteBuiltinMul);
+  x = append_by_channel(&graph, x, kTfLiteBuiltinAdd);
+  x = convolution_of(&graph, append_quantize(&graph, x));
+  graph.tensors[x].leaves = true;
+  expect(&graph, 4, 1, 3, 0);
+  graph.resized.size = 3; /* a batch of 3 */
+  expect(&graph, 4, 1, 3, 0);
+  graph.nodes[1].activation = 1;
+  expect(&graph, 4, 1, 4, 0);
+  const int swapped = graph.nodes[0].inputs[0];
+  graph.nodes[0].inputs[0] = graph.nodes[0].inputs[1];
+  graph.nodes[0].inputs[1] = swapped;
+  expect(&graph, 4, 1, 4, 0);
+}
+
+/* As in the packaged recogniser: an activation whose result is read twice, shifted before the sign. */
+static void after_a_convolution(void) {
+  fake_graph graph = {0};
+  int x = append_image(&graph, WIDE);
+  for (int unit = 0; unit < 3; ++unit) {
+    const int bits = append_quantize(&graph, append_by_channel(&graph, x, kTfLiteBuiltinAdd));
+    const int image = x;
+    x = convolution_of(&graph, bits);
+    (void)image;
+    x = append_by_channel(&graph, x, kTfLiteBuiltinPrelu);
+  }
+  graph.tensors[x].leaves = true;
+  /* ADD and sign; twice PRELU, ADD and sign, of which nobody reads the PRELU; the last PRELU. */
+  expect(&graph, 12, 4, 2 + 3 + 3 + 2, 0);
+
+  graph.tensors[graph.nodes[3].outputs[0]].leaves = true; /* the first PRELU, which is stored then */
+  expect(&graph, 12, 4, 2 + 4 + 3 + 2, 0);
+  graph.tensors[graph.nodes[3].outputs[0]].leaves = false;
+  const int again = append_quantize(&graph, graph.nodes[3].outputs[0]); /* it is stored, over the convolution's result */
+  graph.tensors[convolution_of(&graph, again)].leaves = true;
+  expect(&graph, 14, 4, 2 + 4 + 3 + 2, 1);
+}
+
+static bool first_is_claimed;
+
+static void note_first(const fake_graph *graph, const TfLiteContext *context, const bool *claimed) {
+  (void)graph, (void)context;
+  first_is_claimed = claimed[0];
+}
+
+static void left_to_the_runtime(void) {
+  for (int edit = 0; edit < 10; ++edit) {
+    fake_graph graph = {0};
+    const int image = append_image(&graph, WIDE);
+    int x = append_by_channel(&graph, image, kTfLiteBuiltinMul);
+    fake_node *node = &graph.nodes[0];
+    fake_tensor *constant = &graph.tensors[node->inputs[1]];
+    x = convolution_of(&graph, append_quantize(&graph, x));
+    graph.tensors[x].leaves = true;
+    switch (edit) {
+      case 0: node->activation = 4; break;
+      case 1: node->activation = -1; break;
+      case 2: node->no_builtin_data = true; break;
+      case 3: constant->type = kTfLiteInt32; break;
+      case 4: constant->data_bytes = 4 * (WIDE - 1); break;
+      case 5: constant->rank = 2, constant->dims[0] = WIDE, constant->dims[1] = 1; break;
+      case 6: constant->rank = 5; break;
+      case 7: graph.tensors[node->outputs[0]].dims[1] = 1; break;
+      case 8: graph.tensors[image].type = kTfLiteInt32; break;
+      default: node->builtin_code = 17; /* MAX_POOL_2D */
+    }
+    char message[512];
+    first_is_claimed = true;
+    CHECK(fake_runtime_run(&graph, note_first, message) == FAKE_RAN && !first_is_claimed);
+  }
+}
+
+/* Of what nothing of ours stands beside, and of what others read before a sign, nothing is claimed. */
+static void far_from_ours(void) {
+  fake_graph graph = {0};
+  const int image = append_image(&graph, WIDE), first = append_by_channel(&graph, image, kTfLiteBuiltinMul);
+  const int second = append_by_channel(&graph, first, kTfLiteBuiltinRelu);
+  graph.tensors[first].leaves = graph.tensors[second].leaves = true;
+  char message[512];
+  counts = (chain_counts){0};
+  CHECK(fake_runtime_run(&graph, NULL, message) == FAKE_RAN && counts.all == 0);
+
+  const int x = convolution_of(&graph, append_quantize(&graph, first));
+  graph.tensors[x].leaves = true;
+  expect(&graph, 2, 0, 0, 0);
+}
+
+static void refused(void) {
+  fake_graph graph = {0};
+  int x = append_by_channel(&graph, append_image(&graph, WIDE), kTfLiteBuiltinMul);
+  x = convolution_of(&graph, append_quantize(&graph, x));
+  graph.tensors[x].leaves = true;
+  graph.resized.dim = 3;
+  graph.resized.size = NARROW;
+  char message[512];
+  CHECK(fake_runtime_run(&graph, NULL, message) == FAKE_PREPARE_REFUSED);
+  CHECK(strstr(message, "MUL (node 0): 32 channels do not go with the constants") != NULL);
+}
+
+/* ---- random graphs ---- */
+
+static fake_graph random_graph(uint64_t *seed) {
+  static const int32_t codes[] = {kTfLiteBuiltinAdd, kTfLiteBuiltinMul, kTfLiteBuiltinPrelu,
+                                  kTfLiteBuiltinRelu, kTfLiteBuiltinRelu6, kTfLiteBuiltinReluN1To1};
+  fake_graph graph = {0};
+  int images[FAKE_MAX_TENSORS], count = 0, bits[FAKE_MAX_TENSORS], packed = 0;
+  images[count++] = append_image(&graph, WIDE);
+  while (graph.node_count < FAKE_MAX_NODES && graph.tensor_count + 5 <= FAKE_MAX_TENSORS) {
+    const int choice = random_between(seed, 0, 9);
+    const int latest = images[random_between(seed, 0, 2) > 0 ? count - 1 : random_between(seed, 0, count - 1)];
+    if (choice < 5) {
+      images[count++] = append_by_channel(&graph, latest, codes[random_between(seed, 0, 5)]);
+      graph.tensors[images[count - 1]].leaves = random_between(seed, 0, 5) == 0;
+    } else if (choice < 8 || packed == 0) {
+      bits[packed++] = append_quantize(&graph, latest);
+      graph.tensors[bits[packed - 1]].leaves = random_between(seed, 0, 9) == 0;
+    } else {
+      images[count++] = convolution_of(&graph, bits[random_between(seed, 0, packed - 1)]);
+      graph.tensors[images[count - 1]].leaves = random_between(seed, 0, 5) == 0;
+    }
+  }
+  return graph;
+}
+
+static void random_graphs(void) {
+  uint64_t seed = 20261127;
+  chain_counts sum = {0};
+  int outputs = 0;
+  for (int i = 0; i < RANDOM_GRAPHS; ++i) {
+    const fake_graph graph = random_graph(&seed);
+    char message[512];
+    counts = (chain_counts){0};
+    compared = 0;
+    CHECK(fake_runtime_run(&graph, compare, message) == FAKE_RAN);
+    outputs += compared;
+    sum.all += counts.all, sum.steps += counts.steps, sum.in_place += counts.in_place;
+  }
+  CHECK(outputs > RANDOM_GRAPHS && sum.all > RANDOM_GRAPHS && sum.steps > 2 * sum.all && sum.in_place > RANDOM_GRAPHS / 10);
+}
+
+int main(void) {
+  before_a_sign();
+  after_a_convolution();
+  left_to_the_runtime();
+  far_from_ours();
+  refused();
+  random_graphs();
+  return 0;
+}
