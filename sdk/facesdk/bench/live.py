@@ -151,6 +151,7 @@ def bench_live(
         engine.embedder.name,
         engine.embedder.model_id,
         min_face,
+        engine.detector.id,
         None if gallery is None else sum(person.templates for person in gallery.people()),
         tuple(cases),
         memory,

@@ -97,6 +97,7 @@ class LiveReport:
         model: Name of the recognition model.
         model_id: SHA-256 of its file.
         min_face: Side of the smallest face looked for, in pixels.
+        detector: Identifies what found the faces, with its weights and settings.
         templates: How many the gallery has; None without one.
         cases: The films.
         memory: Memory over the pictures of the last; None if unknown.
@@ -106,6 +107,7 @@ class LiveReport:
     model: str
     model_id: str
     min_face: int
+    detector: str
     templates: int | None
     cases: tuple[LiveCase, ...]
     memory: Memory | None
@@ -120,7 +122,7 @@ class LiveReport:
         """With which model and gallery."""
         gallery = "none" if self.templates is None else f"{self.templates:,} templates"
         line = f"{self.model}, SHA-256 {self.model_id}, smallest face {self.min_face} px"
-        return (("model", line), ("gallery", gallery))
+        return (("model", line), ("detector", self.detector), ("gallery", gallery))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -152,6 +154,7 @@ class LiveReport:
             "model": self.model,
             "sha256": self.model_id,
             "min_face": self.min_face,
+            "detector": self.detector,
             "templates": self.templates,
             "cases": [case.to_dict() for case in self.cases],
             "memory": self.memory.to_dict() if self.memory else None,

@@ -99,6 +99,7 @@ def bench_pipeline(
         engine.embedder.name,
         engine.embedder.model_id,
         min_face,
+        engine.detector.id,
         tuple(results),
         memory,
         tuple(notes),

