@@ -27,6 +27,7 @@ from facesdk.errors import (
 from facesdk.images import decode
 from facesdk.images.decode import ImageSource
 from facesdk.images.decoded import DecodedPhoto
+from facesdk.images.photo_walk import photos_at
 from facesdk.models import registry
 from facesdk.models.contract import Contract, Threshold
 from facesdk.progress import Progress, unwatched
@@ -253,7 +254,7 @@ class FaceEngine:
 
     def embed_many(
         self,
-        photos: Iterable[ImageSource],
+        photos: Iterable[ImageSource] | str | os.PathLike[str],
         *,
         workers: int = 1,
         color: str = "RGB",
@@ -266,7 +267,8 @@ class FaceEngine:
         The networks take one crop at a time: there is nothing to be had from batches.
 
         Args:
-            photos: The photos.
+            photos: The photos; or a folder, whose photos are taken with those of the folders in it,
+                or a pattern such as ``"album/*.jpg"``.
             workers: Threads, 1 to 64; load the engine with as many to let all of them run networks.
             color: Order of the channels of arrays, ``"RGB"`` or ``"BGR"``.
             progress: Told after each photo; where ``photos`` has no length, of those begun.
@@ -275,19 +277,16 @@ class FaceEngine:
             An iterator of the results, in the order of the photos. To stop early, close it.
 
         Raises:
-            InputError: ``photos`` is a single photo, or an option is out of its range.
+            InputError: ``photos`` is a single photo, a folder without any or a pattern of no file;
+                or an option is out of its range.
             ModelError: The network fails.
         """
-        if isinstance(photos, (str, os.PathLike, bytes, np.ndarray)):
-            raise InputError(
-                "photos must be a list of photos, but got a single one: for a folder give "
-                "sorted(Path(folder).glob('*.jpg'))"
-            )
+        many = _many(photos)
         if color not in decode.COLORS:
             raise InputError(f"color must be one of {', '.join(decode.COLORS)}, but got {color!r}")
         if not 1 <= workers <= MAX_WORKERS:
             raise InputError(f"workers must be 1 to {MAX_WORKERS}, but got {workers}")
-        return self._embed_many(photos, workers, color, progress)
+        return self._embed_many(many, workers, color, progress)
 
     def _embed_many(
         self, photos: Iterable[ImageSource], workers: int, color: str, progress: Progress
@@ -449,6 +448,19 @@ class FaceEngine:
         """Raises before any work is done for a verdict that there can be none of."""
         if threshold is None:
             point_for(self.embedder.contract, fmr)
+
+
+def _many(photos: Iterable[ImageSource] | str | os.PathLike[str]) -> Iterable[ImageSource]:
+    if isinstance(photos, (str, os.PathLike)):
+        found = photos_at(photos)
+        if found is not None:
+            return found[0]
+    elif not isinstance(photos, (bytes, np.ndarray)):
+        return photos
+    raise InputError(
+        "photos must be a list of photos, a folder or a pattern, but got a single photo: "
+        "FaceEngine.embed takes one"
+    )
 
 
 def _low_quality(quality: tuple[Quality, ...], names: tuple[str, ...]) -> LowQualityError:

@@ -50,7 +50,11 @@ def test_results_come_in_the_order_of_the_photos(engine: FaceEngine, workers: in
     expected = [engine.embed(photo) for photo in PHOTOS]
     assert [row.embedding for row in found] == [*expected, None, None, *expected]
     assert [bool(row) for row in found] == [True] * 3 + [False] * 2 + [True] * 3
-    assert [row.image for row in found[:1] + found[3:5]] == [str(OBAMA), "image", "nowhere.jpg"]
+    assert [row.image for row in found[:1] + found[3:5]] == [
+        str(OBAMA),
+        "the array (60x60)",
+        "nowhere.jpg",
+    ]
     assert "no face found" in found[3].error and "does not exist" in found[4].error
     assert found[4].to_dict() == {"image": "nowhere.jpg", "error": found[4].error}
     assert told == [(n + 1, 8, "photos") for n in range(8)]

@@ -7,6 +7,7 @@ is no photo by its ending is left out as well. Whatever is left out is returned 
 
 from __future__ import annotations
 
+import glob
 import os
 import zipfile
 from collections.abc import Iterator
@@ -80,6 +81,34 @@ def photo_files(path: str | os.PathLike[str]) -> tuple[list[PhotoFile], list[Lef
             left_out.append(row)
     key = lambda row: row.source  # noqa: E731
     return sorted(photos, key=key), sorted(left_out, key=key)
+
+
+def photos_at(place: str | os.PathLike[str]) -> tuple[list[Path], list[LeftOut]] | None:
+    """The photos in a folder, or the files that a pattern such as ``album/*.jpg`` names.
+
+    Args:
+        place: A folder, with all folders in it; or a pattern of :mod:`glob`, where ``**`` stands
+            for any number of folders. What exists is no pattern, whatever its name.
+
+    Returns:
+        The photos in the order of their names, and what lies in the folder beside them; None if
+        ``place`` is neither, so perhaps a single photo.
+
+    Raises:
+        InputError: There is no photo in the folder, or no file of that pattern.
+    """
+    path = Path(place)
+    if path.is_dir():
+        files, left_out = photo_files(path)
+        if not files:
+            raise InputError(f"{path} is a directory without photos")
+        return [Path(file.member) for file in files], left_out
+    if not glob.has_magic(str(path)) or os.path.lexists(path):
+        return None
+    found = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
+    if not any(name.is_file() for name in found):
+        raise InputError(f"no file matches {path}: check the pattern")
+    return [name for name in found if name.is_file()], []
 
 
 def _walk(top: Path) -> Iterator[PhotoFile | LeftOut]:

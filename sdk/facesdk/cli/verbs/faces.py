@@ -16,7 +16,7 @@ from facesdk.engine import FaceEngine
 from facesdk.errors import EXIT_DIFFERENT, EXIT_SAME, InputError, LowQualityError
 from facesdk.files import make_folder
 from facesdk.images import decode, drawing, encode
-from facesdk.images.photo_walk import photo_files
+from facesdk.images.photo_walk import photos_at
 from facesdk.models.contract import Contract
 from facesdk.models.registry import DEFAULT_RECOGNIZER
 from facesdk.models.templates import TEMPLATES
@@ -303,17 +303,12 @@ def _for_each(
 
 
 def _listed(given: Sequence[Path]) -> list[Path]:
-    """The photos that were given, and those in the folders that were given."""
+    """The photos that were given, those in folders and those that patterns name."""
     found: list[Path] = []
     for path in given:
-        if not path.is_dir():
-            found.append(path)
-            continue
-        files, left_out = photo_files(path)
+        photos, left_out = photos_at(path) or ([path], [])
         output.tell_left_out(left_out, verbose=None)
-        if not files:
-            raise InputError(f"{path} is a directory without photos")
-        found += [Path(file.member) for file in files]
+        found += photos
     return found
 
 
