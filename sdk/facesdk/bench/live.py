@@ -17,7 +17,6 @@ from facesdk.errors import InputError
 from facesdk.gallery.gallery import Gallery, NewTemplate
 from facesdk.gallery.sqlite import SqliteGallery
 from facesdk.live.events import Identified, Seen
-from facesdk.live.looking import Looker
 from facesdk.live.loop import Live, Settings
 from facesdk.live.sources.source import Frame, Source
 from facesdk.measure.conditions import Conditions, read_conditions
@@ -128,16 +127,15 @@ def bench_live(
     if not films:
         raise InputError("nothing to look at")
     environment, clock = describe_environment(), Clock.measured()
-    looker = Looker.load(settings.threads)
     before = read_conditions()
     cases: list[LiveCase] = []
     memory: Memory | None = None
     for film in films:
         if policy.warm_up:
             first = _First(film.source, policy.warm_up, unwatched, film.name)
-            for _ in Live(first, engine, gallery, settings, looker=looker).run():
+            for _ in Live(first, engine, gallery, settings).run():
                 pass
-        case, memory = _run(film, policy.runs, engine, gallery, settings, looker, progress)
+        case, memory = _run(film, policy.runs, engine, gallery, settings, progress)
         cases.append(case)
     return LiveReport(
         Setting(
@@ -164,7 +162,6 @@ def _run(
     engine: FaceEngine,
     gallery: Gallery | None,
     settings: Settings,
-    looker: Looker,
     progress: Progress,
 ) -> tuple[LiveCase, Memory | None]:
     watch = MemoryWatch()
@@ -173,9 +170,7 @@ def _run(
         watch.tick(done, total)
         progress(done, total, what)
 
-    live = Live(
-        _First(film.source, pictures, tick, film.name), engine, gallery, settings, looker=looker
-    )
+    live = Live(_First(film.source, pictures, tick, film.name), engine, gallery, settings)
     began, cpu = time.perf_counter(), time.process_time()
     visits = names = 0
     for event in live.run():

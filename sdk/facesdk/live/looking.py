@@ -17,6 +17,7 @@ from facesdk.detection.boxes import sizes, squared
 from facesdk.detection.detector import Detector
 from facesdk.detection.halvings import Halvings
 from facesdk.detection.landmarks import LandmarkRefiner, ONet
+from facesdk.detection.refined import RefinedDetector
 from facesdk.detection.registry import load_detector
 from facesdk.images import pixels
 from facesdk.images.decode import RgbImage
@@ -68,6 +69,20 @@ class Looker:
         """
         detector = load_detector(min_face=LEAST_FACE, threads=threads, turned=False)
         return Looker(detector, ONet.load(threads=threads))
+
+    @staticmethod
+    def beside(detector: Detector, threads: int = 1) -> Looker:
+        """With the networks of a detector of whole pictures, so that they are in memory once.
+
+        Args:
+            detector: Finds upright faces. If it does not end in a refiner, the packaged networks
+                are loaded.
+            threads: Threads each of these may use.
+        """
+        if not isinstance(detector, RefinedDetector):
+            return Looker.load(threads)
+        near = RefinedDetector(detector.finder, detector.refiner, min_face=LEAST_FACE)
+        return Looker(near, detector.refiner)
 
     def look(self, image: RgbImage, expected: Sequence[Face]) -> list[Face]:
         """The faces around expected ones, each once.

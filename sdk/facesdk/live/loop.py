@@ -103,7 +103,7 @@ class Live:
             give_up=self.settings.give_up,
             clock=clock,
         )
-        self._looker = looker or Looker.load(self.settings.threads)
+        self._looker = looker or Looker.beside(self._detector, self.settings.threads)
         self._schedule = Schedule(self.settings.share, self.settings.every)
         self._tracker = Tracker(self.settings.tracking)
         self._recogniser = (

@@ -11,7 +11,9 @@ import pytest
 
 from facesdk import FaceEngine
 from facesdk.bench.film import people, swaying, write_film
-from facesdk.detection.turns import AnyTurn
+from facesdk.detection.refined import RefinedDetector
+from facesdk.detection.registry import load_detector
+from facesdk.detection.turns import AnyTurn, upright_only
 from facesdk.errors import InputError, SourceLostError
 from facesdk.live.capture import State
 from facesdk.live.events import Event, Left, Seen, SourceChanged
@@ -253,10 +255,13 @@ def test_people_in_a_film_are_followed_in_every_picture(engine: FaceEngine, film
     assert profile.kernel_path
 
 
-def test_a_look_finds_the_face_where_a_search_does(engine: FaceEngine, film: Path) -> None:
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_look_finds_the_face_where_a_search_does(
+    engine: FaceEngine, film: Path, beside: bool
+) -> None:
     source = open_source(str(film))
     source.open()
-    looker = Looker.load()
+    looker = Looker.beside(upright_only(engine.detector)) if beside else Looker.load()
     for _ in range(5):
         frame = source.read()
         assert isinstance(frame, Frame)
@@ -303,3 +308,14 @@ def test_the_detector_is_asked_only_where_onet_is_unsure(score: float, windows: 
     assert refiner.asked == 2
     assert detector.asked == windows
     assert len(looked) == 2 - windows
+
+
+def test_a_look_takes_the_networks_that_are_there() -> None:
+    detector = load_detector("finder", turned=False)
+    assert isinstance(detector, RefinedDetector)
+    looker = Looker.beside(detector)
+    assert looker._refiner is detector.refiner
+    assert isinstance(looker._detector, RefinedDetector)
+    assert looker._detector.finder is detector.finder
+    other = Looker.beside(load_detector("mtcnn", turned=False))
+    assert isinstance(other._detector, RefinedDetector)
