@@ -10,6 +10,7 @@ Convolutional Networks", IEEE Signal Processing Letters 23(10), 2016.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import log
 from typing import Protocol
 
@@ -21,7 +22,7 @@ from facesdk.detection.shaped_network import ShapedNetwork
 from facesdk.detection.windows import cut, run_batches
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
-from facesdk.results import Face
+from facesdk.results import Face, FloatArray
 
 THRESHOLD = 0.7
 """Least probability of a face, as in the authors' program."""
@@ -35,6 +36,18 @@ face with such a score; turned by 90, 180 and 270 degrees none, none and one.
 
 OVERLAP = 0.7
 """Share of the smaller box above which the weaker of two faces is dropped, as there."""
+
+AROUND = 2.2
+"""Side of the square that a refiner looks at around landmarks, in eye distances, or in distances
+from the eyes to the mouth where that is longer; its middle is that of eyes and mouth.
+
+Where the refiner sees a face decides a little where it sees the landmarks: for squares of one face
+that differ by 12 % in size and 5 % in place (standard deviations) they are spread by 0.029 eye
+distances in the median of 87 crops of held-out people set into scenes. On this square, that the
+first landmarks give, it is 0.010, the landmarks are nearer to those that the crop was made with
+(0.103 instead of 0.111), and 90 % instead of 55 % of the faces have a score of 0.999. Sides of 1.8
+to 2.3 do about as well.
+"""
 
 
 class LandmarkRefiner(Protocol):
@@ -112,3 +125,13 @@ def distinct(faces: list[Face]) -> list[Face]:
     boxes = np.array([face.box for face in faces], dtype=np.float64)
     scores = np.array([face.score for face in faces], dtype=np.float64)
     return [faces[i] for i in suppress(boxes, scores, OVERLAP, of_smaller=True)]
+
+
+def squares_around(landmarks: Sequence[FloatArray]) -> Boxes:
+    """The squares of :data:`AROUND` for landmarks ``(5, 2)`` of n faces, at least 1: ``(n, 4)``."""
+    points = np.stack(landmarks).astype(np.float64)
+    eyes, mouth = points[:, :2].mean(axis=1), points[:, 3:].mean(axis=1)
+    distances = np.linalg.norm([points[:, 1] - points[:, 0], mouth - eyes], axis=2)
+    middles, halves = (eyes + mouth) / 2, distances.max(axis=0)[:, None] * (AROUND / 2)
+    squares: Boxes = np.hstack([middles - halves, middles + halves])
+    return squares

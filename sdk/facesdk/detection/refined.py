@@ -15,26 +15,14 @@ from facesdk.detection.boxes import Boxes, overlaps, sizes
 from facesdk.detection.detector import DEFAULT_MIN_FACE, SMALLEST_FACE
 from facesdk.detection.finder import OVERLAP, Finder, Found
 from facesdk.detection.halvings import Halvings
-from facesdk.detection.landmarks import LandmarkRefiner, distinct
+from facesdk.detection.landmarks import LandmarkRefiner, distinct, squares_around
 from facesdk.errors import InputError
 from facesdk.images import decode
 from facesdk.images.decode import RgbImage
-from facesdk.results import Face, FloatArray
+from facesdk.results import Face
 
 REVISION = 2
 """Raised when the same networks may give other faces or landmarks through this module."""
-
-_SECOND_LOOK = 2.2
-"""Side of the square that the refiner looks at again, in eye distances, or in distances from the
-eyes to the mouth where that is longer; its middle is that of eyes and mouth.
-
-Where the refiner sees a face decides a little where it sees the landmarks: for squares of one face
-that differ by 12 % in size and 5 % in place (standard deviations) they are spread by 0.029 eye
-distances in the median of 87 crops of held-out people set into scenes. On this square, that the
-first landmarks give, it is 0.010, the landmarks are nearer to those that the crop was made with
-(0.103 instead of 0.111), and 90 % instead of 55 % of the faces have a score of 0.999. Sides of 1.8
-to 2.3 do about as well.
-"""
 
 
 class RefinedDetector:
@@ -116,7 +104,7 @@ class RefinedDetector:
         first = self.refiner.decide(photo, squares)
         if not first:
             return first
-        again = self.refiner.decide(photo, _around(np.stack([f.landmarks for f in first])))
+        again = self.refiner.decide(photo, squares_around([face.landmarks for face in first]))
         return again + _apart(first, again)
 
     def _decide_largest(self, photo: Halvings, found: Found, count: int) -> list[Face]:
@@ -131,16 +119,6 @@ class RefinedDetector:
 
 def _side(face: Face) -> float:
     return float(max(face.box[2:] - face.box[:2]))
-
-
-def _around(landmarks: FloatArray) -> Boxes:
-    """The squares of :data:`_SECOND_LOOK` for landmarks ``(n, 5, 2)``."""
-    points = landmarks.astype(np.float64)
-    eyes, mouth = points[:, :2].mean(axis=1), points[:, 3:].mean(axis=1)
-    distances = np.linalg.norm([points[:, 1] - points[:, 0], mouth - eyes], axis=2)
-    middles, halves = (eyes + mouth) / 2, distances.max(axis=0)[:, None] * (_SECOND_LOOK / 2)
-    squares: Boxes = np.hstack([middles - halves, middles + halves])
-    return squares
 
 
 def _apart(faces: list[Face], others: list[Face]) -> list[Face]:

@@ -13,10 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from facesdk.detection.boxes import sizes, squared
 from facesdk.detection.detector import Detector
 from facesdk.detection.halvings import Halvings
-from facesdk.detection.landmarks import LandmarkRefiner, ONet
+from facesdk.detection.landmarks import LandmarkRefiner, ONet, squares_around
 from facesdk.detection.refined import RefinedDetector
 from facesdk.detection.registry import load_detector
 from facesdk.images import pixels
@@ -33,10 +32,6 @@ LEAST_FACE = 40
 _MARGIN = 2.0
 """Side of the square in sides of the expected face: it has 48 pixels, and may move by half of its
 own side in any direction, or shrink by a sixth."""
-
-_SHARE = 0.85
-"""Side of the square that O-Net looks at, as a share of the expected box: it is surest there
-(:mod:`facesdk.detection.refined`)."""
 
 _SURE = 0.95
 """Least score of a face that O-Net alone may follow, the floor below which none is trusted."""
@@ -114,9 +109,7 @@ class Looker:
         """Faces that O-Net is sure of, and the expected ones that are none of them."""
         if not expected:
             return [], []
-        squares = squared(np.array([face.box for face in expected], dtype=np.float64))
-        middles, halves = (squares[:, :2] + squares[:, 2:]) / 2, sizes(squares) * (_SHARE / 2)
-        asked = np.hstack([middles - halves, middles + halves])
+        asked = squares_around([face.landmarks for face in expected])
         faces = [f for f in self._refiner.decide(Halvings(image), asked) if f.score >= _SURE]
         return faces, [e for e in expected if not any(overlap(e, f) > _KEPT for f in faces)]
 
