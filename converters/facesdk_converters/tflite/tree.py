@@ -167,6 +167,11 @@ class Tree:
             and self.is_float_constant(int(operator.inputs[1]))
         ]
 
+    def open_batch(self, tensors: Iterable[int]) -> None:
+        """Says of tensors that their first axis may be resized, also by strict runtimes."""
+        for tensor in tensors:
+            self.tensors[tensor].shapeSignature = [-1, *self.shape(tensor)[1:]]
+
     def set_constant(self, tensor: int, values: ArrayLike) -> None:
         """Gives a float32 constant other values of its shape, in a buffer of its own."""
         array = np.ascontiguousarray(values, "<f4").reshape(self.shape(tensor))
