@@ -141,7 +141,7 @@ VERBS = (
 )
 LINES = {
     "advise": "Say which way to a smaller or faster network fits, why, and what to run.",
-    "compress": "Compress a finished run by a method, or by a chain of methods.",
+    "compress": "Compress a network by a method, or by a chain of methods.",
     "convert": "Convert networks to model files (needs the extra `convert`).",
     "data": "Make training data from photos (needs the extra `train`).",
     "train": "Train binarized networks (needs the extra `train`).",

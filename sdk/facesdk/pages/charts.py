@@ -218,6 +218,69 @@ def curves(name: str, lines: Sequence[Curve], x: Scale, y: Scale, caption: str) 
     return _plot(name, parts, x_ticks, y_ticks, caption, top=_CURVE_TOP, legend=_legend(lines))
 
 
+def scatter(
+    name: str,
+    points: Sequence[tuple[str, str, float, float]],
+    front: Sequence[tuple[float, float]],
+    x: Scale,
+    y: Scale,
+    caption: str,
+) -> str:
+    """Points over two axes, and the line of those that nothing beats.
+
+    Args:
+        name: What the chart is called in ``data-chart``.
+        points: Of each a label, a colour and its place; the label of one on the line is written
+            beside it, every label is shown where the mouse rests. Points outside of the axes are
+            left out.
+        front: Places of the line, see :func:`pareto`.
+        x: The axis to the right.
+        y: The axis upwards.
+        caption: What it shows.
+    """
+    across = Axis(x, _LEFT, _WIDTH - _RIGHT)
+    upwards = Axis(y, _HEIGHT - _BOTTOM, _CURVE_TOP)
+    parts = [_grid_line(at) for _, at in upwards.ticks()]
+    if front:
+        rights, ups = zip(*front, strict=True)
+        parts += _polylines(Curve("", rights, ups, "c"), across, upwards)
+    for label, colour, right, up in points:
+        if not (x.low <= right <= x.high and y.low <= up <= y.high):
+            continue
+        at, height = across(right), upwards(up)
+        parts.append(
+            f'<circle cx="{at:.2f}" cy="{height:.2f}" r="3" fill="var(--{colour})" '
+            f'fill-opacity=".8"><title>{_text(label)}</title></circle>'
+        )
+        if (right, up) in front:
+            anchor, step = ("end", -5) if at > _WIDTH / 2 else ("start", 5)
+            parts.append(
+                f'<text x="{at + step:.2f}" y="{height - 4:.2f}" text-anchor="{anchor}">'
+                f"{_text(label)}</text>"
+            )
+    x_ticks, y_ticks = (
+        [(f"{value:g}", at) for value, at in axis.ticks()] for axis in (across, upwards)
+    )
+    parts += [
+        f'<text x="{_WIDTH - _RIGHT}" y="{_HEIGHT - 4}" text-anchor="end">{_text(x.label)}</text>',
+        f'<text x="2" y="{_CURVE_TOP - 9}">{_text(y.label)}</text>',
+    ]
+    return _plot(name, parts, x_ticks, y_ticks, caption, top=_CURVE_TOP)
+
+
+def pareto(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Those points that no other beats: none has as little x and more y, or less x and as much y.
+
+    Returns:
+        They, by rising x.
+    """
+    found: list[tuple[float, float]] = []
+    for point in sorted(set(points), key=lambda point: (point[0], -point[1])):
+        if not found or point[1] > found[-1][1]:
+            found.append(point)
+    return found
+
+
 def densities(
     name: str, groups: Sequence[tuple[str, str, ArrayLike]], x_label: str, caption: str
 ) -> str:

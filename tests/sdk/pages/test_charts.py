@@ -187,3 +187,27 @@ def test_charts_in_a_real_browser(tmp_path: Path, browser: Any) -> None:
     )
     assert overlapping == [0] * 4
     page.close()
+
+
+def test_pareto_keeps_what_nothing_beats() -> None:
+    """Against every pair compared."""
+    rng = np.random.default_rng(3)
+    places = [tuple(row) for row in rng.integers(0, 12, (60, 2)).astype(float).tolist()]
+    kept = charts.pareto(places)
+    expected = {
+        one
+        for one in places
+        if not any(other[0] <= one[0] and other[1] >= one[1] and other != one for other in places)
+    }
+    assert set(kept) == expected
+    assert kept == sorted(kept)
+
+
+def test_a_scatter_places_its_points_and_names_the_front() -> None:
+    rows = [("small <1>", "a", 1.0, 0.5), ("large", "b", 3.0, 1.0), ("far", "a", 9.0, 1.0)]
+    axes = Scale("MB", 0.0, 4.0), Scale("TAR", 0.0, 1.0)
+    text = charts.scatter("front", rows, [(1.0, 0.5), (3.0, 1.0)], *axes, "what it shows")
+    circles = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', text)
+    assert [tuple(map(float, pair)) for pair in circles] == [(113.0, 95.0), (259.0, 20.0)]
+    assert text.count("small &lt;1&gt;</text>") == text.count(">large</text>") == 1
+    assert points(text) == [[(113.0, 95.0), (259.0, 20.0)]]

@@ -19,8 +19,11 @@ from facesdk.errors import InputError
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 from facesdk_training.architectures.face_res_net import FaceResNetConfig
 from facesdk_training.architectures.mobile_face_net import MobileFaceNetConfig
+from facesdk_training.architectures.other_network import OtherNetworkConfig
 
-NetworkConfig = Union[FaceResNetConfig, CompactFaceNetConfig, MobileFaceNetConfig]
+NetworkConfig = Union[
+    FaceResNetConfig, CompactFaceNetConfig, MobileFaceNetConfig, OtherNetworkConfig
+]
 """What a network is built from; each has ``architecture``, ``family``, ``variant``,
 ``input_height``, ``input_width`` and ``embedding_length``."""
 
@@ -48,6 +51,9 @@ ARCHITECTURES: Mapping[str, NetworkConfig] = MappingProxyType(
 """Configuration of each architecture at full size. Q is the paper's: 1-bit weights, float
 activations. QB has 1-bit activations as well."""
 
+_OTHER = OtherNetworkConfig()
+"""Read in records of runs; nothing can be trained by that name."""
+
 _ADAPTERS = {kind: TypeAdapter(kind) for kind in get_args(NetworkConfig)}
 
 
@@ -74,8 +80,9 @@ def configure(name: str, **overrides: Any) -> NetworkConfig:
     Raises:
         InputError: There is no such architecture or field, or a value does not fit.
     """
-    key = architecture_name(name)
-    config = ARCHITECTURES[key]
+    other = name == _OTHER.architecture
+    key = name if other else architecture_name(name)
+    config = _OTHER if other else ARCHITECTURES[key]
     fields = [field.name for field in dataclasses.fields(config) if field.name != "architecture"]
     if unknown := sorted(set(overrides) - set(fields)):
         raise InputError(f"{key} has no {', '.join(unknown)}; it has {', '.join(fields)}")

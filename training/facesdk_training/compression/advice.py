@@ -342,7 +342,9 @@ def _option(
     parts = [
         f"{row.latency:g} of the float time" if row.latency is not None else "not timed",
         f"{row.bytes:.2f} of the bytes" if row.bytes is not None else "bytes not compared",
-        f"{100 * loss:.2f} points of LFW lost" if loss is not None else "loss not measured",
+        f"{100 * loss:.2f} points of {row.judged} lost"
+        if loss is not None
+        else "loss not measured",
     ]
     memory = None if size is None else size + facts.activations
     reaches = _reaches(wish, time, size, memory, loss)

@@ -27,12 +27,13 @@ class Measured:
         latency: Median time as a share of the float network's, of a file with the same types; None
             where none was timed.
         bytes: Bytes of the file as a share of the float file's; None where they were not compared.
-        loss: Accuracy lost on LFW, a share (0.01 is one point); None where it was not measured.
+        loss: Accuracy lost, a share (0.01 is one point); None where it was not measured.
         runtime: What was timed: ``"litert"``, ``"tflite-runtime"``, or empty.
         retrained: Whether it needs training.
         page: Where the figures are, in docs/numbers.
         figures: Texts of the page that hold them.
         commands: What makes such a network of ``{model}``, with ``{faces}`` and ``{out}``.
+        judged: On whom the accuracy was measured.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Measured:
     page: str
     figures: tuple[str, ...]
     commands: tuple[str, ...]
+    judged: str = "LFW"
 
 
 _FIXED_POINT = "facesdk convert fixed-point {model} -o {out} --bits %s --calibrate-on {faces}"

@@ -21,6 +21,7 @@ HOMES: Mapping[str, str] = MappingProxyType(
         "apoz": "facesdk_training.compression.pruning.apoz:METHOD",
         "taylor": "facesdk_training.compression.pruning.taylor:METHOD",
         "slimming": "facesdk_training.compression.pruning.slimming:METHOD",
+        "group-sparsity": "facesdk_training.compression.pruning.group_sparsity:METHOD",
         "channels-lasso": "facesdk_training.compression.pruning.layerwise:LASSO",
         "thinet": "facesdk_training.compression.pruning.layerwise:THINET",
         "amc": "facesdk_training.compression.search.method:METHOD",

@@ -142,6 +142,9 @@ class LossConfig:
         pair_weight: Distillation: weight of the same excess among the crops of a batch.
         layers: Distillation: for hints and attention, names of a student's layer and of the
             teacher's layer that it imitates, with outputs of one height and width.
+        factor_weight: Any objective: weight of the sum of |gamma| of batch normalisation; see
+            :mod:`facesdk_training.keras.sparsity`. Training engine "keras" only, as the next.
+        filter_weight: Any objective: weight of the sum of the filters' Euclidean norms.
         margin: CosFace's m (cosine) or ArcFace's m (radians).
         scale: CosFace's and ArcFace's s.
         dropout: Share of the embedding left out before the classifier.
@@ -160,6 +163,8 @@ class LossConfig:
     strangers: int = 16384
     pair_weight: float = 0.0
     layers: tuple[tuple[str, str], ...] = ()
+    factor_weight: float = 0.0
+    filter_weight: float = 0.0
     margin: float = 0.35
     scale: float = 30.0
     dropout: float = 0.5

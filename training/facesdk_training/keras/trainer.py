@@ -32,6 +32,7 @@ from facesdk_training.data.validation import Validation, calibration_of, figures
 from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.keras.objectives import Objective
 from facesdk_training.keras.optimizers import OptimizedGroup, optimized_groups
+from facesdk_training.keras.sparsity import asks, penalty
 from facesdk_training.keras.statistics import measure_statistics
 from facesdk_training.keras.weights import save_latent, take_over
 from facesdk_training.runs import folder as run_folder
@@ -353,6 +354,9 @@ class Trainer:
         with tf.GradientTape() as tape:
             outputs = model(images, training=True)
             loss = self._objective.loss(outputs, targets, self._strategy.num_replicas_in_sync)
+            if asks(self.config.loss):
+                sparse = penalty(self._network.embedder, self.config.loss)
+                loss += sparse / self._strategy.num_replicas_in_sync
             scaled = loss * scale
         variables = model.trainable_variables
         gradients = tape.gradient(scaled, variables)

@@ -141,6 +141,11 @@ def objective_of(config: RunConfig, material: Material) -> Objective:
         InputError: It asks for a loss that this engine has not.
     """
     loss, length = config.loss, config.final_network.embedding_length
+    if loss.factor_weight or loss.filter_weight:
+        raise InputError(
+            'the training engine "torch" has no terms for sparsity: set loss.factor_weight and '
+            "loss.filter_weight to 0, or use --engine keras"
+        )
     if config.objective == "distillation":
         if loss.imitates_layers:
             raise InputError(

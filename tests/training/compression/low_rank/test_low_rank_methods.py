@@ -13,7 +13,7 @@ from facesdk.errors import InputError
 from facesdk.progress import unwatched
 from facesdk_training.complexity.layers import measure
 from facesdk_training.compression.frame.method import Subject
-from facesdk_training.compression.pipeline import step
+from facesdk_training.compression.steps import step
 
 keras = tf.keras
 

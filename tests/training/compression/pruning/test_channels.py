@@ -16,11 +16,11 @@ from facesdk.errors import InputError
 from facesdk.progress import unwatched
 from facesdk_training.compression.frame.crops import training_crops
 from facesdk_training.compression.frame.method import Subject
-from facesdk_training.compression.pipeline import step
 from facesdk_training.compression.pruning.apoz import silence
 from facesdk_training.compression.pruning.responses import BATCH, responses
 from facesdk_training.compression.pruning.surgery import Reading, groups, readings
 from facesdk_training.compression.pruning.taylor import expected_changes
+from facesdk_training.compression.steps import step
 from facesdk_training.config.run import AugmentationConfig, DataConfig
 
 keras = tf.keras
@@ -224,9 +224,26 @@ def test_channels_of_small_factor_leave(tmp_path: Path) -> None:
     for name, gamma in (("first_bn", [3, -4, 0.5, 1]), ("outer_bn", [-2, 0.1, 0.5, -2])):
         layer = own.get_layer(name)
         layer.set_weights([np.array(gamma), *layer.get_weights()[1:]])
-    small = pruned("slimming", subject(own, tmp_path), share=0.5)
+    none = {"steps": 0}
+    small = pruned("slimming", subject(own, tmp_path), share=0.5, sparsifying=none)
     assert left(small, own, "first") == [0, 1]
     assert small.get_layer("outer").filters == 2
     assert small.get_layer("inner").filters == 5
     with pytest.raises(InputError, match="directly behind inner"):
-        pruned("slimming", subject(own, tmp_path), layers=["inner"])
+        pruned("slimming", subject(own, tmp_path), layers=["inner"], sparsifying=none)
+
+
+def test_group_sparsity_leaves_the_longest_filters(tmp_path: Path) -> None:
+    """By the Euclidean norm over all layers of a sum; L1 norm would choose others."""
+    own = build()
+    kernel, *rest = own.get_layer("first").get_weights()
+    kernel[...] = 0.1
+    kernel[0, 0, 0, 1], kernel[0, 0, 0, 3] = 9.0, 8.0
+    own.get_layer("first").set_weights([kernel, *rest])
+    group = next(group for group in groups(own) if "first" in group.makers)
+    squares = sum(
+        np.square(own.get_layer(name).get_weights()[0]).sum(axis=(0, 1, 2)) for name in group.makers
+    )
+    expected = sorted(np.argsort(-squares, kind="stable")[:2].tolist())
+    small = pruned("group-sparsity", subject(own, tmp_path), share=0.5, sparsifying={"steps": 0})
+    assert left(small, own, "first") == expected

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from facesdk.progress import unwatched
 from facesdk_training.compression.frame.method import Subject
-from facesdk_training.compression.pipeline import step
 from facesdk_training.compression.pruning.layerwise import by_greed, by_lasso, factors
 from facesdk_training.compression.pruning.reconstruction import (
     Read,
@@ -25,6 +24,7 @@ from facesdk_training.compression.pruning.reconstruction import (
     products,
 )
 from facesdk_training.compression.pruning.surgery import groups, without
+from facesdk_training.compression.steps import step
 
 keras = tf.keras
 

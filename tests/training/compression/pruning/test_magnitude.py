@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facesdk.errors import InputError
-from facesdk_training.compression.pipeline import step
 from facesdk_training.compression.pruning.magnitude import Masked, kept, shares
+from facesdk_training.compression.steps import step
 
 
 @settings(max_examples=50)

@@ -17,10 +17,10 @@ from facesdk_training.architectures.face_res_net import FaceResNetConfig
 from facesdk_training.architectures.mobile_face_net import MobileFaceNetConfig
 from facesdk_training.complexity.layers import measure
 from facesdk_training.compression.frame.method import Subject
-from facesdk_training.compression.pipeline import step
 from facesdk_training.compression.pruning.filters import norms
 from facesdk_training.compression.pruning.selection import Channels, best
 from facesdk_training.compression.pruning.surgery import groups, without
+from facesdk_training.compression.steps import step
 from facesdk_training.keras.networks.compact_face_net import build_compact_face_net
 from facesdk_training.keras.networks.face_res_net import build_face_res_net
 from facesdk_training.keras.networks.mobile_face_net import build_mobile_face_net

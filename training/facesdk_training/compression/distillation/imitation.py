@@ -57,9 +57,11 @@ def imitate(
 ) -> tf.keras.Model:
     """Trains a network, in place, to imitate the teacher of the settings."""
     teacher = Path(settings.teacher) if settings.teacher else subject.original
-    config = retraining_config(subject.config, settings.retraining, loss, teacher)
-    embedder = load_keras(teacher, None, None)
-    material = gather(config, None, progress, teacher=embedder, lookalikes=False)
+    material = subject.material
+    if teacher != subject.original or loss.needs_labels:
+        config = retraining_config(subject.config, settings.retraining, loss, teacher)
+        embedder = load_keras(teacher, None, None)
+        material = gather(config, subject.cache, progress, teacher=embedder, lookalikes=False)
     retrain(
         subject,
         subject.model,

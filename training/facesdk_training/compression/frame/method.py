@@ -27,6 +27,7 @@ class Subject:
         material: What it is retrained and validated on; targets are the original's embeddings.
         original: The run that the chain began with, which retraining learns from.
         work: Folder for what retraining saves, so that an interrupted method goes on.
+        cache: Folder for the embeddings of teachers; None keeps none.
     """
 
     config: RunConfig
@@ -34,6 +35,7 @@ class Subject:
     material: Material
     original: Path
     work: Path
+    cache: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ def retrain(
     loss: LossConfig | None = None,
     teacher: Path | None = None,
     material: Material | None = None,
+    keep_last: bool = False,
 ) -> None:
     """Trains a network, in place; the weights with the best figures on held-out people are kept.
 
@@ -79,6 +80,8 @@ def retrain(
         loss: What is imitated; by default embeddings and their similarities.
         teacher: The run or Keras file that is imitated; by default the original.
         material: What is trained on in place of the subject's, of another teacher.
+        keep_last: Whether the last weights are kept, whatever their figures: where the loss has
+            terms that figures don't know.
 
     Raises:
         InputError: There are fewer crops than a batch has, or the loss does not fit.
@@ -88,6 +91,9 @@ def retrain(
     config = retraining_config(
         subject.config, settings, loss or LossConfig(), teacher or subject.original
     )
+    if keep_last:
+        watching = dataclasses.replace(config.validation, every=settings.steps)
+        config = dataclasses.replace(config, validation=watching)
     folder = subject.work / part
     make_folder(folder)
     if not (folder / run_folder.WEIGHTS).exists():

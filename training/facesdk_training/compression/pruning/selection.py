@@ -6,7 +6,7 @@ A method gives each channel of a group a score; those with the least leave.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +18,7 @@ from facesdk.progress import Progress
 from facesdk_training.compression.frame.method import Subject
 from facesdk_training.compression.frame.retraining import Retraining, retrain
 from facesdk_training.compression.pruning.surgery import Group, groups, without
+from facesdk_training.config.run import LossConfig
 
 keras = tf.keras
 
@@ -56,6 +57,47 @@ class Channels:
     def count(self, channels: int) -> int:
         """How many of so many channels stay."""
         return staying(channels, self.share, self.multiple)
+
+
+@dataclass(frozen=True, slots=True)
+class Sparsified(Channels):
+    """Settings of methods that train a network towards sparsity before channels leave.
+
+    Attributes:
+        strength: Weight of the term in the loss; 0 or more.
+        sparsifying: How long it is in the loss; 0 steps leave this out.
+
+    Raises:
+        InputError: A value is not in range.
+    """
+
+    strength: float = 1e-4
+    sparsifying: Retraining = field(default_factory=Retraining)
+
+    def __post_init__(self) -> None:
+        Channels.__post_init__(self)
+        if not self.strength >= 0:
+            raise InputError(f"strength must be 0 or more, but got {self.strength:g}")
+
+
+def sparsify(
+    subject: Subject, settings: Sparsified, loss: LossConfig, progress: Progress
+) -> Subject:
+    """Trains a copy of the network with a term for sparsity in the loss, see ``Sparsified``."""
+    if not settings.strength or not settings.sparsifying.steps:
+        return subject
+    copy = keras.models.clone_model(subject.model)
+    copy.set_weights(subject.model.get_weights())
+    retrain(
+        subject,
+        copy,
+        settings.sparsifying,
+        progress,
+        part="sparsifying",
+        loss=loss,
+        keep_last=True,
+    )
+    return replace(subject, model=copy)
 
 
 def staying(channels: int, share: float, multiple: int) -> int:

@@ -6,15 +6,16 @@ by gamma_c, and the channels with the least
 
     s_c = |gamma_c|
 
-leave. Where additions join the outputs of several layers, s_c is the sum over these. Liu et al.
-train with lambda sum |gamma| in the loss before, which drives factors to 0, and compare the factors
-of all layers. Here the factors are those that training left, because retraining takes no further
-terms of the loss, and each group loses the same share; so this is the criterion of the paper
-without its training.
+leave. Before, the network is trained with a term in the loss that drives factors to 0 (equation 1):
+
+    lambda sum |gamma|
+
+Where additions join the outputs of several layers, s_c is the sum over these. Liu et al. compare
+the factors of all layers; here each group loses the same share.
 
 Only groups all of whose layers have batch normalisation behind them can be chosen from.
 
-Cost: one pass over the weights, then one retraining; no faces are needed to choose.
+Cost: two trainings, one for sparsity and one to recover.
 """
 
 from __future__ import annotations
@@ -29,8 +30,14 @@ from numpy.typing import NDArray
 from facesdk.errors import InputError
 from facesdk.progress import Progress
 from facesdk_training.compression.frame.method import Method, Subject
-from facesdk_training.compression.pruning.selection import Channels, chosen_groups, remove
+from facesdk_training.compression.pruning.selection import (
+    Sparsified,
+    chosen_groups,
+    remove,
+    sparsify,
+)
 from facesdk_training.compression.pruning.surgery import Group
+from facesdk_training.config.run import LossConfig
 
 keras = tf.keras
 
@@ -44,8 +51,8 @@ def factors(model: keras.Model) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def apply(subject: Subject, settings: Channels, progress: Progress) -> keras.Model:
-    """Removes the channels of least |gamma| and retrains what is left.
+def apply(subject: Subject, settings: Sparsified, progress: Progress) -> keras.Model:
+    """Trains towards small factors, removes the channels of the least and retrains what is left.
 
     Raises:
         InputError: A layer that was named, or every layer, is without batch normalisation.
@@ -59,6 +66,9 @@ def apply(subject: Subject, settings: Channels, progress: Progress) -> keras.Mod
             f"no batch normalisation with factors is directly behind {', '.join(missing)}"
         )
 
+    subject = sparsify(subject, settings, LossConfig(factor_weight=settings.strength), progress)
+    gammas = factors(subject.model)
+
     def scores(asked: Sequence[Group]) -> dict[str, NDArray[np.float64]]:
         return {
             group.name: np.sum([np.abs(gammas[name]) for name in group.makers], axis=0)
@@ -71,8 +81,8 @@ def apply(subject: Subject, settings: Channels, progress: Progress) -> keras.Mod
 
 METHOD = Method(
     "slimming",
-    "Liu et al. (ICCV 2017): channels with the least |gamma|, without the L1 term in training",
+    "Liu et al. (ICCV 2017): lambda sum |gamma| in training, channels with the least |gamma| leave",
     "channels of small factor in batch normalisation leave the network",
-    Channels,
+    Sparsified,
     apply,
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 import tensorflow as tf
@@ -23,6 +24,7 @@ from facesdk_training.compression.frame.retraining import Retraining, retrain
 from facesdk_training.compression.pruning.surgery import without
 from facesdk_training.compression.search.agent import Learning, amc
 from facesdk_training.compression.search.evolution import evolve
+from facesdk_training.compression.search.latency import read_times, timed
 from facesdk_training.compression.search.network import Blanked, space_of
 from facesdk_training.compression.search.problem import Found, Problem, uniform
 from facesdk_training.runs import folder as run_folder
@@ -33,12 +35,16 @@ class Search:
     """Settings.
 
     Attributes:
-        budget: Multiply-adds that may stay, as a share of the network's, above 0 and below 1.
+        budget: Multiply-adds (or time, see ``times``) that may stay, as a share of the network's,
+            above 0 and below 1.
         episodes: Policies that the agent judges, and evolution as many; 1 or more.
         most: Largest share of a group's channels that may leave, above 0 and below 1.
         multiple: What stays of a group is rounded up to a multiple of this.
         crops: Training crops that a policy is judged on, 1 or more.
         seed: Of agent and evolution, 0 or more.
+        times: Report of ``facesdk bench ops FILE --json`` on the device, of the network's float32
+            file: budget and reward are then of time instead of multiply-adds
+            (:mod:`..search.latency`). Empty for multiply-adds.
         learning: How the agent learns.
         retraining: How the network recovers.
 
@@ -54,6 +60,7 @@ class Search:
     multiple: int = 4
     crops: int = 32
     seed: int = 0
+    times: str = ""
     learning: Learning = field(default_factory=Learning)
     retraining: Retraining = field(default_factory=Retraining)
 
@@ -92,11 +99,15 @@ def search(network: Blanked, settings: Search, progress: Progress) -> dict[str, 
     """The best policy, and how each way to find one did.
 
     Returns:
-        ``budget`` in multiply-adds; ``chosen``, the way; ``policy``, how many channels of each
-        group stay; and ``searches``, of each way the best trial's ``error`` (1 - mean cosine before
-        retraining), ``multiply_adds``, ``reward`` and ``policy``, and ``evaluations``.
+        ``unit``, "multiply-adds" or "picoseconds"; ``budget`` in it; ``chosen``, the way;
+        ``policy``, how many channels of each group stay; and ``searches``, of each way the best
+        trial's ``error`` (1 - mean cosine before retraining), ``multiply_adds``, ``cost`` in the
+        unit, ``reward`` and ``policy``, and ``evaluations``.
     """
-    space = space_of(network.model, settings.multiple, settings.most)
+    counted = space_of(network.model, settings.multiple, settings.most)
+    space = counted
+    if settings.times:
+        space = timed(counted, network.model, read_times(Path(settings.times)))
     names = [unit.name for unit in space.units]
     budget = int(settings.budget * space.multiply_adds(space.whole))
     problem = Problem(
@@ -114,7 +125,8 @@ def search(network: Blanked, settings: Search, progress: Progress) -> dict[str, 
     rows = {
         name: {
             "error": result.best.error,
-            "multiply_adds": result.best.multiply_adds,
+            "multiply_adds": counted.multiply_adds(result.best.policy),
+            "cost": result.best.multiply_adds,
             "reward": result.best.reward,
             "evaluations": len(result.rewards),
             "policy": dict(zip(names, result.best.policy, strict=True)),
@@ -122,6 +134,7 @@ def search(network: Blanked, settings: Search, progress: Progress) -> dict[str, 
         for name, result in found.items()
     }
     return {
+        "unit": "picoseconds" if settings.times else "multiply-adds",
         "budget": budget,
         "chosen": chosen,
         "policy": rows[chosen]["policy"],

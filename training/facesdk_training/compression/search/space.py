@@ -95,7 +95,7 @@ class Space:
         return staying(self.units[place].channels, min(share, self.most), self.multiple)
 
     def multiply_adds(self, policy: Sequence[int]) -> int:
-        """What a policy's network computes for one image."""
+        """What a policy's network computes for one image, in the unit of the terms."""
         return sum(term.cost(policy) for term in self.terms)
 
     def within(self, shares: Sequence[float], budget: int) -> tuple[int, ...]:

@@ -39,7 +39,15 @@ def build_embedder(config: NetworkConfig, *, convolution_dtype: str = "float32")
     Returns:
         A Keras model float32 [N, height, width, 3], RGB scaled to about [-1, 1], to float32
         [N, embedding length], not normalised. Its last layer is named ``embedding``.
+
+    Raises:
+        InputError: Only a file describes the network.
     """
+    if type(config) not in _BUILDERS:
+        raise InputError(
+            f"{config.family} came as a Keras file, which no configuration describes, so it "
+            "cannot be built anew"
+        )
     return _BUILDERS[type(config)](config, convolution_dtype)
 
 

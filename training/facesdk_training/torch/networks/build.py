@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from facesdk.errors import InputError
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 from facesdk_training.architectures.face_res_net import FaceResNetConfig
 from facesdk_training.architectures.mobile_face_net import MobileFaceNetConfig
@@ -33,5 +34,10 @@ def build_embedder(config: NetworkConfig) -> Network:
     Returns:
         A module float32 [N, 3, height, width], RGB scaled to about [-1, 1], to float32
         [N, embedding length], not normalised.
+
+    Raises:
+        InputError: Only a Keras file describes the network.
     """
+    if type(config) not in _BUILDERS:
+        raise InputError(f"{config.family} came as a Keras file: PyTorch cannot build it")
     return _BUILDERS[type(config)](config)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,18 @@ import pytest
 from typer.testing import CliRunner
 
 from facesdk.errors import InputError
+from facesdk_converters.cli.compress import app
+from facesdk_converters.compression import files, pipeline
 from facesdk_converters.convert import Request, convert
-from facesdk_converters.targets import floating
-from facesdk_converters.targets.target import Target
-from facesdk_training.cli.compress import app
-from facesdk_training.compression import pipeline
+from facesdk_converters.targets import registry
 from facesdk_training.compression.methods import HOMES, every
+from facesdk_training.compression.steps import step
 from facesdk_training.config import toml
 from facesdk_training.keras import loading
+from facesdk_training.keras.networks.build import build
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs.contract import contract_of
+from training.faces import write_data
 from training.small_runs import DIM, small_config, trainer_of, write_material
 
 NETWORK = {
@@ -46,7 +47,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def compressed(source: Path, out: Path, name: str, **settings: Any) -> tuple[dict[str, Any], Any]:
     """The report of one step, and the network."""
     asked = {"retraining": FEW, **settings}
-    report = pipeline.compress(source, [pipeline.step(name, asked)], source.parent / "data", out)
+    data = source.parent / "data"
+    report = pipeline.compress(source, [step(name, asked)], data, out, files=name == "twn")
     assert json.loads((out / pipeline.REPORT).read_text())["before"] == report["before"]
     assert not (out / pipeline.WORK).exists()
     contract = contract_of(out)
@@ -73,6 +75,9 @@ def test_ternary(source: Path, tmp_path: Path) -> None:
     assert after["weight_bytes"] < report["before"]["weight_bytes"]
     assert after["nonzero_weights"] < report["before"]["nonzero_weights"]
     assert after["multiply_adds"] == report["before"]["multiply_adds"]
+    assert after["file_bytes"] == report["before"]["file_bytes"]
+    assert after["file_packed_bytes"] < report["before"]["file_packed_bytes"]
+    assert after["file_latency_ratio"] > 0
 
 
 def test_trained_ternary_has_two_scales_per_layer(source: Path, tmp_path: Path) -> None:
@@ -104,12 +109,45 @@ def test_widths_within_a_budget(source: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_keras_file_becomes_a_run(source: Path, tmp_path: Path) -> None:
+    """Its report, its contract and its file are those of the network in the file."""
+    model = loading.load(source).model
+    model.save(tmp_path / "network.keras")
+    report = pipeline.compress(
+        tmp_path / "network.keras",
+        [step("filters", {"share": 0.5, "retraining": {"steps": 0}})],
+        write_data(tmp_path / "data", {"b": 120}),
+        tmp_path / "narrow",
+    )
+    before, after = report["before"], report["steps"][0]["after"]
+    assert before["file_target"] == "float32"
+    assert after["file_bytes"] < before["file_bytes"]
+    loaded = loading.load(tmp_path / "narrow")
+    assert loaded.contract is not None
+    assert (loaded.contract.architecture, loaded.contract.dim) == (model.name, DIM)
+    assert "network.keras" in loaded.contract.source
+    assert loaded.contract.thresholds
+    request = Request(tmp_path / "narrow", tmp_path / "narrow.tflite", verify=False)
+    converted = convert(request, registry.load("float32"))
+    assert abs(converted.bytes - after["file_bytes"]) < 4096  # the contract's words differ
+
+
+def test_a_binary_network_is_weighed_as_its_own_file() -> None:
+    """A QB network's file is LCE's, and a Q network's has packed signs."""
+    model = build("CompactFaceNet", stem_channels=(4, 32), stages=((32, 1),), embedding_length=DIM)
+    assert files.target_of(model) == ("lce", {})
+    half = build("Q", width=1 / 32, units=(1, 1, 1, 1), input_height=112, input_width=96)
+    assert files.target_of(half)[0] == "binary-weights"
+
+
+@pytest.mark.slow
 def test_hints_from_the_original_after_rounding(source: Path, tmp_path: Path) -> None:
     steps = [
-        pipeline.step("fixed-point", {"bits": 2, "retraining": {"steps": 0}}),
-        pipeline.step("distil-hints", {"retraining": FEW}),
+        step("fixed-point", {"bits": 2, "retraining": {"steps": 0}}),
+        step("distil-hints", {"retraining": FEW}),
     ]
-    report = pipeline.compress(source, steps, source.parent / "data", tmp_path / "chain")
+    data = source.parent / "data"
+    report = pipeline.compress(source, steps, data, tmp_path / "chain", files=False)
     assert [row["method"] for row in report["steps"]] == ["fixed-point", "distil-hints"]
     assert report["steps"][0]["after"] != report["before"]
     assert report["steps"][1]["after"] != report["steps"][0]["after"]
@@ -144,11 +182,12 @@ def test_deep_compression_after_low_rank(source: Path, tmp_path: Path) -> None:
     """Factored, pruned, shared, each retrained: zeros stay, and the packed file has the gain."""
     asked = {"retraining": FEW}
     steps = [
-        pipeline.step("tucker", {"energy": 0.5, **asked}),
-        pipeline.step("magnitude", {"share": 0.5, "rounds": 1, **asked}),
-        pipeline.step("k-means", {"bits": 3, "dense_bits": 2, **asked}),
+        step("tucker", {"energy": 0.5, **asked}),
+        step("magnitude", {"share": 0.5, "rounds": 1, **asked}),
+        step("k-means", {"bits": 3, "dense_bits": 2, **asked}),
     ]
-    report = pipeline.compress(source, steps, source.parent / "data", tmp_path / "chain")
+    data = source.parent / "data"
+    report = pipeline.compress(source, steps, data, tmp_path / "chain", files=False)
     factored, pruned, shared = (row["after"] for row in report["steps"])
     assert factored["weights"] < report["before"]["weights"]
     assert factored["multiply_adds"] < report["before"]["multiply_adds"]
@@ -171,14 +210,14 @@ def test_channels_leave_and_what_is_left_is_converted(source: Path, tmp_path: Pa
     assert after["weights"] < 0.5 * before["weights"]
     assert after["multiply_adds"] < 0.5 * before["multiply_adds"]
     request = Request(tmp_path / "narrow", tmp_path / "narrow.tflite")
-    converted = convert(request, Target("float32", partial(floating.convert, half=False)))
+    converted = convert(request, registry.load("float32"))
     assert converted.contract.thresholds
 
 
 @pytest.mark.slow
 def test_an_interrupted_call_goes_on(source: Path, tmp_path: Path) -> None:
     """A process that ends in the second step: the first is not trained again."""
-    steps = [pipeline.step(name, {"retraining": FEW}) for name in ("twn", "distil-similarity")]
+    steps = [step(name, {"retraining": FEW}) for name in ("twn", "distil-similarity")]
     out, data, seen = tmp_path / "out", source.parent / "data", []
 
     def stops(done: int, total: int, what: str) -> None:
@@ -187,10 +226,12 @@ def test_an_interrupted_call_goes_on(source: Path, tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        pipeline.compress(source, steps, data, out, progress=stops)
+        pipeline.compress(source, steps, data, out, progress=stops, files=False)
     assert not (out / run_folder.CONFIG).exists()
     again: list[str] = []
-    pipeline.compress(source, steps, data, out, progress=lambda d, t, what: again.append(what))
+    pipeline.compress(
+        source, steps, data, out, progress=lambda d, t, what: again.append(what), files=False
+    )
     assert sum(text.startswith("loss") for text in again) == 2
     assert contract_of(out).thresholds
 
@@ -207,7 +248,7 @@ def test_an_interrupted_call_goes_on(source: Path, tmp_path: Path) -> None:
 )
 def test_a_recipe_that_is_none_is_refused(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "chain.toml").write_text(text)
-    arguments = ["recipe", "run", "--data", "x", "--recipe", str(tmp_path / "chain.toml")]
+    arguments = ["run", "--data", "x", "--recipe", str(tmp_path / "chain.toml")]
     with pytest.raises(InputError, match=message):
         CliRunner().invoke(app, arguments, catch_exceptions=False)
 
@@ -216,7 +257,7 @@ def test_a_recipe_that_is_none_is_refused(text: str, message: str, tmp_path: Pat
 def test_shipped_chains_are_complete(name: str) -> None:
     for table in toml.record_of(Path(name), "facesdk_training.compression.recipes")["steps"]:
         settings = {key: value for key, value in table.items() if key != "method"}
-        assert pipeline.step(table["method"], settings).method.name == table["method"]
+        assert step(table["method"], settings).method.name == table["method"]
 
 
 def test_methods_are_listed() -> None:
@@ -283,13 +324,13 @@ def test_nonsense_is_refused(source: Path, tmp_path: Path) -> None:
         ("twn", {"retraining": {"steps": -1}}, "0 steps or more"),
     ):
         with pytest.raises(InputError, match=message):
-            pipeline.step(name, settings)
-    data, steps = source.parent / "data", [pipeline.step("twn", {"retraining": {"steps": 0}})]
-    with pytest.raises(InputError, match="is no run"):
+            step(name, settings)
+    data, steps = source.parent / "data", [step("twn", {"retraining": {"steps": 0}})]
+    with pytest.raises(InputError, match="neither a finished run"):
         pipeline.compress(data, steps, data, tmp_path / "out")
     with pytest.raises(InputError, match="already holds a run"):
-        pipeline.compress(source, steps, data, source)
+        pipeline.compress(source, steps, data, source, files=False)
     (tmp_path / "other" / pipeline.WORK).mkdir(parents=True)
     run_folder.write_record(tmp_path / "other" / pipeline.WORK / "plan.json", {"steps": []})
     with pytest.raises(InputError, match="unfinished chain of other steps"):
-        pipeline.compress(source, steps, data, tmp_path / "other")
+        pipeline.compress(source, steps, data, tmp_path / "other", files=False)

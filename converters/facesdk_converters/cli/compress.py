@@ -1,4 +1,4 @@
-"""``facesdk compress``: a smaller or faster network from a finished run."""
+"""``facesdk compress``: a smaller or faster network from a finished run or a Keras model."""
 
 from __future__ import annotations
 
@@ -26,17 +26,21 @@ _CHAINS = "facesdk_training.compression.recipes"
 @app.command()
 def compress(
     name: Annotated[
-        str,
+        Optional[str],
         typer.Argument(
             metavar="METHOD",
-            help="A method; `methods` lists them; `recipe` runs the chain of --recipe; "
-            "`sensitivity` shows what each group of channels is worth.",
+            help="A method; `methods` lists them; `sensitivity` shows what each group of channels "
+            "is worth. With --recipe there is none.",
             show_default=False,
         ),
-    ],
+    ] = None,
     run: Annotated[
         Optional[Path],
-        typer.Argument(metavar="RUN", help="A finished run.", show_default=False),
+        typer.Argument(
+            metavar="RUN_OR_MODEL",
+            help="A finished run, or a Keras model that takes crops as facesdk's networks do.",
+            show_default=False,
+        ),
     ] = None,
     data: options.Data = None,
     out: options.Out = Path("compressed"),
@@ -58,14 +62,23 @@ def compress(
         ),
     ] = None,
     cache: options.Cache = None,
+    example: Annotated[
+        bool,
+        typer.Option(
+            "--example",
+            help="Try it in a minute: drawn people, a small network, pruned and shared.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Compress a finished run by a method, or by a chain of methods.
+    """Compress a network by a method, or by a chain of methods.
 
     The result is a finished run, with thresholds calibrated on held-out people and a report.json.
     An interrupted call goes on where it stopped when it is given again.
 
     Examples:
+
+        facesdk compress --example -o trial
 
         facesdk compress methods
 
@@ -73,29 +86,58 @@ def compress(
 
         facesdk compress mixed-widths run --data faces/ -o mixed --set share=0.1
 
-        facesdk compress recipe run --recipe chain.toml --data faces/ -o small
+        facesdk compress svd network.keras --data faces/ -o factored
+
+        facesdk compress run --recipe chain.toml --data faces/ -o small
 
         facesdk compress sensitivity run --data faces/ -o scan
     """
     require_extra("tensorflow", extra="train")
-    if name == _LIST:
+    if example:
+        if name is not None or run is not None or data is not None or recipe is not None:
+            raise InputError("--example brings its own network and faces: give it -o at most")
+        _example(out, json=json)
+        return
+    if name is None:
+        raise InputError("name a method (`facesdk compress methods` lists them), or --example")
+    if recipe is not None:
+        if run is not None or assignments:
+            raise InputError(
+                "a chain is `facesdk compress RUN --recipe FILE.toml`: its methods and settings "
+                "are in the file"
+            )
+        run = Path(name)
+    elif name == _LIST:
         _list(json=json)
         return
-    from facesdk_training.compression import pipeline
-
     if run is None or data is None:
-        raise InputError("name a finished run, and --data with faces to retrain and validate on")
-    if name == _SCAN:
-        _scan(run, data, out, assignments, recipe, json=json)
+        raise InputError(
+            "name a finished run or a Keras model, and --data with faces to retrain and validate on"
+        )
+    if recipe is None and name == _SCAN:
+        _scan(run, data, out, assignments, json=json)
         return
-    if (name == "recipe") != (recipe is not None):
-        raise InputError("a chain is `facesdk compress recipe RUN --recipe FILE.toml`")
-    steps = _chain(recipe) if recipe is not None else [pipeline.step(name, _settings(assignments))]
+    require_extra("larq_compute_engine", extra="convert")
+    from facesdk_converters.compression import pipeline
+    from facesdk_training.compression.steps import step
+
+    steps = _chain(recipe) if recipe is not None else [step(name, _settings(assignments))]
     with output.progress_bar("compress") as progress:
         report = pipeline.compress(
             run, steps, data, out, cache or cache_folder("teacher"), progress
         )
     output.emit(report, json=json, text=_text(out, report))
+
+
+def _example(out: Path, *, json: bool) -> None:
+    require_extra("larq_compute_engine", extra="convert")
+    from facesdk_converters.compression.example import example
+
+    if out.exists() and any(out.iterdir()):
+        raise InputError(f"{out} holds something: choose another --out")
+    with output.progress_bar("compress") as progress:
+        report = example(out, progress)
+    output.emit(report, json=json, text=_text(out / "compressed", report))
 
 
 def _list(*, json: bool) -> None:
@@ -111,7 +153,6 @@ def _scan(
     data: Path,
     out: Path,
     assignments: list[str] | None,
-    recipe: Path | None,
     *,
     json: bool,
 ) -> None:
@@ -122,8 +163,8 @@ def _scan(
     from facesdk_training.keras import loading
 
     settings = {"shares": list(SHARES), "crops": _SCANNED_CROPS, **_settings(assignments)}
-    if recipe is not None or set(settings) != {"shares", "crops"}:
-        raise InputError("sensitivity takes --set shares=[0.25,0.5] and --set crops=64, no recipe")
+    if set(settings) != {"shares", "crops"}:
+        raise InputError("sensitivity takes --set shares=[0.25,0.5] and --set crops=64")
     shares, count = settings["shares"], settings["crops"]
     if not isinstance(count, int) or count < 1:
         raise InputError(f"crops must be a whole number of 1 or more, but got {count!r}")
@@ -155,7 +196,7 @@ def _settings(assignments: list[str] | None) -> Mapping[str, Any]:
 
 
 def _chain(path: Path) -> list[Any]:
-    from facesdk_training.compression import pipeline
+    from facesdk_training.compression.steps import step
     from facesdk_training.config import toml
 
     record = toml.record_of(path, _CHAINS)
@@ -167,7 +208,7 @@ def _chain(path: Path) -> list[Any]:
         if not isinstance(table, dict) or "method" not in table:
             raise InputError(f"{path}: steps.{number} has no method")
         settings = {key: value for key, value in table.items() if key != "method"}
-        found.append(pipeline.step(str(table["method"]), settings))
+        found.append(step(str(table["method"]), settings))
     return found
 
 
@@ -178,7 +219,9 @@ def _text(out: Path, report: dict[str, Any]) -> str:
         accuracy = 100 * row["validation_accuracy"]
         lines.append(
             f"{name}: {row['nonzero_weights']:,} of {row['weights']:,} weights, "
-            f"{row['weight_bytes']:,} bytes of weights, {row['multiply_adds']:,} multiply-adds, "
+            f"{row['multiply_adds']:,} multiply-adds; {row['file_target']} file of "
+            f"{row['file_bytes']:,} bytes, {row['file_packed_bytes']:,} packed, "
+            f"{row['file_latency_ratio']:.2f} of the time; "
             f"held-out accuracy {accuracy:.2f} %"
         )
     return "\n".join(lines)

@@ -1,0 +1,457 @@
+r"""The tables of docs/numbers/compression.md: every compression method on one trained network.
+
+    python -m tools.experiments.compression_table data small --faces faces \
+        --teacher MobileFaceNet.tflite --network source
+    python -m tools.experiments.compression_table rows table --network source --data small
+    python -m tools.experiments.compression_table time table --network source
+    python -m tools.experiments.compression_table page table
+
+``data`` chooses crops: the people whom training held out, and some of those it saw. ``rows`` goes
+on where it stopped: a JSON file per row, and the model file. Every figure of accuracy is of the
+``.tflite`` file, on all pairs of the held-out people. ``time`` runs each file in turn with the
+network's own, and ``page`` prints tables and draws the chart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import facesdk_training  # noqa: F401  # isort: skip (chooses Keras 2 before TensorFlow is imported)
+import tensorflow as tf
+
+from facesdk.cli.output import progress_bar
+from facesdk.errors import FaceSDKError
+from facesdk.evaluation.calibration import all_pairs
+from facesdk.files import make_folder, write_atomic
+from facesdk.measure.timing import Policy
+from facesdk.models import packed
+from facesdk.models.bundle import ModelBundle
+from facesdk.models.contract import Contract
+from facesdk.pages import charts
+from facesdk.pages.axes import Scale
+from facesdk.recognition.alignment import central
+from facesdk.recognition.embedding import Embedder
+from facesdk.results import FloatArray
+from facesdk_converters.compression.files import latency_ratio
+from facesdk_converters.compression.pipeline import config_of
+from facesdk_converters.sources.network import KerasNetwork
+from facesdk_converters.sources.source import Source
+from facesdk_converters.targets import floating
+from facesdk_converters.targets.fixed_point.target import target as fixed_point
+from facesdk_converters.targets.target import Target
+from facesdk_converters.tflite.tree import write_contract
+from facesdk_training.compression.counts import counts
+from facesdk_training.compression.frame.method import NOTES, Subject
+from facesdk_training.compression.frame.retraining import Retraining, retraining_config
+from facesdk_training.compression.steps import step
+from facesdk_training.config.run import LossConfig
+from facesdk_training.data.crops import FaceCrops
+from facesdk_training.data.material import Material, gather
+from facesdk_training.data.records import FaceDataset, FaceRecord, write_shard
+from facesdk_training.data.split import Split, split_by_identity
+from facesdk_training.data.validation import figures
+from facesdk_training.keras import loading
+from facesdk_training.keras.embedder import load_keras
+from facesdk_training.runs import folder as run_folder
+from facesdk_training.runs import record as run_record
+from facesdk_training.runs.contract import contract_of
+from tools.experiments.accuracy_tables import Model, held_out
+from tools.experiments.degraded_strangers import SETS
+
+TRAINED = 3000
+"""Crops that are trained on, of people with five or more."""
+WATCHED = 12
+"""Retraining looks at the crops of every so many held-out people while it goes on."""
+JUDGED = 3
+"""The table's figures are of the crops of every so many held-out people."""
+RETRAINING = {"steps": 40, "batch_size": 16, "learning_rate": 5e-4}
+NONE = {"steps": 0}
+WAYS = ("before", "after")
+BATCH = 32
+POLICY = Policy(runs=30, warm_up=5, warm_up_seconds=0.2, lead=2)
+
+Convert = Callable[[Path], Target]
+
+
+def floats(_: Path) -> Target:
+    return floating.float32()
+
+
+def fixed(bits: int, activations: int, *, trained: bool, storage: str = "smallest") -> Convert:
+    def make(_: Path) -> Target:
+        return fixed_point(
+            bits=bits,
+            activations=activations,
+            filter_scales="free",
+            storage=storage,
+            calibrate_on=None,
+            trained=trained,
+        )
+
+    return make
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the table.
+
+    Attributes:
+        name: What its files are called.
+        steps: Methods with their settings; retraining is added.
+        convert: What the network becomes.
+        retrained: Settings of retraining by which the row differs from the others.
+    """
+
+    name: str
+    steps: tuple[tuple[str, Mapping[str, Any]], ...]
+    convert: Convert = floats
+    retrained: Mapping[str, Any] | None = None
+
+
+def _row(name: str, method: str, convert: Convert = floats, /, **settings: Any) -> Row:
+    return Row(name, ((method, settings),), convert)
+
+
+HALF = ("filters", {"share": 0.5})
+KEPT = fixed(8, 32, trained=True)
+
+MOBILE = (
+    Row("float", ()),
+    Row("w8a8", (), fixed(8, 8, trained=False, storage="int8")),
+    _row("filters-25", "filters", share=0.25),
+    _row("magnitude-50", "magnitude", share=0.5),
+    _row("k-means-5", "k-means", bits=5, dense_bits=4),
+    _row("fixed-4", "fixed-point", KEPT, bits=4),
+    _row("svd-90", "svd", energy=0.9),
+    _row("filters-50", "filters", share=0.5),
+    Row(
+        "deep-compression",
+        (("magnitude", {"share": 0.5}), ("k-means", {"bits": 5, "dense_bits": 4})),
+    ),
+    _row("twn", "twn", KEPT),
+    _row("thinet-25", "thinet", share=0.25),
+    _row("lasso-25", "channels-lasso", share=0.25),
+    _row("taylor-25", "taylor", share=0.25),
+    _row("apoz-25", "apoz", share=0.25),
+    _row("slimming-25", "slimming", share=0.25),
+    _row("magnitude-80", "magnitude", share=0.8),
+    _row("fixed-2", "fixed-point", KEPT, bits=2),
+    _row("mixed-10", "mixed-widths", KEPT, share=0.1),
+    _row("inq-4", "inq", KEPT, bits=4, shares=[0.5, 1.0]),
+    _row("ttq", "ttq"),
+    _row("amc-70", "amc", budget=0.7, episodes=60, crops=16),
+    Row("filters-50-hints", (HALF, ("distil-hints", {}))),
+    Row("filters-50-attention", (HALF, ("distil-attention", {}))),
+    Row("filters-50-similarity", (HALF, ("distil-similarity", {}))),
+    Row("filters-50-soft-targets", (HALF, ("distil-soft-targets", {}))),
+    _row("neurons-50", "distil-neurons", share=0.5),
+    _row("product", "product"),
+    _row("hashed", "hashed", share=0.25),
+    _row("circulant", "circulant"),
+    _row("svd-evbmf", "svd", rule="evbmf"),
+    _row("spatial-90", "spatial", energy=0.9),
+    _row("tucker-90", "tucker", energy=0.9),
+    _row("cp-90", "cp", energy=0.9),
+)
+RESIDUAL = (
+    Row("float", ()),
+    Row("w8a8", (), fixed(8, 8, trained=False, storage="int8")),
+    _row("filters-25", "filters", share=0.25),
+    _row("spatial-90", "spatial", energy=0.9),
+    _row("tucker-90", "tucker", energy=0.9),
+    _row("cp-90", "cp", energy=0.9),
+    _row("svd-90", "svd", energy=0.9),
+    _row("product", "product"),
+    _row("hashed", "hashed", share=0.25),
+    _row("circulant", "circulant"),
+    Row(
+        "deep-compression",
+        (("magnitude", {"share": 0.5}), ("k-means", {"bits": 5, "dense_bits": 4})),
+    ),
+    _row("fixed-1", "fixed-point", KEPT, bits=1),
+    _row("twn", "twn", KEPT),
+)
+PLANS = {"mobile": MOBILE, "residual": RESIDUAL}
+
+
+def make_data(out: Path, faces: Path, teacher: Path, network: Path) -> None:
+    """Held-out people as ``validation``, some of the others as ``train``."""
+    contract = Contract.read(Path("tools/peers/mobilefacenet.contract.json"))
+    make_folder(out)
+    model = Model(Embedder.load(teacher, contract, trust=True), out)
+    kept = {row.tobytes() for row in held_out(faces, model).crops}
+    crops = FaceCrops(faces, SETS, labelled_only=True)
+    alone = split_by_identity(crops.records, None, validation_sets=SETS, validation_share=0.12)
+    validation = [int(row) for row in alone.validation if crops.image(int(row)).tobytes() in kept]
+    names = [f"{record.set}/{record.identity}" for record in crops.records]
+    rows_of: dict[str, list[int]] = {}
+    for row in alone.train:
+        rows_of.setdefault(names[row], []).append(int(row))
+    people = sorted(name for name, rows in rows_of.items() if len(rows) >= 5)
+    order = np.random.default_rng(1).permutation(len(people))
+    chosen: list[int] = []
+    for place in order:
+        if len(chosen) < TRAINED:
+            chosen += rows_of[people[place]][:10]
+    chosen = _unlike(chosen, validation, crops, load_keras(network, None, None))
+    splits = {"train": chosen, "validation": validation}
+    known = sorted({names[row] for rows in splits.values() for row in rows})
+    shards = {}
+    for split, rows in splits.items():
+        records = [
+            FaceRecord(
+                crops._encoded[row],
+                known.index(names[row]),
+                names[row],
+                crops.records[row].file,
+                crops.keys[row],
+                crops.records[row].cos_to_identity or 0.0,
+            )
+            for row in rows
+        ]
+        shards[split] = (write_shard(out / f"{split}-00000.tfrecord", records),)
+        print(f"{split}: {len(rows)} crops of {len({names[row] for row in rows})} people")
+    FaceDataset(out, 112, tuple(known), shards, {"chosen by": "compression_table data"}).save()
+
+
+def _unlike(chosen: list[int], validation: list[int], crops: FaceCrops, network: Any) -> list[int]:
+    """Crops that the network doesn't take for a held-out person, by the bound of training."""
+
+    def units(rows: list[int]) -> FloatArray:
+        parts = []
+        for start in range(0, len(rows), BATCH):
+            some = [central(crops.image(row), 112, 96) for row in rows[start : start + BATCH]]
+            parts.append(network.embed(np.stack(some)))
+        found = np.concatenate(parts)
+        return found / np.linalg.norm(found, axis=1, keepdims=True)
+
+    names = np.array([f"{crops.records[row].set}/{crops.records[row].identity}"
+                      for row in validation])  # fmt: skip
+    held = units(validation)
+    centres = np.stack([held[names == name].mean(axis=0) for name in np.unique(names)])
+    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    nearest = (units(chosen) @ centres.T).max(axis=1)
+    return [row for row, cosine in zip(chosen, nearest, strict=True) if cosine <= 0.6]
+
+
+def file_of(
+    model: tf.keras.Model, contract: Contract, convert: Convert, path: Path
+) -> tuple[Embedder, dict[str, int]]:
+    """A network as a model file, with its sizes."""
+    said = dataclasses.replace(
+        contract, dim=int(model.output_shape[-1]), thresholds=(), probability=None
+    )
+    source = Source(path, KerasNetwork(model), contract.source_sha256, said, documented=True)
+    target = convert(path)
+    content = write_contract(target.convert(source), said)
+    write_atomic(path, content)
+    bundle = ModelBundle.load(path, trust=True)
+    sizes = {"file_bytes": len(content), "packed_bytes": len(packed.pack(content))}
+    return Embedder(bundle, said), sizes
+
+
+def accuracy(embedder: Embedder, material: Material) -> dict[str, float]:
+    """Figures of a file on all pairs of the held-out people."""
+    rows, vectors = material.split.validation, []
+    size = embedder.contract.input.height, embedder.contract.input.width
+    for start in range(0, len(rows), BATCH):
+        images = [central(material.crops.image(row), *size) for row in rows[start : start + BATCH]]
+        vectors.append(embedder.embed(np.stack(images)))
+    pairs = all_pairs(np.concatenate(vectors), material.split.validation_identities)
+    return {name: round(value, 5) for name, value in figures(pairs).items()}
+
+
+def material_of(network: Path, data: Path, cache: Path) -> tuple[Any, Material]:
+    config = run_record.config_of(network)
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, folder=str(data)))
+    asked = retraining_config(config, Retraining(), LossConfig(), network)
+    teacher = load_keras(network, None, None)
+    with progress_bar("teacher") as progress:
+        found = gather(asked, cache, progress, teacher=teacher, lookalikes=False)
+    names = [f"{row.set}/{row.identity}" for row in found.crops.records]
+    _, labels = np.unique(names, return_inverse=True)
+    return config, dataclasses.replace(found, labels=labels.astype(np.int64))
+
+
+def some_people(material: Material, every: int, first: int = 0) -> Material:
+    """The material with the crops of every so many held-out people."""
+    split = material.split
+    chosen = split.validation_identities % every == first
+    return dataclasses.replace(
+        material,
+        split=Split(split.train, split.validation[chosen], split.validation_identities[chosen], 0),
+    )
+
+
+def make_row(
+    row: Row, way: str, subject: Subject, whole: Material, contract: Contract, out: Path
+) -> None:
+    """A JSON file and a model file of a row, before or after retraining, where they are missing."""
+    path = out / f"{row.name}.{way}.json"
+    if path.exists() or (way == "after" and not row.steps):
+        return
+    retraining = NONE if way == "before" else {**RETRAINING, **(row.retrained or {})}
+    record: dict[str, Any] = {
+        "steps": [{"method": name, **settings} for name, settings in row.steps],
+        "retraining": retraining,
+    }
+    started, used, now = time.monotonic(), time.process_time(), subject
+    for number, (name, settings) in enumerate(row.steps):
+        asked = step(name, {**settings, "retraining": retraining})
+        work = out / "work" / f"{row.name}-{way}-{number}-{name}"
+        make_folder(work)
+        model = now.model if number else loading.load(subject.original).model
+        now = dataclasses.replace(now, model=model, work=work)
+        with progress_bar(f"{row.name} {way}") as progress:
+            model = asked.method.apply(now, asked.settings, progress)
+        now = dataclasses.replace(now, model=model, config=config_of(now.config, model))
+        if (work / NOTES).exists():
+            record["notes"] = run_folder.read_record(work / NOTES)
+    record["seconds"] = round(time.monotonic() - started)
+    record["processor_seconds"] = round(time.process_time() - used)
+    embedder, sizes = file_of(now.model, contract, row.convert, out / f"{row.name}.{way}.tflite")
+    record |= {**counts(now.model), **sizes, **accuracy(embedder, whole)}
+    tf.keras.backend.clear_session()
+    write_atomic(path, (json.dumps(record, indent=1) + "\n").encode())
+    print(row.name, way, json.dumps(record), flush=True)
+
+
+def make_rows(
+    out: Path, network: Path, data: Path, rows: tuple[Row, ...], ways: tuple[str, ...] = WAYS
+) -> None:
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    make_folder(out)
+    config, gathered = material_of(network, data, out)
+    whole = some_people(gathered, JUDGED)
+    contract = contract_of(network)
+    model = loading.load(network).model
+    subject = Subject(config, model, some_people(gathered, WATCHED, 1), network, out / "work", out)
+    for way in ways:
+        for row in rows:
+            try:
+                make_row(row, way, subject, whole, contract, out)
+            except FaceSDKError as error:
+                write_atomic(out / f"{row.name}.refused", f"{error}\n".encode())
+                print(row.name, "refused:", error, flush=True)
+
+
+def time_rows(out: Path) -> None:
+    """Each file in turn with the network's own; one thread, the stock runtime."""
+    base = ModelBundle.load(out / "float.before.tflite", trust=True)
+    found = {}
+    for path in sorted(out.glob("*.tflite")):
+        name, _, way = path.name.removesuffix(".tflite").rpartition(".")
+        if way == "before" and (out / f"{name}.after.tflite").exists():
+            continue  # the same operators and shapes
+        found[name] = round(latency_ratio(ModelBundle.load(path, trust=True), base, POLICY), 3)
+        print(name, found[name], flush=True)
+    write_atomic(out / "latency.json", (json.dumps(found, indent=1) + "\n").encode())
+
+
+def rows_of(out: Path, plan: tuple[Row, ...]) -> list[dict[str, Any]]:
+    """What was measured so far, in the order of the plan."""
+    timed = json.loads((out / "latency.json").read_text()) if _has(out, "latency.json") else {}
+    found = []
+    for row in plan:
+        before, after = (
+            json.loads((out / f"{row.name}.{way}.json").read_text())
+            if _has(out, f"{row.name}.{way}.json")
+            else None
+            for way in ("before", "after")
+        )
+        refused = (
+            (out / f"{row.name}.refused").read_text() if _has(out, f"{row.name}.refused") else ""
+        )
+        if before or refused:
+            found.append(
+                {"name": row.name, "before": before, "after": after, "refused": refused.strip(),
+                 "latency": timed.get(row.name)}
+            )  # fmt: skip
+    return found
+
+
+def _has(out: Path, name: str) -> bool:
+    return (out / name).exists()
+
+
+TAR, ACCURACY = "validation_tar_at_fmr_0.01", "validation_accuracy"
+
+
+def print_page(out: Path, plan: tuple[Row, ...], chart: Path) -> None:
+    """The table as Markdown, and the Pareto picture of packed bytes and TAR."""
+    rows = rows_of(out, plan)
+    base = next(row["before"] for row in rows if row["name"] == "float")
+    print(
+        "| row | weights | not 0 | multiply-adds, 1e6 | file bytes | packed bytes | bytes, ratio | "
+        "time, ratio | TAR, before | TAR, retrained | accuracy, before | accuracy, retrained | "
+        "seconds |\n" + "| --- " * 13 + "|"
+    )
+    points = []
+    for row in rows:
+        if row["before"] is None:
+            print(f"| {row['name']} | refused: {row['refused']} |" + " |" * 11)
+            continue
+        before, after = row["before"], row["after"]
+        last = after or before
+        cells = [
+            row["name"], f"{last['weights']:,}", f"{last['nonzero_weights']:,}",
+            f"{last['multiply_adds'] / 1e6:.1f}", f"{last['file_bytes']:,}",
+            f"{last['packed_bytes']:,}", f"{base['packed_bytes'] / last['packed_bytes']:.2f}",
+            "" if row["latency"] is None else f"{row['latency']:.2f}",
+            f"{before[TAR]:.4f}", f"{after[TAR]:.4f}" if after else "",
+            f"{before[ACCURACY]:.4f}", f"{after[ACCURACY]:.4f}" if after else "",
+            f"{after['processor_seconds']}" if after else "",
+        ]  # fmt: skip
+        print("| " + " | ".join(cells) + " |")
+        points.append((row["name"], "a" if after else "b", last["packed_bytes"] / 1e6, last[TAR]))
+    places = [(x, y) for _, _, x, y in points]
+    drawn = charts.scatter(
+        "pareto",
+        points,
+        charts.pareto(places),
+        Scale("packed MB", 0.0, max(x for x, _ in places) * 1.05),
+        Scale("TAR at FMR 1e-2", 0.0, 1.0),
+        "Each method's file: packed bytes and TAR on held-out people; the line joins what nothing "
+        "beats",
+    )
+    write_atomic(chart, charts.svg_file(drawn).encode())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("data", "rows", "time", "page"))
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--faces", type=Path, help="folder with manifest.csv")
+    parser.add_argument("--teacher", type=Path, help="MobileFaceNet.tflite")
+    parser.add_argument("--network", type=Path, help="the run that is compressed")
+    parser.add_argument("--data", type=Path, help="what `data` made")
+    parser.add_argument("--chart", type=Path, default=Path("docs/images/compression.svg"))
+    parser.add_argument("--rows", nargs="*", help="only these, in this order")
+    parser.add_argument("--way", choices=WAYS, help="only these rows")
+    parser.add_argument("--plan", choices=PLANS, default="mobile")
+    arguments = parser.parse_args()
+    if arguments.what == "data":
+        make_data(arguments.out, arguments.faces, arguments.teacher, arguments.network)
+    elif arguments.what == "time":
+        time_rows(arguments.out)
+    elif arguments.what == "page":
+        print_page(arguments.out, PLANS[arguments.plan], arguments.chart)
+    else:
+        ways = WAYS if arguments.way is None else (arguments.way,)
+        named = {row.name: row for row in PLANS[arguments.plan]}
+        plan = tuple(named[name] for name in arguments.rows or named)
+        make_rows(arguments.out, arguments.network, arguments.data, plan, ways)
+
+
+if __name__ == "__main__":
+    main()
