@@ -1,10 +1,12 @@
 """What a conversion of one of the architectures gives, for the tests and for a table.
 
-``python tests/zoo/conversion.py`` prints the table of docs/numbers/networks.md.
+``python tests/zoo/conversion.py`` prints the table of docs/numbers/networks.md; ``--side 112 --keep
+FOLDER`` writes the files for larger pictures, for ``tools.bench.networks`` to time.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -74,13 +76,18 @@ class Conversion:
         return np.concatenate([run.result() for run in runs])
 
 
-def convert(name: str) -> Conversion:
-    """Build an architecture, convert it, and compare the two."""
+def build(name: str, side: int) -> Source:
+    """An architecture for pictures of ``side`` rows and columns, with weights as if trained."""
     tf.keras.backend.clear_session()
     tf.keras.utils.set_random_seed(1)
-    image = tf.keras.layers.Input((SIDE, SIDE, 3))
+    image = tf.keras.layers.Input((side, side, 3))
     model = look_trained(tf.keras.Model(image, ZOO[name](image), name=name))
-    source = Source(Path(name), KerasNetwork(model), "", CONTRACT, documented=False)
+    return Source(Path(name), KerasNetwork(model), "", CONTRACT, documented=False)
+
+
+def convert(name: str) -> Conversion:
+    """Build an architecture, convert it, and compare the two."""
+    source = build(name, SIDE)
     bundle = target.convert(source)
     agreement = parity.check(source, bundle, faces.load())
     return Conversion(source, bundle, agreement, explain(bundle.graph, network=source.network))
@@ -91,7 +98,23 @@ def _images() -> list[FloatArray]:
     return [rng.normal(0, 1, (1, SIDE, SIDE, 3)).astype(np.float32) for _ in range(_IMAGES)]
 
 
+def keep(folder: Path, side: int) -> None:
+    """Write the files of all architectures for pictures of another size."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ZOO:
+        bundle = target.convert(build(name, side))
+        (folder / f"{name}.tflite").write_bytes(bundle.content)
+        print(f"{name}: {len(bundle.content):,} bytes", flush=True)
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--side", type=int, default=SIDE, help="of the pictures, with --keep")
+    parser.add_argument("--keep", type=Path, help="write the files to this folder, no table")
+    arguments = parser.parse_args()
+    if arguments.keep is not None:
+        keep(arguments.keep, arguments.side)
+        return
     columns = ("architecture", "layers of signs", "multiply-adds of bits", "bytes")
     columns += ("least cosine, median", "off LCE's own outputs")
     print(f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}")

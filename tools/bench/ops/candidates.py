@@ -56,6 +56,12 @@ class Model:
         self.invoke: Callable[[], None] = self._interpreter.invoke
         """What is timed: no copy of the input or of the output."""
 
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Shape of the input."""
+        batch, height, width, channels = map(int, self._input["shape"])
+        return batch, height, width, channels
+
     def set(self, image: NDArray[np.float32]) -> None:
         """Set the input; an int8 model gets it quantized."""
         if self._input["dtype"] == np.int8:

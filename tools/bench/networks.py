@@ -1,0 +1,110 @@
+"""Time whole binary networks: LCE's interpreter without and with XNNPACK, and a stock runtime.
+
+    python tests/zoo/conversion.py --side 112 --keep build/zoo
+    python -m tools.bench.networks build/zoo/*.tflite --runs 50
+
+One thread, one process, candidates in turn. The stock runtime has our operators, and XNNPACK for
+the others. Outputs are compared before anything is timed; LCE's times are without the copies of
+input and output that its interpreter makes. Needs the extra ``convert``. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facesdk.measure.timing import Policy, measure
+from facesdk.runtime.operator_library import describe_library
+from tools.bench.heading import heading
+from tools.bench.markdown import Timing
+from tools.bench.ops.candidates import CandidateError, LarqModel, Model, copying_model
+
+PLAIN, XNNPACK, OURS, COPIES = "LCE", "LCE with XNNPACK", "ours", "copies"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A network's times, and how far its outputs are from LCE's.
+
+    Attributes:
+        name: The file's.
+        times: By candidate.
+        gap: The largest difference from the outputs of LCE without XNNPACK, as a share of the
+            largest output.
+    """
+
+    name: str
+    times: dict[str, Timing]
+    gap: float
+
+    @property
+    def ratios(self) -> tuple[float, float]:
+        """Of LCE's faster path to ours: minimum and median."""
+        ours = self.times[OURS]
+        peers = (self.times[PLAIN], self.times[XNNPACK])
+        return (
+            min(peer.minimum for peer in peers) / ours.minimum,
+            min(peer.median for peer in peers) / ours.median,
+        )
+
+
+def time_network(file: Path, policy: Policy, allowed: float) -> Row:
+    """Time a network.
+
+    Raises:
+        CandidateError: The outputs differ by more than `allowed`.
+    """
+    content = file.read_bytes()
+    model = Model(file, path=describe_library().isa)
+    image = np.random.default_rng(0).standard_normal(model.shape).astype(np.float32)
+    larq = {PLAIN: LarqModel(content), XNNPACK: LarqModel(content, xnnpack=True)}
+    expected = larq[PLAIN].run(image)
+    gap = float(np.abs(model.run(image) - expected).max() / np.abs(expected).max())
+    if gap > allowed:
+        raise CandidateError(f"{file.name} is {gap:.1e} off LCE's outputs, more than {allowed:.0e}")
+    copies = LarqModel(copying_model(model.shape))
+    calls: dict[str, Callable[[], object]] = {
+        name: lambda peer=peer: peer.run(image) for name, peer in larq.items()
+    }
+    calls |= {OURS: model.invoke, COPIES: lambda: copies.run(image)}
+    times = {name: Timing.of(row) for name, row in measure(calls, policy, untimed=2).items()}
+    for name in larq:
+        whole, part = times[name], times[COPIES]
+        times[name] = Timing(whole.minimum - part.minimum, whole.median - part.median, whole.runs)
+    return Row(file.stem, times, gap)
+
+
+def table(rows: list[Row]) -> str:
+    """A line per network: milliseconds, minimum / median."""
+    names = (PLAIN, XNNPACK, OURS)
+    head = ("network", *names, "LCE's faster / ours: minimum, median", "off LCE's outputs")
+    lines = [f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
+    for row in rows:
+        cells = [f"{row.times[name].minimum:.3f} / {row.times[name].median:.3f}" for name in names]
+        least, middle = row.ratios
+        lines.append(
+            f"| {row.name} | {' | '.join(cells)} | {least:.1f}, {middle:.1f} | {row.gap:.1e} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("files", nargs="+", type=Path, help=".tflite files with LCE's operators")
+    parser.add_argument("--runs", type=int, default=50)
+    parser.add_argument("--warm-up", type=int, default=5)
+    parser.add_argument(
+        "--allowed", type=float, default=2e-3, help="difference of outputs (default: %(default)g)"
+    )
+    arguments = parser.parse_args()
+    policy = Policy(arguments.runs, arguments.warm_up, warm_up_seconds=0.0)
+    rows = [time_network(file, policy, arguments.allowed) for file in arguments.files]
+    print(f"{heading(policy, 1)}\n\nms, minimum / median\n\n{table(rows)}")
+
+
+if __name__ == "__main__":
+    main()
