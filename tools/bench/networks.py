@@ -1,11 +1,12 @@
 """Time whole binary networks: LCE's interpreter without and with XNNPACK, and a stock runtime.
 
     python tests/zoo/conversion.py --side 112 --keep build/zoo
-    python -m tools.bench.networks build/zoo/*.tflite --runs 50
+    python -m tools.bench.networks build/zoo/*.tflite --runs 50 --before OLD.so
 
 One thread, one process, candidates in turn. The stock runtime has our operators, and XNNPACK for
-the others. Outputs are compared before anything is timed; LCE's times are without the copies of
-input and output that its interpreter makes. Needs the extra ``convert``. Prints Markdown.
+the others; ``--before`` is another build of ours. Outputs are compared before anything is timed;
+LCE's times are without the copies of input and output that its interpreter makes. Needs the extra
+``convert``. Prints Markdown.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from tools.bench.heading import heading
 from tools.bench.markdown import Timing
 from tools.bench.ops.candidates import CandidateError, LarqModel, Model, copying_model
 
-PLAIN, XNNPACK, OURS, COPIES = "LCE", "LCE with XNNPACK", "ours", "copies"
+PLAIN, XNNPACK, BEFORE, OURS, COPIES = "LCE", "LCE with XNNPACK", "before", "ours", "copies"
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,17 @@ class Row:
         )
 
 
-def time_network(file: Path, policy: Policy, allowed: float) -> Row:
+def time_network(file: Path, policy: Policy, allowed: float, before: Path | None) -> Row:
     """Time a network.
 
+    Args:
+        file: The network, or the name of a packaged one.
+        policy: How often.
+        allowed: The largest difference of outputs, as a share of the largest.
+        before: Another build of our operators, which must compute the same bytes.
+
     Raises:
-        CandidateError: The outputs differ by more than `allowed`.
+        CandidateError: The outputs differ by more.
     """
     content = file.read_bytes()
     model = Model(file, path=describe_library().isa)
@@ -66,10 +73,15 @@ def time_network(file: Path, policy: Policy, allowed: float) -> Row:
     gap = float(np.abs(model.run(image) - expected).max() / np.abs(expected).max())
     if gap > allowed:
         raise CandidateError(f"{file.name} is {gap:.1e} off LCE's outputs, more than {allowed:.0e}")
-    copies = LarqModel(copying_model(model.shape))
     calls: dict[str, Callable[[], object]] = {
         name: lambda peer=peer: peer.run(image) for name, peer in larq.items()
     }
+    if before is not None:
+        old = Model(file, path=describe_library().isa, library=before)
+        if old.run(image).tobytes() != model.run(image).tobytes():
+            raise CandidateError(f"{file.name}: {before} computes other bytes")
+        calls[BEFORE] = old.invoke
+    copies = LarqModel(copying_model(model.shape))
     calls |= {OURS: model.invoke, COPIES: lambda: copies.run(image)}
     times = {name: Timing.of(row) for name, row in measure(calls, policy, untimed=2).items()}
     for name in larq:
@@ -80,7 +92,7 @@ def time_network(file: Path, policy: Policy, allowed: float) -> Row:
 
 def table(rows: list[Row]) -> str:
     """A line per network: milliseconds, minimum / median."""
-    names = (PLAIN, XNNPACK, OURS)
+    names = [name for name in (PLAIN, XNNPACK, BEFORE, OURS) if name in rows[0].times]
     head = ("network", *names, "LCE's faster / ours: minimum, median", "off LCE's outputs")
     lines = [f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
     for row in rows:
@@ -94,7 +106,8 @@ def table(rows: list[Row]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("files", nargs="+", type=Path, help=".tflite files with LCE's operators")
+    parser.add_argument("files", nargs="+", type=Path, help="with LCE's operators")
+    parser.add_argument("--before", type=Path, help="another build of our operators, for a column")
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--warm-up", type=int, default=5)
     parser.add_argument(
@@ -102,7 +115,9 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     policy = Policy(arguments.runs, arguments.warm_up, warm_up_seconds=0.0)
-    rows = [time_network(file, policy, arguments.allowed) for file in arguments.files]
+    rows = [
+        time_network(file, policy, arguments.allowed, arguments.before) for file in arguments.files
+    ]
     print(f"{heading(policy, 1)}\n\nms, minimum / median\n\n{table(rows)}")
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from facesdk.runtime.backend import load_backend
 from facesdk.runtime.delegate import load_operators
-from facesdk.runtime.operator_library import FORCED_PATH
+from facesdk.runtime.operator_library import ENVIRONMENT, FORCED_PATH
 from facesdk_converters.tflite.chain import Chain
 from tools.bench.environment import environment
 
@@ -35,15 +35,23 @@ class Model:
         path: The kernel path of our operators; None loads no delegate of ours.
         threads: Number of threads of the runtime.
         xnnpack: Whether the runtime may use XNNPACK.
+        library: Another build of our operators than the installed one.
     """
 
     def __init__(
-        self, file: Path, *, path: str | None = None, threads: int = 1, xnnpack: bool = True
+        self,
+        file: Path,
+        *,
+        path: str | None = None,
+        threads: int = 1,
+        xnnpack: bool = True,
+        library: Path | None = None,
     ) -> None:
         backend = load_backend()
         resolvers = backend.interpreter.OpResolverType
         plain, default = resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES, resolvers.AUTO
-        with environment({FORCED_PATH: path}):
+        other = {} if library is None else {ENVIRONMENT: str(library)}
+        with environment({FORCED_PATH: path, **other}):
             self._interpreter = backend.interpreter.Interpreter(
                 model_path=str(file),
                 num_threads=threads,
