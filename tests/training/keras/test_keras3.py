@@ -11,7 +11,9 @@ import pytest
 import tensorflow as tf
 
 from facesdk.errors import ModelError
-from facesdk_training.keras import keras3, loading
+from facesdk_training.keras import loading
+from facesdk_training.keras.keras3 import functions
+from facesdk_training.keras.keras3 import reading as keras3
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 keras = pytest.importorskip("keras", minversion="3")
@@ -199,7 +201,7 @@ def test_a_network_that_would_change_is_refused(
 ) -> None:
     keras.utils.set_random_seed(4)
     path = _saved(_stack(), tmp_path / "net.keras")
-    monkeypatch.setitem(keras3._ACTIVATIONS, "hard_sigmoid", tf.keras.activations.hard_sigmoid)
+    monkeypatch.setitem(functions.ACTIVATIONS, "hard_sigmoid", tf.keras.activations.hard_sigmoid)
     with pytest.raises(ModelError, match="computes something else"):
         loading.load(path)
 

@@ -32,7 +32,8 @@ from facesdk.errors import InputError, ModelError, one_line
 from facesdk.files import require_regular, sha256_of
 from facesdk.models.contract import Contract
 from facesdk.results import FloatArray
-from facesdk_training.keras import foreign_code, keras3
+from facesdk_training.keras import foreign_code
+from facesdk_training.keras.keras3 import reading as keras3
 from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.keras.precision import in_float32
 from facesdk_training.runs import contract as run_contract
