@@ -20,7 +20,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from facesdk import samples
-from facesdk.detection.mtcnn.detector import MTCNN
+from facesdk.detection.registry import load_detector
 from facesdk.errors import InputError
 from facesdk.recognition.alignment import align
 from facesdk_training.cli.data import app
@@ -168,7 +168,7 @@ def test_photos_are_detected_and_aligned_with_a_margin(tmp_path: Path) -> None:
     report = prepare(open_source(source), tmp_path / "out", options, workers=1)
     assert report.dropped == {"undetected": 1}
     assert dropped(tmp_path / "out") == {"biden/noise.png": "undetected"}
-    detector = MTCNN.load(min_face=40)
+    detector = load_detector(min_face=40)
     for row in records(tmp_path / "out", "train"):
         crop = np.asarray(Image.open(io.BytesIO(row.image)))
         assert crop.shape == (128, 128, 3)

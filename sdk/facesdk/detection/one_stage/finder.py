@@ -37,14 +37,6 @@ COARSEST = 160
 MARGIN = 32
 """Grey pixels around it there, for faces that fill the photo or leave it."""
 
-MISSED = 1.25
-"""How many times as large as the least face a face must be for a coarse look to settle that there
-is no larger one.
-
-Of 108 collages of two to four held-out people (``tools/bench/detectors/collages.py``) the largest
-face is the one that is found in 104 with 1, in 106 with 1.25; in the other two no look finds it.
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -127,10 +119,7 @@ class OneStage:
                 scale *= 2
             scales.append(finest)
         return [
-            Look(
-                *(0, scale, MARGIN if scale == coarsest else 0),
-                sees_from=self.kind.sees_from / scale * (1 if scale == finest else MISSED),
-            )
+            Look(0, scale, MARGIN if scale == coarsest else 0, self.kind.sees_from / scale)
             for scale in scales
         ]
 
