@@ -138,6 +138,11 @@ VERBS = (
         "facesdk.cli.verbs.bench:app",
         "Measure latency: models, their operators, the whole pipeline, live recognition.",
     ),
+    Verb(
+        "schema",
+        "facesdk.cli.verbs.schema:schema",
+        "Print the JSON schema of what a verb prints with --json.",
+    ),
 )
 LINES = {
     "advise": "Say which way to a smaller or faster network fits, why, and what to run.",

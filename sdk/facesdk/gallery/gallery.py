@@ -134,11 +134,11 @@ class Candidate:
     similarity: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Id and name of the person, and the similarity rounded to 1e-6."""
+        """Id and name of the person, and the similarity."""
         return {
             "id": self.person.id,
             "name": self.person.name,
-            "similarity": round(self.similarity, 6),
+            "similarity": self.similarity,
         }
 
 
@@ -176,8 +176,8 @@ class Identification:
         """The record that ``facesdk identify --json`` prints, without the face."""
         return {
             "person": self.person and {"id": self.person.id, "name": self.person.name},
-            "similarity": None if self.similarity is None else round(self.similarity, 6),
-            "threshold": round(self.threshold, 6),
+            "similarity": self.similarity,
+            "threshold": self.threshold,
             "fmr": self.fmr,
             "fpir": self.fpir,
             "comparisons": self.comparisons,

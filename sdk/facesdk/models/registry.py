@@ -6,7 +6,7 @@ They are ``<task>/<name>.tflite`` in this room, each with its licence beside it.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,14 @@ class ModelEntry:
     Attributes:
         path: The file.
         sha256: SHA-256 of the file, hex.
+        model_id: What its embeddings go by; None for another model than a recogniser.
         size: Size of the file in bytes.
         contract: The contract in the file.
     """
 
     path: Path
     sha256: str
+    model_id: str | None
     size: int
     contract: Contract
 
@@ -42,9 +44,10 @@ class ModelEntry:
             "task": self.contract.task,
             "path": str(self.path),
             "sha256": self.sha256,
+            "model_id": self.model_id,
             "bytes": self.size,
             "dim": self.contract.dim,
-            "thresholds": {f"{row.fmr:g}": row.similarity for row in self.contract.thresholds},
+            "thresholds": [asdict(row) for row in self.contract.thresholds],
             "architecture": self.contract.architecture,
             "variant": self.contract.variant,
             "license": self.contract.license,
@@ -60,7 +63,9 @@ def packaged() -> tuple[ModelEntry, ...]:
     entries = []
     for path in sorted(_files().values()):
         bundle = ModelBundle.load(path)
-        entries.append(ModelEntry(path, bundle.sha256, len(bundle.content), bundle.contract))
+        model_id = bundle.model_id if bundle.contract.task == "recognition" else None
+        size = len(bundle.content)
+        entries.append(ModelEntry(path, bundle.sha256, model_id, size, bundle.contract))
     return tuple(entries)
 
 

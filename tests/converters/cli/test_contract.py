@@ -6,9 +6,11 @@ import dataclasses
 import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 from typer.testing import CliRunner
 
+from facesdk.cli import vocabulary
 from facesdk.cli.main import app
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
@@ -44,6 +46,7 @@ def test_a_file_without_a_contract_gets_one(bare: Path, contract: Contract, tmp_
     (tmp_path / "c.json").write_text(contract.to_json())
     before = bare.read_bytes()
     said = json.loads(invoke(bare, tmp_path / "c.json", "-o", tmp_path / "out.tflite", "--json"))
+    jsonschema.validate(said, vocabulary.schema("models set-contract"))
     written = ModelBundle.load(tmp_path / "out.tflite")
     assert written.contract == contract
     assert said["model_id"] == written.model_id

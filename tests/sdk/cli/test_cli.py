@@ -85,7 +85,7 @@ def test_a_face_that_is_not_fit_has_a_status_of_its_own(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
     record = json.loads(done.stdout)
     assert record["same"] is None
-    assert [face["acceptable"] for face in record["quality"]] == [True, False]
+    assert [face["acceptable"] for face in record["qualities"]] == [True, False]
     assert not target.exists()
     allowed = run(*pair, "--allow-low-quality", "--threshold", "-1")
     assert "blurred" in allowed.stdout
@@ -222,7 +222,7 @@ def test_models_lists_real_files() -> None:
         assert hashlib.sha256(content).hexdigest() == record["sha256"]
     recogniser = next(r for r in records if r["name"] == "compactfacenet-qb")
     assert recogniser["bytes"] <= 2 * 2**20  # 24 units: decision 50 in docs/build/decisions
-    assert {"0.01", "0.001"} <= set(recogniser["thresholds"])
+    assert {0.01, 0.001} <= {row["fmr"] for row in recogniser["thresholds"]}
 
 
 def test_models_refuses_what_it_does_not_know() -> None:

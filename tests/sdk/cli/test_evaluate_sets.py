@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
+from facesdk.cli import vocabulary
 from facesdk.cli.main import app
 from facesdk.detection.registry import load_detector
 from facesdk.errors import InputError
@@ -219,13 +221,14 @@ def test_calibrate_writes_the_thresholds_and_nothing_else(crops: Path, tmp_path:
     model.write_bytes(original)
     arguments = ("calibrate", str(model), str(crops), "--aligned", "--fmr", "0.1", "--json")
     record = json.loads(invoke(*arguments).stdout)
+    jsonschema.validate(record, vocabulary.schema("calibrate"))
     content = model.read_bytes()
     contract = original.rindex(b"{", 0, original.rindex(b'"architecture"'))
     end = contract + len(ModelBundle.load(registry.resolve(MODEL)).contract.to_json().encode())
     assert end == len(original)  # what is not the contract lies before it, with its length
     assert sum(content[n] != original[n] for n in range(contract - 4)) <= 4
     (row,) = ModelBundle.load(model).contract.thresholds
-    assert record["thresholds"] == [
+    assert record["contract"]["thresholds"] == [
         {"fmr": 0.1, "similarity": row.similarity, "fnmr": row.fnmr, "positive_pairs": 36}
         | {"negative_pairs": 594}
     ]
@@ -286,11 +289,11 @@ def test_the_pixels_of_a_calibration_are_in_the_contract(
     )
     contract = ModelBundle.load(model).contract
     wanted = None if aligned else pixels.VERSION
-    assert contract.thresholds_pixels == record["thresholds_pixels"] == wanted
+    assert contract.thresholds_pixels == record["contract"].get("thresholds_pixels") == wanted
     shown = invoke("models", "show", str(model)).stdout
     assert ("crops that were given" if aligned else f"pixel functions, version {wanted}") in shown
     detector = None if aligned else load_detector().id
-    assert contract.thresholds_detector == record["thresholds_detector"] == detector
+    assert contract.thresholds_detector == record["contract"].get("thresholds_detector") == detector
     assert (f"found by {detector}" in " ".join(shown.split())) == (not aligned)
     other = dataclasses.replace(contract, thresholds_pixels=pixels.VERSION + 1)
     model.write_bytes(replace_contract(ModelBundle.load(model), other))

@@ -79,7 +79,7 @@ def test_somebody_who_is_enrolled_is_known(door):
     assert status == 0
     assert list(found) == [
         "image", "person", "similarity", "threshold", "fmr", "fpir", "comparisons", "note",
-        "candidates", "face",
+        "candidates", "faces",
     ]  # fmt: skip
     assert found["person"]["name"] == "Barack Obama"
     assert found["similarity"] == found["candidates"][0]["similarity"] >= found["threshold"]
@@ -105,7 +105,7 @@ def test_an_object_per_face_the_largest_first(door, team):
     status, found = door.json("identify", team)
     areas = [
         (right - left) * (bottom - top)
-        for left, top, right, bottom in (row["face"]["box"] for row in found)
+        for left, top, right, bottom in (row["faces"][0]["box"] for row in found)
     ]
     assert status == 0 and areas == sorted(areas, reverse=True)
     assert {row["person"]["name"] for row in found} == {"Barack Obama", "Joe Biden"}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 from typer.testing import CliRunner
 
+from facesdk.cli import vocabulary
 from facesdk.cli.main import app
 from facesdk.errors import InputError
 from facesdk_training.config import toml
@@ -76,7 +78,11 @@ def test_the_verbs(tmp_path: Path) -> None:
     compared = CliRunner().invoke(app, ["train", "compare", str(tmp_path), "--json"])
     record = json.loads(compared.stdout)
     assert record["differences"] == {"epochs": [6.0, 2.5]}
-    assert [row["best"]["validation_accuracy"] for row in record["runs"]] == [0.5, 0.75]
+    best = [row["best"]["validation_accuracy"] for row in record["compared"]]
+    assert best == [0.5, 0.75]
+    jsonschema.validate(record, vocabulary.schema("train compare"))
+    listed = CliRunner().invoke(app, ["train", "list", str(tmp_path), "--json"])
+    jsonschema.validate(json.loads(listed.stdout), vocabulary.schema("train list"))
     assert "epochs" in CliRunner().invoke(app, ["train", "compare", str(tmp_path)]).stdout
 
 

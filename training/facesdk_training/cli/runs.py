@@ -124,7 +124,7 @@ def compare_runs(runs: Runs, json: Json = False) -> None:
     different = differences(found)
     if json:
         record = {
-            "runs": [run.to_dict() for run in found],
+            "compared": [run.to_dict() for run in found],
             "differences": {name: list(values) for name, values in different.items()},
         }
         typer.echo(json_module.dumps(record))

@@ -135,12 +135,9 @@ def calibrate(
     )
     write_atomic(target, bundle.in_its_form(replace_contract(bundle, contract)))
     record = {
-        "model": str(target),
-        "thresholds": [dataclasses.asdict(row) for row in found],
-        "probability": dataclasses.asdict(probability) if probability else None,
-        "thresholds_source": contract.thresholds_source,
-        "thresholds_pixels": contract.thresholds_pixels,
-        "thresholds_detector": contract.thresholds_detector,
+        "path": str(target),
+        "model_id": bundle.model_id,
+        "contract": contract.to_dict(),
         "warnings": warnings,
         "left_out": output.left_out_record(people.left_out, verbose=verbose),
     }

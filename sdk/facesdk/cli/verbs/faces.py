@@ -273,7 +273,7 @@ def verify(
     except LowQualityError as error:
         if json:
             quality = [row.to_dict() for row in error.quality]
-            output.emit({"same": None, "quality": quality}, json=True, text="")
+            output.emit({"same": None, "qualities": quality}, json=True, text="")
         raise LowQualityError(f"{error} (--allow-low-quality compares them)") from None
     if save is not None:
         drawn = drawing.draw_verification(photos, verification, (a.name, b.name))

@@ -301,7 +301,7 @@ def identify(
             )
             known |= bool(found)
             notes.setdefault(found.note)
-            record = {"image": str(photo), **found.to_dict(), "face": face.to_dict()}
+            record = {"image": str(photo), **found.to_dict(), "faces": [face.to_dict()]}
             output.emit(record, json=json, text=_describe(number, found))
     for note in filter(None, notes):
         output.emit_error(note)

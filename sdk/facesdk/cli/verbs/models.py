@@ -29,6 +29,9 @@ model_files.register(app)
 def models(ctx: typer.Context, json: options.Json = False) -> None:
     """List the packaged models: name, task, variant, size and thresholds.
 
+    Each threshold lets the share FMR of strangers pass, and turned away that share of the true
+    pairs where it was measured.
+
     Examples:
 
         facesdk models
@@ -44,17 +47,19 @@ def models(ctx: typer.Context, json: options.Json = False) -> None:
         typer.echo(json_module.dumps([entry.to_dict() for entry in entries]))
         return
     table = Table()
-    for heading in ("name", "task", "variant", "bytes", "FMR: threshold"):
+    for heading in ("name", "task", "variant", "bytes", "FMR", "threshold", "turned away"):
         table.add_column(heading, no_wrap=True)
     for entry in entries:
         contract = entry.contract
-        thresholds = "\n".join(f"{row.fmr:g}: {row.similarity:.3f}" for row in contract.thresholds)
+        points = contract.thresholds
         table.add_row(
             contract.name,
             contract.task,
             contract.variant,
             f"{entry.size:,}",
-            thresholds,
+            "\n".join(f"{row.fmr:g}" for row in points),
+            "\n".join(f"{row.similarity:.3f}" for row in points),
+            "\n".join(f"{100 * row.fnmr:.1f} %" for row in points),
         )
     console = Console()
     with console.capture() as drawn:
