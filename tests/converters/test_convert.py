@@ -34,7 +34,7 @@ from facesdk_converters.sources import network
 from facesdk_converters.sources import source as sources
 from facesdk_converters.sources.facts import Facts
 from facesdk_converters.targets import floating, registry
-from facesdk_converters.targets.target import Target
+from facesdk_converters.targets.target import Target, at_once
 from facesdk_converters.tflite.tree import Tree, write_contract
 
 tf = networks.tf
@@ -208,7 +208,7 @@ def _other(source: sources.Source) -> ModelBundle:
 def test_a_file_that_computes_something_else_is_not_written(folder: Path, tmp_path: Path) -> None:
     request = Request(folder / "embedder.h5", tmp_path / "out.tflite")
     with pytest.raises(ModelError, match=r"differs from .*needed are a cosine of 0.98"):
-        convert(request, Target("float32", _other))
+        convert(request, Target("float32", at_once(_other)))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -218,7 +218,7 @@ def test_thresholds_are_kept_where_the_network_is_the_same(folder: Path, tmp_pat
     request = Request(
         folder / "embedder.h5", first, facts=Facts(task="recognition", mean=127.5, scale=128.0)
     )
-    contract = convert(request, Target("float32", float32)).contract
+    contract = convert(request, Target("float32", at_once(float32))).contract
     record = json.loads(contract.to_json())
     record["thresholds"] = [
         {"fmr": 0.01, "similarity": 0.3, "fnmr": 0.1, "positive_pairs": 9, "negative_pairs": 900}
@@ -228,7 +228,7 @@ def test_thresholds_are_kept_where_the_network_is_the_same(folder: Path, tmp_pat
 
     for bound, kept in ((EXACT, 1), (Bound(0.5, 0.9), 0)):
         second = tmp_path / "second.tflite"
-        again = convert(Request(first, second), Target("any", float32, bound))
+        again = convert(Request(first, second), Target("any", at_once(float32), bound))
         assert len(again.contract.thresholds) == kept
         assert again.contract.source_sha256 == ModelBundle.load(first).sha256
         assert again.contract.input == contract.input

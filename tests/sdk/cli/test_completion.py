@@ -29,7 +29,7 @@ def completed(shell: str, words: str) -> list[str]:
         ("facesdk det", ["detect"]),
         ("facesdk mod", ["models"]),
         ("facesdk models sh", ["show"]),
-        ("facesdk detect --min", ["--min-face"]),
+        ("facesdk detect --min", ["--min-face", "--min-score"]),
         ("facesdk convert fixed", ["fixed-point"]),
     ],
 )

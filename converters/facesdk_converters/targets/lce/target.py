@@ -48,11 +48,12 @@ def convert(source: Source) -> ModelBundle:
             can use.
     """
     check_input_levels(source)
+    network = source.network if isinstance(source.network, FunctionNetwork) else source.keras
     with refusals.translated(source):
-        if isinstance(source.network, FunctionNetwork):
-            content = convert_function(source.network)
+        if isinstance(network, FunctionNetwork):
+            content = convert_function(network)
         else:
-            content = convert_keras(source.keras)
+            content = convert_keras(network)
     bundle = without_barriers(refusals.verified(content, source, _BROKEN))
     return with_open_batch(bundle) if source.network.batch is None else bundle
 
