@@ -2,11 +2,7 @@
 #include "base/vectors_portable.inc"
 
 #define VECTORS 2
-#ifdef FACESDK_SMALL /* no phone takes this path: one copy of the loops per output type instead of two */
 #define TILE 1
-#else
-#define TILE 2
-#endif
 #define FEW_UNITS 0
 #include "kernels/bconv2d/blocked_strip.inc"
 #include "kernels/bconv2d/two_operand_adders.inc"
