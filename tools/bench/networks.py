@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,7 @@ def time_network(file: Path, policy: Policy, allowed: float, before: Path | None
     if gap > allowed:
         raise CandidateError(f"{file.name} is {gap:.1e} off LCE's outputs, more than {allowed:.0e}")
     calls: dict[str, Callable[[], object]] = {
-        name: lambda peer=peer: peer.run(image) for name, peer in larq.items()
+        name: partial(peer.run, image) for name, peer in larq.items()
     }
     if before is not None:
         old = Model(file, path=describe_library().isa, library=before)
