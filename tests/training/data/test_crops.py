@@ -94,3 +94,8 @@ def test_unusable_data_is_one_clear_error(tmp_path: Path) -> None:
         archive.writestr("1.png", small.tobytes())
     with pytest.raises(InputError, match=r"1\.png of set a is not a 112x112 image"):
         FaceCrops(tmp_path).image(0)
+
+
+def test_a_folder_of_photos_per_person_is_told_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"facesdk data prepare {tmp_path} -o records"):
+        FaceCrops(tmp_path)

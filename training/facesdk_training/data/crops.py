@@ -98,7 +98,10 @@ class FaceCrops:
         """
         manifest = folder / MANIFEST
         if not manifest.is_file():
-            raise InputError(f"{folder} has no {MANIFEST}: give the folder of the face crops")
+            raise InputError(
+                f"{folder} has no {MANIFEST}: give a folder of prepared crops, which `facesdk data "
+                f"prepare {folder} -o records` makes of a folder of photos per person"
+            )
         self.records = read_manifest(manifest)
         if missing := set(sets) - {record.set for record in self.records}:
             raise InputError(f"{manifest} has no set {', '.join(sorted(missing))}")
