@@ -163,6 +163,18 @@ def test_alignment(width: int, angle: float, scale: float, noise: float, seed: i
     np.testing.assert_array_equal(face_abi.align(photo, landmarks, width), expected)
 
 
+@pytest.mark.parametrize("turn", [5, -5])
+@pytest.mark.parametrize("scale", [1e-30, 1e-20, 1e-12])
+def test_coefficients_of_a_hair_below_zero(turn: float, scale: float) -> None:
+    """They are 0, not one whole pixel less: a fuzzer found it."""
+    photo = np.random.default_rng(1).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    sine, cosine = np.sin(np.deg2rad(turn)), np.cos(np.deg2rad(turn))
+    points = alignment.template_points("arcface-112x112") - 56
+    landmarks = (points @ [[cosine, sine], [-sine, cosine]] * scale).astype(np.float32)
+    found = face_abi.align(photo, landmarks, 112)
+    np.testing.assert_array_equal(found, alignment.align(photo, landmarks))
+
+
 @pytest.mark.parametrize(
     "landmarks",
     [

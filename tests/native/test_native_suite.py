@@ -14,7 +14,7 @@ from native.support.workers import PATHS
 
 SOURCE = Path(__file__).parents[2] / "sdk" / "native"
 PACKAGES = {"clang": "apt-get install clang libclang-rt-dev", "gcc": "apt-get install gcc"}
-FUZZ_SECONDS = 10
+FUZZ_SECONDS = {"fuzz_delegate": 10, "fuzz_flexbuffer": 10, "fuzz_frames": 8}
 FUZZ_INPUTS = 20_000
 """Shared out among the paths: each meets others."""
 
@@ -82,13 +82,13 @@ def test_thread_pool_under_the_thread_sanitizer(tmp_path: Path, compiler: str) -
 def test_libfuzzer_finds_nothing(tmp_path: Path) -> None:
     """Guided by coverage of the code, from inputs that the mutation fuzzer starts with."""
     build(tmp_path, "clang", "address,undefined", "-DFACESDK_FUZZ=ON")
-    for target in ("fuzz_delegate", "fuzz_flexbuffer"):
+    for target, seconds in FUZZ_SECONDS.items():
         corpus = tmp_path / f"{target}_corpus"
         corpus.mkdir()
         run([str(tmp_path / "tests" / target), "200", "1", str(corpus)])
         assert len(list(corpus.iterdir())) > 50
         options = [
-            f"-max_total_time={FUZZ_SECONDS}",
+            f"-max_total_time={seconds}",
             "-max_len=1024",
             "-rss_limit_mb=4096",  # an image of 1 GiB beside an input as large is not refused
             f"-artifact_prefix={tmp_path}/",

@@ -110,6 +110,7 @@ static int64_t nearest(double value) {
   int32_t high = (int32_t)(value / unit);
   high -= (double)high * unit > value;
   const double rest = value - (double)high * unit;
+  if (rest >= unit) return (int64_t)((uint64_t)((int64_t)high + 1) << 32); /* of a hair below a multiple */
   const uint32_t low = (uint32_t)rest;
   const double fraction = rest - (double)low;
   const bool up = fraction > 0.5 || (fraction == 0.5 && low % 2 != 0);
