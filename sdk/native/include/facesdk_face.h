@@ -217,6 +217,32 @@ FACESDK_OPS_API facesdk_status facesdk_mtcnn_detect(const facesdk_mtcnn_networks
                                                     int32_t min_face, int32_t max_faces, facesdk_face **faces,
                                                     size_t *face_count, facesdk_error *error);
 
+/* ---- A finder and O-Net ----------------------------------------------------------------------------------------- */
+
+enum { FACESDK_FINDER_MAPS = 3, FACESDK_FINDER_COLUMNS = 16 };
+
+/* A one-stage network that finds squares, and O-Net that decides about them, run by the caller. */
+typedef struct facesdk_finder {
+  facesdk_mtcnn_networks networks; /* asked for FACESDK_ONET only; its context is look()'s too */
+
+  /* Runs the finder on one RGB picture whose sides 32 divides. Each of its maps has height / stride x width / stride cells
+   * for a stride of 8, 16 and 32, of FACESDK_FINDER_COLUMNS values: the logits of "a face" and "this box fits", the box's
+   * middle and the logarithms of its size in cells, and what is not read here. They must stay until the next call. */
+  facesdk_status (*look)(void *context, const uint8_t *pixels, int32_t height, int32_t width,
+                         const float *maps[FACESDK_FINDER_MAPS], size_t counts[FACESDK_FINDER_MAPS],
+                         facesdk_error *error);
+
+  double score;      /* least root of the product of both probabilities, above 0 and below 1 */
+  float least_logit; /* log(score^2 / (1 - score^2)): neither logit may be below it */
+  double sees_from;  /* side in pixels of its picture from which it is sure to see a face */
+} facesdk_finder;
+
+/* Finds faces as Python's facesdk.detection.refined does with a finder of facesdk.detection.one_stage; arguments as those of
+ * facesdk_mtcnn_detect(). */
+FACESDK_OPS_API facesdk_status facesdk_finder_detect(const facesdk_finder *finder, const facesdk_image *photo,
+                                                     int32_t min_face, int32_t max_faces, facesdk_face **faces,
+                                                     size_t *face_count, facesdk_error *error);
+
 /* Releases them; NULL is allowed. */
 FACESDK_OPS_API void facesdk_faces_destroy(facesdk_face *faces);
 

@@ -30,7 +30,7 @@ ARRAYS = {"facesdk_cut_windows": {1}, "facesdk_profile_start": {0}}
 
 UNBOUND = {
     "facesdk_upright_rgb", "facesdk_upright_yuv420", "facesdk_align", "facesdk_suppress",
-    "facesdk_mtcnn_detect", "facesdk_faces_destroy",
+    "facesdk_mtcnn_detect", "facesdk_finder_detect", "facesdk_faces_destroy",
 }  # fmt: skip
 """Functions that Android uses and Python does not: tests/native/test_face_abi.py calls them."""
 

@@ -21,7 +21,7 @@ static double smaller(double a, double b) { return a < b ? a : b; }
 static double larger(double a, double b) { return a > b ? a : b; }
 static double area(const facesdk_box *box) { return (box->right - box->left) * (box->bottom - box->top); }
 
-static double overlap(const facesdk_box *a, const facesdk_box *b, bool of_smaller) {
+double facesdk_box_overlap(const facesdk_box *a, const facesdk_box *b, bool of_smaller) {
   const double width = larger(smaller(a->right, b->right) - larger(a->left, b->left), 0);
   const double height = larger(smaller(a->bottom, b->bottom) - larger(a->top, b->top), 0);
   const double common = width * height, one = area(a), other = area(b);
@@ -70,7 +70,7 @@ facesdk_status facesdk_suppress(const double *boxes, const double *scores, size_
       facesdk_box box;
       memcpy(&box, boxes + 4 * order[i], sizeof box);
       size_t other = 0;
-      while (other < *kept_count && !(overlap(&standing[other], &box, of_smaller != 0) > threshold)) ++other;
+      while (other < *kept_count && !(facesdk_box_overlap(&standing[other], &box, of_smaller != 0) > threshold)) ++other;
       if (other < *kept_count) continue;
       standing[*kept_count] = box;
       kept[(*kept_count)++] = order[i];

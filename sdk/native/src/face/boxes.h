@@ -22,4 +22,7 @@ facesdk_box facesdk_box_regress(const facesdk_box *box, const float offsets[4]);
 /* The smallest square around the box, with the same centre. */
 facesdk_box facesdk_box_squared(const facesdk_box *box);
 
+/* The common area by that of the union, or by the smaller area; 0 of empty boxes. */
+double facesdk_box_overlap(const facesdk_box *a, const facesdk_box *b, bool of_smaller);
+
 #endif

@@ -21,7 +21,7 @@ static float anything(uint64_t *state) {
 
 typedef struct oracle {
   uint64_t state;
-  float *values;
+  float *values, *maps;
   bool odd;
   int32_t fails_at, calls;
 } oracle;
@@ -53,7 +53,7 @@ static facesdk_status run(void *context, facesdk_mtcnn_network network, const ui
 static void test_cascade(bool odd) {
   size_t found = 0, refused = 0;
   for (uint64_t seed = 1; seed <= 150; ++seed) {
-    oracle self = {seed * 7919, NULL, odd, seed % 10 == 0 ? (int32_t)(seed % 7) : -1, 0};
+    oracle self = {seed * 7919, NULL, NULL, odd, seed % 10 == 0 ? (int32_t)(seed % 7) : -1, 0};
     const facesdk_mtcnn_networks networks = {&self, run};
     const int32_t height = random_between(&self.state, 1, 90), width = random_between(&self.state, 1, 300);
     uint8_t *pixels = allocate(3 * (size_t)height * (size_t)width);
@@ -76,6 +76,66 @@ static void test_cascade(bool odd) {
     refused += status != FACESDK_OK;
     facesdk_faces_destroy(faces);
     free(self.values);
+    free(pixels);
+  }
+  CHECK(found > 50 && refused > 5);
+}
+
+/* A finder that gives anything, or plausible cells. */
+static facesdk_status look(void *context, const uint8_t *pixels, int32_t height, int32_t width,
+                           const float *maps[FACESDK_FINDER_MAPS], size_t counts[FACESDK_FINDER_MAPS],
+                           facesdk_error *error) {
+  oracle *self = context;
+  if (self->calls++ == self->fails_at) {
+    strcpy(error->message, "the network fails");
+    return FACESDK_UNKNOWN_ISA;
+  }
+  unsigned sum = 0; /* every byte can be read */
+  for (size_t i = 0; i < 3 * (size_t)height * (size_t)width; ++i) sum += pixels[i];
+  CHECK(sum < UINT32_MAX && height % 32 == 0 && width % 32 == 0 && height <= 640 && width <= 640);
+  size_t size = 0;
+  for (int k = 0; k < FACESDK_FINDER_MAPS; ++k) {
+    const int32_t stride = 8 << k;
+    counts[k] = FACESDK_FINDER_COLUMNS * (size_t)(height / stride) * (size_t)(width / stride);
+    size += counts[k];
+  }
+  free(self->maps);
+  self->maps = allocate(size * sizeof(float));
+  for (size_t i = 0; i < size; ++i) {
+    self->maps[i] = self->odd ? anything(&self->state) : (float)random_between(&self->state, -2500, 1000) / 1000;
+  }
+  maps[0] = self->maps;
+  for (int k = 1; k < FACESDK_FINDER_MAPS; ++k) maps[k] = maps[k - 1] + counts[k - 1];
+  return FACESDK_OK;
+}
+
+static void test_finder(bool odd) {
+  size_t found = 0, refused = 0;
+  for (uint64_t seed = 1; seed <= 150; ++seed) {
+    oracle self = {seed * 7919, NULL, NULL, odd, seed % 10 == 0 ? (int32_t)(seed % 7) : -1, 0};
+    const facesdk_finder finder = {{&self, run}, look, 0.6, -0.57536414f, 30};
+    const int32_t height = random_between(&self.state, 1, 90), width = random_between(&self.state, 1, 300);
+    uint8_t *pixels = allocate(3 * (size_t)height * (size_t)width);
+    for (size_t i = 0; i < 3 * (size_t)height * (size_t)width; ++i) pixels[i] = (uint8_t)random_u32(&self.state);
+    const facesdk_image photo = {pixels, height, width, (ptrdiff_t)3 * width};
+    const int32_t max_faces = random_between(&self.state, 0, 3);
+    facesdk_face *faces = NULL;
+    size_t count = 0;
+    facesdk_error error = {{0}};
+    const facesdk_status status = facesdk_finder_detect(&finder, &photo, random_between(&self.state, 12, 40), max_faces,
+                                                        &faces, &count, &error);
+    if (status == FACESDK_OK) {
+      CHECK(max_faces == 0 || count <= (size_t)max_faces);
+      CHECK((faces == NULL) == (count == 0));
+      for (size_t i = 0; i < count; ++i) CHECK(faces[i].score > 0.6 && faces[i].score <= 1);
+    } else {
+      CHECK(faces == NULL && count == 0 && error.message[0] != 0);
+    }
+    found += count;
+    refused += status != FACESDK_OK;
+    facesdk_faces_destroy(faces);
+    free(self.values);
+    free(self.maps);
     free(pixels);
   }
   CHECK(found > 50 && refused > 5);
@@ -119,5 +179,7 @@ int main(void) {
   test_alignment();
   test_cascade(false);
   test_cascade(true);
+  test_finder(false);
+  test_finder(true);
   return 0;
 }
