@@ -4,7 +4,9 @@ plugins {
 
 // Models and photos are those of the Python package; nothing is kept twice.
 val assets by tasks.registering(Sync::class) {
-    from("../../sdk/facesdk/models/detection") { include("mtcnn-pnet.tflite", "mtcnn-rnet.tflite", "mtcnn-onet.tflite") }
+    from("../../sdk/facesdk/models/detection") {
+        include("mtcnn-pnet.tflite", "mtcnn-rnet.tflite", "mtcnn-onet.tflite", "finder.tflite")
+    }
     from("../../sdk/facesdk/models/recognition") { include("compactfacenet-qb.tflite") }
     from("../../sdk/facesdk/samples") {
         include("obama.jpg", "obama2.jpg", "ORIGIN.md")

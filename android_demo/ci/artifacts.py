@@ -18,8 +18,9 @@ class Artifact:
     """A pinned file.
 
     Attributes:
-        groups: What it is for: ``runtime``, ``android``, ``dex``, ``junit``, ``robolectric``,
-            ``unidbg``.
+        groups: What it is for: ``runtime``, ``android``, ``annotations``, ``dex``, ``junit``,
+            ``robolectric``, ``unidbg``, ``errorprone`` (with the formatter), ``kotlin`` (compiler
+            and linter).
         source: Maven coordinates, or a wheel and the path of the file in it.
         size: Bytes.
         sha256: Digest, 64 hexadecimal digits.

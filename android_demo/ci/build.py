@@ -25,7 +25,6 @@ from android_demo.ci.errors import AndroidError
 from android_demo.ci.fetching import fetch
 
 OUTPUT = project.ROOT / "build" / "android"
-GROUPS = ("runtime", "android", "dex")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +36,8 @@ class Built:
         classes: Folder with the library's classes.
         aar: The library.
         apk: The signed demo.
+        sources: The library's Java files in a jar.
+        javadoc: The pages of its public classes in a jar.
         facts: Sizes of what was checked, by name.
     """
 
@@ -44,6 +45,8 @@ class Built:
     classes: Path
     aar: Path
     apk: Path
+    sources: Path
+    javadoc: Path
     facts: tuple[Facts, ...]
 
 
@@ -54,7 +57,7 @@ def build(output: Path) -> Built:
         AndroidError: A tool, a file or a check failed; ``output`` is as it was.
     """
     tools.require()
-    files = fetch(GROUPS)
+    files = fetch(project.GROUPS)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".android-") as part:
         made = _build(Path(part) / "made", Path(part) / "work", files)
@@ -66,6 +69,8 @@ def build(output: Path) -> Built:
         output / "classes",
         output / "facesdk.aar",
         output / "facesdk-demo.apk",
+        output / "facesdk-sources.jar",
+        output / "facesdk-javadoc.jar",
         made[1],
     )
 
@@ -83,6 +88,7 @@ def _build(
     )
     aar, apk = output / "facesdk.aar", output / "facesdk-demo.apk"
     packaging.write_aar(aar, classes, made, work)
+    packaging.write_jars(output / "facesdk-sources.jar", output / "facesdk-javadoc.jar", on, work)
     packaging.write_apk(apk, aar, made, on, work)
     shutil.copytree(work / "app", output / "app")
     shutil.copyfile(work / "AndroidManifest.xml", output / "AndroidManifest.xml")

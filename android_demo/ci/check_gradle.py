@@ -55,15 +55,19 @@ def _catalogue(text: str) -> Iterator[str]:
         "minSdk": str(project.MIN_SDK),
         "targetSdk": str(project.TARGET_SDK),
         "tensorflowLite": project.RUNTIME_VERSION,
+        "annotations": project.ANNOTATIONS_VERSION,
     }
     for name, value in expected.items():
         if versions.get(name) != value:
             yield f"libs.versions.toml has {name} = {versions.get(name)}, but CI builds {value}"
     if not versions.get("agp", "").startswith("8."):
         yield f"libs.versions.toml must have AGP 8, but has {versions.get('agp')}"
-    module = f'tensorflow-lite = {{ module = "{project.RUNTIME}", version.ref = "tensorflowLite" }}'
-    if module not in text:
-        yield f"libs.versions.toml does not name {project.RUNTIME} as CI does"
+    for module, version in (
+        (project.RUNTIME, "tensorflowLite"),
+        (project.ANNOTATIONS, "annotations"),
+    ):
+        if f'{{ module = "{module}", version.ref = "{version}" }}' not in text:
+            yield f"libs.versions.toml does not name {module} as CI does"
 
 
 def _version_code(text: str) -> Iterator[str]:

@@ -118,7 +118,18 @@ def _fetch_all(rows: Sequence[Artifact], work: Path, cache: Path) -> None:
 
 
 def _maven(rows: Sequence[Artifact], work: Path) -> None:
-    """Copy Maven artifacts, and nothing that they depend on, into a folder."""
+    """Copy Maven artifacts, and nothing that they depend on, into a folder.
+
+    A project depends on one version of an artifact, so several versions take several projects.
+    """
+    rest = list(rows)
+    while rest:
+        once = {row.source.rsplit(":", 2)[0]: row for row in reversed(rest)}
+        _maven_project(tuple(once.values()), work)
+        rest = [row for row in rest if row not in once.values()]
+
+
+def _maven_project(rows: Sequence[Artifact], work: Path) -> None:
     dependencies = []
     for row in rows:
         owner, name, version, kind = row.source.split(":")

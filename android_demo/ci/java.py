@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from android_demo.ci.tools import run
 
 LINT = "-Xlint:all,-options,-processing,-serial,-try,-classfile,-path"
 """Warnings that fail the build; ``options`` would complain of Java 8."""
+_UNSAID = re.compile(r"warning: no @(param|return|throws)\b")
+"""Comments are sentences that say what is taken and returned; to repeat it is not asked for."""
 
 
 def sources(*folders: Path) -> tuple[Path, ...]:
@@ -53,6 +56,23 @@ def compile_classes(
 def write_jar(target: Path, folder: Path, more: Iterable[archive.Entry] = ()) -> None:
     """Put the files of a folder, and more, into a jar whose bytes repeat."""
     archive.write(target, (*archive.from_folder(folder), *more))
+
+
+def write_javadoc(files: Iterable[Path], path: Iterable[Path], output: Path) -> None:
+    """Write the pages of the public classes; their bytes repeat.
+
+    Raises:
+        ToolError: A comment is missing or wrong; the message has the lines.
+    """
+    said = run(
+        *("javadoc", "-quiet", "-Xdoclint:all", "-notimestamp", "-Xmaxwarns", "10000"),
+        *("--release", "8", "-encoding", "UTF-8", "-docencoding", "UTF-8", "-charset", "UTF-8"),
+        *("-cp", class_path(*path), "-d", output, *files),
+        errors=True,
+    )
+    warnings = [line for line in said.splitlines() if "warning:" in line or "error:" in line]
+    if wrong := [line for line in warnings if not _UNSAID.search(line)]:
+        raise ToolError("javadoc warns:\n" + "\n".join(wrong))
 
 
 def dex(jars: Iterable[Path], classes: Path, library: Path, d8: Path, output: Path) -> Path:

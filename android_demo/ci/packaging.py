@@ -27,6 +27,7 @@ class Platform:
 
     Attributes:
         android: Android's own classes, of the lowest API level: nothing newer can be called.
+        annotations: Those that tell Kotlin what may be null; they go into no file.
         runtime: TensorFlow Lite's classes.
         runtime_manifests: The manifests of its AARs.
         runtime_libraries: ``jni/ABI`` folders of it.
@@ -34,6 +35,7 @@ class Platform:
     """
 
     android: Path
+    annotations: Path
     runtime: tuple[Path, ...]
     runtime_manifests: tuple[Path, ...]
     runtime_libraries: Path
@@ -42,11 +44,11 @@ class Platform:
     @property
     def class_path(self) -> tuple[Path, ...]:
         """For javac."""
-        return (*self.runtime, self.android)
+        return (*self.runtime, self.annotations, self.android)
 
 
 def platform(files: Mapping[str, Path], folder: Path) -> Platform:
-    """Lay out the fetched files of the groups ``runtime``, ``android`` and ``dex``.
+    """Lay out the fetched files of the groups of ``project.GROUPS``.
 
     Args:
         files: The fetched files by name.
@@ -59,6 +61,7 @@ def platform(files: Mapping[str, Path], folder: Path) -> Platform:
     android = next(path for name, path in files.items() if name.startswith("android-all"))
     return Platform(
         android=android,
+        annotations=files[f"annotations-{project.ANNOTATIONS_VERSION}.jar"],
         runtime=(folder / "classes.jar", folder / "api" / "classes.jar"),
         runtime_manifests=(
             folder / "AndroidManifest.xml",
@@ -67,6 +70,21 @@ def platform(files: Mapping[str, Path], folder: Path) -> Platform:
         runtime_libraries=folder / "jni",
         d8=next(path for name, path in files.items() if name.startswith("bundletool")),
     )
+
+
+def write_jars(sources: Path, pages: Path, on: Platform, work: Path) -> None:
+    """Write what editors show beside the AAR.
+
+    Args:
+        sources: The jar with the library's Java files.
+        pages: The jar with the pages of its public classes.
+        on: What the classes are compiled against.
+        work: Folder for what lies between.
+    """
+    folder = project.LIBRARY / "src" / "main" / "java"
+    java.write_jar(sources, folder)
+    java.write_javadoc(java.sources(folder), on.class_path, work / "javadoc")
+    java.write_jar(pages, work / "javadoc")
 
 
 def write_aar(target: Path, classes: Path, libraries: Mapping[str, Path], work: Path) -> bytes:

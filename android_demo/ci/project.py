@@ -23,6 +23,10 @@ LIBRARY_NAMESPACE = "org.facesdk"
 APPLICATION_ID = "org.facesdk.demo"
 RUNTIME = "org.tensorflow:tensorflow-lite"
 RUNTIME_VERSION = "2.16.1"
+ANNOTATIONS = "org.jetbrains:annotations"
+ANNOTATIONS_VERSION = "13.0"
+GROUPS = ("runtime", "android", "annotations", "dex")
+"""The files that a build needs (``artifacts.tsv``)."""
 JNI_LIBRARY = "libfacesdk_jni.so"
 RUNTIME_LIBRARY = "libtensorflowlite_jni.so"
 STORED = (".so", ".tflite")
@@ -31,6 +35,7 @@ APP_MODELS = (
     "detection/mtcnn-pnet.tflite",
     "detection/mtcnn-rnet.tflite",
     "detection/mtcnn-onet.tflite",
+    "detection/finder.tflite",
     "recognition/compactfacenet-qb.tflite",
 )
 """The packaged models that the demo brings as assets."""

@@ -21,6 +21,7 @@ from android_demo.ci.tools import run
 
 TESTS = project.APP / "src" / "test" / "java"
 _SECONDS = 420.0
+_ANDROID = "android-all-instrumented"
 _MODULES = tuple(f"java.base/java.{name}" for name in ("io", "lang", "nio", "util"))
 
 
@@ -65,7 +66,8 @@ def run_tests(
     (android,) = fetch(["android"]).values()
     pictures = work / "pictures"
     pictures.mkdir(parents=True, exist_ok=True)
-    jars, sdk = _jars(files, work / "jars")
+    jars = class_jars(files, work / "jars")
+    sdk = next(path for name, path in files.items() if name.startswith(_ANDROID))
     runtime = (built / "runtime" / "classes.jar", built / "runtime" / "api" / "classes.jar")
     path = (work / "classes", built / "app", built / "classes", *runtime, *jars)
     # javac cannot read all of the instrumented classes, so it gets those of the lowest API level
@@ -96,21 +98,19 @@ def run_tests(
     return Outcome(int(passed[1]), report, pictures)
 
 
-def _jars(files: Mapping[str, Path], folder: Path) -> tuple[tuple[Path, ...], Path]:
-    """Class path entries, with the classes of AARs unpacked; and Android's own classes."""
-    folder.mkdir(exist_ok=True)
+def class_jars(files: Mapping[str, Path], folder: Path) -> tuple[Path, ...]:
+    """Class path entries of fetched files but Android's own classes; those of AARs are unpacked."""
+    folder.mkdir(parents=True, exist_ok=True)
     found = []
     for name, path in files.items():
-        if name.startswith("android-all-instrumented"):
-            sdk = path
-        elif name.endswith(".aar"):
+        if name.endswith(".aar"):
             jar = folder / f"{path.stem}.jar"
             with zipfile.ZipFile(path) as content:
                 jar.write_bytes(content.read("classes.jar"))
             found.append(jar)
-        else:
+        elif not name.startswith(_ANDROID):
             found.append(path)
-    return tuple(found), sdk
+    return tuple(found)
 
 
 def _configure(built: Path, work: Path) -> None:

@@ -68,8 +68,16 @@ def java_home() -> Path:
     return Path(javac).resolve().parents[1]
 
 
-def run(*command: str | Path, cwd: Path | None = None, seconds: float = 600) -> str:
+def run(
+    *command: str | Path, cwd: Path | None = None, seconds: float = 600, errors: bool = False
+) -> str:
     """Run a program and return what it printed to its standard output.
+
+    Args:
+        command: The program and its arguments.
+        cwd: Folder to run it in.
+        seconds: Longest time it may take.
+        errors: Whether to return what it printed to its standard error too.
 
     Raises:
         ToolError: It is missing, failed, or took more than the given seconds; the message ends
@@ -94,7 +102,7 @@ def run(*command: str | Path, cwd: Path | None = None, seconds: float = 600) -> 
         raise ToolError(
             f"{_short(words)} failed with status {done.returncode}:\n{done.stdout}{done.stderr}"
         )
-    return done.stdout
+    return done.stdout + (done.stderr if errors else "")
 
 
 def _short(words: Sequence[str]) -> str:

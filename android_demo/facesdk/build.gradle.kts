@@ -44,6 +44,7 @@ android {
 }
 
 dependencies {
+    compileOnly(libs.jetbrains.annotations) // Kotlin sees what may be null
     compileOnly(libs.tensorflow.lite) // the app chooses the runtime
 }
 

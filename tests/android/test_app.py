@@ -22,7 +22,8 @@ from facesdk.samples import OBAMA, OBAMA2
 KEPT = project.APP / "src" / "test" / "screenshots"
 SCHEMA = project.ROOT / "sdk" / "facesdk" / "bench" / "report" / "bench.schema.json"
 MIN_FACE = 40
-"""That of the app (``FaceWork.MIN_FACE``)."""
+DETECTOR = "finder"
+"""Those of the app (``FaceWork``)."""
 MOST_DIFFERENT = 0.004
 """Share of pixels that may differ: anti-aliasing of a few glyphs."""
 LEAST_STEP = 48
@@ -36,7 +37,7 @@ def outcome(built: build.Built, tmp_path_factory: pytest.TempPathFactory) -> rob
     photos = tmp_path_factory.mktemp("photos")
     for photo in (OBAMA, OBAMA2):
         Image.fromarray(as_image(photo)).save(photos / f"{photo.stem}.png")
-    match = FaceEngine.load(min_face=MIN_FACE).verify(OBAMA, OBAMA2).match
+    match = FaceEngine.load(detector=DETECTOR, min_face=MIN_FACE).verify(OBAMA, OBAMA2).match
     return robolectric.run_tests(
         built.aar.parent,
         tmp_path_factory.mktemp("robolectric"),

@@ -1,4 +1,4 @@
-"""Division and conversions of 32-bit ARM, compiled for this computer, against Python's integers."""
+"""Division, shifts and conversions of 32-bit ARM, compiled here, against Python's integers."""
 
 from __future__ import annotations
 
@@ -44,6 +44,19 @@ def test_signed_division(library: ctypes.CDLL, a: int, b: int) -> None:
     both = divide(a, b)
     expected = tuple(value & 0xFFFFFFFF for value in truncated(a, b))
     assert (both & 0xFFFFFFFF, both >> 32) == expected
+
+
+@given(st.integers(-(2**63), 2**63 - 1), st.integers(0, 63))
+def test_shifts_of_64_bits(library: ctypes.CDLL, value: int, count: int) -> None:
+    bits = value % 2**64
+    for name, kind, given_value, expected in (
+        ("__aeabi_llsl", ctypes.c_uint64, bits, (bits << count) % 2**64),
+        ("__aeabi_llsr", ctypes.c_uint64, bits, bits >> count),
+        ("__aeabi_lasr", ctypes.c_int64, value, value >> count),
+    ):
+        shift = getattr(library, name)
+        shift.restype, shift.argtypes = kind, [kind, ctypes.c_int]
+        assert shift(given_value, count) == expected, name
 
 
 @given(st.integers(-(2**63), 2**63 - 1))

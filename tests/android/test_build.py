@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import zipfile
@@ -34,11 +35,13 @@ def test_a_second_build_elsewhere_has_the_same_bytes(built: build.Built, tmp_pat
         assert again.libraries[abi].read_bytes() == path.read_bytes(), abi
     assert again.aar.read_bytes() == built.aar.read_bytes()
     assert again.apk.read_bytes() == built.apk.read_bytes()
+    assert again.sources.read_bytes() == built.sources.read_bytes()
+    assert again.javadoc.read_bytes() == built.javadoc.read_bytes()
 
 
 def test_the_aar_fits_into_an_app_that_shrinks(built: build.Built, tmp_path: Path) -> None:
     """R8 with the AAR's rules alone keeps what JNI finds by name."""
-    files = fetch(build.GROUPS)
+    files = fetch(project.GROUPS)
     jar, rules = tmp_path / "classes.jar", tmp_path / "rules.pro"
     with zipfile.ZipFile(built.aar) as content:
         jar.write_bytes(content.read("classes.jar"))
@@ -58,16 +61,32 @@ def test_the_aar_fits_into_an_app_that_shrinks(built: build.Built, tmp_path: Pat
     assert not any("BuildConfig" in name for name in kept)
 
 
-def test_javadoc_has_no_warning(built: build.Built, tmp_path: Path) -> None:
-    android = next(iter(fetch(["android"]).values()))
-    runtime = built.aar.parent / "runtime"
-    path = java.class_path(android, runtime / "classes.jar", runtime / "api" / "classes.jar")
-    run(
-        *("javadoc", "-quiet", "-Xdoclint:all,-missing", "-Werror", "--release", "8", "-public"),
-        *("-cp", path, "-d", tmp_path),
-        *java.sources(project.LIBRARY / "src" / "main" / "java"),
-    )
-    assert (tmp_path / "org" / "facesdk" / "FaceEngine.html").is_file()
+def test_sources_and_javadoc_are_those_of_the_library(built: build.Built) -> None:
+    folder = project.LIBRARY / "src" / "main" / "java"
+    written = {str(path.relative_to(folder)): path.read_bytes() for path in java.sources(folder)}
+    with zipfile.ZipFile(built.sources) as content:
+        assert {name: content.read(name) for name in content.namelist()} == written
+    public = {
+        name.removesuffix(".java")
+        for name, text in written.items()
+        if re.search(rb"^public ", text, re.MULTILINE)
+    }
+    with zipfile.ZipFile(built.javadoc) as content:
+        pages = set(content.namelist())
+    classes = {name.removesuffix(".html") for name in pages if name.startswith("org/facesdk/")}
+    assert public <= classes
+    assert "org/facesdk/NativeEngine" not in classes
+    assert "index.html" in pages
+
+
+def test_a_wrong_comment_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "A.java"
+    source.write_text("/** A. */\npublic class A {\n  /** {@link Nothing} */\n  public int a;\n}\n")
+    with pytest.raises(ToolError, match="reference not found"):
+        java.write_javadoc([source], [], tmp_path / "pages")
+    source.write_text("/** A. */\npublic class A {\n  public int a;\n}\n")
+    with pytest.raises(ToolError, match="no comment"):
+        java.write_javadoc([source], [], tmp_path / "pages")
 
 
 def changed(apk: Path, target: Path, change: Callable[[archive.Entry], archive.Entry]) -> Path:

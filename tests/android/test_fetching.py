@@ -25,7 +25,7 @@ def test_the_list_has_a_digest_and_a_version_for_every_file() -> None:
 
 
 def test_an_unknown_group_names_the_groups() -> None:
-    with pytest.raises(ValueError, match=r"unknown group 'x': choose from android, dex, junit"):
+    with pytest.raises(ValueError, match=r"unknown group 'x': choose from android, an"):
         artifacts.group("x")
 
 
@@ -65,6 +65,24 @@ def test_a_file_is_fetched_once(
     assert fetching.fetch(["x"], one_file)["c-1.2.jar"].read_bytes() == CONTENT
     assert runs.read_text() == "run\nrun\n"
     assert [path.name for path in one_file.iterdir()] == [hashlib.sha256(CONTENT).hexdigest()]
+
+
+def test_two_versions_of_an_artifact_are_two_projects(
+    one_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a project that names both, Maven delivers one."""
+    digest = hashlib.sha256(b"a version").hexdigest()
+    with (tmp_path / "artifacts.tsv").open("a") as listing:
+        listing.write(f"x\ta.b:c:1.3:jar\t9\t{digest}\n")
+    script = (
+        f"cat $out/pom.xml >> {tmp_path}/poms; echo >> {tmp_path}/poms\n"
+        f'printf %s "{CONTENT.decode()}" > "$out/c-1.2.jar"; printf "a version" > "$out/c-1.3.jar"'
+    )
+    runs = client(tmp_path, monkeypatch, script)
+    assert set(fetching.fetch(["x"], one_file)) == {"c-1.2.jar", "c-1.3.jar"}
+    assert runs.read_text() == "run\nrun\n"
+    projects = (tmp_path / "poms").read_text().splitlines()
+    assert [text.count("<artifactId>c<") for text in projects if text] == [1, 1]
 
 
 @pytest.mark.parametrize(

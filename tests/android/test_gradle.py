@@ -20,6 +20,7 @@ def test_gradle_and_ci_build_the_same() -> None:
         ("settings.gradle.kts", ', ":app"', "", "includes [':facesdk']"),
         ("gradle/libs.versions.toml", 'minSdk = "24"', 'minSdk = "21"', "minSdk = 21"),
         ("gradle/libs.versions.toml", "2.16.1", "2.14.0", "tensorflowLite = 2.14.0"),
+        ("gradle/libs.versions.toml", "org.jetbrains:ann", "org.x:ann", "org.jetbrains:ann"),
         ("gradle/libs.versions.toml", 'agp = "8', 'agp = "7', "must have AGP 8"),
         ("build.gradle.kts", "1_000 * numbers[1]", "100 * numbers[1]", "versionCode"),
         ("facesdk/build.gradle.kts", ', "x86_64"', "", "but CI for"),

@@ -58,7 +58,7 @@ class Host:
 @pytest.fixture(scope="module")
 def host(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Host:
     folder = tmp_path_factory.mktemp("host")
-    files = fetch(("runtime", "android", "dex", "junit"))
+    files = fetch((*project.GROUPS, "junit"))
     on = packaging.platform(files, folder / "runtime")
     made = built.libraries["x86_64"]
     runtime = folder / "runtime" / "jni" / "x86_64" / project.RUNTIME_LIBRARY

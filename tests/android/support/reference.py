@@ -69,6 +69,10 @@ def _photo(
     (folder / f"{name}.rgb").write_bytes(np.ascontiguousarray(pixels).tobytes())
     faces = engine.detect(pixels).faces
     (folder / f"{name}.faces").write_bytes(np.array([row(f) for f in faces], "<f4").tobytes())
+    finder = FaceEngine.load(min_face=MIN_FACE, detector="finder")
+    for end, most in (("faces", None), ("largest", 1)):
+        rows = [row(face) for face in finder.detect(pixels, most).faces]
+        (folder / f"{name}.finder.{end}").write_bytes(np.array(rows, "<f4").tobytes())
     (folder / f"{name}.crop").write_bytes(engine.align(pixels, faces[0]).tobytes())
     (folder / f"{name}.vector").write_bytes(engine.embed(pixels).vector.astype("<f4").tobytes())
 

@@ -6,12 +6,21 @@
 #include "facesdk_face.h"
 #include "network.h"
 
-enum { ENGINE_NETWORKS = 4, ENGINE_RECOGNIZER = 3, ENGINE_NAME = 128, ENGINE_CROP_HEIGHT = 112 };
+enum {
+  ENGINE_PNET,
+  ENGINE_RNET,
+  ENGINE_ONET,
+  ENGINE_FINDER,
+  ENGINE_RECOGNIZER,
+  ENGINE_NETWORKS,
+  ENGINE_NAME = 128,
+  ENGINE_CROP_HEIGHT = 112
+};
 
 typedef struct engine engine;
 
-/* Model files in the order P-Net, R-Net, O-Net, recogniser, and what messages call them. They are copied. NULL after a
- * failure. An engine is for one thread at a time. */
+/* Model files in the order above, and what messages call them. They are copied. Without a finder (no bytes) MTCNN's three
+ * networks find the faces, with one it and O-Net. NULL after a failure. An engine is for one thread at a time. */
 engine *engine_open(const model_bytes models[ENGINE_NETWORKS], const char *const names[ENGINE_NETWORKS],
                     int32_t min_face, int32_t threads, failure *failure);
 

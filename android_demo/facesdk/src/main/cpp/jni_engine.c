@@ -10,7 +10,10 @@ enum { FACE_VALUES = 15, CROP_CHANNELS = 3 };
 
 static engine *of(jlong handle) { return (engine *)(intptr_t)handle; }
 
+/* No bytes of no buffer. */
 static bool model_of(JNIEnv *env, jobject buffer, model_bytes *model, failure *failure) {
+  *model = (model_bytes){NULL, 0};
+  if (buffer == NULL) return true;
   model->start = bridge_buffer(env, buffer, &model->size, failure);
   return model->start != NULL;
 }
@@ -28,6 +31,7 @@ JNIEXPORT jlong JNICALL Java_org_facesdk_NativeEngine_open(JNIEnv *env, jclass o
     ready = model_of(env, (*env)->GetObjectArrayElement(env, detector, i), &models[i], &failure);
   }
   for (jsize i = 0; i < ENGINE_NETWORKS && ready; ++i) {
+    if (models[i].start == NULL) continue;
     strings[i] = (*env)->GetObjectArrayElement(env, names, i);
     texts[i] = strings[i] != NULL ? (*env)->GetStringUTFChars(env, strings[i], NULL) : NULL;
     ready = texts[i] != NULL || fail(&failure, FAILURE_INPUT, "a model has no name");

@@ -33,7 +33,7 @@ static bool make_delegate(network *self, failure *failure) {
 
 bool network_open(network *self, const runtime *lite, const char *name, const void *content, size_t size,
                   int32_t threads, bool with_operators, failure *failure) {
-  *self = (network){.lite = lite, .name = name};
+  *self = (network){.lite = lite, .name = name, .outputs = 1};
   /* The runtime reads the weights where they are, and no tensor is aligned to more. */
   if (posix_memalign(&self->content, ALIGNMENT, size > 0 ? size : 1) != 0) {
     self->content = NULL;
@@ -67,8 +67,9 @@ static bool allocate(network *self, network_run *run, failure *failure) {
   run->interpreter = lite->InterpreterCreate(self->model, self->options);
   if (run->interpreter == NULL) return refused(self, failure);
   if (lite->InterpreterGetInputTensorCount(run->interpreter) != 1 ||
-      lite->InterpreterGetOutputTensorCount(run->interpreter) != 1) {
-    return fail(failure, FAILURE_MODEL, "%s must have one input and one output", self->name);
+      lite->InterpreterGetOutputTensorCount(run->interpreter) != self->outputs) {
+    return fail(failure, FAILURE_MODEL, "%s must have one input and %d output%s", self->name, (int)self->outputs,
+                self->outputs > 1 ? "s" : "");
   }
   if (!has_shape(lite, lite->InterpreterGetInputTensor(run->interpreter, 0), sizes) &&
       lite->InterpreterResizeInputTensor(run->interpreter, 0, sizes, DIMENSIONS) != 0) {
@@ -113,8 +114,8 @@ void *network_input(const network *self, const network_run *run) {
   return self->lite->InterpreterGetInputTensor(run->interpreter, 0);
 }
 
-const void *network_output(const network *self, const network_run *run) {
-  return self->lite->InterpreterGetOutputTensor(run->interpreter, 0);
+const void *network_output(const network *self, const network_run *run, int32_t index) {
+  return self->lite->InterpreterGetOutputTensor(run->interpreter, index);
 }
 
 bool network_invoke(network *self, network_run *run, failure *failure) {

@@ -24,6 +24,7 @@ typedef struct network {
   const char *name; /* the caller's, for messages */
   void *content, *model, *options;
   void *delegate; /* NULL for networks without operators of ours */
+  int32_t outputs; /* how many it must have; 1 unless changed after network_open() */
   network_run runs[NETWORK_KEPT];
   int32_t run_count;
   uint64_t clock;
@@ -39,9 +40,9 @@ bool network_open(network *network, const runtime *lite, const char *name, const
 /* An interpreter for a shape; NULL after a failure. Valid until the next call for this network. */
 network_run *network_for(network *network, network_shape shape, failure *failure);
 
-/* The tensor that the network reads, or writes. */
+/* The tensor that the network reads, or one that it writes. */
 void *network_input(const network *network, const network_run *run);
-const void *network_output(const network *network, const network_run *run);
+const void *network_output(const network *network, const network_run *run, int32_t index);
 
 /* Runs it. */
 bool network_invoke(network *network, network_run *run, failure *failure);

@@ -30,7 +30,7 @@ bool recognizer_open(recognizer *self, const runtime *lite, const contract *cont
   if (!network_open(&self->network, lite, name, file.start, file.size, threads, true, failure)) return false;
   self->run = network_for(&self->network, (network_shape){1, HEIGHT, contract->template_width}, failure);
   if (self->run == NULL) return false;
-  const void *input = network_input(&self->network, self->run), *output = network_output(&self->network, self->run);
+  const void *input = network_input(&self->network, self->run), *output = network_output(&self->network, self->run, 0);
   if (!read_type(lite, input, name, "inputs", &self->input_type, &self->given, failure) ||
       !read_type(lite, output, name, "outputs", &self->output_type, &self->returned, failure)) {
     return false;
@@ -82,7 +82,7 @@ static bool forward(recognizer *self, const contract *contract, const uint8_t *c
     }
   }
   if (!network_invoke(&self->network, self->run, failure)) return false;
-  const void *output = lite->TensorData(network_output(&self->network, self->run));
+  const void *output = lite->TensorData(network_output(&self->network, self->run, 0));
   for (int32_t i = 0; i < network_dim(contract); ++i) vector[i] = load(self, output, (size_t)i);
   return true;
 }

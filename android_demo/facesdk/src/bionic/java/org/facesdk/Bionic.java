@@ -3,6 +3,7 @@ package org.facesdk;
 import com.github.unidbg.AndroidEmulator;
 import com.github.unidbg.Emulator;
 import com.github.unidbg.Module;
+import com.github.unidbg.Svc;
 import com.github.unidbg.arm.Arm64Svc;
 import com.github.unidbg.arm.ArmSvc;
 import com.github.unidbg.arm.backend.DynarmicFactory;
@@ -18,16 +19,18 @@ import com.github.unidbg.linux.android.dvm.array.FloatArray;
 import com.github.unidbg.memory.MemoryBlock;
 import com.github.unidbg.memory.SvcMemory;
 import com.github.unidbg.pointer.UnidbgPointer;
-import com.github.unidbg.Svc;
+
 import java.io.File;
 import java.util.function.ToLongFunction;
 
-/** An emulated Android with the stock runtime and our library, and the JNI functions that the emulator lacks. */
+/**
+ * An emulated Android with the stock runtime and our library, and the JNI functions that the
+ * emulator lacks.
+ */
 final class Bionic implements AutoCloseable {
     private static final int AT_HWCAP = 16;
     private static final int HWCAP_NEON = 1 << 12;
     private static final int THROW_NEW = 14;
-    private static final int GET_INT_REGION = 203;
     private static final int GET_FLOAT_REGION = 205;
     private static final int BUFFER_ADDRESS = 230;
     private static final int BUFFER_CAPACITY = 231;
@@ -51,37 +54,67 @@ final class Bionic implements AutoCloseable {
 
     Bionic(String backend, String abi, File libraries, File runtimeLibraries) {
         wide = abi.equals("arm64-v8a");
-        emulator = (wide ? AndroidEmulatorBuilder.for64Bit() : AndroidEmulatorBuilder.for32Bit())
-            .setProcessName("org.facesdk.test")
-            .addBackendFactory(backend.equals("dynarmic") ? new DynarmicFactory(false) : new Unicorn2Factory(false))
-            .build();
-        emulator.getSyscallHandler().setEnableThreadDispatcher(true); // else the runtime waits for ever for a second thread
+        emulator =
+                (wide ? AndroidEmulatorBuilder.for64Bit() : AndroidEmulatorBuilder.for32Bit())
+                        .setProcessName("org.facesdk.test")
+                        .addBackendFactory(
+                                backend.equals("dynarmic")
+                                        ? new DynarmicFactory(false)
+                                        : new Unicorn2Factory(false))
+                        .build();
+        emulator.getSyscallHandler()
+                .setEnableThreadDispatcher(
+                        true); // else the runtime waits for ever for a second thread
         emulator.getMemory().setLibraryResolver(new AndroidResolver(23));
         vm = emulator.createDalvikVM();
         vm.setJni(new AbstractJni() {});
         vm.setVerbose(false);
-        runtime = vm.loadLibrary(new File(runtimeLibraries, abi + "/libtensorflowlite_jni.so"), true).getModule();
-        // The emulated C library knows no auxiliary vector, and 32-bit code looks there for NEON. Libraries that are loaded from
+        runtime =
+                vm.loadLibrary(new File(runtimeLibraries, abi + "/libtensorflowlite_jni.so"), true)
+                        .getModule();
+        // The emulated C library knows no auxiliary vector, and 32-bit code looks there for NEON.
+        // Libraries that are loaded from
         // here on get this answer; libc.so itself must not, as it looks for more.
-        emulator.getMemory().addHookListener((memory, libraryName, symbol, old) -> !wide && symbol.equals("getauxval")
-            ? memory.registerSvc(svc(context -> context.getIntArg(0) == AT_HWCAP ? HWCAP_NEON : 0)).peer : 0);
+        emulator.getMemory()
+                .addHookListener(
+                        (memory, libraryName, symbol, old) ->
+                                !wide && symbol.equals("getauxval")
+                                        ? memory.registerSvc(
+                                                        svc(
+                                                                context ->
+                                                                        context.getIntArg(0)
+                                                                                        == AT_HWCAP
+                                                                                ? HWCAP_NEON
+                                                                                : 0))
+                                                .peer
+                                        : 0);
         vm.loadLibrary(new File(libraries, abi + "/libfacesdk_jni.so"), true);
         patch();
     }
 
     private void patch() {
         UnidbgPointer table = ((UnidbgPointer) vm.getJNIEnv()).getPointer(0);
-        set(table, THROW_NEW, context -> {
-            thrown = name(context.getIntArg(1)) + ": " + context.getPointerArg(2).getString(0);
-            return 0;
-        });
-        set(table, GET_FLOAT_REGION, context -> {
-            FloatArray array = vm.getObject(context.getIntArg(1));
-            float[] values = new float[context.getIntArg(3)];
-            System.arraycopy(array.getValue(), context.getIntArg(2), values, 0, values.length);
-            context.getPointerArg(4).write(0, values, 0, values.length);
-            return 0;
-        });
+        set(
+                table,
+                THROW_NEW,
+                context -> {
+                    thrown =
+                            name(context.getIntArg(1))
+                                    + ": "
+                                    + context.getPointerArg(2).getString(0);
+                    return 0;
+                });
+        set(
+                table,
+                GET_FLOAT_REGION,
+                context -> {
+                    FloatArray array = vm.getObject(context.getIntArg(1));
+                    float[] values = new float[context.getIntArg(3)];
+                    System.arraycopy(
+                            array.getValue(), context.getIntArg(2), values, 0, values.length);
+                    context.getPointerArg(4).write(0, values, 0, values.length);
+                    return 0;
+                });
         set(table, BUFFER_ADDRESS, context -> buffer(context.getIntArg(1)).memory.peer);
         set(table, BUFFER_CAPACITY, context -> buffer(context.getIntArg(1)).size);
     }
@@ -97,7 +130,8 @@ final class Bionic implements AutoCloseable {
 
     private void set(UnidbgPointer table, int index, ToLongFunction<RegisterContext> function) {
         SvcMemory memory = emulator.getSvcMemory();
-        table.setPointer((long) index * emulator.getPointerSize(), memory.registerSvc(svc(function)));
+        table.setPointer(
+                (long) index * emulator.getPointerSize(), memory.registerSvc(svc(function)));
     }
 
     private Svc svc(ToLongFunction<RegisterContext> function) {
@@ -117,7 +151,10 @@ final class Bionic implements AutoCloseable {
         };
     }
 
-    /** The class, name and message of the exception that a native method threw last; null if it threw none. */
+    /**
+     * The class, name and message of the exception that a native method threw last; null if it
+     * threw none.
+     */
     String takeThrown() {
         String message = thrown;
         thrown = null;
@@ -142,7 +179,8 @@ final class Bionic implements AutoCloseable {
     /** Calls a function of the runtime; its result as a pointer. */
     UnidbgPointer pointer(String name, Object... arguments) {
         Number result = runtime.callFunction(emulator, name, arguments);
-        return UnidbgPointer.pointer(emulator, wide ? result.longValue() : result.intValue() & 0xffffffffL);
+        return UnidbgPointer.pointer(
+                emulator, wide ? result.longValue() : result.intValue() & 0xffffffffL);
     }
 
     void check(String name, Object... arguments) {

@@ -7,6 +7,7 @@ import com.github.unidbg.linux.android.dvm.array.ArrayObject;
 import com.github.unidbg.linux.android.dvm.array.ByteArray;
 import com.github.unidbg.linux.android.dvm.array.FloatArray;
 import com.github.unidbg.pointer.UnidbgPointer;
+
 import java.io.ByteArrayInputStream;
 import java.io.File;
 import java.io.IOException;
@@ -17,7 +18,8 @@ import java.util.Arrays;
 import java.util.Properties;
 
 /**
- * The ARM libraries with Android's own C library, through the real JNI entry points, against what Python wrote.
+ * The ARM libraries with Android's own C library, through the real JNI entry points, against what
+ * Python wrote.
  *
  * <pre>RunOnBionic BACKEND ABI LIBRARIES RUNTIME MODELS REFERENCE CORPUS</pre>
  */
@@ -44,12 +46,25 @@ public final class RunOnBionic {
 
     public static void main(String[] arguments) throws Exception {
         long begun = System.nanoTime();
-        try (Bionic android = new Bionic(arguments[0], arguments[1], new File(arguments[2]), new File(arguments[3]))) {
-            RunOnBionic run = new RunOnBionic(android, new File(arguments[4]), new File(arguments[5]));
-            System.out.printf("%s %s: TFLite %s, path %s, loaded after %.1f s%n", arguments[0], arguments[1],
-                run.text("runtimeVersion"), run.text("kernelPath"), seconds(begun));
+        try (Bionic android =
+                new Bionic(
+                        arguments[0],
+                        arguments[1],
+                        new File(arguments[2]),
+                        new File(arguments[3]))) {
+            RunOnBionic run =
+                    new RunOnBionic(android, new File(arguments[4]), new File(arguments[5]));
+            System.out.printf(
+                    "%s %s: TFLite %s, path %s, loaded after %.1f s%n",
+                    arguments[0],
+                    arguments[1],
+                    run.text("runtimeVersion"),
+                    run.text("kernelPath"),
+                    seconds(begun));
             require(run.text("kernelPath").startsWith("neon"), "the path must be neon");
-            System.out.printf("%d operator models equal, after %.1f s%n", run.corpus(new File(arguments[6])), seconds(begun));
+            System.out.printf(
+                    "%d operator models equal, after %.1f s%n",
+                    run.corpus(new File(arguments[6])), seconds(begun));
             run.refusals();
             run.open();
             System.out.printf("engine open after %.1f s%n", seconds(begun));
@@ -71,12 +86,16 @@ public final class RunOnBionic {
     }
 
     private String text(String method) {
-        return (String) android.type("org/facesdk/FaceSdk")
-            .callStaticJniMethodObject(android.emulator, method + "()Ljava/lang/String;").getValue();
+        return (String)
+                android.type("org/facesdk/FaceSdk")
+                        .callStaticJniMethodObject(
+                                android.emulator, method + "()Ljava/lang/String;")
+                        .getValue();
     }
 
     private long runs() {
-        return android.type("org/facesdk/FaceSdk").callStaticJniMethodLong(android.emulator, "operatorRuns()J");
+        return android.type("org/facesdk/FaceSdk")
+                .callStaticJniMethodLong(android.emulator, "operatorRuns()J");
     }
 
     /** Every operator model, on the runtime's C API with the delegate of FaceOperators. */
@@ -91,11 +110,16 @@ public final class RunOnBionic {
             long before = runs();
             long handle = operators.callStaticJniMethodLong(android.emulator, "create()J");
             byte[] model = bytes(file);
-            UnidbgPointer parsed = android.pointer("TfLiteModelCreate", android.copy(model), model.length);
+            UnidbgPointer parsed =
+                    android.pointer("TfLiteModelCreate", android.copy(model), model.length);
             UnidbgPointer options = android.pointer("TfLiteInterpreterOptionsCreate");
-            android.runtime.callFunction(android.emulator, "TfLiteInterpreterOptionsSetNumThreads", options, 1);
-            android.runtime.callFunction(android.emulator, "TfLiteInterpreterOptionsAddDelegate", options,
-                UnidbgPointer.pointer(android.emulator, handle));
+            android.runtime.callFunction(
+                    android.emulator, "TfLiteInterpreterOptionsSetNumThreads", options, 1);
+            android.runtime.callFunction(
+                    android.emulator,
+                    "TfLiteInterpreterOptionsAddDelegate",
+                    options,
+                    UnidbgPointer.pointer(android.emulator, handle));
             UnidbgPointer interpreter = android.pointer("TfLiteInterpreterCreate", parsed, options);
             require(interpreter != null, name + " is refused");
             android.check("TfLiteInterpreterAllocateTensors", interpreter);
@@ -105,10 +129,13 @@ public final class RunOnBionic {
             android.check("TfLiteInterpreterInvoke", interpreter);
             UnidbgPointer result = android.copy(new byte[expected.length]);
             android.check("TfLiteTensorCopyToBuffer", to, result, expected.length);
-            require(Arrays.equals(expected, result.getByteArray(0, expected.length)), name + " differs from LCE's output");
+            require(
+                    Arrays.equals(expected, result.getByteArray(0, expected.length)),
+                    name + " differs from LCE's output");
             require(runs() > before, name + " ran none of our operators");
             android.runtime.callFunction(android.emulator, "TfLiteInterpreterDelete", interpreter);
-            android.runtime.callFunction(android.emulator, "TfLiteInterpreterOptionsDelete", options);
+            android.runtime.callFunction(
+                    android.emulator, "TfLiteInterpreterOptionsDelete", options);
             android.runtime.callFunction(android.emulator, "TfLiteModelDelete", parsed);
             operators.callStaticJniMethod(android.emulator, "destroy(J)V", handle);
         }
@@ -121,27 +148,39 @@ public final class RunOnBionic {
     }
 
     private long open(byte[] recognizer, int threads) throws IOException {
-        DvmObject<?>[] detector = new DvmObject<?>[3];
-        String[] names = {"mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet", "recognizer"};
+        DvmObject<?>[] detector = new DvmObject<?>[4];
+        String[] names = {"mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet", "finder", "recognizer"};
         DvmObject<?>[] texts = new DvmObject<?>[names.length];
         for (int i = 0; i < names.length; ++i) {
             texts[i] = new StringObject(android.vm, names[i]);
-            if (i < detector.length) {
-                detector[i] = android.direct(bytes(new File(models, "detection/" + names[i] + ".tflite")));
+            if (names[i].startsWith("mtcnn")) { // no finder
+                detector[i] =
+                        android.direct(
+                                bytes(new File(models, "detection/" + names[i] + ".tflite")));
             }
         }
-        return engines.callStaticJniMethodLong(android.emulator,
-            "open([Ljava/nio/ByteBuffer;Ljava/nio/ByteBuffer;[Ljava/lang/String;II)J", new ArrayObject(detector),
-            android.direct(recognizer), new ArrayObject(texts), Integer.parseInt(values.getProperty("min_face")), threads);
+        return engines.callStaticJniMethodLong(
+                android.emulator,
+                "open([Ljava/nio/ByteBuffer;Ljava/nio/ByteBuffer;[Ljava/lang/String;II)J",
+                new ArrayObject(detector),
+                android.direct(recognizer),
+                new ArrayObject(texts),
+                Integer.parseInt(values.getProperty("min_face")),
+                threads);
     }
 
     /** Errors are exceptions on ARM too. */
     private void refusals() throws IOException {
         byte[] whole = bytes(new File(models, "recognition/compactfacenet-qb.tflite"));
         require(open(whole, 65) == 0, "65 threads");
-        equal("org/facesdk/InputException: threads must be 1 to 64, but got 65", android.takeThrown());
+        equal(
+                "org/facesdk/InputException: threads must be 1 to 64, but got 65",
+                android.takeThrown());
         require(open(Arrays.copyOf(whole, whole.length - 1000), 1) == 0, "a truncated model");
-        equal("org/facesdk/ModelException: recognizer is not a usable TFLite model, or is truncated", android.takeThrown());
+        equal(
+                "org/facesdk/ModelException: recognizer is not a usable TFLite model, or is"
+                        + " truncated",
+                android.takeThrown());
     }
 
     /** The largest face, its crop and its embedding. */
@@ -151,8 +190,16 @@ public final class RunOnBionic {
         int height = Integer.parseInt(size[1]);
         DvmObject<?> pixels = android.direct(bytes(new File(reference, name + ".small.rgb")));
         long begun = System.nanoTime();
-        float[] faces = floats(engines.callStaticJniMethodObject(android.emulator, "detect(JLjava/nio/ByteBuffer;III)[F", engine,
-            pixels, width, height, 1));
+        float[] faces =
+                floats(
+                        engines.callStaticJniMethodObject(
+                                android.emulator,
+                                "detect(JLjava/nio/ByteBuffer;III)[F",
+                                engine,
+                                pixels,
+                                width,
+                                height,
+                                1));
         require(android.takeThrown() == null && faces.length == FACE, name + " must have one face");
         float[] python = floats(bytes(new File(reference, name + ".small.faces")));
         double largest = 0;
@@ -160,15 +207,26 @@ public final class RunOnBionic {
             largest = i == 4 ? largest : Math.max(largest, Math.abs(faces[i] - python[i]));
         }
         require(largest < PIXELS, name + ": a box is " + largest + " pixels away");
-        System.out.printf("%s: box and landmarks within %.2g pixels, %.1f s%n", name, largest, seconds(begun));
+        System.out.printf(
+                "%s: box and landmarks within %.2g pixels, %.1f s%n",
+                name, largest, seconds(begun));
         byte[] crop = align(pixels, width, height, Arrays.copyOfRange(python, 5, FACE));
-        require(Arrays.equals(bytes(new File(reference, name + ".small.crop")), crop), name + ": the crop differs");
-        double cosine = cosine(embed(crop), floats(bytes(new File(reference, name + ".small.vector"))));
+        require(
+                Arrays.equals(bytes(new File(reference, name + ".small.crop")), crop),
+                name + ": the crop differs");
+        double cosine =
+                cosine(embed(crop), floats(bytes(new File(reference, name + ".small.vector"))));
         require(cosine > COSINE, name + ": the embedding's cosine is " + cosine);
-        double own = cosine(embed(align(pixels, width, height, Arrays.copyOfRange(faces, 5, FACE))),
-            floats(bytes(new File(reference, name + ".small.vector"))));
-        require(own > FROM_THE_PHOTO, name + ": the embedding from the photo has the cosine " + own);
-        System.out.printf("%s: crop equal, cosine %.7f, from the photo %.4f, %.1f s%n", name, cosine, own, seconds(begun));
+        double own =
+                cosine(
+                        embed(align(pixels, width, height, Arrays.copyOfRange(faces, 5, FACE))),
+                        floats(bytes(new File(reference, name + ".small.vector"))));
+        require(
+                own > FROM_THE_PHOTO,
+                name + ": the embedding from the photo has the cosine " + own);
+        System.out.printf(
+                "%s: crop equal, cosine %.7f, from the photo %.4f, %.1f s%n",
+                name, cosine, own, seconds(begun));
     }
 
     private void verdict(String a, String b) throws IOException {
@@ -177,24 +235,41 @@ public final class RunOnBionic {
         for (int i = 0; i < 2; ++i) {
             vectors[i] = embed(bytes(new File(reference, names[i] + ".small.crop")));
         }
-        float[] similarity = floats(android.type("org/facesdk/NativeVectors").callStaticJniMethodObject(android.emulator,
-            "similarities([F[F)[F", new FloatArray(android.vm, vectors[0]), new FloatArray(android.vm, vectors[1])));
+        float[] similarity =
+                floats(
+                        android.type("org/facesdk/NativeVectors")
+                                .callStaticJniMethodObject(
+                                        android.emulator,
+                                        "similarities([F[F)[F",
+                                        new FloatArray(android.vm, vectors[0]),
+                                        new FloatArray(android.vm, vectors[1])));
         String[] python = values.getProperty("small.verify").split(" ");
-        require(Math.abs(similarity[0] - Double.parseDouble(python[1])) < 1e-5, "similarity " + similarity[0] + ", Python's is "
-            + python[1]);
-        require(similarity[0] >= Double.parseDouble(python[2]) == python[0].equals("True"), "the verdict differs");
+        require(
+                Math.abs(similarity[0] - Double.parseDouble(python[1])) < 1e-5,
+                "similarity " + similarity[0] + ", Python's is " + python[1]);
+        require(
+                similarity[0] >= Double.parseDouble(python[2]) == python[0].equals("True"),
+                "the verdict differs");
         System.out.printf("%s and %s: %.7f, as in Python: %s%n", a, b, similarity[0], python[0]);
     }
 
     private byte[] align(DvmObject<?> pixels, int width, int height, float[] landmarks) {
-        DvmObject<?> crop = engines.callStaticJniMethodObject(android.emulator, "align(JLjava/nio/ByteBuffer;II[F)[B", engine,
-            pixels, width, height, new FloatArray(android.vm, landmarks));
+        DvmObject<?> crop =
+                engines.callStaticJniMethodObject(
+                        android.emulator,
+                        "align(JLjava/nio/ByteBuffer;II[F)[B",
+                        engine,
+                        pixels,
+                        width,
+                        height,
+                        new FloatArray(android.vm, landmarks));
         return ((ByteArray) crop).getValue();
     }
 
     private float[] embed(byte[] crop) {
         return floats(
-            engines.callStaticJniMethodObject(android.emulator, "embed(J[B)[F", engine, new ByteArray(android.vm, crop)));
+                engines.callStaticJniMethodObject(
+                        android.emulator, "embed(J[B)[F", engine, new ByteArray(android.vm, crop)));
     }
 
     private static double cosine(float[] a, float[] b) {

@@ -1,5 +1,7 @@
 package org.facesdk;
 
+import org.jetbrains.annotations.NotNull;
+
 import java.text.SimpleDateFormat;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -10,7 +12,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TimeZone;
-import org.facesdk.annotation.NonNull;
 
 /** Times of the pipeline, with where and how they were measured and why they may not be quoted. */
 public final class BenchReport {
@@ -25,13 +26,13 @@ public final class BenchReport {
         }
 
         /** "detect", "align", "embed" or "match". */
-        @NonNull
+        @NotNull
         public String name() {
             return name;
         }
 
         /** Its times, for all faces of the frame together. */
-        @NonNull
+        @NotNull
         public Distribution distribution() {
             return distribution;
         }
@@ -48,8 +49,15 @@ public final class BenchReport {
     private final Profile profile;
     private final Map<String, Object> record = new LinkedHashMap<>();
 
-    BenchReport(FaceEngine engine, Frame frame, int warmUp, List<double[]> times, Profile profile, double seconds,
-        Map<String, Object> before, Map<String, Object> after) {
+    BenchReport(
+            FaceEngine engine,
+            Frame frame,
+            int warmUp,
+            List<double[]> times,
+            Profile profile,
+            double seconds,
+            Map<String, Object> before,
+            Map<String, Object> after) {
         int runs = times.size();
         samples = new double[runs];
         for (int stage = 0; stage < Benchmark.STAGES.length; ++stage) {
@@ -76,33 +84,38 @@ public final class BenchReport {
         record.put("model", engine.model().name());
         record.put("sha256", engine.model().id());
         record.put("min_face", engine.minFace());
-        record.put("cases", Collections.singletonList(measured(frame, engine.detect(frame).faces().size())));
+        record.put(
+                "cases",
+                Collections.singletonList(measured(frame, engine.detect(frame).faces().size())));
         record.put("memory", null);
         record.put("flags", flags(frame.name(), environment, before, after));
-        record.put("notes", Collections.singletonList(
-            "measured on Android: no temperature, no load of other processes, no memory; each face is matched with itself"));
+        record.put(
+                "notes",
+                Collections.singletonList(
+                        "measured on Android: no temperature, no load of other processes, no"
+                                + " memory; each face is matched with itself"));
     }
 
     /** The stages, in the order in which they run. */
-    @NonNull
+    @NotNull
     public List<Stage> stages() {
         return Collections.unmodifiableList(stages);
     }
 
     /** Times of the stages together. */
-    @NonNull
+    @NotNull
     public Distribution total() {
         return total;
     }
 
     /** One more run as it was, with the networks and operators in the stages. */
-    @NonNull
+    @NotNull
     public Profile profile() {
         return profile;
     }
 
     /** The report as JSON of the schema of {@code facesdk bench --json}, kind "pipeline". */
-    @NonNull
+    @NotNull
     public String toJson() {
         return Json.text(record);
     }
@@ -153,7 +166,8 @@ public final class BenchReport {
         return made;
     }
 
-    private static Map<String, Object> conditions(double seconds, Map<String, Object> before, Map<String, Object> after) {
+    private static Map<String, Object> conditions(
+            double seconds, Map<String, Object> before, Map<String, Object> after) {
         Map<String, Object> made = new LinkedHashMap<>();
         made.put("seconds", seconds);
         made.put("before", before);
@@ -164,16 +178,28 @@ public final class BenchReport {
         return made;
     }
 
-    /** Why the figures may not be quoted, in the words of Python's {@code facesdk.measure.flags}. */
+    /**
+     * Why the figures may not be quoted, in the words of Python's {@code facesdk.measure.flags}.
+     */
     private List<Object> flags(
-        String name, Map<String, Object> environment, Map<String, Object> before, Map<String, Object> after) {
+            String name,
+            Map<String, Object> environment,
+            Map<String, Object> before,
+            Map<String, Object> after) {
         List<Object> found = new ArrayList<>();
         Object path = environment.get("kernel_path");
         if ("reference".equals(path)) {
             found.add(flag("reference-path", "the operators ran their reference kernels"));
-        } else if (Boolean.TRUE.equals(environment.get("path_forced")) && !environment.get("best_path").equals(path)) {
-            found.add(flag("forced-path",
-                "FACESDK_OPS_ISA forces " + path + "; " + environment.get("best_path") + " would be faster"));
+        } else if (Boolean.TRUE.equals(environment.get("path_forced"))
+                && !environment.get("best_path").equals(path)) {
+            found.add(
+                    flag(
+                            "forced-path",
+                            "FACESDK_OPS_ISA forces "
+                                    + path
+                                    + "; "
+                                    + environment.get("best_path")
+                                    + " would be faster"));
         }
         if (Boolean.TRUE.equals(environment.get("emulated"))) {
             found.add(flag("emulated", "the processor is emulated: times mean nothing"));
@@ -184,11 +210,27 @@ public final class BenchReport {
             found.add(flag("clock", "the clock fell from " + fast + " to " + slow + " MHz"));
         }
         if (total.n() < FEWEST_RUNS) {
-            found.add(flag("few-runs", name + ": only " + total.n() + " runs; " + FEWEST_RUNS + " are the least"));
+            found.add(
+                    flag(
+                            "few-runs",
+                            name
+                                    + ": only "
+                                    + total.n()
+                                    + " runs; "
+                                    + FEWEST_RUNS
+                                    + " are the least"));
         }
         if (total.spread() > MOST_SPREAD) {
-            found.add(flag("spread", String.format(Locale.ROOT, "%s: the quartiles are %.0f %% of the median apart; %.0f %% are "
-                + "the most", name, 100 * total.spread(), 100 * MOST_SPREAD)));
+            found.add(
+                    flag(
+                            "spread",
+                            String.format(
+                                    Locale.ROOT,
+                                    "%s: the quartiles are %.0f %% of the median apart; %.0f %% are"
+                                            + " the most",
+                                    name,
+                                    100 * total.spread(),
+                                    100 * MOST_SPREAD)));
         }
         return found;
     }
@@ -209,13 +251,14 @@ public final class BenchReport {
     }
 
     private static String now() {
-        SimpleDateFormat format = new SimpleDateFormat("yyyy-MM-dd'T'HH:mm:ss'+00:00'", Locale.ROOT);
+        SimpleDateFormat format =
+                new SimpleDateFormat("yyyy-MM-dd'T'HH:mm:ss'+00:00'", Locale.ROOT);
         format.setTimeZone(TimeZone.getTimeZone("UTC"));
         return format.format(new Date());
     }
 
     @Override
-    @NonNull
+    @NotNull
     public String toString() {
         return "BenchReport(" + total + ")";
     }

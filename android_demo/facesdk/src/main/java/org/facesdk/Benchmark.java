@@ -1,10 +1,11 @@
 package org.facesdk;
 
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import org.facesdk.annotation.NonNull;
-import org.facesdk.annotation.Nullable;
 
 /** Times the pipeline on a frame, as {@code facesdk bench pipeline} does. */
 public final class Benchmark {
@@ -24,7 +25,8 @@ public final class Benchmark {
     private Benchmark() {}
 
     /**
-     * Detects, aligns and embeds the faces of a frame, and compares each with itself, again and again.
+     * Detects, aligns and embeds the faces of a frame, and compares each with itself, again and
+     * again.
      *
      * @param warmUp runs that are not timed, 0 or more
      * @param runs timed runs, at least 1; 100 for a 99th percentile
@@ -32,14 +34,23 @@ public final class Benchmark {
      * @throws InputException a number is out of its range
      * @throws NoFaceException the frame has no face
      */
-    @NonNull
+    @NotNull
     public static BenchReport pipeline(
-        @NonNull FaceEngine engine, @NonNull Frame frame, int warmUp, int runs, @Nullable Progress progress) {
+            @NotNull FaceEngine engine,
+            @NotNull Frame frame,
+            int warmUp,
+            int runs,
+            @Nullable Progress progress) {
         if (warmUp < 0 || runs < 1) {
-            throw new InputException("runs must be at least 1 and warm-up at least 0, but got " + runs + " and " + warmUp);
+            throw new InputException(
+                    "runs must be at least 1 and warm-up at least 0, but got "
+                            + runs
+                            + " and "
+                            + warmUp);
         }
         if (engine.detect(frame).faces().isEmpty()) {
-            throw new NoFaceException(frame.name() + ": no face found; use a photo with a visible face");
+            throw new NoFaceException(
+                    frame.name() + ": no face found; use a photo with a visible face");
         }
         List<double[]> times = new ArrayList<>();
         Map<String, Object> before = Device.reading();

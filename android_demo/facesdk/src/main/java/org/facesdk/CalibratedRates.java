@@ -1,10 +1,14 @@
 package org.facesdk;
 
+import org.jetbrains.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.List;
-import org.facesdk.annotation.Nullable;
 
-/** The threshold for any false match rate, from those that a model was calibrated for; as Python's operating_points.py. */
+/**
+ * The threshold for any false match rate, from those that a model was calibrated for; as Python's
+ * operating_points.py.
+ */
 final class CalibratedRates {
     private static final double DEFAULT_RATE = 1e-3;
     private static final double SAME = 1e-6;
@@ -16,24 +20,34 @@ final class CalibratedRates {
     CalibratedRates(ModelInfo model) {
         this.model = model.name();
         this.rows = new ArrayList<>(model.thresholds());
-        rows.sort((a, b) -> a.fmr() != b.fmr() ? Double.compare(a.fmr(), b.fmr()) : Double.compare(b.similarity(), a.similarity()));
+        rows.sort(
+                (a, b) ->
+                        a.fmr() != b.fmr()
+                                ? Double.compare(a.fmr(), b.fmr())
+                                : Double.compare(b.similarity(), a.similarity()));
     }
 
     /**
-     * The similarity for a rate, and the rate: between two calibrated ones on the line of its logarithm, and a decade beyond.
+     * The similarity for a rate, and the rate: between two calibrated ones on the line of its
+     * logarithm, and a decade beyond.
      *
      * @param wanted the rate; null for 0.001, or the calibrated rate nearest to it
      */
     double[] at(@Nullable Double wanted) {
         if (rows.isEmpty()) {
-            throw new InputException("model " + model + " has no threshold: find some with `facesdk calibrate`, or give a "
-                + "similarity as the threshold");
+            throw new InputException(
+                    "model "
+                            + model
+                            + " has no threshold: find some with `facesdk calibrate`, or give a "
+                            + "similarity as the threshold");
         }
         Threshold strictest = rows.get(0);
         Threshold laxest = rows.get(rows.size() - 1);
         double rate = wanted == null ? DEFAULT_RATE : wanted;
         if (!(rate > 0 && rate < 1)) {
-            throw new InputException("a false match rate must be above 0 and below 1, but got " + ModelInfo.rate(rate));
+            throw new InputException(
+                    "a false match rate must be above 0 and below 1, but got "
+                            + ModelInfo.rate(rate));
         }
         for (Threshold row : rows) {
             if (Math.abs(row.fmr() - rate) <= SAME * Math.max(row.fmr(), rate)) {
@@ -44,7 +58,9 @@ final class CalibratedRates {
             return between(rate);
         }
         Threshold nearest = rate < strictest.fmr() ? strictest : laxest;
-        return wanted == null ? new double[] {nearest.similarity(), nearest.fmr()} : beyond(rate, nearest);
+        return wanted == null
+                ? new double[] {nearest.similarity(), nearest.fmr()}
+                : beyond(rate, nearest);
     }
 
     private double[] between(double rate) {
@@ -60,16 +76,24 @@ final class CalibratedRates {
         for (Threshold row : rows) {
             known.append(known.length() == 0 ? "" : ", ").append(ModelInfo.rate(row.fmr()));
         }
-        String refused = "model " + model + " has no threshold for a false match rate of " + ModelInfo.rate(rate) + " (it has: "
-            + known + "), and ";
-        String advice = ": choose a rate near these, calibrate the model for it, or give a threshold";
+        String refused =
+                "model "
+                        + model
+                        + " has no threshold for a false match rate of "
+                        + ModelInfo.rate(rate)
+                        + " (it has: "
+                        + known
+                        + "), and ";
+        String advice =
+                ": choose a rate near these, calibrate the model for it, or give a threshold";
         boolean strict = end == rows.get(0);
         int first = strict ? 0 : rows.size() - 2;
         if (rows.size() < 2 || rows.get(first).similarity() <= rows.get(first + 1).similarity()) {
             throw new InputException(refused + "they do not tell how the rate goes on" + advice);
         }
         double similarity = onLine(rows.get(first), rows.get(first + 1), rate);
-        if (Math.abs(Math.log10(rate / end.fmr())) > DECADES_BEYOND + SAME || Math.abs(similarity) > 1) {
+        if (Math.abs(Math.log10(rate / end.fmr())) > DECADES_BEYOND + SAME
+                || Math.abs(similarity) > 1) {
             throw new InputException(refused + "it is more than ten times beyond them" + advice);
         }
         return new double[] {similarity, rate};

@@ -1,6 +1,6 @@
 package org.facesdk;
 
-import org.facesdk.annotation.NonNull;
+import org.jetbrains.annotations.NotNull;
 
 /** Somebody whom a probe may show. */
 public final class Candidate {
@@ -13,7 +13,7 @@ public final class Candidate {
     }
 
     /** Who. */
-    @NonNull
+    @NotNull
     public Person person() {
         return person;
     }
@@ -24,7 +24,7 @@ public final class Candidate {
     }
 
     @Override
-    @NonNull
+    @NotNull
     public String toString() {
         return "Candidate(" + person + ", similarity=" + similarity + ")";
     }

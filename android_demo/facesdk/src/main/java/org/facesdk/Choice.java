@@ -1,6 +1,6 @@
 package org.facesdk;
 
-import org.facesdk.annotation.NonNull;
+import org.jetbrains.annotations.NotNull;
 
 /** The face of a frame that is compared. */
 public final class Choice {
@@ -15,25 +15,25 @@ public final class Choice {
     }
 
     /** The face. */
-    @NonNull
+    @NotNull
     public Face face() {
         return face;
     }
 
     /** Why this one, in words, for example "the only face". */
-    @NonNull
+    @NotNull
     public String reason() {
         return reason;
     }
 
     /** How fit it is to be compared. */
-    @NonNull
+    @NotNull
     public Quality quality() {
         return quality;
     }
 
     @Override
-    @NonNull
+    @NotNull
     public String toString() {
         return "Choice(" + face + ", " + reason + ")";
     }

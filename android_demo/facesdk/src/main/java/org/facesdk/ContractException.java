@@ -1,12 +1,13 @@
 package org.facesdk;
 
-import org.facesdk.annotation.NonNull;
+import org.jetbrains.annotations.NotNull;
 
 /** A model carries no contract, or one that this version cannot read. */
 public final class ContractException extends ModelException {
     private static final long serialVersionUID = 1L;
 
-    public ContractException(@NonNull String message) {
+    /** With the sentence that says why. */
+    public ContractException(@NotNull String message) {
         super(message);
     }
 }

@@ -1,10 +1,16 @@
 package org.facesdk;
 
 import android.graphics.Bitmap;
-import java.util.Arrays;
-import org.facesdk.annotation.NonNull;
 
-/** One face, cut out and turned so that its landmarks meet the model's template: RGB, three bytes per pixel. */
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
+import java.util.Arrays;
+
+/**
+ * One face, cut out and turned so that its landmarks meet the model's template: RGB, three bytes
+ * per pixel.
+ */
 public final class Crop {
     private static final int CHANNELS = 3;
 
@@ -24,11 +30,18 @@ public final class Crop {
      * @param rgb {@code 3 * width * height} bytes, row by row
      * @throws InputException the number of bytes is another
      */
-    @NonNull
-    public static Crop of(@NonNull byte[] rgb, int width, int height) {
+    @NotNull
+    public static Crop of(@NotNull byte[] rgb, int width, int height) {
         if (width < 1 || height < 1 || rgb.length != (long) CHANNELS * width * height) {
-            throw new InputException("a crop of " + width + "x" + height + " pixels must have "
-                + (long) CHANNELS * width * height + " bytes, but got " + rgb.length);
+            throw new InputException(
+                    "a crop of "
+                            + width
+                            + "x"
+                            + height
+                            + " pixels must have "
+                            + (long) CHANNELS * width * height
+                            + " bytes, but got "
+                            + rgb.length);
         }
         return new Crop(rgb.clone(), width, height);
     }
@@ -49,7 +62,7 @@ public final class Crop {
     }
 
     /** {@code 3 * width * height} bytes, row by row; a copy. */
-    @NonNull
+    @NotNull
     public byte[] rgb() {
         return rgb.clone();
     }
@@ -60,19 +73,24 @@ public final class Crop {
     }
 
     /** The crop as a picture to show. */
-    @NonNull
+    @NotNull
     public Bitmap toBitmap() {
         int[] colors = new int[width * height];
         for (int i = 0; i < colors.length; ++i) {
-            colors[i] = 0xff000000 | (rgb[CHANNELS * i] & 0xff) << 16 | (rgb[CHANNELS * i + 1] & 0xff) << 8
-                | rgb[CHANNELS * i + 2] & 0xff;
+            colors[i] =
+                    0xff000000
+                            | ((rgb[CHANNELS * i] & 0xff) << 16)
+                            | ((rgb[CHANNELS * i + 1] & 0xff) << 8)
+                            | (rgb[CHANNELS * i + 2] & 0xff);
         }
         return Bitmap.createBitmap(colors, width, height, Bitmap.Config.ARGB_8888);
     }
 
     @Override
-    public boolean equals(Object other) {
-        return other instanceof Crop && ((Crop) other).width == width && Arrays.equals(((Crop) other).rgb, rgb);
+    public boolean equals(@Nullable Object other) {
+        return other instanceof Crop
+                && ((Crop) other).width == width
+                && Arrays.equals(((Crop) other).rgb, rgb);
     }
 
     @Override
@@ -81,7 +99,7 @@ public final class Crop {
     }
 
     @Override
-    @NonNull
+    @NotNull
     public String toString() {
         return "Crop(" + width + "x" + height + ")";
     }

@@ -1,10 +1,12 @@
 package org.facesdk;
 
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
-import org.facesdk.annotation.NonNull;
 
 /** The faces of one frame, largest box first. */
 public final class Detections implements Iterable<Face> {
@@ -29,19 +31,19 @@ public final class Detections implements Iterable<Face> {
     }
 
     /** The faces, largest box first; empty if there is none. */
-    @NonNull
+    @NotNull
     public List<Face> faces() {
         return faces;
     }
 
     @Override
-    @NonNull
+    @NotNull
     public Iterator<Face> iterator() {
         return faces.iterator();
     }
 
     @Override
-    public boolean equals(Object other) {
+    public boolean equals(@Nullable Object other) {
         if (!(other instanceof Detections)) {
             return false;
         }
@@ -55,7 +57,7 @@ public final class Detections implements Iterable<Face> {
     }
 
     @Override
-    @NonNull
+    @NotNull
     public String toString() {
         return "Detections(" + width + "x" + height + ", " + faces + ")";
     }

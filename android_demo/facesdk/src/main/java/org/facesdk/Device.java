@@ -1,10 +1,13 @@
 package org.facesdk;
 
 import android.os.Build;
+
 import java.io.BufferedReader;
 import java.io.File;
-import java.io.FileReader;
+import java.io.FileInputStream;
 import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -12,7 +15,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 
-/** The phone that a figure was measured on, and its state at one moment, as far as an app may know them. */
+/**
+ * The phone that a figure was measured on, and its state at one moment, as far as an app may know
+ * them.
+ */
 final class Device {
     private static final File PROCESSORS = new File("/sys/devices/system/cpu");
     private static final double KILOHERTZ = 1e3;
@@ -30,10 +36,14 @@ final class Device {
         record.put("cores", Runtime.getRuntime().availableProcessors());
         record.put("userland_bits", System.getProperty("os.arch", "").contains("64") ? 64 : 32);
         record.put("kernel", System.getProperty("os.version", ""));
-        record.put("governors", new ArrayList<>(new TreeSet<>(ofProcessors("cpufreq/scaling_governor"))));
+        record.put(
+                "governors",
+                new ArrayList<>(new TreeSet<>(ofProcessors("cpufreq/scaling_governor"))));
         record.put("emulated", emulated());
         record.put("facesdk", FaceSdk.version());
-        record.put("python", "none: Android " + Build.VERSION.RELEASE + ", API level " + Build.VERSION.SDK_INT);
+        record.put(
+                "python",
+                "none: Android " + Build.VERSION.RELEASE + ", API level " + Build.VERSION.SDK_INT);
         record.put("runtime", "tflite-runtime");
         record.put("runtime_version", FaceSdk.runtimeVersion());
         record.put("operators", FaceSdk.version());
@@ -74,7 +84,8 @@ final class Device {
     private static List<String> ofProcessors(String file) {
         List<String> found = new ArrayList<>();
         String[] names = PROCESSORS.list((folder, name) -> name.matches("cpu[0-9]+"));
-        for (String name : names == null ? Collections.<String>emptyList() : java.util.Arrays.asList(names)) {
+        for (String name :
+                names == null ? Collections.<String>emptyList() : java.util.Arrays.asList(names)) {
             String text = firstLine(new File(new File(PROCESSORS, name), file));
             if (!text.isEmpty()) {
                 found.add(text);
@@ -85,7 +96,9 @@ final class Device {
 
     /** Empty where the system does not tell. */
     private static String firstLine(File file) {
-        try (BufferedReader reader = new BufferedReader(new FileReader(file))) {
+        try (BufferedReader reader =
+                new BufferedReader(
+                        new InputStreamReader(new FileInputStream(file), StandardCharsets.UTF_8))) {
             String line = reader.readLine();
             return line == null ? "" : line.trim();
         } catch (IOException unreadable) {

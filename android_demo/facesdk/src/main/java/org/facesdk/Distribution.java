@@ -1,11 +1,14 @@
 package org.facesdk;
 
+import org.jetbrains.annotations.NotNull;
+
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import org.facesdk.annotation.NonNull;
 
-/** The distribution of a set of times in milliseconds, with the figures of {@code facesdk bench}. */
+/**
+ * The distribution of a set of times in milliseconds, with the figures of {@code facesdk bench}.
+ */
 public final class Distribution {
     private static final int RUNS_P90 = 10;
     private static final int RUNS_P95 = 20;
@@ -35,14 +38,15 @@ public final class Distribution {
      * @param milliseconds one or more finite numbers, 0 or more
      * @throws InputException there is none, or one is not so
      */
-    @NonNull
-    public static Distribution of(@NonNull double[] milliseconds) {
+    @NotNull
+    public static Distribution of(@NotNull double[] milliseconds) {
         boolean right = milliseconds.length > 0;
         for (double value : milliseconds) {
             right &= value >= 0 && value <= Double.MAX_VALUE;
         }
         if (!right) {
-            throw new InputException("times must be one or more finite numbers of milliseconds, 0 or more");
+            throw new InputException(
+                    "times must be one or more finite numbers of milliseconds, 0 or more");
         }
         double[] sorted = milliseconds.clone();
         Arrays.sort(sorted);
@@ -135,7 +139,7 @@ public final class Distribution {
     }
 
     @Override
-    @NonNull
+    @NotNull
     public String toString() {
         return "Distribution(n=" + n() + ", median=" + median() + " ms)";
     }

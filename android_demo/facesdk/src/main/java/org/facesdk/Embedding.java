@@ -1,7 +1,9 @@
 package org.facesdk;
 
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
 import java.util.Arrays;
-import org.facesdk.annotation.NonNull;
 
 /** A face as a point on the unit sphere. Only embeddings of one model compare. */
 public final class Embedding {
@@ -23,10 +25,12 @@ public final class Embedding {
      * @param vector of Euclidean length 1
      * @param model name of the model that made it
      * @param modelId SHA-256 (hex) of the model file
-     * @throws InputException the vector is empty, has a number that is not finite, or another length
+     * @throws InputException the vector is empty, has a number that is not finite, or another
+     *     length
      */
-    @NonNull
-    public static Embedding of(@NonNull float[] vector, @NonNull String model, @NonNull String modelId) {
+    @NotNull
+    public static Embedding of(
+            @NotNull float[] vector, @NotNull String model, @NotNull String modelId) {
         double sum = 0;
         for (float value : vector) {
             sum += (double) value * value;
@@ -39,7 +43,7 @@ public final class Embedding {
     }
 
     /** The vector, a copy. */
-    @NonNull
+    @NotNull
     public float[] vector() {
         return vector.clone();
     }
@@ -50,13 +54,13 @@ public final class Embedding {
     }
 
     /** Name of the model that made it. */
-    @NonNull
+    @NotNull
     public String model() {
         return model;
     }
 
     /** SHA-256 (hex) of the model file. */
-    @NonNull
+    @NotNull
     public String modelId() {
         return modelId;
     }
@@ -66,10 +70,13 @@ public final class Embedding {
      *
      * @throws EmbeddingMismatchException it comes from another model or has another length
      */
-    public double similarity(@NonNull Embedding other) {
+    public double similarity(@NotNull Embedding other) {
         if (!modelId.equals(other.modelId) || dim() != other.dim()) {
-            throw new EmbeddingMismatchException("embeddings of different models do not compare: " + described() + " and "
-                + other.described());
+            throw new EmbeddingMismatchException(
+                    "embeddings of different models do not compare: "
+                            + described()
+                            + " and "
+                            + other.described());
         }
         return NativeVectors.similarities(vector, other.vector)[0];
     }
@@ -79,7 +86,7 @@ public final class Embedding {
     }
 
     @Override
-    public boolean equals(Object other) {
+    public boolean equals(@Nullable Object other) {
         if (!(other instanceof Embedding)) {
             return false;
         }
@@ -93,7 +100,7 @@ public final class Embedding {
     }
 
     @Override
-    @NonNull
+    @NotNull
     public String toString() {
         return "Embedding(" + described() + ")";
     }

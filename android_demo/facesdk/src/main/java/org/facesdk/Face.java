@@ -1,16 +1,19 @@
 package org.facesdk;
 
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
-import org.facesdk.annotation.NonNull;
 
 /**
  * One detected face, in pixels of the upright frame it was found in.
  *
- * <p>The box may reach beyond the frame. The landmarks are, in this order: the eye on the left of the picture, the eye on
- * the right, the tip of the nose, the corner of the mouth on the left, the corner on the right.
+ * <p>The box may reach beyond the frame. The landmarks are, in this order: the eye on the left of
+ * the picture, the eye on the right, the tip of the nose, the corner of the mouth on the left, the
+ * corner on the right.
  */
 public final class Face {
     /** Landmarks of a face. */
@@ -33,18 +36,22 @@ public final class Face {
      * @param landmarks x and y of each of the five landmarks, in the order above
      * @throws InputException an array has another length, or a number is not finite
      */
-    @NonNull
-    public static Face of(@NonNull float[] box, float score, @NonNull float[] landmarks) {
+    @NotNull
+    public static Face of(@NotNull float[] box, float score, @NotNull float[] landmarks) {
         if (box.length != BOX || landmarks.length != 2 * LANDMARKS) {
-            throw new InputException("a face must have a box of 4 numbers and landmarks of 10, but got "
-                + box.length + " and " + landmarks.length);
+            throw new InputException(
+                    "a face must have a box of 4 numbers and landmarks of 10, but got "
+                            + box.length
+                            + " and "
+                            + landmarks.length);
         }
         float[] values = Arrays.copyOf(box, VALUES);
         values[BOX] = score;
         System.arraycopy(landmarks, 0, values, BOX + 1, landmarks.length);
         for (float value : values) {
             if (Float.isNaN(value) || Float.isInfinite(value)) {
-                throw new InputException("a face must have finite numbers, but got " + Arrays.toString(values));
+                throw new InputException(
+                        "a face must have finite numbers, but got " + Arrays.toString(values));
             }
         }
         return new Face(values);
@@ -96,7 +103,7 @@ public final class Face {
     }
 
     /** The five landmarks, in the order of this class's description. */
-    @NonNull
+    @NotNull
     public List<Point> landmarks() {
         List<Point> points = new ArrayList<>(LANDMARKS);
         for (int i = BOX + 1; i < VALUES; i += 2) {
@@ -111,7 +118,7 @@ public final class Face {
     }
 
     @Override
-    public boolean equals(Object other) {
+    public boolean equals(@Nullable Object other) {
         return other instanceof Face && Arrays.equals(((Face) other).values, values);
     }
 
@@ -121,8 +128,18 @@ public final class Face {
     }
 
     @Override
-    @NonNull
+    @NotNull
     public String toString() {
-        return "Face(" + left() + ", " + top() + ", " + right() + ", " + bottom() + ", score=" + score() + ")";
+        return "Face("
+                + left()
+                + ", "
+                + top()
+                + ", "
+                + right()
+                + ", "
+                + bottom()
+                + ", score="
+                + score()
+                + ")";
     }
 }

@@ -1,14 +1,16 @@
 package org.facesdk;
 
 import android.content.Context;
+
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
 import java.io.File;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
-import org.facesdk.annotation.NonNull;
-import org.facesdk.annotation.Nullable;
 
 /**
  * Detection, alignment, embedding and verification, a method per stage.
@@ -19,11 +21,13 @@ import org.facesdk.annotation.Nullable;
  * }
  * }</pre>
  *
- * <p>Faces are ordered by the area of their box, largest first, and chosen by their number in that order.
+ * <p>Faces are ordered by the area of their box, largest first, and chosen by their number in that
+ * order.
  *
- * <p>Threads may share an engine: one of them computes at a time, the others wait. Every call may take long enough to be
- * noticed, so none belongs on the main thread; an engine may be used in the background as long as the process lives.
- * {@link #close} waits for the call that runs; every later call throws {@link IllegalStateException}.
+ * <p>Threads may share an engine: one of them computes at a time, the others wait. Every call may
+ * take long enough to be noticed, so none belongs on the main thread; an engine may be used in the
+ * background as long as the process lives. {@link #close} waits for the call that runs; every later
+ * call throws {@link IllegalStateException}.
  */
 public final class FaceEngine implements AutoCloseable {
     private static final int CROP_WIDTH = 1;
@@ -47,23 +51,25 @@ public final class FaceEngine implements AutoCloseable {
         double[] numbers = NativeEngine.numbers(handle);
         this.cropWidth = (int) numbers[CROP_WIDTH];
         this.cropHeight = (int) numbers[CROP_HEIGHT];
-        this.model = new ModelInfo(Models.digest(recognizer, numbers), NativeEngine.texts(handle), numbers);
+        this.model =
+                new ModelInfo(
+                        Models.digest(recognizer, numbers), NativeEngine.texts(handle), numbers);
     }
 
     /** Starts to describe an engine whose models are assets of an app. */
-    @NonNull
-    public static Builder builder(@NonNull Context context) {
+    @NotNull
+    public static Builder builder(@NotNull Context context) {
         return new Builder(context);
     }
 
     /** Starts to describe an engine whose models are given as files or buffers. */
-    @NonNull
+    @NotNull
     public static Builder builder() {
         return new Builder(null);
     }
 
     /** What the recognition model says about itself. */
-    @NonNull
+    @NotNull
     public ModelInfo model() {
         return model;
     }
@@ -74,19 +80,19 @@ public final class FaceEngine implements AutoCloseable {
      * @throws InputException the frame cannot be used
      * @throws ModelException a network fails
      */
-    @NonNull
-    public Detections detect(@NonNull Frame frame) {
+    @NotNull
+    public Detections detect(@NotNull Frame frame) {
         return find(frame, maxFaces);
     }
 
     /**
-     * Finds the largest faces of a frame. One takes a fraction of the time where it is large, as smaller ones need not be
-     * looked for.
+     * Finds the largest faces of a frame. One takes a fraction of the time where it is large, as
+     * smaller ones need not be looked for.
      *
      * @param atMost return at most that many, at least 1
      */
-    @NonNull
-    public Detections detect(@NonNull Frame frame, int atMost) {
+    @NotNull
+    public Detections detect(@NotNull Frame frame, int atMost) {
         if (atMost < 1) {
             throw new InputException("max_faces must be at least 1 or None, but got " + atMost);
         }
@@ -94,21 +100,34 @@ public final class FaceEngine implements AutoCloseable {
     }
 
     /**
-     * Says which face of a frame is compared: the largest that is trusted (the detector is sure of it, and it is sharp), else
-     * the largest.
+     * Says which face of a frame is compared: the largest that is trusted (the detector is sure of
+     * it, and it is sharp), else the largest.
      *
      * @throws NoFaceException the frame has no face
      */
-    @NonNull
-    public Choice choose(@NonNull Frame frame) {
+    @NotNull
+    public Choice choose(@NotNull Frame frame) {
         float[] face = new float[Face.VALUES];
         double[] numbers = new double[Quality.NUMBERS];
-        String[] texts = locked("detect",
-            () -> NativeEngine.choose(handle, frame.pixels(), frame.width(), frame.height(), face, numbers));
+        String[] texts =
+                locked(
+                        "detect",
+                        () ->
+                                NativeEngine.choose(
+                                        handle,
+                                        frame.pixels(),
+                                        frame.width(),
+                                        frame.height(),
+                                        face,
+                                        numbers));
         if (texts == null) {
-            throw new NoFaceException(frame.name() + ": no face found; use a photo with a visible face");
+            throw new NoFaceException(
+                    frame.name() + ": no face found; use a photo with a visible face");
         }
-        return new Choice(Face.at(face, 0), texts[0], new Quality(numbers, Arrays.copyOfRange(texts, 1, texts.length)));
+        return new Choice(
+                Face.at(face, 0),
+                texts[0],
+                new Quality(numbers, Arrays.copyOfRange(texts, 1, texts.length)));
     }
 
     /**
@@ -116,16 +135,26 @@ public final class FaceEngine implements AutoCloseable {
      *
      * @throws NoFaceException the frame has no face
      */
-    @NonNull
-    public Crop align(@NonNull Frame frame) {
+    @NotNull
+    public Crop align(@NotNull Frame frame) {
         return align(frame, choose(frame).face());
     }
 
     /** Cuts out a face that was found in the frame. */
-    @NonNull
-    public Crop align(@NonNull Frame frame, @NonNull Face face) {
-        return locked("align", () -> Crop.made(
-            NativeEngine.align(handle, frame.pixels(), frame.width(), frame.height(), face.coordinates()), cropWidth, cropHeight));
+    @NotNull
+    public Crop align(@NotNull Frame frame, @NotNull Face face) {
+        return locked(
+                "align",
+                () ->
+                        Crop.made(
+                                NativeEngine.align(
+                                        handle,
+                                        frame.pixels(),
+                                        frame.width(),
+                                        frame.height(),
+                                        face.coordinates()),
+                                cropWidth,
+                                cropHeight));
     }
 
     /**
@@ -133,14 +162,14 @@ public final class FaceEngine implements AutoCloseable {
      *
      * @throws NoFaceException the frame has no face
      */
-    @NonNull
-    public Embedding embed(@NonNull Frame frame) {
+    @NotNull
+    public Embedding embed(@NotNull Frame frame) {
         return embed(align(frame));
     }
 
     /** Embeds a face that was found in the frame. */
-    @NonNull
-    public Embedding embed(@NonNull Frame frame, @NonNull Face face) {
+    @NotNull
+    public Embedding embed(@NotNull Frame frame, @NotNull Face face) {
         return embed(align(frame, face));
     }
 
@@ -149,13 +178,26 @@ public final class FaceEngine implements AutoCloseable {
      *
      * @throws InputException it has another size than the model's template
      */
-    @NonNull
-    public Embedding embed(@NonNull Crop crop) {
+    @NotNull
+    public Embedding embed(@NotNull Crop crop) {
         if (crop.width() != cropWidth || crop.height() != cropHeight) {
-            throw new InputException("a crop must have " + cropWidth + "x" + cropHeight + " pixels, but got " + crop.width()
-                + "x" + crop.height());
+            throw new InputException(
+                    "a crop must have "
+                            + cropWidth
+                            + "x"
+                            + cropHeight
+                            + " pixels, but got "
+                            + crop.width()
+                            + "x"
+                            + crop.height());
         }
-        return locked("embed", () -> Embedding.of(NativeEngine.embed(handle, crop.bytes()), model.name(), model.id()));
+        return locked(
+                "embed",
+                () ->
+                        Embedding.of(
+                                NativeEngine.embed(handle, crop.bytes()),
+                                model.name(),
+                                model.id()));
     }
 
     /**
@@ -164,40 +206,51 @@ public final class FaceEngine implements AutoCloseable {
      * @param face found in the frame
      * @throws InputException its landmarks lie on one line
      */
-    @NonNull
-    public Quality quality(@NonNull Frame frame, @NonNull Face face) {
+    @NotNull
+    public Quality quality(@NotNull Frame frame, @NotNull Face face) {
         double[] numbers = new double[Quality.NUMBERS];
-        String[] reasons = NativeEngine.quality(frame.pixels(), frame.width(), frame.height(), face.coordinates(),
-            face.score(), numbers);
+        String[] reasons =
+                NativeEngine.quality(
+                        frame.pixels(),
+                        frame.width(),
+                        frame.height(),
+                        face.coordinates(),
+                        face.score(),
+                        numbers);
         return new Quality(numbers, reasons);
     }
 
     /**
-     * Decides whether two frames show one person, at a false match rate of 1 in 1000. The faces are those of {@link #choose}.
+     * Decides whether two frames show one person, at a false match rate of 1 in 1000. The faces are
+     * those of {@link #choose}.
      *
      * @throws NoFaceException a frame has no face
      * @throws LowQualityException a face is not fit to be compared; the exception has the reasons
      * @throws InputException the model has no threshold for that rate
      */
-    @NonNull
-    public Verification verify(@NonNull Frame a, @NonNull Frame b) {
+    @NotNull
+    public Verification verify(@NotNull Frame a, @NotNull Frame b) {
         return verify(a, b, OperatingPoint.DEFAULT);
     }
 
     /** The same at an operating point of your choice. */
-    @NonNull
-    public Verification verify(@NonNull Frame a, @NonNull Frame b, @NonNull OperatingPoint point) {
+    @NotNull
+    public Verification verify(@NotNull Frame a, @NotNull Frame b, @NotNull OperatingPoint point) {
         return verify(a, b, point, false);
     }
 
     /**
-     * The same for faces of low quality too, if you allow it. What the threshold promises does not hold for them.
+     * The same for faces of low quality too, if you allow it. What the threshold promises does not
+     * hold for them.
      *
      * @param allowLowQuality whether to compare faces that are below a floor of quality
      */
-    @NonNull
+    @NotNull
     public Verification verify(
-        @NonNull Frame a, @NonNull Frame b, @NonNull OperatingPoint point, boolean allowLowQuality) {
+            @NotNull Frame a,
+            @NotNull Frame b,
+            @NotNull OperatingPoint point,
+            boolean allowLowQuality) {
         point.decide(0, model); // before any work: the model may have no such threshold
         long begun = System.nanoTime();
         Choice[] chosen = {choose(a), choose(b)};
@@ -212,28 +265,47 @@ public final class FaceEngine implements AutoCloseable {
         long embedded = System.nanoTime();
         Match match = compare(first, second, point);
         long matched = System.nanoTime();
-        return new Verification(match, chosen, crops, new Timings(milliseconds(begun, detected), milliseconds(detected, aligned),
-            milliseconds(aligned, embedded), milliseconds(embedded, matched)));
+        return new Verification(
+                match,
+                chosen,
+                crops,
+                new Timings(
+                        milliseconds(begun, detected),
+                        milliseconds(detected, aligned),
+                        milliseconds(aligned, embedded),
+                        milliseconds(embedded, matched)));
     }
 
-    /** Decides whether two embeddings of this engine's model are of one person, at a false match rate of 1 in 1000. */
-    @NonNull
-    public Match compare(@NonNull Embedding a, @NonNull Embedding b) {
+    /**
+     * Decides whether two embeddings of this engine's model are of one person, at a false match
+     * rate of 1 in 1000.
+     */
+    @NotNull
+    public Match compare(@NotNull Embedding a, @NotNull Embedding b) {
         return compare(a, b, OperatingPoint.DEFAULT);
     }
 
     /**
-     * Decides whether two embeddings of this engine's model are of one person. It needs no network: a closed engine does it
-     * too.
+     * Decides whether two embeddings of this engine's model are of one person. It needs no network:
+     * a closed engine does it too.
      *
      * @throws EmbeddingMismatchException an embedding comes from another model
      * @throws InputException the model has no threshold for the rate asked for
      */
-    @NonNull
-    public Match compare(@NonNull Embedding a, @NonNull Embedding b, @NonNull OperatingPoint point) {
+    @NotNull
+    public Match compare(
+            @NotNull Embedding a, @NotNull Embedding b, @NotNull OperatingPoint point) {
         if (!a.modelId().equals(model.id())) {
-            throw new EmbeddingMismatchException("the embedding was made by " + a.model() + " (" + ModelInfo.shortId(a.modelId())
-                + "), but this engine's thresholds are those of " + model.name() + " (" + ModelInfo.shortId(model.id()) + ")");
+            throw new EmbeddingMismatchException(
+                    "the embedding was made by "
+                            + a.model()
+                            + " ("
+                            + ModelInfo.shortId(a.modelId())
+                            + "), but this engine's thresholds are those of "
+                            + model.name()
+                            + " ("
+                            + ModelInfo.shortId(model.id())
+                            + ")");
         }
         long start = System.nanoTime();
         Match match = point.decide(a.similarity(b), model);
@@ -245,24 +317,28 @@ public final class FaceEngine implements AutoCloseable {
     }
 
     /**
-     * Records what this engine does for the calling thread while some work runs: the stages, in them the runs of networks, and
-     * in those the operators that the operator library computed.
+     * Records what this engine does for the calling thread while some work runs: the stages, in
+     * them the runs of networks, and in those the operators that the operator library computed.
      *
      * @param work calls this engine
      * @throws IllegalStateException the engine is closed, or this engine is being recorded already
-     * @throws OperatorLibraryException operators are being recorded already, by another engine of the process
+     * @throws OperatorLibraryException operators are being recorded already, by another engine of
+     *     the process
      */
-    @NonNull
-    public Profile profile(@NonNull Runnable work) {
+    @NotNull
+    public Profile profile(@NotNull Runnable work) {
         Recorder made = new Recorder();
-        locked(null, () -> {
-            if (recorder != null) {
-                throw new IllegalStateException("this FaceEngine is being recorded already");
-            }
-            NativeProfile.start(handle);
-            recorder = made;
-            return made;
-        });
+        locked(
+                null,
+                () -> {
+                    if (recorder != null) {
+                        throw new IllegalStateException(
+                                "this FaceEngine is being recorded already");
+                    }
+                    NativeProfile.start(handle);
+                    recorder = made;
+                    return made;
+                });
         try {
             work.run();
         } catch (RuntimeException | Error failed) {
@@ -277,7 +353,8 @@ public final class FaceEngine implements AutoCloseable {
         lock.lock();
         try {
             recorder = null;
-            return made.profile(handle, model.name(), handle == 0 ? new long[1] : NativeProfile.stop(handle));
+            return made.profile(
+                    handle, model.name(), handle == 0 ? new long[1] : NativeProfile.stop(handle));
         } finally {
             lock.unlock();
         }
@@ -308,8 +385,16 @@ public final class FaceEngine implements AutoCloseable {
     }
 
     private Detections find(Frame frame, int atMost) {
-        float[] found = locked("detect",
-            () -> NativeEngine.detect(handle, frame.pixels(), frame.width(), frame.height(), atMost));
+        float[] found =
+                locked(
+                        "detect",
+                        () ->
+                                NativeEngine.detect(
+                                        handle,
+                                        frame.pixels(),
+                                        frame.width(),
+                                        frame.height(),
+                                        atMost));
         List<Face> faces = new ArrayList<>();
         for (int i = 0; i < found.length / Face.VALUES; ++i) {
             faces.add(Face.at(found, i));
@@ -359,8 +444,19 @@ public final class FaceEngine implements AutoCloseable {
     /** Describes an engine. */
     public static final class Builder {
         private static final int MIN_FACE = 20;
-        private static final String[] MTCNN = {"mtcnn-pnet.tflite", "mtcnn-rnet.tflite", "mtcnn-onet.tflite"};
-        private static final int NETWORKS = 4;
+        private static final String MTCNN = "mtcnn";
+        private static final String FINDER = "finder";
+        private static final String DEFAULT_DETECTOR = MTCNN;
+        private static final String MODEL_FILE = ".tflite";
+        private static final String PNET_ASSET = "mtcnn-pnet.tflite";
+        private static final String RNET_ASSET = "mtcnn-rnet.tflite";
+        private static final String ONET_ASSET = "mtcnn-onet.tflite";
+        private static final int PNET = 0;
+        private static final int RNET = 1;
+        private static final int ONET = 2;
+        private static final int FINDER_NETWORK = 3;
+        private static final int RECOGNIZER = 4;
+        private static final int NETWORKS = 5;
 
         private final Context context;
         private final ByteBuffer[] contents = new ByteBuffer[NETWORKS];
@@ -374,14 +470,14 @@ public final class FaceEngine implements AutoCloseable {
         }
 
         /** The recognition model, by the name of an asset. */
-        @NonNull
-        public Builder model(@NonNull String asset) {
+        @NotNull
+        public Builder model(@NotNull String asset) {
             return model(asset, fromAsset(asset));
         }
 
         /** The recognition model in a file. */
-        @NonNull
-        public Builder model(@NonNull File file) {
+        @NotNull
+        public Builder model(@NotNull File file) {
             return model(file.getPath(), Models.file(file));
         }
 
@@ -391,39 +487,100 @@ public final class FaceEngine implements AutoCloseable {
          * @param name what error messages call it
          * @param content read from its position to its limit
          */
-        @NonNull
-        public Builder model(@NonNull String name, @NonNull ByteBuffer content) {
-            return network(NETWORKS - 1, name, content);
+        @NotNull
+        public Builder model(@NotNull String name, @NotNull ByteBuffer content) {
+            return network(RECOGNIZER, name, content);
         }
 
-        /** The three networks of MTCNN, by the names of assets; unless called, those that facesdk packages. */
-        @NonNull
-        public Builder detector(@NonNull String pnet, @NonNull String rnet, @NonNull String onet) {
-            return network(0, pnet, fromAsset(pnet)).network(1, rnet, fromAsset(rnet)).network(2, onet, fromAsset(onet));
+        /**
+         * The detector, by its name in facesdk: "mtcnn", which is taken unless called, or "finder",
+         * which takes less than half of its time. Their networks are assets under the names that
+         * facesdk packages them with. Or the name of an asset that is another finder's model file;
+         * O-Net decides about what it finds.
+         *
+         * @throws InputException the name is unknown
+         * @throws ModelException an asset is missing
+         */
+        @NotNull
+        public Builder detector(@NotNull String name) {
+            if (name.equals(MTCNN)) {
+                return detector(PNET_ASSET, RNET_ASSET, ONET_ASSET);
+            }
+            if (!name.equals(FINDER) && !name.endsWith(MODEL_FILE)) {
+                throw new InputException(
+                        "unknown detector '"
+                                + name
+                                + "': choose one of mtcnn, finder, or give a finder's .tflite"
+                                + " file");
+            }
+            String asset = name.equals(FINDER) ? name + MODEL_FILE : name;
+            return refined(asset, fromAsset(asset), ONET_ASSET, fromAsset(ONET_ASSET));
+        }
+
+        /** A finder and O-Net in files. */
+        @NotNull
+        public Builder detector(@NotNull File finder, @NotNull File onet) {
+            return refined(
+                    finder.getPath(), Models.file(finder), onet.getPath(), Models.file(onet));
+        }
+
+        /** A finder and O-Net in memory. */
+        @NotNull
+        public Builder detector(@NotNull ByteBuffer finder, @NotNull ByteBuffer onet) {
+            return refined(FINDER, finder, ONET_ASSET, onet);
+        }
+
+        /** The three networks of MTCNN, by the names of assets. */
+        @NotNull
+        public Builder detector(@NotNull String pnet, @NotNull String rnet, @NotNull String onet) {
+            return cascade(
+                    new String[] {pnet, rnet, onet},
+                    new ByteBuffer[] {fromAsset(pnet), fromAsset(rnet), fromAsset(onet)});
         }
 
         /** The three networks of MTCNN in files. */
-        @NonNull
-        public Builder detector(@NonNull File pnet, @NonNull File rnet, @NonNull File onet) {
-            return network(0, pnet.getPath(), Models.file(pnet)).network(1, rnet.getPath(), Models.file(rnet))
-                .network(2, onet.getPath(), Models.file(onet));
+        @NotNull
+        public Builder detector(@NotNull File pnet, @NotNull File rnet, @NotNull File onet) {
+            return cascade(
+                    new String[] {pnet.getPath(), rnet.getPath(), onet.getPath()},
+                    new ByteBuffer[] {Models.file(pnet), Models.file(rnet), Models.file(onet)});
         }
 
         /** The three networks of MTCNN in memory. */
-        @NonNull
-        public Builder detector(@NonNull ByteBuffer pnet, @NonNull ByteBuffer rnet, @NonNull ByteBuffer onet) {
-            return network(0, MTCNN[0], pnet).network(1, MTCNN[1], rnet).network(2, MTCNN[2], onet);
+        @NotNull
+        public Builder detector(
+                @NotNull ByteBuffer pnet, @NotNull ByteBuffer rnet, @NotNull ByteBuffer onet) {
+            return cascade(
+                    new String[] {PNET_ASSET, RNET_ASSET, ONET_ASSET},
+                    new ByteBuffer[] {pnet, rnet, onet});
         }
 
-        /** Side of the smallest face to find, in pixels, at least 12; 20 unless called. Time falls with its square. */
-        @NonNull
+        private Builder cascade(String[] called, ByteBuffer[] given) {
+            contents[FINDER_NETWORK] = null;
+            return network(PNET, called[PNET], given[PNET])
+                    .network(RNET, called[RNET], given[RNET])
+                    .network(ONET, called[ONET], given[ONET]);
+        }
+
+        private Builder refined(
+                String finder, ByteBuffer finderContent, String onet, ByteBuffer onetContent) {
+            contents[PNET] = null;
+            contents[RNET] = null;
+            return network(FINDER_NETWORK, finder, finderContent).network(ONET, onet, onetContent);
+        }
+
+        /**
+         * Side of the smallest face to find, in pixels, at least 12; 20 unless called. Time falls
+         * with its square.
+         */
+        @NotNull
         public Builder minFace(int pixels) {
             minFace = pixels;
             return this;
         }
 
         /** Finds at most that many faces per frame, the largest, at least 1; all unless called. */
-        @NonNull
+        @NotNull
         public Builder maxFaces(int count) {
             if (count < 1) {
                 throw new InputException("max_faces must be at least 1 or None, but got " + count);
@@ -433,7 +590,7 @@ public final class FaceEngine implements AutoCloseable {
         }
 
         /** Threads each network may use, 1 to 64; 1 unless called. */
-        @NonNull
+        @NotNull
         public Builder threads(int count) {
             threads = count;
             return this;
@@ -444,20 +601,22 @@ public final class FaceEngine implements AutoCloseable {
          *
          * @throws ModelException a model is missing, damaged, or not of the right kind
          * @throws InputException an option is out of its range
-         * @throws RuntimeUnavailableException the app brings no TensorFlow Lite runtime, or one that lacks a function
+         * @throws RuntimeUnavailableException the app brings no TensorFlow Lite runtime, or one
+         *     that lacks a function
          * @throws OperatorLibraryException the operators cannot be used
          */
-        @NonNull
+        @NotNull
         public FaceEngine build() {
-            if (contents[NETWORKS - 1] == null) {
-                throw new InputException("the engine has no recognition model: call model() before build()");
+            ByteBuffer recognizer = contents[RECOGNIZER];
+            if (recognizer == null) {
+                throw new InputException(
+                        "the engine has no recognition model: call model() before build()");
             }
-            if (contents[0] == null) {
-                detector(MTCNN[0], MTCNN[1], MTCNN[2]);
+            if (contents[ONET] == null) {
+                detector(DEFAULT_DETECTOR);
             }
-            ByteBuffer recognizer = contents[NETWORKS - 1];
-            long handle = NativeEngine.open(new ByteBuffer[] {contents[0], contents[1], contents[2]}, recognizer, names.clone(),
-                minFace, threads);
+            ByteBuffer[] detector = Arrays.copyOf(contents, RECOGNIZER);
+            long handle = NativeEngine.open(detector, recognizer, names.clone(), minFace, threads);
             return new FaceEngine(handle, recognizer, this);
         }
 
@@ -469,7 +628,8 @@ public final class FaceEngine implements AutoCloseable {
 
         private ByteBuffer fromAsset(String name) {
             if (context == null) {
-                throw new InputException("the asset " + name + " needs a context: use FaceEngine.builder(context)");
+                throw new InputException(
+                        "the asset " + name + " needs a context: use FaceEngine.builder(context)");
             }
             return Models.asset(context, name);
         }

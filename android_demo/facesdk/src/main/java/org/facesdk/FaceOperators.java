@@ -3,7 +3,8 @@ package org.facesdk;
 import org.tensorflow.lite.Delegate;
 
 /**
- * The operators alone, as a delegate for an interpreter of your own; {@link FaceEngine} does not need it.
+ * The operators alone, as a delegate for an interpreter of your own; {@link FaceEngine} does not
+ * need it.
  *
  * <pre>{@code
  * try (FaceOperators operators = new FaceOperators();

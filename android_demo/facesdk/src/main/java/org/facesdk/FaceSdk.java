@@ -1,6 +1,6 @@
 package org.facesdk;
 
-import org.facesdk.annotation.NonNull;
+import org.jetbrains.annotations.NotNull;
 
 /** What this library and this processor are. */
 public final class FaceSdk {
@@ -11,22 +11,26 @@ public final class FaceSdk {
     private FaceSdk() {}
 
     /** Version of facesdk, for example "0.1.0". */
-    @NonNull
+    @NotNull
     public static native String version();
 
     /**
      * The kernel path that this processor gets, for example "neon".
      *
-     * @throws OperatorLibraryException FACESDK_OPS_ISA names an unknown path, or one that this processor cannot run
+     * @throws OperatorLibraryException FACESDK_OPS_ISA names an unknown path, or one that this
+     *     processor cannot run
      */
-    @NonNull
+    @NotNull
     public static native String kernelPath();
 
     /** The best kernel path that this processor could use. */
-    @NonNull
+    @NotNull
     public static native String bestKernelPath();
 
-    /** Operators that the library ran in this process so far: a test reads it to know that it was used. */
+    /**
+     * Operators that the library ran in this process so far: a test reads it to know that it was
+     * used.
+     */
     public static native long operatorRuns();
 
     /**
@@ -34,6 +38,6 @@ public final class FaceSdk {
      *
      * @throws RuntimeUnavailableException the app brings none, or one that lacks a function
      */
-    @NonNull
+    @NotNull
     public static native String runtimeVersion();
 }

@@ -2,16 +2,19 @@ package org.facesdk;
 
 import android.graphics.Bitmap;
 import android.media.Image;
+
+import org.jetbrains.annotations.NotNull;
+
 import java.nio.ByteBuffer;
 import java.nio.IntBuffer;
-import org.facesdk.annotation.NonNull;
 
 /**
  * A picture to look for faces in: upright, RGB, in memory of its own.
  *
- * <p>Whatever it is made from may be reused or closed as soon as the factory returns. Frames are immutable, threads may share
- * them, and they need not be closed. {@code rotation} is by how many degrees the picture must be turned clockwise to be
- * upright (0, 90, 180 or 270), as {@code ImageInfo.getRotationDegrees()} of CameraX says it.
+ * <p>Whatever it is made from may be reused or closed as soon as the factory returns. Frames are
+ * immutable, threads may share them, and they need not be closed. {@code rotation} is by how many
+ * degrees the picture must be turned clockwise to be upright (0, 90, 180 or 270), as {@code
+ * ImageInfo.getRotationDegrees()} of CameraX says it.
  */
 public final class Frame {
     /** A plane of a YUV picture. The buffer is read from its position on, up to its limit. */
@@ -27,7 +30,7 @@ public final class Frame {
          * @param rowStride bytes from one row to the next
          * @param pixelStride bytes from one sample to the next
          */
-        public Plane(@NonNull ByteBuffer buffer, int rowStride, int pixelStride) {
+        public Plane(@NotNull ByteBuffer buffer, int rowStride, int pixelStride) {
             this.buffer = NativeFrame.direct(buffer);
             this.rowStride = rowStride;
             this.pixelStride = pixelStride;
@@ -55,8 +58,8 @@ public final class Frame {
      *
      * @throws InputException the bitmap is recycled
      */
-    @NonNull
-    public static Frame ofBitmap(@NonNull Bitmap bitmap) {
+    @NotNull
+    public static Frame ofBitmap(@NotNull Bitmap bitmap) {
         return ofBitmap(bitmap, 0);
     }
 
@@ -65,14 +68,18 @@ public final class Frame {
      *
      * @throws InputException the bitmap is recycled, or the rotation is not one of the four
      */
-    @NonNull
-    public static Frame ofBitmap(@NonNull Bitmap bitmap, int rotation) {
+    @NotNull
+    public static Frame ofBitmap(@NotNull Bitmap bitmap, int rotation) {
         if (bitmap.isRecycled()) {
             throw new InputException("the bitmap is recycled");
         }
-        Bitmap plain = bitmap.getConfig() == Bitmap.Config.ARGB_8888 ? bitmap : bitmap.copy(Bitmap.Config.ARGB_8888, false);
+        Bitmap plain =
+                bitmap.getConfig() == Bitmap.Config.ARGB_8888
+                        ? bitmap
+                        : bitmap.copy(Bitmap.Config.ARGB_8888, false);
         if (plain == null) {
-            throw new InputException("a bitmap of the configuration " + bitmap.getConfig() + " cannot be read");
+            throw new InputException(
+                    "a bitmap of the configuration " + bitmap.getConfig() + " cannot be read");
         }
         int width = plain.getWidth();
         int height = plain.getHeight();
@@ -83,7 +90,10 @@ public final class Frame {
         return ofRgba(rgba, width, height, RGBA * width, rotation);
     }
 
-    /** The colours of a bitmap. Its own memory has them in an order that differs between machines, {@code getPixels} has not. */
+    /**
+     * The colours of a bitmap. Its own memory has them in an order that differs between machines,
+     * {@code getPixels} has not.
+     */
     private static ByteBuffer rgba(Bitmap bitmap, int width, int height) {
         ByteBuffer rgba = ByteBuffer.allocateDirect(RGBA * width * height);
         IntBuffer pixels = rgba.asIntBuffer(); // big-endian: red is the first byte of 0xRRGGBBAA
@@ -117,8 +127,9 @@ public final class Frame {
      * @param rowStride bytes from one row to the next, at least {@code 4 * width}
      * @throws InputException the buffer is too small or not direct, or a number is out of its range
      */
-    @NonNull
-    public static Frame ofRgba(@NonNull ByteBuffer rgba, int width, int height, int rowStride, int rotation) {
+    @NotNull
+    public static Frame ofRgba(
+            @NotNull ByteBuffer rgba, int width, int height, int rowStride, int rotation) {
         return ofPixels(rgba, RGBA, width, height, rowStride, rotation);
     }
 
@@ -129,15 +140,31 @@ public final class Frame {
      * @param rowStride bytes from one row to the next, at least {@code 3 * width}
      * @throws InputException the buffer is too small or not direct, or a number is out of its range
      */
-    @NonNull
-    public static Frame ofRgb(@NonNull ByteBuffer rgb, int width, int height, int rowStride, int rotation) {
+    @NotNull
+    public static Frame ofRgb(
+            @NotNull ByteBuffer rgb, int width, int height, int rowStride, int rotation) {
         return ofPixels(rgb, RGB, width, height, rowStride, rotation);
     }
 
-    private static Frame ofPixels(ByteBuffer buffer, int pixelStride, int width, int height, int rowStride, int rotation) {
+    private static Frame ofPixels(
+            ByteBuffer buffer,
+            int pixelStride,
+            int width,
+            int height,
+            int rowStride,
+            int rotation) {
         ByteBuffer upright = NativeFrame.room(width, height);
         ByteBuffer source = NativeFrame.direct(buffer);
-        NativeFrame.fromRgb(source, source.position(), source.limit(), rowStride, pixelStride, width, height, rotation, upright);
+        NativeFrame.fromRgb(
+                source,
+                source.position(),
+                source.limit(),
+                rowStride,
+                pixelStride,
+                width,
+                height,
+                rotation,
+                upright);
         return upright(upright, width, height, rotation);
     }
 
@@ -147,8 +174,8 @@ public final class Frame {
      * @param data at least {@code width * height + 2 * ceil(width / 2) * ceil(height / 2)} bytes
      * @throws InputException the array is too short, or a number is out of its range
      */
-    @NonNull
-    public static Frame ofNv21(@NonNull byte[] data, int width, int height, int rotation) {
+    @NotNull
+    public static Frame ofNv21(@NotNull byte[] data, int width, int height, int rotation) {
         ByteBuffer upright = NativeFrame.room(width, height);
         NativeFrame.fromNv21(data, width, height, rotation, upright);
         return upright(upright, width, height, rotation);
@@ -159,27 +186,38 @@ public final class Frame {
      *
      * @throws InputException it has another format, or the rotation is not one of the four
      */
-    @NonNull
-    public static Frame ofImage(@NonNull Image image, int rotation) {
+    @NotNull
+    public static Frame ofImage(@NotNull Image image, int rotation) {
         if (image.getFormat() != android.graphics.ImageFormat.YUV_420_888) {
-            throw new InputException("an image must have the format YUV_420_888, but got " + image.getFormat());
+            throw new InputException(
+                    "an image must have the format YUV_420_888, but got " + image.getFormat());
         }
         Image.Plane[] planes = image.getPlanes();
         Plane[] made = new Plane[planes.length];
         for (int i = 0; i < planes.length; ++i) {
-            made[i] = new Plane(planes[i].getBuffer(), planes[i].getRowStride(), planes[i].getPixelStride());
+            made[i] =
+                    new Plane(
+                            planes[i].getBuffer(),
+                            planes[i].getRowStride(),
+                            planes[i].getPixelStride());
         }
         return ofYuv420(made[0], made[1], made[2], image.getWidth(), image.getHeight(), rotation);
     }
 
     /**
-     * A luma plane and two chroma planes of half its size in both directions, as in YUV_420_888 (full range, BT.601).
+     * A luma plane and two chroma planes of half its size in both directions, as in YUV_420_888
+     * (full range, BT.601).
      *
      * @throws InputException a buffer is too small, or a number is out of its range
      */
-    @NonNull
+    @NotNull
     public static Frame ofYuv420(
-        @NonNull Plane y, @NonNull Plane u, @NonNull Plane v, int width, int height, int rotation) {
+            @NotNull Plane y,
+            @NotNull Plane u,
+            @NotNull Plane v,
+            int width,
+            int height,
+            int rotation) {
         ByteBuffer upright = NativeFrame.room(width, height);
         int[] layout = new int[12];
         Plane[] planes = {y, u, v};
@@ -189,7 +227,8 @@ public final class Frame {
             layout[4 * i + 2] = planes[i].rowStride;
             layout[4 * i + 3] = planes[i].pixelStride;
         }
-        NativeFrame.fromYuv420(y.buffer, u.buffer, v.buffer, layout, width, height, rotation, upright);
+        NativeFrame.fromYuv420(
+                y.buffer, u.buffer, v.buffer, layout, width, height, rotation, upright);
         return upright(upright, width, height, rotation);
     }
 
@@ -199,8 +238,8 @@ public final class Frame {
     }
 
     /** The same picture with another name for error messages, which is "image" at first. */
-    @NonNull
-    public Frame named(@NonNull String newName) {
+    @NotNull
+    public Frame named(@NotNull String newName) {
         return new Frame(pixels, width, height, newName);
     }
 
@@ -215,13 +254,16 @@ public final class Frame {
     }
 
     /** What error messages call it. */
-    @NonNull
+    @NotNull
     public String name() {
         return name;
     }
 
-    /** The upright picture: {@code 3 * width * height} bytes, red, green and blue, row by row; a read-only view. */
-    @NonNull
+    /**
+     * The upright picture: {@code 3 * width * height} bytes, red, green and blue, row by row; a
+     * read-only view.
+     */
+    @NotNull
     public ByteBuffer rgb() {
         return pixels.asReadOnlyBuffer();
     }
@@ -232,7 +274,7 @@ public final class Frame {
     }
 
     @Override
-    @NonNull
+    @NotNull
     public String toString() {
         return "Frame(" + name + ", " + width + "x" + height + ")";
     }

@@ -2,6 +2,10 @@ package org.facesdk;
 
 import android.content.Context;
 import android.database.sqlite.SQLiteDatabase;
+
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
 import java.io.File;
 import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
@@ -13,15 +17,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import org.facesdk.annotation.NonNull;
-import org.facesdk.annotation.Nullable;
 
 /**
  * People and their templates, in one SQLite file of the app, pinned to one recognition model.
  *
- * <p>Names, vectors and times are encrypted with AES-GCM; the key lies in Android's Keystore and never leaves it. The decrypted
- * vectors are in memory while the gallery is open. Threads may share a gallery; a file is for one open gallery at a time.
- * After {@link #close} every call throws {@link IllegalStateException}.
+ * <p>Names, vectors and times are encrypted with AES-GCM; the key lies in Android's Keystore and
+ * never leaves it. The decrypted vectors are in memory while the gallery is open. Threads may share
+ * a gallery; a file is for one open gallery at a time. After {@link #close} every call throws
+ * {@link IllegalStateException}.
  */
 public final class Gallery implements AutoCloseable {
     private static final int MOST_CANDIDATES = 5;
@@ -44,15 +47,17 @@ public final class Gallery implements AutoCloseable {
     }
 
     /**
-     * Opens the gallery in a file of the app's private storage that is not backed up; makes it if there is none.
+     * Opens the gallery in a file of the app's private storage that is not backed up; makes it if
+     * there is none.
      *
      * @param name of the file, for example "people.db"
      * @param model {@link FaceEngine#model}
      * @throws GalleryException the file cannot be opened, is damaged, or its key is lost
      * @throws EmbeddingMismatchException the gallery is of another model
      */
-    @NonNull
-    public static Gallery open(@NonNull Context context, @NonNull String name, @NonNull ModelInfo model) {
+    @NotNull
+    public static Gallery open(
+            @NotNull Context context, @NotNull String name, @NotNull ModelInfo model) {
         return open(file(context, name), model, new AndroidKeystore(KEY_ALIAS + name));
     }
 
@@ -61,7 +66,8 @@ public final class Gallery implements AutoCloseable {
         try {
             cipher = new TemplateCipher(source.key());
         } catch (GeneralSecurityException error) {
-            throw new GalleryException("the key of the gallery " + path + " cannot be had: " + error.getMessage());
+            throw new GalleryException(
+                    "the key of the gallery " + path + " cannot be had: " + error.getMessage());
         }
         GalleryFile file = GalleryFile.open(path, model, cipher);
         try {
@@ -73,12 +79,21 @@ public final class Gallery implements AutoCloseable {
     }
 
     /**
-     * Deletes a gallery with all that is in it; none may be open.
+     * Deletes a gallery with all that is in it, and its key: copies of the file cannot be read any
+     * more. None may be open.
      *
      * @return whether there was one
+     * @throws GalleryException the file is gone, but Android's Keystore does not let the key go
      */
-    public static boolean delete(@NonNull Context context, @NonNull String name) {
-        return SQLiteDatabase.deleteDatabase(file(context, name));
+    public static boolean delete(@NotNull Context context, @NotNull String name) {
+        boolean was = SQLiteDatabase.deleteDatabase(file(context, name));
+        try {
+            new AndroidKeystore(KEY_ALIAS + name).forget();
+        } catch (GeneralSecurityException error) {
+            throw new GalleryException(
+                    "the key of the gallery " + name + " cannot be removed: " + error.getMessage());
+        }
+        return was;
     }
 
     private static File file(Context context, String name) {
@@ -89,7 +104,7 @@ public final class Gallery implements AutoCloseable {
     }
 
     /** SHA-256 (hex) of the model that it is pinned to. */
-    @NonNull
+    @NotNull
     public String modelId() {
         return model.id();
     }
@@ -101,17 +116,21 @@ public final class Gallery implements AutoCloseable {
      * @param embedding of this gallery's model
      * @param quality {@link Quality#score}, 0 to 1
      * @throws EmbeddingMismatchException the embedding comes from another model
-     * @throws InputException the name is no line of printable characters, or the quality is out of its range
+     * @throws InputException the name is no line of printable characters, or the quality is out of
+     *     its range
      */
-    @NonNull
-    public Template enrol(@NonNull String name, @NonNull Embedding embedding, double quality) {
+    @NotNull
+    public Template enrol(@NotNull String name, @NotNull Embedding embedding, double quality) {
         return enrol(name, embedding, quality, null);
     }
 
     /** The same with a date from which on the template is not compared any more; null for never. */
-    @NonNull
+    @NotNull
     public synchronized Template enrol(
-        @NonNull String name, @NonNull Embedding embedding, double quality, @Nullable Date expires) {
+            @NotNull String name,
+            @NotNull Embedding embedding,
+            double quality,
+            @Nullable Date expires) {
         requireOpen();
         requireMine(embedding);
         if (!(quality >= 0 && quality <= 1)) {
@@ -119,15 +138,21 @@ public final class Gallery implements AutoCloseable {
         }
         String called = checkedName(name);
         Person known = find(called);
-        GalleryFile.Row row = file.insert(known != null ? known.id() : newId(), called, System.currentTimeMillis(),
-            expires == null ? 0 : expires.getTime(), quality, embedding.vector());
+        GalleryFile.Row row =
+                file.insert(
+                        known != null ? known.id() : newId(),
+                        called,
+                        System.currentTimeMillis(),
+                        expires == null ? 0 : expires.getTime(),
+                        quality,
+                        embedding.vector());
         rows.add(row);
         collect();
         return row.template;
     }
 
     /** Everybody who is enrolled, by name. */
-    @NonNull
+    @NotNull
     public synchronized List<Person> people() {
         requireOpen();
         List<Person> people = new ArrayList<>(byId().values());
@@ -141,11 +166,14 @@ public final class Gallery implements AutoCloseable {
      * @return how many templates there were
      * @throws InputException nobody has that name or id
      */
-    public synchronized int forget(@NonNull String nameOrId) {
+    public synchronized int forget(@NotNull String nameOrId) {
         requireOpen();
         Person person = find(Normalizer.normalize(nameOrId, Normalizer.Form.NFC));
         if (person == null) {
-            throw new InputException("nobody in the gallery has the name or id '" + nameOrId + "': people() lists them");
+            throw new InputException(
+                    "nobody in the gallery has the name or id '"
+                            + nameOrId
+                            + "': people() lists them");
         }
         int count = file.delete(person.id());
         for (int i = rows.size() - 1; i >= 0; --i) {
@@ -158,14 +186,15 @@ public final class Gallery implements AutoCloseable {
     }
 
     /**
-     * Says whose face an embedding is, or that it is nobody's who is enrolled. The threshold is the lowest of the model's at
-     * which a gallery of this size gives a stranger a name in at most 1 of 100 searches.
+     * Says whose face an embedding is, or that it is nobody's who is enrolled. The threshold is the
+     * lowest of the model's at which a gallery of this size gives a stranger a name in at most 1 of
+     * 100 searches.
      *
      * @throws EmbeddingMismatchException the embedding comes from another model
      * @throws InputException the model has no threshold
      */
-    @NonNull
-    public Identification identify(@NonNull Embedding embedding) {
+    @NotNull
+    public Identification identify(@NotNull Embedding embedding) {
         return search(embedding, OpenSet.DEFAULT_FPIR, null);
     }
 
@@ -174,21 +203,28 @@ public final class Gallery implements AutoCloseable {
      *
      * @param fpir above 0 and below 1
      */
-    @NonNull
-    public Identification identify(@NonNull Embedding embedding, double fpir) {
+    @NotNull
+    public Identification identify(@NotNull Embedding embedding, double fpir) {
         return search(embedding, fpir, null);
     }
 
-    /** The same at an operating point of one comparison: a threshold of yours, or the model's for a false match rate. */
-    @NonNull
-    public Identification identify(@NonNull Embedding embedding, @NonNull OperatingPoint point) {
+    /**
+     * The same at an operating point of one comparison: a threshold of yours, or the model's for a
+     * false match rate.
+     */
+    @NotNull
+    public Identification identify(@NotNull Embedding embedding, @NotNull OperatingPoint point) {
         return search(embedding, OpenSet.DEFAULT_FPIR, point);
     }
 
-    private synchronized Identification search(Embedding embedding, double fpir, @Nullable OperatingPoint point) {
+    private synchronized Identification search(
+            Embedding embedding, double fpir, @Nullable OperatingPoint point) {
         requireOpen();
         requireMine(embedding);
-        float[] similarities = rows.isEmpty() ? new float[0] : NativeVectors.similarities(embedding.vector(), vectors);
+        float[] similarities =
+                rows.isEmpty()
+                        ? new float[0]
+                        : NativeVectors.similarities(embedding.vector(), vectors);
         long now = System.currentTimeMillis();
         int compared = 0;
         Map<String, Double> best = new LinkedHashMap<>();
@@ -199,7 +235,9 @@ public final class Gallery implements AutoCloseable {
             }
             ++compared;
             Double before = best.get(template.person());
-            best.put(template.person(), before == null ? similarities[i] : Math.max(before, similarities[i]));
+            best.put(
+                    template.person(),
+                    before == null ? similarities[i] : Math.max(before, similarities[i]));
         }
         Map<String, Person> people = byId();
         List<Candidate> candidates = new ArrayList<>();
@@ -207,10 +245,14 @@ public final class Gallery implements AutoCloseable {
             candidates.add(new Candidate(people.get(entry.getKey()), entry.getValue()));
         }
         Collections.sort(candidates, (a, b) -> Double.compare(b.similarity(), a.similarity()));
-        OpenSet decided = point == null ? OpenSet.atMost(model, compared, fpir)
-            : OpenSet.given(point.decide(0, model).threshold(), compared);
+        OpenSet decided =
+                point == null
+                        ? OpenSet.atMost(model, compared, fpir)
+                        : OpenSet.given(point.decide(0, model).threshold(), compared);
         return new Identification(
-            new ArrayList<>(candidates.subList(0, Math.min(MOST_CANDIDATES, candidates.size()))), decided);
+                new ArrayList<>(
+                        candidates.subList(0, Math.min(MOST_CANDIDATES, candidates.size()))),
+                decided);
     }
 
     /** Closes the file and forgets the vectors in memory. To close again does nothing. */
@@ -232,9 +274,16 @@ public final class Gallery implements AutoCloseable {
 
     private void requireMine(Embedding embedding) {
         if (!embedding.modelId().equals(model.id()) || embedding.dim() != model.dim()) {
-            throw new EmbeddingMismatchException("the embedding was made by " + embedding.model() + " ("
-                + ModelInfo.shortId(embedding.modelId()) + "), but the gallery is of " + model.name() + " ("
-                + ModelInfo.shortId(model.id()) + ")");
+            throw new EmbeddingMismatchException(
+                    "the embedding was made by "
+                            + embedding.model()
+                            + " ("
+                            + ModelInfo.shortId(embedding.modelId())
+                            + "), but the gallery is of "
+                            + model.name()
+                            + " ("
+                            + ModelInfo.shortId(model.id())
+                            + ")");
         }
     }
 
@@ -242,10 +291,13 @@ public final class Gallery implements AutoCloseable {
         String composed = Normalizer.normalize(name, Normalizer.Form.NFC).trim();
         boolean printable = !composed.isEmpty() && composed.length() <= LONGEST_NAME;
         for (int i = 0; i < composed.length(); ++i) {
-            printable &= !Character.isISOControl(composed.charAt(i)) && Character.isDefined(composed.charAt(i));
+            printable &=
+                    !Character.isISOControl(composed.charAt(i))
+                            && Character.isDefined(composed.charAt(i));
         }
         if (!printable) {
-            throw new InputException("a name must be one line of 1 to " + LONGEST_NAME + " printable characters");
+            throw new InputException(
+                    "a name must be one line of 1 to " + LONGEST_NAME + " printable characters");
         }
         return composed;
     }
@@ -290,10 +342,17 @@ public final class Gallery implements AutoCloseable {
                 Date last = before.expires();
                 expires = expires == 0 || last == null ? 0 : Math.max(expires, last.getTime());
             }
-            people.put(template.person(), new Person(template.person(), template.name(),
-                before == null ? 1 : before.templates() + 1,
-                before == null ? template.createdMillis() : Math.min(before.created().getTime(), template.createdMillis()),
-                expires));
+            people.put(
+                    template.person(),
+                    new Person(
+                            template.person(),
+                            template.name(),
+                            before == null ? 1 : before.templates() + 1,
+                            before == null
+                                    ? template.createdMillis()
+                                    : Math.min(
+                                            before.created().getTime(), template.createdMillis()),
+                            expires));
         }
         return people;
     }

@@ -4,6 +4,7 @@ import android.content.ContentValues;
 import android.database.Cursor;
 import android.database.sqlite.SQLiteDatabase;
 import android.database.sqlite.SQLiteException;
+
 import java.io.File;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
@@ -13,8 +14,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The rows of a gallery in an SQLite file. Of a template only its number and its person's id are readable; name, times, quality
- * and vector are encrypted, and belong to the model, the number and the person. What is deleted is overwritten.
+ * The rows of a gallery in an SQLite file. Of a template only its number and its person's id are
+ * readable; name, times, quality and vector are encrypted, and belong to the model, the number and
+ * the person. What is deleted is overwritten.
  */
 final class GalleryFile {
     /** A template with its numbers. */
@@ -51,7 +53,7 @@ final class GalleryFile {
                 throw new GalleryException("cannot make the folder " + folder + " for a gallery");
             }
             database = SQLiteDatabase.openOrCreateDatabase(file, null);
-            secureDeletes(database);
+            leaveNothing(database);
             if (database.getVersion() == 0) {
                 create(database, model);
             }
@@ -59,18 +61,29 @@ final class GalleryFile {
             return new GalleryFile(file, database, model.id(), cipher);
         } catch (SQLiteException error) {
             close(database);
-            throw new GalleryException("cannot open the gallery " + file + ": " + error.getMessage());
+            throw new GalleryException(
+                    "cannot open the gallery " + file + ": " + error.getMessage());
         } catch (FaceSdkException error) {
             close(database);
             throw error;
         }
     }
 
-    /** What is deleted is overwritten. The statement answers with a row, so Android runs it as a query only. */
-    private static void secureDeletes(SQLiteDatabase database) {
-        try (Cursor answer = database.rawQuery("PRAGMA secure_delete = ON", null)) {
-            if (!answer.moveToFirst() || answer.getInt(0) != 1) {
-                throw new SQLiteException("SQLite does not overwrite what it deletes");
+    /**
+     * What is deleted is overwritten, and no journal keeps it: some phones write ahead or leave the
+     * old pages in a journal's file unless told otherwise. The statements answer with a row, so
+     * Android runs them as queries only.
+     */
+    private static void leaveNothing(SQLiteDatabase database) {
+        database.disableWriteAheadLogging();
+        require(database, "PRAGMA secure_delete = ON", "1");
+        require(database, "PRAGMA journal_mode = TRUNCATE", "truncate");
+    }
+
+    private static void require(SQLiteDatabase database, String statement, String expected) {
+        try (Cursor answer = database.rawQuery(statement, null)) {
+            if (!answer.moveToFirst() || !expected.equalsIgnoreCase(answer.getString(0))) {
+                throw new SQLiteException("SQLite does not do " + statement);
             }
         }
     }
@@ -80,7 +93,8 @@ final class GalleryFile {
         try {
             database.execSQL("CREATE TABLE gallery (model_id TEXT NOT NULL, model TEXT NOT NULL)");
             database.execSQL(
-                "CREATE TABLE templates (id INTEGER PRIMARY KEY AUTOINCREMENT, person TEXT NOT NULL, data BLOB NOT NULL)");
+                    "CREATE TABLE templates (id INTEGER PRIMARY KEY AUTOINCREMENT, person TEXT NOT"
+                            + " NULL, data BLOB NOT NULL)");
             ContentValues values = new ContentValues();
             values.put("model_id", model.id());
             values.put("model", model.name());
@@ -94,17 +108,33 @@ final class GalleryFile {
 
     private static void check(File file, SQLiteDatabase database, ModelInfo model) {
         if (database.getVersion() != SCHEMA) {
-            throw new GalleryException("the gallery " + file + " has version " + database.getVersion()
-                + ", this facesdk reads " + SCHEMA + ": upgrade facesdk");
+            throw new GalleryException(
+                    "the gallery "
+                            + file
+                            + " has version "
+                            + database.getVersion()
+                            + ", this facesdk reads "
+                            + SCHEMA
+                            + ": upgrade facesdk");
         }
         try (Cursor cursor = database.rawQuery("SELECT model_id, model FROM gallery", null)) {
             if (!cursor.moveToFirst()) {
-                throw new GalleryException("the gallery " + file + " is damaged: it names no model");
+                throw new GalleryException(
+                        "the gallery " + file + " is damaged: it names no model");
             }
             if (!cursor.getString(0).equals(model.id())) {
-                throw new EmbeddingMismatchException("the gallery " + file + " is of the model " + cursor.getString(1) + " ("
-                    + ModelInfo.shortId(cursor.getString(0)) + "), but this is " + model.name() + " ("
-                    + ModelInfo.shortId(model.id()) + "): enrol everybody again with the new model");
+                throw new EmbeddingMismatchException(
+                        "the gallery "
+                                + file
+                                + " is of the model "
+                                + cursor.getString(1)
+                                + " ("
+                                + ModelInfo.shortId(cursor.getString(0))
+                                + "), but this is "
+                                + model.name()
+                                + " ("
+                                + ModelInfo.shortId(model.id())
+                                + "): enrol everybody again with the new model");
             }
         }
     }
@@ -112,18 +142,26 @@ final class GalleryFile {
     /** Every row, by number. */
     List<Row> rows() {
         List<Row> rows = new ArrayList<>();
-        try (Cursor cursor = database.rawQuery("SELECT id, person, data FROM templates ORDER BY id", null)) {
+        try (Cursor cursor =
+                database.rawQuery("SELECT id, person, data FROM templates ORDER BY id", null)) {
             while (cursor.moveToNext()) {
                 rows.add(decoded(cursor.getLong(0), cursor.getString(1), cursor.getBlob(2)));
             }
         } catch (SQLiteException error) {
-            throw new GalleryException("cannot read the gallery " + file + ": " + error.getMessage());
+            throw new GalleryException(
+                    "cannot read the gallery " + file + ": " + error.getMessage());
         }
         return rows;
     }
 
     /** Adds a template; its number is the database's. */
-    Row insert(String person, String name, long created, long expires, double quality, float[] vector) {
+    Row insert(
+            String person,
+            String name,
+            long created,
+            long expires,
+            double quality,
+            float[] vector) {
         database.beginTransaction();
         try {
             ContentValues values = new ContentValues();
@@ -136,7 +174,8 @@ final class GalleryFile {
             database.setTransactionSuccessful();
             return new Row(template, vector);
         } catch (SQLiteException | GeneralSecurityException error) {
-            throw new GalleryException("cannot write to the gallery " + file + ": " + error.getMessage());
+            throw new GalleryException(
+                    "cannot write to the gallery " + file + ": " + error.getMessage());
         } finally {
             database.endTransaction();
         }
@@ -147,7 +186,8 @@ final class GalleryFile {
         try {
             return database.delete("templates", "person = ?", new String[] {person});
         } catch (SQLiteException error) {
-            throw new GalleryException("cannot write to the gallery " + file + ": " + error.getMessage());
+            throw new GalleryException(
+                    "cannot write to the gallery " + file + ": " + error.getMessage());
         }
     }
 
@@ -167,8 +207,11 @@ final class GalleryFile {
 
     private static byte[] encoded(Template template, float[] vector) {
         byte[] name = template.name().getBytes(StandardCharsets.UTF_8);
-        ByteBuffer buffer = ByteBuffer.allocate(FIXED_BYTES + name.length + Float.BYTES * vector.length);
-        buffer.putLong(template.createdMillis()).putLong(template.expiresMillis()).putDouble(template.quality());
+        ByteBuffer buffer =
+                ByteBuffer.allocate(FIXED_BYTES + name.length + Float.BYTES * vector.length);
+        buffer.putLong(template.createdMillis())
+                .putLong(template.expiresMillis())
+                .putDouble(template.quality());
         buffer.putInt(name.length).put(name).putInt(vector.length);
         for (float value : vector) {
             buffer.putFloat(value);
@@ -187,10 +230,22 @@ final class GalleryFile {
             float[] vector = new float[buffer.getInt()];
             buffer.asFloatBuffer().get(vector);
             return new Row(
-                new Template(id, person, new String(name, StandardCharsets.UTF_8), created, expires, quality), vector);
+                    new Template(
+                            id,
+                            person,
+                            new String(name, StandardCharsets.UTF_8),
+                            created,
+                            expires,
+                            quality),
+                    vector);
         } catch (GeneralSecurityException | BufferUnderflowException error) {
-            throw new GalleryException("template " + id + " of the gallery " + file + " is damaged, or was encrypted with a key "
-                + "that this phone does not have: delete the gallery with Gallery.delete and enrol again");
+            throw new GalleryException(
+                    "template "
+                            + id
+                            + " of the gallery "
+                            + file
+                            + " is damaged, or was encrypted with a key that this phone does not"
+                            + " have: delete the gallery with Gallery.delete and enrol again");
         }
     }
 }

@@ -1,9 +1,10 @@
 package org.facesdk;
 
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
 import java.util.Collections;
 import java.util.List;
-import org.facesdk.annotation.NonNull;
-import org.facesdk.annotation.Nullable;
 
 /** Whose face a probe is. */
 public final class Identification {
@@ -18,7 +19,9 @@ public final class Identification {
     /** Who it is; null for somebody who is not enrolled. */
     @Nullable
     public Person person() {
-        return !candidates.isEmpty() && similarity() >= threshold() ? candidates.get(0).person() : null;
+        return !candidates.isEmpty() && similarity() >= threshold()
+                ? candidates.get(0).person()
+                : null;
     }
 
     /** Similarity of the best candidate; NaN where nobody is enrolled. */
@@ -31,7 +34,10 @@ public final class Identification {
         return point.threshold;
     }
 
-    /** The rate of false names that follows for a gallery of this size, at most; NaN where it is not known. */
+    /**
+     * The rate of false names that follows for a gallery of this size, at most; NaN where it is not
+     * known.
+     */
     public double fpir() {
         return point.fpir;
     }
@@ -42,19 +48,19 @@ public final class Identification {
     }
 
     /** What the caller should know of the threshold, in a sentence; empty for nothing. */
-    @NonNull
+    @NotNull
     public String note() {
         return point.note;
     }
 
     /** The most similar people, falling, whether or not they reach the threshold. */
-    @NonNull
+    @NotNull
     public List<Candidate> candidates() {
         return candidates;
     }
 
     @Override
-    @NonNull
+    @NotNull
     public String toString() {
         return "Identification(person=" + person() + ", similarity=" + similarity() + ")";
     }

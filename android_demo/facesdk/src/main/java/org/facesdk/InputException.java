@@ -1,12 +1,13 @@
 package org.facesdk;
 
-import org.facesdk.annotation.NonNull;
+import org.jetbrains.annotations.NotNull;
 
 /** A frame, a crop, a vector or an option is not usable. */
 public class InputException extends FaceSdkException {
     private static final long serialVersionUID = 1L;
 
-    public InputException(@NonNull String message) {
+    /** With the sentence that says why. */
+    public InputException(@NotNull String message) {
         super(message);
     }
 }

@@ -14,7 +14,10 @@ final class Json {
     }
 
     private static void write(Object value, StringBuilder out) {
-        if (value == null || value instanceof Boolean || value instanceof Integer || value instanceof Long) {
+        if (value == null
+                || value instanceof Boolean
+                || value instanceof Integer
+                || value instanceof Long) {
             out.append(value);
         } else if (value instanceof Double) {
             number((Double) value, out);
@@ -50,7 +53,8 @@ final class Json {
 
     private static void quote(String text, StringBuilder out) {
         out.append('"');
-        for (char c : text.toCharArray()) {
+        for (int i = 0; i < text.length(); ++i) {
+            char c = text.charAt(i);
             if (c == '"' || c == '\\') {
                 out.append('\\').append(c);
             } else if (c < ' ' || c == '\u2028' || c == '\u2029') {

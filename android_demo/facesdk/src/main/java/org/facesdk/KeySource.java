@@ -1,6 +1,7 @@
 package org.facesdk;
 
 import java.security.GeneralSecurityException;
+
 import javax.crypto.SecretKey;
 
 /** Where the key of a gallery comes from. */

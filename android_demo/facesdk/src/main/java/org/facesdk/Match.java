@@ -1,7 +1,7 @@
 package org.facesdk;
 
-import org.facesdk.annotation.NonNull;
-import org.facesdk.annotation.Nullable;
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
 
 /** The outcome of comparing two embeddings. */
 public final class Match {
@@ -32,21 +32,30 @@ public final class Match {
         return threshold;
     }
 
-    /** The false match rate that the threshold was calibrated for; null if the caller chose the threshold. */
+    /**
+     * The false match rate that the threshold was calibrated for; null if the caller chose the
+     * threshold.
+     */
     @Nullable
     public Double fmr() {
         return fmr;
     }
 
     /** Name of the recognition model. */
-    @NonNull
+    @NotNull
     public String model() {
         return model;
     }
 
     @Override
-    @NonNull
+    @NotNull
     public String toString() {
-        return "Match(same=" + same() + ", similarity=" + similarity + ", threshold=" + threshold + ")";
+        return "Match(same="
+                + same()
+                + ", similarity="
+                + similarity
+                + ", threshold="
+                + threshold
+                + ")";
     }
 }

@@ -1,12 +1,13 @@
 package org.facesdk;
 
+import org.jetbrains.annotations.NotNull;
+
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
-import org.facesdk.annotation.NonNull;
 
 /** What a recognition model says about itself: its contract, as the model file carries it. */
 public final class ModelInfo {
@@ -32,55 +33,64 @@ public final class ModelInfo {
         this.dim = (int) numbers[0];
         List<Threshold> read = new ArrayList<>();
         for (int i = NativeEngine.LEADING; i < numbers.length; i += NativeEngine.THRESHOLD) {
-            read.add(new Threshold(numbers[i], numbers[i + 1], numbers[i + 2], (long) numbers[i + 3], (long) numbers[i + 4]));
+            read.add(
+                    new Threshold(
+                            numbers[i],
+                            numbers[i + 1],
+                            numbers[i + 2],
+                            (long) numbers[i + 3],
+                            (long) numbers[i + 4]));
         }
         this.thresholds = Collections.unmodifiableList(read);
     }
 
-    /** SHA-256 (hex) of the model file as it was converted; calibrating does not change it. Embeddings and galleries carry it. */
-    @NonNull
+    /**
+     * SHA-256 (hex) of the model file as it was converted; calibrating does not change it.
+     * Embeddings and galleries carry it.
+     */
+    @NotNull
     public String id() {
         return id;
     }
 
     /** The model's name. */
-    @NonNull
+    @NotNull
     public String name() {
         return texts[0];
     }
 
     /** Network family, for example "CompactFaceNet". */
-    @NonNull
+    @NotNull
     public String architecture() {
         return texts[1];
     }
 
     /** "QB" (1-bit weights and activations), "Q" (1-bit weights) or "float". */
-    @NonNull
+    @NotNull
     public String variant() {
         return texts[2];
     }
 
     /** Name of the alignment template, for example "arcface-112x112". */
-    @NonNull
+    @NotNull
     public String template() {
         return texts[3];
     }
 
     /** SPDX identifier of the licence, or words where none fits. */
-    @NonNull
+    @NotNull
     public String license() {
         return texts[4];
     }
 
     /** What the thresholds were measured on, in words. */
-    @NonNull
+    @NotNull
     public String thresholdsSource() {
         return texts[5];
     }
 
     /** What the model was trained on and under which terms, in words. */
-    @NonNull
+    @NotNull
     public String trainingData() {
         return texts[6];
     }
@@ -91,7 +101,7 @@ public final class ModelInfo {
     }
 
     /** Calibrated thresholds, ascending in their false match rate; empty if the model has none. */
-    @NonNull
+    @NotNull
     public List<Threshold> thresholds() {
         return thresholds;
     }
@@ -101,17 +111,24 @@ public final class ModelInfo {
      *
      * @throws InputException the model has none for that rate; the message lists those it has
      */
-    @NonNull
+    @NotNull
     public Threshold thresholdFor(double fmr) {
         StringBuilder known = new StringBuilder();
         for (Threshold threshold : thresholds) {
-            if (Math.abs(threshold.fmr() - fmr) <= SAME_RATE * Math.max(Math.abs(threshold.fmr()), Math.abs(fmr))) {
+            if (Math.abs(threshold.fmr() - fmr)
+                    <= SAME_RATE * Math.max(Math.abs(threshold.fmr()), Math.abs(fmr))) {
                 return threshold;
             }
             known.append(known.length() == 0 ? "" : ", ").append(rate(threshold.fmr()));
         }
-        throw new InputException("model " + name() + " has no threshold for a false match rate of " + rate(fmr) + " (it has: "
-            + (known.length() == 0 ? "none" : known) + "); choose one of these or give a threshold");
+        throw new InputException(
+                "model "
+                        + name()
+                        + " has no threshold for a false match rate of "
+                        + rate(fmr)
+                        + " (it has: "
+                        + (known.length() == 0 ? "none" : known)
+                        + "); choose one of these or give a threshold");
     }
 
     static String shortId(String id) {
@@ -134,11 +151,13 @@ public final class ModelInfo {
             return rounded.stripTrailingZeros().toPlainString();
         }
         String mantissa = rounded.movePointLeft(exponent).stripTrailingZeros().toPlainString();
-        return mantissa + String.format(Locale.ROOT, "e%s%02d", exponent < 0 ? "-" : "+", Math.abs(exponent));
+        return mantissa
+                + String.format(
+                        Locale.ROOT, "e%s%02d", exponent < 0 ? "-" : "+", Math.abs(exponent));
     }
 
     @Override
-    @NonNull
+    @NotNull
     public String toString() {
         return "ModelInfo(" + name() + ", " + shortId(id) + ")";
     }

@@ -2,6 +2,7 @@ package org.facesdk;
 
 import android.content.Context;
 import android.content.res.AssetFileDescriptor;
+
 import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.FileInputStream;
@@ -23,8 +24,12 @@ final class Models {
     /** An asset, mapped where it is stored without compression. */
     static ByteBuffer asset(Context context, String name) {
         try (AssetFileDescriptor descriptor = context.getAssets().openFd(name);
-             FileInputStream stream = new FileInputStream(descriptor.getFileDescriptor())) {
-            return stream.getChannel().map(FileChannel.MapMode.READ_ONLY, descriptor.getStartOffset(), descriptor.getLength());
+                FileInputStream stream = new FileInputStream(descriptor.getFileDescriptor())) {
+            return stream.getChannel()
+                    .map(
+                            FileChannel.MapMode.READ_ONLY,
+                            descriptor.getStartOffset(),
+                            descriptor.getLength());
         } catch (IOException compressed) {
             return compressedAsset(context, name);
         }
@@ -42,7 +47,11 @@ final class Models {
             buffer.rewind();
             return buffer;
         } catch (IOException error) {
-            throw new ModelException("model asset " + name + " does not exist or cannot be read: " + error.getMessage());
+            throw new ModelException(
+                    "model asset "
+                            + name
+                            + " does not exist or cannot be read: "
+                            + error.getMessage());
         }
     }
 
@@ -71,8 +80,8 @@ final class Models {
     }
 
     /**
-     * What embeddings of a model go by: SHA-256 (hex) of the file as it was converted. A file that was calibrated since
-     * holds that one, but for four bytes: the offset of its contract.
+     * What embeddings of a model go by: SHA-256 (hex) of the file as it was converted. A file that
+     * was calibrated since holds that one, but for four bytes: the offset of its contract.
      *
      * @param numbers those of {@link NativeEngine#numbers}
      */

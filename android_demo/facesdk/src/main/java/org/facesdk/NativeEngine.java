@@ -4,10 +4,14 @@ import java.nio.ByteBuffer;
 
 /** The networks and what is computed around them, in C. A handle is for one thread at a time. */
 final class NativeEngine {
-    /** Numbers before those of the thresholds, and numbers for each threshold, in {@link #numbers}. */
+    /**
+     * Numbers before those of the thresholds, and numbers for each threshold, in {@link #numbers}.
+     */
     static final int LEADING = 6;
+
     /** Where the numbers of {@link Models#digest} begin. */
     static final int ORIGINAL = 3;
+
     static final int THRESHOLD = 5;
 
     static {
@@ -19,11 +23,14 @@ final class NativeEngine {
     /**
      * Opens an engine; the models are copied.
      *
-     * @param detector the buffers of P-Net, R-Net and O-Net, direct
+     * @param detector the buffers of P-Net, R-Net, O-Net and a finder, direct: MTCNN's three, or
+     *     the finder and O-Net; null for the others
      * @param recognizer direct
+     * @param names of all five, for messages
      * @return a handle for {@link #close}
      */
-    static native long open(ByteBuffer[] detector, ByteBuffer recognizer, String[] names, int minFace, int threads);
+    static native long open(
+            ByteBuffer[] detector, ByteBuffer recognizer, String[] names, int minFace, int threads);
 
     static native void close(long engine);
 
@@ -31,16 +38,18 @@ final class NativeEngine {
     static native String[] texts(long engine);
 
     /**
-     * dim, crop width, crop height; length of the model file before it was given its contract (0: that is the file itself), the
-     * position of the offset of the contract, that offset before; then fmr, similarity, fnmr, positive and negative pairs for
-     * each threshold.
+     * dim, crop width, crop height; length of the model file before it was given its contract (0:
+     * that is the file itself), the position of the offset of the contract, that offset before;
+     * then fmr, similarity, fnmr, positive and negative pairs for each threshold.
      */
     static native double[] numbers(long engine);
 
     /** {@link Face#VALUES} numbers per face; {@code maxFaces} 0: all. */
-    static native float[] detect(long engine, ByteBuffer pixels, int width, int height, int maxFaces);
+    static native float[] detect(
+            long engine, ByteBuffer pixels, int width, int height, int maxFaces);
 
-    static native byte[] align(long engine, ByteBuffer pixels, int width, int height, float[] landmarks);
+    static native byte[] align(
+            long engine, ByteBuffer pixels, int width, int height, float[] landmarks);
 
     static native float[] embed(long engine, byte[] crop);
 
@@ -51,7 +60,8 @@ final class NativeEngine {
      * @param numbers gets the score and the measures of its {@link Quality}
      * @return why this one, then the reasons of its quality; null if there is no face
      */
-    static native String[] choose(long engine, ByteBuffer pixels, int width, int height, float[] face, double[] numbers);
+    static native String[] choose(
+            long engine, ByteBuffer pixels, int width, int height, float[] face, double[] numbers);
 
     /**
      * How fit a face is to be compared; needs no engine.
@@ -59,6 +69,11 @@ final class NativeEngine {
      * @param numbers gets the score and the measures of {@link Quality}
      * @return the reasons
      */
-    static native String[] quality(ByteBuffer pixels, int width, int height, float[] landmarks, double score,
-        double[] numbers);
+    static native String[] quality(
+            ByteBuffer pixels,
+            int width,
+            int height,
+            float[] landmarks,
+            double score,
+            double[] numbers);
 }

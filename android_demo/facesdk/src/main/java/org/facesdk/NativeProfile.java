@@ -2,10 +2,16 @@ package org.facesdk;
 
 /** Recording of networks and operators, in C. */
 final class NativeProfile {
-    /** Numbers of a run in {@link #stop}: network (0 to 2 of the detector, 3 the recogniser), start and end. */
+    /**
+     * Numbers of a run in {@link #stop}: network (0 to 2 of the detector, 3 the recogniser), start
+     * and end.
+     */
     static final int RUN = 3;
 
-    /** Numbers of an operator: its index in the file, kernel path, the operator that computed it or -1, start and end. */
+    /**
+     * Numbers of an operator: its index in the file, kernel path, the operator that computed it or
+     * -1, start and end.
+     */
     static final int OPERATOR = 5;
 
     static {
@@ -16,7 +22,10 @@ final class NativeProfile {
 
     static native void start(long engine);
 
-    /** The number of runs, then {@link #RUN} numbers for each, then {@link #OPERATOR} numbers for each operator. */
+    /**
+     * The number of runs, then {@link #RUN} numbers for each, then {@link #OPERATOR} numbers for
+     * each operator.
+     */
     static native long[] stop(long engine);
 
     static native String operatorName(long engine, int node);

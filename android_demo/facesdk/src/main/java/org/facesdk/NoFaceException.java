@@ -1,12 +1,13 @@
 package org.facesdk;
 
-import org.facesdk.annotation.NonNull;
+import org.jetbrains.annotations.NotNull;
 
 /** An operation needs a face and the frame has none, or not the one asked for. */
 public final class NoFaceException extends InputException {
     private static final long serialVersionUID = 1L;
 
-    public NoFaceException(@NonNull String message) {
+    /** With the sentence that says why. */
+    public NoFaceException(@NotNull String message) {
         super(message);
     }
 }

@@ -4,8 +4,8 @@ import java.util.List;
 
 /**
  * From which similarity a probe is somebody, in a gallery of a given size: the rules of Python's
- * {@code facesdk.recognition.open_set}. For N comparisons at a false match rate FMR the false positive identification rate is
- * {@code 1 - (1 - FMR)^N}.
+ * {@code facesdk.recognition.open_set}. For N comparisons at a false match rate FMR the false
+ * positive identification rate is {@code 1 - (1 - FMR)^N}.
  */
 final class OpenSet {
     /** The rate that is aimed at where nobody chooses another. */
@@ -28,12 +28,16 @@ final class OpenSet {
     /** The lowest of a model's thresholds that keeps the FPIR, else its strictest, with a note. */
     static OpenSet atMost(ModelInfo model, int comparisons, double fpir) {
         if (!(fpir > 0 && fpir < 1)) {
-            throw new InputException("the FPIR must be above 0 and below 1, but got " + ModelInfo.rate(fpir));
+            throw new InputException(
+                    "the FPIR must be above 0 and below 1, but got " + ModelInfo.rate(fpir));
         }
         List<Threshold> thresholds = model.thresholds();
         if (thresholds.isEmpty()) {
-            throw new InputException("model " + model.name() + " has no threshold: find some with `facesdk calibrate`, or give a "
-                + "similarity as the threshold");
+            throw new InputException(
+                    "model "
+                            + model.name()
+                            + " has no threshold: find some with `facesdk calibrate`, or give a "
+                            + "similarity as the threshold");
         }
         double wanted = -Math.expm1(Math.log1p(-fpir) / Math.max(comparisons, 1)) * (1 + ROUNDING);
         Threshold chosen = null;
@@ -45,13 +49,25 @@ final class OpenSet {
             strictest = row.fmr() < strictest.fmr() ? row : strictest;
         }
         if (chosen != null) {
-            return new OpenSet(chosen.similarity(), rateOf(chosen.fmr(), comparisons), comparisons, "");
+            return new OpenSet(
+                    chosen.similarity(), rateOf(chosen.fmr(), comparisons), comparisons, "");
         }
         double rate = rateOf(strictest.fmr(), comparisons);
-        return new OpenSet(strictest.similarity(), rate, comparisons, "the model's strictest threshold (FMR "
-            + ModelInfo.rate(strictest.fmr()) + ") gives an FPIR of " + ModelInfo.general(rate, 2) + " in " + comparisons
-            + " comparisons, not " + ModelInfo.rate(fpir) + ": calibrate the model for an FMR of " + ModelInfo.general(wanted, 1)
-            + " (`facesdk calibrate`), or give a higher threshold");
+        return new OpenSet(
+                strictest.similarity(),
+                rate,
+                comparisons,
+                "the model's strictest threshold (FMR "
+                        + ModelInfo.rate(strictest.fmr())
+                        + ") gives an FPIR of "
+                        + ModelInfo.general(rate, 2)
+                        + " in "
+                        + comparisons
+                        + " comparisons, not "
+                        + ModelInfo.rate(fpir)
+                        + ": calibrate the model for an FMR of "
+                        + ModelInfo.general(wanted, 1)
+                        + " (`facesdk calibrate`), or give a higher threshold");
     }
 
     /** A similarity of the caller's own. */

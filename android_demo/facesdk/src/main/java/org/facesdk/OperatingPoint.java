@@ -1,11 +1,14 @@
 package org.facesdk;
 
-import org.facesdk.annotation.NonNull;
-import org.facesdk.annotation.Nullable;
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
 
 /** What decides whether two embeddings are of one person: a false match rate or a similarity. */
 public final class OperatingPoint {
-    /** A false match rate of 1 in 1000, or the nearest that the model was calibrated for, where nobody chooses another. */
+    /**
+     * A false match rate of 1 in 1000, or the nearest that the model was calibrated for, where
+     * nobody chooses another.
+     */
     public static final OperatingPoint DEFAULT = new OperatingPoint(null, null);
 
     private final Double fmr;
@@ -19,10 +22,11 @@ public final class OperatingPoint {
     /**
      * The model's threshold for a false match rate.
      *
-     * @param rate above 0 and below 1: one that the model was calibrated for ({@link ModelInfo#thresholds}), between two of
-     *     them, or up to ten times beyond them, which nobody measured
+     * @param rate above 0 and below 1: one that the model was calibrated for ({@link
+     *     ModelInfo#thresholds}), between two of them, or up to ten times beyond them, which nobody
+     *     measured
      */
-    @NonNull
+    @NotNull
     public static OperatingPoint fmr(double rate) {
         return new OperatingPoint(rate, null);
     }
@@ -33,7 +37,7 @@ public final class OperatingPoint {
      * @param similarity two embeddings at or above it count as one person, -1 to 1
      * @throws InputException it is not in -1 to 1
      */
-    @NonNull
+    @NotNull
     public static OperatingPoint threshold(double similarity) {
         if (!(similarity >= -1 && similarity <= 1)) {
             throw new InputException("threshold must be in [-1, 1], but got " + similarity);

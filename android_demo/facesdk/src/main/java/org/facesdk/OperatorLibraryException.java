@@ -1,12 +1,15 @@
 package org.facesdk;
 
-import org.facesdk.annotation.NonNull;
+import org.jetbrains.annotations.NotNull;
 
-/** The operators cannot be used, for example because FACESDK_OPS_ISA names an unknown kernel path. */
+/**
+ * The operators cannot be used, for example because FACESDK_OPS_ISA names an unknown kernel path.
+ */
 public final class OperatorLibraryException extends FaceSdkException {
     private static final long serialVersionUID = 1L;
 
-    public OperatorLibraryException(@NonNull String message) {
+    /** With the sentence that says why. */
+    public OperatorLibraryException(@NotNull String message) {
         super(message);
     }
 }

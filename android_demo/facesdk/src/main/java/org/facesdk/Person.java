@@ -1,8 +1,9 @@
 package org.facesdk;
 
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
 import java.util.Date;
-import org.facesdk.annotation.NonNull;
-import org.facesdk.annotation.Nullable;
 
 /** Somebody who is enrolled in a gallery. */
 public final class Person {
@@ -21,13 +22,13 @@ public final class Person {
     }
 
     /** 16 hexadecimal digits, drawn at random; never given twice. */
-    @NonNull
+    @NotNull
     public String id() {
         return id;
     }
 
     /** What the person is called; unique in a gallery. */
-    @NonNull
+    @NotNull
     public String name() {
         return name;
     }
@@ -38,7 +39,7 @@ public final class Person {
     }
 
     /** When the first of them was enrolled. */
-    @NonNull
+    @NotNull
     public Date created() {
         return new Date(created);
     }
@@ -50,7 +51,7 @@ public final class Person {
     }
 
     @Override
-    public boolean equals(Object other) {
+    public boolean equals(@Nullable Object other) {
         return other instanceof Person && ((Person) other).id.equals(id);
     }
 
@@ -60,7 +61,7 @@ public final class Person {
     }
 
     @Override
-    @NonNull
+    @NotNull
     public String toString() {
         return "Person(" + id + ", " + templates + " templates)";
     }

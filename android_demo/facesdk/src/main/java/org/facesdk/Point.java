@@ -1,6 +1,7 @@
 package org.facesdk;
 
-import org.facesdk.annotation.NonNull;
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
 
 /** A point of an upright frame, in pixels. */
 public final class Point {
@@ -29,7 +30,7 @@ public final class Point {
     }
 
     @Override
-    public boolean equals(Object other) {
+    public boolean equals(@Nullable Object other) {
         return other instanceof Point && ((Point) other).x == x && ((Point) other).y == y;
     }
 
@@ -39,7 +40,7 @@ public final class Point {
     }
 
     @Override
-    @NonNull
+    @NotNull
     public String toString() {
         return "(" + x + ", " + y + ")";
     }

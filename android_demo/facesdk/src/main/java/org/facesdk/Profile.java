@@ -1,31 +1,39 @@
 package org.facesdk;
 
+import org.jetbrains.annotations.NotNull;
+
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.facesdk.annotation.NonNull;
 
-/** What an engine did while it was recorded: stages, in them the runs of networks, in those our operators. */
+/**
+ * What an engine did while it was recorded: stages, in them the runs of networks, in those our
+ * operators.
+ */
 public final class Profile {
     private final List<Span> spans;
 
     Profile(List<Span> spans) {
         List<Span> sorted = new ArrayList<>(spans);
-        Collections.sort(sorted, (a, b) -> a.startNanos() != b.startNanos()
-            ? Long.compare(a.startNanos(), b.startNanos()) : Integer.compare(a.depth(), b.depth()));
+        Collections.sort(
+                sorted,
+                (a, b) ->
+                        a.startNanos() != b.startNanos()
+                                ? Long.compare(a.startNanos(), b.startNanos())
+                                : Integer.compare(a.depth(), b.depth()));
         this.spans = Collections.unmodifiableList(sorted);
     }
 
     /** The spans, by when they began. */
-    @NonNull
+    @NotNull
     public List<Span> spans() {
         return spans;
     }
 
     /** Time of all spans of a kind and name together, in milliseconds. */
-    public double milliseconds(@NonNull Span.Kind kind, @NonNull String name) {
+    public double milliseconds(@NotNull Span.Kind kind, @NotNull String name) {
         double sum = 0;
         for (Span span : spans) {
             if (span.kind() == kind && span.name().equals(name)) {
@@ -36,7 +44,7 @@ public final class Profile {
     }
 
     /** The spans as JSON: a list of the records "span" of the bench report's schema. */
-    @NonNull
+    @NotNull
     public String toJson() {
         return Json.text(records());
     }
@@ -50,7 +58,7 @@ public final class Profile {
     }
 
     @Override
-    @NonNull
+    @NotNull
     public String toString() {
         return "Profile(" + spans.size() + " spans)";
     }

@@ -1,12 +1,14 @@
 package org.facesdk;
 
+import org.jetbrains.annotations.NotNull;
+
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
-import org.facesdk.annotation.NonNull;
 
 /**
- * How fit a face is to be compared, as {@code facesdk quality} says it: one number with reasons, and what was measured.
+ * How fit a face is to be compared, as {@code facesdk quality} says it: one number with reasons,
+ * and what was measured.
  *
  * <p>Levels are those of the luma, 0 to 255, in the face region of the crop of 112x112 pixels.
  */
@@ -27,7 +29,7 @@ public final class Quality {
     }
 
     /** What is below its floor, a sentence for each, the worst first; empty where nothing is. */
-    @NonNull
+    @NotNull
     public List<String> reasons() {
         return reasons;
     }
@@ -37,7 +39,9 @@ public final class Quality {
         return reasons.isEmpty();
     }
 
-    /** Pixels of the frame between the eyes; seen from the side, what it would be from the front. */
+    /**
+     * Pixels of the frame between the eyes; seen from the side, what it would be from the front.
+     */
     public double eyeDistance() {
         return numbers[1];
     }
@@ -103,7 +107,7 @@ public final class Quality {
     }
 
     @Override
-    @NonNull
+    @NotNull
     public String toString() {
         return "Quality(score=" + score() + ", reasons=" + reasons + ")";
     }

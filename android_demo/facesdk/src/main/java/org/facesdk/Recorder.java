@@ -3,9 +3,12 @@ package org.facesdk;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Collects the spans of one profile: stages as they end, networks and operators from the native library at the end. */
+/**
+ * Collects the spans of one profile: stages as they end, networks and operators from the native
+ * library at the end.
+ */
 final class Recorder {
-    private static final String[] NETWORKS = {"mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet"};
+    private static final String[] NETWORKS = {"mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet", "finder"};
 
     private final Thread thread = Thread.currentThread();
     private final List<Span> stages = new ArrayList<>();
@@ -23,22 +26,42 @@ final class Recorder {
         int at = 1;
         for (int i = 0; i < runs; ++i, at += NativeProfile.RUN) {
             int network = (int) numbers[at];
-            add(spans, network < NETWORKS.length ? NETWORKS[network] : recognizer, Span.Kind.NETWORK, numbers[at + 1],
-                numbers[at + 2], "");
+            add(
+                    spans,
+                    network < NETWORKS.length ? NETWORKS[network] : recognizer,
+                    Span.Kind.NETWORK,
+                    numbers[at + 1],
+                    numbers[at + 2],
+                    "");
         }
         for (; at + NativeProfile.OPERATOR <= numbers.length; at += NativeProfile.OPERATOR) {
             int node = (int) numbers[at];
-            add(spans, node + " " + NativeProfile.operatorName(engine, node), Span.Kind.OPERATOR, numbers[at + 3], numbers[at + 4],
-                NativeProfile.pathName((int) numbers[at + 1]));
+            add(
+                    spans,
+                    node + " " + NativeProfile.operatorName(engine, node),
+                    Span.Kind.OPERATOR,
+                    numbers[at + 3],
+                    numbers[at + 4],
+                    NativeProfile.pathName((int) numbers[at + 1]));
         }
         return new Profile(spans);
     }
 
-    /** Other threads may have used the engine: what lies in none of this thread's stages is theirs. */
-    private void add(List<Span> spans, String name, Span.Kind kind, long start, long end, String kernels) {
+    /**
+     * Other threads may have used the engine: what lies in none of this thread's stages is theirs.
+     */
+    private void add(
+            List<Span> spans, String name, Span.Kind kind, long start, long end, String kernels) {
         for (Span stage : stages) {
             if (stage.startNanos() <= start && end <= stage.end()) {
-                spans.add(new Span(name, kind, start, end, kind == Span.Kind.NETWORK ? 1 : 2, kernels));
+                spans.add(
+                        new Span(
+                                name,
+                                kind,
+                                start,
+                                end,
+                                kind == Span.Kind.NETWORK ? 1 : 2,
+                                kernels));
                 return;
             }
         }

@@ -1,8 +1,9 @@
 package org.facesdk;
 
+import org.jetbrains.annotations.NotNull;
+
 import java.util.LinkedHashMap;
 import java.util.Map;
-import org.facesdk.annotation.NonNull;
 
 /** A stage, the run of a network in it, or an operator in that: what ran, and when. */
 public final class Span {
@@ -35,13 +36,13 @@ public final class Span {
     }
 
     /** What ran. */
-    @NonNull
+    @NotNull
     public String name() {
         return name;
     }
 
     /** Whether it is a stage, a network or an operator. */
-    @NonNull
+    @NotNull
     public Kind kind() {
         return kind;
     }
@@ -62,7 +63,7 @@ public final class Span {
     }
 
     /** The kernel path that ran an operator; empty for other kinds. */
-    @NonNull
+    @NotNull
     public String kernels() {
         return kernels;
     }
@@ -84,7 +85,7 @@ public final class Span {
     }
 
     @Override
-    @NonNull
+    @NotNull
     public String toString() {
         return "Span(" + name + ", " + milliseconds() + " ms)";
     }

@@ -1,8 +1,9 @@
 package org.facesdk;
 
+import org.jetbrains.annotations.NotNull;
+import org.jetbrains.annotations.Nullable;
+
 import java.util.Date;
-import org.facesdk.annotation.NonNull;
-import org.facesdk.annotation.Nullable;
 
 /** A stored embedding, without its numbers. */
 public final class Template {
@@ -28,19 +29,19 @@ public final class Template {
     }
 
     /** Id of the person. */
-    @NonNull
+    @NotNull
     public String person() {
         return person;
     }
 
     /** Name of the person. */
-    @NonNull
+    @NotNull
     public String name() {
         return name;
     }
 
     /** When it was enrolled. */
-    @NonNull
+    @NotNull
     public Date created() {
         return new Date(created);
     }
@@ -69,7 +70,7 @@ public final class Template {
     }
 
     @Override
-    @NonNull
+    @NotNull
     public String toString() {
         return "Template(" + id + ", person " + person + ")";
     }

@@ -1,6 +1,6 @@
 package org.facesdk;
 
-import org.facesdk.annotation.NonNull;
+import org.jetbrains.annotations.NotNull;
 
 /** A similarity threshold of a model and the evidence for it. */
 public final class Threshold {
@@ -44,7 +44,7 @@ public final class Threshold {
     }
 
     @Override
-    @NonNull
+    @NotNull
     public String toString() {
         return "Threshold(fmr=" + fmr + ", similarity=" + similarity + ")";
     }

@@ -1,6 +1,6 @@
 package org.facesdk;
 
-import org.facesdk.annotation.NonNull;
+import org.jetbrains.annotations.NotNull;
 
 /** Wall-clock time of each stage of one verification, in milliseconds, for both frames. */
 public final class Timings {
@@ -42,8 +42,16 @@ public final class Timings {
     }
 
     @Override
-    @NonNull
+    @NotNull
     public String toString() {
-        return "Timings(detect=" + detect + ", align=" + align + ", embed=" + embed + ", match=" + match + ")";
+        return "Timings(detect="
+                + detect
+                + ", align="
+                + align
+                + ", embed="
+                + embed
+                + ", match="
+                + match
+                + ")";
     }
 }

@@ -1,9 +1,10 @@
 package org.facesdk;
 
+import org.jetbrains.annotations.NotNull;
+
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
-import org.facesdk.annotation.NonNull;
 
 /** Whether two frames show the same person, and how that was found. */
 public final class Verification {
@@ -30,37 +31,38 @@ public final class Verification {
     }
 
     /** The decision. */
-    @NonNull
+    @NotNull
     public Match match() {
         return match;
     }
 
     /** The compared face of each frame. */
-    @NonNull
+    @NotNull
     public List<Face> faces() {
-        return Collections.unmodifiableList(Arrays.asList(choices.get(0).face(), choices.get(1).face()));
+        return Collections.unmodifiableList(
+                Arrays.asList(choices.get(0).face(), choices.get(1).face()));
     }
 
     /** The compared face of each frame with its quality, and why it was chosen. */
-    @NonNull
+    @NotNull
     public List<Choice> choices() {
         return choices;
     }
 
     /** The aligned crop of each frame. */
-    @NonNull
+    @NotNull
     public List<Crop> crops() {
         return crops;
     }
 
     /** Time of each stage. */
-    @NonNull
+    @NotNull
     public Timings timings() {
         return timings;
     }
 
     @Override
-    @NonNull
+    @NotNull
     public String toString() {
         return "Verification(" + match + ")";
     }

@@ -6,6 +6,12 @@ import static org.junit.Assert.assertNotEquals;
 import static org.junit.Assert.assertThrows;
 import static org.junit.Assert.assertTrue;
 
+import org.junit.AfterClass;
+import org.junit.BeforeClass;
+import org.junit.Rule;
+import org.junit.Test;
+import org.junit.rules.Timeout;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -13,21 +19,19 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import org.junit.AfterClass;
-import org.junit.BeforeClass;
-import org.junit.Rule;
-import org.junit.Test;
-import org.junit.rules.Timeout;
 
-/** The engine on Android's x86_64 libraries: what Python computes of the samples, and how it is shared and closed. */
+/**
+ * The engine on Android's x86_64 libraries: what Python computes of the samples, and how it is
+ * shared and closed.
+ */
 public final class EngineTest {
     private static final double PIXELS = 0.5;
     private static final double COSINE = 0.99999;
 
     /**
-     * The runtimes' floats differ in their last bits, so landmarks differ by some 1e-4 pixels and some ten bytes of a crop by
-     * 1. Signs of a binary network flip then: Python's own embeddings of landmarks that far away have cosines of 0.976 to
-     * 0.986.
+     * The runtimes' floats differ in their last bits, so landmarks differ by some 1e-4 pixels and
+     * some ten bytes of a crop by 1. Signs of a binary network flip then: Python's own embeddings
+     * of landmarks that far away have cosines of 0.976 to 0.986.
      */
     private static final double FROM_THE_PHOTO = 0.95;
 
@@ -35,8 +39,7 @@ public final class EngineTest {
 
     private static FaceEngine engine;
 
-    @Rule
-    public final Timeout timeout = Timeout.seconds(LIMIT_SECONDS);
+    @Rule public final Timeout timeout = Timeout.seconds(LIMIT_SECONDS);
 
     @BeforeClass
     public static void open() {
@@ -51,23 +54,41 @@ public final class EngineTest {
     @Test
     public void facesArePythons() {
         for (String name : Host.photos()) {
-            float[] expected = Host.floats(name + ".faces");
-            Detections found = engine.detect(Host.photo(name));
-            assertEquals(name, expected.length / Face.VALUES, found.faces().size());
-            assertEquals(Host.size(name)[0], found.width());
-            assertEquals(Host.size(name)[1], found.height());
-            int index = 0;
-            for (Face face : found) {
-                Face python = Face.at(expected, index++);
-                assertEquals(python.left(), face.left(), PIXELS);
-                assertEquals(python.top(), face.top(), PIXELS);
-                assertEquals(python.right(), face.right(), PIXELS);
-                assertEquals(python.bottom(), face.bottom(), PIXELS);
-                assertEquals(python.score(), face.score(), 1e-4);
-                for (int i = 0; i < Face.LANDMARKS; ++i) {
-                    assertEquals(python.landmarks().get(i).x(), face.landmarks().get(i).x(), PIXELS);
-                    assertEquals(python.landmarks().get(i).y(), face.landmarks().get(i).y(), PIXELS);
-                }
+            facesArePythons(engine.detect(Host.photo(name)), name, ".faces");
+        }
+    }
+
+    @Test
+    public void theFindersFacesArePythons() {
+        try (FaceEngine finder = Host.finder().build()) {
+            for (String name : Host.photos()) {
+                facesArePythons(finder.detect(Host.photo(name)), name, ".finder.faces");
+                facesArePythons(finder.detect(Host.photo(name), 1), name, ".finder.largest");
+            }
+            Profile profile = finder.profile(() -> finder.detect(Host.photo("obama")));
+            for (String network : new String[] {"finder", "mtcnn-onet"}) {
+                assertTrue(network, profile.milliseconds(Span.Kind.NETWORK, network) > 0);
+            }
+            assertEquals(0, profile.milliseconds(Span.Kind.NETWORK, "mtcnn-pnet"), 0);
+        }
+    }
+
+    private static void facesArePythons(Detections found, String name, String suffix) {
+        float[] expected = Host.floats(name + suffix);
+        assertEquals(name, expected.length / Face.VALUES, found.faces().size());
+        assertEquals(Host.size(name)[0], found.width());
+        assertEquals(Host.size(name)[1], found.height());
+        int index = 0;
+        for (Face face : found) {
+            Face python = Face.at(expected, index++);
+            assertEquals(python.left(), face.left(), PIXELS);
+            assertEquals(python.top(), face.top(), PIXELS);
+            assertEquals(python.right(), face.right(), PIXELS);
+            assertEquals(python.bottom(), face.bottom(), PIXELS);
+            assertEquals(python.score(), face.score(), 1e-4);
+            for (int i = 0; i < Face.LANDMARKS; ++i) {
+                assertEquals(python.landmarks().get(i).x(), face.landmarks().get(i).x(), PIXELS);
+                assertEquals(python.landmarks().get(i).y(), face.landmarks().get(i).y(), PIXELS);
             }
         }
     }
@@ -86,11 +107,17 @@ public final class EngineTest {
     @Test
     public void embeddingsArePythons() {
         for (String name : Host.photos()) {
-            Embedding python = Embedding.of(Host.floats(name + ".vector"), engine.model().name(), engine.model().id());
+            Embedding python =
+                    Embedding.of(
+                            Host.floats(name + ".vector"),
+                            engine.model().name(),
+                            engine.model().id());
             long before = FaceSdk.operatorRuns();
             Embedding found = engine.embed(Host.photo(name));
             assertNotEquals("our operators ran", before, FaceSdk.operatorRuns());
-            assertTrue(name + " " + found.similarity(python), found.similarity(python) > FROM_THE_PHOTO);
+            assertTrue(
+                    name + " " + found.similarity(python),
+                    found.similarity(python) > FROM_THE_PHOTO);
             assertTrue(name, engine.embed(cropOf(name)).similarity(python) > COSINE);
         }
     }
@@ -105,7 +132,9 @@ public final class EngineTest {
                 assertEquals(Double.parseDouble(python[1]), found.similarity(), 1 - FROM_THE_PHOTO);
                 assertEquals(Double.parseDouble(python[2]), found.match().threshold(), 0);
                 assertEquals(1e-3, found.match().fmr(), 1e-12);
-                assertTrue(found.timings().detect() > 0 && found.timings().total() < 1e3 * LIMIT_SECONDS);
+                assertTrue(
+                        found.timings().detect() > 0
+                                && found.timings().total() < 1e3 * LIMIT_SECONDS);
             }
         }
     }
@@ -131,7 +160,14 @@ public final class EngineTest {
     public void theChosenFaceIsPythons() {
         for (String name : Host.value("choices").split(",")) {
             int[] size = Host.size(name);
-            Frame frame = Frame.ofRgb(Host.direct(Host.bytes(name + ".rgb")), size[0], size[1], 3 * size[0], 0).named(name);
+            Frame frame =
+                    Frame.ofRgb(
+                                    Host.direct(Host.bytes(name + ".rgb")),
+                                    size[0],
+                                    size[1],
+                                    3 * size[0],
+                                    0)
+                            .named(name);
             String[] python = Host.value(name + ".choice").split(";;");
             float[] finds = Host.floats(name + ".finds");
             assertEquals(name, finds.length / Face.VALUES, engine.detect(frame).faces().size());
@@ -143,20 +179,33 @@ public final class EngineTest {
             Face face = Face.at(finds, Integer.parseInt(python[0]));
             assertEquals(name, face.left(), chosen.face().left(), PIXELS);
             assertEquals(name, face.bottom(), chosen.face().bottom(), PIXELS);
-            assertEquals(name, python[1].replaceAll("[0-9.]+,", ""), chosen.reason().replaceAll("[0-9.]+,", ""));
+            assertEquals(
+                    name,
+                    python[1].replaceAll("[0-9.]+,", ""),
+                    chosen.reason().replaceAll("[0-9.]+,", ""));
             assertEquals(name, python[2].equals("True"), chosen.quality().acceptable());
         }
     }
 
     @Test
     public void facesOfLowQualityAreRefused() {
-        Frame dark = Frame.ofRgb(Host.direct(Host.bytes("dim.rgb")), Host.size("dim")[0], Host.size("dim")[1],
-            3 * Host.size("dim")[0], 0).named("dim");
+        Frame dark =
+                Frame.ofRgb(
+                                Host.direct(Host.bytes("dim.rgb")),
+                                Host.size("dim")[0],
+                                Host.size("dim")[1],
+                                3 * Host.size("dim")[0],
+                                0)
+                        .named("dim");
         LowQualityException error =
-            assertThrows(LowQualityException.class, () -> engine.verify(dark, Host.photo("obama")));
-        assertTrue(error.getMessage(), error.getMessage().startsWith("dim: the face is dark (mean level of 255)"));
+                assertThrows(
+                        LowQualityException.class, () -> engine.verify(dark, Host.photo("obama")));
+        assertTrue(
+                error.getMessage(),
+                error.getMessage().startsWith("dim: the face is dark (mean level of 255)"));
         assertEquals(error.getMessage(), String.join("; ", error.reasons()));
-        Verification allowed = engine.verify(dark, Host.photo("obama"), OperatingPoint.DEFAULT, true);
+        Verification allowed =
+                engine.verify(dark, Host.photo("obama"), OperatingPoint.DEFAULT, true);
         assertEquals(2, allowed.choices().size());
         assertEquals(allowed.faces().get(1), allowed.choices().get(1).face());
     }
@@ -166,7 +215,8 @@ public final class EngineTest {
         for (String name : Host.photos()) {
             Face largest = engine.detect(Host.photo(name)).faces().get(0);
             assertEquals(1, engine.detect(Host.photo(name), 1).faces().size());
-            assertEquals(largest.left(), engine.detect(Host.photo(name), 1).faces().get(0).left(), 2);
+            assertEquals(
+                    largest.left(), engine.detect(Host.photo(name), 1).faces().get(0).left(), 2);
         }
         try (FaceEngine one = Host.complete().maxFaces(1).build()) {
             assertEquals(1, one.detect(Host.photo("obama")).faces().size());
@@ -176,7 +226,9 @@ public final class EngineTest {
 
     @Test
     public void thresholdsBetweenAreThoseOfPython() {
-        Embedding own = Embedding.of(unit(engine.model().dim()), engine.model().name(), engine.model().id());
+        Embedding own =
+                Embedding.of(
+                        unit(engine.model().dim()), engine.model().name(), engine.model().id());
         for (String pair : Host.value("points").split(",")) {
             double rate = Double.parseDouble(pair.split(":")[0]);
             Match match = engine.compare(own, own, OperatingPoint.fmr(rate));
@@ -188,12 +240,21 @@ public final class EngineTest {
 
     @Test
     public void sentencesArePythons() {
-        Embedding own = Embedding.of(unit(engine.model().dim()), engine.model().name(), engine.model().id());
-        Embedding other = Embedding.of(unit(engine.model().dim()), "other", new String(new char[64]).replace('\0', '0'));
+        Embedding own =
+                Embedding.of(
+                        unit(engine.model().dim()), engine.model().name(), engine.model().id());
+        Embedding other =
+                Embedding.of(
+                        unit(engine.model().dim()),
+                        "other",
+                        new String(new char[64]).replace('\0', '0'));
         Embedding small = Embedding.of(unit(1), engine.model().name(), engine.model().id());
         says("no_face", NoFaceException.class, () -> engine.embed(Host.black()));
         says("fmr", InputException.class, () -> engine.compare(own, own, OperatingPoint.fmr(0.37)));
-        says("fmr_near", InputException.class, () -> engine.compare(own, own, OperatingPoint.fmr(1e-6)));
+        says(
+                "fmr_near",
+                InputException.class,
+                () -> engine.compare(own, own, OperatingPoint.fmr(1e-6)));
         says("threshold", InputException.class, () -> OperatingPoint.threshold(1.5));
         says("other_model", EmbeddingMismatchException.class, () -> engine.compare(other, own));
         says("other_length", EmbeddingMismatchException.class, () -> engine.compare(own, small));
@@ -202,8 +263,13 @@ public final class EngineTest {
         says("threads", InputException.class, () -> Host.complete().threads(65).build());
         Face point = Face.of(new float[4], 1, new float[] {7, 7, 7, 7, 7, 7, 7, 7, 7, 7});
         String python = Host.value("error.coincide");
-        String words = assertThrows(InputException.class, () -> engine.align(Host.black(), point)).getMessage();
-        assertEquals("all but how the numbers are written", python.split("\\[")[0], words.split("\\[")[0]);
+        String words =
+                assertThrows(InputException.class, () -> engine.align(Host.black(), point))
+                        .getMessage();
+        assertEquals(
+                "all but how the numbers are written",
+                python.split("\\[")[0],
+                words.split("\\[")[0]);
     }
 
     private static Crop cropOf(String photo) {
@@ -217,7 +283,8 @@ public final class EngineTest {
         return vector;
     }
 
-    private static void says(String key, Class<? extends Exception> kind, org.junit.function.ThrowingRunnable call) {
+    private static void says(
+            String key, Class<? extends Exception> kind, org.junit.function.ThrowingRunnable call) {
         assertEquals(Host.value("error." + key), assertThrows(kind, call).getMessage());
     }
 
@@ -227,7 +294,11 @@ public final class EngineTest {
         List<Future<Double>> similarities = new ArrayList<>();
         Verification alone = engine.verify(Host.photo("obama"), Host.photo("obama2"));
         for (int i = 0; i < 8; ++i) {
-            similarities.add(threads.submit(() -> engine.verify(Host.photo("obama"), Host.photo("obama2")).similarity()));
+            similarities.add(
+                    threads.submit(
+                            () ->
+                                    engine.verify(Host.photo("obama"), Host.photo("obama2"))
+                                            .similarity()));
         }
         for (Future<Double> similarity : similarities) {
             assertEquals(alone.similarity(), similarity.get(), 0);
@@ -253,11 +324,22 @@ public final class EngineTest {
         String words = "this FaceEngine is closed";
         Crop crop = cropOf("obama");
         Face face = Face.at(Host.floats("obama.faces"), 0);
-        assertEquals(words, assertThrows(IllegalStateException.class, () -> closed.detect(Host.photo("obama"))).getMessage());
-        assertEquals(words, assertThrows(IllegalStateException.class, () -> closed.embed(crop)).getMessage());
-        assertEquals(words,
-            assertThrows(IllegalStateException.class, () -> closed.align(Host.photo("obama"), face)).getMessage());
-        assertThrows(IllegalStateException.class, () -> closed.verify(Host.photo("obama"), Host.photo("obama")));
+        assertEquals(
+                words,
+                assertThrows(IllegalStateException.class, () -> closed.detect(Host.photo("obama")))
+                        .getMessage());
+        assertEquals(
+                words,
+                assertThrows(IllegalStateException.class, () -> closed.embed(crop)).getMessage());
+        assertEquals(
+                words,
+                assertThrows(
+                                IllegalStateException.class,
+                                () -> closed.align(Host.photo("obama"), face))
+                        .getMessage());
+        assertThrows(
+                IllegalStateException.class,
+                () -> closed.verify(Host.photo("obama"), Host.photo("obama")));
         assertTrue("comparing needs no network", closed.compare(embedding, embedding).same());
         assertEquals(Host.value("model"), closed.model().name());
     }
@@ -269,19 +351,21 @@ public final class EngineTest {
             CountDownLatch started = new CountDownLatch(1);
             ExecutorService thread = Executors.newSingleThreadExecutor();
             Frame frame = Host.photo("obama");
-            Future<Integer> count = thread.submit(() -> {
-                int done = 0;
-                started.countDown();
-                try {
-                    while (done < 10_000) {
-                        assertEquals(1, shared.detect(frame, 1).faces().size());
-                        ++done;
-                    }
-                } catch (IllegalStateException closed) {
-                    return done;
-                }
-                throw new AssertionError("the engine was never closed");
-            });
+            Future<Integer> count =
+                    thread.submit(
+                            () -> {
+                                int done = 0;
+                                started.countDown();
+                                try {
+                                    while (done < 10_000) {
+                                        assertEquals(1, shared.detect(frame, 1).faces().size());
+                                        ++done;
+                                    }
+                                } catch (IllegalStateException closed) {
+                                    return done;
+                                }
+                                throw new AssertionError("the engine was never closed");
+                            });
             started.await();
             Thread.sleep(20L * i);
             shared.close();
@@ -302,7 +386,8 @@ public final class EngineTest {
     @Test
     public void aCropOfAnotherSize() {
         Crop crop = Crop.of(new byte[3 * 97 * 112], 97, 112);
-        assertEquals("a crop must have " + cropOf("obama").width() + "x112 pixels, but got 97x112",
-            assertThrows(InputException.class, () -> engine.embed(crop)).getMessage());
+        assertEquals(
+                "a crop must have " + cropOf("obama").width() + "x112 pixels, but got 97x112",
+                assertThrows(InputException.class, () -> engine.embed(crop)).getMessage());
     }
 }

@@ -5,13 +5,17 @@ import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertThrows;
 import static org.junit.Assert.assertTrue;
 
-import java.nio.ByteBuffer;
-import java.util.Random;
 import org.junit.Rule;
 import org.junit.Test;
 import org.junit.rules.Timeout;
 
-/** Frames of every kind, turned every way. The arithmetic has its own tests in C; here what Java hands over. */
+import java.nio.ByteBuffer;
+import java.util.Random;
+
+/**
+ * Frames of every kind, turned every way. The arithmetic has its own tests in C; here what Java
+ * hands over.
+ */
 public final class FrameTest {
     private static final int[] ROTATIONS = {0, 90, 180, 270};
 
@@ -19,8 +23,7 @@ public final class FrameTest {
         Host.photos(); // loads Android's libraries
     }
 
-    @Rule
-    public final Timeout timeout = Timeout.seconds(60);
+    @Rule public final Timeout timeout = Timeout.seconds(60);
 
     private static byte[] noise(int size, long seed) {
         byte[] bytes = new byte[size];
@@ -40,8 +43,18 @@ public final class FrameTest {
         int columns = rotation % 180 == 0 ? width : height;
         for (int y = 0; y < height; ++y) {
             for (int x = 0; x < width; ++x) {
-                int column = rotation == 0 ? x : rotation == 90 ? height - 1 - y : rotation == 180 ? width - 1 - x : y;
-                int row = rotation == 0 ? y : rotation == 90 ? x : rotation == 180 ? height - 1 - y : width - 1 - x;
+                int column =
+                        rotation == 0
+                                ? x
+                                : rotation == 90
+                                        ? height - 1 - y
+                                        : rotation == 180 ? width - 1 - x : y;
+                int row =
+                        rotation == 0
+                                ? y
+                                : rotation == 90
+                                        ? x
+                                        : rotation == 180 ? height - 1 - y : width - 1 - x;
                 System.arraycopy(rgb, 3 * (y * width + x), result, 3 * (row * columns + column), 3);
             }
         }
@@ -86,8 +99,16 @@ public final class FrameTest {
             for (int rotation : ROTATIONS) {
                 byte[] expected = turned(upright, width, height, rotation);
                 assertArrayEquals(expected, pixels(Frame.ofNv21(nv21, width, height, rotation)));
-                assertArrayEquals(expected, pixels(Frame.ofYuv420(new Frame.Plane(whole, width, 1), new Frame.Plane(u, row, 2),
-                    new Frame.Plane(v, row, 2), width, height, rotation)));
+                assertArrayEquals(
+                        expected,
+                        pixels(
+                                Frame.ofYuv420(
+                                        new Frame.Plane(whole, width, 1),
+                                        new Frame.Plane(u, row, 2),
+                                        new Frame.Plane(v, row, 2),
+                                        width,
+                                        height,
+                                        rotation)));
             }
         }
     }
@@ -122,13 +143,17 @@ public final class FrameTest {
         ByteBuffer small = ByteBuffer.allocateDirect(35);
         refused("needs 36 bytes, but has 35", () -> Frame.ofRgb(small, 4, 3, 12, 0));
         refused("strides", () -> Frame.ofRgb(small, 4, 3, 11, 0));
-        refused("rotation must be 0, 90, 180 or 270, but got 45", () -> Frame.ofRgb(small, 2, 2, 6, 45));
+        refused(
+                "rotation must be 0, 90, 180 or 270, but got 45",
+                () -> Frame.ofRgb(small, 2, 2, 6, 45));
         refused("must be direct", () -> Frame.ofRgb(ByteBuffer.allocate(36), 4, 3, 12, 0));
         refused("must be direct", () -> new Frame.Plane(ByteBuffer.allocate(36), 4, 1));
         refused("sides of a frame", () -> Frame.ofRgb(small, 0, 3, 12, 0));
         refused("sides of a frame", () -> Frame.ofNv21(new byte[9], -1, 3, 0));
         refused("at most 1073741824 bytes", () -> Frame.ofNv21(new byte[9], 1 << 20, 1 << 20, 0));
-        refused("an NV21 frame of 4 x 4 pixels has 24 bytes, but got 23", () -> Frame.ofNv21(new byte[23], 4, 4, 0));
+        refused(
+                "an NV21 frame of 4 x 4 pixels has 24 bytes, but got 23",
+                () -> Frame.ofNv21(new byte[23], 4, 4, 0));
         ByteBuffer past = ByteBuffer.allocateDirect(36);
         past.position(10);
         refused("needs 36 bytes, but has 26", () -> Frame.ofRgb(past, 4, 3, 12, 0));

@@ -5,20 +5,24 @@ import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertThrows;
 
-import java.security.GeneralSecurityException;
-import java.util.Arrays;
-import javax.crypto.SecretKey;
-import javax.crypto.spec.SecretKeySpec;
 import org.junit.Rule;
 import org.junit.Test;
 import org.junit.rules.Timeout;
 
-/** What a gallery is made of, but for Android's SQLite: encryption, and which similarity gives a name. */
+import java.security.GeneralSecurityException;
+import java.util.Arrays;
+
+import javax.crypto.SecretKey;
+import javax.crypto.spec.SecretKeySpec;
+
+/**
+ * What a gallery is made of, but for Android's SQLite: encryption, and which similarity gives a
+ * name.
+ */
 public final class GalleryPartsTest {
     private static final byte[] CONTENT = {1, 2, 3, 4, 5};
 
-    @Rule
-    public final Timeout timeout = Timeout.seconds(60);
+    @Rule public final Timeout timeout = Timeout.seconds(60);
 
     private static SecretKey key(int fill) {
         byte[] bytes = new byte[32];
@@ -31,9 +35,13 @@ public final class GalleryPartsTest {
         TemplateCipher cipher = new TemplateCipher(key(1));
         byte[] encrypted = cipher.encrypt(CONTENT, "template 1");
         assertArrayEquals(CONTENT, cipher.decrypt(encrypted, "template 1"));
-        assertFalse("each time with another nonce", Arrays.equals(encrypted, cipher.encrypt(CONTENT, "template 1")));
+        assertFalse(
+                "each time with another nonce",
+                Arrays.equals(encrypted, cipher.encrypt(CONTENT, "template 1")));
         assertThrows(GeneralSecurityException.class, () -> cipher.decrypt(encrypted, "template 2"));
-        assertThrows(GeneralSecurityException.class, () -> new TemplateCipher(key(2)).decrypt(encrypted, "template 1"));
+        assertThrows(
+                GeneralSecurityException.class,
+                () -> new TemplateCipher(key(2)).decrypt(encrypted, "template 1"));
     }
 
     @Test
@@ -43,7 +51,8 @@ public final class GalleryPartsTest {
         for (int i = 0; i < encrypted.length; ++i) {
             byte[] changed = encrypted.clone();
             changed[i] ^= 1;
-            assertThrows(GeneralSecurityException.class, () -> cipher.decrypt(changed, "template 1"));
+            assertThrows(
+                    GeneralSecurityException.class, () -> cipher.decrypt(changed, "template 1"));
             byte[] cut = Arrays.copyOf(encrypted, i);
             assertThrows(GeneralSecurityException.class, () -> cipher.decrypt(cut, "template 1"));
         }
@@ -51,11 +60,26 @@ public final class GalleryPartsTest {
 
     @Test
     public void numbersAreWrittenAsPythonDoes() {
-        assertEquals("0 0.001 1e-05 0.0001 0.37 1 1e+06 123457 0.123457", String.join(" ", ModelInfo.rate(0), ModelInfo.rate(1e-3),
-            ModelInfo.rate(1e-5), ModelInfo.rate(1e-4), ModelInfo.rate(0.37), ModelInfo.rate(1), ModelInfo.rate(1e6),
-            ModelInfo.rate(123456.7), ModelInfo.rate(0.12345678)));
-        assertEquals("1 1e-07 0.002", String.join(" ", ModelInfo.general(0.99995, 2), ModelInfo.general(1.005e-7, 1),
-            ModelInfo.general(0.0021, 1)));
+        assertEquals(
+                "0 0.001 1e-05 0.0001 0.37 1 1e+06 123457 0.123457",
+                String.join(
+                        " ",
+                        ModelInfo.rate(0),
+                        ModelInfo.rate(1e-3),
+                        ModelInfo.rate(1e-5),
+                        ModelInfo.rate(1e-4),
+                        ModelInfo.rate(0.37),
+                        ModelInfo.rate(1),
+                        ModelInfo.rate(1e6),
+                        ModelInfo.rate(123456.7),
+                        ModelInfo.rate(0.12345678)));
+        assertEquals(
+                "1 1e-07 0.002",
+                String.join(
+                        " ",
+                        ModelInfo.general(0.99995, 2),
+                        ModelInfo.general(1.005e-7, 1),
+                        ModelInfo.general(0.0021, 1)));
     }
 
     @Test

@@ -9,7 +9,10 @@ import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.util.Properties;
 
-/** What the tests on the host JVM have in common: Android's libraries, and what Python says of the samples. */
+/**
+ * What the tests on the host JVM have in common: Android's libraries, and what Python says of the
+ * samples.
+ */
 final class Host {
     private static final File REFERENCE = new File(System.getProperty("facesdk.reference"));
     private static final File MODELS = new File(System.getProperty("facesdk.models"));
@@ -50,7 +53,8 @@ final class Host {
     }
 
     static float[] floats(String file) {
-        FloatBuffer buffer = ByteBuffer.wrap(bytes(file)).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
+        FloatBuffer buffer =
+                ByteBuffer.wrap(bytes(file)).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
         float[] values = new float[buffer.remaining()];
         buffer.get(values);
         return values;
@@ -70,7 +74,8 @@ final class Host {
 
     static Frame photo(String name) {
         int[] size = size(name);
-        return Frame.ofRgb(direct(bytes(name + ".rgb")), size[0], size[1], 3 * size[0], 0).named(name);
+        return Frame.ofRgb(direct(bytes(name + ".rgb")), size[0], size[1], 3 * size[0], 0)
+                .named(name);
     }
 
     static Frame black() {
@@ -82,8 +87,20 @@ final class Host {
     }
 
     static FaceEngine.Builder detector() {
-        return FaceEngine.builder().detector(model("detection/mtcnn-pnet.tflite"), model("detection/mtcnn-rnet.tflite"),
-            model("detection/mtcnn-onet.tflite")).minFace(Integer.parseInt(value("min_face")));
+        return FaceEngine.builder()
+                .detector(
+                        model("detection/mtcnn-pnet.tflite"),
+                        model("detection/mtcnn-rnet.tflite"),
+                        model("detection/mtcnn-onet.tflite"))
+                .minFace(Integer.parseInt(value("min_face")));
+    }
+
+    /** The finder and O-Net. */
+    static FaceEngine.Builder finder() {
+        return FaceEngine.builder()
+                .detector(model("detection/finder.tflite"), model("detection/mtcnn-onet.tflite"))
+                .minFace(Integer.parseInt(value("min_face")))
+                .model(model("recognition/compactfacenet-qb.tflite"));
     }
 
     static FaceEngine.Builder complete() {

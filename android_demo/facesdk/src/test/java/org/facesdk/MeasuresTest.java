@@ -5,24 +5,24 @@ import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertThrows;
 import static org.junit.Assert.assertTrue;
 
-import java.io.File;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.util.ArrayList;
-import java.util.List;
 import org.junit.AfterClass;
 import org.junit.BeforeClass;
 import org.junit.Rule;
 import org.junit.Test;
 import org.junit.rules.Timeout;
 
+import java.io.File;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.util.ArrayList;
+import java.util.List;
+
 /** Quality, distributions, profiles and benchmark reports, against Python's. */
 public final class MeasuresTest {
     private static FaceEngine engine;
 
-    @Rule
-    public final Timeout timeout = Timeout.seconds(60);
+    @Rule public final Timeout timeout = Timeout.seconds(60);
 
     @BeforeClass
     public static void open() {
@@ -38,13 +38,32 @@ public final class MeasuresTest {
     public void qualityIsPythons() {
         for (String name : Host.value("qualities").split(",")) {
             int[] size = Host.size(name);
-            Frame frame = Frame.ofRgb(Host.direct(Host.bytes(name + ".rgb")), size[0], size[1], 3 * size[0], 0);
+            Frame frame =
+                    Frame.ofRgb(
+                            Host.direct(Host.bytes(name + ".rgb")),
+                            size[0],
+                            size[1],
+                            3 * size[0],
+                            0);
             float[] row = Host.floats(name + ".face");
             Quality found = engine.quality(frame, Face.at(row, 0));
             String[] python = Host.value(name + ".quality").split(" ");
-            double[] numbers = {found.score(), found.eyeDistance(), found.sharpness(), found.eyes(), found.mouth(),
-                found.brightness(), found.contrast(), found.noise(), found.dark(), found.bright(), found.yaw(), found.pitch(),
-                found.roll(), found.detectorScore()};
+            double[] numbers = {
+                found.score(),
+                found.eyeDistance(),
+                found.sharpness(),
+                found.eyes(),
+                found.mouth(),
+                found.brightness(),
+                found.contrast(),
+                found.noise(),
+                found.dark(),
+                found.bright(),
+                found.yaw(),
+                found.pitch(),
+                found.roll(),
+                found.detectorScore()
+            };
             assertEquals(python.length, numbers.length);
             for (int i = 0; i < numbers.length; ++i) {
                 assertEquals(name + " " + i, Double.parseDouble(python[i]), numbers[i], 1e-6);
@@ -66,11 +85,23 @@ public final class MeasuresTest {
                 times[k] = Double.parseDouble(words[k]);
             }
             Distribution found = Distribution.of(times);
-            double[] numbers = {found.n(), found.minimum(), found.mean(), found.median(), found.p90(), found.p95(), found.p99(),
-                found.maximum(), found.deviation(), found.spread(), found.fps()};
+            double[] numbers = {
+                found.n(),
+                found.minimum(),
+                found.mean(),
+                found.median(),
+                found.p90(),
+                found.p95(),
+                found.p99(),
+                found.maximum(),
+                found.deviation(),
+                found.spread(),
+                found.fps()
+            };
             String[] python = Host.value("distribution." + i).split(" ");
             for (int k = 0; k < numbers.length; ++k) {
-                double expected = python[k].equals("None") ? Double.NaN : Double.parseDouble(python[k]);
+                double expected =
+                        python[k].equals("None") ? Double.NaN : Double.parseDouble(python[k]);
                 assertEquals(i + " " + k, expected, numbers[k], 1e-9);
             }
         }
@@ -96,38 +127,54 @@ public final class MeasuresTest {
             }
         }
         assertEquals(Host.value("operators"), String.join(",", operators));
-        double stages = profile.milliseconds(Span.Kind.STAGE, "detect") + profile.milliseconds(Span.Kind.STAGE, "embed");
+        double stages =
+                profile.milliseconds(Span.Kind.STAGE, "detect")
+                        + profile.milliseconds(Span.Kind.STAGE, "embed");
         assertTrue(inside + " " + stages, inside > 0 && inside <= stages);
-        for (String network : new String[] {"mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet", Host.value("model")}) {
+        for (String network :
+                new String[] {"mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet", Host.value("model")}) {
             assertTrue(network, profile.milliseconds(Span.Kind.NETWORK, network) > 0);
         }
-        assertTrue("nothing is recorded later", engine.profile(() -> { }).spans().isEmpty());
+        assertTrue("nothing is recorded later", engine.profile(() -> {}).spans().isEmpty());
     }
 
     @Test
     public void oneProfileAtATime() {
         try (FaceEngine other = Host.complete().build()) {
-            engine.profile(() -> {
-                assertThrows(IllegalStateException.class, () -> engine.profile(() -> { }));
-                assertThrows(OperatorLibraryException.class, () -> other.profile(() -> { }));
-            });
+            engine.profile(
+                    () -> {
+                        assertThrows(IllegalStateException.class, () -> engine.profile(() -> {}));
+                        assertThrows(OperatorLibraryException.class, () -> other.profile(() -> {}));
+                    });
             RuntimeException failed = new RuntimeException("the work failed");
-            assertEquals(failed, assertThrows(RuntimeException.class, () -> engine.profile(() -> {
-                throw failed;
-            })));
-            engine.profile(() -> { });
+            assertEquals(
+                    failed,
+                    assertThrows(
+                            RuntimeException.class,
+                            () ->
+                                    engine.profile(
+                                            () -> {
+                                                throw failed;
+                                            })));
+            engine.profile(() -> {});
             other.profile(other::close);
-            assertThrows(IllegalStateException.class, () -> other.profile(() -> { }));
+            assertThrows(IllegalStateException.class, () -> other.profile(() -> {}));
         }
     }
 
     @Test
     public void aReportHasTheSchemaOfBench() throws IOException {
         List<Integer> progress = new ArrayList<>();
-        BenchReport report = Benchmark.pipeline(engine, Host.photo("obama"), 1, 12, (done, total) -> {
-            assertEquals(13, total);
-            progress.add(done);
-        });
+        BenchReport report =
+                Benchmark.pipeline(
+                        engine,
+                        Host.photo("obama"),
+                        1,
+                        12,
+                        (done, total) -> {
+                            assertEquals(13, total);
+                            progress.add(done);
+                        });
         assertEquals(13, progress.size());
         assertEquals(4, report.stages().size());
         double sum = 0;
@@ -136,23 +183,41 @@ public final class MeasuresTest {
             sum += stage.distribution().mean();
         }
         assertEquals(report.total().mean(), sum, 1e-9);
-        assertTrue(report.total().p90() >= report.total().median() && Double.isNaN(report.total().p99()));
-        Files.write(new File(System.getProperty("facesdk.report")).toPath(), report.toJson().getBytes(StandardCharsets.UTF_8));
-        assertThrows(NoFaceException.class, () -> Benchmark.pipeline(engine, Host.black(), 0, 1, null));
-        assertThrows(InputException.class, () -> Benchmark.pipeline(engine, Host.photo("obama"), 0, 0, null));
+        assertTrue(
+                report.total().p90() >= report.total().median()
+                        && Double.isNaN(report.total().p99()));
+        Files.write(
+                new File(System.getProperty("facesdk.report")).toPath(),
+                report.toJson().getBytes(StandardCharsets.UTF_8));
+        assertThrows(
+                NoFaceException.class, () -> Benchmark.pipeline(engine, Host.black(), 0, 1, null));
+        assertThrows(
+                InputException.class,
+                () -> Benchmark.pipeline(engine, Host.photo("obama"), 0, 0, null));
     }
 
     @Test
     public void jsonIsEscaped() {
-        assertEquals("[\"a\\\"\\\\\\u000a\\u2028\u00e4\",null,true,1,2.5,{},[]]", Json.text(java.util.Arrays.asList(
-            "a\"\\\n\u2028\u00e4", null, true, 1, 2.5, new java.util.HashMap<String, Object>(), new ArrayList<Object>())));
+        assertEquals(
+                "[\"a\\\"\\\\\\u000a\\u2028\u00e4\",null,true,1,2.5,{},[]]",
+                Json.text(
+                        java.util.Arrays.asList(
+                                "a\"\\\n\u2028\u00e4",
+                                null,
+                                true,
+                                1,
+                                2.5,
+                                new java.util.HashMap<String, Object>(),
+                                new ArrayList<Object>())));
         assertThrows(IllegalArgumentException.class, () -> Json.text(Double.NaN));
     }
 
     @Test
     public void similaritiesOfMany() {
         float[] probe = {0.6f, 0.8f};
-        assertArrayEquals(new float[] {1, 0.8f, -1},
-            NativeVectors.similarities(probe, new float[] {0.6f, 0.8f, 0, 1, -0.6f, -0.8f}), 1e-6f);
+        assertArrayEquals(
+                new float[] {1, 0.8f, -1},
+                NativeVectors.similarities(probe, new float[] {0.6f, 0.8f, 0, 1, -0.6f, -0.8f}),
+                1e-6f);
     }
 }

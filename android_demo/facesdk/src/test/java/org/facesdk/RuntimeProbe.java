@@ -1,6 +1,8 @@
 package org.facesdk;
 
-/** Opens an engine in a JVM whose runtime is missing or lacks something, and prints the exception. */
+/**
+ * Opens an engine in a JVM whose runtime is missing or lacks something, and prints the exception.
+ */
 public final class RuntimeProbe {
     private RuntimeProbe() {}
 

@@ -4,7 +4,10 @@ import android.content.Context;
 import android.util.AttributeSet;
 import android.widget.FrameLayout;
 
-/** As large as fits with the shape of a picture, so that its children cover the picture and nothing else. */
+/**
+ * As large as fits with the shape of a picture, so that its children cover the picture and nothing
+ * else.
+ */
 public final class AspectLayout extends FrameLayout {
     private int pictureWidth = 3;
     private int pictureHeight = 4;
@@ -31,7 +34,7 @@ public final class AspectLayout extends FrameLayout {
             height = width * pictureHeight / pictureWidth;
         }
         super.onMeasure(
-            MeasureSpec.makeMeasureSpec((int) width, MeasureSpec.EXACTLY),
-            MeasureSpec.makeMeasureSpec((int) height, MeasureSpec.EXACTLY));
+                MeasureSpec.makeMeasureSpec((int) width, MeasureSpec.EXACTLY),
+                MeasureSpec.makeMeasureSpec((int) height, MeasureSpec.EXACTLY));
     }
 }

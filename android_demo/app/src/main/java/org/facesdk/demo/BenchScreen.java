@@ -11,6 +11,7 @@ import android.widget.ProgressBar;
 import android.widget.TableLayout;
 import android.widget.TableRow;
 import android.widget.TextView;
+
 import org.facesdk.BenchReport;
 import org.facesdk.Benchmark;
 import org.facesdk.Distribution;
@@ -70,27 +71,36 @@ final class BenchScreen extends Screen {
         bar.setMax(runs + WARM_UP);
         bar.setProgress(0);
         bar.setVisibility(View.VISIBLE);
-        run(running -> {
-            Bitmap picture = Pictures.read(running.context(), Pictures.sample(SAMPLE));
-            return Benchmark.pipeline(running.engine(), Frame.ofBitmap(picture), WARM_UP, runs, this::progress);
-        }, report -> {
-            take(report);
-            finished();
-        }, message -> {
-            TextView status = find(R.id.status);
-            status.setText(message);
-            status.setVisibility(View.VISIBLE);
-            finished();
-        });
+        run(
+                running -> {
+                    Bitmap picture = Pictures.read(running.context(), Pictures.sample(SAMPLE));
+                    return Benchmark.pipeline(
+                            running.engine(),
+                            Frame.ofBitmap(picture),
+                            WARM_UP,
+                            runs,
+                            this::progress);
+                },
+                report -> {
+                    take(report);
+                    finished();
+                },
+                message -> {
+                    TextView status = find(R.id.status);
+                    status.setText(message);
+                    status.setVisibility(View.VISIBLE);
+                    finished();
+                });
     }
 
     private void progress(int done, int total) {
-        activity.runOnUiThread(() -> {
-            TextView status = find(R.id.status);
-            status.setText(activity.getString(R.string.bench_running, done, total));
-            status.setVisibility(done < total ? View.VISIBLE : View.GONE);
-            this.<ProgressBar>find(R.id.progress).setProgress(done);
-        });
+        activity.runOnUiThread(
+                () -> {
+                    TextView status = find(R.id.status);
+                    status.setText(activity.getString(R.string.bench_running, done, total));
+                    status.setVisibility(done < total ? View.VISIBLE : View.GONE);
+                    this.<ProgressBar>find(R.id.progress).setProgress(done);
+                });
     }
 
     private void finished() {
@@ -100,14 +110,28 @@ final class BenchScreen extends Screen {
 
     private void take(BenchReport report) {
         json = report.toJson();
-        title = activity.getString(R.string.bench_total, Numbers.milliseconds(activity, report.total().median()));
-        device = activity.getString(R.string.bench_device, Build.MANUFACTURER + " " + Build.MODEL, Build.VERSION.RELEASE,
-            FaceSdk.kernelPath(), FaceSdk.runtimeVersion());
+        title =
+                activity.getString(
+                        R.string.bench_total,
+                        Numbers.milliseconds(activity, report.total().median()));
+        device =
+                activity.getString(
+                        R.string.bench_device,
+                        Build.MANUFACTURER + " " + Build.MODEL,
+                        Build.VERSION.RELEASE,
+                        FaceSdk.kernelPath(),
+                        FaceSdk.runtimeVersion());
         rows = new String[report.stages().size()];
         for (int i = 0; i < rows.length; ++i) {
             BenchReport.Stage stage = report.stages().get(i);
             Distribution times = stage.distribution();
-            rows[i] = String.join("\t", stage.name(), number(times.median()), number(times.p90()), number(times.p99()));
+            rows[i] =
+                    String.join(
+                            "\t",
+                            stage.name(),
+                            number(times.median()),
+                            number(times.p90()),
+                            number(times.p99()));
         }
         show();
     }
@@ -121,8 +145,13 @@ final class BenchScreen extends Screen {
         this.<TextView>find(R.id.device).setText(device);
         TableLayout table = find(R.id.table);
         table.removeAllViews();
-        table.addView(row(R.style.Text_Quiet, activity.getString(R.string.bench_stage), activity.getString(R.string.bench_median),
-            activity.getString(R.string.bench_p90), activity.getString(R.string.bench_p99)));
+        table.addView(
+                row(
+                        R.style.Text_Quiet,
+                        activity.getString(R.string.bench_stage),
+                        activity.getString(R.string.bench_median),
+                        activity.getString(R.string.bench_p90),
+                        activity.getString(R.string.bench_p99)));
         for (String row : rows) {
             table.addView(row(R.style.Text_Figures, row.split("\t")));
         }
@@ -145,10 +174,14 @@ final class BenchScreen extends Screen {
     }
 
     private void share() {
-        Intent send = new Intent(Intent.ACTION_SEND)
-            .setType("application/json")
-            .putExtra(Intent.EXTRA_SUBJECT, activity.getString(R.string.bench_share_title))
-            .putExtra(Intent.EXTRA_TEXT, json);
-        activity.startActivity(Intent.createChooser(send, activity.getString(R.string.bench_share)));
+        Intent send =
+                new Intent(Intent.ACTION_SEND)
+                        .setType("application/json")
+                        .putExtra(
+                                Intent.EXTRA_SUBJECT,
+                                activity.getString(R.string.bench_share_title))
+                        .putExtra(Intent.EXTRA_TEXT, json);
+        activity.startActivity(
+                Intent.createChooser(send, activity.getString(R.string.bench_share)));
     }
 }

@@ -14,8 +14,13 @@ final class CameraChoice {
 
     final String id;
     final boolean front;
-    /** Degrees by which its frames must be turned clockwise to be upright in the device's natural orientation. */
+
+    /**
+     * Degrees by which its frames must be turned clockwise to be upright in the device's natural
+     * orientation.
+     */
     final int sensorDegrees;
+
     /** Size of frames, before they are turned. */
     final Size size;
 
@@ -66,7 +71,10 @@ final class CameraChoice {
     }
 
     private static long distance(Size size) {
-        long pixels = Math.abs((long) size.getWidth() * size.getHeight() - (long) WANTED_WIDTH * WANTED_HEIGHT);
+        long pixels =
+                Math.abs(
+                        (long) size.getWidth() * size.getHeight()
+                                - (long) WANTED_WIDTH * WANTED_HEIGHT);
         boolean shape = size.getWidth() * WANTED_HEIGHT == size.getHeight() * WANTED_WIDTH;
         return shape ? pixels : pixels + Integer.MAX_VALUE;
     }
@@ -74,7 +82,8 @@ final class CameraChoice {
     /**
      * Degrees by which a frame must be turned clockwise to be upright.
      *
-     * @param displayDegrees by how much the display is turned from its natural orientation, counter-clockwise
+     * @param displayDegrees by how much the display is turned from its natural orientation,
+     *     counter-clockwise
      */
     int uprightDegrees(int displayDegrees) {
         int degrees = front ? sensorDegrees + displayDegrees : sensorDegrees - displayDegrees;

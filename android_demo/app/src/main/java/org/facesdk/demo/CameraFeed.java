@@ -15,6 +15,7 @@ import android.os.Handler;
 import android.os.HandlerThread;
 import android.os.Looper;
 import android.view.Surface;
+
 import java.util.Arrays;
 
 /** Frames of a camera, on a thread of their own, and its preview on a surface. */
@@ -49,11 +50,16 @@ final class CameraFeed implements AutoCloseable {
         preview = new Surface(texture);
         thread.start();
         handler = new Handler(thread.getLooper());
-        reader = ImageReader.newInstance(
-            choice.size.getWidth(), choice.size.getHeight(), ImageFormat.YUV_420_888, IMAGES);
+        reader =
+                ImageReader.newInstance(
+                        choice.size.getWidth(),
+                        choice.size.getHeight(),
+                        ImageFormat.YUV_420_888,
+                        IMAGES);
         reader.setOnImageAvailableListener(this::take, handler);
         try {
-            context.getSystemService(CameraManager.class).openCamera(choice.id, new Opened(), handler);
+            context.getSystemService(CameraManager.class)
+                    .openCamera(choice.id, new Opened(), handler);
         } catch (CameraAccessException | SecurityException | IllegalArgumentException error) {
             fail(error.getMessage());
         }
@@ -81,10 +87,11 @@ final class CameraFeed implements AutoCloseable {
             }
             device = null;
         }
-        handler.post(() -> { // after the frame that is being taken
-            reader.close();
-            preview.release();
-        });
+        handler.post(
+                () -> { // after the frame that is being taken
+                    reader.close();
+                    preview.release();
+                });
         thread.quitSafely();
     }
 
@@ -104,7 +111,8 @@ final class CameraFeed implements AutoCloseable {
         @SuppressWarnings("deprecation") // its successor is of API level 28
         private void start(CameraDevice camera) {
             try {
-                camera.createCaptureSession(Arrays.asList(preview, reader.getSurface()), new Started(camera), handler);
+                camera.createCaptureSession(
+                        Arrays.asList(preview, reader.getSurface()), new Started(camera), handler);
             } catch (CameraAccessException | IllegalStateException error) {
                 fail(error.getMessage());
             }
@@ -133,10 +141,13 @@ final class CameraFeed implements AutoCloseable {
         @Override
         public void onConfigured(CameraCaptureSession session) {
             try {
-                CaptureRequest.Builder request = camera.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW);
+                CaptureRequest.Builder request =
+                        camera.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW);
                 request.addTarget(preview);
                 request.addTarget(reader.getSurface());
-                request.set(CaptureRequest.CONTROL_AF_MODE, CaptureRequest.CONTROL_AF_MODE_CONTINUOUS_VIDEO);
+                request.set(
+                        CaptureRequest.CONTROL_AF_MODE,
+                        CaptureRequest.CONTROL_AF_MODE_CONTINUOUS_VIDEO);
                 session.setRepeatingRequest(request.build(), null, handler);
             } catch (CameraAccessException | IllegalStateException error) {
                 fail(error.getMessage());

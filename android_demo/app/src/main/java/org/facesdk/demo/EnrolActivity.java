@@ -11,13 +11,17 @@ import android.widget.EditText;
 import android.widget.ImageView;
 import android.widget.TextView;
 import android.widget.Toast;
+
 import org.facesdk.Crop;
 import org.facesdk.Embedding;
 import org.facesdk.Face;
 import org.facesdk.Frame;
 import org.facesdk.Quality;
 
-/** Asks for the name of a face and enrols it, if the picture is good enough. What it needs is in its intent. */
+/**
+ * Asks for the name of a face and enrols it, if the picture is good enough. What it needs is in its
+ * intent.
+ */
 public final class EnrolActivity extends Activity {
     private static final String PIXELS = "pixels";
     private static final String WIDTH = "width";
@@ -36,12 +40,12 @@ public final class EnrolActivity extends Activity {
         Crop crop = work.engine().align(frame, face);
         Quality quality = work.engine().quality(frame, face);
         return new Intent(work.context(), EnrolActivity.class)
-            .putExtra(PIXELS, crop.rgb())
-            .putExtra(WIDTH, crop.width())
-            .putExtra(HEIGHT, crop.height())
-            .putExtra(SCORE, quality.score())
-            .putExtra(REASONS, quality.reasons().toArray(new String[0]))
-            .putExtra(ACCEPTABLE, quality.acceptable());
+                .putExtra(PIXELS, crop.rgb())
+                .putExtra(WIDTH, crop.width())
+                .putExtra(HEIGHT, crop.height())
+                .putExtra(SCORE, quality.score())
+                .putExtra(REASONS, quality.reasons().toArray(new String[0]))
+                .putExtra(ACCEPTABLE, quality.acceptable());
     }
 
     @Override
@@ -59,7 +63,10 @@ public final class EnrolActivity extends Activity {
         acceptable = intent.getBooleanExtra(ACCEPTABLE, false);
         ((ImageView) findViewById(R.id.crop)).setImageBitmap(crop.toBitmap());
         TextView quality = (TextView) findViewById(R.id.quality);
-        quality.setText(getString(acceptable ? R.string.enrol_good : R.string.enrol_poor, Math.round(score * HUNDRED)));
+        quality.setText(
+                getString(
+                        acceptable ? R.string.enrol_good : R.string.enrol_poor,
+                        Math.round(score * HUNDRED)));
         quality.setTextColor(getColor(acceptable ? R.color.good : R.color.bad));
         TextView hints = (TextView) findViewById(R.id.hints);
         String[] reasons = intent.getStringArrayExtra(REASONS);
@@ -80,16 +87,24 @@ public final class EnrolActivity extends Activity {
     private void enrol(Crop crop, double score) {
         String who = name.getText().toString().trim();
         save.setEnabled(false);
-        FaceWork.of(this).run(work -> {
-            Embedding embedding = work.engine().embed(crop);
-            return work.gallery().enrol(who, embedding, score);
-        }, template -> {
-            Toast.makeText(this, getString(R.string.enrol_saved, who), Toast.LENGTH_SHORT).show();
-            finish();
-        }, message -> {
-            Toast.makeText(this, message, Toast.LENGTH_LONG).show();
-            enable();
-        });
+        FaceWork.of(this)
+                .run(
+                        work -> {
+                            Embedding embedding = work.engine().embed(crop);
+                            return work.gallery().enrol(who, embedding, score);
+                        },
+                        template -> {
+                            Toast.makeText(
+                                            this,
+                                            getString(R.string.enrol_saved, who),
+                                            Toast.LENGTH_SHORT)
+                                    .show();
+                            finish();
+                        },
+                        message -> {
+                            Toast.makeText(this, message, Toast.LENGTH_LONG).show();
+                            enable();
+                        });
     }
 
     private final class Changed implements TextWatcher {

@@ -9,10 +9,12 @@ import android.graphics.Typeface;
 import android.util.AttributeSet;
 import android.util.TypedValue;
 import android.view.View;
+
+import org.facesdk.Face;
+
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
-import org.facesdk.Face;
 
 /** Draws boxes and names over a picture, or over the camera's preview. */
 public final class FacesView extends View {
@@ -65,10 +67,17 @@ public final class FacesView extends View {
         if (faces.isEmpty()) {
             return getContext().getString(R.string.live_no_face);
         }
-        StringBuilder said = new StringBuilder(
-            getResources().getQuantityString(R.plurals.live_faces, faces.size(), faces.size()));
+        StringBuilder said =
+                new StringBuilder(
+                        getResources()
+                                .getQuantityString(
+                                        R.plurals.live_faces, faces.size(), faces.size()));
         for (SeenFace seen : faces) {
-            said.append(", ").append(seen.name == null ? getContext().getString(R.string.face_unknown) : seen.name);
+            said.append(", ")
+                    .append(
+                            seen.name == null
+                                    ? getContext().getString(R.string.face_unknown)
+                                    : seen.name);
         }
         return said.toString();
     }
@@ -84,25 +93,38 @@ public final class FacesView extends View {
         for (SeenFace seen : faces) {
             Face face = seen.face;
             float left = mirrored ? frameWidth - face.right() : face.left();
-            box.set(left * scaleX, face.top() * scaleY, (left + face.width()) * scaleX, face.bottom() * scaleY);
+            box.set(
+                    left * scaleX,
+                    face.top() * scaleY,
+                    (left + face.width()) * scaleX,
+                    face.bottom() * scaleY);
             drawFace(canvas, seen);
         }
     }
 
     private void drawFace(Canvas canvas, SeenFace seen) {
-        int color = getContext().getColor(seen.name == null ? R.color.box_unknown : R.color.box_known);
+        int color =
+                getContext().getColor(seen.name == null ? R.color.box_unknown : R.color.box_known);
         line.setColor(color);
         plate.setColor(color);
         float corner = pixels(TypedValue.COMPLEX_UNIT_DIP, CORNER_DP);
         canvas.drawRoundRect(box, corner, corner, line);
-        String label = seen.name == null
-            ? getContext().getString(R.string.face_unknown)
-            : String.format(locale(), getContext().getString(R.string.face_known), seen.name, seen.similarity);
+        String label =
+                seen.name == null
+                        ? getContext().getString(R.string.face_unknown)
+                        : String.format(
+                                locale(),
+                                getContext().getString(R.string.face_known),
+                                seen.name,
+                                seen.similarity);
         float padding = corner / 2;
         float height = text.getFontSpacing() + padding;
         float width = Math.min(text.measureText(label) + 2 * corner, getWidth());
         float left = Math.max(0, Math.min(box.left, getWidth() - width));
-        float top = box.top >= height + padding ? box.top - height - padding : Math.min(box.bottom + padding, getHeight() - height);
+        float top =
+                box.top >= height + padding
+                        ? box.top - height - padding
+                        : Math.min(box.bottom + padding, getHeight() - height);
         box.set(left, top, left + width, top + height);
         canvas.drawRoundRect(box, corner, corner, plate);
         canvas.save();

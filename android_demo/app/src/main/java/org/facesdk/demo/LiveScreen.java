@@ -18,6 +18,7 @@ import android.view.TextureView;
 import android.view.View;
 import android.widget.Button;
 import android.widget.TextView;
+
 import org.facesdk.FaceSdk;
 import org.facesdk.Frame;
 
@@ -120,7 +121,8 @@ final class LiveScreen extends Screen implements CameraFeed.Receiver {
         }
         if (!hasCamera()) {
             notice(R.drawable.ic_camera_off, activity.getString(R.string.live_no_camera), 0, null);
-        } else if (activity.checkSelfPermission(Manifest.permission.CAMERA) != PackageManager.PERMISSION_GRANTED) {
+        } else if (activity.checkSelfPermission(Manifest.permission.CAMERA)
+                != PackageManager.PERMISSION_GRANTED) {
             noticeOfPermission();
         } else {
             hideNotice();
@@ -129,18 +131,29 @@ final class LiveScreen extends Screen implements CameraFeed.Receiver {
     }
 
     private void noticeOfPermission() {
-        boolean refused = asked && !activity.shouldShowRequestPermissionRationale(Manifest.permission.CAMERA);
+        boolean refused =
+                asked && !activity.shouldShowRequestPermissionRationale(Manifest.permission.CAMERA);
         if (refused) { // Android shows no dialog any more
-            notice(R.drawable.ic_camera_off, activity.getString(R.string.live_denied), R.string.live_settings, this::openSettings);
+            notice(
+                    R.drawable.ic_camera_off,
+                    activity.getString(R.string.live_denied),
+                    R.string.live_settings,
+                    this::openSettings);
         } else {
             int text = asked ? R.string.live_denied : R.string.live_needs_camera;
-            notice(R.drawable.ic_live, activity.getString(text), R.string.live_allow, activity::askForCamera);
+            notice(
+                    R.drawable.ic_live,
+                    activity.getString(text),
+                    R.string.live_allow,
+                    activity::askForCamera);
         }
     }
 
     private void openSettings() {
-        activity.startActivity(new Intent(
-            Settings.ACTION_APPLICATION_DETAILS_SETTINGS, Uri.fromParts("package", activity.getPackageName(), null)));
+        activity.startActivity(
+                new Intent(
+                        Settings.ACTION_APPLICATION_DETAILS_SETTINGS,
+                        Uri.fromParts("package", activity.getPackageName(), null)));
     }
 
     private void notice(int icon, String text, int action, Runnable onAction) {
@@ -192,8 +205,8 @@ final class LiveScreen extends Screen implements CameraFeed.Receiver {
         frameDegrees = choice.uprightDegrees(displayDegrees());
         boolean turned = frameDegrees % 180 != 0;
         shape.setPictureSize(
-            turned ? choice.size.getHeight() : choice.size.getWidth(),
-            turned ? choice.size.getWidth() : choice.size.getHeight());
+                turned ? choice.size.getHeight() : choice.size.getWidth(),
+                turned ? choice.size.getWidth() : choice.size.getHeight());
         turnPreview();
         feed = new CameraFeed(activity, choice, preview.getSurfaceTexture(), this);
     }
@@ -220,7 +233,10 @@ final class LiveScreen extends Screen implements CameraFeed.Receiver {
         }
     }
 
-    /** A texture view turns frames upright for the natural orientation only, and fills itself with them. */
+    /**
+     * A texture view turns frames upright for the natural orientation only, and fills itself with
+     * them.
+     */
     private void turnPreview() {
         int degrees = displayDegrees();
         float width = preview.getWidth();
@@ -243,32 +259,42 @@ final class LiveScreen extends Screen implements CameraFeed.Receiver {
         }
         Frame frame = Frame.ofImage(image, frameDegrees);
         CameraFeed from = feed;
-        run(running -> SeenFrame.look(running, frame), seen -> {
-            if (from != null && from == feed) {
-                show(seen, choice.front);
-            }
-        }, this::say);
+        run(
+                running -> SeenFrame.look(running, frame),
+                seen -> {
+                    if (from != null && from == feed) {
+                        show(seen, choice.front);
+                    }
+                },
+                this::say);
     }
 
     @Override
     public void failed(String why) {
         if (shown() && picture == null) {
             stop();
-            notice(R.drawable.ic_camera_off, activity.getString(R.string.live_camera_failed, why), R.string.live_retry, this::update);
+            notice(
+                    R.drawable.ic_camera_off,
+                    activity.getString(R.string.live_camera_failed, why),
+                    R.string.live_retry,
+                    this::update);
         }
     }
 
     private void look(Uri chosen) {
-        run(running -> {
-            Bitmap bitmap = Pictures.read(running.context(), chosen);
-            return new Still(bitmap, SeenFrame.look(running, Frame.ofBitmap(bitmap)));
-        }, still -> {
-            if (chosen.equals(picture)) {
-                shape.setPictureSize(still.bitmap.getWidth(), still.bitmap.getHeight());
-                facesView.setPicture(still.bitmap);
-                show(still.seen, false);
-            }
-        }, this::say);
+        run(
+                running -> {
+                    Bitmap bitmap = Pictures.read(running.context(), chosen);
+                    return new Still(bitmap, SeenFrame.look(running, Frame.ofBitmap(bitmap)));
+                },
+                still -> {
+                    if (chosen.equals(picture)) {
+                        shape.setPictureSize(still.bitmap.getWidth(), still.bitmap.getHeight());
+                        facesView.setPicture(still.bitmap);
+                        show(still.seen, false);
+                    }
+                },
+                this::say);
     }
 
     /** Boxes, names and times of a frame. */
@@ -278,10 +304,22 @@ final class LiveScreen extends Screen implements CameraFeed.Receiver {
         find.add(seen.findMs);
         recognise.add(seen.recogniseMs);
         total.add(seen.totalMs());
-        latency.setText(String.join("\n",
-            activity.getString(R.string.latency_line, ms(total, 0.5), ms(total, 0.9), ms(total, 0.99)),
-            activity.getString(R.string.latency_stages, ms(find, 0.5), ms(recognise, 0.5)),
-            activity.getString(R.string.latency_device, FaceSdk.kernelPath(), seen.frame.width(), seen.frame.height(), total.count())));
+        latency.setText(
+                String.join(
+                        "\n",
+                        activity.getString(
+                                R.string.latency_line,
+                                ms(total, 0.5),
+                                ms(total, 0.9),
+                                ms(total, 0.99)),
+                        activity.getString(
+                                R.string.latency_stages, ms(find, 0.5), ms(recognise, 0.5)),
+                        activity.getString(
+                                R.string.latency_device,
+                                FaceSdk.kernelPath(),
+                                seen.frame.width(),
+                                seen.frame.height(),
+                                total.count())));
     }
 
     private String ms(Latency times, double share) {
@@ -294,7 +332,10 @@ final class LiveScreen extends Screen implements CameraFeed.Receiver {
             activity.say(activity.getString(R.string.no_face_here));
             return;
         }
-        run(running -> EnrolActivity.intent(running, seen.frame, seen.faces.get(0).face), activity::startActivity, this::say);
+        run(
+                running -> EnrolActivity.intent(running, seen.frame, seen.faces.get(0).face),
+                activity::startActivity,
+                this::say);
     }
 
     private void say(String sentence) {

@@ -12,7 +12,9 @@ import android.widget.Toast;
 
 /** Four tabs: live, verify, people, speed. */
 public final class MainActivity extends Activity {
-    private static final int[] TABS = {R.id.tab_live, R.id.tab_verify, R.id.tab_people, R.id.tab_bench};
+    private static final int[] TABS = {
+        R.id.tab_live, R.id.tab_verify, R.id.tab_people, R.id.tab_bench
+    };
     private static final String TAB = "tab";
     private static final String SCREEN = "screen";
     private static final int REQUESTS_OF_A_SCREEN = 16;
@@ -27,7 +29,13 @@ public final class MainActivity extends Activity {
     protected void onCreate(Bundle saved) {
         super.onCreate(saved);
         setContentView(R.layout.activity_main);
-        screens = new Screen[] {new LiveScreen(this), new VerifyScreen(this), new PeopleScreen(this), new BenchScreen(this)};
+        screens =
+                new Screen[] {
+                    new LiveScreen(this),
+                    new VerifyScreen(this),
+                    new PeopleScreen(this),
+                    new BenchScreen(this)
+                };
         for (int i = 0; i < TABS.length; ++i) {
             Bundle state = saved == null ? null : saved.getBundle(SCREEN + i);
             states[i] = state == null ? new Bundle() : state;
@@ -114,7 +122,8 @@ public final class MainActivity extends Activity {
     /** So that a picture can be read again when the process was ended in between. */
     private void keepAccess(Uri picture) {
         try {
-            getContentResolver().takePersistableUriPermission(picture, Intent.FLAG_GRANT_READ_URI_PERMISSION);
+            getContentResolver()
+                    .takePersistableUriPermission(picture, Intent.FLAG_GRANT_READ_URI_PERMISSION);
         } catch (SecurityException error) {
             // its provider lends pictures only until the process ends
         }

@@ -1,6 +1,7 @@
 package org.facesdk.demo;
 
 import android.content.Context;
+
 import java.text.NumberFormat;
 import java.util.Locale;
 

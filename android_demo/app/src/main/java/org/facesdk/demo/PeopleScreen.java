@@ -7,11 +7,13 @@ import android.view.LayoutInflater;
 import android.view.View;
 import android.view.ViewGroup;
 import android.widget.TextView;
-import java.util.List;
+
 import org.facesdk.Face;
 import org.facesdk.Frame;
 import org.facesdk.NoFaceException;
 import org.facesdk.Person;
+
+import java.util.List;
 
 /** Who is enrolled; enrol from a picture; forget. */
 final class PeopleScreen extends Screen {
@@ -61,14 +63,18 @@ final class PeopleScreen extends Screen {
 
     @Override
     void picked(int request, Uri picture) {
-        run(running -> {
-            Frame frame = Frame.ofBitmap(Pictures.read(running.context(), picture));
-            List<Face> faces = running.engine().detect(frame, 1).faces();
-            if (faces.isEmpty()) {
-                throw new NoFaceException(running.context().getString(R.string.no_face_here));
-            }
-            return EnrolActivity.intent(running, frame, faces.get(0));
-        }, activity::startActivity, activity::say);
+        run(
+                running -> {
+                    Frame frame = Frame.ofBitmap(Pictures.read(running.context(), picture));
+                    List<Face> faces = running.engine().detect(frame, 1).faces();
+                    if (faces.isEmpty()) {
+                        throw new NoFaceException(
+                                running.context().getString(R.string.no_face_here));
+                    }
+                    return EnrolActivity.intent(running, frame, faces.get(0));
+                },
+                activity::startActivity,
+                activity::say);
     }
 
     private void list() {
@@ -91,10 +97,13 @@ final class PeopleScreen extends Screen {
         View row = LayoutInflater.from(activity).inflate(R.layout.row_person, list, false);
         String name = person.name();
         int count = person.templates();
-        ((TextView) row.findViewById(R.id.initial)).setText(name.substring(0, name.offsetByCodePoints(0, 1)));
+        ((TextView) row.findViewById(R.id.initial))
+                .setText(name.substring(0, name.offsetByCodePoints(0, 1)));
         ((TextView) row.findViewById(R.id.name)).setText(name);
         ((TextView) row.findViewById(R.id.templates))
-            .setText(activity.getResources().getQuantityString(R.plurals.people_templates, count, count));
+                .setText(
+                        activity.getResources()
+                                .getQuantityString(R.plurals.people_templates, count, count));
         View forget = row.findViewById(R.id.forget);
         forget.setContentDescription(activity.getString(R.string.people_forget, name));
         forget.setOnClickListener(clicked -> ask(name));
@@ -103,12 +112,14 @@ final class PeopleScreen extends Screen {
 
     private void ask(String name) {
         forgetting = name;
-        dialog = new AlertDialog.Builder(activity)
-            .setMessage(activity.getString(R.string.people_forget_ask, name))
-            .setPositiveButton(R.string.people_forget_yes, (shown, which) -> forget(name))
-            .setNegativeButton(R.string.cancel, null)
-            .setOnDismissListener(dismissed -> forgetting = null)
-            .show();
+        dialog =
+                new AlertDialog.Builder(activity)
+                        .setMessage(activity.getString(R.string.people_forget_ask, name))
+                        .setPositiveButton(
+                                R.string.people_forget_yes, (shown, which) -> forget(name))
+                        .setNegativeButton(R.string.cancel, null)
+                        .setOnDismissListener(dismissed -> forgetting = null)
+                        .show();
     }
 
     private void forget(String name) {

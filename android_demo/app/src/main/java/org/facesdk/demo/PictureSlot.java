@@ -37,12 +37,13 @@ public final class PictureSlot extends View {
         setFocusable(true);
         setClipToOutline(true);
         float corner = pixels(TypedValue.COMPLEX_UNIT_DIP, CORNER_DP);
-        setOutlineProvider(new ViewOutlineProvider() {
-            @Override
-            public void getOutline(View view, Outline outline) {
-                outline.setRoundRect(0, 0, view.getWidth(), view.getHeight(), corner);
-            }
-        });
+        setOutlineProvider(
+                new ViewOutlineProvider() {
+                    @Override
+                    public void getOutline(View view, Outline outline) {
+                        outline.setRoundRect(0, 0, view.getWidth(), view.getHeight(), corner);
+                    }
+                });
         text.setTextSize(pixels(TypedValue.COMPLEX_UNIT_SP, TEXT_SP));
         text.setColor(context.getColor(R.color.on_surface_quiet));
     }
@@ -77,8 +78,11 @@ public final class PictureSlot extends View {
 
     private void drawInvitation(Canvas canvas) {
         String words = getContext().getString(R.string.verify_empty);
-        StaticLayout layout = StaticLayout.Builder.obtain(words, 0, words.length(), text, Math.max(1, getWidth() - 32))
-            .setAlignment(Layout.Alignment.ALIGN_CENTER).build();
+        StaticLayout layout =
+                StaticLayout.Builder.obtain(
+                                words, 0, words.length(), text, Math.max(1, getWidth() - 32))
+                        .setAlignment(Layout.Alignment.ALIGN_CENTER)
+                        .build();
         canvas.save();
         canvas.translate(16, (getHeight() - layout.getHeight()) / 2f);
         layout.draw(canvas);

@@ -6,10 +6,12 @@ import android.graphics.BitmapFactory;
 import android.graphics.Matrix;
 import android.media.ExifInterface;
 import android.net.Uri;
+
+import org.facesdk.InputException;
+
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
-import org.facesdk.InputException;
 
 /** Pictures that somebody chose, or the app's samples, upright and no larger than needed. */
 final class Pictures {
@@ -37,7 +39,8 @@ final class Pictures {
             }
             options.inJustDecodeBounds = false;
             options.inSampleSize = 1;
-            while (Math.max(options.outWidth, options.outHeight) / options.inSampleSize > MOST_SIDE) {
+            while (Math.max(options.outWidth, options.outHeight) / options.inSampleSize
+                    > MOST_SIDE) {
                 options.inSampleSize *= 2;
             }
             Bitmap decoded;
@@ -66,8 +69,9 @@ final class Pictures {
 
     private static int orientation(Context context, Uri uri) throws IOException {
         try (InputStream stream = open(context, uri)) {
-            return new ExifInterface(stream).getAttributeInt(
-                ExifInterface.TAG_ORIENTATION, ExifInterface.ORIENTATION_NORMAL);
+            return new ExifInterface(stream)
+                    .getAttributeInt(
+                            ExifInterface.TAG_ORIENTATION, ExifInterface.ORIENTATION_NORMAL);
         }
     }
 
@@ -101,6 +105,7 @@ final class Pictures {
             default:
                 return picture;
         }
-        return Bitmap.createBitmap(picture, 0, 0, picture.getWidth(), picture.getHeight(), matrix, true);
+        return Bitmap.createBitmap(
+                picture, 0, 0, picture.getWidth(), picture.getHeight(), matrix, true);
     }
 }

@@ -47,7 +47,10 @@ abstract class Screen {
         return view;
     }
 
-    @SuppressWarnings("unchecked") // as Android's own since API level 26
+    @SuppressWarnings({
+        "unchecked",
+        "TypeParameterUnusedInFormals"
+    }) // as Android's own since API level 26
     final <V extends View> V find(int id) {
         return (V) view.findViewById(id);
     }
@@ -74,17 +77,17 @@ abstract class Screen {
     /** Does work and hands the result to this screen, unless its activity is gone by then. */
     final <T> void run(FaceWork.Job<T> job, FaceWork.Done<T> done, FaceWork.Failed failed) {
         work.run(
-            job,
-            result -> {
-                if (!activity.isDestroyed()) {
-                    done.done(result);
-                }
-            },
-            message -> {
-                if (!activity.isDestroyed()) {
-                    failed.failed(message);
-                }
-            });
+                job,
+                result -> {
+                    if (!activity.isDestroyed()) {
+                        done.done(result);
+                    }
+                },
+                message -> {
+                    if (!activity.isDestroyed()) {
+                        failed.failed(message);
+                    }
+                });
     }
 
     /** Lets somebody choose a picture; {@link #picked} gets it. */

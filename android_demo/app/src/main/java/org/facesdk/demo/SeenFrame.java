@@ -1,8 +1,5 @@
 package org.facesdk.demo;
 
-import java.util.ArrayList;
-import java.util.Collections;
-import java.util.List;
 import org.facesdk.Detections;
 import org.facesdk.Embedding;
 import org.facesdk.Face;
@@ -11,13 +8,19 @@ import org.facesdk.Frame;
 import org.facesdk.Gallery;
 import org.facesdk.Identification;
 
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
 /** A frame with its faces, their names, and the time that took. */
 final class SeenFrame {
     private static final int MOST_FACES = 5;
 
     final Frame frame;
+
     /** Largest first. */
     final List<SeenFace> faces;
+
     final double findMs;
     final double recogniseMs;
 
@@ -39,7 +42,11 @@ final class SeenFrame {
         for (Face face : found) {
             Embedding embedding = engine.embed(frame, face);
             Identification who = gallery.identify(embedding);
-            faces.add(new SeenFace(face, who.person() == null ? null : who.person().name(), who.similarity()));
+            faces.add(
+                    new SeenFace(
+                            face,
+                            who.person() == null ? null : who.person().name(),
+                            who.similarity()));
         }
         long named = System.nanoTime();
         return new SeenFrame(frame, faces, (detected - begun) / 1e6, (named - detected) / 1e6);

@@ -6,6 +6,7 @@ import android.os.Bundle;
 import android.view.View;
 import android.widget.Button;
 import android.widget.TextView;
+
 import org.facesdk.Frame;
 import org.facesdk.Match;
 import org.facesdk.Timings;
@@ -43,11 +44,13 @@ final class VerifyScreen extends Screen {
             }
         }
         this.<View>find(R.id.compare).setOnClickListener(clicked -> compare());
-        this.<View>find(R.id.samples).setOnClickListener(clicked -> {
-            for (int i = 0; i < SLOTS.length; ++i) {
-                load(i, Pictures.sample(SAMPLES[i]));
-            }
-        });
+        this.<View>find(R.id.samples)
+                .setOnClickListener(
+                        clicked -> {
+                            for (int i = 0; i < SLOTS.length; ++i) {
+                                load(i, Pictures.sample(SAMPLES[i]));
+                            }
+                        });
         if (state.getBoolean(COMPARED)) {
             compare();
         }
@@ -72,18 +75,21 @@ final class VerifyScreen extends Screen {
         bitmaps[slot] = null;
         this.<PictureSlot>find(SLOTS[slot]).setPicture(null);
         hideResult();
-        run(running -> Pictures.read(running.context(), uri), bitmap -> {
-            if (uri.equals(uris[slot])) {
-                bitmaps[slot] = bitmap;
-                this.<PictureSlot>find(SLOTS[slot]).setPicture(bitmap);
-                enableCompare();
-            }
-        }, message -> {
-            if (uri.equals(uris[slot])) {
-                uris[slot] = null;
-                fail(message);
-            }
-        });
+        run(
+                running -> Pictures.read(running.context(), uri),
+                bitmap -> {
+                    if (uri.equals(uris[slot])) {
+                        bitmaps[slot] = bitmap;
+                        this.<PictureSlot>find(SLOTS[slot]).setPicture(bitmap);
+                        enableCompare();
+                    }
+                },
+                message -> {
+                    if (uri.equals(uris[slot])) {
+                        uris[slot] = null;
+                        fail(message);
+                    }
+                });
     }
 
     private void enableCompare() {
@@ -106,20 +112,24 @@ final class VerifyScreen extends Screen {
         Button button = find(R.id.compare);
         button.setEnabled(false);
         button.setText(R.string.working);
-        run(running -> running.engine().verify(frame(0), frame(1)), result -> {
-            if (first.equals(uris[0]) && second.equals(uris[1])) {
-                show(result);
-            }
-            finished();
-        }, message -> {
-            fail(message);
-            finished();
-        });
+        run(
+                running -> running.engine().verify(frame(0), frame(1)),
+                result -> {
+                    if (first.equals(uris[0]) && second.equals(uris[1])) {
+                        show(result);
+                    }
+                    finished();
+                },
+                message -> {
+                    fail(message);
+                    finished();
+                });
     }
 
     /** On the thread of the networks, after the pictures were read there. */
     private Frame frame(int slot) {
-        return Frame.ofBitmap(Pictures.read(work.context(), uris[slot])).named(activity.getString(NAMES[slot]));
+        return Frame.ofBitmap(Pictures.read(work.context(), uris[slot]))
+                .named(activity.getString(NAMES[slot]));
     }
 
     private void finished() {
@@ -130,15 +140,29 @@ final class VerifyScreen extends Screen {
     private void show(Verification result) {
         Match match = result.match();
         Timings times = result.timings();
-        text(R.id.verdict, activity.getString(match.same() ? R.string.verify_same : R.string.verify_different));
-        this.<TextView>find(R.id.verdict).setTextColor(activity.getColor(match.same() ? R.color.good : R.color.bad));
+        text(
+                R.id.verdict,
+                activity.getString(
+                        match.same() ? R.string.verify_same : R.string.verify_different));
+        this.<TextView>find(R.id.verdict)
+                .setTextColor(activity.getColor(match.same() ? R.color.good : R.color.bad));
         this.<View>find(R.id.bar).setVisibility(View.VISIBLE);
         this.<SimilarityBar>find(R.id.bar).show(match.similarity(), match.threshold());
         Double rate = match.fmr();
-        text(R.id.reason, activity.getString(R.string.verify_similarity, match.similarity(), match.threshold(),
-            Numbers.whole(activity, rate == null ? 0 : Math.round(1 / rate))));
-        text(R.id.times, activity.getString(R.string.verify_times, Numbers.milliseconds(activity, times.detect()),
-            Numbers.milliseconds(activity, times.align()), Numbers.milliseconds(activity, times.embed())));
+        text(
+                R.id.reason,
+                activity.getString(
+                        R.string.verify_similarity,
+                        match.similarity(),
+                        match.threshold(),
+                        Numbers.whole(activity, rate == null ? 0 : Math.round(1 / rate))));
+        text(
+                R.id.times,
+                activity.getString(
+                        R.string.verify_times,
+                        Numbers.milliseconds(activity, times.detect()),
+                        Numbers.milliseconds(activity, times.align()),
+                        Numbers.milliseconds(activity, times.embed())));
         this.<View>find(R.id.result).setVisibility(View.VISIBLE);
     }
 

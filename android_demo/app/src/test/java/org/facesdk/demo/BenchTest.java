@@ -8,12 +8,15 @@ import android.view.View;
 import android.widget.TableLayout;
 import android.widget.TableRow;
 import android.widget.TextView;
-import java.nio.file.Files;
-import java.nio.file.Paths;
+
 import org.json.JSONObject;
 import org.junit.Test;
 import org.robolectric.Robolectric;
 import org.robolectric.android.controller.ActivityController;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Paths;
 
 /** The bench screen measures, keeps its report over a rotation, and shares it as JSON. */
 public final class BenchTest extends OnHost {
@@ -22,24 +25,32 @@ public final class BenchTest extends OnHost {
 
     @Test
     public void aReportIsMeasuredKeptAndShared() throws Exception {
-        try (ActivityController<MainActivity> controller = Robolectric.buildActivity(MainActivity.class).setup()) {
+        try (ActivityController<MainActivity> controller =
+                Robolectric.buildActivity(MainActivity.class).setup()) {
             MainActivity activity = controller.get();
             activity.select(BENCH);
             assertEquals(View.GONE, activity.findViewById(R.id.report).getVisibility());
             ((BenchScreen) activity.screen(BENCH)).measure(RUNS);
             settle(activity);
-            assertEquals("", LiveTest.text(activity, R.id.status).replaceFirst("Run \\d+ of \\d+", ""));
+            assertEquals(
+                    "", LiveTest.text(activity, R.id.status).replaceFirst("Run \\d+ of \\d+", ""));
             controller.recreate();
             activity = controller.get();
             settle(activity);
             TableLayout table = (TableLayout) activity.findViewById(R.id.table);
-            assertEquals("detect", ((TextView) ((TableRow) table.getChildAt(1)).getChildAt(0)).getText().toString());
+            assertEquals(
+                    "detect",
+                    ((TextView) ((TableRow) table.getChildAt(1)).getChildAt(0))
+                            .getText()
+                            .toString());
             activity.findViewById(R.id.share).performClick();
             Intent chooser = LiveTest.shadow(activity).getNextStartedActivity();
             Intent send = chooser.getParcelableExtra(Intent.EXTRA_INTENT);
             String json = send.getStringExtra(Intent.EXTRA_TEXT);
             assertEquals("pipeline", new JSONObject(json).getString("kind"));
-            Files.write(Paths.get(System.getProperty("facesdk.pictures"), "bench.json"), json.getBytes("UTF-8"));
+            Files.write(
+                    Paths.get(System.getProperty("facesdk.pictures"), "bench.json"),
+                    json.getBytes(StandardCharsets.UTF_8));
             hideTimes(activity, table);
             picture(activity, "bench-report");
         }
@@ -54,8 +65,11 @@ public final class BenchTest extends OnHost {
                 view.setText(cell == 3 ? "–" : "1" + row + "." + cell);
             }
         }
-        ((TextView) activity.findViewById(R.id.total)).setText(activity.getString(R.string.bench_total, "24"));
-        ((TextView) activity.findViewById(R.id.device)).setText(activity.getString(R.string.bench_device, "Phone", "15", "neon", "2.16.1"));
+        ((TextView) activity.findViewById(R.id.total))
+                .setText(activity.getString(R.string.bench_total, "24"));
+        ((TextView) activity.findViewById(R.id.device))
+                .setText(
+                        activity.getString(R.string.bench_device, "Phone", "15", "neon", "2.16.1"));
         settle(activity);
     }
 }

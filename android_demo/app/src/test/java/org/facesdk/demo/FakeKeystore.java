@@ -1,11 +1,13 @@
 package org.facesdk.demo;
 
 import android.security.keystore.KeyGenParameterSpec;
+
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.security.Key;
 import java.security.KeyStoreSpi;
 import java.security.Provider;
+import java.security.ProviderException;
 import java.security.SecureRandom;
 import java.security.Security;
 import java.security.cert.Certificate;
@@ -15,15 +17,21 @@ import java.util.Date;
 import java.util.Enumeration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+
 import javax.crypto.KeyGenerator;
 import javax.crypto.KeyGeneratorSpi;
 import javax.crypto.SecretKey;
 
-/** Stands for Android's Keystore, which a host JVM has not: keys by alias, in memory, for as long as the tests run. */
+/**
+ * Stands for Android's Keystore, which a host JVM has not: keys by alias, in memory, for as long as
+ * the tests run.
+ */
 public final class FakeKeystore extends Provider {
     private static final String NAME = "AndroidKeyStore";
     private static final int BITS = 256;
     private static final Map<String, SecretKey> KEYS = new ConcurrentHashMap<>();
+
+    private static volatile boolean broken;
 
     private FakeKeystore() {
         super(NAME, "1", "keys in memory, for tests");
@@ -35,6 +43,49 @@ public final class FakeKeystore extends Provider {
     static void install() {
         if (Security.getProvider(NAME) == null) {
             Security.addProvider(new FakeKeystore());
+        }
+    }
+
+    /** Whether the store and the use of its keys fail from now on, as Android's does: unchecked. */
+    public static void setBroken(boolean now) {
+        broken = now;
+    }
+
+    /** Loses all keys, as when an app's data is restored on another phone. */
+    public static void lose() {
+        KEYS.clear();
+    }
+
+    private static void work() {
+        if (broken) {
+            throw new ProviderException("Keystore operation failed");
+        }
+    }
+
+    /** A key that is only used through the store. */
+    private static final class Kept implements SecretKey {
+        private static final long serialVersionUID = 1L;
+
+        private final SecretKey key;
+
+        Kept(SecretKey key) {
+            this.key = key;
+        }
+
+        @Override
+        public String getAlgorithm() {
+            return key.getAlgorithm();
+        }
+
+        @Override
+        public String getFormat() {
+            return key.getFormat();
+        }
+
+        @Override
+        public byte[] getEncoded() {
+            work();
+            return key.getEncoded();
         }
     }
 
@@ -59,10 +110,11 @@ public final class FakeKeystore extends Provider {
 
         @Override
         protected SecretKey engineGenerateKey() {
+            work();
             try {
                 KeyGenerator maker = KeyGenerator.getInstance("AES", "SunJCE");
                 maker.init(BITS);
-                SecretKey key = maker.generateKey();
+                SecretKey key = new Kept(maker.generateKey());
                 KEYS.put(alias, key);
                 return key;
             } catch (java.security.GeneralSecurityException error) {
@@ -75,6 +127,7 @@ public final class FakeKeystore extends Provider {
     public static final class Store extends KeyStoreSpi {
         @Override
         public Key engineGetKey(String alias, char[] password) {
+            work();
             return KEYS.get(alias);
         }
 
@@ -100,6 +153,7 @@ public final class FakeKeystore extends Provider {
 
         @Override
         public void engineDeleteEntry(String alias) {
+            work();
             KEYS.remove(alias);
         }
 

@@ -15,6 +15,7 @@ import android.os.Bundle;
 import android.provider.Settings;
 import android.view.View;
 import android.widget.TextView;
+
 import org.facesdk.Frame;
 import org.junit.Test;
 import org.robolectric.Robolectric;
@@ -28,15 +29,20 @@ import org.robolectric.shadows.ShadowCameraManager;
 import org.robolectric.shadows.ShadowPackageManager;
 import org.robolectric.shadows.StreamConfigurationMapBuilder;
 
-/** The live screen without a camera, without the permission, with pictures; rotated, and after the process was ended. */
+/**
+ * The live screen without a camera, without the permission, with pictures; rotated, and after the
+ * process was ended.
+ */
 public final class LiveTest extends OnHost {
     private static final int LIVE = 0;
 
     @Test
     public void withoutCameraAPictureIsOffered() {
-        try (ActivityController<MainActivity> controller = Robolectric.buildActivity(MainActivity.class).setup()) {
+        try (ActivityController<MainActivity> controller =
+                Robolectric.buildActivity(MainActivity.class).setup()) {
             MainActivity activity = controller.get();
-            assertEquals(activity.getString(R.string.live_no_camera), text(activity, R.id.notice_text));
+            assertEquals(
+                    activity.getString(R.string.live_no_camera), text(activity, R.id.notice_text));
             assertEquals(View.GONE, activity.findViewById(R.id.notice_action).getVisibility());
             activity.findViewById(R.id.notice_pick).performClick();
             Intent asked = shadow(activity).getNextStartedActivity();
@@ -48,29 +54,40 @@ public final class LiveTest extends OnHost {
     @Test
     public void thePermissionIsAskedForThenExplainedThenSettingsAreOffered() {
         camera(true);
-        try (ActivityController<MainActivity> controller = Robolectric.buildActivity(MainActivity.class).setup()) {
+        try (ActivityController<MainActivity> controller =
+                Robolectric.buildActivity(MainActivity.class).setup()) {
             MainActivity activity = controller.get();
-            assertEquals(activity.getString(R.string.live_needs_camera), text(activity, R.id.notice_text));
+            assertEquals(
+                    activity.getString(R.string.live_needs_camera),
+                    text(activity, R.id.notice_text));
             activity.findViewById(R.id.notice_action).performClick();
-            assertEquals(Manifest.permission.CAMERA, shadow(activity).getLastRequestedPermission().requestedPermissions[0]);
+            assertEquals(
+                    Manifest.permission.CAMERA,
+                    shadow(activity).getLastRequestedPermission().requestedPermissions[0]);
 
             rationale(activity, true);
             answer(activity, PackageManager.PERMISSION_DENIED);
-            assertEquals(activity.getString(R.string.live_denied), text(activity, R.id.notice_text));
-            assertEquals(activity.getString(R.string.live_allow), text(activity, R.id.notice_action));
+            assertEquals(
+                    activity.getString(R.string.live_denied), text(activity, R.id.notice_text));
+            assertEquals(
+                    activity.getString(R.string.live_allow), text(activity, R.id.notice_action));
 
             rationale(activity, false);
             answer(activity, PackageManager.PERMISSION_DENIED);
-            assertEquals(activity.getString(R.string.live_settings), text(activity, R.id.notice_action));
+            assertEquals(
+                    activity.getString(R.string.live_settings), text(activity, R.id.notice_action));
             activity.findViewById(R.id.notice_action).performClick();
-            assertEquals(Settings.ACTION_APPLICATION_DETAILS_SETTINGS, shadow(activity).getNextStartedActivity().getAction());
+            assertEquals(
+                    Settings.ACTION_APPLICATION_DETAILS_SETTINGS,
+                    shadow(activity).getNextStartedActivity().getAction());
         }
     }
 
     @Test
     public void withThePermissionTheNoticeGoes() {
         camera(true);
-        try (ActivityController<MainActivity> controller = Robolectric.buildActivity(MainActivity.class).setup()) {
+        try (ActivityController<MainActivity> controller =
+                Robolectric.buildActivity(MainActivity.class).setup()) {
             MainActivity activity = controller.get();
             assertEquals(View.VISIBLE, activity.findViewById(R.id.notice).getVisibility());
             ShadowApplication application = Shadow.extract(RuntimeEnvironment.getApplication());
@@ -83,24 +100,32 @@ public final class LiveTest extends OnHost {
 
     @Test
     public void aPictureShowsFacesNamesAndTimes() throws Exception {
-        try (ActivityController<MainActivity> controller = Robolectric.buildActivity(MainActivity.class).setup()) {
+        try (ActivityController<MainActivity> controller =
+                Robolectric.buildActivity(MainActivity.class).setup()) {
             MainActivity activity = controller.get();
             enrol(activity, "obama2.jpg", "Barack");
             activity.screen(LIVE).picked(1, Pictures.sample("obama.jpg"));
             settle(activity);
             CharSequence said = activity.findViewById(R.id.faces).getContentDescription();
             assertEquals("1 face, Barack", said.toString());
-            assertTrue(text(activity, R.id.latency), text(activity, R.id.latency).contains("kernels"));
-            ((TextView) activity.findViewById(R.id.latency)).setText(
-                "24 ms median · 26 p90 · 31 p99\nfind 18 · recognise 6 ms\nneon kernels · 910×1137 · 1 frames");
+            assertTrue(
+                    text(activity, R.id.latency), text(activity, R.id.latency).contains("kernels"));
+            ((TextView) activity.findViewById(R.id.latency))
+                    .setText(
+                            "24 ms median · 26 p90 · 31 p99\n"
+                                    + "find 18 · recognise 6 ms\n"
+                                    + "neon kernels · 910×1137 · 1 frames");
             settle(activity);
             picture(activity, "live-picture");
 
             Bundle saved = end(controller);
             endProcess();
-            try (ActivityController<MainActivity> next = Robolectric.buildActivity(MainActivity.class).setup(saved)) {
+            try (ActivityController<MainActivity> next =
+                    Robolectric.buildActivity(MainActivity.class).setup(saved)) {
                 settle(next.get());
-                assertEquals("1 face, Barack", next.get().findViewById(R.id.faces).getContentDescription().toString());
+                assertEquals(
+                        "1 face, Barack",
+                        next.get().findViewById(R.id.faces).getContentDescription().toString());
                 next.get().findViewById(R.id.back_to_camera).performClick();
                 assertEquals(View.VISIBLE, next.get().findViewById(R.id.notice).getVisibility());
             }
@@ -109,7 +134,8 @@ public final class LiveTest extends OnHost {
 
     @Test
     public void theLargestFaceGoesToEnrolment() throws Exception {
-        try (ActivityController<MainActivity> controller = Robolectric.buildActivity(MainActivity.class).setup()) {
+        try (ActivityController<MainActivity> controller =
+                Robolectric.buildActivity(MainActivity.class).setup()) {
             MainActivity activity = controller.get();
             activity.screen(LIVE).picked(1, Pictures.sample("obama.jpg"));
             settle(activity);
@@ -123,22 +149,32 @@ public final class LiveTest extends OnHost {
 
     @Test
     public void rotatingKeepsThePicture() throws Exception {
-        try (ActivityController<MainActivity> controller = Robolectric.buildActivity(MainActivity.class).setup()) {
+        try (ActivityController<MainActivity> controller =
+                Robolectric.buildActivity(MainActivity.class).setup()) {
             controller.get().screen(LIVE).picked(1, Pictures.sample("obama.jpg"));
             settle(controller.get());
             RuntimeEnvironment.setQualifiers("+w720dp-h360dp-land");
             controller.configurationChange();
             settle(controller.get());
-            assertTrue(controller.get().findViewById(R.id.faces).getContentDescription().toString().startsWith("1 face"));
+            assertTrue(
+                    controller
+                            .get()
+                            .findViewById(R.id.faces)
+                            .getContentDescription()
+                            .toString()
+                            .startsWith("1 face"));
         }
     }
 
     @Test
     public void camerasAreChosenBySideAndTheirFramesTurnedUpright() throws Exception {
-        ShadowCameraManager cameras = Shadow.extract(RuntimeEnvironment.getApplication().getSystemService(CameraManager.class));
+        ShadowCameraManager cameras =
+                Shadow.extract(
+                        RuntimeEnvironment.getApplication().getSystemService(CameraManager.class));
         cameras.addCamera("back", facts(CameraCharacteristics.LENS_FACING_BACK, 90));
         cameras.addCamera("selfie", facts(CameraCharacteristics.LENS_FACING_FRONT, 270));
-        CameraManager manager = RuntimeEnvironment.getApplication().getSystemService(CameraManager.class);
+        CameraManager manager =
+                RuntimeEnvironment.getApplication().getSystemService(CameraManager.class);
         CameraChoice back = CameraChoice.find(manager, false);
         CameraChoice front = CameraChoice.find(manager, true);
         assertEquals("back", back.id);
@@ -157,13 +193,17 @@ public final class LiveTest extends OnHost {
 
     /** Enrols the face of a sample as {@link EnrolActivity} does. */
     static void enrol(MainActivity activity, String sample, String name) throws Exception {
-        FaceWork.of(activity).run(work -> {
-            Bitmap bitmap = Pictures.read(work.context(), Pictures.sample(sample));
-            Frame frame = Frame.ofBitmap(bitmap);
-            return work.gallery().enrol(name, work.engine().embed(frame), 1.0);
-        }, template -> {}, message -> {
-            throw new AssertionError(message);
-        });
+        FaceWork.of(activity)
+                .run(
+                        work -> {
+                            Bitmap bitmap = Pictures.read(work.context(), Pictures.sample(sample));
+                            Frame frame = Frame.ofBitmap(bitmap);
+                            return work.gallery().enrol(name, work.engine().embed(frame), 1.0);
+                        },
+                        template -> {},
+                        message -> {
+                            throw new AssertionError(message);
+                        });
         settle(activity);
     }
 
@@ -176,7 +216,8 @@ public final class LiveTest extends OnHost {
     }
 
     private static void camera(boolean there) {
-        ShadowPackageManager packages = Shadow.extract(RuntimeEnvironment.getApplication().getPackageManager());
+        ShadowPackageManager packages =
+                Shadow.extract(RuntimeEnvironment.getApplication().getPackageManager());
         packages.setSystemFeature(PackageManager.FEATURE_CAMERA_ANY, there);
     }
 
@@ -186,7 +227,8 @@ public final class LiveTest extends OnHost {
     }
 
     private static void answer(MainActivity activity, int result) {
-        activity.onRequestPermissionsResult(1, new String[] {Manifest.permission.CAMERA}, new int[] {result});
+        activity.onRequestPermissionsResult(
+                1, new String[] {Manifest.permission.CAMERA}, new int[] {result});
     }
 
     private static CameraCharacteristics facts(int facing, int degrees) {
@@ -194,11 +236,16 @@ public final class LiveTest extends OnHost {
         ShadowCameraCharacteristics shadow = Shadow.extract(facts);
         shadow.set(CameraCharacteristics.LENS_FACING, facing);
         shadow.set(CameraCharacteristics.SENSOR_ORIENTATION, degrees);
-        shadow.set(CameraCharacteristics.SCALER_STREAM_CONFIGURATION_MAP,
-            StreamConfigurationMapBuilder.newBuilder()
-                .addOutputSize(android.graphics.ImageFormat.YUV_420_888, new android.util.Size(1280, 720))
-                .addOutputSize(android.graphics.ImageFormat.YUV_420_888, new android.util.Size(640, 480))
-                .build());
+        shadow.set(
+                CameraCharacteristics.SCALER_STREAM_CONFIGURATION_MAP,
+                StreamConfigurationMapBuilder.newBuilder()
+                        .addOutputSize(
+                                android.graphics.ImageFormat.YUV_420_888,
+                                new android.util.Size(1280, 720))
+                        .addOutputSize(
+                                android.graphics.ImageFormat.YUV_420_888,
+                                new android.util.Size(640, 480))
+                        .build());
         return facts;
     }
 }

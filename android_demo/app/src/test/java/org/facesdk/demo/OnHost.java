@@ -8,14 +8,7 @@ import android.graphics.Canvas;
 import android.os.Bundle;
 import android.view.View;
 import android.view.ViewGroup;
-import java.io.File;
-import java.io.FileOutputStream;
-import java.io.OutputStream;
-import java.lang.reflect.Field;
-import java.nio.file.Paths;
-import java.time.Duration;
-import java.util.Arrays;
-import java.util.function.Consumer;
+
 import org.junit.After;
 import org.junit.Before;
 import org.junit.BeforeClass;
@@ -26,7 +19,19 @@ import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
 import org.robolectric.shadows.ShadowLooper;
 
-/** What the tests of activities share: Android's libraries on this JVM, waiting for the networks, screenshots. */
+import java.io.File;
+import java.io.FileOutputStream;
+import java.io.OutputStream;
+import java.lang.reflect.Field;
+import java.nio.file.Paths;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.function.Consumer;
+
+/**
+ * What the tests of activities share: Android's libraries on this JVM, waiting for the networks,
+ * screenshots.
+ */
 @RunWith(RobolectricTestRunner.class)
 @Config(sdk = 35, qualifiers = OnHost.PHONE)
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
@@ -38,7 +43,10 @@ public abstract class OnHost {
 
     private Thread watchdog;
 
-    /** Not in a static initializer: the runner initializes this class twice, and a library belongs to one class loader. */
+    /**
+     * Not in a static initializer: the runner initializes this class twice, and a library belongs
+     * to one class loader.
+     */
     @BeforeClass
     public static void loadAndroidsLibraries() {
         for (String path : System.getProperty("facesdk.preload").split(File.pathSeparator)) {
@@ -47,18 +55,30 @@ public abstract class OnHost {
         FakeKeystore.install();
     }
 
-    /** A hung network must not hang the build. JUnit's own limit would run the test off the main thread. */
+    /**
+     * A hung network must not hang the build. JUnit's own limit would run the test off the main
+     * thread.
+     */
     @Before
     public final void watch() {
-        watchdog = new Thread(() -> {
-            try {
-                Thread.sleep(MOST);
-            } catch (InterruptedException ended) {
-                return;
-            }
-            Thread.getAllStackTraces().forEach((thread, stack) -> System.out.println(thread + "\n  " + Arrays.toString(stack)));
-            Runtime.getRuntime().halt(HUNG);
-        }, "watchdog");
+        watchdog =
+                new Thread(
+                        () -> {
+                            try {
+                                Thread.sleep(MOST);
+                            } catch (InterruptedException ended) {
+                                return;
+                            }
+                            Thread.getAllStackTraces()
+                                    .forEach(
+                                            (thread, stack) ->
+                                                    System.out.println(
+                                                            thread
+                                                                    + "\n  "
+                                                                    + Arrays.toString(stack)));
+                            Runtime.getRuntime().halt(HUNG);
+                        },
+                        "watchdog");
         watchdog.setDaemon(true);
         watchdog.start();
     }
@@ -92,9 +112,13 @@ public abstract class OnHost {
 
     /** Draws a window into NAME.png. */
     static void picture(View view, String name) throws Exception {
-        Bitmap drawn = Bitmap.createBitmap(view.getWidth(), view.getHeight(), Bitmap.Config.ARGB_8888);
+        Bitmap drawn =
+                Bitmap.createBitmap(view.getWidth(), view.getHeight(), Bitmap.Config.ARGB_8888);
         view.draw(new Canvas(drawn));
-        try (OutputStream file = new FileOutputStream(Paths.get(System.getProperty("facesdk.pictures"), name + ".png").toFile())) {
+        try (OutputStream file =
+                new FileOutputStream(
+                        Paths.get(System.getProperty("facesdk.pictures"), name + ".png")
+                                .toFile())) {
             assertTrue(drawn.compress(Bitmap.CompressFormat.PNG, 100, file));
         }
     }

@@ -11,6 +11,7 @@ import android.os.Bundle;
 import android.view.View;
 import android.view.ViewGroup;
 import android.widget.TextView;
+
 import org.junit.Test;
 import org.robolectric.Robolectric;
 import org.robolectric.android.controller.ActivityController;
@@ -22,12 +23,14 @@ public final class PeopleTest extends OnHost {
 
     @Test
     public void aFaceIsEnrolledListedAndForgotten() throws Exception {
-        try (ActivityController<MainActivity> controller = Robolectric.buildActivity(MainActivity.class).setup()) {
+        try (ActivityController<MainActivity> controller =
+                Robolectric.buildActivity(MainActivity.class).setup()) {
             MainActivity activity = controller.get();
             activity.select(PEOPLE);
             settle(activity);
             assertEquals(View.VISIBLE, activity.findViewById(R.id.empty).getVisibility());
-            assertEquals(activity.getString(R.string.people_empty), LiveTest.text(activity, R.id.empty));
+            assertEquals(
+                    activity.getString(R.string.people_empty), LiveTest.text(activity, R.id.empty));
 
             activity.screen(PEOPLE).picked(1, Pictures.sample("obama.jpg"));
             settle(activity);
@@ -39,13 +42,16 @@ public final class PeopleTest extends OnHost {
             ViewGroup list = (ViewGroup) activity.findViewById(R.id.list);
             assertEquals(1, list.getChildCount());
             assertEquals("Barack", ((TextView) list.findViewById(R.id.name)).getText().toString());
-            assertEquals("2 templates", ((TextView) list.findViewById(R.id.templates)).getText().toString());
+            assertEquals(
+                    "2 templates",
+                    ((TextView) list.findViewById(R.id.templates)).getText().toString());
             picture(activity, "people-one");
 
             list.findViewById(R.id.forget).performClick();
             Bundle saved = end(controller); // while the question is open
             endProcess();
-            try (ActivityController<MainActivity> next = Robolectric.buildActivity(MainActivity.class).setup(saved)) {
+            try (ActivityController<MainActivity> next =
+                    Robolectric.buildActivity(MainActivity.class).setup(saved)) {
                 settle(next.get());
                 AlertDialog question = ShadowAlertDialog.getLatestAlertDialog();
                 assertTrue(question.isShowing());
@@ -58,13 +64,16 @@ public final class PeopleTest extends OnHost {
     }
 
     private static void enrolWith(Intent intent, String name) throws Exception {
-        try (ActivityController<EnrolActivity> controller = Robolectric.buildActivity(EnrolActivity.class, intent).setup()) {
+        try (ActivityController<EnrolActivity> controller =
+                Robolectric.buildActivity(EnrolActivity.class, intent).setup()) {
             EnrolActivity activity = controller.get();
             assertFalse("nobody has no name", activity.findViewById(R.id.save).isEnabled());
             ((TextView) activity.findViewById(R.id.name)).setText("  " + name + " ");
             controller.recreate();
             activity = controller.get();
-            assertEquals("  " + name + " ", ((TextView) activity.findViewById(R.id.name)).getText().toString());
+            assertEquals(
+                    "  " + name + " ",
+                    ((TextView) activity.findViewById(R.id.name)).getText().toString());
             assertTrue(activity.findViewById(R.id.save).isEnabled());
             picture(activity, "enrol");
             activity.findViewById(R.id.save).performClick();

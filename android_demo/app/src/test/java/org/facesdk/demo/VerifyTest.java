@@ -8,14 +8,7 @@ import android.content.ContentResolver;
 import android.net.Uri;
 import android.os.Bundle;
 import android.view.View;
-import java.io.ByteArrayInputStream;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.Paths;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+
 import org.junit.Test;
 import org.robolectric.Robolectric;
 import org.robolectric.RuntimeEnvironment;
@@ -23,16 +16,34 @@ import org.robolectric.android.controller.ActivityController;
 import org.robolectric.shadow.api.Shadow;
 import org.robolectric.shadows.ShadowContentResolver;
 
-/** Two pictures are compared, with Python's verdict; what was compared survives rotation and the end of the process. */
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.Paths;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * Two pictures are compared, with Python's verdict; what was compared survives rotation and the end
+ * of the process.
+ */
 public final class VerifyTest extends OnHost {
     private static final int VERIFY = 1;
-    /** Floats of two runtimes differ in their last bits, and signs of a binary network flip: see the library's EngineTest. */
+
+    /**
+     * Floats of two runtimes differ in their last bits, and signs of a binary network flip: see the
+     * library's EngineTest.
+     */
     private static final double SIGNS = 0.05;
 
     /** The pictures are PNG files that Python wrote: decoders of JPEG differ by a level or two. */
     @Test
     public void twoPicturesGivePythonsSimilarity() throws Exception {
-        try (ActivityController<MainActivity> controller = Robolectric.buildActivity(MainActivity.class).setup()) {
+        try (ActivityController<MainActivity> controller =
+                Robolectric.buildActivity(MainActivity.class).setup()) {
             MainActivity activity = controller.get();
             activity.select(VERIFY);
             activity.screen(VERIFY).picked(0, png("obama"));
@@ -41,51 +52,66 @@ public final class VerifyTest extends OnHost {
             activity.findViewById(R.id.compare).performClick();
             settle(activity);
             double expected = Double.parseDouble(System.getProperty("facesdk.similarity"));
-            Matcher said = Pattern.compile("Similarity (0\\.\\d\\d)\\..*").matcher(LiveTest.text(activity, R.id.reason));
+            Matcher said =
+                    Pattern.compile("Similarity (0\\.\\d\\d)\\..*")
+                            .matcher(LiveTest.text(activity, R.id.reason));
             assertTrue(LiveTest.text(activity, R.id.reason), said.matches());
             assertEquals(expected, Double.parseDouble(said.group(1)), SIGNS);
-            assertEquals(activity.getString(R.string.verify_same), LiveTest.text(activity, R.id.verdict));
+            assertEquals(
+                    activity.getString(R.string.verify_same),
+                    LiveTest.text(activity, R.id.verdict));
         }
     }
 
     private static Uri png(String name) {
         Uri uri = Uri.parse("content://test/" + name + ".png");
         Path file = Paths.get(System.getProperty("facesdk.photos"), name + ".png");
-        ShadowContentResolver shadow = Shadow.extract(RuntimeEnvironment.getApplication().getContentResolver());
-        shadow.registerInputStreamSupplier(uri, () -> {
-            try {
-                return Files.newInputStream(file);
-            } catch (IOException error) {
-                throw new UncheckedIOException(error);
-            }
-        });
+        ShadowContentResolver shadow =
+                Shadow.extract(RuntimeEnvironment.getApplication().getContentResolver());
+        shadow.registerInputStreamSupplier(
+                uri,
+                () -> {
+                    try {
+                        return Files.newInputStream(file);
+                    } catch (IOException error) {
+                        throw new UncheckedIOException(error);
+                    }
+                });
         return uri;
     }
 
     @Test
     public void theVerdictOnTheSamplesSurvivesTheProcess() throws Exception {
-        try (ActivityController<MainActivity> controller = Robolectric.buildActivity(MainActivity.class).setup()) {
+        try (ActivityController<MainActivity> controller =
+                Robolectric.buildActivity(MainActivity.class).setup()) {
             MainActivity activity = controller.get();
             activity.select(VERIFY);
             assertFalse(activity.findViewById(R.id.compare).isEnabled());
             compareSamples(activity);
             assertTrue(LiveTest.text(activity, R.id.reason).endsWith("1,000."));
-            assertEquals(activity.getString(R.string.verify_same), LiveTest.text(activity, R.id.verdict));
+            assertEquals(
+                    activity.getString(R.string.verify_same),
+                    LiveTest.text(activity, R.id.verdict));
             ((android.widget.TextView) activity.findViewById(R.id.times))
-                .setText(activity.getString(R.string.verify_times, "52", "0.8", "11"));
+                    .setText(activity.getString(R.string.verify_times, "52", "0.8", "11"));
             settle(activity);
             picture(activity, "verify-same");
 
             Bundle saved = end(controller);
             endProcess();
-            try (ActivityController<MainActivity> next = Robolectric.buildActivity(MainActivity.class).setup(saved)) {
+            try (ActivityController<MainActivity> next =
+                    Robolectric.buildActivity(MainActivity.class).setup(saved)) {
                 settle(next.get());
                 assertTrue(next.get().findViewById(R.id.tab_verify).isSelected());
-                assertEquals(activity.getString(R.string.verify_same), LiveTest.text(next.get(), R.id.verdict));
+                assertEquals(
+                        activity.getString(R.string.verify_same),
+                        LiveTest.text(next.get(), R.id.verdict));
                 RuntimeEnvironment.setQualifiers("+w720dp-h360dp-land-night");
                 next.configurationChange();
                 settle(next.get());
-                assertEquals(activity.getString(R.string.verify_same), LiveTest.text(next.get(), R.id.verdict));
+                assertEquals(
+                        activity.getString(R.string.verify_same),
+                        LiveTest.text(next.get(), R.id.verdict));
             }
         }
     }
@@ -95,13 +121,17 @@ public final class VerifyTest extends OnHost {
         Uri uri = Uri.parse("content://test/1");
         ContentResolver resolver = RuntimeEnvironment.getApplication().getContentResolver();
         ShadowContentResolver shadow = Shadow.extract(resolver);
-        shadow.registerInputStreamSupplier(uri, () -> new ByteArrayInputStream("no picture".getBytes()));
-        try (ActivityController<MainActivity> controller = Robolectric.buildActivity(MainActivity.class).setup()) {
+        shadow.registerInputStreamSupplier(
+                uri, () -> new ByteArrayInputStream("no picture".getBytes(StandardCharsets.UTF_8)));
+        try (ActivityController<MainActivity> controller =
+                Robolectric.buildActivity(MainActivity.class).setup()) {
             MainActivity activity = controller.get();
             activity.select(VERIFY);
             activity.screen(VERIFY).picked(0, uri);
             settle(activity);
-            assertEquals(activity.getString(R.string.picture_unreadable), LiveTest.text(activity, R.id.verdict));
+            assertEquals(
+                    activity.getString(R.string.picture_unreadable),
+                    LiveTest.text(activity, R.id.verdict));
             assertFalse(activity.findViewById(R.id.compare).isEnabled());
         }
     }

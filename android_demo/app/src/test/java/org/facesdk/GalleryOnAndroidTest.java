@@ -1,0 +1,181 @@
+package org.facesdk;
+
+import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertFalse;
+import static org.junit.Assert.assertThrows;
+import static org.junit.Assert.assertTrue;
+
+import android.content.Context;
+import android.database.Cursor;
+import android.database.sqlite.SQLiteDatabase;
+
+import org.facesdk.demo.FakeKeystore;
+import org.facesdk.demo.OnHost;
+import org.junit.After;
+import org.junit.Before;
+import org.junit.Test;
+import org.robolectric.RuntimeEnvironment;
+
+import java.io.ByteArrayOutputStream;
+import java.io.File;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.util.Arrays;
+import java.util.Random;
+
+/** A gallery on Android's SQLite: what is forgotten is gone, and what a failing Keystore does. */
+public final class GalleryOnAndroidTest extends OnHost {
+    private static final String NAME = "people.db";
+    private static final int PIECE = 16;
+
+    private Context context;
+    private ModelInfo model;
+
+    @Before
+    public void open() {
+        context = RuntimeEnvironment.getApplication();
+        try (FaceEngine engine =
+                FaceEngine.builder(context).model("compactfacenet-qb.tflite").build()) {
+            model = engine.model();
+        }
+    }
+
+    @After
+    public void mend() {
+        FakeKeystore.setBroken(false);
+    }
+
+    private Embedding embedding(int seed) {
+        float[] vector = new float[model.dim()];
+        Random random = new Random(seed);
+        double norm = 0;
+        for (int i = 0; i < vector.length; ++i) {
+            vector[i] = (float) random.nextGaussian();
+            norm += vector[i] * vector[i];
+        }
+        for (int i = 0; i < vector.length; ++i) {
+            vector[i] /= (float) Math.sqrt(norm);
+        }
+        return Embedding.of(vector, model.name(), model.id());
+    }
+
+    private File file() {
+        return new File(new File(context.getNoBackupFilesDir(), "facesdk"), NAME);
+    }
+
+    /** The database with all that lies beside it: journals. */
+    private String bytes() throws IOException {
+        ByteArrayOutputStream all = new ByteArrayOutputStream();
+        for (File part : file().getParentFile().listFiles()) {
+            all.write(Files.readAllBytes(part.toPath()));
+        }
+        return new String(all.toByteArray(), StandardCharsets.ISO_8859_1);
+    }
+
+    /** The encrypted template of a person, as the table has it. */
+    private byte[] stored(String person) {
+        try (SQLiteDatabase database =
+                        SQLiteDatabase.openDatabase(
+                                file().getPath(), null, SQLiteDatabase.OPEN_READONLY);
+                Cursor row =
+                        database.rawQuery(
+                                "SELECT data FROM templates WHERE person = ?",
+                                new String[] {person})) {
+            assertTrue(row.moveToFirst());
+            return row.getBlob(0);
+        }
+    }
+
+    private static int pieces(byte[] content, String all) {
+        int found = 0;
+        for (int at = 0; at + PIECE <= content.length; at += PIECE) {
+            byte[] piece = Arrays.copyOfRange(content, at, at + PIECE);
+            if (all.contains(new String(piece, StandardCharsets.ISO_8859_1))) {
+                ++found;
+            }
+        }
+        return found;
+    }
+
+    @Test
+    public void whatIsForgottenIsGoneFromTheFile() throws IOException {
+        try (Gallery gallery = Gallery.open(context, NAME, model)) {
+            String gone = gallery.enrol("Barack", embedding(1), 0.9).person();
+            String kept = gallery.enrol("Joe", embedding(2), 0.9).person();
+            byte[] secret = stored(gone);
+            byte[] other = stored(kept);
+            String before = bytes();
+            assertFalse("names are encrypted", before.contains("Barack"));
+            assertTrue(before.contains(gone));
+            assertTrue(pieces(secret, before) > secret.length / PIECE / 2);
+            gallery.forget("Barack");
+            String after = bytes();
+            assertFalse(after.contains(gone));
+            assertEquals(0, pieces(secret, after));
+            assertTrue(after.contains(kept));
+            assertTrue(pieces(other, after) > 0);
+        }
+    }
+
+    @Test
+    public void aLostKeyIsSaidAndTheGalleryCanBeDeleted() {
+        try (Gallery gallery = Gallery.open(context, NAME, model)) {
+            gallery.enrol("Barack", embedding(1), 0.9);
+        }
+        FakeKeystore.lose();
+        String message =
+                assertThrows(GalleryException.class, () -> Gallery.open(context, NAME, model))
+                        .getMessage();
+        assertTrue(message, message.contains("that this phone does not have"));
+        assertTrue(Gallery.delete(context, NAME));
+        assertFalse(Gallery.delete(context, NAME));
+        try (Gallery gallery = Gallery.open(context, NAME, model)) {
+            assertTrue(gallery.people().isEmpty());
+        }
+    }
+
+    @Test
+    public void aCopyOfADeletedGalleryCannotBeRead() throws IOException {
+        try (Gallery gallery = Gallery.open(context, NAME, model)) {
+            gallery.enrol("Barack", embedding(1), 0.9);
+        }
+        byte[] copy = Files.readAllBytes(file().toPath());
+        assertTrue(Gallery.delete(context, NAME));
+        Files.write(file().toPath(), copy);
+        assertThrows(GalleryException.class, () -> Gallery.open(context, NAME, model));
+    }
+
+    @Test
+    public void aKeystoreThatFailsIsOneSentence() {
+        FakeKeystore.setBroken(true);
+        String message =
+                assertThrows(GalleryException.class, () -> Gallery.open(context, NAME, model))
+                        .getMessage();
+        assertTrue(message, message.startsWith("the key of the gallery "));
+        assertTrue(message, message.endsWith("cannot be had: Keystore operation failed"));
+        assertThrows(GalleryException.class, () -> Gallery.delete(context, NAME));
+        assertFalse("nothing half-written", file().exists());
+    }
+
+    @Test
+    public void aKeystoreThatFailsLaterLeavesTheGalleryAsItWas() {
+        try (Gallery gallery = Gallery.open(context, NAME, model)) {
+            gallery.enrol("Barack", embedding(1), 0.9);
+            FakeKeystore.setBroken(true);
+            String message =
+                    assertThrows(
+                                    GalleryException.class,
+                                    () -> gallery.enrol("Joe", embedding(2), 0.9))
+                            .getMessage();
+            assertTrue(message, message.endsWith("Keystore operation failed"));
+            assertEquals(1, gallery.people().size());
+            FakeKeystore.setBroken(false);
+            gallery.enrol("Joe", embedding(2), 0.9);
+        }
+        try (Gallery gallery = Gallery.open(context, NAME, model)) {
+            assertEquals(2, gallery.people().size());
+            assertEquals("Joe", gallery.identify(embedding(2)).person().name());
+        }
+    }
+}
