@@ -42,7 +42,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def runtime(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("runtime")
-    packaging.platform(fetch(("runtime", "android", "dex")), folder)
+    packaging.platform(fetch(project.GROUPS), folder)
     library = folder / "jni" / "x86_64" / project.RUNTIME_LIBRARY
     return ":".join(map(str, (*shim.make(folder / "shim", [library]), library)))
 

@@ -28,7 +28,7 @@ MIN_FACE = 40
 def write(folder: Path) -> None:
     """Write the reference of all samples into a new folder."""
     folder.mkdir(parents=True)
-    engine = FaceEngine.load(min_face=MIN_FACE)
+    engine = FaceEngine.load(detector="mtcnn", min_face=MIN_FACE)
     contract = engine.embedder.contract
     values: dict[str, object] = {
         "photos": ",".join(PHOTOS),

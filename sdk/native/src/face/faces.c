@@ -76,25 +76,29 @@ facesdk_status facesdk_faces_decide(facesdk_search *search, const facesdk_candid
   return status;
 }
 
-facesdk_status facesdk_faces_merge(facesdk_faces *result, const facesdk_faces *more, facesdk_error *error) {
+facesdk_status facesdk_faces_add(facesdk_faces *result, const facesdk_faces *more, facesdk_error *error) {
+  if (more->count == 0) return FACESDK_OK;
   const size_t count = result->count + more->count;
-  if (count == 0) return FACESDK_OK;
   facesdk_face *rows = facesdk_allocate(count, sizeof *rows);
-  facesdk_box *boxes = facesdk_allocate(count, sizeof *boxes);
-  facesdk_status status = FACESDK_OK;
-  if (rows == NULL || boxes == NULL) {
-    free(rows);
-    status = out_of_memory(error);
-  } else {
-    for (size_t i = 0; i < count; ++i) {
-      rows[i] = i < result->count ? result->rows[i] : more->rows[i - result->count];
-      const float *box = rows[i].box;
-      boxes[i] = (facesdk_box){(double)box[0], (double)box[1], (double)box[2], (double)box[3]};
-    }
-    free(result->rows);
-    *result = (facesdk_faces){rows, count};
-    if (count > 1) status = keep_best(result, boxes, error);
+  if (rows == NULL) return out_of_memory(error);
+  for (size_t i = 0; i < count; ++i) {
+    rows[i] = i < result->count ? result->rows[i] : more->rows[i - result->count];
   }
+  free(result->rows);
+  *result = (facesdk_faces){rows, count};
+  return FACESDK_OK;
+}
+
+facesdk_status facesdk_faces_merge(facesdk_faces *result, const facesdk_faces *more, facesdk_error *error) {
+  facesdk_status status = facesdk_faces_add(result, more, error);
+  if (status != FACESDK_OK || result->count < 2) return status;
+  facesdk_box *boxes = facesdk_allocate(result->count, sizeof *boxes);
+  if (boxes == NULL) return out_of_memory(error);
+  for (size_t i = 0; i < result->count; ++i) {
+    const float *box = result->rows[i].box;
+    boxes[i] = (facesdk_box){(double)box[0], (double)box[1], (double)box[2], (double)box[3]};
+  }
+  status = keep_best(result, boxes, error);
   free(boxes);
   return status;
 }

@@ -14,6 +14,9 @@ typedef struct facesdk_faces {
 facesdk_status facesdk_faces_decide(facesdk_search *search, const facesdk_candidates *squares, facesdk_faces *result,
                                     facesdk_error *error);
 
+/* Adds faces. */
+facesdk_status facesdk_faces_add(facesdk_faces *result, const facesdk_faces *more, facesdk_error *error);
+
 /* Adds faces of another look at the same photo, each once: the most certain of those that overlap. */
 facesdk_status facesdk_faces_merge(facesdk_faces *result, const facesdk_faces *more, facesdk_error *error);
 

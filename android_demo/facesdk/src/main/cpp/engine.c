@@ -42,7 +42,7 @@ struct finder_kind {
   float least_logit; /* log(score^2 / (1 - score^2)) */
 };
 
-static const finder_kind KINDS[] = {{"YuNet", 0.6, 30, -0.57536414f}, {"Finder", 0.8, 20, 0.57536414f}};
+static const finder_kind KINDS[] = {{"YuNet", 0.6, 30, -0.57536414f}, {"Finder", 0.5, 20, -1.09861229f}};
 
 static bool has_architecture(model_bytes file, const char *name, const char *architecture, failure *failure) {
   contract said;

@@ -1,5 +1,6 @@
-/* A finder, then O-Net, from coarse to fine: the largest faces are found in small pictures of the photo, and no finer one is
- * looked at once no face that is not found yet could be larger. The numbers are those of facesdk/detection/refined.py. */
+/* A finder, then O-Net, from coarse to fine: the largest faces are found in small pictures of the photo. Where all faces are
+ * wanted, finer ones add the smaller faces; else no finer one is looked at once no face that is not found yet could be
+ * larger. The numbers are those of facesdk/detection/refined.py and one_stage/finder.py. */
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -9,8 +10,11 @@
 
 enum { MOST_LOOKS = 32 };
 
-/* Score from which O-Net is sure, and the side of the square at which it looks again where it is not. */
-static const double SURE = 0.999, SECOND_LOOK = 0.85;
+/* Side of the square that O-Net looks at again, in eye distances or in distances from the eyes to the mouth. */
+static const double SECOND_LOOK = 2.2;
+
+/* A coarse look settles that there is no larger face only of faces so many times as large as the least that it sees. */
+static const double MISSED = 1.25;
 
 /* One detection. */
 typedef struct hunt {
@@ -50,26 +54,54 @@ static facesdk_box box_of(const facesdk_face *face) {
   return (facesdk_box){(double)face->box[0], (double)face->box[1], (double)face->box[2], (double)face->box[3]};
 }
 
-/* O-Net's word on squares; of what it is unsure, also its word on another square. */
+static double side_of(const facesdk_face *face) {
+  const float width = face->box[2] - face->box[0], height = face->box[3] - face->box[1];
+  return (double)(width > height ? width : height);
+}
+
+static double length(double x, double y) { return __builtin_sqrt(x * x + y * y); }
+
+/* The square that a face's landmarks give: its middle is that of eyes and mouth. */
+static facesdk_box around(const facesdk_face *face) {
+  double p[10];
+  for (int i = 0; i < 10; ++i) p[i] = (double)face->landmarks[i];
+  const double eyes_x = (p[0] + p[2]) / 2, eyes_y = (p[1] + p[3]) / 2;
+  const double mouth_x = (p[6] + p[8]) / 2, mouth_y = (p[7] + p[9]) / 2;
+  const double apart = length(p[2] - p[0], p[3] - p[1]), down = length(mouth_x - eyes_x, mouth_y - eyes_y);
+  const double half = (apart > down ? apart : down) * (SECOND_LOOK / 2);
+  const double x = (eyes_x + mouth_x) / 2, y = (eyes_y + mouth_y) / 2;
+  return (facesdk_box){x - half, y - half, x + half, y + half};
+}
+
+/* Whether a box is one of the faces whose side is at least so long. */
+static bool is_among(const facesdk_box *box, const facesdk_faces *faces, double side) {
+  for (size_t i = 0; i < faces->count; ++i) {
+    const facesdk_box face = box_of(&faces->rows[i]);
+    if (side_of(&faces->rows[i]) >= side && facesdk_box_overlap(box, &face, false) > FACESDK_FINDER_OVERLAP) return true;
+  }
+  return false;
+}
+
+/* O-Net's word on squares, then on those that the landmarks of its faces give. */
 static facesdk_status decide(hunt *self, const facesdk_candidates *squares, facesdk_faces *faces,
                              facesdk_error *error) {
+  facesdk_faces first = {0};
   facesdk_candidates again = {0};
-  facesdk_status status = facesdk_faces_decide(&self->search, squares, faces, error);
-  for (size_t i = 0; i < faces->count && status == FACESDK_OK; ++i) {
-    if (faces->rows[i].score >= SURE) continue;
-    const facesdk_box box = box_of(&faces->rows[i]), whole = facesdk_box_squared(&box);
-    const double x = (whole.left + whole.right) / 2, y = (whole.top + whole.bottom) / 2;
-    const double across = (whole.right - whole.left) * (SECOND_LOOK / 2);
-    const double down = (whole.bottom - whole.top) * (SECOND_LOOK / 2);
-    const facesdk_box smaller = {x - across, y - down, x + across, y + down};
-    status = facesdk_candidates_add(&again, &smaller, NULL, 0, error);
+  facesdk_status status = facesdk_faces_decide(&self->search, squares, &first, error);
+  for (size_t i = 0; i < first.count && status == FACESDK_OK; ++i) {
+    const facesdk_box square = around(&first.rows[i]);
+    status = facesdk_candidates_add(&again, &square, NULL, 0, error);
   }
-  if (status == FACESDK_OK && again.count > 0) {
-    facesdk_faces more = {0};
-    status = facesdk_faces_decide(&self->search, &again, &more, error);
-    if (status == FACESDK_OK) status = facesdk_faces_merge(faces, &more, error);
-    facesdk_faces_free(&more);
+  if (status == FACESDK_OK && again.count > 0) status = facesdk_faces_decide(&self->search, &again, faces, error);
+  const facesdk_faces seen = *faces;
+  size_t kept = 0;
+  for (size_t i = 0; i < first.count && status == FACESDK_OK; ++i) {
+    const facesdk_box box = box_of(&first.rows[i]);
+    if (!is_among(&box, &seen, 0)) first.rows[kept++] = first.rows[i];
   }
+  first.count = kept;
+  if (status == FACESDK_OK) status = facesdk_faces_add(faces, &first, error);
+  facesdk_faces_free(&first);
   facesdk_candidates_free(&again);
   return status;
 }
@@ -79,58 +111,20 @@ static facesdk_status add_square(facesdk_candidates *squares, const facesdk_box 
   return facesdk_candidates_add(squares, &square, NULL, 0, error);
 }
 
-static facesdk_status find_all(hunt *self, facesdk_faces *faces, facesdk_error *error) {
-  facesdk_found found = {0};
-  facesdk_candidates squares = {0};
-  facesdk_status status = FACESDK_OK;
-  for (int32_t i = 0; i < self->looks && status == FACESDK_OK; ++i) {
-    facesdk_found some = {0};
-    status = look(self, i, &some, error);
-    for (size_t k = 0; k < some.count && status == FACESDK_OK; ++k) {
-      status = facesdk_found_add(&found, &some.boxes[k], some.scores[k], error);
-    }
-    facesdk_found_free(&some);
-  }
-  if (status == FACESDK_OK) status = facesdk_found_suppress(&found, error);
-  for (size_t i = 0; i < found.count && status == FACESDK_OK; ++i) {
-    status = add_square(&squares, &found.boxes[i], error);
-  }
-  if (status == FACESDK_OK) status = decide(self, &squares, faces, error);
-  facesdk_found_free(&found);
-  facesdk_candidates_free(&squares);
-  return status;
-}
-
-static double side_of(const facesdk_face *face) {
-  const float width = face->box[2] - face->box[0], height = face->box[3] - face->box[1];
-  return (double)(width > height ? width : height);
-}
-
 static size_t large_faces(const facesdk_faces *faces, double side) {
   size_t count = 0;
   for (size_t i = 0; i < faces->count; ++i) count += side_of(&faces->rows[i]) >= side;
   return count;
 }
 
-/* Whether a box is one of the faces that no finer look needs to find again. */
-static bool is_settled(const facesdk_box *box, const facesdk_faces *faces, double surely) {
-  for (size_t i = 0; i < faces->count; ++i) {
-    const facesdk_box face = box_of(&faces->rows[i]);
-    if (side_of(&faces->rows[i]) >= surely && facesdk_box_overlap(box, &face, false) > FACESDK_FINDER_OVERLAP) {
-      return true;
-    }
-  }
-  return false;
-}
-
-/* Squares of what is found and not settled, the largest first; equal ones keep their order. */
-static facesdk_status sorted_squares(const facesdk_found *found, const facesdk_faces *faces, double surely,
-                                     facesdk_candidates *squares, facesdk_error *error) {
+/* Squares of what is found and is none of the faces of at least a side: the best first, or the largest. */
+static facesdk_status squares_of(const facesdk_found *found, const facesdk_faces *faces, double surely, bool largest,
+                                 facesdk_candidates *squares, facesdk_error *error) {
   facesdk_status status = FACESDK_OK;
   for (size_t i = 0; i < found->count && status == FACESDK_OK; ++i) {
-    if (is_settled(&found->boxes[i], faces, surely)) continue;
+    if (is_among(&found->boxes[i], faces, surely)) continue;
     status = add_square(squares, &found->boxes[i], error);
-    for (size_t k = squares->count; status == FACESDK_OK && k-- > 1;) {
+    for (size_t k = squares->count; largest && status == FACESDK_OK && k-- > 1;) {
       const facesdk_box larger = squares->rows[k].box, smaller = squares->rows[k - 1].box;
       if (!(larger.right - larger.left > smaller.right - smaller.left)) break;
       squares->rows[k].box = smaller;
@@ -140,13 +134,13 @@ static facesdk_status sorted_squares(const facesdk_found *found, const facesdk_f
   return status;
 }
 
-/* The largest squares first, until there are as many faces as wanted: added to `faces`. */
-static facesdk_status decide_largest(hunt *self, const facesdk_candidates *squares, size_t count, facesdk_faces *faces,
-                                     facesdk_error *error) {
+/* Squares in their order, `at_once` at a time, until there are as many faces as wanted: added to `faces`. */
+static facesdk_status decide_until(hunt *self, const facesdk_candidates *squares, size_t at_once, size_t count,
+                                   facesdk_faces *faces, facesdk_error *error) {
   facesdk_faces of_these = {0};
   facesdk_status status = FACESDK_OK;
   for (size_t done = 0; done < squares->count && of_these.count < count && status == FACESDK_OK;) {
-    const size_t left = squares->count - done, some = left < count + 1 ? left : count + 1;
+    const size_t left = squares->count - done, some = left < at_once ? left : at_once;
     const facesdk_candidates part = {squares->rows + done, some, some};
     facesdk_faces more = {0};
     status = decide(self, &part, &more, error);
@@ -159,7 +153,8 @@ static facesdk_status decide_largest(hunt *self, const facesdk_candidates *squar
   return status;
 }
 
-static facesdk_status find_largest(hunt *self, size_t count, facesdk_faces *faces, facesdk_error *error) {
+/* The largest `count` faces and perhaps some more, or all for 0. */
+static facesdk_status hunt_for(hunt *self, size_t count, facesdk_faces *faces, facesdk_error *error) {
   facesdk_status status = FACESDK_OK;
   double surely = __builtin_inf();
   bool complete = false;
@@ -168,11 +163,14 @@ static facesdk_status find_largest(hunt *self, size_t count, facesdk_faces *face
     facesdk_candidates squares = {0};
     status = look(self, i, &found, error);
     /* of smaller ones a coarser look may have seen a part, or the wrong place */
-    if (status == FACESDK_OK) status = sorted_squares(&found, faces, surely, &squares, error);
-    if (status == FACESDK_OK) status = decide_largest(self, &squares, count, faces, error);
-    const double sees_from = self->finder->sees_from / self->scales[i];
+    if (status == FACESDK_OK) status = squares_of(&found, faces, surely, count > 0, &squares, error);
+    if (status == FACESDK_OK) {
+      status = decide_until(self, &squares, count > 0 ? count + 1 : SIZE_MAX, count > 0 ? count : SIZE_MAX, faces, error);
+    }
+    const double missed = i == self->looks - 1 ? 1 : MISSED;
+    const double sees_from = self->finder->sees_from / self->scales[i] * missed;
     surely = sees_from < surely ? sees_from : surely;
-    complete = large_faces(faces, sees_from) >= count;
+    complete = count > 0 && large_faces(faces, sees_from) >= count;
     facesdk_found_free(&found);
     facesdk_candidates_free(&squares);
   }
@@ -190,7 +188,7 @@ facesdk_status facesdk_finder_detect(const facesdk_finder *finder, const facesdk
   facesdk_halvings_init(&self.search.photo, photo);
   plan(&self, min_face, max_faces == 0);
   facesdk_faces result = {0};
-  status = max_faces == 0 ? find_all(&self, &result, error) : find_largest(&self, (size_t)max_faces, &result, error);
+  status = hunt_for(&self, (size_t)max_faces, &result, error);
   facesdk_halvings_free(&self.search.photo);
   if (status == FACESDK_OK) {
     facesdk_faces_give(&result, max_faces, faces_found, face_count);

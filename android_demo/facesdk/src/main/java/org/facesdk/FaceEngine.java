@@ -446,7 +446,7 @@ public final class FaceEngine implements AutoCloseable {
         private static final int MIN_FACE = 20;
         private static final String MTCNN = "mtcnn";
         private static final String FINDER = "finder";
-        private static final String DEFAULT_DETECTOR = MTCNN;
+        private static final String DEFAULT_DETECTOR = FINDER;
         private static final String MODEL_FILE = ".tflite";
         private static final String PNET_ASSET = "mtcnn-pnet.tflite";
         private static final String RNET_ASSET = "mtcnn-rnet.tflite";
@@ -493,8 +493,8 @@ public final class FaceEngine implements AutoCloseable {
         }
 
         /**
-         * The detector, by its name in facesdk: "mtcnn", which is taken unless called, or "finder",
-         * which takes less than half of its time. Their networks are assets under the names that
+         * The detector, by its name in facesdk: "finder", which is taken unless called, or "mtcnn",
+         * which takes two to three times as long. Their networks are assets under the names that
          * facesdk packages them with. Or the name of an asset that is another finder's model file;
          * O-Net decides about what it finds.
          *
