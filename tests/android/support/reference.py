@@ -177,6 +177,6 @@ def _sentences(engine: FaceEngine) -> dict[str, str]:
         try:
             call()
         except FaceSDKError as error:
-            said[f"error.{name}"] = str(error)
+            said[f"error.{name}"] = str(error).replace("the array (", "the frame (")
     assert len(said) == len(wrong), said
     return said

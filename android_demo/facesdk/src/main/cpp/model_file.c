@@ -5,7 +5,7 @@
 
 /* Fields of the tables of TFLite's schema that are read. */
 enum { MODEL_CODES = 1, MODEL_SUBGRAPHS = 2, MODEL_BUFFERS = 4, MODEL_METADATA = 6, METADATA_NAME = 0, METADATA_BUFFER = 1, BUFFER_DATA = 0 };
-enum { SUBGRAPH_OPERATORS = 3, OPERATOR_CODE = 0, CODE_CUSTOM = 1, CODE_BUILTIN = 3, BUILTIN_ADD = 0 };
+enum { SUBGRAPH_OPERATORS = 3, OPERATOR_CODE = 0, CODE_CUSTOM = 1, CODE_BUILTIN = 3 };
 enum { IDENTIFIER_AT = 4, SMALLEST = 16 };
 
 static const char CONTRACT_NAME[] = "facesdk.json";
@@ -125,6 +125,12 @@ static uint32_t integer(model_bytes file, size_t table, uint16_t number) {
   return at != 0 && at != NOWHERE && read32(file, at, &value) ? value : 0;
 }
 
+/* The runtime's operators that our delegate computes. */
+static const struct {
+  uint32_t code;
+  char name[6];
+} BUILTINS[] = {{0, "ADD"}, {18, "MUL"}, {19, "RELU"}, {54, "PRELU"}};
+
 void model_operator_name(model_bytes file, int32_t number, char name[MODEL_OPERATOR_NAME]) {
   const size_t root = follow(file, 0);
   const size_t graph = element(file, root, MODEL_SUBGRAPHS, 0);
@@ -134,9 +140,12 @@ void model_operator_name(model_bytes file, int32_t number, char name[MODEL_OPERA
   size_t text = 0;
   if (operator != NOWHERE && code != NOWHERE && vector(file, code, CODE_CUSTOM, 1, &length, &text) && length > 0) {
     (void)snprintf(name, MODEL_OPERATOR_NAME, "%.*s", (int)length, (const char *)file.start + text);
-  } else if (operator != NOWHERE && code != NOWHERE && integer(file, code, CODE_BUILTIN) == BUILTIN_ADD) {
-    (void)snprintf(name, MODEL_OPERATOR_NAME, "ADD");
-  } else {
-    (void)snprintf(name, MODEL_OPERATOR_NAME, "operator %d", (int)number);
+    return;
+  }
+  (void)snprintf(name, MODEL_OPERATOR_NAME, "operator %d", (int)number);
+  if (operator == NOWHERE || code == NOWHERE) return;
+  const uint32_t builtin = integer(file, code, CODE_BUILTIN);
+  for (size_t i = 0; i < sizeof BUILTINS / sizeof *BUILTINS; ++i) {
+    if (BUILTINS[i].code == builtin) (void)snprintf(name, MODEL_OPERATOR_NAME, "%s", BUILTINS[i].name);
   }
 }

@@ -234,10 +234,15 @@ public final class Frame {
 
     private static Frame upright(ByteBuffer pixels, int width, int height, int rotation) {
         boolean turned = rotation % 180 != 0;
-        return new Frame(pixels, turned ? height : width, turned ? width : height, "image");
+        int across = turned ? height : width;
+        int down = turned ? width : height;
+        return new Frame(pixels, across, down, "the frame (" + across + "x" + down + ")");
     }
 
-    /** The same picture with another name for error messages, which is "image" at first. */
+    /**
+     * The same picture with another name for error messages, which is "the frame (640x480)" at
+     * first.
+     */
     @NotNull
     public Frame named(@NotNull String newName) {
         return new Frame(pixels, width, height, newName);

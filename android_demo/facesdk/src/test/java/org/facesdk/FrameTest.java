@@ -134,7 +134,7 @@ public final class FrameTest {
         }
         assertArrayEquals(before, pixels(frame));
         assertTrue(frame.rgb().isReadOnly());
-        assertEquals("image", frame.name());
+        assertEquals("the frame (" + frame.width() + "x" + frame.height() + ")", frame.name());
         assertEquals("a.jpg", frame.named("a.jpg").name());
     }
 
