@@ -118,9 +118,9 @@ def load_photo(path: str | os.PathLike[str]) -> DecodedPhoto:
     _refuse_others(os.fspath(path))
     path = Path(path)
     try:
-        if path.is_dir():
+        if os.path.isdir(path):
             raise InputError(f"{path} is a directory: give an image file")
-        if path.exists() and not path.is_file():
+        if os.path.exists(path) and not os.path.isfile(path):
             raise InputError(f"{path} is not a regular file: give an image file")
         stream = path.open("rb")
     except FileNotFoundError:

@@ -98,7 +98,7 @@ def photos_at(place: str | os.PathLike[str]) -> tuple[list[Path], list[LeftOut]]
         InputError: There is no photo in the folder, or no file of that pattern.
     """
     path = Path(place)
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path.is_dir(), for a name that is too long as well
         files, left_out = photo_files(path)
         if not files:
             raise InputError(f"{path} is a directory without photos")

@@ -47,7 +47,7 @@ def test_what_lies_in_a_folder_beside_photos_is_told(album: Path) -> None:
     assert [row.source for row in found[1]] == ["notes.txt"]
 
 
-@pytest.mark.parametrize("name", ["b.jpg", "nowhere.jpg", "[odd]*.jpg"])
+@pytest.mark.parametrize("name", ["b.jpg", "nowhere.jpg", "[odd]*.jpg", "a" * 300])
 def test_one_file_is_not_many_whatever_its_name(album: Path, name: str) -> None:
     assert photos_at(album / name) is None
 
