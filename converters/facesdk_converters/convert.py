@@ -18,6 +18,7 @@ from facesdk.models.contract import Contract, Conversion
 from facesdk.progress import Progress, unwatched
 from facesdk.runtime.interpreter import Interpreter
 from facesdk_converters.inspection import faces, parity, refusals
+from facesdk_converters.inspection.batch import takes_several
 from facesdk_converters.inspection.converted import Converted
 from facesdk_converters.inspection.explanation import explain
 from facesdk_converters.inspection.parity import EXACT, Agreement
@@ -85,6 +86,8 @@ def convert(request: Request, target: Target, *, progress: Progress = unwatched)
         Interpreter(bundle)  # a file that does not load is never written
     contract = _final(source.contract, target, agreement)
     tree = Tree.of(bundle)
+    if takes_several(bundle, source.network):
+        tree.open_batch([*tree.inputs, *tree.outputs])
     tree.set_contract(contract)
     content = tree.to_bytes()
     explanation = None

@@ -20,7 +20,6 @@ from facesdk_converters.sources.function import FunctionNetwork, of_graph
 from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets.lce import graph_forms, reasons
-from facesdk_converters.targets.lce.batch import with_open_batch
 from facesdk_converters.targets.lce.dense import dense_as_convolutions
 from facesdk_converters.targets.lce.factors import behind_barriers, without_barriers
 from facesdk_converters.targets.lce.levels import check_input_levels
@@ -54,8 +53,7 @@ def convert(source: Source) -> ModelBundle:
             content = convert_function(network)
         else:
             content = convert_keras(network)
-    bundle = without_barriers(refusals.verified(content, source, _BROKEN))
-    return with_open_batch(bundle) if source.network.batch is None else bundle
+    return without_barriers(refusals.verified(content, source, _BROKEN))
 
 
 def convert_function(network: FunctionNetwork) -> bytes:
