@@ -7,6 +7,7 @@ A test compares the page in the repository with this.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 
 from facesdk.cli.vocabulary import FILES, KEYS, RECORDS, VERBS
@@ -65,6 +66,9 @@ def _words(kind: str) -> str:
 
 def main() -> None:
     """Print the page."""
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     print(page(), end="")
 
 
