@@ -14,8 +14,8 @@ from native.support.workers import PATHS
 
 SOURCE = Path(__file__).parents[2] / "sdk" / "native"
 PACKAGES = {"clang": "apt-get install clang libclang-rt-dev", "gcc": "apt-get install gcc"}
-FUZZ_SECONDS = {"fuzz_delegate": 10, "fuzz_flexbuffer": 10, "fuzz_frames": 8}
-FUZZ_INPUTS = 20_000
+FUZZ_SECONDS = {"fuzz_delegate": 6, "fuzz_flexbuffer": 6, "fuzz_frames": 6}
+FUZZ_INPUTS = 10_000
 """Shared out among the paths: each meets others."""
 
 pytestmark = pytest.mark.slow

@@ -18,7 +18,7 @@ from native.support.workers import PATHS, new_process, run_lce, run_stock
 Compare = Callable[[Model], None]
 
 SOME = settings(max_examples=60, suppress_health_check=list(HealthCheck))
-THOUSANDS = settings(max_examples=3000, suppress_health_check=list(HealthCheck))
+THOUSANDS = settings(max_examples=1500, suppress_health_check=list(HealthCheck))
 
 small = st.integers(1, 3)
 pairs = st.tuples(small, small)
