@@ -108,7 +108,7 @@ def _saved_model(path: Path, custom: Iterable[str], trust: bool) -> Source:
 
 def _onnx(path: Path) -> Source:
     require_extra("onnx", extra="convert")
-    from facesdk_converters.sources import onnx_network
+    from facesdk_converters.sources.onnx import network as onnx_network
 
     network = onnx_network.load(path)
     digest = sha256_of(path)

@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 
 from facesdk.cli.main import app
 from facesdk.errors import InputError, ModelError
-from facesdk_converters.sources import onnx_network, source
+from facesdk_converters.sources import source
+from facesdk_converters.sources.onnx import network as onnx_network
 from facesdk_training.keras import loading
 
 RNG = np.random.default_rng(11)

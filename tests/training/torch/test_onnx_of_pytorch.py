@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from facesdk_converters.inspection.parity import EXACT, check
-from facesdk_converters.sources import onnx_network, source
+from facesdk_converters.sources import source
+from facesdk_converters.sources.onnx import network as onnx_network
 from facesdk_converters.targets.lce import target
 from facesdk_training.keras import loading
 

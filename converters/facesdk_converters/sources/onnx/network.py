@@ -10,8 +10,9 @@ import numpy as np
 from onnx.reference import ReferenceEvaluator
 
 from facesdk.results import FloatArray
-from facesdk_converters.sources import onnx_file, onnx_layers
 from facesdk_converters.sources.network import KerasNetwork
+from facesdk_converters.sources.onnx.file import OnnxModel, read
+from facesdk_converters.sources.onnx.operators import translate
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class OnnxNetwork(KerasNetwork):
         model: Its translation, which targets convert.
     """
 
-    onnx: onnx_file.OnnxModel
+    onnx: OnnxModel
 
     def predict(self, inputs: FloatArray) -> FloatArray:
         """What ONNX's reference implementation computes, not the translation.
@@ -50,8 +51,8 @@ def load(path: Path) -> OnnxNetwork:
         InputError: There is no such file.
         ModelError: It is no ONNX model, or has something that cannot be translated.
     """
-    onnx = onnx_file.read(path)
-    return OnnxNetwork(onnx_layers.translate(onnx, path), onnx)
+    onnx = read(path)
+    return OnnxNetwork(translate(onnx, path), onnx)
 
 
 def _channels_second(values: FloatArray) -> Any:

@@ -1,0 +1,109 @@
+"""What is computed number by number: signs, sums, activations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from facesdk.errors import ModelError
+from facesdk_converters.sources.onnx.file import (
+    SIGN_OF_ZERO_IS_MINUS_ONE,
+    SIGN_OF_ZERO_IS_ZERO,
+    Node,
+    clip_bounds,
+    gives_zeros,
+)
+from facesdk_converters.sources.onnx.translator import LAYERS, Signs, Translator, rank_of
+
+
+def sign(translator: Translator, node: Node) -> Any:
+    """Signs that the layer reading them takes; refused where 0 would be a third value."""
+    if node.kind == SIGN_OF_ZERO_IS_ZERO:
+        culprit = gives_zeros(translator.onnx, node.inputs[0])
+        if culprit:
+            raise ModelError(
+                f"takes signs of what {culprit} gives, which often is exactly 0: there ONNX gives "
+                "0, so that there are three values, and a bit has two. Write "
+                "torch.where(x >= 0, 1.0, -1.0) or (x > 0), and train with it"
+            )
+    x = translator.tensor(node.inputs[0])
+    turned = node.kind == SIGN_OF_ZERO_IS_MINUS_ONE
+    return Signs(0.0 - x if turned else x, turned)  # -x would make -0.0 of 0
+
+
+def binary(function: Callable[..., Any]) -> Callable[[Translator, Node], Any]:
+    """Of two tensors or more, from left to right; constants broadcast."""
+
+    def combine(translator: Translator, node: Node) -> Any:
+        tensors = [translator.tensor(n) for n in node.inputs if translator.constant(n) is None]
+        rank = max(map(rank_of, tensors))
+        parts = [translator.operand(name, rank) for name in node.inputs]
+        result = parts[0]
+        for part in parts[1:]:
+            result = function(result, part)
+        return result
+
+    return combine
+
+
+def add(translator: Translator, node: Node) -> Any:
+    """A sum; of two tensors of one shape a layer."""
+    shapes = [translator.tensor(n).shape for n in node.inputs if translator.constant(n) is None]
+    if len(shapes) == 2 and tuple(shapes[0]) == tuple(shapes[1]):
+        parts = [translator.tensor(name) for name in node.inputs]
+        return LAYERS.Add(name=translator.layer_name(node))(parts)
+    return binary(tf.add)(translator, node)
+
+
+def unary(function: Callable[..., Any]) -> Callable[[Translator, Node], Any]:
+    """Of one tensor."""
+    return lambda translator, node: function(translator.tensor(node.inputs[0]))
+
+
+def relu(translator: Translator, node: Node) -> Any:
+    """``Relu``."""
+    return LAYERS.ReLU(name=translator.layer_name(node))(translator.tensor(node.inputs[0]))
+
+
+def clip(translator: Translator, node: Node) -> Any:
+    """``Clip``; from 0 on it is a ReLU."""
+    x, (low, high) = translator.tensor(node.inputs[0]), clip_bounds(translator.onnx, node)
+    if low == 0:
+        return LAYERS.ReLU(None if high == np.inf else high, name=translator.layer_name(node))(x)
+    return tf.minimum(tf.maximum(x, low), high)
+
+
+def cast(translator: Translator, node: Node) -> Any:
+    """To float32; integers are refused."""
+    if int(node.attributes["to"]) not in (1, 10, 11):
+        raise ModelError("casts to integers")
+    return tf.cast(translator.tensor(node.inputs[0]), tf.float32)
+
+
+def where(translator: Translator, node: Node) -> Any:
+    """``Where``."""
+    condition = translator.tensor(node.inputs[0])
+    parts = [translator.operand(name, rank_of(condition)) for name in node.inputs[1:]]
+    return tf.where(condition, *parts)
+
+
+def hard_sigmoid(translator: Translator, node: Node) -> Any:
+    """``HardSigmoid``."""
+    alpha, beta = node.attributes.get("alpha", 0.2), node.attributes.get("beta", 0.5)
+    return tf.minimum(tf.maximum(alpha * translator.tensor(node.inputs[0]) + beta, 0.0), 1.0)
+
+
+def leaky(translator: Translator, node: Node) -> Any:
+    """``LeakyRelu``."""
+    return tf.nn.leaky_relu(
+        translator.tensor(node.inputs[0]), float(node.attributes.get("alpha", 0.01))
+    )
+
+
+def elu(translator: Translator, node: Node) -> Any:
+    """``Elu``."""
+    layer = LAYERS.ELU(node.attributes.get("alpha", 1.0), name=translator.layer_name(node))
+    return layer(translator.tensor(node.inputs[0]))

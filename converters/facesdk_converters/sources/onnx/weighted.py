@@ -1,0 +1,209 @@
+"""Convolutions, dense layers and normalisations.
+
+A convolution of signs by kernels of two values becomes Larq's ``QuantConv2D``, so that targets see
+a binary layer; the kernel keeps the magnitude of each filter.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import larq as lq
+import numpy as np
+from numpy.typing import NDArray
+
+from facesdk.errors import ModelError
+from facesdk_converters.sources.onnx.file import (
+    Node,
+)
+from facesdk_converters.sources.onnx.translator import LAYERS, Flat, Signs, Translator, rank_of
+from facesdk_converters.sources.onnx.windows import is_same, padded, window
+
+_ROUNDING = 2.5e-7
+"""What ``w - clip(w) + clip(w)`` adds to a weight where the file has its result: two float steps
+of a number below 1."""
+
+
+def _magnitudes(kernel: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """The one magnitude of each filter of a kernel (filters first); None if one has several."""
+    rows = np.abs(kernel.reshape(len(kernel), -1))
+    mean = rows.mean(axis=1, keepdims=True)
+    close = np.abs(rows - mean) <= np.maximum(1e-6 * mean, _ROUNDING)
+    return None if not close.all() or (mean <= 4 * _ROUNDING).any() else mean.astype(np.float32)
+
+
+def conv(translator: Translator, node: Node) -> Any:
+    """A convolution: depthwise, of bits, of signs in float, or plain."""
+    kernel = np.asarray(translator.given(node, 1), np.float32)
+    size = list(kernel.shape[2:])
+    strides, dilations, pads = window(node, size)
+    if max(strides) > 1 and max(dilations) > 1:
+        raise ModelError("has strides and dilations, which Keras does not take together")
+    bias = None
+    if len(node.inputs) > 2 and node.inputs[2]:
+        bias = np.asarray(translator.given(node, 2), np.float32)
+    groups = int(node.attributes.get("group", 1))
+    value = translator.raw(node.inputs[0])
+    binary = _magnitudes(kernel)
+    if (
+        isinstance(value, Signs)
+        and binary is not None
+        and _has_binary_form(value.of, pads, size, strides, dilations)
+    ):
+        return _binary_conv(translator, node, value, kernel, binary, bias, groups)
+    x = translator.tensor(node.inputs[0])
+    name = translator.layer_name(node)
+    options: dict[str, Any] = {
+        "strides": strides,
+        "dilation_rate": dilations,
+        "use_bias": bias is not None,
+        "name": name,
+    }
+    if any(pads) and is_same(x, pads, size, strides, dilations):
+        options["padding"] = "same"
+    else:
+        x = padded(x, pads)
+    weights = [kernel.transpose(2, 3, 1, 0)]
+    if groups > 1 and groups == x.shape[-1] and kernel.shape[1] == 1:
+        times = len(kernel) // groups
+        layer = LAYERS.DepthwiseConv2D(size, depth_multiplier=times, **options)
+        weights = [kernel.reshape(groups, times, *size).transpose(2, 3, 0, 1)]
+    elif binary is not None and groups == 1:
+        layer = lq.layers.QuantConv2D(
+            len(kernel), size, kernel_quantizer="magnitude_aware_sign", **options
+        )
+        weights = [(np.sign(kernel) * binary.reshape(-1, 1, 1, 1)).transpose(2, 3, 1, 0)]
+    else:
+        layer = LAYERS.Conv2D(len(kernel), size, groups=groups, **options)
+    return _with_weights(layer, x, weights, bias)
+
+
+def _with_weights(layer: Any, x: Any, weights: list[Any], bias: Any) -> Any:
+    output = layer(x)
+    layer.set_weights([*weights, *([] if bias is None else [bias])])
+    return output
+
+
+def _has_binary_form(
+    x: Any, pads: list[int], size: list[int], strides: list[int], dilations: list[int]
+) -> bool:
+    """Whether a convolution of signs with these zeros around them has a binary form."""
+    if not any(pads):
+        return True
+    for axis in range(2):
+        half = (size[axis] - 1) * dilations[axis] // 2
+        if size[axis] % 2 == 0 or [pads[axis], pads[axis + 2]] != [half, half]:
+            return False
+        length, stride = int(x.shape[1 + axis]), strides[axis]
+        last = (length - 1) // stride * stride
+        if (length - 1) % stride and last + half > length - 1:
+            return False
+    return True
+
+
+def _binary_conv(
+    translator: Translator,
+    node: Node,
+    signs: Signs,
+    kernel: NDArray[np.float32],
+    magnitudes: NDArray[np.float32],
+    bias: Any,
+    groups: int,
+) -> Any:
+    """Larq's layer. Zeros on both sides, with strides, are those of "same" for one row more.
+
+    "Same" has as many zeros before as after where the stride divides the last row's number; rows
+    and columns are added to make that so, and what they alone give is cut off.
+    """
+    size = list(kernel.shape[2:])
+    strides, dilations, pads = window(node, size)
+    x, options = signs.of, {"padding": "valid", "pad_values": 0.0}
+    more = [0, 0]
+    if any(pads):
+        options["padding"] = "same"
+        more = [(1 - int(n)) % s for n, s in zip(x.shape[1:3], strides, strict=True)]
+        if any(more):
+            x = LAYERS.ZeroPadding2D(((0, more[0]), (0, more[1])))(x)
+    factor = magnitudes.reshape(-1, 1, 1, 1) * (-1.0 if signs.turned else 1.0)
+    layer = lq.layers.QuantConv2D(
+        len(kernel),
+        size,
+        strides=strides,
+        dilation_rate=dilations,
+        groups=groups,
+        input_quantizer="ste_sign",
+        kernel_quantizer="magnitude_aware_sign",
+        use_bias=bias is not None,
+        name=translator.layer_name(node),
+        **options,
+    )
+    y = _with_weights(layer, x, [(np.sign(kernel) * factor).transpose(2, 3, 1, 0)], bias)
+    if any(more):
+        y = LAYERS.Cropping2D(((0, min(more[0], 1)), (0, min(more[1], 1))))(y)
+    return y
+
+
+def gemm(translator: Translator, node: Node) -> Any:
+    """``Gemm`` or ``MatMul`` by a constant: a dense layer, of bits if kernel and input allow it."""
+    attributes = node.attributes
+    kernel = np.asarray(translator.given(node, 1), np.float32)
+    if node.kind == "Gemm":
+        if attributes.get("transA", 0) or attributes.get("alpha", 1.0) != 1.0:
+            raise ModelError("has transA or alpha, which networks do not have")
+        kernel = kernel.T if attributes.get("transB", 0) else kernel
+    bias = None
+    if len(node.inputs) > 2 and node.inputs[2]:
+        bias = np.asarray(translator.given(node, 2), np.float32).reshape(-1)
+        bias = np.broadcast_to(bias * attributes.get("beta", 1.0), (kernel.shape[1],))
+    value = translator.raw(node.inputs[0])
+    signs = value if isinstance(value, Signs) else None
+    x = value.of if signs is not None else value
+    if isinstance(x, Flat):
+        x, kernel = _last_to_first(x.picture, kernel)
+    if signs is None:
+        x = x if rank_of(x) == 2 else translator.tensor(node.inputs[0])
+    magnitudes = _magnitudes(np.ascontiguousarray(kernel.T))
+    options = {"use_bias": bias is not None, "name": translator.layer_name(node)}
+    if magnitudes is None or rank_of(x) != 2:
+        if signs is not None:
+            x = translator.tensor(node.inputs[0])
+            kernel = np.asarray(kernel)
+        layer = LAYERS.Dense(kernel.shape[1], **options)
+    else:
+        turned = -1.0 if signs is not None and signs.turned else 1.0
+        kernel = np.sign(kernel) * magnitudes.reshape(1, -1) * turned
+        quantizers = {"kernel_quantizer": "magnitude_aware_sign"}
+        if signs is not None:
+            quantizers["input_quantizer"] = "ste_sign"
+        layer = lq.layers.QuantDense(kernel.shape[1], **quantizers, **options)
+    return _with_weights(layer, x, [kernel], bias)
+
+
+def _last_to_first(picture: Any, kernel: NDArray[np.float32]) -> tuple[Any, NDArray[np.float32]]:
+    """A picture flattened as it lies, and a kernel with its rows in that order."""
+    height, width, channels = (int(n) for n in picture.shape[1:])
+    rows = kernel.reshape(channels, height, width, -1).transpose(1, 2, 0, 3)
+    return LAYERS.Flatten()(picture), rows.reshape(-1, kernel.shape[1])
+
+
+def batch_norm(translator: Translator, node: Node) -> Any:
+    """Batch normalisation with the statistics of the file."""
+    x = translator.tensor(node.inputs[0])
+    gamma, beta, mean, variance = (translator.given(node, place) for place in range(1, 5))
+    layer = LAYERS.BatchNormalization(
+        epsilon=node.attributes.get("epsilon", 1e-5), name=translator.layer_name(node)
+    )
+    output = layer(x)
+    layer.set_weights([gamma, beta, mean, variance])
+    return output
+
+
+def prelu(translator: Translator, node: Node) -> Any:
+    """PReLU with a slope per channel."""
+    x, slope = translator.tensor(node.inputs[0]), translator.given(node, 1)
+    if rank_of(x) != 4:
+        layer = LAYERS.PReLU(name=translator.layer_name(node))
+        return _with_weights(layer, x, [np.broadcast_to(slope.reshape(-1), x.shape[1:])], None)
+    layer = LAYERS.PReLU(shared_axes=[1, 2], name=translator.layer_name(node))
+    alpha = np.broadcast_to(slope.reshape(1, 1, -1), (1, 1, int(x.shape[-1])))
+    return _with_weights(layer, x, [alpha], None)
