@@ -50,37 +50,6 @@ static facesdk_status run(void *context, facesdk_mtcnn_network network, const ui
   return FACESDK_OK;
 }
 
-static void test_cascade(bool odd) {
-  size_t found = 0, refused = 0;
-  for (uint64_t seed = 1; seed <= 150; ++seed) {
-    oracle self = {seed * 7919, NULL, NULL, odd, seed % 10 == 0 ? (int32_t)(seed % 7) : -1, 0};
-    const facesdk_mtcnn_networks networks = {&self, run};
-    const int32_t height = random_between(&self.state, 1, 90), width = random_between(&self.state, 1, 300);
-    uint8_t *pixels = allocate(3 * (size_t)height * (size_t)width);
-    for (size_t i = 0; i < 3 * (size_t)height * (size_t)width; ++i) pixels[i] = (uint8_t)random_u32(&self.state);
-    const facesdk_image photo = {pixels, height, width, (ptrdiff_t)3 * width};
-    const int32_t max_faces = random_between(&self.state, 0, 3);
-    facesdk_face *faces = NULL;
-    size_t count = 0;
-    facesdk_error error = {{0}};
-    const facesdk_status status = facesdk_mtcnn_detect(&networks, &photo, random_between(&self.state, 12, 40), max_faces,
-                                                       &faces, &count, &error);
-    if (status == FACESDK_OK) {
-      CHECK(max_faces == 0 || count <= (size_t)max_faces);
-      CHECK((faces == NULL) == (count == 0));
-      for (size_t i = 0; i < count; ++i) CHECK(faces[i].score > 0.6 && faces[i].score <= 1);
-    } else {
-      CHECK(faces == NULL && count == 0 && error.message[0] != 0);
-    }
-    found += count;
-    refused += status != FACESDK_OK;
-    facesdk_faces_destroy(faces);
-    free(self.values);
-    free(pixels);
-  }
-  CHECK(found > 50 && refused > 5);
-}
-
 /* A finder that gives anything, or plausible cells. */
 static facesdk_status look(void *context, const uint8_t *pixels, int32_t height, int32_t width,
                            const float *maps[FACESDK_FINDER_MAPS], size_t counts[FACESDK_FINDER_MAPS],
@@ -109,11 +78,24 @@ static facesdk_status look(void *context, const uint8_t *pixels, int32_t height,
   return FACESDK_OK;
 }
 
-static void test_finder(bool odd) {
+static facesdk_status by_cascade(oracle *self, const facesdk_image *photo, int32_t min_face, int32_t max_faces,
+                                 facesdk_face **faces, size_t *count, facesdk_error *error) {
+  const facesdk_mtcnn_networks networks = {self, run};
+  return facesdk_mtcnn_detect(&networks, photo, min_face, max_faces, faces, count, error);
+}
+
+static facesdk_status by_finder(oracle *self, const facesdk_image *photo, int32_t min_face, int32_t max_faces,
+                                facesdk_face **faces, size_t *count, facesdk_error *error) {
+  const facesdk_finder finder = {{self, run}, look, 0.6, -0.57536414f, 30};
+  return facesdk_finder_detect(&finder, photo, min_face, max_faces, faces, count, error);
+}
+
+static void test_detector(facesdk_status (*detect)(oracle *, const facesdk_image *, int32_t, int32_t, facesdk_face **,
+                                                   size_t *, facesdk_error *),
+                          bool odd) {
   size_t found = 0, refused = 0;
   for (uint64_t seed = 1; seed <= 150; ++seed) {
     oracle self = {seed * 7919, NULL, NULL, odd, seed % 10 == 0 ? (int32_t)(seed % 7) : -1, 0};
-    const facesdk_finder finder = {{&self, run}, look, 0.6, -0.57536414f, 30};
     const int32_t height = random_between(&self.state, 1, 90), width = random_between(&self.state, 1, 300);
     uint8_t *pixels = allocate(3 * (size_t)height * (size_t)width);
     for (size_t i = 0; i < 3 * (size_t)height * (size_t)width; ++i) pixels[i] = (uint8_t)random_u32(&self.state);
@@ -122,8 +104,7 @@ static void test_finder(bool odd) {
     facesdk_face *faces = NULL;
     size_t count = 0;
     facesdk_error error = {{0}};
-    const facesdk_status status = facesdk_finder_detect(&finder, &photo, random_between(&self.state, 12, 40), max_faces,
-                                                        &faces, &count, &error);
+    const facesdk_status status = detect(&self, &photo, random_between(&self.state, 12, 40), max_faces, &faces, &count, &error);
     if (status == FACESDK_OK) {
       CHECK(max_faces == 0 || count <= (size_t)max_faces);
       CHECK((faces == NULL) == (count == 0));
@@ -177,9 +158,9 @@ static void test_suppression(void) {
 int main(void) {
   test_suppression();
   test_alignment();
-  test_cascade(false);
-  test_cascade(true);
-  test_finder(false);
-  test_finder(true);
+  test_detector(by_cascade, false);
+  test_detector(by_cascade, true);
+  test_detector(by_finder, false);
+  test_detector(by_finder, true);
   return 0;
 }
