@@ -84,6 +84,20 @@ ENGINES: Mapping[str, Entry] = MappingProxyType(
 )
 
 
+def require(name: str) -> None:
+    """Sees that an engine can be started.
+
+    Raises:
+        InputError: There is no such engine.
+        DependencyError: Its extra is not installed.
+    """
+    if name not in ENGINES:
+        raise InputError(f"unknown training engine {name!r}: choose one of {', '.join(ENGINES)}")
+    entry = ENGINES[name]
+    for package in entry.packages:
+        require_extra(package, extra=entry.extra)
+
+
 def start(name: str, threads: int | None = None) -> TrainingEngine:
     """Loads a training engine.
 
@@ -95,10 +109,7 @@ def start(name: str, threads: int | None = None) -> TrainingEngine:
         InputError: There is no such engine.
         DependencyError: Its extra is not installed.
     """
-    if name not in ENGINES:
-        raise InputError(f"unknown training engine {name!r}: choose one of {', '.join(ENGINES)}")
+    require(name)
     entry = ENGINES[name]
-    for package in entry.packages:
-        require_extra(package, extra=entry.extra)
     engine: TrainingEngine = importlib.import_module(entry.module).start(threads)
     return engine

@@ -13,6 +13,7 @@ from facesdk.cli import output
 from facesdk.cli.options import Json
 from facesdk.errors import InputError, require_extra
 from facesdk.files import cache_folder
+from facesdk_training import engines
 from facesdk_training.cli import options
 
 app = typer.Typer(add_completion=False)
@@ -62,6 +63,7 @@ def compress(
         ),
     ] = None,
     cache: options.Cache = None,
+    engine: options.Engine = None,
     example: Annotated[
         bool,
         typer.Option(
@@ -89,6 +91,8 @@ def compress(
         facesdk compress svd network.keras --data faces/ -o factored
 
         facesdk compress run --recipe chain.toml --data faces/ -o small
+
+        facesdk compress filters run --data faces/ -o narrow --engine torch
 
         facesdk compress sensitivity run --data faces/ -o scan
     """
@@ -124,7 +128,13 @@ def compress(
     steps = _chain(recipe) if recipe is not None else [step(name, _settings(assignments))]
     with output.progress_bar("compress") as progress:
         report = pipeline.compress(
-            run, steps, data, out, cache or cache_folder("teacher"), progress
+            run,
+            steps,
+            data,
+            out,
+            cache or cache_folder("teacher"),
+            progress,
+            engine=engine or engines.DEFAULT,
         )
     output.emit(report, json=json, text=_text(out, report))
 

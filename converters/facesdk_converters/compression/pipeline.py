@@ -24,6 +24,7 @@ from facesdk.progress import Progress, unwatched
 from facesdk.recognition.embedding import CropEmbedder
 from facesdk_converters.compression.beginning import Beginning, beginning
 from facesdk_converters.compression.files import FileFigures, figures_of, file_of
+from facesdk_training import engines
 from facesdk_training.architectures.other_network import OtherNetworkConfig
 from facesdk_training.compression.counts import counts
 from facesdk_training.compression.frame.method import NOTES, Subject
@@ -52,6 +53,7 @@ def compress(
     progress: Progress = unwatched,
     *,
     files: bool = True,
+    engine: str = engines.DEFAULT,
 ) -> dict[str, Any]:
     """Compresses a network.
 
@@ -64,25 +66,28 @@ def compress(
         cache: Folder for embeddings of the source; None keeps none.
         progress: Told of the work.
         files: Whether each network is also made a model file, whose bytes and time are reported.
+        engine: The training engine that retrains: ``keras`` or ``torch``.
 
     Returns:
         The content of ``report.json``.
 
     Raises:
-        InputError: The source is no finished run or Keras file, ``out`` is another run's, or a step
-            does not fit the network or the data.
+        InputError: The source is no finished run or Keras file, ``out`` is another run's, a step
+            does not fit the network or the data, or the engine has not what a step trains.
+        DependencyError: The engine's extra is not installed.
         ModelError: The source is no usable network, or no file can be made of one.
     """
     if (out / run_folder.CONFIG).exists():
         raise InputError(f"{out} already holds a run: choose another --out")
+    engines.require(engine)
     begun = beginning(source, data)
     material = _material(begun.config, begun.embedder, source, cache, progress)
     plan = [each.to_dict() for each in steps]
-    _begin(out, {"source": str(source), "steps": plan})
+    _begin(out, {"source": str(source), "steps": plan, "engine": engine})
     weigh = _weighing(begun) if files else None
     measures = partial(_measures, material=material, weigh=weigh)
     before = measures(begun.model)
-    subject = Subject(begun.config, begun.model, material, source, out / WORK, cache)
+    subject = Subject(begun.config, begun.model, material, source, out / WORK, cache, engine)
     done = []
     for number, each in enumerate(steps):
         started = time.monotonic()
@@ -94,7 +99,7 @@ def compress(
         notes = {"notes": run_folder.read_record(work / NOTES)} if (work / NOTES).exists() else {}
         after = measures(model)
         done.append({**plan[number], "seconds": seconds, "after": after, **notes})
-    report = {"source": str(source), "before": before, "steps": done}
+    report = {"source": str(source), "engine": engine, "before": before, "steps": done}
     _finish(out, begun, subject, [each.method.name for each in steps], report)
     return report
 

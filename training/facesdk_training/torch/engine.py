@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from facesdk_training.torch.device.held_out import HeldOut, on_device
 from facesdk_training.torch.device.teacher_files import read_teacher
 from facesdk_training.torch.device.teachers import Ensemble
 from facesdk_training.torch.learner import Acceleration
+from facesdk_training.torch.networks.build import build_embedder
 from facesdk_training.torch.networks.network import Network
 from facesdk_training.torch.objectives import objective_of
 from facesdk_training.torch.processes import Processes, join
@@ -40,16 +42,29 @@ class TorchEngine:
         """Finished steps of a run's last state; None if there is none."""
         return next(reversed(checkpoints.saved_steps(run)), None)
 
-    def trainer(self, run: Path, config: RunConfig, material: Material) -> Trainer:
-        """See :meth:`facesdk_training.engines.TrainingEngine.trainer`."""
+    def trainer(
+        self,
+        run: Path,
+        config: RunConfig,
+        material: Material,
+        network: Network | None = None,
+    ) -> Trainer:
+        """See :meth:`facesdk_training.engines.TrainingEngine.trainer`.
+
+        Args:
+            run: The run folder.
+            config: The configuration.
+            material: What is learned from.
+            network: What is trained, in place of what ``config.network`` describes: copies of it,
+                from its weights.
+        """
         _require_possible(config, self.processes)
         device, split = self.processes.device, material.split
-        network = config.final_network
-        height, width = network.input_height, network.input_width
+        size = config.final_network.input_height, config.final_network.input_width
         workers = config.data.workers
         crops = on_device(material.crops, split.train, device, workers)
         fast = device.type == "cuda"
-        distortions = Distortions(config.distortion_rows, height, width)
+        distortions = Distortions(config.distortion_rows, *size)
         batches = DeviceBatches(
             crops,
             torch.from_numpy(targets_of(config, material)[split.train]).to(device),
@@ -63,7 +78,7 @@ class TorchEngine:
         held_out = HeldOut(
             on_device(material.crops, split.validation, device, workers),
             split.validation_identities,
-            Distortions((), height, width),
+            Distortions((), *size),
         )
         setting = Setting(
             device,
@@ -77,6 +92,7 @@ class TorchEngine:
             ),
             self.processes,
             lambda fresh: _initialise(fresh, config),
+            build_embedder if network is None else lambda _: copy.deepcopy(network),
         )
         return Trainer(run, config, setting)
 

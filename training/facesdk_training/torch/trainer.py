@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from facesdk.errors import FaceSDKError, InputError
 from facesdk.evaluation.calibration import PairSimilarities
 from facesdk.files import write_atomic
+from facesdk_training.architectures.registry import NetworkConfig
 from facesdk_training.config.run import RunConfig
 from facesdk_training.config.stages import Stage
 from facesdk_training.data.validation import calibration_of, figures
@@ -31,7 +32,6 @@ from facesdk_training.torch.device.acceleration import Pacer
 from facesdk_training.torch.device.batches import DeviceBatches
 from facesdk_training.torch.device.held_out import HeldOut
 from facesdk_training.torch.learner import Acceleration, Learner
-from facesdk_training.torch.networks.build import build_embedder
 from facesdk_training.torch.networks.network import Network
 from facesdk_training.torch.objectives import Objective
 from facesdk_training.torch.processes import Processes
@@ -65,6 +65,7 @@ class Setting:
         acceleration: What may be used to make a step faster.
         processes: Those that share the work.
         initialise: Gives a fresh network the weights to start from.
+        build: Makes the network of a stage.
     """
 
     device: torch.device
@@ -74,6 +75,7 @@ class Setting:
     acceleration: Acceleration
     processes: Processes
     initialise: Callable[[Network], None]
+    build: Callable[[NetworkConfig], Network]
 
 
 class Trainer:
@@ -194,7 +196,7 @@ class Trainer:
 
     def _enter(self, stage: Stage, weights: dict[str, list[NDArray[Any]]] | None = None) -> None:
         setting = self._setting
-        network = build_embedder(stage.network)
+        network = setting.build(stage.network)
         if weights is not None:
             _inherit(network, weights)
         network.to(setting.device, memory_format=torch.channels_last)

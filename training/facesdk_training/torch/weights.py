@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from facesdk.errors import InputError
 from facesdk_training.runs import latent
-from facesdk_training.torch.networks.layers import ChannelShift, Convolution, PReLU
+from facesdk_training.torch.networks.layers import ChannelShift, Convolution, Dense, PReLU
 from facesdk_training.torch.networks.network import Network
 
 
@@ -88,13 +88,13 @@ def _quantized(network: Network) -> list[tuple[str, Convolution]]:
     return [
         (name, layer)
         for name, layer in network.layers.items()
-        if isinstance(layer, Convolution) and layer.kernel_quantizer is not None
+        if isinstance(layer, Convolution) and layer.latent
     ]
 
 
 def _trained_scales(layer: nn.Module) -> list[Tensor]:
     """What a layer's weight quantizer trains, in Keras' order."""
-    quantizer = layer.kernel_quantizer if isinstance(layer, Convolution) else None
+    quantizer = layer.kernel_quantizer if isinstance(layer, (Convolution, Dense)) else None
     return [] if quantizer is None else list(quantizer.parameters())
 
 
@@ -106,7 +106,8 @@ def _views(layer: nn.Module) -> list[Tensor]:
         bias = [] if layer.bias is None else [layer.bias]
         return [kernel, *bias, *_trained_scales(layer)]
     if isinstance(layer, nn.Linear):
-        return [layer.weight.T, layer.bias]
+        bias = [] if layer.bias is None else [layer.bias]
+        return [layer.weight.T, *bias, *_trained_scales(layer)]
     if isinstance(layer, nn.BatchNorm2d):
         statistics = (layer.running_mean, layer.running_var)
         assert isinstance(statistics[0], Tensor)

@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from facesdk.progress import Progress
+from facesdk_training import engines
 from facesdk_training.config.run import RunConfig
 from facesdk_training.data.material import Material
 
@@ -28,6 +29,7 @@ class Subject:
         original: The run that the chain began with, which retraining learns from.
         work: Folder for what retraining saves, so that an interrupted method goes on.
         cache: Folder for the embeddings of teachers; None keeps none.
+        engine: What retrains, a key of :data:`facesdk_training.engines.ENGINES`.
     """
 
     config: RunConfig
@@ -36,6 +38,7 @@ class Subject:
     original: Path
     work: Path
     cache: Path | None = None
+    engine: str = engines.DEFAULT
 
 
 @dataclass(frozen=True, slots=True)

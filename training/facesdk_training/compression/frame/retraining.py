@@ -17,6 +17,7 @@ import tensorflow as tf
 from facesdk.errors import InputError
 from facesdk.files import make_folder
 from facesdk.progress import Progress
+from facesdk_training import engines
 from facesdk_training.compression.frame.method import Subject
 from facesdk_training.config.run import (
     LossConfig,
@@ -96,10 +97,23 @@ def retrain(
         config = dataclasses.replace(config, validation=watching)
     folder = subject.work / part
     make_folder(folder)
-    if not (folder / run_folder.WEIGHTS).exists():
-        trainer = KerasEngine(None).trainer(folder, config, material or subject.material, network)
-        trainer.train(lambda step, value, _: progress(step, settings.steps, f"loss {value:.4f}"))
-    network.load_weights(folder / run_folder.WEIGHTS)
+    trained = (folder / run_folder.WEIGHTS).exists()
+    crops = material or subject.material
+
+    def tell(step: int, value: float, _: float) -> None:
+        progress(step, settings.steps, f"loss {value:.4f}")
+
+    if subject.engine == engines.DEFAULT:
+        if not trained:
+            KerasEngine(None).trainer(folder, config, crops, network).train(tell)
+        network.load_weights(folder / run_folder.WEIGHTS)
+        return
+    from facesdk_training.compression.frame.translation import take_back, translated
+    from facesdk_training.torch.engine import start
+
+    if not trained:
+        start().trainer(folder, config, crops, translated(network)).train(tell)
+    take_back(network, folder)
 
 
 def retraining_config(

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from facesdk.errors import InputError
 from facesdk.progress import Progress
+from facesdk_training.compression.frame.forms import Scaled
 from facesdk_training.compression.frame.method import Method, Subject
 from facesdk_training.compression.frame.retraining import Retraining, retrain
 from facesdk_training.compression.quantization.kernels import (
@@ -109,6 +110,11 @@ class Masked(lq.quantizers.Quantizer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """The kernel with zeros."""
         return super().call(inputs * tf.cast(self.mask, inputs.dtype))
+
+    def form(self) -> Scaled:
+        """What it makes of a kernel."""
+        mask = self.mask.numpy()
+        return Scaled(mask, np.zeros_like(mask))
 
     def get_config(self) -> dict[str, Any]:
         """What the constructor takes."""

@@ -21,6 +21,7 @@ import tensorflow as tf
 
 from facesdk.errors import InputError
 from facesdk.progress import Progress
+from facesdk_training.compression.frame.forms import Scaled
 from facesdk_training.compression.frame.method import Method, Subject
 from facesdk_training.compression.frame.retraining import Retraining, retrain
 from facesdk_training.compression.quantization.kernels import (
@@ -86,6 +87,11 @@ class PartlySettled(lq.quantizers.Quantizer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """The weights, those that are fixed replaced."""
         return super().call((1.0 - self.settled) * inputs + self.settled * self.values)
+
+    def form(self) -> Scaled:
+        """What it makes of a kernel."""
+        settled = self.settled.numpy()
+        return Scaled(1.0 - settled, settled * self.values.numpy())
 
 
 def settle_share(layer: tf.keras.layers.Layer, share: float, bits: int) -> None:

@@ -16,6 +16,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from facesdk_training.compression.frame import forms
+
 keras = tf.keras
 
 
@@ -95,6 +97,11 @@ class SharedWeights(lq.quantizers.Quantizer):
         fixed = tf.stop_gradient(self.numbers) * (1.0 - self.trained)
         weights = tf.gather(self.numbers * self.trained + fixed, self.index) * self.signs
         return super().call(tf.cast(weights, inputs.dtype) + 0.0 * inputs)
+
+    def form(self) -> forms.Shared:
+        """What it makes of a kernel."""
+        parts = (self.numbers, self.index, self.signs, self.trained)
+        return forms.Shared(*(part.numpy() for part in parts))
 
     def get_config(self) -> dict[str, Any]:
         """The count; a copy gets what is shared with its weights."""

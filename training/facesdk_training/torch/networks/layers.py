@@ -24,6 +24,7 @@ class Convolution(nn.Conv2d):
         kernel_quantizer: Makes the kernel from the latent weights; None in a float layer.
         input_quantizer: Applied to the input; None for none.
         pad_value: What stands at the borders.
+        latent: Whether the weights are latent ones, kept within -1 to 1 for a quantizer.
     """
 
     def __init__(
@@ -32,13 +33,14 @@ class Convolution(nn.Conv2d):
         outputs: int,
         kernel: int | tuple[int, int] = 1,
         *,
-        stride: int = 1,
+        stride: int | tuple[int, int] = 1,
         same: bool = True,
         depthwise: bool = False,
         bias: bool = False,
         pad_value: float = 0.0,
         kernel_quantizer: nn.Module | None = None,
         input_quantizer: nn.Module | None = None,
+        latent: bool = True,
     ) -> None:
         super().__init__(
             inputs, outputs, kernel, stride, groups=inputs if depthwise else 1, bias=bias
@@ -47,6 +49,7 @@ class Convolution(nn.Conv2d):
         self.pad_value = pad_value
         self.kernel_quantizer = kernel_quantizer
         self.input_quantizer = input_quantizer
+        self.latent = latent and kernel_quantizer is not None
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, H, W] to [N, outputs, ceil(H / stride), ceil(W / stride)] for "same"."""
@@ -75,6 +78,27 @@ class Convolution(nn.Conv2d):
 def _borders(side: int, extent: int, stride: int) -> tuple[int, int]:
     total = max((-(-side // stride) - 1) * stride + extent - side, 0)
     return total // 2, total - total // 2
+
+
+class Dense(nn.Linear):
+    """A dense layer, quantized or not.
+
+    Attributes:
+        kernel_quantizer: Makes the matrix from the weights; None in a float layer.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, *, bias: bool, kernel_quantizer: nn.Module | None
+    ) -> None:
+        super().__init__(inputs, outputs, bias=bias)
+        self.kernel_quantizer = kernel_quantizer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, inputs] to [N, outputs]."""
+        matrix = self.weight
+        if self.kernel_quantizer is not None:
+            matrix = self.kernel_quantizer(matrix)
+        return functional.linear(x, matrix.to(x.dtype), self.bias)
 
 
 class ChannelShift(nn.Module):
