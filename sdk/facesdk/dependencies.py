@@ -14,8 +14,9 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
+from functools import cache
 from types import ModuleType, TracebackType
 
 from facesdk.errors import DependencyError, FaceSDKError, one_line
@@ -131,12 +132,18 @@ def installed(module: str) -> tuple[str, str | None]:
     """
     top = _top(module)
     known = {_top(name): distribution for name, distribution in LIBRARIES.items()}
-    found = importlib.metadata.packages_distributions().get(top)
+    found = _distributions().get(top)
     distribution = found[0] if found else known.get(top, top.replace("_", "-"))
     try:
         return distribution, importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
         return distribution, None
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    """Those of each top-level module; reading the lists of files of all that is installed is slow."""
+    return importlib.metadata.packages_distributions()
 
 
 def _beyond_us(traceback: TracebackType | None) -> tuple[str, list[tuple[str, str]]]:

@@ -134,18 +134,25 @@ static facesdk_status squares_of(const facesdk_found *found, const facesdk_faces
   return status;
 }
 
-/* Squares in their order, `at_once` at a time, until there are as many faces as wanted: added to `faces`. */
-static facesdk_status decide_until(hunt *self, const facesdk_candidates *squares, size_t at_once, size_t count,
-                                   facesdk_faces *faces, facesdk_error *error) {
+/* Squares decided and merged with `faces`, the most certain of those that overlap. */
+static facesdk_status decide_and_merge(hunt *self, const facesdk_candidates *squares, facesdk_faces *faces,
+                                       facesdk_error *error) {
+  facesdk_faces more = {0};
+  facesdk_status status = decide(self, squares, &more, error);
+  if (status == FACESDK_OK) status = facesdk_faces_merge(faces, &more, error);
+  facesdk_faces_free(&more);
+  return status;
+}
+
+/* Squares in their order, some more than wanted at a time, until there are as many faces as wanted: merged with `faces`. */
+static facesdk_status decide_until(hunt *self, const facesdk_candidates *squares, size_t count, facesdk_faces *faces,
+                                   facesdk_error *error) {
   facesdk_faces of_these = {0};
   facesdk_status status = FACESDK_OK;
   for (size_t done = 0; done < squares->count && of_these.count < count && status == FACESDK_OK;) {
-    const size_t left = squares->count - done, some = left < at_once ? left : at_once;
+    const size_t left = squares->count - done, some = left < count + 1 ? left : count + 1;
     const facesdk_candidates part = {squares->rows + done, some, some};
-    facesdk_faces more = {0};
-    status = decide(self, &part, &more, error);
-    if (status == FACESDK_OK) status = facesdk_faces_merge(&of_these, &more, error);
-    facesdk_faces_free(&more);
+    status = decide_and_merge(self, &part, &of_these, error);
     done += some;
   }
   if (status == FACESDK_OK) status = facesdk_faces_merge(faces, &of_these, error);
@@ -165,7 +172,8 @@ static facesdk_status hunt_for(hunt *self, size_t count, facesdk_faces *faces, f
     /* of smaller ones a coarser look may have seen a part, or the wrong place */
     if (status == FACESDK_OK) status = squares_of(&found, faces, surely, count > 0, &squares, error);
     if (status == FACESDK_OK) {
-      status = decide_until(self, &squares, count > 0 ? count + 1 : SIZE_MAX, count > 0 ? count : SIZE_MAX, faces, error);
+      status = count > 0 ? decide_until(self, &squares, count, faces, error)
+                         : decide_and_merge(self, &squares, faces, error);
     }
     const double missed = i == self->looks - 1 ? 1 : MISSED;
     const double sees_from = self->finder->sees_from / self->scales[i] * missed;
