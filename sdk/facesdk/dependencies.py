@@ -142,7 +142,7 @@ def installed(module: str) -> tuple[str, str | None]:
 
 @cache
 def _distributions() -> Mapping[str, list[str]]:
-    """Those of each top-level module; reading the lists of files of all that is installed is slow."""
+    """Those of each top-level module: slow, as it reads the lists of files of all that is there."""
     return importlib.metadata.packages_distributions()
 
 

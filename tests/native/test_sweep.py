@@ -141,7 +141,9 @@ LAYERS = [
     Model(1, 28, 24, 128, 131, (3, 3), stride=(2, 2), output=INT8, enters_as=INT8),
     Model(2, 9, 8, 1024, 77, (1, 1), output=INT8),
     Model(1, 17, 13, 96, 50, (7, 7), pad_value=0),
-    Model(1, 5, 5, 1024, 33, (5, 5), padding=VALID, activation=RELU6),
+    pytest.param(
+        Model(1, 5, 5, 1024, 33, (5, 5), padding=VALID, activation=RELU6), marks=pytest.mark.slow
+    ),
     pytest.param(Model(1, 28, 24, 128, 128, (3, 3), residual=True), marks=pytest.mark.slow),
 ]
 

@@ -56,8 +56,10 @@ def small_config(folder: Path, **changes: Any) -> RunConfig:
 THRESHOLD = Threshold(0.01, 0.31, 0.05, positive_pairs=60, negative_pairs=5000)
 
 
-def write_finished(run: Path, model: tf.keras.Model | None = None) -> tuple[Path, tf.keras.Model]:
-    """A finished run of the default CompactFaceNet with these weights, or random ones."""
+def write_finished(
+    run: Path, model: tf.keras.Model | None = None, **network: Any
+) -> tuple[Path, tf.keras.Model]:
+    """A finished run of a CompactFaceNet, the default one, with these weights, or random ones."""
     model = model or build_compact_face_net(CompactFaceNetConfig())
     run.mkdir()
     record = {
@@ -65,7 +67,10 @@ def write_finished(run: Path, model: tf.keras.Model | None = None) -> tuple[Path
         "teacher_sha256": "1" * 64,
         "training_data": "synthetic patterns",
         "license": "Apache-2.0",
-        "config": {"objective": "distillation", "network": {"architecture": "CompactFaceNet"}},
+        "config": {
+            "objective": "distillation",
+            "network": {"architecture": "CompactFaceNet", **network},
+        },
     }
     run_folder.write_record(run / run_folder.CONFIG, record)
     model.save_weights(run / run_folder.WEIGHTS)

@@ -21,7 +21,13 @@ SMALL = {"width": 1 / 32, "units": (1, 0, 0, 0), "embedding_length": 8}
     ("name", "block", "target", "operators"),
     [
         ("QB", "fire", "lce", {"LceBconv2d", "CONCATENATION"}),
-        ("A", "shuffle", "float32", {"TRANSPOSE", "CONCATENATION", "DEPTHWISE_CONV_2D"}),
+        pytest.param(
+            "A",
+            "shuffle",
+            "float32",
+            {"TRANSPOSE", "CONCATENATION", "DEPTHWISE_CONV_2D"},
+            marks=pytest.mark.slow,
+        ),
         pytest.param("A", "fire", "float32", {"CONCATENATION"}, marks=pytest.mark.slow),
         pytest.param("A", "separable", "float32", {"DEPTHWISE_CONV_2D"}, marks=pytest.mark.slow),
         pytest.param("A", "inverted", "float32", {"DEPTHWISE_CONV_2D"}, marks=pytest.mark.slow),

@@ -32,6 +32,16 @@ def times_of(*bundles: ModelBundle) -> list[float]:
     return [float(np.median(times[number] - times[-1])) for number in calls]
 
 
+def shares_of_rows(bundle: ModelBundle, *rows: str) -> tuple[Share, ...]:
+    """Shares of the rows of these names: other work may hide twice what a cut costs."""
+    for _ in range(3):
+        names, shares = shares_of(bundle)
+        if names == rows:
+            break
+    assert names == rows
+    return shares
+
+
 def shares_of(bundle: ModelBundle) -> tuple[tuple[str, ...], tuple[Share, ...]]:
     """Names and shares, these as parts of the whole."""
     graph = bundle.graph
@@ -52,8 +62,7 @@ def shares_of(bundle: ModelBundle) -> tuple[tuple[str, ...], tuple[Share, ...]]:
 
 @NUMBERS
 def test_equal_convolutions_have_equal_shares_and_rows_of_their_own(quantized: bool) -> None:
-    names, shares = shares_of(network(["conv"] * 4, quantized=quantized))
-    assert names == ("CONV_2D",) * 4
+    shares = shares_of_rows(network(["conv"] * 4, quantized=quantized), *["CONV_2D"] * 4)
     for share in shares:
         assert share.ms == pytest.approx(0.25, abs=0.08)
         assert 0 < share.error < 0.25
@@ -62,8 +71,8 @@ def test_equal_convolutions_have_equal_shares_and_rows_of_their_own(quantized: b
 @NUMBERS
 def test_a_pad_is_merged_with_the_convolution_that_computes_it(quantized: bool) -> None:
     """Alone a PAD takes about as long as its convolution: a share by that would be half."""
-    names, shares = shares_of(network(["pad conv"] * 3, quantized=quantized))
-    assert names == ("PAD + CONV_2D",) * 3
+    built = network(["pad conv"] * 3, quantized=quantized)
+    shares = shares_of_rows(built, *["PAD + CONV_2D"] * 3)
     for share in shares:
         assert share.ms == pytest.approx(1 / 3, abs=0.1)
 
@@ -77,15 +86,14 @@ def test_a_share_is_what_the_network_saves_without_it(quantized: bool) -> None:
         network(["point", "point"], quantized=quantized),
     )
     assert whole == pytest.approx(unpadded, rel=0.2)
-    names, shares = shares_of(padded)
-    assert names == ("PAD + CONV_2D", "CONV_2D", "CONV_2D")
+    shares = shares_of_rows(padded, "PAD + CONV_2D", "CONV_2D", "CONV_2D")
     assert shares[0].ms == pytest.approx(1 - rest / whole, abs=0.1)
 
 
 @NUMBERS
 def test_an_activation_among_the_options_of_a_convolution_costs_nothing(quantized: bool) -> None:
-    names, shares = shares_of(network(["conv", "active", "conv", "active"], quantized=quantized))
-    assert names == ("CONV_2D",) * 4
+    built = network(["conv", "active", "conv", "active"], quantized=quantized)
+    shares = shares_of_rows(built, *["CONV_2D"] * 4)
     assert shares[1].ms + shares[3].ms == pytest.approx(0.5, abs=0.12)
 
 

@@ -20,14 +20,13 @@ from facesdk import samples
 from facesdk.images import decode, encode
 from facesdk.models.templates import TEMPLATES
 from facesdk.runtime import operator_library
+from sdk.command import run_forked
 
 OBAMA, OBAMA2, BIDEN = map(str, (samples.OBAMA, samples.OBAMA2, samples.BIDEN))
 
 
 def run(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "facesdk", *arguments], capture_output=True, text=True
-    )
+    done = run_forked(*arguments)
     assert done.returncode == status, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
 
@@ -356,8 +355,10 @@ def test_ctrl_c_while_modules_load(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
     # What runs in the background of a script ignores SIGINT, and so do its children.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    command = [sys.executable, "-m", "facesdk", "verify", OBAMA, OBAMA2]
     try:
-        assert run("verify", OBAMA, OBAMA2, status=-signal.SIGINT).stderr == ""
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
     finally:
         signal.signal(signal.SIGINT, before)
 

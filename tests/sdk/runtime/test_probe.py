@@ -19,6 +19,7 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.runtime import probe
 from facesdk.runtime.interpreter import Interpreter
 from facesdk.runtime.probe import require_safe
+from sdk.command import run_forked
 from sdk.runtime.fuzz_models import SEEDS
 from sdk.tflite.models import file_of, pooled
 
@@ -42,11 +43,7 @@ def pool(side: int = 4) -> ModelBundle:
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
 def test_a_model_that_crashes_the_runtime_is_one_line_and_status_2(path: Path) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "facesdk", "bench", str(path), "--runs", "1", "--cold-starts", "0"],
-        capture_output=True,
-        text=True,
-    )
+    ended = run_forked("bench", str(path), "--runs", "1", "--cold-starts", "0")
     assert (ended.returncode, ended.stdout) == (2, "")
     last = ended.stderr.splitlines()[-1]
     assert last.startswith("facesdk: ") and "internal error" not in last
@@ -55,8 +52,7 @@ def test_a_model_that_crashes_the_runtime_is_one_line_and_status_2(path: Path) -
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
 def test_such_a_model_is_shown_or_refused(path: Path) -> None:
-    command = [sys.executable, "-m", "facesdk", "models", "show", str(path)]
-    ended = subprocess.run(command, capture_output=True, text=True)
+    ended = run_forked("models", "show", str(path))
     assert ended.returncode in (0, 2)
     assert "internal error" not in ended.stderr
 
@@ -65,11 +61,7 @@ def test_such_a_model_is_shown_or_refused(path: Path) -> None:
 def test_valid_models_of_others_are_measured(path: Path) -> None:
     """LSTM with inputs left out; a variable, whose operators do not run alone; sparse weights."""
     options = ["--runs", "2", "--warm-up", "1", "--cold-starts", "1", "--json"]
-    ended = subprocess.run(
-        [sys.executable, "-m", "facesdk", "bench", str(path), *options],
-        capture_output=True,
-        text=True,
-    )
+    ended = run_forked("bench", str(path), *options)
     assert ended.returncode == 0, ended.stderr
     (row,) = json.loads(ended.stdout)["models"]
     assert row["cold_start"]["processes"] == 1

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -12,6 +14,7 @@ def titles(drawing: Path) -> set[str]:
     return set(re.findall(r">([a-z0-9-]+) \((?:weights|activations)\)<", drawing.read_text()))
 
 
+@pytest.mark.slow
 def test_the_committed_picture_shows_what_the_tool_draws(tmp_path: Path) -> None:
     target = tmp_path / "quantizers.svg"
     command = [sys.executable, "-m", "tools.experiments.plot_quantizers"]

@@ -45,6 +45,7 @@ def test_other_quantizers_and_widths(tmp_path: Path) -> None:
     assert b"<svg" in plot.read_bytes()
 
 
+@pytest.mark.slow
 def test_our_table_stands_beside_the_papers() -> None:
     text = run("CompactFaceNet")
     for cell in ("2.2152 (2.21)", "0.52 (0.52)", "3.55 (3.81)", "22.78 (22.8)"):

@@ -125,6 +125,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_with_every_loss(material: Path, tmp_path: Path) -> None:
     config = small_config(
         material,

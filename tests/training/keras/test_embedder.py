@@ -26,10 +26,12 @@ from training import small_runs
 
 keras = pytest.importorskip("tf_keras")
 
+NETWORK: dict[str, Any] = {"stages": ((32, 1), (64, 1)), "stem_channels": (16, 32)}
+
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    return build_compact_face_net(CompactFaceNetConfig())
+    return build_compact_face_net(CompactFaceNetConfig(**NETWORK))
 
 
 def crops(model: Any, count: int = 3) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -53,7 +55,7 @@ def unit(vectors: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
 def path(request: pytest.FixtureRequest, model: Any, tmp_path: Path) -> Path:
     path: Path = tmp_path / request.param
     if request.param == "run":
-        small_runs.write_finished(path, model)
+        small_runs.write_finished(path, model, **NETWORK)
     else:
         model.save(path)
     return path
@@ -92,7 +94,7 @@ def bin_arguments(folder: Path, name: str) -> list[str]:
 
 def test_a_run_keeps_its_name_variant_and_thresholds(model: Any, tmp_path: Path) -> None:
     """They are what `facesdk convert` would write into its file."""
-    run, _ = small_runs.write_finished(tmp_path / "run", model)
+    run, _ = small_runs.write_finished(tmp_path / "run", model, **NETWORK)
     contract = load_keras(run, None, None).contract
     assert contract == run_contract.contract_of(run)
     assert (contract.name, contract.variant) == ("compactfacenet-qb", "QB")
@@ -101,7 +103,7 @@ def test_a_run_keeps_its_name_variant_and_thresholds(model: Any, tmp_path: Path)
 
 
 def test_a_run_of_another_program_says_so_in_its_contract(model: Any, tmp_path: Path) -> None:
-    run, _ = small_runs.write_finished(tmp_path / "run", model)
+    run, _ = small_runs.write_finished(tmp_path / "run", model, **NETWORK)
     assert run_contract.contract_of(run).source.startswith("facesdk train distill, from")
     record = run_folder.read_record(run / run_folder.CONFIG)
     run_folder.write_record(run / run_folder.CONFIG, {**record, "source": "a program of ours"})

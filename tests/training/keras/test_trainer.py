@@ -52,7 +52,11 @@ def losses_of(trainer: Any, stop_at: int | None = None) -> list[float]:
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({"optimizer": {"ema_decay": 0.9, "clip_norm": 1.0}}, id="distillation"),
+        pytest.param(
+            {"optimizer": {"ema_decay": 0.9, "clip_norm": 1.0}},
+            id="distillation",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             {"objective": "softmax", "optimizer": {"float_weights": "sgd"}},
             id="softmax with dropout",

@@ -34,7 +34,13 @@ def units(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("config", [PACKAGED, DEEPER], ids=["as deep", "deeper"])
+@pytest.mark.parametrize(
+    "config",
+    [
+        pytest.param(PACKAGED, id="as deep"),
+        pytest.param(DEEPER, id="deeper", marks=pytest.mark.slow),
+    ],
+)
 def test_the_network_computes_what_the_model_file_computes(config: CompactFaceNetConfig) -> None:
     source = ModelBundle.load(resolve(DEFAULT_RECOGNIZER))
     model = build_compact_face_net(config)

@@ -25,6 +25,7 @@ def central(faces: list[Face], side: int = 250) -> Face:
     return min(faces, key=lambda face: np.abs((face.box[:2] + face.box[2:]) / 2 - side / 2).sum())
 
 
+@pytest.mark.slow
 def test_the_same_faces_as_an_independent_mtcnn(detector):
     """220 photos: every face of the other, landmarks closer than 1 px in the median.
 
