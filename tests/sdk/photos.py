@@ -69,7 +69,7 @@ def png(width: int, height: int, bits: int, channels: int, samples: bytes) -> by
         checksum = zlib.crc32(kind + data)
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)
 
-    colour_type = {1: 0, 3: 2}[channels]
+    colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     header = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0)
     stride = width * channels * bits // 8
     rows = b"".join(b"\0" + samples[i : i + stride] for i in range(0, len(samples), stride))

@@ -12,6 +12,7 @@ import os
 import re
 import warnings
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
 from facesdk.errors import InputError, one_line
-from facesdk.images import formats, jpeg, png
+from facesdk.images import formats, jpeg, png, webp
 from facesdk.images.decoded import DecodedPhoto
 
 RgbImage = NDArray[np.uint8]
@@ -76,6 +77,9 @@ _TURNED = (5, 6, 7, 8)
 _TRANSPARENT_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 
 _ROWS_AT_ONCE = 256
+
+_BLOCK = 4
+"""Side of a corner that is looked at: half of that of a JPEG's blocks."""
 
 _MOST_REDUCTION = 8
 """A block of a JPEG has 8x8 pixels, of which its decoder makes 4x4, 2x2 or one."""
@@ -164,16 +168,11 @@ def decode_photo(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if content.startswith(png.SIGNATURE):
-            file = png.essential(content)
-            return _pixels(
-                file.content,
-                name,
-                max_pixels,
-                depth=file.depth,
-                significant=file.significant,
-            )
+            return _png(png.essential(content), name, max_pixels)
         if content.startswith(jpeg.START):
             return _jpeg(jpeg.essential(content), name, max_pixels, side)
+        if webp.starts(content):
+            content = webp.essential(content)
         return _pixels(content, name, max_pixels)
 
 
@@ -258,6 +257,16 @@ def _from_pillow(image: Image.Image) -> RgbImage:
     return _to_rgb(_upright(image), "image", 8, None)
 
 
+def _png(file: png.PngFile, name: str, max_pixels: int | None) -> DecodedPhoto:
+    read = partial(_pixels, depth=file.depth, significant=file.significant)
+    try:
+        return read(file.content, name, max_pixels)
+    except _CorruptError:
+        if (content := png.with_true_checksum(file.content)) is None:
+            raise
+        return read(content, name, max_pixels)
+
+
 def _jpeg(file: jpeg.JpegFile, name: str, max_pixels: int | None, side: int | None) -> DecodedPhoto:
     if file.scans > jpeg.MAX_SCANS:
         raise InputError(
@@ -265,15 +274,37 @@ def _jpeg(file: jpeg.JpegFile, name: str, max_pixels: int | None, side: int | No
         )
     limit = MAX_REDUCED_PIXELS if file.reducible else MAX_JPEG_PIXELS
     max_pixels = limit if max_pixels is None else min(max_pixels, limit)
-    if file.ended or not file.may_be_whole:
+    if not file.may_be_whole:
         return _pixels(file.content, name, max_pixels, side)
+    if not file.ended:
+        return _same_with_any_end(file.content.rstrip(b"\xff"), name, max_pixels, side)
+    photo = _pixels(file.content, name, max_pixels, side)
+    if _has_flat_corner(photo.pixels):
+        unmarked = file.content[: -len(jpeg.END)].rstrip(b"\xff")
+        _same_with_any_end(unmarked, name, max_pixels, side=1)
+    return photo
+
+
+def _same_with_any_end(
+    content: bytes, name: str, max_pixels: int, side: int | None
+) -> DecodedPhoto:
+    """Decode a JPEG that lacks its end mark; an error if what follows it changes pixels."""
     first, *others = (
-        _pixels(file.content.rstrip(b"\xff") + after + jpeg.END, name, max_pixels, side)
-        for after in _AFTER_THE_END
+        _pixels(content + after + jpeg.END, name, max_pixels, side) for after in _AFTER_THE_END
     )
     if not all(np.array_equal(first.pixels, other.pixels) for other in others):
         raise _corrupt(name, "pixels are missing at its end")
     return first
+
+
+def _has_flat_corner(pixels: RgbImage) -> bool:
+    """Whether a JPEG may have been cut and given an end mark: decoders fill what is missing."""
+    corners = (
+        pixels[rows, columns].reshape(-1, 3)
+        for rows in (slice(0, _BLOCK), slice(-_BLOCK, None))
+        for columns in (slice(0, _BLOCK), slice(-_BLOCK, None))
+    )
+    return any((corner == corner[0]).all() for corner in corners)
 
 
 def _pixels(
@@ -374,15 +405,29 @@ def _to_rgb(image: Image.Image, name: str, depth: int, significant: int | None) 
         return np.repeat(grey[..., None], 3, axis=2)
     if image.mode in _TRANSPARENT_MODES or "transparency" in image.info:
         image = image.convert("RGBA")
+        if depth > 8:
+            image = _by_range(image, significant)
         if image.getchannel("A").getextrema() != (0, 0):
             white = Image.new("RGBA", image.size, "white")
             image = Image.alpha_composite(white, image)
         return _as_array(image.convert("RGB"))
     pixels = _as_array(image if image.mode == "RGB" else image.convert("RGB"))
-    if depth > 8:  # Pillow has kept the high bytes
-        bits = _bits_of((int(pixels.max()) << 8) + 0xFF, significant)
-        pixels <<= 16 - max(bits, 8)
+    if depth > 8:
+        pixels <<= _unused_bits(int(pixels.max()), significant)
     return pixels
+
+
+def _by_range(image: Image.Image, significant: int | None) -> Image.Image:
+    """An RGBA image of 16-bit samples, colour and alpha each scaled by the bits that it uses."""
+    pixels = np.array(image)
+    for samples in (pixels[..., :3], pixels[..., 3:]):
+        samples <<= _unused_bits(int(samples.max()), significant)
+    return Image.fromarray(pixels)
+
+
+def _unused_bits(largest: int, significant: int | None) -> int:
+    """Upper bits of 16 that no sample uses, by the largest of the high bytes: all Pillow keeps."""
+    return 16 - max(_bits_of((largest << 8) + 0xFF, significant), 8)
 
 
 def _as_array(image: Image.Image) -> RgbImage:
@@ -401,8 +446,12 @@ def _bits_of(largest: int, stated: int | None) -> int:
     return next(bits for bits in _SENSOR_BITS if largest < 1 << bits)
 
 
+class _CorruptError(InputError):
+    """A decoder found damage."""
+
+
 def _corrupt(name: str, reason: str) -> InputError:
-    return InputError(f"{name} is truncated or corrupt ({reason})")
+    return _CorruptError(f"{name} is truncated or corrupt ({reason})")
 
 
 def _too_large(name: str, limit: int) -> InputError:

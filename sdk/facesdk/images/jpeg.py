@@ -22,7 +22,12 @@ _SOS, _DRI, _EOI, _COM = 0xDA, 0xDD, 0xD9, 0xFE
 _ALONE = frozenset((0x01, 0xD8, *range(0xD0, 0xD8)))
 _NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
-_EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+_APPLICATION = {
+    0xE0: ((b"JFIF\0", 14),),
+    0xE1: ((b"Exif\0\0", 14), (b"http://ns.adobe.com/xap/1.0/\0", 0)),
+    0xEE: ((b"Adobe", 12),),
+}
+"""What application data begins with that tells colour or orientation, and its least length."""
 
 
 @dataclass(slots=True)
@@ -154,9 +159,8 @@ def _decides(marker: int, body: bytes, seen: set[bytes]) -> bool:
         return False
     if not 0xE0 <= marker <= 0xEF:
         return True
-    kinds = {0xE0: (b"JFIF",), 0xE1: (_EXIF, _XMP), 0xEE: (b"Adobe",)}.get(marker, ())
-    kind = next((kind for kind in kinds if body.startswith(kind)), None)
-    if kind is None or kind in seen:
-        return False
-    seen.add(kind)
-    return True
+    for kind, least in _APPLICATION.get(marker, ()):
+        if body.startswith(kind) and len(body) >= least and kind not in seen:
+            seen.add(kind)
+            return True
+    return False

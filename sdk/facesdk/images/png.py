@@ -21,6 +21,11 @@ _TRANSPARENCY = {0: (2,), 2: (6,), 3: range(1, 257)}
 
 _LONGEST_TEXT = 1_000_000
 
+_LARGEST_PIXEL = 8
+"""Bytes of four samples of 16 bits."""
+
+_AT_ONCE = 1 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class PngFile:
@@ -60,6 +65,49 @@ def essential(content: bytes) -> PngFile:
                 kept.append(chunk)
     usable = significant is not None and 1 <= significant <= depth
     return PngFile(b"".join(kept), depth, significant if usable else None)
+
+
+def with_true_checksum(content: bytes) -> bytes | None:
+    """The same file with the checksum that its unpacked pixels have.
+
+    Some encoders write another one (libpng only warns of it); the chunks' own checksums tell that
+    nothing was damaged since.
+
+    Returns:
+        None if a chunk's checksum is wrong, too, or the packed pixels end early or go on too long.
+    """
+    kept, bodies, longest = [SIGNATURE], list[bytes](), 0
+    for kind, chunk, whole in _chunks(content):
+        body = chunk[8:-4]
+        if kind == b"IHDR" and len(body) == 13:
+            width, height = (int.from_bytes(body[at : at + 4], "big") for at in (0, 4))
+            longest = 2 * (width * _LARGEST_PIXEL + 1) * height
+        if kind == b"IDAT":
+            if not whole:
+                return None
+            bodies.append(body)
+        elif kind == b"IEND":
+            break
+        else:
+            kept.append(chunk)
+    packed = b"".join(bodies)
+    checksum, length, unpacker, rest = 1, 0, zlib.decompressobj(-zlib.MAX_WBITS), packed[2:]
+    try:
+        while rest and not unpacker.eof and length <= longest:
+            pixels = unpacker.decompress(rest, _AT_ONCE)
+            rest = unpacker.unconsumed_tail
+            checksum, length = zlib.adler32(pixels, checksum), length + len(pixels)
+    except zlib.error:
+        return None
+    if not unpacker.eof:
+        return None
+    stream = packed[: len(packed) - len(unpacker.unused_data)] + checksum.to_bytes(4, "big")
+    return b"".join((*kept, _chunk(b"IDAT", stream), _chunk(b"IEND", b"")))
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    checksum = zlib.crc32(kind + body)
+    return len(body).to_bytes(4, "big") + kind + body + checksum.to_bytes(4, "big")
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes, bool]]:

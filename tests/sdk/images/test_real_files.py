@@ -98,6 +98,61 @@ def test_a_png_that_lacks_only_its_end_is_read() -> None:
     assert np.array_equal(decode(photos.encode(RGB, "PNG")[:-12]), RGB)
 
 
+def test_a_wrong_checksum_of_the_packed_pixels_does_not_decide() -> None:
+    whole = photos.encode(RGB, "PNG")
+    at = whole.index(b"IDAT") + 4
+    packed = whole[at : at + int.from_bytes(whole[at - 8 : at - 4], "big")]
+    wrong = chunk(b"IDAT", packed[:-4] + b"fdEC" + b"more")
+    assert np.array_equal(decode(whole[: at - 8] + wrong + chunk(b"IEND", b"")), RGB)
+    for damage in (
+        chunk(b"IDAT", packed[:-4] + b"fdEC", sound=False),
+        chunk(b"IDAT", packed[:-9]),
+        chunk(b"IDAT", packed[:9] + b"\xff" * 9),
+    ):
+        with pytest.raises(InputError, match="truncated or corrupt"):
+            decode(whole[: at - 8] + damage + chunk(b"IEND", b""))
+
+
+def webps() -> dict[str, bytes]:
+    exif = Image.Exif()
+    exif[0x0112] = 1
+    extras = {"exif": exif.tobytes(), "icc_profile": b"\xff" * 301, "xmp": b"<x:xmpmeta"}
+    kinds: dict[str, dict[str, Any]] = {
+        "lossy": {},
+        "lossless": {"lossless": True},
+        "alpha": {"lossless": True, "exact": True},
+    }
+    found = {}
+    for name, how in kinds.items():
+        image = Image.fromarray(NOISE).convert("RGBA" if name == "alpha" else "RGB")
+        found[name] = photos.encode(image, "WEBP", **how)
+        found[f"{name}, extras"] = photos.encode(image, "WEBP", **how, **extras)
+    return found
+
+
+WEBPS = webps()
+
+
+@pytest.mark.parametrize("kind", WEBPS)
+def test_what_is_around_the_picture_of_a_webp_never_decides(kind: str) -> None:
+    whole = WEBPS[kind]
+    expected = decode(WEBPS[kind.partition(",")[0]])
+    assert np.array_equal(decode(whole), expected)
+    assert np.array_equal(decode(whole + b"ABCD\xff\0\0\0tail"), expected)
+    for length in (0, 40, 1 << 30):
+        assert np.array_equal(decode(whole[:4] + struct.pack("<I", length) + whole[8:]), expected)
+    if "extras" in kind:
+        assert np.array_equal(decode(whole[:-5]), expected)
+
+
+@pytest.mark.parametrize("kind", WEBPS)
+@pytest.mark.parametrize("keep", [0.3, 0.8])
+def test_a_webp_that_lacks_pixels_is_refused(kind: str, keep: float) -> None:
+    whole = WEBPS[kind.partition(",")[0]]
+    with pytest.raises(InputError, match="truncated or corrupt"):
+        decode(whole[: int(keep * len(whole))])
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("form", ["eXIf", "text", "TIFF"])
 def test_the_orientation_is_kept(orientation: int, form: str) -> None:
@@ -161,6 +216,25 @@ def test_a_jpeg_that_lacks_a_pixel_is_refused(kind: str) -> None:
     assert all("truncated" in message or "not an image" in message for message in refused)
 
 
+@pytest.mark.parametrize("kind", JPEGS)
+def test_a_cut_jpeg_with_an_end_mark_is_refused(kind: str) -> None:
+    whole = JPEGS[kind]
+    data = whole.rindex(b"\xff\xda") + 20
+    cut = whole[: data + (len(whole) - data) * 2 // 3].rstrip(b"\xff")
+    if kind.startswith(("progressive", "restarts")):  # then decoders make up what is missing
+        decode(cut + jpeg.END)
+    else:
+        with pytest.raises(InputError, match="pixels are missing"):
+            decode(cut + jpeg.END)
+
+
+def test_a_whole_jpeg_with_a_flat_corner_is_read() -> None:
+    pixels = NOISE.copy()
+    pixels[32:, 48:] = 255
+    whole = photos.encode(pixels, "JPEG")
+    assert (decode(whole)[-8:, -8:] == 255).all()
+
+
 @settings(max_examples=60)
 @given(st.integers(0, 2), st.data())
 def test_a_cut_jpeg_is_whole_or_refused(kind: int, data: st.DataObject) -> None:
@@ -194,6 +268,10 @@ def segment(marker: int, data: bytes) -> bytes:
         segment(0xED, b"Photoshop 3.0\x008BIM\x04\x04\0\0\xff\xff\xff\xff"),
         segment(0xEC, b"Ducky") * 50,
         segment(0xEB, b""),
+        segment(0xE0, b"JFIF"),
+        segment(0xE0, b"JFIF\0\1"),
+        segment(0xEE, b"Adobe\0"),
+        segment(0xE1, b"Exif\0\0II*"),
     ],
 )
 def test_application_data_never_decides(kind: str, extra: bytes) -> None:
@@ -357,7 +435,7 @@ def test_a_screen_grab_shows_its_colours(alpha: int, masks: tuple[int, ...]) -> 
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
-@pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM", "colour PNG"])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM", "colour PNG", "RGBA PNG", "LA PNG"])
 def test_samples_are_read_by_their_range(bits: int, kind: str) -> None:
     ramp = np.linspace(0, (1 << bits) - 1, 48 * 64).astype(np.uint16).reshape(48, 64)
     if kind == "PNG":
@@ -366,10 +444,14 @@ def test_samples_are_read_by_their_range(bits: int, kind: str) -> None:
         content = photos.encode(Image.fromarray(ramp), "TIFF")
     elif kind == "PPM":
         content = b"P5\n64 48\n65535\n" + ramp.astype(">u2").tobytes()
-    else:
+    elif kind == "colour PNG":
         content = photos.png(64, 48, 16, 3, np.repeat(ramp, 3).astype(">u2").tobytes())
+    else:
+        samples = np.repeat(ramp[..., None], 4 if kind == "RGBA PNG" else 2, axis=2)
+        samples[..., -1] = 65535 if bits % 4 else (1 << bits) - 1
+        content = photos.png(64, 48, 16, samples.shape[2], samples.astype(">u2").tobytes())
     expected = (ramp >> (bits - 8)).astype(np.uint8)
-    coarse = (1 << (16 - bits)) - 1 if kind == "colour PNG" else 0
+    coarse = (1 << (16 - bits)) - 1 if kind not in ("PNG", "TIFF", "PPM") else 0
     if bits > 8 or not coarse:
         assert np.abs(decode(content)[..., 0].astype(int) - expected).max() <= coarse
 
