@@ -100,6 +100,13 @@ class Profile:
         self._operators += runs
         self.lost += lost
 
+    def add_spans(self, spans: Iterable[Span]) -> None:
+        """Add what another process recorded meanwhile, on its own clock."""
+        self._rows += [
+            (span.name, span.kind, span.start_ns, span.end_ns, self._depth + span.depth, None)
+            for span in spans
+        ]
+
     @property
     def spans(self) -> tuple[Span, ...]:
         """Every span, in the order in which they began, those outside first."""

@@ -96,6 +96,18 @@ def enrol_photo(
         EmbeddingMismatchError: The engine's model is not the gallery's.
     """
     chosen = embed_for_enrolment(engine, as_photo(photo), face=face, image=image)
+    return enrol_chosen(gallery, name, chosen, expires=expires, image=image)
+
+
+def enrol_chosen(
+    gallery: Gallery,
+    name: str,
+    chosen: Chosen,
+    *,
+    expires: datetime | None = None,
+    image: str = "photo",
+) -> Enrolment:
+    """Enrol what :func:`embed_for_enrolment` found; arguments and errors of :func:`enrol_photo`."""
     if chosen.embedding is None or chosen.quality is None:
         return Enrolment(image, None, chosen.quality, chosen.reasons)
     warnings = suspicions(gallery, name, chosen.embedding)

@@ -20,7 +20,7 @@ _SOF = frozenset((0xC0, 0xC1, 0xC2, *range(0xC3, 0xC4), *range(0xC5, 0xC8), *ran
 _SEQUENTIAL, _PROGRESSIVE, _HUFFMAN = (0xC0, 0xC1), 0xC2, (0xC0, 0xC1, 0xC2)
 _SOS, _DRI, _EOI, _COM = 0xDA, 0xDD, 0xD9, 0xFE
 _ALONE = frozenset((0x01, 0xD8, *range(0xD0, 0xD8)))
-_NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]", re.DOTALL)
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)  # any number of 0xFF may precede
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _APPLICATION = {
     0xE0: ((b"JFIF\0", 14),),
@@ -141,6 +141,8 @@ def essential(content: bytes) -> JpegFile:
             elif marker == _SOS:
                 found = _NEXT_MARKER.search(content, end)
                 data_end = found.start() if found else len(content)
+                while found and content[data_end - 1] == 0xFF:
+                    data_end -= 1
                 file._add_scan(body, content[end:data_end])
                 end = data_end
             if _decides(marker, body, seen):

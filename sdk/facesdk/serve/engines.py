@@ -6,50 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from typing import TypeVar
 
 from facesdk.engine import FaceEngine
-from facesdk.errors import InputError
-from facesdk.runtime.interpreter_pool import MAX_WORKERS
 from facesdk.serve.problems import Problem
+from facesdk.serve.work.limits import Limits
+from facesdk.serve.work.processes import Processes
+from facesdk.serve.work.tasks import Task
+from facesdk.tracing import Profile
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one request, and all of them together, may cost.
-
-    Attributes:
-        body_bytes: Largest body of a request.
-        pixels: Largest photo, in pixels; the header is asked before anything is decoded.
-        side: A larger photo is reduced to ``side`` by three quarters of it before faces are looked
-            for: time and memory of detection grow with the picture.
-        faces: Most faces that are looked for in a photo.
-        workers: Photos that are worked on at a time, 1 to 64.
-        waiting: Requests that may wait for a worker; one more is refused with 429.
-        arrival_s: Seconds that a request's head, and then its body, may take to arrive.
-        work_s: Seconds that a request may wait and be worked on.
-    """
-
-    body_bytes: int = 16_000_000
-    pixels: int = 26_000_000
-    side: int = 640
-    faces: int = 16
-    workers: int = 2
-    waiting: int = 16
-    arrival_s: float = 15.0
-    work_s: float = 20.0
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.workers <= MAX_WORKERS:
-            raise InputError(f"workers must be 1 to {MAX_WORKERS}, but got {self.workers}")
-        for name in ("body_bytes", "pixels", "side", "faces", "arrival_s", "work_s"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name} must be above 0, but got {getattr(self, name)}")
-        if self.waiting < 0:
-            raise InputError(f"waiting must be 0 or more, but got {self.waiting}")
 
 
 class Places:
@@ -79,15 +45,20 @@ class Places:
 
 
 class Engines:
-    """A pool: an engine that ``workers`` threads use at a time.
+    """A pool: an engine that ``workers`` threads use at a time, or processes with one each.
 
     Args:
-        engine: Loaded for as many workers.
+        engine: Loaded for as many workers; with ``processes`` they have copies of it.
         limits: See :class:`Limits`.
+        processes: Whether tasks are done in ``workers`` processes, of which this one is the first.
+
+    Raises:
+        WorkerDiedError: A process does not start.
     """
 
-    def __init__(self, engine: FaceEngine, limits: Limits) -> None:
+    def __init__(self, engine: FaceEngine, limits: Limits, *, processes: bool = False) -> None:
         self.engine, self.limits = engine, limits
+        self._processes = Processes(engine, limits) if processes else None
         self._threads = ThreadPoolExecutor(limits.workers, thread_name_prefix="facesdk-serve")
         self._places = Places()
 
@@ -123,6 +94,22 @@ class Engines:
                 headers={"Retry-After": "5"},
             ) from None
 
+    def do(self, task: Task[T], profile: Profile) -> T:
+        """Do a task here and now, or wait while one of the processes does it.
+
+        Args:
+            task: What to do with photos.
+            profile: What records this thread; gets the stages of another process too.
+
+        Raises:
+            FaceSDKError: What the task raised, or the process that was at it died.
+        """
+        if self._processes is None:
+            return task(self.engine, self.limits)
+        return self._processes.do(task, profile)
+
     def close(self) -> None:
-        """End the threads; what has not begun is dropped."""
+        """End the threads and the processes; what has not begun is dropped."""
         self._threads.shutdown(wait=True, cancel_futures=True)
+        if self._processes is not None:
+            self._processes.close()

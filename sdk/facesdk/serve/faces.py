@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -11,7 +12,8 @@ from facesdk.serve import photos
 from facesdk.serve.photos import Fields, Photo
 from facesdk.serve.problems import answers
 from facesdk.serve.service import Served, require_token
-from facesdk.tracing import Profile, stage
+from facesdk.serve.work import tasks
+from facesdk.tracing import Profile
 
 router = APIRouter(prefix="/v1", tags=["faces"], dependencies=[Depends(require_token)])
 
@@ -20,8 +22,6 @@ READING = (
     "invalid-request", "unreadable-photo", "busy", "timeout",
 )  # fmt: skip
 """What every operation may answer that reads a photo."""
-
-_NAMES = ("photo a", "photo b")
 
 EXAMPLE_PHOTO = "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAMCAgICAgMC..."
 
@@ -69,11 +69,10 @@ async def detect(request: Request, service: Served) -> dict[str, Any]:
         fields = await photos.read(request, DetectFields, service.limits)
         most = min(fields.max_faces or service.limits.faces, service.limits.faces)
 
-        def work(_: Profile) -> dict[str, Any]:
-            with stage("decode"):
-                picture = photos.load(fields.photo, service.limits)
-            faces = [face.to_dict() for face in service.engine.detect(picture, most)]
-            return {"width": picture.width, "height": picture.height, "faces": faces}
+        def work(profile: Profile) -> dict[str, Any]:
+            found = service.engines.do(partial(tasks.detect, fields.photo, most), profile)
+            faces = [face.to_dict() for face in found.faces]
+            return {"width": found.width, "height": found.height, "faces": faces}
 
         return await service.work(work)
 
@@ -175,20 +174,14 @@ async def verify(request: Request, service: Served) -> dict[str, Any]:
         fields = await photos.read(request, VerifyFields, service.limits)
 
         def work(profile: Profile) -> dict[str, Any]:
-            with stage("decode"):
-                first, second = [
-                    photos.load(content, service.limits, name)
-                    for content, name in zip((fields.a, fields.b), _NAMES, strict=True)
-                ]
-            verification = service.engine.verify(
-                first,
-                second,
-                names=_NAMES,
-                fmr=fields.fmr,
-                threshold=fields.threshold,
-                allow_low_quality=fields.allow_low_quality,
+            compare = partial(
+                tasks.verify,
+                (fields.a, fields.b),
+                fields.fmr,
+                fields.threshold,
+                fields.allow_low_quality,
             )
-            record = verification.to_dict()
+            record = service.engines.do(compare, profile)
             record["timings_ms"]["decode"] = round(profile.total_ms("decode"), 3)
             return record
 

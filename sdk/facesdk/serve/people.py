@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
-from facesdk.gallery.enrolment import enrol_photo
+from facesdk.gallery.enrolment import enrol_chosen
 from facesdk.gallery.gallery import DEFAULT_FPIR, DEFAULT_TOP, Gallery
 from facesdk.serve import photos
 from facesdk.serve.faces import EXAMPLE_PHOTO, READING, FaceRecord
 from facesdk.serve.photos import Fields, Photo
 from facesdk.serve.problems import Problem, answers
 from facesdk.serve.service import Served, Service, require_token
+from facesdk.serve.work import tasks
 from facesdk.tracing import Profile, stage
 
 router = APIRouter(prefix="/v1", tags=["people"], dependencies=[Depends(require_token)])
@@ -98,10 +100,9 @@ async def enrol(request: Request, service: Served) -> dict[str, Any]:
     async with service.engines.admitted():
         fields = await photos.read(request, EnrolFields, service.limits)
 
-        def work(_: Profile) -> dict[str, Any]:
-            with stage("decode"):
-                picture = photos.load(fields.photo, service.limits)
-            done = enrol_photo(gallery, service.engine, fields.name, picture, face=fields.face)
+        def work(profile: Profile) -> dict[str, Any]:
+            chosen = service.engines.do(partial(tasks.choose, fields.photo, fields.face), profile)
+            done = enrol_chosen(gallery, fields.name, chosen)
             if done.template is None:
                 raise Problem("low-quality", "; ".join(done.reasons), reasons=list(done.reasons))
             return {**done.template.to_dict(), "warnings": list(done.warnings)}
@@ -198,12 +199,10 @@ async def identify(request: Request, service: Served) -> dict[str, Any]:
         fields = await photos.read(request, IdentifyFields, service.limits)
         most = min(fields.max_faces or service.limits.faces, service.limits.faces)
 
-        def work(_: Profile) -> dict[str, Any]:
-            with stage("decode"):
-                picture = photos.load(fields.photo, service.limits)
+        def work(profile: Profile) -> dict[str, Any]:
+            shown = service.engines.do(partial(tasks.embed, fields.photo, most), profile)
             rows = []
-            for face in service.engine.detect(picture, most):
-                embedding = service.engine.embed(picture, face)
+            for face, embedding in zip(shown.faces, shown.embeddings, strict=True):
                 with stage("identify"):
                     found = gallery.identify(
                         embedding,
@@ -213,7 +212,7 @@ async def identify(request: Request, service: Served) -> dict[str, Any]:
                         threshold=fields.threshold,
                     )
                 rows.append({**face.to_dict(), **found.to_dict()})
-            return {"width": picture.width, "height": picture.height, "faces": rows}
+            return {"width": shown.width, "height": shown.height, "faces": rows}
 
         return await service.work(work)
 

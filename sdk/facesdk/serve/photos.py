@@ -9,22 +9,17 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import io
 import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, TypeVar
 
-import numpy as np
 from fastapi import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from facesdk.errors import InputError
-from facesdk.images import decode, pixels
-from facesdk.images.decoded import DecodedPhoto
-from facesdk.serve.engines import Limits
-from facesdk.serve.problems import Problem, of_error
+from facesdk.serve.problems import Problem
+from facesdk.serve.work.limits import Limits
 
 JSON, FORM = "application/json", "multipart/form-data"
 _MOST_PARTS = 32
@@ -58,50 +53,6 @@ class Fields(BaseModel):
 F = TypeVar("F", bound=Fields)
 
 
-def load(photo: bytes, limits: Limits, name: str = "photo") -> DecodedPhoto:
-    """Decode a photo and lay it, reduced, in the corner of a canvas.
-
-    There are four sizes of canvases, since detectors keep memory for each size of picture that they
-    have seen.
-
-    Args:
-        photo: The bytes of a file.
-        limits: What it may have.
-        name: What errors call it.
-
-    Raises:
-        Problem: ``unreadable-photo``.
-    """
-    try:
-        decoded = decode.decode_photo(
-            io.BytesIO(photo), name=name, max_pixels=limits.pixels, side=limits.side
-        )
-    except InputError as error:
-        raise of_error(error, photo=True) from None
-    image, height, width = decoded.pixels, decoded.height, decoded.width
-    rows, columns = _canvas(height, width, limits.side)
-    share = min(1.0, rows / height, columns / width)
-    fitted_rows, fitted_columns = (max(1, round(length * share)) for length in (height, width))
-    if (fitted_rows, fitted_columns) != image.shape[:2]:
-        image = pixels.resize(image, fitted_rows, fitted_columns)
-    canvas = np.full((rows, columns, 3), _GREY, np.uint8)
-    canvas[:fitted_rows, :fitted_columns] = image
-    return DecodedPhoto(canvas, (width / fitted_columns, height / fitted_rows), height, width)
-
-
-_GREY = 127
-
-
-def _canvas(height: int, width: int, side: int) -> tuple[int, int]:
-    """Rows and columns of the smallest canvas that a photo fits in, else of the largest."""
-    lying = width >= height
-    for longer in (side // 2, side):
-        rows, columns = (longer * 3 // 4, longer) if lying else (longer, longer * 3 // 4)
-        if height <= rows and width <= columns:
-            break
-    return rows, columns
-
-
 async def read(request: Request, fields: type[F], limits: Limits) -> F:
     """The fields of a request.
 
@@ -131,7 +82,9 @@ async def read(request: Request, fields: type[F], limits: Limits) -> F:
             headers={"Connection": "close"},
         ) from None
     try:
-        return await asyncio.to_thread(fields.model_validate, values, strict=kind == JSON)
+        if kind == FORM:  # its photos are bytes: nothing that takes time
+            return fields.model_validate(values)
+        return await asyncio.to_thread(fields.model_validate, values, strict=True)
     except ValidationError as error:
         raise _invalid(error) from None
 

@@ -24,6 +24,7 @@ from facesdk.errors import (
     NoFaceError,
     one_line,
 )
+from facesdk.serve.work.tasks import UnreadablePhotoError
 
 MEDIA_TYPE = "application/problem+json"
 PREFIX = "urn:facesdk:problem:"
@@ -117,19 +118,16 @@ def of_status(status: int, detail: str, headers: Mapping[str, str] | None = None
     return Problem(kind, detail, headers=headers)
 
 
-def of_error(error: FaceSDKError, *, photo: bool = False) -> Problem:
-    """The problem that an error of ours is.
-
-    Args:
-        error: What was raised.
-        photo: Whether a photo was being read, so that an ``InputError`` is about it.
-    """
+def of_error(error: FaceSDKError) -> Problem:
+    """The problem that an error of ours is."""
     if isinstance(error, LowQualityError):
         return Problem("low-quality", str(error), reasons=list(error.reasons))
     if isinstance(error, NoFaceError):
         return Problem("no-face", str(error))
+    if isinstance(error, UnreadablePhotoError):
+        return Problem("unreadable-photo", str(error))
     if isinstance(error, InputError):
-        return Problem("unreadable-photo" if photo else "invalid-request", str(error))
+        return Problem("invalid-request", str(error))
     if isinstance(error, EmbeddingMismatchError):
         return Problem("invalid-request", str(error))
     if isinstance(error, GalleryError):

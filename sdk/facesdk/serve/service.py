@@ -14,10 +14,12 @@ from facesdk.engine import FaceEngine
 from facesdk.errors import FaceSDKError
 from facesdk.gallery.gallery import Gallery
 from facesdk.serve.access.tokens import Token
-from facesdk.serve.engines import Engines, Limits, Places
+from facesdk.serve.engines import Engines, Places
 from facesdk.serve.metrics import Metrics
-from facesdk.serve.problems import Problem, of_error
+from facesdk.serve.problems import Problem, of_error, report_bug
 from facesdk.serve.watching import Watcher
+from facesdk.serve.work.limits import Limits
+from facesdk.serve.work.processes import WorkerDiedError
 from facesdk.tracing import Profile
 
 T = TypeVar("T")
@@ -97,6 +99,8 @@ class Service:
         try:
             return await self.engines.run(timed)
         except FaceSDKError as error:
+            if isinstance(error, WorkerDiedError):
+                report_bug(error)
             raise of_error(error) from None
 
 

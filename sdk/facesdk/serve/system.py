@@ -107,7 +107,9 @@ class Status(BaseModel):
     workers: int
     gallery: bool = Field(description="Whether people can be enrolled and identified.")
     source: str | None = Field(description="The service's own camera; null without one.")
-    memory_mb: float | None = Field(description="Resident memory of the process.")
+    memory_mb: float | None = Field(
+        description="Resident memory of this process; other workers' is not in it."
+    )
     temperature_c: float | None
     throttled: list[str] = Field(description="Why the processor is slowed down now.")
     load_average: float | None

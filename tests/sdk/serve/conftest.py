@@ -12,8 +12,9 @@ from facesdk import samples
 from facesdk.engine import FaceEngine
 from facesdk.serve.access.tokens import Token, open_token
 from facesdk.serve.app import create_app
-from facesdk.serve.engines import Engines, Limits
+from facesdk.serve.engines import Engines
 from facesdk.serve.service import Service
+from facesdk.serve.work.limits import Limits
 
 SAMPLES = Path(samples.__file__).parent
 

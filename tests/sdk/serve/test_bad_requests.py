@@ -15,8 +15,9 @@ from starlette.testclient import TestClient
 
 from facesdk.engine import FaceEngine
 from facesdk.serve.app import create_app
-from facesdk.serve.engines import Engines, Limits
+from facesdk.serve.engines import Engines
 from facesdk.serve.service import Service
+from facesdk.serve.work.limits import Limits
 from sdk import photos
 from sdk.serve import problem
 

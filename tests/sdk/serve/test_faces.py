@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 
 from facesdk.engine import FaceEngine
 from facesdk.images import decode
-from facesdk.serve import photos
-from facesdk.serve.engines import Limits
+from facesdk.serve.work import tasks
+from facesdk.serve.work.limits import Limits
 from sdk.photos import encode, exif_jpeg
 from sdk.serve import problem
 
@@ -105,7 +105,7 @@ def test_verify_says_what_the_engine_says(
     answer = client.post("/v1/verify", files={"a": photo("obama"), "b": photo(other)})
     assert answer.status_code == 200, answer.text
     record = answer.json()
-    reduced = [photos.load(photo(name), Limits()) for name in ("obama", other)]
+    reduced = [tasks.load(photo(name), Limits()) for name in ("obama", other)]
     expected = engine.verify(*reduced)
     assert record["same"] is engine.verify(photo("obama"), photo(other)).same is same
     assert record["similarity"] == pytest.approx(expected.similarity, abs=1e-6)

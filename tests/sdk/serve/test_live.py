@@ -23,9 +23,10 @@ from facesdk.live.capture import Pace
 from facesdk.live.loop import Live, Settings
 from facesdk.live.sources.opening import open_source
 from facesdk.serve.app import create_app
-from facesdk.serve.engines import Engines, Limits
+from facesdk.serve.engines import Engines
 from facesdk.serve.service import Service
 from facesdk.serve.watching import MOST_VIEWERS, Watcher
+from facesdk.serve.work.limits import Limits
 from sdk.serve import problem
 
 Photo = Callable[[str], bytes]

@@ -14,9 +14,10 @@ from facesdk.engine import FaceEngine
 from facesdk.gallery.sqlite import SqliteGallery
 from facesdk.serve.access.tokens import Token
 from facesdk.serve.app import create_app
-from facesdk.serve.engines import Engines, Limits
+from facesdk.serve.engines import Engines
 from facesdk.serve.problems import KINDS, PREFIX
 from facesdk.serve.service import Service
+from facesdk.serve.work.limits import Limits
 
 
 def test_every_operation_says_what_it_takes_and_answers(client: TestClient) -> None:

@@ -15,8 +15,9 @@ from facesdk.errors import GalleryError
 from facesdk.gallery.gallery import Gallery
 from facesdk.gallery.sqlite import SqliteGallery
 from facesdk.serve.app import create_app
-from facesdk.serve.engines import Engines, Limits
+from facesdk.serve.engines import Engines
 from facesdk.serve.service import Service
+from facesdk.serve.work.limits import Limits
 from sdk.photos import encode
 from sdk.serve import problem
 

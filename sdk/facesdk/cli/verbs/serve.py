@@ -104,6 +104,14 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    processes: Annotated[
+        bool,
+        typer.Option(
+            "--processes",
+            help="Each worker is a process rather than a thread: more requests per second where "
+            "there are several cores, for more memory.",
+        ),
+    ] = False,
     waiting: Annotated[
         int,
         typer.Option(min=0, help="Requests that may wait for a worker; others are refused (429)."),
@@ -159,10 +167,11 @@ def serve(
     from facesdk.serve.access.certificates import open_certificate
     from facesdk.serve.access.tokens import open_token
     from facesdk.serve.app import create_app
-    from facesdk.serve.engines import Engines, Limits
+    from facesdk.serve.engines import Engines
     from facesdk.serve.server import listen, run
     from facesdk.serve.service import Service
     from facesdk.serve.watching import Watcher
+    from facesdk.serve.work.limits import Limits
 
     limits = Limits(
         body_bytes=round(max_mb * 1e6),
@@ -183,7 +192,7 @@ def serve(
             min_face=min_face,
             max_faces=max_faces,
             threads=threads,
-            workers=limits.workers + (source is not None),
+            workers=(1 if processes else limits.workers) + (source is not None),
             trust=trust,
         )
         people = None
@@ -208,7 +217,7 @@ def serve(
         token = made = None
         if not no_token:
             token, made = open_token(token_file or _config("serve-token.json"), renew=new_token)
-        engines = Engines(engine, limits)
+        engines = Engines(engine, limits, processes=processes)
         closing.callback(engines.close)
         record = {
             "url": _address(host, listening.getsockname()[1], tls=tls),
