@@ -112,6 +112,40 @@ def test_a_photo_with_a_sure_face_is_looked_at_once() -> None:
     assert script.asked == [(0, 1)]
 
 
+class Sized(Scripted):
+    """Finds one face of a size in pixels of the whole photo, which is 640 wide, and notes sizes."""
+
+    def __init__(self, side: int, *scores: float) -> None:
+        super().__init__(*((score,) for score in scores))
+        self.side = side
+        self.shapes: list[tuple[int, ...]] = []
+
+    def detect(self, image: np.ndarray, max_faces: int | None = None) -> list[Face]:
+        self.shapes.append(image.shape[:2])
+        scale = max(image.shape) / 640
+        (face,) = super().detect(image, max_faces)
+        return [
+            Face(
+                face.box * [0, 0, self.side * scale, self.side * scale], face.score, face.landmarks
+            )
+        ]
+
+
+@pytest.mark.parametrize(("side", "halved"), [(79, 1), (80, 2), (159, 2), (160, 4), (400, 8)])
+def test_a_doubtful_face_is_compared_in_a_picture_as_small_as_it_can_be(
+    side: int, halved: int
+) -> None:
+    photo = np.kron(corners()[[0, -1]][:, [0, -1]], np.ones((240, 320, 1), np.uint8))
+    small = 480 // halved, 640 // halved
+    upright = Sized(side, 0.99, 0.9, 0.99, 0.8)
+    assert [face.score for face in AnyTurn(upright, sure=0.999).detect(photo, 1)] == [0.99]
+    assert upright.shapes == [(480, 640), small[::-1], small, small[::-1]]
+    turned = Sized(side, 0.99, 0.9, 0.9999, 0.8)
+    assert [face.score for face in AnyTurn(turned, sure=0.999).detect(photo, 1)] == [0.9999]
+    assert turned.shapes == [*upright.shapes, (480, 640), (480, 640)]
+    assert turned.asked[-2:] == [(0, None), (2, 1)]
+
+
 def test_no_more_faces_than_wanted() -> None:
     script = Scripted((1.0, 0.9, 0.8), (), (), ())
     assert len(AnyTurn(script, sure=0.999, max_faces=2).detect(corners())) == 2
