@@ -10,15 +10,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from facesdk.detection.landmarks import ONet
+from facesdk.detection.one_stage.compiled import CompiledDetector
 from facesdk.detection.one_stage.finder import KINDS, OneStage
 from facesdk.detection.refined import RefinedDetector
-from facesdk.errors import InputError
+from facesdk.errors import InputError, ModelError
 from facesdk.images import decode
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.results import Face
 from facesdk.samples import BIDEN, OBAMA, OBAMA2
-from native.support import face_abi
 
 SEEDS = st.integers(0, 2**32 - 1)
 KIND = KINDS["Finder"]
@@ -45,15 +45,7 @@ def same(
     finder: OneStage, onet: ONet, photo: np.ndarray, min_face: int, max_faces: int | None
 ) -> list[Face]:
     """What both find."""
-    found = face_abi.find(
-        finder._network.run,
-        lambda windows: onet.network.run(windows)[0],
-        photo,
-        min_face,
-        max_faces,
-        score=finder.kind.score,
-        sees_from=finder.kind.sees_from,
-    )
+    found = CompiledDetector(finder, onet, min_face=min_face).detect(photo, max_faces)
     expected = RefinedDetector(finder, onet, min_face=min_face).detect(photo, max_faces)
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
@@ -98,6 +90,18 @@ class OddFinder(OneStage):
         ]
 
 
+class Constant(OddFinder):
+    """Says the same of every cell."""
+
+    def __init__(self, values: list[float], strides: tuple[int, ...]) -> None:
+        super().__init__(0)
+        self._values, self._strides = np.array(values, np.float32), strides
+
+    def run(self, pixels: np.ndarray) -> list[np.ndarray]:
+        rows, columns = pixels.shape[1:3]
+        return [np.tile(self._values, (1, rows // s, columns // s, 1)) for s in self._strides]
+
+
 class OddONet(ONet):
     """Passes half of the squares and moves them anywhere."""
 
@@ -125,15 +129,7 @@ def test_networks_that_give_nonsense(onet: ONet) -> None:
     photo = np.full((70, 90, 3), 90, np.uint8)
 
     def find(values: list[float], strides: tuple[int, ...] = (8, 16, 32)) -> list[Face]:
-        def run(picture: np.ndarray) -> list[np.ndarray]:
-            rows, columns = picture.shape[1:3]
-            return [
-                np.tile(np.array(values, np.float32), (1, rows // s, columns // s, 1))
-                for s in strides
-            ]
-
-        refiner = lambda windows: onet.network.run(windows)[0]  # noqa: E731
-        return face_abi.find(run, refiner, photo, 20, score=KIND.score, sees_from=20)
+        return CompiledDetector(Constant(values, strides), onet).detect(photo)
 
     rest = [0.0] * 10
     assert find([nan, 9, 0, 0, 1, 1, *rest]) == []
@@ -144,5 +140,14 @@ def test_networks_that_give_nonsense(onet: ONet) -> None:
         find([9, 9, 1e30, 0, 1, 1, *rest])
     with pytest.raises(InputError, match="map 2 of a finder has 0 numbers"):
         find([9, 9, 0, 0, 1, 1, *rest], (8, 16, 1000))
-    with pytest.raises(InputError, match="min_face must be at least 12, but got 11"):
-        face_abi.find(lambda p: [], lambda w: w, photo, 11, score=0.8, sees_from=20)
+
+
+def test_what_a_network_raises_comes_out(onet: ONet) -> None:
+    class Failing(OddFinder):
+        def run(self, pixels: np.ndarray) -> list[np.ndarray]:
+            raise failure
+
+    for failure in (ModelError("no memory"), KeyboardInterrupt()):
+        with pytest.raises(type(failure)) as raised:
+            CompiledDetector(Failing(0), onet).detect(np.zeros((70, 90, 3), np.uint8))
+        assert raised.value is failure

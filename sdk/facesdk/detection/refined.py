@@ -75,6 +75,10 @@ class RefinedDetector:
             f"min_face={self.min_face}{limit}"
         )
 
+    def with_min_face(self, min_face: int) -> RefinedDetector:
+        """All faces from another size, with the same networks, so that these are in memory once."""
+        return type(self)(self.finder, self.refiner, min_face=min_face)
+
     def detect(self, image: RgbImage, max_faces: int | None = None) -> list[Face]:
         """See :meth:`facesdk.detection.detector.Detector.detect`."""
         image = decode.as_image(image)

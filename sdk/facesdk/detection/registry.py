@@ -12,7 +12,6 @@ from facesdk.errors import InputError, ModelError
 
 if TYPE_CHECKING:
     from facesdk.detection.detector import Detector
-    from facesdk.detection.finder import Finder
 
 DEFAULT_DETECTOR = "finder"
 """What is used where nobody names another: a key of :data:`DETECTORS`
@@ -46,9 +45,12 @@ def _blaze(
     *, min_face: int, max_faces: int | None, threads: int, workers: int
 ) -> tuple[Detector, float]:
     from facesdk.detection.blazeface.finder import BlazeFace
+    from facesdk.detection.landmarks import SURE, ONet
+    from facesdk.detection.refined import RefinedDetector
 
     finder = BlazeFace.load(threads=threads, workers=workers)
-    return _refined(finder, min_face, max_faces, threads, workers)
+    refiner = ONet.load(threads=threads, workers=workers)
+    return RefinedDetector(finder, refiner, min_face=min_face, max_faces=max_faces), SURE
 
 
 def _finder(
@@ -74,11 +76,14 @@ def _yunet(
 def _of_file(
     path: Path, min_face: int, max_faces: int | None, threads: int, workers: int
 ) -> tuple[Detector, float]:
+    from facesdk.detection.landmarks import SURE, ONet
+    from facesdk.detection.one_stage.compiled import CompiledDetector
     from facesdk.detection.one_stage.finder import OneStage
     from facesdk.models.bundle import ModelBundle
 
     finder = OneStage(ModelBundle.load(path), threads=threads, workers=workers)
-    return _refined(finder, min_face, max_faces, threads, workers)
+    refiner = ONet.load(threads=threads, workers=workers)
+    return CompiledDetector(finder, refiner, min_face=min_face, max_faces=max_faces), SURE
 
 
 def users_file(name: str) -> Path:
@@ -90,16 +95,6 @@ def users_file(name: str) -> Path:
     import platformdirs
 
     return platformdirs.user_data_path("facesdk") / "detectors" / f"{name}.tflite"
-
-
-def _refined(
-    finder: Finder, min_face: int, max_faces: int | None, threads: int, workers: int
-) -> tuple[Detector, float]:
-    from facesdk.detection.landmarks import SURE, ONet
-    from facesdk.detection.refined import RefinedDetector
-
-    refiner = ONet.load(threads=threads, workers=workers)
-    return RefinedDetector(finder, refiner, min_face=min_face, max_faces=max_faces), SURE
 
 
 DETECTORS: dict[str, Loader] = {

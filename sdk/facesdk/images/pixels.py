@@ -43,7 +43,7 @@ def resize(image: Picture, height: int, width: int) -> Picture:
     Raises:
         InputError: The array is no such picture, or a size is out of its range.
     """
-    source = _image(image)
+    source = as_image(image)
     if height <= source.height and width <= source.width:
         return resize_area(image, height, width)
     return resize_bilinear(image, height, width)
@@ -75,10 +75,10 @@ def resize_area(
     Raises:
         InputError: The array is no such picture, or a size is out of its range.
     """
-    source, result = _image(image), _empty(height, width)
+    source, result = as_image(image), _empty(height, width)
     rows, columns = image.shape[:2] if extent is None else extent
     region = binding.Region(0, 0, _within(columns), _within(rows), halvings)
-    _call("facesdk_resize_area", source, region, 0, _memory(result), height, width)
+    call("facesdk_resize_area", source, region, 0, _memory(result), height, width)
     return result
 
 
@@ -107,12 +107,12 @@ def cut_windows(
         raise InputError(f"boxes must be whole numbers (n, 4), but got {edges.dtype} {edges.shape}")
     if len(edges) and np.abs(edges).max() > binding.MAX_REACH:
         raise InputError(f"boxes must lie within {binding.MAX_REACH} pixels of the photo's corner")
-    source, result = _image(image), _empty(side, side, count=len(edges))
+    source, result = as_image(image), _empty(side, side, count=len(edges))
     regions = np.empty((len(edges), 5), np.int32)
     regions[:, :2] = edges[:, :2]
     regions[:, 2:4] = edges[:, 2:] - edges[:, :2]
     regions[:, 4] = halvings
-    _call(
+    call(
         "facesdk_cut_windows", source, _memory(regions), len(edges), _level(fill), _memory(result),
         side,
     )  # fmt: skip
@@ -133,8 +133,8 @@ def resize_bilinear(image: Picture, height: int, width: int) -> Picture:
     Raises:
         InputError: The array is no such picture, or a size is out of its range.
     """
-    source, result = _image(image), _empty(height, width)
-    _call("facesdk_resize_bilinear", source, _memory(result), height, width)
+    source, result = as_image(image), _empty(height, width)
+    call("facesdk_resize_bilinear", source, _memory(result), height, width)
     return result
 
 
@@ -150,8 +150,8 @@ def halve(image: Picture) -> Picture:
     Raises:
         InputError: The array is no such picture.
     """
-    source, result = _image(image), _empty(-(-image.shape[0] // 2), -(-image.shape[1] // 2))
-    _call("facesdk_halve", source, _memory(result))
+    source, result = as_image(image), _empty(-(-image.shape[0] // 2), -(-image.shape[1] // 2))
+    call("facesdk_halve", source, _memory(result))
     return result
 
 
@@ -172,9 +172,9 @@ def warp(image: Picture, matrix: ArrayLike, height: int, width: int, *, fill: in
         InputError: The array is no such picture, a size is out of its range, the matrix has no
             inverse, or the result would show more than 4096 pixels of ``image`` per pixel.
     """
-    source, result = _image(image), _empty(height, width)
+    source, result = as_image(image), _empty(height, width)
     units = _fixed_point(_inverse(matrix))
-    _call("facesdk_warp", source, units, _level(fill), _memory(result), height, width)
+    call("facesdk_warp", source, units, _level(fill), _memory(result), height, width)
     return result
 
 
@@ -190,8 +190,8 @@ def grey(image: Picture) -> Picture:
     Raises:
         InputError: The array is no such picture.
     """
-    source, result = _image(image), np.empty(image.shape[:2], np.uint8)
-    _call("facesdk_grey", source, _memory(result))
+    source, result = as_image(image), np.empty(image.shape[:2], np.uint8)
+    call("facesdk_grey", source, _memory(result))
     return result
 
 
@@ -207,8 +207,8 @@ def swap_channels(image: Picture) -> Picture:
     Raises:
         InputError: The array is no such picture.
     """
-    source, result = _image(image), _empty(*image.shape[:2])
-    _call("facesdk_swap_channels", source, _memory(result))
+    source, result = as_image(image), _empty(*image.shape[:2])
+    call("facesdk_swap_channels", source, _memory(result))
     return result
 
 
@@ -237,10 +237,10 @@ def pad(
     Raises:
         InputError: The array is no such picture, or a size is out of its range.
     """
-    source = _image(image)
+    source = as_image(image)
     result = _empty(image.shape[0] + top + bottom, image.shape[1] + left + right)
     kind = binding.BORDER_EDGE if fill is None else binding.BORDER_FILL
-    _call(
+    call(
         "facesdk_pad", source, top, bottom, left, right, kind, _level(fill or 0), _memory(result)
     )  # fmt: skip
     return result
@@ -259,22 +259,31 @@ def measure_crop(crop: Picture) -> dict[str, int]:
     Raises:
         InputError: The array is no such crop.
     """
-    source, measures = _image(crop), binding.CropMeasures()
-    _call("facesdk_measure_crop", source, measures)
+    source, measures = as_image(crop), binding.CropMeasures()
+    call("facesdk_measure_crop", source, measures)
     return {name: getattr(measures, name) for name, _ in measures._fields_}
 
 
 @cache
-def _library() -> Any:
+def library() -> Any:
+    """The operator library."""
     return binding.open_library(binding.library_path())
 
 
-def _call(name: str, *arguments: Any) -> None:
-    binding.call(_library(), name, *arguments)
+def call(name: str, *arguments: Any) -> None:
+    """Call a function of it, as :func:`facesdk.runtime.operator_library.call` does."""
+    binding.call(library(), name, *arguments)
 
 
-def _image(array: Picture) -> Any:
-    """What the library reads; it keeps the array's memory alive."""
+def as_image(array: Picture) -> binding.Image:
+    """A picture as functions of the library read it; it keeps the array's memory alive.
+
+    Args:
+        array: uint8 ``(H, W, 3)``.
+
+    Raises:
+        InputError: The array is no such picture.
+    """
     if not isinstance(array, np.ndarray) or array.dtype != np.uint8 or array.ndim != 3:
         raise _no_picture(array)
     height, width, channels = array.shape

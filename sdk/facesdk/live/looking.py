@@ -76,7 +76,7 @@ class Looker:
         """
         if not isinstance(detector, RefinedDetector):
             return Looker.load(threads)
-        near = RefinedDetector(detector.finder, detector.refiner, min_face=LEAST_FACE)
+        near = detector.with_min_face(LEAST_FACE)
         return Looker(near, detector.refiner)
 
     def look(self, image: RgbImage, expected: Sequence[Face]) -> list[Face]:

@@ -9,7 +9,7 @@ is the least of its grades, so that 0.5 and a face without reasons are the same 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,13 @@ class Floor:
 
     def grade(self, value: float) -> float:
         """0 to 1."""
-        return float(np.interp(value * self._sign, self._signed, (0.0, 0.5, 1.0)))
+        worst, floor, best = self._signed
+        signed = value * self._sign
+        if not worst < signed < best:  # also not a number
+            return float(signed >= best)
+        if signed < floor:
+            return 0.5 / (floor - worst) * (signed - worst)
+        return 0.5 / (best - floor) * (signed - floor) + 0.5
 
     def fails(self, value: float) -> bool:
         """Whether a value is on the wrong side of the floor."""
@@ -124,13 +130,14 @@ def assess_crop(crop: NDArray[np.uint8], face: Face) -> Quality:
     Raises:
         InputError: The crop is not one, or the landmarks lie on one line.
     """
+    measured, posed = measure(crop), pose(face.landmarks)
     values = {
-        **asdict(measure(crop)),
-        **asdict(pose(face.landmarks)),
+        **{row.name: getattr(measured, row.name) for row in fields(measured)},
+        **{row.name: getattr(posed, row.name) for row in fields(posed)},
         "detector_score": face.score,
     }
     rows = [(floor, floor.of(values)) for floor in FLOORS.values()]
     grades = [floor.grade(value) for floor, value in rows]
-    worst_first = [rows[index] for index in np.argsort(grades, kind="stable")]
+    worst_first = [rows[index] for index in sorted(range(len(rows)), key=grades.__getitem__)]
     reasons = tuple(floor.sentence(value) for floor, value in worst_first if floor.fails(value))
     return Quality(score=min(grades), reasons=reasons, **values)

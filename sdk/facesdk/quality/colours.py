@@ -23,5 +23,6 @@ def looks_swapped(crop: NDArray[np.uint8]) -> bool:
     """
     height, width = crop.shape[:2]
     face = crop[height // 4 : height * 7 // 8, width // 4 : width * 3 // 4]
-    red, _, blue = face.mean(axis=(0, 1))
-    return bool(red - blue < BLUEST * face.mean())
+    columns = face.reshape(len(face), -1).sum(axis=0, dtype=np.int64)
+    red, green, blue = columns.reshape(-1, 3).sum(axis=0).tolist()
+    return bool(red - blue < BLUEST * (red + green + blue) / 3)

@@ -22,8 +22,8 @@ ENVIRONMENT = "FACESDK_OPS_LIBRARY"
 FORCED_PATH = "FACESDK_OPS_ISA"
 ABI_VERSION = 2
 
-INVALID_ARGUMENT = 1
-"""The one ``facesdk_status`` that is the caller's doing."""
+OK, INVALID_ARGUMENT = range(2)
+"""``facesdk_status``: the second is the one that is the caller's doing."""
 
 FLOAT32, INT8, BOOL, BITS = range(4)
 """``facesdk_type``."""
@@ -118,6 +118,43 @@ class CropMeasures(ctypes.Structure):
     _fields_ = _int32("brightness contrast noise detail eye_detail mouth_detail dark bright")
 
 
+class FoundFace(ctypes.Structure):
+    """``facesdk_face``."""
+
+    _fields_ = (("score", ctypes.c_double), ("box", c_float * 4), ("landmarks", c_float * 10))
+
+
+RUN = ctypes.CFUNCTYPE(
+    c_int, c_void_p, c_int, POINTER(c_uint8), c_int32, c_int32, c_int32, POINTER(c_void_p),
+    POINTER(c_size_t), POINTER(Error),
+)  # fmt: skip
+"""``run`` of ``facesdk_mtcnn_networks``."""
+
+LOOK = ctypes.CFUNCTYPE(
+    c_int, c_void_p, POINTER(c_uint8), c_int32, c_int32, POINTER(c_void_p), POINTER(c_size_t),
+    POINTER(Error),
+)  # fmt: skip
+"""``look`` of ``facesdk_finder``."""
+
+
+class CascadeNetworks(ctypes.Structure):
+    """``facesdk_mtcnn_networks``."""
+
+    _fields_ = (("context", c_void_p), ("run", RUN))
+
+
+class FinderNetworks(ctypes.Structure):
+    """``facesdk_finder``."""
+
+    _fields_ = (
+        ("networks", CascadeNetworks),
+        ("look", LOOK),
+        ("score", ctypes.c_double),
+        ("least_logit", c_float),
+        ("sees_from", ctypes.c_double),
+    )
+
+
 class ProfileEvent(ctypes.Structure):
     """``facesdk_profile_event``."""
 
@@ -199,6 +236,11 @@ SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
         (_IMAGE, c_int32, c_int32, c_int32, c_int32, c_int, c_uint8, c_void_p, _ERROR),
     ),
     "facesdk_measure_crop": (c_int, (_IMAGE, POINTER(CropMeasures), _ERROR)),
+    "facesdk_finder_detect": (
+        c_int,
+        (POINTER(FinderNetworks), _IMAGE, c_int32, c_int32, _OUT, c_void_p, _ERROR),
+    ),
+    "facesdk_faces_destroy": (None, (c_void_p,)),
 }  # fmt: skip
 """Result and arguments of each function; a status (int) has an error as the last argument."""
 

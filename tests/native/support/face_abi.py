@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from ctypes import POINTER, c_double, c_float, c_int, c_int32, c_size_t, c_uint8, c_void_p
+from ctypes import POINTER, c_double, c_float, c_int32, c_size_t, c_void_p
 from dataclasses import dataclass
-from math import log
 from typing import Any
 
 import numpy as np
@@ -28,40 +27,6 @@ class _Plane(ctypes.Structure):
         ("row_bytes", c_int32),
         ("sample_bytes", c_int32),
     )
-
-
-class _Face(ctypes.Structure):
-    _fields_ = (("score", c_double), ("box", c_float * 4), ("landmarks", c_float * 10))
-
-
-_RUN = ctypes.CFUNCTYPE(
-    c_int, c_void_p, c_int, POINTER(c_uint8), c_int32, c_int32, c_int32, POINTER(c_void_p),
-    POINTER(c_size_t), POINTER(binding.Error),
-)  # fmt: skip
-
-
-class _Networks(ctypes.Structure):
-    _fields_ = (("context", c_void_p), ("run", _RUN))
-
-
-_LOOK = ctypes.CFUNCTYPE(
-    c_int, c_void_p, POINTER(c_uint8), c_int32, c_int32, POINTER(c_void_p), POINTER(c_size_t),
-    POINTER(binding.Error),
-)  # fmt: skip
-
-
-class _Finder(ctypes.Structure):
-    _fields_ = (
-        ("networks", _Networks),
-        ("look", _LOOK),
-        ("score", c_double),
-        ("least_logit", c_float),
-        ("sees_from", c_double),
-    )
-
-
-Maps = Callable[[NDArray[np.float32]], Sequence[NDArray[np.float32]]]
-"""A picture ``(1, height, width, 3)`` in, a finder's maps."""
 
 
 @dataclass(frozen=True)
@@ -142,42 +107,15 @@ def detect(
     networks: Sequence[Network], photo: Picture, min_face: int, max_faces: int | None = None
 ) -> list[Face]:
     """The cascade with P-Net, R-Net and O-Net run by Python."""
-    given = _Networks(None, _runner(networks))
+    given = binding.CascadeNetworks(None, _runner(networks))
     return _faces("facesdk_mtcnn_detect", given, photo, min_face, max_faces)
-
-
-def find(
-    finder: Maps,
-    onet: Network,
-    photo: Picture,
-    min_face: int,
-    max_faces: int | None = None,
-    *,
-    score: float,
-    sees_from: float,
-) -> list[Face]:
-    """A finder and O-Net, both run by Python."""
-    alive: list[NDArray[np.float32]] = []
-
-    @_LOOK
-    def look(_: Any, pixels: Any, height: int, width: int, maps: Any, counts: Any,
-             error: Any) -> int:  # fmt: skip
-        picture = np.ctypeslib.as_array(pixels, (1, height, width, 3)).astype(np.float32)
-        alive[:] = [np.ascontiguousarray(values, np.float32) for values in finder(picture)]
-        for index, values in enumerate(alive):
-            maps[index], counts[index] = values.ctypes.data, values.size
-        return 0
-
-    least = log(score**2 / (1 - score**2))
-    given = _Finder(_Networks(None, _runner([onet] * 3)), look, score, least, sees_from)
-    return _faces("facesdk_finder_detect", given, photo, min_face, max_faces)
 
 
 def _runner(networks: Sequence[Network]) -> Any:
     """The callback that runs networks."""
     alive: list[NDArray[np.float32]] = []
 
-    @_RUN
+    @binding.RUN
     def run(_: Any, index: int, pixels: Any, count: int, height: int, width: int,
             values: Any, value_count: Any, error: Any) -> int:  # fmt: skip
         pictures = np.ctypeslib.as_array(pixels, (count, height, width, 3)).astype(np.float32)
@@ -192,7 +130,7 @@ def _runner(networks: Sequence[Network]) -> Any:
 def _faces(
     function: str, networks: Any, photo: Picture, min_face: int, max_faces: int | None
 ) -> list[Face]:
-    faces, count = POINTER(_Face)(), c_size_t()
+    faces, count = POINTER(binding.FoundFace)(), c_size_t()
     _call(
         function, ctypes.byref(networks),
         ctypes.byref(_image(photo)), c_int32(min_face), c_int32(max_faces or 0),

@@ -317,4 +317,4 @@ def test_absurd_sizes_are_refused(call: Callable[[np.ndarray], object], message:
 
 
 def test_the_version_of_the_pixels_is_the_librarys() -> None:
-    assert pixels._library().facesdk_pixels_version() == pixels.VERSION
+    assert pixels.library().facesdk_pixels_version() == pixels.VERSION

@@ -24,20 +24,27 @@ STRUCTURES = {
     "facesdk_image": binding.Image,
     "facesdk_region": binding.Region,
     "facesdk_crop_measures": binding.CropMeasures,
+    "facesdk_face": binding.FoundFace,
 }
-ARRAYS = {"facesdk_cut_windows": {1}, "facesdk_profile_start": {0}}
+CALLBACKS = {"facesdk_finder": binding.FinderNetworks}
+"""Structures with functions in them: their fields are read by tests/native/test_finder_abi.py."""
+
+KNOWN = STRUCTURES | CALLBACKS
+ARRAYS = {
+    "facesdk_cut_windows": {1}, "facesdk_profile_start": {0}, "facesdk_faces_destroy": {0},
+}  # fmt: skip
 """Arguments that point to any number of structures: addresses, by function."""
 
 UNBOUND = {
     "facesdk_upright_rgb", "facesdk_upright_yuv420", "facesdk_align", "facesdk_suppress",
-    "facesdk_mtcnn_detect", "facesdk_finder_detect", "facesdk_faces_destroy",
+    "facesdk_mtcnn_detect",
 }  # fmt: skip
 """Functions that Android uses and Python does not: tests/native/test_face_abi.py calls them."""
 
 NUMBERS = {
     "int": ctypes.c_int, "int32_t": ctypes.c_int32, "uint32_t": ctypes.c_uint32,
     "uint64_t": ctypes.c_uint64, "size_t": ctypes.c_size_t, "float": ctypes.c_float,
-    "uint8_t": ctypes.c_uint8, "ptrdiff_t": ctypes.c_ssize_t,
+    "double": ctypes.c_double, "uint8_t": ctypes.c_uint8, "ptrdiff_t": ctypes.c_ssize_t,
     "facesdk_status": ctypes.c_int, "facesdk_type": ctypes.c_int, "facesdk_border": ctypes.c_int,
 }  # fmt: skip
 
@@ -55,8 +62,8 @@ def kind(declaration: str, *, array: bool = False) -> Any:
     if stars == 2:
         return ctypes.POINTER(ctypes.c_void_p)
     if stars == 1:
-        alone = base in STRUCTURES and not array
-        return ctypes.POINTER(STRUCTURES[base]) if alone else ctypes.c_void_p
+        alone = base in KNOWN and not array
+        return ctypes.POINTER(KNOWN[base]) if alone else ctypes.c_void_p
     return None if base == "void" else NUMBERS[base]
 
 
@@ -88,13 +95,15 @@ def test_every_structure_has_its_fields(name: str) -> None:
     body = re.search(rf"typedef struct {name} {{(.*?)}} {name};", TEXT, re.DOTALL)
     assert body is not None
     expected = []
-    for statement in filter(str.strip, body[1].replace("const ", "").split(";")):
+    text = re.sub(r"/\*.*?\*/", "", body[1].replace("const ", ""), flags=re.DOTALL)
+    for statement in filter(str.strip, text.split(";")):
         base, _, fields = statement.strip().partition(" ")
         pointer = fields.startswith("*")
         for field in fields.lstrip("*").split(","):
             array = re.fullmatch(r"\s*(\w+)\[(\d+)\]", field)
             if array:
-                expected.append((array[1], ctypes.c_char * int(array[2])))
+                kinds = NUMBERS | {"char": ctypes.c_char}
+                expected.append((array[1], kinds[base] * int(array[2])))
             else:
                 expected.append((field.strip(), ctypes.c_void_p if pointer else NUMBERS[base]))
     assert list(STRUCTURES[name]._fields_) == expected

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facesdk.detection.boxes import squared
 from facesdk.detection.canvases import LAP, fitted
@@ -17,6 +18,7 @@ from facesdk.detection.halvings import Halvings
 from facesdk.detection.one_stage.decoding import CHANNELS, decode
 from facesdk.detection.shaped_network import ShapedNetwork
 from facesdk.errors import ModelError
+from facesdk.images.decode import RgbImage
 from facesdk.models.bundle import ModelBundle
 
 REVISION = 2
@@ -127,7 +129,7 @@ class OneStage:
         """See :meth:`facesdk.detection.finder.Finder.look`."""
         parts = []
         for canvas in fitted(photo, look.scale, look.margin, multiple=MULTIPLE, most=LARGEST):
-            outputs = self._network.run(self._bundle.contract.input.normalise(canvas.pixels[None]))
+            outputs = self.maps(canvas.pixels[None])
             maps = [
                 decode(values[0], canvas.pixels.shape[0] // values.shape[1], self.kind.score)
                 for values in outputs
@@ -136,3 +138,7 @@ class OneStage:
             scores = np.concatenate([scores for scores, _ in maps])
             parts.append(Found(boxes, scores, squared(boxes)))
         return Found.together(parts)
+
+    def maps(self, picture: RgbImage) -> list[NDArray[np.float32]]:
+        """What the network says of a picture, uint8 RGB ``(1, height, width, 3)``."""
+        return self._network.run(self._bundle.contract.input.normalise(picture))
