@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +65,8 @@ def host(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Host:
     runtime = folder / "runtime" / "jni" / "x86_64" / project.RUNTIME_LIBRARY
     preload = (*shim.make(folder / "shim", [made, runtime]), runtime)
     reference.write(folder / "reference")
+    same = ("-m", "android.support.same_runtime", folder / "reference", *preload)
+    run(sys.executable, *same, cwd=Path(__file__).parents[1])
     tests = folder / "tests"
     junit = [path for name, path in files.items() if name.startswith(("junit-4", "hamcrest"))]
     path = (built.classes, *junit, *on.class_path)
@@ -102,3 +105,13 @@ def test_a_runtime_that_lacks_a_function(host: Host, tmp_path: Path) -> None:
     assert (
         "is too old or incomplete: it has no function TfLiteInterpreterOptionsDelete; use" in said
     )
+
+
+def test_a_runtime_without_xnnpack(host: Host, tmp_path: Path) -> None:
+    plain = tmp_path / project.RUNTIME_LIBRARY
+    content = host.preload[-1].read_bytes()
+    assert content.count(b"TfLiteXNNPackDelegateCreate\0") == 1
+    plain.write_bytes(content.replace(b"PackDelegateCreate\0", b"PackDelegateErased\0"))
+    preload = (*host.preload[:-1], plain)
+    said = host.java("org.junit.runner.JUnitCore", "org.facesdk.PlainRuntimeTest", preload=preload)
+    assert "OK (1 test)" in said

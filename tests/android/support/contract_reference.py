@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from facesdk.engine import FaceEngine
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract_writer import replace_contract, with_contract_text
-from facesdk.recognition.embedding import Embedder
+from facesdk.recognition.embedding import Embedder, warn_of_other_pixels
 
 Record = dict[str, Any]
 
@@ -49,6 +50,8 @@ CHANGES: dict[str, tuple[Callable[[Record], object], str]] = {
     "dim_other": (_set("dim", value=100), "must have one output of shape (1, 100)"),
     "flip": (_set("flip_concatenation", value=1), "flip_concatenation must be true or false"),
     "thresholds": (_set("thresholds", value={}), "thresholds must be a list"),
+    "pixels": (_set("thresholds_pixels", value=0), "thresholds_pixels must be a whole number from"),
+    "pixels_fraction": (_set("thresholds_pixels", value=1.5), "thresholds_pixels must be a whole"),
     "fmr": (_set("thresholds", "0", "fmr", value=0), "threshold fmr must be a number above 0"),
     "similarity": (_set("thresholds", "0", "similarity", value=2), "similarity must be a number"),
     "original": (_set("original", value=[]), "original must be a JSON object"),
@@ -85,6 +88,7 @@ def write(folder: Path, engine: FaceEngine, crop: np.ndarray, values: dict[str, 
         values[f"contract.{name}"] = words
     values["contracts"] = ",".join([*CHANGES, *TEXTS])
     _good(folder, bundle, crop, values)
+    _other_pixels(folder, bundle, values)
     whole = replace_contract(bundle, bundle.contract)
     (folder.parent / "recognizer.tflite").write_bytes(whole)
     values["recognizer_id"] = ModelBundle.from_bytes(whole, "recognizer").model_id
@@ -105,6 +109,15 @@ def _good(folder: Path, bundle: ModelBundle, crop: np.ndarray, values: dict[str,
         made = Embedder(ModelBundle.from_bytes(content, name, trust=True), contract)
         (folder / f"{name}.vector").write_bytes(made.embed(crop[None])[0].astype("<f4").tobytes())
     values["good_contracts"] = ",".join(contracts)
+
+
+def _other_pixels(folder: Path, bundle: ModelBundle, values: dict[str, object]) -> None:
+    measured = replace(bundle.contract, thresholds_pixels=2, original=None)
+    _write(folder, bundle, "measured", measured.to_json())
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        warn_of_other_pixels(measured)
+    values["other_pixels"] = str(said[0].message)
 
 
 def _write(folder: Path, bundle: ModelBundle, name: str, text: str) -> None:

@@ -52,7 +52,7 @@ def write(folder: Path) -> None:
         for b in PHOTOS:
             match = engine.verify(PHOTOS[a], PHOTOS[b]).match
             values[f"verify.{a}.{b}"] = f"{match.same} {match.similarity!r} {match.threshold!r}"
-    _small(folder, engine, values)
+    _small(folder, values)
     _choices(folder, engine, values)
     measure_reference.write(folder, engine, decode.as_image(OBAMA), values)
     contract_reference.write(folder / "contracts", engine, engine.align(OBAMA), values)
@@ -77,24 +77,28 @@ def _photo(
     (folder / f"{name}.vector").write_bytes(engine.embed(pixels).vector.astype("<f4").tobytes())
 
 
-def _small(folder: Path, engine: FaceEngine, values: dict[str, object]) -> None:
+def _small(folder: Path, values: dict[str, object]) -> None:
     """Every third pixel of two photos and their largest face, for emulated processors."""
-    crops = []
-    for name in ("obama", "obama2"):
-        pixels = np.ascontiguousarray(decode.as_image(PHOTOS[name])[::3, ::3])
-        values[f"{name}.small.size"] = f"{pixels.shape[1]} {pixels.shape[0]}"
-        face = engine.detect(pixels, 1).faces[0]
-        crops.append(engine.align(pixels, face))
-        vector = engine.embed_aligned(crops[-1]).vector
-        for kind, content in (
-            ("rgb", pixels),
-            ("faces", np.array(row(face), "<f4")),
-            ("crop", crops[-1]),
-            ("vector", vector.astype("<f4")),
-        ):
-            (folder / f"{name}.small.{kind}").write_bytes(content.tobytes())
-    match = engine.compare(*map(engine.embed_aligned, crops))
-    values["small.verify"] = f"{match.same} {match.similarity!r} {match.threshold!r}"
+    for detector in ("finder", "mtcnn"):
+        engine = FaceEngine.load(detector=detector, min_face=MIN_FACE)
+        crops = []
+        for name in ("obama", "obama2"):
+            pixels = np.ascontiguousarray(decode.as_image(PHOTOS[name])[::3, ::3])
+            values[f"{name}.small.size"] = f"{pixels.shape[1]} {pixels.shape[0]}"
+            face = engine.detect(pixels, 1).faces[0]
+            crops.append(engine.align(pixels, face))
+            vector = engine.embed_aligned(crops[-1]).vector
+            (folder / f"{name}.small.rgb").write_bytes(pixels.tobytes())
+            for kind, content in (
+                ("faces", np.array(row(face), "<f4")),
+                ("crop", crops[-1]),
+                ("vector", vector.astype("<f4")),
+            ):
+                (folder / f"{name}.{detector}.small.{kind}").write_bytes(content.tobytes())
+        match = engine.compare(*map(engine.embed_aligned, crops))
+        values[f"{detector}.small.verify"] = (
+            f"{match.same} {match.similarity!r} {match.threshold!r}"
+        )
 
 
 def _choices(folder: Path, engine: FaceEngine, values: dict[str, object]) -> None:
@@ -158,12 +162,15 @@ def _sentences(engine: FaceEngine) -> dict[str, str]:
     other = Embedding(vector, "other", "0" * 64)
     short = Embedding(vector[:1], engine.embedder.name, engine.embedder.model_id)
     own = Embedding(vector, engine.embedder.name, engine.embedder.model_id)
+    pixels = Embedding(vector, own.model, f"{own.model_id}-pixels2")
     wrong: dict[str, Callable[[], object]] = {
         "no_face": lambda: engine.embed(np.zeros((80, 60, 3), np.uint8)),
         "fmr": lambda: engine.compare(own, own, fmr=0.37),
         "fmr_near": lambda: engine.compare(own, own, fmr=1e-6),
         "threshold": lambda: engine.compare(own, own, threshold=1.5),
         "other_model": lambda: engine.compare(other, own),
+        "other_pixels": lambda: engine.compare(pixels, own),
+        "others_pixels": lambda: engine.compare(own, pixels),
         "other_length": lambda: engine.compare(own, short),
         "min_face": lambda: FaceEngine.load(min_face=11),
         "max_faces": lambda: FaceEngine.load(max_faces=0),

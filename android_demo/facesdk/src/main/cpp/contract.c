@@ -59,6 +59,14 @@ static bool read_thresholds(const source *from, const json_value *record, contra
   if (list->kind != JSON_ARRAY) {
     return fail(from->failure, FAILURE_CONTRACT, "%s: the model's contract: thresholds must be a list", from->file);
   }
+  const json_value *pixels = json_member(record, "thresholds_pixels");
+  if (pixels != NULL && pixels->kind != JSON_NULL) {
+    double version;
+    const char *wanted = "a whole number from 1 to 2147483647, or null";
+    if (!number(from, record, "thresholds_pixels", 1, INT32_MAX, wanted, &version)) return false;
+    if (!pixels->whole) return wrong(from, "thresholds_pixels", wanted);
+    self->thresholds_pixels = (int32_t)version;
+  }
   const source inside = {from->file, "threshold ", from->failure};
   for (const json_value *row = list->first; row != NULL; row = row->next) {
     if (self->threshold_count == CONTRACT_THRESHOLDS) return wrong(from, "thresholds", "at most 32");

@@ -21,6 +21,7 @@ typedef struct contract {
   double original_offset, offset_at;      /* what it has at the position of the contract's offset */
   bool bgr, flip_concatenation;
   float mean, scale;
+  int32_t thresholds_pixels;              /* version of the pixel functions that cut their crops; 0: the crops were given */
   int32_t threshold_count;
   contract_threshold thresholds[CONTRACT_THRESHOLDS];
 } contract;

@@ -72,7 +72,7 @@ JNIEXPORT jdoubleArray JNICALL Java_org_facesdk_NativeEngine_numbers(JNIEnv *env
   const contract *said = engine_contract(of(handle));
   const jsize columns = sizeof(contract_threshold) / sizeof(jdouble);
   const jdouble first[] = {said->dim,  said->template_width, ENGINE_CROP_HEIGHT, said->original_bytes, said->offset_at,
-                           said->original_offset};
+                           said->original_offset, said->thresholds_pixels, facesdk_pixels_version()};
   const jsize leading = sizeof first / sizeof *first, rest = columns * said->threshold_count;
   const jdoubleArray result = (*env)->NewDoubleArray(env, leading + rest);
   if (result == NULL) return NULL;

@@ -33,7 +33,7 @@ static bool make_delegate(network *self, failure *failure) {
 
 bool network_open(network *self, const runtime *lite, const char *name, const void *content, size_t size,
                   int32_t threads, bool with_operators, failure *failure) {
-  *self = (network){.lite = lite, .name = name, .outputs = 1};
+  *self = (network){.lite = lite, .name = name, .outputs = 1, .threads = threads};
   /* The runtime reads the weights where they are, and no tensor is aligned to more. */
   if (posix_memalign(&self->content, ALIGNMENT, size > 0 ? size : 1) != 0) {
     self->content = NULL;
@@ -42,13 +42,31 @@ bool network_open(network *self, const runtime *lite, const char *name, const vo
   memcpy(self->content, content, size);
   self->model = lite->ModelCreate(self->content, size);
   if (self->model == NULL) return refused(self, failure);
-  if (with_operators && !make_delegate(self, failure)) return false;
-  self->options = lite->InterpreterOptionsCreate();
-  if (self->options == NULL) return fail(failure, FAILURE_MEMORY, "no memory for the model %s", name);
-  lite->InterpreterOptionsSetNumThreads(self->options, threads);
-  lite->InterpreterOptionsSetErrorReporter(self->options, note, self);
-  if (self->delegate != NULL) lite->InterpreterOptionsAddDelegate(self->options, self->delegate);
-  return true;
+  return !with_operators || make_delegate(self, failure);
+}
+
+/* Our operators first, as in Python; what is left goes to the runtime's fast ones. */
+static bool make_interpreter(network *self, network_run *run, failure *failure) {
+  const runtime *lite = self->lite;
+  void *options = lite->InterpreterOptionsCreate();
+  if (options == NULL) return fail(failure, FAILURE_MEMORY, "no memory for the model %s", self->name);
+  lite->InterpreterOptionsSetNumThreads(options, self->threads);
+  lite->InterpreterOptionsSetErrorReporter(options, note, self);
+  if (self->delegate != NULL) lite->InterpreterOptionsAddDelegate(options, self->delegate);
+  if (lite->XNNPackDelegateCreate != NULL) {
+    runtime_xnnpack fast = lite->XNNPackDelegateOptionsDefault();
+    fast.threads = self->threads;
+    run->fast = lite->XNNPackDelegateCreate(&fast);
+    if (run->fast != NULL) lite->InterpreterOptionsAddDelegate(options, run->fast);
+  }
+  run->interpreter = lite->InterpreterCreate(self->model, options);
+  lite->InterpreterOptionsDelete(options);
+  return run->interpreter != NULL || refused(self, failure);
+}
+
+static void delete_run(const runtime *lite, const network_run *run) {
+  if (run->interpreter != NULL) lite->InterpreterDelete(run->interpreter);
+  if (run->fast != NULL) lite->XNNPackDelegateDelete(run->fast); /* after its interpreter */
 }
 
 static bool has_shape(const runtime *lite, const void *tensor, const int sizes[DIMENSIONS]) {
@@ -64,8 +82,7 @@ static bool allocate(network *self, network_run *run, failure *failure) {
   const network_shape shape = run->shape;
   const int sizes[DIMENSIONS] = {shape.count, shape.height, shape.width, CHANNELS};
   self->log[0] = 0;
-  run->interpreter = lite->InterpreterCreate(self->model, self->options);
-  if (run->interpreter == NULL) return refused(self, failure);
+  if (!make_interpreter(self, run, failure)) return false;
   if (lite->InterpreterGetInputTensorCount(run->interpreter) != 1 ||
       lite->InterpreterGetOutputTensorCount(run->interpreter) != self->outputs) {
     return fail(failure, FAILURE_MODEL, "%s must have one input and %d output%s", self->name, (int)self->outputs,
@@ -90,7 +107,7 @@ static network_run *make_room(network *self) {
   for (int32_t i = 1; i < self->run_count; ++i) {
     if (self->runs[i].last_use < oldest->last_use) oldest = &self->runs[i];
   }
-  self->lite->InterpreterDelete(oldest->interpreter);
+  delete_run(self->lite, oldest);
   return oldest;
 }
 
@@ -105,7 +122,7 @@ network_run *network_for(network *self, network_shape shape, failure *failure) {
   network_run *run = make_room(self);
   *run = (network_run){.shape = shape, .last_use = ++self->clock};
   if (allocate(self, run, failure)) return run;
-  if (run->interpreter != NULL) self->lite->InterpreterDelete(run->interpreter);
+  delete_run(self->lite, run);
   *run = self->runs[--self->run_count];
   return NULL;
 }
@@ -129,8 +146,7 @@ bool network_invoke(network *self, network_run *run, failure *failure) {
 }
 
 void network_close(network *self) {
-  for (int32_t i = 0; i < self->run_count; ++i) self->lite->InterpreterDelete(self->runs[i].interpreter);
-  if (self->options != NULL) self->lite->InterpreterOptionsDelete(self->options);
+  for (int32_t i = 0; i < self->run_count; ++i) delete_run(self->lite, &self->runs[i]);
   if (self->model != NULL) self->lite->ModelDelete(self->model);
   if (self->delegate != NULL) tflite_plugin_destroy_delegate(self->delegate); /* after its interpreters */
   free(self->content);

@@ -16,14 +16,16 @@ typedef struct network_shape {
 typedef struct network_run {
   network_shape shape;
   void *interpreter;
+  void *fast; /* the runtime's delegate for its float operators; NULL where the runtime has none */
   uint64_t last_use;
 } network_run;
 
 typedef struct network {
   const runtime *lite;
   const char *name; /* the caller's, for messages */
-  void *content, *model, *options;
+  void *content, *model;
   void *delegate; /* NULL for networks without operators of ours */
+  int32_t threads;
   int32_t outputs; /* how many it must have; 1 unless changed after network_open() */
   network_run runs[NETWORK_KEPT];
   int32_t run_count;

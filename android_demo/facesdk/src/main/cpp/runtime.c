@@ -22,25 +22,31 @@ static void *open_library(void) {
 
 static const char *const NAMES[] = {
 #define NAME(type, name, arguments) "TfLite" #name,
-    RUNTIME_FUNCTIONS(NAME)
+    RUNTIME_FUNCTIONS(NAME) RUNTIME_FAST_FUNCTIONS(NAME)
 #undef NAME
 };
-enum { FUNCTIONS = sizeof NAMES / sizeof *NAMES };
+#define ONE(type, name, arguments) +1
+enum { FAST = RUNTIME_FAST_FUNCTIONS(ONE), FUNCTIONS = sizeof NAMES / sizeof *NAMES, NEEDED = FUNCTIONS - FAST };
+#undef ONE
 
 /* The structure has nothing but pointers to functions, in the order of their names; POSIX gives them as pointers to data. */
 _Static_assert(sizeof(runtime) == FUNCTIONS * sizeof(void *), "runtime.h lists pointers to functions only");
 
 static bool find_functions(void *library, runtime *lite, failure *failure) {
   void *functions[FUNCTIONS];
+  bool fast = true;
   for (int i = 0; i < FUNCTIONS; ++i) {
     functions[i] = dlsym(library, NAMES[i]);
-    if (functions[i] == NULL) {
+    if (i >= NEEDED) {
+      fast = fast && functions[i] != NULL;
+    } else if (functions[i] == NULL) {
       return fail(failure, FAILURE_RUNTIME,
                   "the app's TensorFlow Lite runtime is too old or incomplete: it has no function %s; use "
                   "org.tensorflow:tensorflow-lite:2.16.1 or newer, or LiteRT 1.x",
                   NAMES[i]);
     }
   }
+  if (!fast) memset(functions + NEEDED, 0, FAST * sizeof *functions);
   memcpy(lite, functions, sizeof functions);
   return true;
 }

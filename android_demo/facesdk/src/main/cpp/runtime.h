@@ -40,9 +40,24 @@ typedef struct runtime_quantization {
   X(void *, TensorData, (const void *tensor))                                                                    \
   X(runtime_quantization, TensorQuantizationParams, (const void *tensor))
 
+/* TfLiteXNNPackDelegateOptions. It grows from version to version; every one begins with the threads, and is larger than what
+   a function returns in registers, so that the function writes its own into the room that is here. */
+typedef struct runtime_xnnpack {
+  int32_t threads;
+  uint8_t rest[508];
+} runtime_xnnpack;
+
+/* tensorflow/lite/delegates/xnnpack/xnnpack_delegate.h: the fast float operators, which Python's runtimes take unasked and
+   the C API does not. A runtime may come without them; then all three are NULL. */
+#define RUNTIME_FAST_FUNCTIONS(X)                                        \
+  X(runtime_xnnpack, XNNPackDelegateOptionsDefault, (void))              \
+  X(void *, XNNPackDelegateCreate, (const runtime_xnnpack *options))     \
+  X(void, XNNPackDelegateDelete, (void *delegate))
+
 typedef struct runtime {
 #define FIELD(type, name, arguments) type(*name) arguments;
   RUNTIME_FUNCTIONS(FIELD)
+  RUNTIME_FAST_FUNCTIONS(FIELD)
 #undef FIELD
 } runtime;
 

@@ -65,6 +65,9 @@ final class Bionic implements AutoCloseable {
         emulator.getSyscallHandler()
                 .setEnableThreadDispatcher(
                         true); // else the runtime waits for ever for a second thread
+        if (wide) { // 32-bit XNNPACK takes minutes where each instruction is emulated on its own
+            emulator.getSyscallHandler().addIOResolver(new Processor());
+        }
         emulator.getMemory().setLibraryResolver(new AndroidResolver(23));
         vm = emulator.createDalvikVM();
         vm.setJni(new AbstractJni() {});

@@ -28,12 +28,14 @@ public final class RunOnBionic {
     private static final double COSINE = 0.99999;
     private static final double FROM_THE_PHOTO = 0.95;
     private static final int FACE = 15;
+    private static final String FINDER = "finder";
 
     private final Bionic android;
     private final File models;
     private final File reference;
     private final Properties values = new Properties();
     private final DvmClass engines;
+    private String detector = FINDER;
     private long engine;
 
     private RunOnBionic(Bionic android, File models, File reference) throws IOException {
@@ -66,13 +68,15 @@ public final class RunOnBionic {
                     "%d operator models equal, after %.1f s%n",
                     run.corpus(new File(arguments[6])), seconds(begun));
             run.refusals();
-            run.open();
-            System.out.printf("engine open after %.1f s%n", seconds(begun));
-            for (String name : new String[] {"obama", "obama2"}) {
-                run.photo(name);
+            for (String detector : new String[] {FINDER, "mtcnn"}) {
+                run.open(detector);
+                System.out.printf("%s open after %.1f s%n", detector, seconds(begun));
+                for (String name : new String[] {"obama", "obama2"}) {
+                    run.photo(name);
+                }
+                run.verdict("obama", "obama2");
+                engines(run).callStaticJniMethod(android.emulator, "close(J)V", run.engine);
             }
-            run.verdict("obama", "obama2");
-            engines(run).callStaticJniMethod(android.emulator, "close(J)V", run.engine);
             System.out.printf("passed in %.1f s%n", seconds(begun));
         }
     }
@@ -142,19 +146,23 @@ public final class RunOnBionic {
         return files.length;
     }
 
-    private void open() throws IOException {
+    private void open(String name) throws IOException {
+        detector = name;
         engine = open(bytes(new File(models, "recognition/compactfacenet-qb.tflite")), 1);
         require(android.takeThrown() == null && engine != 0, "the engine does not open");
     }
 
     private long open(byte[] recognizer, int threads) throws IOException {
-        DvmObject<?>[] detector = new DvmObject<?>[4];
+        DvmObject<?>[] networks = new DvmObject<?>[4];
         String[] names = {"mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet", "finder", "recognizer"};
         DvmObject<?>[] texts = new DvmObject<?>[names.length];
         for (int i = 0; i < names.length; ++i) {
             texts[i] = new StringObject(android.vm, names[i]);
-            if (names[i].startsWith("mtcnn")) { // no finder
-                detector[i] =
+            boolean finds = detector.equals(FINDER);
+            if (names[i].equals("mtcnn-onet")
+                    || names[i].equals(FINDER) && finds
+                    || names[i].startsWith("mtcnn") && !finds) {
+                networks[i] =
                         android.direct(
                                 bytes(new File(models, "detection/" + names[i] + ".tflite")));
             }
@@ -162,7 +170,7 @@ public final class RunOnBionic {
         return engines.callStaticJniMethodLong(
                 android.emulator,
                 "open([Ljava/nio/ByteBuffer;Ljava/nio/ByteBuffer;[Ljava/lang/String;II)J",
-                new ArrayObject(detector),
+                new ArrayObject(networks),
                 android.direct(recognizer),
                 new ArrayObject(texts),
                 Integer.parseInt(values.getProperty("min_face")),
@@ -201,7 +209,7 @@ public final class RunOnBionic {
                                 height,
                                 1));
         require(android.takeThrown() == null && faces.length == FACE, name + " must have one face");
-        float[] python = floats(bytes(new File(reference, name + ".small.faces")));
+        float[] python = floats(bytes(new File(reference, small(name, "faces"))));
         double largest = 0;
         for (int i = 0; i < FACE; ++i) {
             largest = i == 4 ? largest : Math.max(largest, Math.abs(faces[i] - python[i]));
@@ -212,15 +220,15 @@ public final class RunOnBionic {
                 name, largest, seconds(begun));
         byte[] crop = align(pixels, width, height, Arrays.copyOfRange(python, 5, FACE));
         require(
-                Arrays.equals(bytes(new File(reference, name + ".small.crop")), crop),
+                Arrays.equals(bytes(new File(reference, small(name, "crop"))), crop),
                 name + ": the crop differs");
         double cosine =
-                cosine(embed(crop), floats(bytes(new File(reference, name + ".small.vector"))));
+                cosine(embed(crop), floats(bytes(new File(reference, small(name, "vector")))));
         require(cosine > COSINE, name + ": the embedding's cosine is " + cosine);
         double own =
                 cosine(
                         embed(align(pixels, width, height, Arrays.copyOfRange(faces, 5, FACE))),
-                        floats(bytes(new File(reference, name + ".small.vector"))));
+                        floats(bytes(new File(reference, small(name, "vector")))));
         require(
                 own > FROM_THE_PHOTO,
                 name + ": the embedding from the photo has the cosine " + own);
@@ -233,7 +241,7 @@ public final class RunOnBionic {
         float[][] vectors = new float[2][];
         String[] names = {a, b};
         for (int i = 0; i < 2; ++i) {
-            vectors[i] = embed(bytes(new File(reference, names[i] + ".small.crop")));
+            vectors[i] = embed(bytes(new File(reference, small(names[i], "crop"))));
         }
         float[] similarity =
                 floats(
@@ -243,7 +251,7 @@ public final class RunOnBionic {
                                         "similarities([F[F)[F",
                                         new FloatArray(android.vm, vectors[0]),
                                         new FloatArray(android.vm, vectors[1])));
-        String[] python = values.getProperty("small.verify").split(" ");
+        String[] python = values.getProperty(detector + ".small.verify").split(" ");
         require(
                 Math.abs(similarity[0] - Double.parseDouble(python[1])) < 1e-5,
                 "similarity " + similarity[0] + ", Python's is " + python[1]);
@@ -251,6 +259,10 @@ public final class RunOnBionic {
                 similarity[0] >= Double.parseDouble(python[2]) == python[0].equals("True"),
                 "the verdict differs");
         System.out.printf("%s and %s: %.7f, as in Python: %s%n", a, b, similarity[0], python[0]);
+    }
+
+    private String small(String photo, String kind) {
+        return photo + "." + detector + ".small." + kind;
     }
 
     private byte[] align(DvmObject<?> pixels, int width, int height, float[] landmarks) {

@@ -24,7 +24,7 @@ public final class Embedding {
      *
      * @param vector of Euclidean length 1
      * @param model name of the model that made it
-     * @param modelId SHA-256 (hex) of the model file
+     * @param modelId {@link ModelInfo#embeddingsId} of the model
      * @throws InputException the vector is empty, has a number that is not finite, or another
      *     length
      */
@@ -59,7 +59,7 @@ public final class Embedding {
         return model;
     }
 
-    /** SHA-256 (hex) of the model file. */
+    /** {@link ModelInfo#embeddingsId} of the model that made it. */
     @NotNull
     public String modelId() {
         return modelId;
@@ -76,13 +76,14 @@ public final class Embedding {
                     "embeddings of different models do not compare: "
                             + described()
                             + " and "
-                            + other.described());
+                            + other.described()
+                            + EmbeddingsId.remedy(modelId, other.modelId));
         }
         return NativeVectors.similarities(vector, other.vector)[0];
     }
 
     private String described() {
-        return model + " (" + ModelInfo.shortId(modelId) + ", " + dim() + ")";
+        return model + " (" + EmbeddingsId.shortened(modelId) + ", " + dim() + ")";
     }
 
     @Override

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.logging.Logger;
 
 /**
  * Detection, alignment, embedding and verification, a method per stage.
@@ -30,6 +31,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * call throws {@link IllegalStateException}.
  */
 public final class FaceEngine implements AutoCloseable {
+    private static final Logger LOG = Logger.getLogger("org.facesdk");
     private static final int CROP_WIDTH = 1;
     private static final int CROP_HEIGHT = 2;
 
@@ -54,6 +56,9 @@ public final class FaceEngine implements AutoCloseable {
         this.model =
                 new ModelInfo(
                         Models.digest(recognizer, numbers), NativeEngine.texts(handle), numbers);
+        for (String warning : model.warnings()) {
+            LOG.warning(warning);
+        }
     }
 
     /** Starts to describe an engine whose models are assets of an app. */
@@ -197,7 +202,7 @@ public final class FaceEngine implements AutoCloseable {
                         Embedding.of(
                                 NativeEngine.embed(handle, crop.bytes()),
                                 model.name(),
-                                model.id()));
+                                model.embeddingsId()));
     }
 
     /**
@@ -295,17 +300,18 @@ public final class FaceEngine implements AutoCloseable {
     @NotNull
     public Match compare(
             @NotNull Embedding a, @NotNull Embedding b, @NotNull OperatingPoint point) {
-        if (!a.modelId().equals(model.id())) {
+        if (!a.modelId().equals(model.embeddingsId())) {
             throw new EmbeddingMismatchException(
                     "the embedding was made by "
                             + a.model()
                             + " ("
-                            + ModelInfo.shortId(a.modelId())
+                            + EmbeddingsId.shortened(a.modelId())
                             + "), but this engine's thresholds are those of "
                             + model.name()
                             + " ("
-                            + ModelInfo.shortId(model.id())
-                            + ")");
+                            + EmbeddingsId.shortened(model.embeddingsId())
+                            + ")"
+                            + EmbeddingsId.remedy(a.modelId(), model.embeddingsId()));
         }
         long start = System.nanoTime();
         Match match = point.decide(a.similarity(b), model);

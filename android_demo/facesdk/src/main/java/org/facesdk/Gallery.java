@@ -106,7 +106,7 @@ public final class Gallery implements AutoCloseable {
     /** SHA-256 (hex) of the model that it is pinned to. */
     @NotNull
     public String modelId() {
-        return model.id();
+        return model.embeddingsId();
     }
 
     /**
@@ -273,17 +273,18 @@ public final class Gallery implements AutoCloseable {
     }
 
     private void requireMine(Embedding embedding) {
-        if (!embedding.modelId().equals(model.id()) || embedding.dim() != model.dim()) {
+        if (!embedding.modelId().equals(model.embeddingsId()) || embedding.dim() != model.dim()) {
             throw new EmbeddingMismatchException(
                     "the embedding was made by "
                             + embedding.model()
                             + " ("
-                            + ModelInfo.shortId(embedding.modelId())
+                            + EmbeddingsId.shortened(embedding.modelId())
                             + "), but the gallery is of "
                             + model.name()
                             + " ("
-                            + ModelInfo.shortId(model.id())
-                            + ")");
+                            + EmbeddingsId.shortened(model.embeddingsId())
+                            + ")"
+                            + EmbeddingsId.remedy(embedding.modelId(), model.embeddingsId()));
         }
     }
 

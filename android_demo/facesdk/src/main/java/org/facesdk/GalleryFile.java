@@ -58,7 +58,7 @@ final class GalleryFile {
                 create(database, model);
             }
             check(file, database, model);
-            return new GalleryFile(file, database, model.id(), cipher);
+            return new GalleryFile(file, database, model.embeddingsId(), cipher);
         } catch (SQLiteException error) {
             close(database);
             throw new GalleryException(
@@ -96,7 +96,7 @@ final class GalleryFile {
                     "CREATE TABLE templates (id INTEGER PRIMARY KEY AUTOINCREMENT, person TEXT NOT"
                             + " NULL, data BLOB NOT NULL)");
             ContentValues values = new ContentValues();
-            values.put("model_id", model.id());
+            values.put("model_id", model.embeddingsId());
             values.put("model", model.name());
             database.insertOrThrow("gallery", null, values);
             database.setVersion(SCHEMA);
@@ -122,19 +122,20 @@ final class GalleryFile {
                 throw new GalleryException(
                         "the gallery " + file + " is damaged: it names no model");
             }
-            if (!cursor.getString(0).equals(model.id())) {
+            if (!cursor.getString(0).equals(model.embeddingsId())) {
                 throw new EmbeddingMismatchException(
                         "the gallery "
                                 + file
                                 + " is of the model "
                                 + cursor.getString(1)
                                 + " ("
-                                + ModelInfo.shortId(cursor.getString(0))
+                                + EmbeddingsId.shortened(cursor.getString(0))
                                 + "), but this is "
                                 + model.name()
                                 + " ("
-                                + ModelInfo.shortId(model.id())
-                                + "): enrol everybody again with the new model");
+                                + EmbeddingsId.shortened(model.embeddingsId())
+                                + "): enrol everybody again with the new model"
+                                + EmbeddingsId.remedy(cursor.getString(0), model.embeddingsId()));
             }
         }
     }

@@ -11,7 +11,6 @@ import java.util.Locale;
 
 /** What a recognition model says about itself: its contract, as the model file carries it. */
 public final class ModelInfo {
-    private static final int SHORT_ID = 12;
     private static final double SAME_RATE = 1e-6;
     private static final int RATE_DIGITS = 6;
     private static final int LEAST_EXPONENT = -4;
@@ -19,6 +18,8 @@ public final class ModelInfo {
     private final String id;
     private final String[] texts;
     private final int dim;
+    private final int measuredPixels;
+    private final int pixels;
     private final List<Threshold> thresholds;
 
     /**
@@ -31,6 +32,8 @@ public final class ModelInfo {
         this.id = id;
         this.texts = texts;
         this.dim = (int) numbers[0];
+        this.measuredPixels = (int) numbers[NativeEngine.PIXELS];
+        this.pixels = (int) numbers[NativeEngine.PIXELS + 1];
         List<Threshold> read = new ArrayList<>();
         for (int i = NativeEngine.LEADING; i < numbers.length; i += NativeEngine.THRESHOLD) {
             read.add(
@@ -44,13 +47,43 @@ public final class ModelInfo {
         this.thresholds = Collections.unmodifiableList(read);
     }
 
-    /**
-     * SHA-256 (hex) of the model file as it was converted; calibrating does not change it.
-     * Embeddings and galleries carry it.
-     */
+    /** SHA-256 (hex) of the model file as it was converted; calibrating does not change it. */
     @NotNull
     public String id() {
         return id;
+    }
+
+    /**
+     * What embeddings and galleries carry: {@link #id}, and the version of the pixel functions that
+     * cut the crops, unless it is 1. Networks of 1-bit activations give another vector for a crop
+     * of other bytes, so embeddings of two versions do not compare.
+     */
+    @NotNull
+    public String embeddingsId() {
+        return EmbeddingsId.of(id, pixels);
+    }
+
+    /**
+     * What is to be known of this model on this library, a sentence each, for the developer; empty
+     * if all is well. An engine writes them to the log when it opens.
+     */
+    @NotNull
+    public List<String> warnings() {
+        return warnings(name(), measuredPixels, pixels);
+    }
+
+    static List<String> warnings(String name, int measured, int pixels) {
+        if (measured == 0 || measured == pixels) {
+            return Collections.emptyList();
+        }
+        return Collections.singletonList(
+                "the thresholds of "
+                        + name
+                        + " were calibrated with version "
+                        + measured
+                        + " of the pixel functions, and this facesdk has version "
+                        + pixels
+                        + ": what they promise may not hold; run `facesdk calibrate` again");
     }
 
     /** The model's name. */
@@ -131,10 +164,6 @@ public final class ModelInfo {
                         + "); choose one of these or give a threshold");
     }
 
-    static String shortId(String id) {
-        return id.substring(0, Math.min(SHORT_ID, id.length()));
-    }
-
     /** A rate in six significant digits. */
     static String rate(double value) {
         return general(value, RATE_DIGITS);
@@ -159,6 +188,6 @@ public final class ModelInfo {
     @Override
     @NotNull
     public String toString() {
-        return "ModelInfo(" + name() + ", " + shortId(id) + ")";
+        return "ModelInfo(" + name() + ", " + EmbeddingsId.shortened(id) + ")";
     }
 }

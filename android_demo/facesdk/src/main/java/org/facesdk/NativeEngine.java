@@ -7,10 +7,13 @@ final class NativeEngine {
     /**
      * Numbers before those of the thresholds, and numbers for each threshold, in {@link #numbers}.
      */
-    static final int LEADING = 6;
+    static final int LEADING = 8;
 
     /** Where the numbers of {@link Models#digest} begin. */
     static final int ORIGINAL = 3;
+
+    /** Where the versions of the pixel functions are: of the thresholds, of this library. */
+    static final int PIXELS = 6;
 
     static final int THRESHOLD = 5;
 
@@ -40,7 +43,9 @@ final class NativeEngine {
     /**
      * dim, crop width, crop height; length of the model file before it was given its contract (0:
      * that is the file itself), the position of the offset of the contract, that offset before;
-     * then fmr, similarity, fnmr, positive and negative pairs for each threshold.
+     * version of the pixel functions that cut the crops of the thresholds (0: they were given), and
+     * of this library's; then fmr, similarity, fnmr, positive and negative pairs for each
+     * threshold.
      */
     static native double[] numbers(long engine);
 

@@ -12,6 +12,7 @@ import java.io.File;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Random;
 
 /** Model files that cannot be used: an exception each, with the reason, and never a crash. */
@@ -57,6 +58,19 @@ public final class ModelsTest {
                                 embedding.modelId());
                 assertTrue(name, embedding.similarity(python) > 0.99999);
             }
+        }
+    }
+
+    @Test
+    public void thresholdsOfOtherPixelsAreWarnedOf() {
+        try (FaceEngine engine = withContract("measured")) {
+            assertEquals(
+                    Collections.singletonList(Host.value("other_pixels")),
+                    engine.model().warnings());
+        }
+        try (FaceEngine engine = Host.complete().build()) {
+            assertEquals(Collections.emptyList(), engine.model().warnings());
+            assertEquals(engine.model().id(), engine.model().embeddingsId());
         }
     }
 
