@@ -30,6 +30,22 @@ def _checked(name: str, value: Any, shape: tuple[int, ...]) -> FloatArray:
     return array
 
 
+def side_by_side(similarity: float, threshold: float, digits: int = 4) -> tuple[str, str]:
+    """A similarity and a threshold in decimals, on the sides of each other where they are.
+
+    Both get as many digits more as it takes, so that a similarity below the threshold is never
+    printed as one that reaches it.
+
+    Args:
+        similarity: -1 to 1.
+        threshold: -1 to 1.
+        digits: Digits after the point, at least.
+    """
+    while similarity < threshold and round(similarity, digits) >= round(threshold, digits):
+        digits += 1
+    return f"{similarity:.{digits}f}", f"{threshold:.{digits}f}"
+
+
 def _rounded(values: FloatArray) -> Any:
     return np.round(values.astype(float), 2).tolist()
 

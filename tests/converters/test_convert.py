@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import larq as lq
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from typer.testing import CliRunner, Result
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 from converters import networks
 from facesdk import samples
+from facesdk.cli import vocabulary
 from facesdk.cli.main import app
 from facesdk.errors import ModelError
 from facesdk.images import encode
@@ -92,8 +94,9 @@ def test_a_keras_embedder_becomes_a_model_that_facesdk_uses(folder: Path, tmp_pa
     done = invoke(*arguments, "-o", tmp_path / "mine.tflite", "--json")
     assert done.exit_code == 0, done.output
     record = json.loads(done.stdout)
+    jsonschema.validate(record, vocabulary.schema("convert"))
     assert (record["name"], record["task"], record["target"]) == ("mine", "recognition", "float32")
-    assert record["parity"]["faces"] and record["parity"]["min_cosine"] > 0.9999
+    assert record["parity"]["real_faces"] and record["parity"]["min_cosine"] > 0.9999
     contract = ModelBundle.load(tmp_path / "mine.tflite").contract
     assert (contract.template, contract.dim) == ("arcface-112x96", 16)
     assert (contract.license, contract.training_data) == ("MIT", "none")
@@ -150,6 +153,7 @@ def test_a_binary_network_is_explained_and_packed(folder: Path, tmp_path: Path) 
 def test_float16_halves_the_weights(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "half.tflite"
     done = invoke("float16", folder / "nested.h5", *CUSTOM, "-o", output, "--no-verify", "--json")
+    jsonschema.validate(json.loads(done.stdout), vocabulary.schema("convert"))
     assert json.loads(done.stdout)["parity"] is None
     contract = ModelBundle.load(output).contract
     assert contract.conversion == Conversion("float16", "", verified=False)

@@ -7,8 +7,19 @@ import pickle
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from facesdk.results import Detections, Embedding, Face, Match, Quality, Timings, Verification
+from facesdk.results import (
+    Detections,
+    Embedding,
+    Face,
+    Match,
+    Quality,
+    Timings,
+    Verification,
+    side_by_side,
+)
 
 QUALITY = Quality(0.9, (), 40, 0.2, 0.3, 0.3, 130, 40, 1, 0, 0, 1, 2, 3, 0.999)
 FACE = Face([1, 2, 11, 22], 0.98765, np.arange(10).reshape(5, 2))
@@ -162,3 +173,16 @@ def test_results_that_differ_anywhere_differ() -> None:
     assert Embedding(-EMBEDDING.vector, "m", "abc") != EMBEDDING
     assert Embedding([0.6, 0.8, 0, 0, 0, -0.0], "m", "abc") == EMBEDDING
     assert EMBEDDING != FACE
+
+
+@given(st.floats(-1, 1), st.floats(-1, 1))
+def test_a_similarity_below_its_threshold_never_looks_as_if_it_reached_it(
+    similarity: float, threshold: float
+) -> None:
+    first, second = side_by_side(similarity, threshold)
+    assert (float(first) >= float(second)) == (similarity >= threshold)
+
+
+def test_no_more_digits_than_it_takes() -> None:
+    assert side_by_side(0.4166999, 0.4167123) == ("0.41670", "0.41671")
+    assert side_by_side(0.41671, 0.41671) == ("0.4167", "0.4167")

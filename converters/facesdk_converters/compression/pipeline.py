@@ -78,7 +78,7 @@ def compress(
         ModelError: The source is no usable network, or no file can be made of one.
     """
     if (out / run_folder.CONFIG).exists():
-        raise InputError(f"{out} already holds a run: choose another --out")
+        raise InputError(f"{out} already holds a run: choose another --output")
     engines.require(engine)
     begun = beginning(source, data)
     material = _material(begun.config, begun.embedder, source, cache, progress)
@@ -133,7 +133,7 @@ def _begin(out: Path, plan: dict[str, Any]) -> None:
     make_folder(out / WORK)
     path = out / WORK / "plan.json"
     if path.exists() and run_folder.read_record(path) != _plain(plan):
-        raise InputError(f"{out} holds an unfinished chain of other steps: choose another --out")
+        raise InputError(f"{out} holds an unfinished chain of other steps: choose another --output")
     run_folder.write_record(path, plan)
 
 

@@ -103,9 +103,9 @@ class Agreement:
     def to_dict(self) -> dict[str, Any]:
         """The figures, the difference with three significant digits."""
         return {
-            "inputs": self.inputs,
+            "tried": self.inputs,
             "unstable": self.unstable,
-            "faces": self.faces,
+            "real_faces": self.faces,
             "max_difference": float(f"{self.max_difference:.3g}"),
             "min_cosine": round(self.min_cosine, 6),
             "median_cosine": round(self.median_cosine, 6),

@@ -54,7 +54,7 @@ VERBS = (
     ),
     Verb(
         "verify",
-        "facesdk.cli.verbs.faces:verify",
+        "facesdk.cli.verbs.faces:verify_app",
         "Say whether two photos show the same person.",
     ),
     Verb(

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 from facesdk.errors import one_line
 
 if TYPE_CHECKING:
-    from facesdk.models.contract import Contract
+    from collections.abc import Sequence
+
+    from facesdk.models.contract import Contract, Threshold
     from facesdk.models.description import ModelDescription, OperatorKind, Port
+
+
+_TABLE = ("thresholds", "")
+"""Keys of the lines of the table of thresholds, which is made of numbers and keeps its spaces."""
 
 
 def described(model: ModelDescription) -> str:
@@ -34,7 +40,16 @@ def described(model: ModelDescription) -> str:
         rows.append(("contract", "none"))
     else:
         rows += _contract_rows(model.contract)
-    return "\n".join(f"{key:15}{one_line(words)}" for key, words in rows)
+    return "\n".join(
+        f"{key:15}{words if key in _TABLE else one_line(words)}" for key, words in rows
+    )
+
+
+def points(thresholds: Sequence[Threshold]) -> list[tuple[str, str, str]]:
+    """Of each threshold the FMR, the similarity, and the share of true pairs turned away."""
+    return [
+        (f"{row.fmr:g}", f"{row.similarity:.4f}", f"{100 * row.fnmr:.1f} %") for row in thresholds
+    ]
 
 
 def _needs(model: ModelDescription) -> str:
@@ -69,14 +84,14 @@ def _contract_rows(contract: Contract) -> list[tuple[str, str]]:
     if contract.task == "recognition":
         flip = ", of the crop and its mirror image" if contract.flip_concatenation else ""
         rows.append(("embedding", f"{contract.dim} numbers{flip}, template {contract.template}"))
-    for row in contract.thresholds:
-        rows.append(
-            (
-                "threshold",
-                f"{row.similarity:.4f} for FMR {row.fmr:g}, FNMR {row.fnmr:.4f} "
-                f"({row.positive_pairs:,} pairs of one person, {row.negative_pairs:,} of two)",
-            )
-        )
+    if contract.thresholds:
+        table = [("FMR", "threshold", "turned away", "pairs of one person, of two")]
+        table += [
+            (*point, f"{row.positive_pairs:,}, {row.negative_pairs:,}")
+            for point, row in zip(points(contract.thresholds), contract.thresholds, strict=True)
+        ]
+        lines = ("{:<9}{:<11}{:<13}{}".format(*cells) for cells in table)
+        rows += zip((_TABLE[0], *_TABLE[1:] * len(contract.thresholds)), lines, strict=True)
     if contract.probability is not None:
         known = contract.probability
         rows.append(

@@ -127,13 +127,16 @@ def _confidence(known: Confidence | None) -> str:
 
 def verdict(verification: Verification) -> str:
     """A verification in words, with the time of each stage."""
+    from facesdk.results import side_by_side
+
     match, timings = verification.match, verification.timings
+    similarity, threshold = side_by_side(match.similarity, match.threshold)
     origin = "given" if match.fmr is None else f"for a false match rate of {match.fmr:g}"
     return "\n".join(
         (
             "SAME PERSON" if match.same else "DIFFERENT PEOPLE",
-            f"  similarity  {match.similarity:.4f}{_confidence(match.confidence)}",
-            f"  threshold   {match.threshold:.4f} ({origin})",
+            f"  similarity  {similarity}{_confidence(match.confidence)}",
+            f"  threshold   {threshold} ({origin})",
             *([f"  note        {match.note}"] if match.note else []),
             f"  model       {match.model}",
             f"  quality     {' and '.join(map(quality, verification.quality))}",

@@ -14,7 +14,20 @@ from typing import Any
 
 KEYS: dict[str, tuple[str, str]] = {
     "acceptable": ("flag", "whether no measure is below its floor"),
+    "accuracy": (
+        "number?",
+        "share of pairs told rightly, the mean of the folds; null without folds",
+    ),
     "architecture": ("text", "what kind of network it is"),
+    "at": ("text", "when, UTC, ISO 8601"),
+    "at_fpir": ("search{}", "by FPIR"),
+    "at_recommended_thresholds": (
+        "rates{}",
+        "what the model's own thresholds give, by the FMR they are for",
+    ),
+    "at_scores": ("by_score[]", "what the finds of a score or more are"),
+    "average_precision": ("number?", "area under precision over recall"),
+    "ballots": ("whole", "looks into the gallery that the verdict rests on"),
     "best": ("number?{}", "best value of each figure on held-out people"),
     "bits": ("text?", "bits of weights x activations"),
     "bound": ("text", "at most, or at least, where the similarity is beyond what was measured"),
@@ -28,36 +41,76 @@ KEYS: dict[str, tuple[str, str]] = {
     "constants": ("whole{}", "bytes of constants, by their type"),
     "contract": ("contract?", "the model's contract: `facesdk schema contract`"),
     "count": ("whole", "how many there are"),
+    "counts": ("whole{}", "events, by their kind"),
     "cpu": ("any", "the processor"),
     "created": ("text", "when, ISO 8601 with the time zone"),
     "crops": ("crop[]", "the crops that were cut out"),
+    "description": ("text[]", "what the target did, a line each"),
+    "det": ("search[]", "FNIR over FPIR, a point each"),
     "detector": ("text", "what found the faces: method, weights and settings"),
     "differences": ("any{}", "keys that differ, each with its value in every run"),
     "dim": ("whole?", "length of the embedding"),
+    "dropped": ("any", "pictures that came too early; photos that are not used, by reason"),
     "dtype": ("text", "type of the numbers"),
     "embedding": ("number[]", "the vector, of length 1"),
+    "enrolled": ("flag", "whether it is in the gallery now"),
+    "equal_error_rate": ("number", "where FMR and FNMR meet"),
+    "equal_error_rate_interval": ("number[]", "95 %"),
     "erased": ("flag", "whether the bytes left the files"),
+    "event": ("text", "seen, identified, left, source or summary"),
     "expires": ("text?", "from when on it is not compared any more"),
-    "files": ("any[]", "each file that was left out"),
+    "explanation": ("any", "each operator of the file"),
     "face": ("whole", "number of the face in its photo, by size from 0"),
+    "faceless_photos": ("whole", "photos without a face"),
     "faces": ("face[]", "faces, the largest first; of verify the one of each photo"),
     "facesdk": ("text", "version of facesdk"),
+    "false": ("whole", "finds that are no face"),
+    "false_in_faceless_photos": ("whole", "of these, those in photos without a face"),
+    "false_per_photo": ("number", "the same per photo"),
+    "files": ("any[]", "each file that was left out"),
+    "fingerprint": ("text?", "SHA-256 of the certificate"),
+    "flip": (
+        "flag?",
+        "whether an embedding is that of the crop and its mirror image; null: unknown",
+    ),
     "fmr": ("number?", "false match rate: the share of strangers that pass"),
+    "fmr_interval": ("number[]", "95 %"),
+    "fnir": ("number", "share of searches for enrolled people that do not give their name"),
+    "fnir_interval": ("number[]", "95 %"),
     "fnmr": ("number", "share of true pairs that are turned away"),
+    "fnmr_interval": ("number[]", "95 %"),
+    "fold_accuracies": ("number[]", "of each fold"),
     "folder": ("text", "path of a folder"),
+    "folds": ("whole", "number of folds"),
+    "found": ("whole", "faces that were found"),
     "fpir": ("number?", "share of searches for strangers that give a name, at most"),
+    "fpir_interval": ("number[]", "95 %"),
+    "fps": ("number", "pictures per second that were looked at"),
+    "frames": ("whole", "pictures that were looked at"),
+    "gallery": ("text", "path of the gallery"),
     "height": ("whole", "height of the upright photo, in pixels"),
     "id": ("text", "identifies a person"),
     "image": ("text", "the photo, as it was given"),
     "images": ("text[]", "both photos"),
     "inputs": ("port[]", "what goes into the network"),
+    "kernel_path": ("text?", "which kernels of the operator library ran"),
+    "keys": ("whole", "keys that open the gallery"),
     "kinds": ("whole{}", "how many of each kind"),
+    "labelled": ("whole", "faces that there are"),
     "landmarks": ("number[][]", "x, y of the eyes, the nose tip and the mouth corners"),
+    "last_mac": ("text", "seal of the last record of the audit log"),
+    "least": ("whole", "where the range begins"),
     "left_out": ("left_out", "files that were not used"),
     "libraries": ("text?{}", "versions of the libraries that are installed"),
     "license": ("text", "terms"),
     "macs": ("whole{}", "multiply-adds of a run, by the bits multiplied"),
+    "mated_probes": ("whole", "searches for enrolled people"),
+    "max_difference": ("number", "largest difference of an output, or of a unit embedding"),
     "measures": ("number{}", "measures of quality, see docs/use/quality.md"),
+    "median_cosine": ("number", "of the outputs of source and file"),
+    "memory_bytes": ("whole?", "memory of the process"),
+    "message": ("text", "why, in a line"),
+    "min_cosine": ("number", "of the outputs of source and file"),
     "missing": ("text", "what the model's contract lacks, in words; else empty"),
     "model": ("text", "name of the recognition model; of the processor in cpu"),
     "model_id": ("text?", "what embeddings go by: only those with equal ids compare"),
@@ -65,53 +118,99 @@ KEYS: dict[str, tuple[str, str]] = {
     "name": ("text", "name of what the record is of"),
     "negative_pairs": ("whole", "pairs of two people that were compared"),
     "network": ("text", "architecture and variant"),
+    "non_mated_probes": ("whole", "searches for strangers"),
     "note": ("text", "what to know of the threshold, in a sentence; else empty"),
+    "number": ("whole", "number of a template in its gallery; never given twice"),
     "objective": ("text", "what was minimised"),
     "operator_library": ("flag", "whether the model needs the operator library"),
     "operators": ("operator[]", "operators of the graph, by kind"),
     "ops": ("any", "the operator library"),
     "other_bytes": ("whole", "bytes that are no constants"),
     "outputs": ("port[]", "what comes out of the network"),
+    "overlap": ("number", "least overlap of a find with a face"),
     "packed_bytes": ("whole?", "bytes of the packed file"),
+    "pairs": ("whole", "pairs that were compared"),
+    "parity": ("parity?", "how source and file agree; null where they were not compared"),
     "path": ("text", "path of the file that the record is of"),
-    "people": ("whole", "number of people"),
+    "people": ("number", "number of people"),
     "person": ("person?", "who it is; null for somebody who is not enrolled"),
+    "photos": ("whole", "number of photos"),
     "picture": ("text", "path of the annotated picture that was written"),
+    "pictures": ("whole", "pictures in which the face was found"),
     "platform": ("text", "operating system and processor"),
     "positive_pairs": ("whole", "pairs of one person that were compared"),
+    "predicted_fpir": ("number", "1 - (1 - FMR)^N"),
     "probability": ("number?", "that it is one person, if that was as likely as not"),
     "problems": ("text[]", "what is wrong, and what to do"),
+    "protocol": ("text", "the set, and how it is counted"),
     "python": ("text", "version of Python"),
     "qualities": ("quality[]", "of each photo's face, where one is not fit to be compared"),
-    "quality": ("quality", "how fit the face is to be compared"),
+    "quality": ("quality?", "how fit the face is to be compared; null where there is no face"),
+    "quality_score": ("number", "quality of the face, 0 to 1"),
+    "rank1": ("number", "share of searches for enrolled people with the right name first"),
+    "rank1_interval": ("number[]", "95 %"),
+    "real_faces": ("flag", "whether aligned faces were compared; else noise"),
     "reason": ("text", "why this face"),
     "reasons": ("text[]", "what is wrong, a sentence each"),
+    "recall": ("number?", "share of the faces that were found"),
+    "recall_interval": ("number[]?", "95 %"),
+    "reconnects": ("whole", "how often the source came back"),
+    "records": ("whole", "records of the audit log"),
+    "rolls": ("range[]", "recall by how far heads are turned, in degrees"),
+    "rule": ("text", "how a person's templates make one similarity"),
     "runs": ("flag", "whether one inference of the model worked"),
     "runtime": ("any", "the TFLite runtime"),
     "same": ("flag?", "whether similarity >= threshold; null where faces were not compared"),
     "score": ("number", "0 to 1: the detector's, or that of the quality"),
-    "seconds": ("number", "how long it took"),
+    "seconds": ("number", "how long it took, or somebody was there"),
     "sha256": ("text", "SHA-256 of the file at path, unpacked"),
     "shape": ("whole[]", "shape of an array"),
     "similarity": ("number?", "cosine of two embeddings, -1 to 1, never rounded"),
-    "state": ("text", "finished, begun, or figures only"),
+    "sizes": ("range[]", "recall by the longer side of faces, in pixels"),
+    "skipped": ("whole", "templates that were there already"),
+    "source_fps": ("number", "pictures per second that the source gave"),
+    "stages_ms": ("any", "times of each stage, in milliseconds"),
+    "state": ("text", "of a run: finished, begun, figures only; of a source: live, reconnecting"),
+    "std": ("number?", "standard deviation of the folds"),
     "steps": ("whole", "steps of training"),
+    "stored": ("template?", "what was enrolled; null where nothing was"),
     "stored_macs": ("whole{}", "multiply-adds of one input, by the bits stored"),
+    "tar_at_far": ("number{}", "share of true pairs that pass, by the false accept rate"),
+    "tar_at_far_interval": ("number[]{}", "95 %"),
+    "target": ("text?", "what it was converted to"),
     "task": ("text", "what the model is for"),
-    "template": ("text", "how faces are aligned"),
+    "temperature_c": ("number?", "of the processor"),
+    "template": ("text", "how faces are aligned; empty: unknown"),
     "templates": ("whole", "number of enrolled embeddings"),
-    "threshold": ("number", "the similarity from which on it is one person, never rounded"),
+    "templates_per_person": ("number", "enrolled embeddings per person"),
+    "threshold": (
+        "number?",
+        "the similarity from which on it is one person, never rounded; null: none is high enough",
+    ),
+    "threshold_mean": ("number?", "mean of the folds' thresholds"),
+    "threshold_std": ("number?", "their standard deviation"),
     "thresholds": ("threshold[]", "calibrated thresholds"),
+    "throttled": ("text[]", "why the processor was slowed down"),
+    "time": ("number", "seconds since the source began"),
     "timings_ms": ("number{}", "milliseconds of each stage, and their total"),
+    "token": ("text?", "what programs must send; shown once, when it is made"),
+    "track": ("whole", "number of a visit"),
+    "tried": ("whole", "inputs on which source and file were compared"),
+    "undetected": ("whole", "photos without a detected face"),
     "unknown_operators": ("text[]", "custom operators that facesdk does not have"),
     "unpacked_bytes": ("whole", "bytes of the model in the packed file"),
+    "unreadable": ("whole", "pictures that could not be read"),
+    "unstable": ("whole", "inputs left out, on which rounding turns the source's signs"),
+    "url": ("text", "where the service listens"),
     "variant": ("text", "which form of the architecture"),
     "warnings": ("text[]", "what to know, a sentence each"),
     "width": ("whole", "width of the upright photo, in pixels"),
+    "yaws": ("range[]", "recall by how far faces look to a side, in degrees"),
 }
 """Every name of the records in :data:`VERBS`: its type, and what it means."""
 
 RECORDS: dict[str, str] = {
+    "by_score": "score found recall false false_in_faceless_photos",
     "candidate": "id name similarity",
     "confidence": "probability fmr bound missing",
     "crop": "face path box score landmarks reason? quality?",
@@ -120,10 +219,16 @@ RECORDS: dict[str, str] = {
     "model": "name task path sha256 model_id bytes dim thresholds architecture variant license "
     "runs?",
     "operator": "name count bits",
+    "parity": "tried unstable real_faces max_difference min_cosine median_cosine",
     "person": "id name",
     "port": "name shape dtype",
     "quality": "score acceptable reasons measures",
+    "range": "least labelled found recall_interval",
+    "rates": "threshold fmr? fmr_interval? fnmr? fnmr_interval? fpir? fpir_interval? fnir? "
+    "fnir_interval? predicted_fpir?",
     "run": "folder state network objective steps seconds best",
+    "search": "threshold fpir fnir fpir_interval? fnir_interval?",
+    "template": "number person created expires quality_score",
     "threshold": "fmr similarity fnmr positive_pairs negative_pairs",
 }
 """Names in each record; those with ``?`` may be left out."""
@@ -136,17 +241,33 @@ class Output:
     Attributes:
         names: Names in the record, as in :data:`RECORDS`.
         form: How records are printed.
-        otherwise: Names in the record that takes its place where there is no result; empty where
-            none does.
+        otherwise: Names in each of the records that may take its place.
     """
 
     names: str
     form: str = "one object"
-    otherwise: str = ""
+    otherwise: tuple[str, ...] = ()
 
 
 LINES = "an object per line and photo"
 LIST = "one array of objects"
+
+
+def _optional(names: str) -> str:
+    return " ".join(f"{name}?" for name in names.split())
+
+
+_SUBJECT = "model model_id detector template flip"
+_EVALUATION = Output(
+    f"protocol {_SUBJECT} accuracy std folds fold_accuracies threshold_mean threshold_std pairs "
+    "positive_pairs negative_pairs photos undetected equal_error_rate equal_error_rate_interval "
+    "tar_at_far tar_at_far_interval at_recommended_thresholds left_out"
+)
+_EVENT = "event at time"
+_VERDICT = "person similarity threshold fpir ballots"
+_CONVERTED = Output(
+    "path bytes packed_bytes name task target parity description explanation? left_out?"
+)
 
 VERBS: dict[str, Output] = {
     "detect": Output("image width height detector faces", LINES),
@@ -154,18 +275,35 @@ VERBS: dict[str, Output] = {
     "embed": Output("image model model_id dim embedding faces", LINES),
     "verify": Output(
         "same similarity threshold fmr model confidence note faces timings_ms",
-        otherwise="same qualities",
+        otherwise=("same qualities",),
     ),
     "demo": Output(
         "images picture same similarity threshold fmr model confidence note faces timings_ms",
         "an object per line and pair",
     ),
+    "enrol": Output("image enrolled stored quality reasons warnings", LINES),
     "identify": Output(
         "image faces person similarity threshold fmr fpir comparisons note candidates",
         "an object per line and face",
     ),
     "people": Output("id name templates created expires", "an object per line and person"),
     "forget": Output("people templates erased"),
+    "export": Output("templates"),
+    "import": Output("templates skipped people"),
+    "rotate-key": Output("templates erased"),
+    "gallery check": Output("gallery model templates records last_mac keys problems"),
+    "live": Output(
+        f"{_EVENT} track box score landmarks",
+        "an object per line and event",
+        (
+            f"{_EVENT} track {_VERDICT} quality_score box score landmarks",
+            f"{_EVENT} track seconds pictures {_optional(_VERDICT)}",
+            f"{_EVENT} state message",
+            "event counts stages_ms fps source_fps frames dropped unreadable reconnects "
+            "temperature_c throttled memory_bytes kernel_path",
+        ),
+    ),
+    "serve": Output("url token fingerprint", "one object, once it listens"),
     "doctor": Output("facesdk python platform cpu libraries runtime ops models problems"),
     "models": Output(RECORDS["model"], LIST),
     "models show": Output(
@@ -177,6 +315,18 @@ VERBS: dict[str, Output] = {
     "models pack": Output("path bytes unpacked_bytes"),
     "models unpack": Output("path bytes packed_bytes"),
     "calibrate": Output("path model_id contract warnings left_out"),
+    "evaluate lfw": _EVALUATION,
+    "evaluate bin": _EVALUATION,
+    "evaluate folder": _EVALUATION,
+    "evaluate identification": Output(
+        f"{_SUBJECT} rule people templates_per_person mated_probes non_mated_probes undetected "
+        "rank1 rank1_interval at_fpir at_recommended_thresholds det left_out"
+    ),
+    "evaluate detection": Output(
+        "detector overlap photos faceless_photos labelled found recall recall_interval false "
+        "false_per_photo false_in_faceless_photos average_precision at_scores sizes rolls yaws"
+    ),
+    "convert": _CONVERTED,
     "train list": Output(RECORDS["run"], LIST),
     "train compare": Output("compared differences"),
 }
@@ -211,7 +361,7 @@ def schema(verb: str) -> dict[str, Any]:
     output = VERBS[verb]
     record = _record(output.names)
     if output.otherwise:
-        record = {"anyOf": [record, _record(output.otherwise)]}
+        record = {"anyOf": [record, *map(_record, output.otherwise)]}
     if output.form == LIST:
         record = {"type": "array", "items": record}
     return {

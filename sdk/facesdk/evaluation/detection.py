@@ -25,6 +25,9 @@ SIZES = (0, 20, 30, 50, 100, 250)
 ANGLES = (0, 10, 20, 30, 45, 60, 90)
 """Where ranges of a face's roll and yaw begin, in degrees to either side."""
 
+SCORES = (0.7, 0.8, 0.9, 0.95, 0.99, 0.995, 0.999)
+"""Least scores by which found faces and false finds are told: detectors find from 0.7 on."""
+
 DEFAULT_OVERLAP = 0.5
 """Least overlap (intersection over union) of a find with the face that it is, as in WIDER FACE."""
 
@@ -42,6 +45,23 @@ class Range:
     least: int
     faces: int
     found: int
+
+
+@dataclass(frozen=True, slots=True)
+class AtScore:
+    """What finds of a score or more are: what `--min-score` would leave.
+
+    Attributes:
+        score: The least score.
+        found: Faces that were found.
+        false: Finds that are no face.
+        false_in_faceless: Of these, those in photos without a face.
+    """
+
+    score: float
+    found: int
+    false: int
+    false_in_faceless: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +89,7 @@ class DetectionResult:
     faces: int
     scores: NDArray[np.float64]
     hits: NDArray[np.bool_]
-    false_in_faceless: int
+    faceless_scores: NDArray[np.float64]
     sizes: tuple[Range, ...]
     rolls: tuple[Range, ...] = ()
     yaws: tuple[Range, ...] = ()
@@ -78,6 +98,23 @@ class DetectionResult:
     def found(self) -> int:
         """Faces that were found."""
         return int(self.hits.sum())
+
+    @property
+    def false_in_faceless(self) -> int:
+        """Finds in the photos without a face."""
+        return len(self.faceless_scores)
+
+    def at_scores(self) -> tuple[AtScore, ...]:
+        """What finds of at least each of :data:`SCORES` are."""
+        return tuple(
+            AtScore(
+                least,
+                int(self.hits[self.scores >= least].sum()),
+                int((~self.hits[self.scores >= least]).sum()),
+                int((self.faceless_scores >= least).sum()),
+            )
+            for least in SCORES
+        )
 
     @property
     def false(self) -> int:
@@ -103,7 +140,7 @@ class DetectionResult:
             "overlap": self.overlap,
             "photos": self.photos,
             "faceless_photos": self.faceless,
-            "faces": self.faces,
+            "labelled": self.faces,
             "found": self.found,
             "recall": self.found / self.faces if self.faces else None,
             "recall_interval": _interval(self.found, self.faces),
@@ -111,6 +148,16 @@ class DetectionResult:
             "false_per_photo": self.false / self.photos,
             "false_in_faceless_photos": self.false_in_faceless,
             "average_precision": self.average_precision if self.faces else None,
+            "at_scores": [
+                {
+                    "score": row.score,
+                    "found": row.found,
+                    "recall": row.found / self.faces if self.faces else None,
+                    "false": row.false,
+                    "false_in_faceless_photos": row.false_in_faceless,
+                }
+                for row in self.at_scores()
+            ],
             "sizes": _records(self.sizes),
             "rolls": _records(self.rolls),
             "yaws": _records(self.yaws),
@@ -150,7 +197,7 @@ def measure(
     rolls: list[float] = []
     yaws: list[float] = []
     found: list[bool] = []
-    false_in_faceless = 0
+    faceless_scores: list[float] = []
     for number, photo in enumerate(photos, start=1):
         faces = detector.detect(read(photo.name))
         boxes = photo.boxes.astype(np.float64)
@@ -164,7 +211,7 @@ def measure(
         yaws += _of_those(photo.yaws, counts)
         found += taken[counts].tolist()
         if not len(boxes):
-            false_in_faceless += len(faces)
+            faceless_scores += [face.score for face in faces]
         progress(number, len(photos), "photos")
     order = np.argsort(-np.array(scores), kind="stable").astype(np.intp)
     return DetectionResult(
@@ -175,7 +222,7 @@ def measure(
         len(found),
         np.array(scores, np.float64)[order],
         np.array(hits, bool)[order],
-        false_in_faceless,
+        np.array(faceless_scores, np.float64),
         *(
             tuple(_ranges(starts, np.abs(values), np.array(found, bool)))
             for starts, values in ((SIZES, sides), (ANGLES, rolls), (ANGLES, yaws))
@@ -237,7 +284,7 @@ def _records(rows: tuple[Range, ...]) -> list[dict[str, Any]]:
     return [
         {
             "least": row.least,
-            "faces": row.faces,
+            "labelled": row.faces,
             "found": row.found,
             "recall_interval": _interval(row.found, row.faces),
         }

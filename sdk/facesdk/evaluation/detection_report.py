@@ -46,8 +46,19 @@ def html_report(result: DetectionResult) -> str:
         f"<p>{result.photos:,d} photos, detector {escape(result.detector)}; a find is a face from "
         f"an overlap of {result.overlap:g}.</p>"
     )
+    scores = [
+        (
+            f"{row.score:g}",
+            f"{row.found} of {result.faces}",
+            str(row.false),
+            str(row.false_in_faceless),
+        )
+        for row in result.at_scores()
+    ]
+    headings = ("score from", "found", "false finds", "of these in photos without a face")
     parts = (
         head + html.table(("", "", "95 % interval"), rows, numbers=(1,)),
+        "<h2>By score</h2>" + html.table(headings, scores, numbers=(1, 2, 3)),
         f'<h2>Precision and recall</h2><div class="plots">{chart}</div>',
     )
     return html.page(f"{result.detector.split()[0]}: detection", parts, style=charts.STYLE + _STYLE)

@@ -124,7 +124,7 @@ class Evaluation:
             },
             "at_recommended_thresholds": {
                 f"{point.aimed:g}": {
-                    "threshold": round(point.rates.threshold, 6),
+                    "threshold": point.rates.threshold,
                     "fmr": round(point.rates.fmr, 6),
                     "fmr_interval": _pair(point.fmr_interval),
                     "fnmr": round(point.rates.fnmr, 6),

@@ -57,9 +57,9 @@ class IdentificationPoint:
     fnir_interval: Interval
 
     def to_dict(self) -> dict[str, Any]:
-        """Rates and threshold rounded to 1e-6."""
+        """Rates rounded to 1e-6, the threshold as it is."""
         return {
-            "threshold": round(self.threshold, 6) if np.isfinite(self.threshold) else None,
+            "threshold": self.threshold if np.isfinite(self.threshold) else None,
             "fpir": round(self.fpir, 6),
             "fpir_interval": [round(value, 6) for value in self.fpir_interval],
             "fnir": round(self.fnir, 6),
@@ -149,7 +149,7 @@ class IdentificationResult:
             "flip": self.subject.flip,
             "rule": self.rule,
             "people": self.people,
-            "templates": self.templates,
+            "templates_per_person": self.templates,
             "mated_probes": self.mated,
             "non_mated_probes": self.non_mated,
             "undetected": self.undetected,
@@ -164,7 +164,7 @@ class IdentificationResult:
                 for row in self.recommended
             },
             "det": [
-                {"threshold": round(float(t), 6), "fpir": round(float(p), 6), "fnir": float(n)}
+                {"threshold": float(t), "fpir": round(float(p), 6), "fnir": float(n)}
                 for t, p, n in curve
                 if np.isfinite(t)
             ],

@@ -29,7 +29,7 @@ def _figures(result: IdentificationResult) -> str:
         for rate, point in result.points
     ]
     for row in result.recommended:
-        label = f"FNIR at the model's threshold {row.point.threshold:.3f} (FMR {row.fmr:g})"
+        label = f"FNIR at the model's threshold {row.point.threshold:.4f} (FMR {row.fmr:g})"
         note = f"FPIR {row.point.fpir:.4f}, by 1 - (1 - FMR)^N {row.predicted_fpir:.4f}"
         rows.append((label, f"{row.point.fnir:.4f}", note))
     rows.append(("undetected", str(result.undetected), "embedded from the middle of the photo"))
@@ -47,7 +47,7 @@ def _figures(result: IdentificationResult) -> str:
 
 def _interval(point: IdentificationPoint) -> str:
     low, high = point.fnir_interval
-    return f"95 %: {low:.4f} to {high:.4f}; threshold {point.threshold:.3f}"
+    return f"95 %: {low:.4f} to {high:.4f}; threshold {point.threshold:.4f}"
 
 
 def _det(result: IdentificationResult) -> str:

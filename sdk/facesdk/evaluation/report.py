@@ -85,14 +85,14 @@ def _figures(evaluation: Evaluation) -> str:
         ("EER", f"{evaluation.equal_error_rate:.4f}", f"95 %: {low:.4f} to {high:.4f} (bootstrap)")
     )
     for point, (low, high) in zip(evaluation.tar_at_far, evaluation.tar_intervals, strict=True):
-        note = f"95 %: {low:.4f} to {high:.4f} (bootstrap); threshold {point.threshold:.3f}"
+        note = f"95 %: {low:.4f} to {high:.4f} (bootstrap); threshold {point.threshold:.4f}"
         rows.append((f"TAR at FAR {point.far:g}", f"{point.tar:.4f}", note))
     for at in evaluation.recommended:
         for name, rate, (low, high) in (
             ("FMR", at.rates.fmr, at.fmr_interval),
             ("FNMR", at.rates.fnmr, at.fnmr_interval),
         ):
-            label = f"{name} at the model's threshold {at.rates.threshold:.3f} (FMR {at.aimed:g})"
+            label = f"{name} at the model's threshold {at.rates.threshold:.4f} (FMR {at.aimed:g})"
             rows.append((label, f"{rate:.4f}", f"95 %: {low:.4f} to {high:.4f} (Wilson)"))
     rows.append(("undetected", str(evaluation.undetected), "decided from the middle of the photo"))
     table = html.table(("", "", "interval, threshold"), rows, numbers=(1,))

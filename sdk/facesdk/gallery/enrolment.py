@@ -14,7 +14,7 @@ from facesdk.images.decode import ImageSource, as_photo
 from facesdk.images.decoded import DecodedPhoto
 from facesdk.quality.selection import choose
 from facesdk.recognition.operating_points import point_for
-from facesdk.results import Embedding, Face, Quality
+from facesdk.results import Embedding, Face, Quality, side_by_side
 
 SHARE_OF_SECOND = 0.25
 """A second face whose box has at least this share of the largest one's area makes it unclear whom
@@ -48,7 +48,7 @@ class Enrolment:
         return {
             "image": self.image,
             "enrolled": bool(self),
-            "template": self.template and self.template.to_dict(),
+            "stored": self.template and self.template.to_dict(),
             "quality": self.quality and self.quality.to_dict(),
             "reasons": list(self.reasons),
             "warnings": list(self.warnings),
@@ -155,9 +155,10 @@ def suspicions(gallery: Gallery, name: str, embedding: Embedding) -> tuple[str, 
 def _duplicate(found: Identification, name: str) -> str:
     for candidate in found.candidates:
         if candidate.person.name != name and candidate.similarity >= found.threshold:
+            similarity, threshold = side_by_side(candidate.similarity, found.threshold)
             return (
                 f"the face looks like {candidate.person.name}, who is enrolled already (similarity "
-                f"{candidate.similarity:.3f}, threshold {found.threshold:.3f}): is it one person?"
+                f"{similarity}, threshold {threshold}): is it one person?"
             )
     return ""
 
@@ -172,7 +173,7 @@ def _stranger(gallery: Gallery, found: Identification, name: str) -> str:
         return ""
     return (
         f"the face does not look like the {name} who is enrolled (similarity below the threshold "
-        f"of {found.threshold:.3f}): is it somebody else of that name?"
+        f"of {found.threshold:.4f}): is it somebody else of that name?"
     )
 
 

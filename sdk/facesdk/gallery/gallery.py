@@ -76,11 +76,11 @@ class Template:
     def to_dict(self) -> dict[str, Any]:
         """The record that ``facesdk enrol --json`` prints for a photo."""
         return {
-            "id": self.id,
+            "number": self.id,
             "person": {"id": self.person, "name": self.name},
             "created": self.created.isoformat(),
             "expires": self.expires and self.expires.isoformat(),
-            "quality": round(self.quality, 4),
+            "quality_score": round(self.quality, 4),
         }
 
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from facesdk.images import pixels
 from facesdk.images.decoded import DecodedPhoto
-from facesdk.results import Face, Verification
+from facesdk.results import Face, Verification, side_by_side
 
 Picture = NDArray[np.uint8]
 
@@ -99,9 +99,10 @@ def _verdict_panel(verification: Verification) -> Picture:
     write(panel, verdict, (8, 40), 34, colour)
     origin = "chosen by the user" if match.fmr is None else f"for FMR {match.fmr:g}"
     stages = f"{timings.detect:.1f} + {timings.align:.1f} + {timings.embed:.1f} ms"
+    similarity, threshold = side_by_side(match.similarity, match.threshold)
     rows = (
-        ("similarity", f"{match.similarity:.3f}"),
-        ("threshold", f"{match.threshold:.3f} ({origin})"),
+        ("similarity", similarity),
+        ("threshold", f"{threshold} ({origin})"),
         ("model", match.model),
         ("time", f"{timings.total:.1f} ms for both photos"),
         ("stages", f"{stages} (detect, align, embed)"),

@@ -84,7 +84,7 @@ class Identified(Event):
         return {
             "track": self.track,
             **verdict_record(self.verdict),
-            "quality": round(self.quality, 4),
+            "quality_score": round(self.quality, 4),
             **self.face.to_dict(),
         }
 
@@ -142,11 +142,11 @@ class SourceChanged(Event):
 
 def verdict_record(verdict: Verdict) -> dict[str, Any]:
     """A verdict as JSON has it; ``person`` is null for somebody unknown."""
-    person, similarity = verdict.person, verdict.similarity
+    person = verdict.person
     return {
         "person": person and {"id": person.id, "name": person.name},
-        "similarity": None if similarity is None else round(similarity, 6),
-        "threshold": round(verdict.threshold, 6),
+        "similarity": verdict.similarity,
+        "threshold": verdict.threshold,
         "fpir": verdict.fpir,
         "ballots": verdict.ballots,
     }

@@ -51,7 +51,7 @@ class TrackView:
             "found": self.found,
             "seconds": round(self.seconds, 3),
             "verdict": self.verdict and verdict_record(self.verdict),
-            "quality": self.quality and round(self.quality.score, 4),
+            "quality_score": self.quality and round(self.quality.score, 4),
             "reasons": list(self.quality.reasons) if self.quality else [],
         }
 

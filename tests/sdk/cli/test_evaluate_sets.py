@@ -70,6 +70,7 @@ def test_a_folder_of_people(crops: Path, tmp_path: Path) -> None:
         *("evaluate", "folder", MODEL, *options, "--save-embeddings", saved, "--report", page)
     )
     record = json.loads(done.stdout)
+    jsonschema.validate(record, vocabulary.schema("evaluate folder"))
     positives = PEOPLE * CROPS * (CROPS - 1) // 2
     total = PEOPLE * CROPS * (PEOPLE * CROPS - 1) // 2
     assert (record["positive_pairs"], record["negative_pairs"]) == (positives, total - positives)
@@ -86,6 +87,7 @@ def test_a_folder_of_people(crops: Path, tmp_path: Path) -> None:
     assert Path(page).read_text().count("<img") > 20
 
     again = json.loads(invoke("evaluate", "folder", saved, *options).stdout)
+    jsonschema.validate(again, vocabulary.schema("evaluate folder"))
     for key in ("accuracy", "equal_error_rate", "tar_at_far", "pairs", "model", "model_id"):
         assert again[key] == record[key]
     assert (again["detector"], again["at_recommended_thresholds"]) == ("saved embeddings", {})
@@ -125,6 +127,7 @@ def test_a_bin_file_gives_what_its_pairs_give(tmp_path: Path) -> None:
     (tmp_path / "set.bin").write_bytes(pickle.dumps((images, [bool(n % 2) for n in range(20)])))
     done = invoke("evaluate", "bin", MODEL, "--pairs", str(tmp_path / "set.bin"), "--json")
     record = json.loads(done.stdout)
+    jsonschema.validate(record, vocabulary.schema("evaluate bin"))
     assert (record["pairs"], record["negative_pairs"], record["folds"]) == (20, 10, 10)
     assert (record["protocol"], record["detector"]) == ("bin", "aligned crops")
     text = invoke("evaluate", "bin", MODEL, "--pairs", str(tmp_path / "set.bin"), "--flip").stdout
@@ -144,6 +147,7 @@ def test_saved_embeddings_need_no_photos(tmp_path: Path) -> None:
     options = ("--pairs", str(tmp_path / "pairs.txt"))
     done = invoke("evaluate", "lfw", str(tmp_path / "saved.npz"), *options, "--json")
     record = json.loads(done.stdout)
+    jsonschema.validate(record, vocabulary.schema("evaluate lfw"))
     assert (record["accuracy"], record["pairs"], record["model"]) == (1.0, 4, "")
     assert (
         "needs LFW's photos: --images"
@@ -333,7 +337,8 @@ def test_identification_of_a_folder_of_people(crops: Path, tmp_path: Path) -> No
     page = tmp_path / "page.html"
     options = ("--images", str(crops), "--aligned", "--report", str(page), "--json")
     record = json.loads(invoke("evaluate", "identification", MODEL, *options).stdout)
-    assert (record["people"], record["templates"]) == (PEOPLE / 2, PEOPLE / 2)
+    jsonschema.validate(record, vocabulary.schema("evaluate identification"))
+    assert (record["people"], record["templates_per_person"]) == (PEOPLE / 2, PEOPLE / 2)
     assert record["mated_probes"] == PEOPLE * (CROPS - 1)
     assert record["non_mated_probes"] == PEOPLE * CROPS
     assert set(record["at_recommended_thresholds"]) == {"0.0001", "0.001", "0.01"}

@@ -64,11 +64,11 @@ def team(tmp_path_factory):
 def test_an_enrolment_is_a_record_per_photo(shell):
     status, (one, two) = shell.json("enrol", "Barack", OBAMA, OBAMA2, "--expires", "2099-01-31")
     assert status == 0
-    assert list(one) == ["image", "enrolled", "template", "quality", "reasons", "warnings"]
+    assert list(one) == ["image", "enrolled", "stored", "quality", "reasons", "warnings"]
     assert (one["image"], one["enrolled"], one["reasons"], one["warnings"]) == (OBAMA, True, [], [])
-    assert list(one["template"]) == ["id", "person", "created", "expires", "quality"]
-    assert one["template"]["person"] == two["template"]["person"]
-    assert one["template"]["expires"] == "2099-01-31T00:00:00+00:00"
+    assert list(one["stored"]) == ["number", "person", "created", "expires", "quality_score"]
+    assert one["stored"]["person"] == two["stored"]["person"]
+    assert one["stored"]["expires"] == "2099-01-31T00:00:00+00:00"
     status, (person,) = shell.json("people")
     assert status == 0 and person["name"] == "Barack" and person["templates"] == 2
     assert list(person) == ["id", "name", "templates", "created", "expires"]
@@ -135,7 +135,7 @@ def test_a_refused_photo_has_reasons_and_the_others_are_enrolled(shell, team, tm
     for row, words in zip(
         records[:4], ("no face found", "2 faces", "broken.jpg", "missing.jpg"), strict=True
     ):
-        assert words in row["reasons"][0] and words in done.stderr and row["template"] is None
+        assert words in row["reasons"][0] and words in done.stderr and row["stored"] is None
     assert shell.json("people")[1][0]["templates"] == 1
 
 
@@ -222,14 +222,14 @@ def test_everybody_of_a_folder_is_enrolled_and_an_interrupted_run_goes_on(shell,
     ]
     (staff / "Joe" / "black.png").unlink()
     status, records = shell.json("enrol", "--people", staff)
-    assert status == 0 and [row["template"] for row in records] == [None] * 3
+    assert status == 0 and [row["stored"] for row in records] == [None] * 3
     assert all(row["enrolled"] and "enrolled already" in row["warnings"][0] for row in records)
 
 
 def test_one_photo_may_be_enrolled_as_two_people(shell):
-    assert shell.json("enrol", "Barack", OBAMA)[1][0]["template"]["id"] == 1
-    assert shell.json("enrol", "Obama", OBAMA)[1][0]["template"]["id"] == 2
-    assert shell.json("enrol", "Obama", OBAMA)[1][0]["template"] is None
+    assert shell.json("enrol", "Barack", OBAMA)[1][0]["stored"]["number"] == 1
+    assert shell.json("enrol", "Obama", OBAMA)[1][0]["stored"]["number"] == 2
+    assert shell.json("enrol", "Obama", OBAMA)[1][0]["stored"] is None
 
 
 def test_a_gallery_moves_under_a_passphrase(shell, tmp_path, monkeypatch):

@@ -8,11 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 from typer.testing import CliRunner
 
 from facesdk import FaceEngine, samples
 from facesdk.bench.film import people, swaying, write_film
+from facesdk.cli import vocabulary
 from facesdk.cli.main import app
 from facesdk.errors import EXIT_BAD_INPUT, EXIT_UNAVAILABLE
 
@@ -27,6 +29,8 @@ def test_a_line_per_event_and_a_summary(film: Path) -> None:
     done = CliRunner().invoke(app, ["live", str(film), "--json"])
     assert done.exit_code == 0, done.output
     rows = [json.loads(line) for line in done.stdout.splitlines()]
+    for row in rows:
+        jsonschema.validate(row, vocabulary.schema("live"))
     assert [row["event"] for row in rows] == ["seen", "seen", "left", "left", "summary"]
     assert {row["track"] for row in rows[:2]} == {1, 2}
     assert len(rows[0]["box"]) == 4
@@ -53,6 +57,8 @@ def test_with_a_gallery_people_have_names(film: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["live", str(film), "--json", *where])
     assert done.exit_code == 0, done.output
     rows = [json.loads(line) for line in done.stdout.splitlines()]
+    for row in rows:
+        jsonschema.validate(row, vocabulary.schema("live"))
     told = [row for row in rows if row["event"] == "identified"]
     names = sorted(row["person"]["name"] if row["person"] else "" for row in told)
     assert names == ["", "Joe"]

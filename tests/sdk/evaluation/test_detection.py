@@ -7,11 +7,13 @@ from dataclasses import replace
 from math import nan
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from facesdk import samples
+from facesdk.cli import vocabulary
 from facesdk.cli.verbs import evaluate
 from facesdk.errors import InputError
 from facesdk.evaluation.detection import match, measure
@@ -107,6 +109,17 @@ def test_what_does_not_count_is_neither_found_nor_false() -> None:
     assert result.to_dict()["recall"] is None
 
 
+def test_false_finds_are_told_by_the_score_that_would_leave_them_out() -> None:
+    faces = [face(0, 0, 40, 0.995), face(200, 0, 40, 0.93)]
+    found = Told(faces, faces)
+    result = measure([photo("0", (0, 0, 40)), photo("1")], read, found)
+    rows = {row["score"]: row for row in result.to_dict()["at_scores"]}
+    assert (rows[0.7]["found"], rows[0.7]["false"]) == (1, 3)
+    assert rows[0.7]["false_in_faceless_photos"] == 2
+    assert (rows[0.95]["false"], rows[0.95]["false_in_faceless_photos"]) == (1, 1)
+    assert (rows[0.999]["found"], rows[0.999]["recall"]) == (0, 0)
+
+
 def test_an_overlap_out_of_range_is_refused() -> None:
     with pytest.raises(InputError, match="overlap"):
         measure([photo("0")], read, Told([]), overlap=0)
@@ -158,10 +171,11 @@ def test_the_verb_measures_a_folder(tmp_path: Path) -> None:
     )
     assert done.exit_code == 0, done.output
     record = json.loads(done.stdout)
-    assert (record["faces"], record["found"], record["false"]) == (1, 1, 0)
+    assert (record["labelled"], record["found"], record["false"]) == (1, 1, 0)
+    jsonschema.validate(record, vocabulary.schema("evaluate detection"))
     assert record["detector"].startswith("blaze ")
     assert record["sizes"] == [
-        {"least": 100, "faces": 1, "found": 1, "recall_interval": record["recall_interval"]}
+        {"least": 100, "labelled": 1, "found": 1, "recall_interval": record["recall_interval"]}
     ]
     text = page.read_text()
     assert "precision-recall" in text

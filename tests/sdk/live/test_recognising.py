@@ -73,7 +73,7 @@ def test_people_get_their_names_once_and_strangers_are_unknown(
     labels = [track.label for track in shot.tracks]
     assert sum("Barack" in label for label in labels) == 2
     assert sum("unknown" in label for label in labels) == 1
-    assert all(track["quality"] >= 0.5 for track in shot.to_dict()["tracks"])
+    assert all(track["quality_score"] >= 0.5 for track in shot.to_dict()["tracks"])
 
 
 def test_somebody_who_is_enrolled_meanwhile_is_recognised(

@@ -12,6 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import jsonschema
+
+from facesdk.cli import vocabulary
+
 
 @dataclass(frozen=True)
 class Running:
@@ -57,6 +61,8 @@ def serving(folder: Path, *options: str) -> Iterator[Running]:
             assert process.stdout is not None and process.stderr is not None
             said = process.stdout.readline()
             assert said, process.stderr.read()
-            yield Running(**json.loads(said), process=process)
+            record = json.loads(said)
+            jsonschema.validate(record, vocabulary.schema("serve"))
+            yield Running(**record, process=process)
         finally:
             process.kill()

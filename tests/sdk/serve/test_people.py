@@ -80,7 +80,7 @@ def test_who_is_enrolled_is_known_and_can_be_forgotten(
 
 def test_faces_and_embeddings_do_not_leave_the_service(client: TestClient, photo: Photo) -> None:
     record = enrol(client, "Ada", photo("obama"))
-    assert set(record) == {"id", "person", "created", "expires", "quality", "warnings"}
+    assert set(record) == {"number", "person", "created", "expires", "quality_score", "warnings"}
     answers = [client.get("/v1/people").text, client.get("/v1/status").text]
     assert not any("embedding" in text or "vector" in text for text in answers)
 

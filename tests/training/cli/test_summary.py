@@ -37,7 +37,7 @@ def test_json() -> None:
 def test_other_quantizers_and_widths(tmp_path: Path) -> None:
     plot = tmp_path / "roofline.svg"
     record = json.loads(
-        run("B", "--width", "0.25", "--weights", "dorefa-3", "--plot", str(plot), "--json")
+        run("B", "--width", "0.25", "--kernel-quantizer", "dorefa-3", "--plot", str(plot), "--json")
     )
     assert record["weights"] == "dorefa-3"
     assert {layer["weight_bits"] for layer in record["layers"] if layer["weights"]} == {3, 32}
@@ -58,7 +58,7 @@ def test_our_table_stands_beside_the_papers() -> None:
     ("arguments", "message"),
     [
         (["D"], "architecture must be one of"),
-        (["A", "--weights", "x"], "weights must be quantized by one of"),
+        (["A", "--kernel-quantizer", "x"], "weights must be quantized by one of"),
         (["A", "--plot", "roofline.png"], "must end with .svg"),
         (["CompactFaceNet", "--width", "0.5"], "CompactFaceNet has no width"),
     ],

@@ -24,7 +24,7 @@ def arguments(tmp_path: Path) -> list[str]:
     teacher = write_teacher(tmp_path / "teacher.tflite", 192)
     return [
         *("distill", "--data", str(data), "--teacher", str(teacher)),
-        *("--out", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")),
+        *("--output", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")),
     ]
 
 
@@ -67,7 +67,7 @@ def test_an_interrupted_run_resumes_and_reports(
     assert signal.getsignal(signal.SIGINT) is handler
 
     monkeypatch.setattr(run_folder, "append_log", append_log)
-    done = invoke("distill", "--out", str(tmp_path / "run"), "--resume", "--json")
+    done = invoke("distill", "--output", str(tmp_path / "run"), "--resume", "--json")
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout)
     run = tmp_path / "run"
@@ -106,7 +106,7 @@ def test_run_trains_a_classifier_from_a_file(tmp_path: Path) -> None:
         share = 0.7
         """
     )
-    done = invoke("run", str(config), "--out", str(tmp_path / "run"), "--json")
+    done = invoke("run", str(config), "--output", str(tmp_path / "run"), "--json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["steps"] >= 2
     finished = loading.load(tmp_path / "run")
@@ -218,7 +218,7 @@ def test_a_later_stage_can_be_mended_on_resuming_and_an_entered_one_cannot(
     assert interrupted.exit_code == 130, interrupted.output
     monkeypatch.undo()
 
-    resume = ("distill", "--out", str(tmp_path / "run"), "--resume", "--set")
+    resume = ("distill", "--output", str(tmp_path / "run"), "--resume", "--set")
     refused = invoke(*resume, "stages.0.network.variant=binary-activations")
     assert isinstance(refused.exception, InputError), refused.output
     assert "stages.0 was entered at step 0" in str(refused.exception)
@@ -242,7 +242,7 @@ def test_distillation_learns_from_labelled_crops_only_on_demand(
     manifest.write_text("\n".join([*lines[:-24], *(",".join(row) for row in unlabelled)]) + "\n")
     counts = []
     for name, labelled_only in (("all", "false"), ("labelled", "true")):
-        out = ("--out", str(tmp_path / name), "--set", f"data.labelled_only={labelled_only}")
+        out = ("--output", str(tmp_path / name), "--set", f"data.labelled_only={labelled_only}")
         done = invoke(*arguments, *out, *OPTIONS)
         assert done.exit_code == 0, done.output
         crops = run_folder.read_record(tmp_path / name / run_folder.CONFIG)["crops"]

@@ -269,15 +269,40 @@ def test_no_usable_photo_is_an_error(tmp_path: Path) -> None:
 
 def test_the_command_prints_a_report(tmp_path: Path) -> None:
     source = write_crops(tmp_path / "faces", people=2, crops=4)
-    arguments = ["prepare", str(source), "--aligned", "--size", "32", "--workers", "1"]
+    arguments = ["prepare", str(source), "--aligned", "--side", "32", "--workers", "1"]
     done = CliRunner().invoke(app, [*arguments, "-o", str(tmp_path / "out"), "--json"])
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout)
     assert (report["train"], report["validation"], report["people"]) == (4, 4, 2)
+    assert report["people_by_crops"] == {"2": 2}
+    (warning,) = report["warnings"]
+    assert warning.startswith("0 of 2 people have 3 crops for training or more")
     again = CliRunner().invoke(app, [*arguments, "-o", str(tmp_path / "out")])
+    assert f"facesdk: warning: {warning}\n" in again.stderr
     assert "8 of 8 photos, 2 people" in again.stdout
     wrong = CliRunner().invoke(app, [*arguments, "--encoding", "gif"])
     assert isinstance(wrong.exception, InputError)
+
+
+@pytest.mark.parametrize(
+    ("people", "crops", "warnings"),
+    [
+        (2, 5, []),
+        (2, 2, ["0 of 2 people have 3", "no crop is held out"]),
+        (1, 6, ["1 of 1 people"]),
+    ],
+)
+def test_a_dataset_that_cannot_be_trained_on_is_said_so(
+    tmp_path: Path, people: int, crops: int, warnings: list[str]
+) -> None:
+    source = write_crops(tmp_path / "faces", people=people, crops=crops)
+    arguments = ["prepare", str(source), "--aligned", "--side", "32", "--workers", "1", "--json"]
+    done = CliRunner().invoke(app, [*arguments, "-o", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)["warnings"]
+    assert len(found) == len(warnings)
+    for sentence, start in zip(found, warnings, strict=True):
+        assert sentence.startswith(start)
 
 
 @pytest.mark.slow

@@ -43,7 +43,7 @@ def arguments(tmp_path: Path) -> list[str]:
 
 def test_two_teachers_a_budget_and_a_report(arguments: list[str], tmp_path: Path) -> None:
     run = tmp_path / "run"
-    asked = [*arguments, "--out", str(run), "--engine", "torch", "--budget", "2s", "--json"]
+    asked = [*arguments, "--output", str(run), "--engine", "torch", "--budget", "2s", "--json"]
     done = CliRunner().invoke(app, asked)
     assert done.exit_code == 0, done.output
     report = json.loads(done.stdout)
@@ -54,7 +54,7 @@ def test_two_teachers_a_budget_and_a_report(arguments: list[str], tmp_path: Path
     assert " and " in record["teacher"]["name"]
     with np.load(run / run_folder.PROJECTION) as file:
         assert file["projection"].shape == (40, 20)
-    again = CliRunner().invoke(app, ["distill", "--out", str(run), "--resume"])
+    again = CliRunner().invoke(app, ["distill", "--output", str(run), "--resume"])
     assert "is finished already" in str(again.exception)
 
 
@@ -69,7 +69,7 @@ def test_two_teachers_a_budget_and_a_report(arguments: list[str], tmp_path: Path
 def test_one_line_says_what_is_wrong(
     words: list[str], message: str, arguments: list[str], tmp_path: Path
 ) -> None:
-    done = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "run"), *words])
+    done = CliRunner().invoke(app, [*arguments, "--output", str(tmp_path / "run"), *words])
     assert done.exit_code != 0
     assert message in str(done.exception or done.stderr)
     assert not (tmp_path / "run" / run_folder.CONFIG).exists()

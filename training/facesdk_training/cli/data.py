@@ -48,6 +48,7 @@ def prepare(
     size: Annotated[
         Optional[int],
         typer.Option(
+            "--side",
             min=32,
             max=512,
             help="Side of the crops: 128 has a margin to crop from at random, 112 has none.",
@@ -104,7 +105,7 @@ def prepare(
 
         facesdk data prepare CASIA-WebFace/ -o casia --keep-list cleaned_list.txt --min-images 5
 
-        facesdk data prepare photos.zip -o photos --size 112 --encoding png --workers 8
+        facesdk data prepare photos.zip -o photos --side 112 --encoding png --workers 8
 
         facesdk data prepare faces/ -o faces-records        # faces/manifest.csv and faces/*.zip
     """
@@ -132,8 +133,32 @@ def prepare(
     with output.progress_bar("crop") as progress:
         report = run(photos, out, asked, workers=workers or os.cpu_count() or 1, progress=progress)
     left_out = output.left_out_record(photos.left_out, verbose=verbose)
-    record = {"dataset": str(out), **report.to_dict(), "left_out": left_out}
+    warnings = _warnings(report)
+    record = {"dataset": str(out), **report.to_dict(), "left_out": left_out, "warnings": warnings}
+    for words in warnings:
+        output.emit_error(f"warning: {words}")
     output.emit(record, json=json, text=_describe(report, out))
+
+
+def _warnings(report: PreparationReport) -> list[str]:
+    """Why the dataset cannot be trained on as configurations are by default, a sentence each."""
+    from facesdk_training.config.run import DataConfig
+
+    least, said = DataConfig().min_crops, []
+    enough = sum(n for crops, n in report.people_by_crops.items() if int(crops) >= least)
+    if enough < 2:
+        said.append(
+            f"{enough} of {report.people} people have {least} crops for training or more, of which "
+            "`facesdk train run` needs 2 at least: add photos, hold out fewer by "
+            "--validation-images, or train with --set data.min_crops=1; `facesdk train distill` "
+            "needs no labels"
+        )
+    if not report.validation:
+        said.append(
+            "no crop is held out for validation, so no run can be measured or calibrated: it takes "
+            "people with more photos than --validation-images says"
+        )
+    return said
 
 
 def _describe(report: PreparationReport, out: Path) -> str:

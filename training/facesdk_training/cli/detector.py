@@ -40,8 +40,12 @@ def train(
         typer.Option(metavar="FILE", help="finder.npz to begin with.", show_default="random"),
     ] = None,
     budget: Annotated[
-        Optional[float],
-        typer.Option(metavar="SECONDS", help="Of training.", show_default="schedule.budget"),
+        Optional[str],
+        typer.Option(
+            metavar="TIME",
+            help="Time that the run may take, for example 90s, 10m or 1.5h.",
+            show_default="schedule.budget",
+        ),
     ] = None,
     device: Annotated[
         Optional[str],
@@ -72,7 +76,7 @@ def train(
 
         facesdk data scenes photos/ -o scenes
 
-        facesdk train detector --scenes scenes -o finder --budget 600 --bfloat16
+        facesdk train detector --scenes scenes -o finder --budget 10m --bfloat16
 
         facesdk train detector --scenes scenes --scenes faceless --set schedule.batch=8 --device cpu
 
@@ -92,13 +96,15 @@ class _Asked:
     resume: bool
     assignments: tuple[str, ...]
     start: Path | None
-    budget: float | None
+    budget: str | None
 
     @property
     def changes(self) -> tuple[str, ...]:
         """All that changes the configuration; assignments win."""
         named = () if self.start is None else (f"start='''{self.start}'''",)
-        timed = () if self.budget is None else (f"schedule.budget={float(self.budget)!r}",)
+        timed = (
+            () if self.budget is None else (f"schedule.budget={options.seconds(self.budget)!r}",)
+        )
         return (*named, *timed, *self.assignments)
 
 
@@ -143,7 +149,9 @@ def _config(asked: _Asked) -> FinderConfig:
     if asked.resume:
         return trainers.resumed_config(asked.out, asked.changes)
     if (asked.out / trainers.CONFIG).exists():
-        raise InputError(f"{asked.out} already holds a run: add --resume, or choose another --out")
+        raise InputError(
+            f"{asked.out} already holds a run: add --resume, or choose another --output"
+        )
     return toml.read(asked.config, asked.changes)
 
 

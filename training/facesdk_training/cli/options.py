@@ -37,7 +37,7 @@ Teacher = Annotated[
         show_default="teacher.model of the configuration",
     ),
 ]
-Out = Annotated[Path, typer.Option("--out", "-o", metavar="RUN", help="Folder of the run.")]
+Out = Annotated[Path, typer.Option("--output", "-o", metavar="RUN", help="Folder of the run.")]
 Resume = Annotated[
     bool,
     typer.Option("--resume", help="Go on with the run, with the configuration it began with."),
@@ -52,7 +52,10 @@ Assignments = Annotated[
     ),
 ]
 Description = Annotated[
-    str, typer.Option(help="The training data in words, for the contract of the model.")
+    str,
+    typer.Option(
+        "--training-data", help="The training data in words, for the contract of the model."
+    ),
 ]
 License = Annotated[
     str,
@@ -134,12 +137,16 @@ def changes(
         own, other = ("model", "network") if is_file else ("network", "model")
         given += [f"teacher.{own}='''{teacher}'''", f"teacher.{other}=''"]
     if budget is not None:
-        given.append(f"budget={_seconds(budget)}")
+        given.append(f"budget={seconds(budget)}")
     return (*given, *(assignments or ()))
 
 
-def _seconds(text: str) -> float:
-    """A time in words, such as ``90s``, ``10m`` or ``1.5h``, in seconds."""
+def seconds(text: str) -> float:
+    """A time in words, such as ``90s``, ``10m`` or ``1.5h``, in seconds.
+
+    Raises:
+        InputError: It is no such time.
+    """
     unit = {"s": 1.0, "m": 60.0, "h": 3600.0}.get(text[-1:].lower(), 0.0)
     try:
         number = float(text[:-1])

@@ -36,11 +36,19 @@ def summary(
     ] = None,
     weights: Annotated[
         Optional[str],
-        typer.Option(help="Weight quantizer, for example dorefa-3.", show_default="NAME's"),
+        typer.Option(
+            "--kernel-quantizer",
+            help="Quantizer of weights, for example dorefa-3.",
+            show_default="NAME's",
+        ),
     ] = None,
     activations: Annotated[
         Optional[str],
-        typer.Option(help="Activation quantizer, for example bnn.", show_default="NAME's"),
+        typer.Option(
+            "--input-quantizer",
+            help="Quantizer of activations, for example bnn.",
+            show_default="NAME's",
+        ),
     ] = None,
     plot: Annotated[
         Optional[Path],

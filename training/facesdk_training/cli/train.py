@@ -139,7 +139,7 @@ def _train(asked: RunOptions) -> None:
         config = toml.read(asked.config, asked.changes)
         name = asked.engine or engines.DEFAULT
         if (out / run_folder.CONFIG).exists():
-            raise InputError(f"{out} already holds a run: add --resume, or choose another --out")
+            raise InputError(f"{out} already holds a run: add --resume, or choose another --output")
     engine = engines.start(name, asked.threads)
     if asked.resume:
         run_record.require_same_stages(out, config, engine.saved_step(out))

@@ -100,6 +100,8 @@ class PreparationReport:
         train: Crops for training.
         validation: Crops held out.
         people: Number of labelled people.
+        people_by_crops: How many of them have how many crops for training; keys are the number of
+            crops in decimals, as JSON has it.
         unlabelled: Crops without a label, all for training.
         dropped: Number of photos not used, by reason.
         other_names: Of the duplicates, those that repeat a photo of somebody with another name:
@@ -111,6 +113,7 @@ class PreparationReport:
     train: int
     validation: int
     people: int
+    people_by_crops: dict[str, int]
     unlabelled: int
     dropped: dict[str, int]
     other_names: int
@@ -294,11 +297,14 @@ def _work(job: Job) -> Outcomes:
 
 
 def _report(photos: Sequence[Photo], selection: Selection, unknown: int) -> PreparationReport:
+    crops = Counter(photos[number].identity for number in selection.train)
+    by_crops = Counter(crops[identity] for identity in selection.identities)
     return PreparationReport(
         photos=len(photos),
         train=len(selection.train),
         validation=len(selection.validation),
         people=len(selection.identities),
+        people_by_crops={str(count): by_crops[count] for count in sorted(by_crops)},
         unlabelled=sum(not photos[number].identity for number in selection.train),
         dropped=dict(sorted(Counter(row.reason for row in selection.dropped).items())),
         other_names=sum(row.detail.endswith("under another name") for row in selection.dropped),

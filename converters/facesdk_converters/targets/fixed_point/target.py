@@ -78,7 +78,7 @@ def target(
 def _width(text: str) -> tuple[str, int]:
     part, _, bits = text.rpartition("=")
     if not part or not bits.isdecimal():
-        raise InputError(f"--width must be NAME=BITS, but got {text!r}")
+        raise InputError(f"--bits-of must be NAME=BITS, but got {text!r}")
     return part, int(bits)
 
 

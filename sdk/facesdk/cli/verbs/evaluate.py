@@ -364,6 +364,11 @@ def _describe_detection(result: DetectionResult) -> str:
     lines += [f"  from {row.least:3} px {row.found} of {row.faces}" for row in result.sizes]
     lines += [f"  turned {row.least:3} deg {row.found} of {row.faces}" for row in result.rolls]
     lines += [f"  yaw    {row.least:3} deg {row.found} of {row.faces}" for row in result.yaws]
+    lines += [
+        f"  score from {row.score:<5g} {row.found} of {result.faces} found, {row.false} false, "
+        f"{row.false_in_faceless} of them in photos without a face"
+        for row in result.at_scores()
+    ]
     lines.append(f"detector    {result.detector}, overlap {result.overlap:g}")
     return "\n".join(lines)
 
@@ -467,11 +472,11 @@ def _describe(result: Evaluation) -> str:
     for point, (low, high) in zip(result.tar_at_far, result.tar_intervals, strict=True):
         lines.append(
             f"TAR@FAR {point.far:<8g}{point.tar:8.4f}  (95 %: {low:.4f} to {high:.4f}; threshold "
-            f"{point.threshold:.3f}, all pairs)"
+            f"{point.threshold:.4f}, all pairs)"
         )
     for at in result.recommended:
         lines.append(
-            f"threshold {at.rates.threshold:.3f} of the model, for FMR {at.aimed:g}: here FMR "
+            f"threshold {at.rates.threshold:.4f} of the model, for FMR {at.aimed:g}: here FMR "
             f"{at.rates.fmr:.4f} (95 %: {at.fmr_interval[0]:.4f} to {at.fmr_interval[1]:.4f}), "
             f"FNMR {at.rates.fnmr:.4f} ({at.fnmr_interval[0]:.4f} to {at.fnmr_interval[1]:.4f})"
         )
@@ -498,13 +503,13 @@ def _describe_identification(result: IdentificationResult) -> str:
         low, high = point.fnir_interval
         lines.append(
             f"FNIR@FPIR {rate:<9g}{point.fnir:9.4f}  (95 %: {low:.4f} to {high:.4f}; threshold "
-            f"{point.threshold:.3f})"
+            f"{point.threshold:.4f})"
         )
     for row in result.recommended:
         point = row.point
         low, high = point.fpir_interval
         lines.append(
-            f"threshold {point.threshold:.3f} of the model, for FMR {row.fmr:g}: FPIR "
+            f"threshold {point.threshold:.4f} of the model, for FMR {row.fmr:g}: FPIR "
             f"{point.fpir:.4f} (95 %: {low:.4f} to {high:.4f}; by the formula "
             f"{row.predicted_fpir:.4f}), FNIR {point.fnir:.4f}"
         )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
+import typer.core
 
 from facesdk.cli import options, output
+from facesdk.cli.model_text import points
 from facesdk.detection.detector import DEFAULT_MIN_FACE
 from facesdk.detection.registry import DEFAULT_DETECTOR, load_detector
 from facesdk.engine import FaceEngine
@@ -17,8 +19,9 @@ from facesdk.errors import EXIT_DIFFERENT, EXIT_SAME, InputError, LowQualityErro
 from facesdk.files import make_folder
 from facesdk.images import decode, drawing, encode
 from facesdk.images.photo_walk import photos_at
+from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract
-from facesdk.models.registry import DEFAULT_RECOGNIZER
+from facesdk.models.registry import DEFAULT_RECOGNIZER, resolve
 from facesdk.models.templates import TEMPLATES
 from facesdk.progress import unwatched
 from facesdk.quality.selection import choose_in_photo, find, pick
@@ -33,9 +36,9 @@ def detect(
     min_face: options.MinFace = DEFAULT_MIN_FACE,
     max_faces: options.MaxFaces = None,
     min_score: options.MinScore = 0.0,
-    draw: Annotated[
+    picture: Annotated[
         Optional[Path],
-        typer.Option("--draw", metavar="DIR", help="Save annotated copies into this folder."),
+        typer.Option("--picture", metavar="DIR", help="Write annotated copies into this folder."),
     ] = None,
     threads: options.Threads = 1,
     json: options.Json = False,
@@ -55,7 +58,7 @@ def detect(
 
         facesdk detect album/ --json > faces.jsonl
 
-        facesdk detect team.jpg --min-face 40 --draw annotated/
+        facesdk detect team.jpg --min-face 40 --picture annotated/
     """
     photos = _listed(photos)
     finder = load_detector(
@@ -65,7 +68,7 @@ def detect(
         min_score=min_score,
         threads=threads,
     )
-    if draw is not None:
+    if picture is not None:
         _require_distinct_names(photos)
 
     def one(path: Path, _: int | None) -> None:
@@ -77,8 +80,10 @@ def detect(
         found = Detections(
             str(path), photo.width, photo.height, in_photo, chosen, reason, finder.id
         )
-        if draw is not None:
-            encode.save(_target(draw, path, "faces.jpg"), drawing.draw_faces(photo.pixels, faces))
+        if picture is not None:
+            encode.save(
+                _target(picture, path, "faces.jpg"), drawing.draw_faces(photo.pixels, faces)
+            )
         output.emit(found.to_dict(), json=json, text=_describe(found))
 
     _for_each(photos, [None] * len(photos), one)
@@ -207,7 +212,7 @@ def verify(
         typer.Option(
             "--fmr",
             help="Use the model's threshold for this false match rate, also between those that it "
-            "was calibrated for.",
+            "was calibrated for (below).",
             show_default=f"{DEFAULT_FMR:g}, or the nearest that the model was calibrated for",
         ),
     ] = None,
@@ -219,9 +224,11 @@ def verify(
     detector: options.DetectorName = DEFAULT_DETECTOR,
     min_face: options.MinFace = DEFAULT_MIN_FACE,
     min_score: options.MinScore = 0.0,
-    save: Annotated[
+    picture: Annotated[
         Optional[Path],
-        typer.Option("--save", metavar="FILE", help="Save an annotated picture of the comparison."),
+        typer.Option(
+            "--picture", metavar="FILE", help="Write an annotated picture of the comparison."
+        ),
     ] = None,
     allow_low_quality: Annotated[
         bool,
@@ -246,7 +253,7 @@ def verify(
 
         facesdk verify a.jpg b.jpg --fmr 0.003 --json
 
-        facesdk verify a.jpg team.jpg --face 0 --face 3 --save comparison.jpg
+        facesdk verify a.jpg team.jpg --face 0 --face 3 --picture comparison.jpg
 
         facesdk verify old.jpg door.jpg --allow-low-quality
     """
@@ -275,11 +282,28 @@ def verify(
             quality = [row.to_dict() for row in error.quality]
             output.emit({"same": None, "qualities": quality}, json=True, text="")
         raise LowQualityError(f"{error} (--allow-low-quality compares them)") from None
-    if save is not None:
+    if picture is not None:
         drawn = drawing.draw_verification(photos, verification, (a.name, b.name))
-        encode.save(save, drawn)
+        encode.save(picture, drawn)
     output.emit(verification.to_dict(), json=json, text=output.verdict(verification))
     raise typer.Exit(EXIT_SAME if verification.same else EXIT_DIFFERENT)
+
+
+class _WithThresholds(typer.core.TyperCommand):
+    """The help ends with what each threshold of the default model costs."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        contract = ModelBundle.load(resolve(DEFAULT_RECOGNIZER)).contract
+        costs = [f"{fmr} turns away {fnmr}" for fmr, _, fnmr in points(contract.thresholds)]
+        self.epilog = (
+            f"Of the pairs of one person that {DEFAULT_RECOGNIZER} was measured on, the threshold "
+            f"for an FMR of {', that for '.join(costs)}: `facesdk models`."
+        )
+        super().format_help(ctx, formatter)
+
+
+verify_app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+verify_app.command(cls=_WithThresholds)(verify)
 
 
 def _for_each(

@@ -46,6 +46,7 @@ from facesdk.models.contract import Contract
 from facesdk.models.registry import DEFAULT_RECOGNIZER
 from facesdk.progress import unwatched
 from facesdk.recognition.open_set import RULES
+from facesdk.results import side_by_side
 from facesdk.runtime.interpreter_pool import MAX_WORKERS
 
 _PHOTOS_AT_ONCE = 32
@@ -467,9 +468,10 @@ def _describe(number: int, found: Identification) -> str:
         return f"face {number}: unknown (nobody is enrolled)"
     rate = "" if found.fpir is None else f", FPIR {found.fpir:.2g}"
     name = found.person.name if found.person else "unknown"
+    similarity, threshold = side_by_side(found.similarity, found.threshold)
     lines = [
-        f"face {number}: {name} (similarity {found.similarity:.4f}, threshold "
-        f"{found.threshold:.4f}{rate} in {found.comparisons} comparisons)"
+        f"face {number}: {name} (similarity {similarity}, threshold {threshold}{rate} in "
+        f"{found.comparisons} comparisons)"
     ]
     lines += [f"  {row.similarity:7.4f}  {row.person.name}" for row in found.candidates]
     return "\n".join(lines)

@@ -23,6 +23,7 @@ from facesdk.live.loop import Live, Settings
 from facesdk.live.sources.opening import open_source
 from facesdk.models import registry
 from facesdk.models.contract import Contract
+from facesdk.results import side_by_side
 
 if TYPE_CHECKING:
     from facesdk.engine import FaceEngine
@@ -320,9 +321,11 @@ def _line(event: Event) -> str:
     left, top, right, bottom = (round(side) for side in record["box"])
     where = f"{right - left}x{bottom - top} pixels at {left},{top}"
     if record["event"] == "identified":
-        similarity = record["similarity"]
-        shown = "nobody enrolled" if similarity is None else f"similarity {similarity:.3f}"
-        where = f"{shown}, threshold {record['threshold']:.3f}, {where}"
+        shown = f"nobody enrolled, threshold {record['threshold']:.4f}"
+        if record["similarity"] is not None:
+            pair = side_by_side(record["similarity"], record["threshold"])
+            shown = "similarity {}, threshold {}".format(*pair)
+        where = f"{shown}, {where}"
     return f"{who}  {where}"
 
 

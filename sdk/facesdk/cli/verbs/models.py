@@ -5,14 +5,13 @@ from __future__ import annotations
 import json as json_module
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from facesdk.cli import options
+from facesdk.cli import model_text, options
 from facesdk.cli.plugins import PluginGroup
 from facesdk.cli.verbs import model_files
 from facesdk.errors import InputError
 from facesdk.models import registry
+from facesdk.pages.text import Line, Table, columns, draw
 
 
 class ModelsGroup(PluginGroup):
@@ -29,8 +28,8 @@ model_files.register(app)
 def models(ctx: typer.Context, json: options.Json = False) -> None:
     """List the packaged models: name, task, variant, size and thresholds.
 
-    Each threshold lets the share FMR of strangers pass, and turned away that share of the true
-    pairs where it was measured.
+    A threshold lets the share FMR of strangers pass, and turned away that share of the true pairs
+    where it was measured.
 
     Examples:
 
@@ -46,24 +45,21 @@ def models(ctx: typer.Context, json: options.Json = False) -> None:
     if json:
         typer.echo(json_module.dumps([entry.to_dict() for entry in entries]))
         return
-    table = Table()
-    for heading in ("name", "task", "variant", "bytes", "FMR", "threshold", "turned away"):
-        table.add_column(heading, no_wrap=True)
-    for entry in entries:
-        contract = entry.contract
-        points = contract.thresholds
-        table.add_row(
-            contract.name,
-            contract.task,
-            contract.variant,
-            f"{entry.size:,}",
-            "\n".join(f"{row.fmr:g}" for row in points),
-            "\n".join(f"{row.similarity:.3f}" for row in points),
-            "\n".join(f"{100 * row.fnmr:.1f} %" for row in points),
-        )
-    console = Console()
-    with console.capture() as drawn:
-        console.print(table)
-    typer.echo(drawn.get(), nl=False)
-    for entry in entries:
-        typer.echo(f"{entry.contract.name}: {entry.contract.license}")
+    contracts = [entry.contract for entry in entries]
+    sizes = Table(
+        columns(("name", "task", "variant", "bytes"), words=3),
+        tuple(
+            (entry.contract.name, entry.contract.task, entry.contract.variant, f"{entry.size:,}")
+            for entry in entries
+        ),
+    )
+    points = Table(
+        columns(("name", "FMR", "threshold", "turned away")),
+        tuple(
+            (contract.name, *point)
+            for contract in contracts
+            for point in model_text.points(contract.thresholds)
+        ),
+    )
+    terms = (Line(f"{contract.name}: {contract.license}") for contract in contracts)
+    typer.echo(draw((sizes, Line(""), points, Line(""), *terms)), nl=False)

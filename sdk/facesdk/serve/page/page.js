@@ -461,7 +461,7 @@ $("enrol-form").addEventListener("submit", async (event) => {
   try {
     const record = await ask("/v1/people", form({ name, photo: taken }));
     preview(null);
-    outcome("accepted", `${name} is enrolled, quality ${record.quality.toFixed(2)}. Another photo helps.`, record.warnings);
+    outcome("accepted", `${name} is enrolled, quality ${record.quality_score.toFixed(2)}. Another photo helps.`, record.warnings);
     await loadPeople();
   } catch (error) {
     outcome("refused", error.problem && error.problem.reasons ? "This picture is not good enough." : error.message,

@@ -94,7 +94,7 @@ def test_keras_and_the_file_agree_on_real_faces(converted: Converted) -> None:
     assert converted.agreement.median_cosine > 0.99999
     assert converted.bytes == converted.path.stat().st_size
     record = json.loads(json.dumps(converted.to_dict()))
-    assert (record["target"], record["parity"]["faces"]) == ("lce", True)
+    assert (record["target"], record["parity"]["real_faces"]) == ("lce", True)
 
 
 def test_facesdks_runtime_agrees_with_keras(converted: Converted, run: Path) -> None:

@@ -30,7 +30,7 @@ def given(stores: list[Path]) -> list[object]:
 
 
 def test_a_run_is_trained_told_and_not_overwritten(given, tmp_path):
-    words = ["train", "detector", *given, "-o", tmp_path, "--budget", "0.5", *TINY]
+    words = ["train", "detector", *given, "-o", tmp_path, "--budget", "0.5s", *TINY]
     code, said = run(*words, "--json")
     assert code == 0, said
     report = json.loads(said[said.index("{") :])
@@ -51,6 +51,7 @@ def test_a_run_is_trained_told_and_not_overwritten(given, tmp_path):
         (["--set", "schedule.speed=3"], "there is no such key"),
         (["--set", "scenes.alone=2"], "from 0 to 1"),
         (["--budget", "0"], "budget"),
+        (["--budget", "600"], "such as 90s"),
         (["--config", "nothing"], "no recipe of that name: use one of finder"),
         (["--start", "missing.npz"], "cannot read"),
         (["--resume"], "no run to resume"),

@@ -7,7 +7,7 @@ width is left to the user there; here it is found from what rounding each layer 
 (:mod:`~facesdk_training.compression.quantization.widths`).
 
 Cost: one retraining, and for widths per layer a pass over a few crops per layer and width. The
-widths are in the report; ``facesdk convert fixed-point --width LAYER=BITS`` stores them.
+widths are in the report; ``facesdk convert fixed-point --bits-of LAYER=BITS`` stores them.
 """
 
 from __future__ import annotations
