@@ -21,7 +21,8 @@ from facesdk.images import formats
 _SYSTEM_NAMES = frozenset(
     (
         *("@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@__thumb"),
-        *("$recycle.bin", "recycler", "recycled", "system volume information"),
+        *("$recycle.bin", "recycler", "recycled", "system volume information", "found.000"),
+        *("trashbox", "network trash folder", "temporary items"),
         *("__macosx", "lost+found", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"),
     )
 )

@@ -59,6 +59,7 @@ def left_out(path: Path) -> dict[str, str]:
         ("@eaDir/ann/1.jpg", "@eaDir/"),
         ("ann/.@__thumb/default1.jpg", "ann/.@__thumb/"),
         ("#recycle/ann/1.jpg", "#recycle/"),
+        ("Network Trash Folder/ann/1.jpg", "Network Trash Folder/"),
         ("@Recycle/1.jpg", "@Recycle/"),
         ("#snapshot/2024/ann/1.jpg", "#snapshot/"),
         (".thumbnails/normal/1.png", ".thumbnails/"),
