@@ -24,6 +24,18 @@ def head(part: str) -> str:
     return title + "\n" + re.split(r"^##", rest, flags=re.MULTILINE)[0]
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_begins_with_what_it_says_in_a_few_sentences(page: Path) -> None:
+    summary = page.read_text().split("\n\n")[1]
+    assert not summary.startswith(("|", "#", "```", "-")), "figures before their meaning"
+    assert 80 < len(summary) < 600, f"{len(summary)} characters"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_nobody_outside_is_told_of_issues(page: Path) -> None:
+    assert not re.search(r"\bissues? #?\d+|\(#\d+\)", page.read_text())
+
+
 def rows(text: str, name: str) -> list[str]:
     return re.findall(rf"^\| {name} \| (.+) \|$", text, flags=re.MULTILINE)
 

@@ -78,7 +78,7 @@ class Agreement:
         median_cosine: Median of the cosines of all inputs.
         first: The first layer that differs, with both values; empty where none is known to.
         telling: Whether the outputs for different inputs differ by more than what passes as equal.
-            They do not behind a saturated softmax, for example: there another network's file would
+            They do not after a saturated softmax, for example: there another network's file would
             agree as well.
     """
 

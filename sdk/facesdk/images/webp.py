@@ -1,6 +1,6 @@
 """WebP files without what does not decide their pixels.
 
-A profile or metadata behind the picture may be cut off, and the length in the file's head may be
+A profile or metadata after the picture may be cut off, and the length in the file's head may be
 wrong, in a photo that browsers show; libwebp's reader of whole files refuses it. Format:
 RFC 9649.
 """

@@ -1,7 +1,7 @@
 """Factors and offsets of a place, which are kept out of LCE's fold into binary convolutions.
 
 LCE's converter folds every constant factor and offset after a binary convolution into the operator,
-which has one a channel. XNOR-Net++ scales places too, ``BatchNormalization(axis=2)`` columns: the
+which has one per channel. XNOR-Net++ scales places too, ``BatchNormalization(axis=2)`` columns: the
 file is then one that no runtime loads, or the converter itself crashes. So a layer that treats
 places differently reads its input through a maximum with the least float, where the fold ends; the
 maximum, which changes nothing, is taken out of the file.

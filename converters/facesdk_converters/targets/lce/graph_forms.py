@@ -2,7 +2,7 @@
 
 A SavedModel's function has no layers that could compute in another form while LCE's converter
 looks, but the converter's faults are the same: it takes zeros around a "valid" convolution with
-strides for "same" padding, and folds factors of a place into an operator that has one a channel.
+strides for "same" padding, and folds factors of a place into an operator that has one per channel.
 """
 
 from __future__ import annotations

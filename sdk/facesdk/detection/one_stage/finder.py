@@ -62,7 +62,7 @@ KINDS = {
 """By the architecture in the contract; `Finder` is what ``facesdk train detector`` makes.
 
 Of 220 crops of held-out people in scenes it misses 5 at 0.8, 2 at 0.6 and 1 at 0.5, takes no longer
-for it, and O-Net behind it takes nothing in 60 photos without a face for one
+for it, and O-Net after it takes nothing in 60 photos without a face for one
 (``tools/bench/detectors``).
 """
 

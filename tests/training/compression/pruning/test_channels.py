@@ -229,7 +229,7 @@ def test_channels_of_small_factor_leave(tmp_path: Path) -> None:
     assert left(small, own, "first") == [0, 1]
     assert small.get_layer("outer").filters == 2
     assert small.get_layer("inner").filters == 5
-    with pytest.raises(InputError, match="directly behind inner"):
+    with pytest.raises(InputError, match="follows inner"):
         pruned("slimming", subject(own, tmp_path), layers=["inner"], sparsifying=none)
 
 

@@ -7,7 +7,7 @@ towards Efficient Deep Architectures", 2016, equation 1: over N faces and M plac
 
 and the channels with the largest APoZ leave. ReLU makes zeros of what is not above 0; PReLU, which
 our networks have, makes small numbers of it. So here a response counts as silent where it is not
-above 0, which is the same count behind ReLU; behind PReLU it says how often a channel is on its
+above 0, which is the same count after ReLU; after PReLU it says how often a channel is on its
 flatter side, and where no activation follows, merely how often it is not positive. Where a group is
 read at several places, all responses count alike.
 

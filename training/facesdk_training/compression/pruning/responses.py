@@ -1,6 +1,6 @@
 """What a group's channels answer to faces, where kernels read it.
 
-A channel's response is what the layers after it get: behind batch normalisation, activation, pools
+A channel's response is what the layers after it get: after batch normalisation, activation, pools
 and depthwise convolutions. A group that is read at several places, as the sum of a residual network
 is, has a response at each.
 """

@@ -1,7 +1,7 @@
 """Network slimming: channels with a small factor in batch normalisation leave.
 
 Z. Liu, J. Li, Z. Shen, G. Huang, S. Yan and C. Zhang, "Learning Efficient Convolutional Networks
-through Network Slimming", ICCV 2017: batch normalisation behind a convolution multiplies channel c
+through Network Slimming", ICCV 2017: batch normalisation after a convolution multiplies channel c
 by gamma_c, and the channels with the least
 
     s_c = |gamma_c|
@@ -13,7 +13,7 @@ leave. Before, the network is trained with a term in the loss that drives factor
 Where additions join the outputs of several layers, s_c is the sum over these. Liu et al. compare
 the factors of all layers; here each group loses the same share.
 
-Only groups all of whose layers have batch normalisation behind them can be chosen from.
+Only groups all of whose layers have batch normalisation after them can be chosen from.
 
 Cost: two trainings, one for sparsity and one to recover.
 """
@@ -43,7 +43,7 @@ keras = tf.keras
 
 
 def factors(model: keras.Model) -> dict[str, NDArray[np.float64]]:
-    """The gamma [channels] of the batch normalisation behind each layer that has one with gamma."""
+    """The gamma [channels] of the batch normalisation after each layer that has one with gamma."""
     return {
         layer.inbound_nodes[0].keras_inputs[0].node.layer.name: np.asarray(layer.gamma, np.float64)
         for layer in model.layers
@@ -62,9 +62,7 @@ def apply(subject: Subject, settings: Sparsified, progress: Progress) -> keras.M
     missing = [name for group in chosen for name in group.makers if name not in gammas]
     fit = [group for group in chosen if not set(group.makers) & set(missing)]
     if missing and (settings.layers or not fit):
-        raise InputError(
-            f"no batch normalisation with factors is directly behind {', '.join(missing)}"
-        )
+        raise InputError(f"no batch normalisation with factors follows {', '.join(missing)}")
 
     subject = sparsify(subject, settings, LossConfig(factor_weight=settings.strength), progress)
     gammas = factors(subject.model)

@@ -1,7 +1,7 @@
 """A network as a space of policies, and what its embeddings lose by one.
 
 A channel is gone for all that read it when the rows of their kernels that multiply it are 0, also
-behind an activation that makes something of zeros. So a policy is judged in the network that is
+after an activation that makes something of zeros. So a policy is judged in the network that is
 there, and none is built: outputs are those of :func:`..pruning.surgery.without`.
 """
 
@@ -146,7 +146,7 @@ def _blanked(
 ) -> NDArray[np.float32]:
     """A kernel ``(..., inputs, outputs)`` whose rows of channels that leave are 0.
 
-    A dense layer behind a flattened map has the channels of each place in turn.
+    A dense layer after a flattened map has the channels of each place in turn.
     """
     stays = np.zeros(channels, np.float32)
     stays[list(kept)] = 1
