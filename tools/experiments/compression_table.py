@@ -3,11 +3,14 @@ r"""The tables of docs/numbers/compression.md: every compression method on one t
     python -m tools.experiments.compression_table data small --faces faces \
         --teacher MobileFaceNet.tflite --network source
     python -m tools.experiments.compression_table rows table --network source --data small
-    python -m tools.experiments.compression_table time table --network source
+    python -m tools.experiments.compression_table file table --network source --data small \
+        --file compactfacenet-qb.tflite
+    python -m tools.experiments.compression_table time table
     python -m tools.experiments.compression_table page table
 
 ``data`` chooses crops: the people whom training held out, and some of those it saw. ``rows`` goes
-on where it stopped: a JSON file per row, and the model file. Every figure of accuracy is of the
+on where it stopped: a JSON file per row, and the model file; ``file`` adds a row for any model
+file with a contract. Every figure of accuracy is of the
 ``.tflite`` file, on all pairs of the held-out people. ``time`` runs each file in turn with the
 network's own, and ``page`` prints tables and draws the chart.
 """
@@ -51,7 +54,7 @@ from facesdk_converters.targets.target import Target
 from facesdk_converters.tflite.tree import write_contract
 from facesdk_training.compression.counts import counts
 from facesdk_training.compression.frame.method import NOTES, Subject
-from facesdk_training.compression.frame.retraining import Retraining, retraining_config
+from facesdk_training.compression.frame.retraining import Retraining, retrain, retraining_config
 from facesdk_training.compression.steps import step
 from facesdk_training.config.run import LossConfig
 from facesdk_training.data.crops import FaceCrops
@@ -73,7 +76,7 @@ WATCHED = 12
 """Retraining looks at the crops of every so many held-out people while it goes on."""
 JUDGED = 3
 """The table's figures are of the crops of every so many held-out people."""
-RETRAINING = {"steps": 40, "batch_size": 16, "learning_rate": 5e-4}
+RETRAINING = {"steps": 40, "batch_size": 16, "learning_rate": 1e-3}
 NONE = {"steps": 0}
 WAYS = ("before", "after")
 BATCH = 32
@@ -121,6 +124,11 @@ def _row(name: str, method: str, convert: Convert = floats, /, **settings: Any) 
     return Row(name, ((method, settings),), convert)
 
 
+ENDS_IN_RETRAINING = frozenset(
+    {"filters", "apoz", "taylor", "slimming", "thinet", "channels-lasso", "amc"}
+    | {"svd", "spatial", "tucker", "cp"}
+)
+"""Methods that change a network first and retrain it as it then is: the choice is made once."""
 HALF = ("filters", {"share": 0.5})
 KEPT = fixed(8, 32, trained=True)
 
@@ -142,7 +150,7 @@ MOBILE = (
     _row("lasso-25", "channels-lasso", share=0.25),
     _row("taylor-25", "taylor", share=0.25),
     _row("apoz-25", "apoz", share=0.25),
-    _row("slimming-25", "slimming", share=0.25),
+    _row("slimming-25", "slimming", share=0.25, sparsifying=RETRAINING),
     _row("magnitude-80", "magnitude", share=0.8),
     _row("fixed-2", "fixed-point", KEPT, bits=2),
     _row("mixed-10", "mixed-widths", KEPT, share=0.1),
@@ -292,37 +300,62 @@ def some_people(material: Material, every: int, first: int = 0) -> Material:
     )
 
 
-def make_row(
-    row: Row, way: str, subject: Subject, whole: Material, contract: Contract, out: Path
-) -> None:
-    """A JSON file and a model file of a row, before or after retraining, where they are missing."""
-    path = out / f"{row.name}.{way}.json"
-    if path.exists() or (way == "after" and not row.steps):
-        return
-    retraining = NONE if way == "before" else {**RETRAINING, **(row.retrained or {})}
-    record: dict[str, Any] = {
-        "steps": [{"method": name, **settings} for name, settings in row.steps],
-        "retraining": retraining,
-    }
-    started, used, now = time.monotonic(), time.process_time(), subject
+def apply_row(row: Row, retraining: Mapping[str, Any], subject: Subject) -> tuple[Subject, Any]:
+    """The row's network, and what its methods noted."""
+    now, notes = subject, None
     for number, (name, settings) in enumerate(row.steps):
         asked = step(name, {**settings, "retraining": retraining})
-        work = out / "work" / f"{row.name}-{way}-{number}-{name}"
+        work = subject.work / f"{number}-{name}"
         make_folder(work)
         model = now.model if number else loading.load(subject.original).model
         now = dataclasses.replace(now, model=model, work=work)
-        with progress_bar(f"{row.name} {way}") as progress:
+        with progress_bar(row.name) as progress:
             model = asked.method.apply(now, asked.settings, progress)
         now = dataclasses.replace(now, model=model, config=config_of(now.config, model))
         if (work / NOTES).exists():
-            record["notes"] = run_folder.read_record(work / NOTES)
-    record["seconds"] = round(time.monotonic() - started)
-    record["processor_seconds"] = round(time.process_time() - used)
-    embedder, sizes = file_of(now.model, contract, row.convert, out / f"{row.name}.{way}.tflite")
-    record |= {**counts(now.model), **sizes, **accuracy(embedder, whole)}
+            notes = run_folder.read_record(work / NOTES)
+    return now, notes
+
+
+def make_row(
+    row: Row,
+    ways: tuple[str, ...],
+    subject: Subject,
+    whole: Material,
+    contract: Contract,
+    out: Path,
+) -> None:
+    """JSON files and model files of a row, before and after retraining, where they are missing."""
+    changed = None
+    for way in ways:
+        path = out / f"{row.name}.{way}.json"
+        if path.exists() or (way == "after" and not row.steps):
+            continue
+        retraining = NONE if way == "before" else {**RETRAINING, **(row.retrained or {})}
+        record: dict[str, Any] = {
+            "steps": [{"method": name, **settings} for name, settings in row.steps],
+            "retraining": retraining,
+        }
+        used = time.process_time()
+        once = len(row.steps) == 1 and row.steps[0][0] in ENDS_IN_RETRAINING
+        work = dataclasses.replace(subject, work=out / "work" / f"{row.name}-{way}")
+        if way == "before" or not once:
+            now, notes = apply_row(row, retraining, work)
+            changed = now
+        else:
+            if changed is None:
+                changed, notes = apply_row(row, NONE, work)
+            now = dataclasses.replace(changed, work=work.work)
+            with progress_bar(row.name) as progress:
+                retrain(now, now.model, Retraining(**retraining), progress)
+        if notes is not None:
+            record["notes"] = notes
+        record["processor_seconds"] = round(time.process_time() - used)
+        file, sizes = file_of(now.model, contract, row.convert, out / f"{row.name}.{way}.tflite")
+        record |= {**counts(now.model), **sizes, **accuracy(file, whole)}
+        write_atomic(path, (json.dumps(record, indent=1) + "\n").encode())
+        print(row.name, way, json.dumps(record), flush=True)
     tf.keras.backend.clear_session()
-    write_atomic(path, (json.dumps(record, indent=1) + "\n").encode())
-    print(row.name, way, json.dumps(record), flush=True)
 
 
 def make_rows(
@@ -336,13 +369,28 @@ def make_rows(
     contract = contract_of(network)
     model = loading.load(network).model
     subject = Subject(config, model, some_people(gathered, WATCHED, 1), network, out / "work", out)
-    for way in ways:
-        for row in rows:
-            try:
-                make_row(row, way, subject, whole, contract, out)
-            except FaceSDKError as error:
-                write_atomic(out / f"{row.name}.refused", f"{error}\n".encode())
-                print(row.name, "refused:", error, flush=True)
+    for row in rows:
+        try:
+            make_row(row, ways, subject, whole, contract, out)
+        except FaceSDKError as error:
+            write_atomic(out / f"{row.name}.refused", f"{error}\n".encode())
+            print(row.name, "refused:", error, flush=True)
+
+
+def add_file(out: Path, network: Path, data: Path, path: Path) -> None:
+    """A row for a model file that no method made."""
+    _, gathered = material_of(network, data, out)
+    bundle = ModelBundle.load(path)
+    assert bundle.contract is not None
+    content = path.read_bytes()
+    write_atomic(out / f"{path.stem}.before.tflite", content)
+    record = {
+        "file_bytes": len(content),
+        "packed_bytes": len(packed.pack(content)),
+        **accuracy(Embedder(bundle, bundle.contract), some_people(gathered, JUDGED)),
+    }
+    write_atomic(out / f"{path.stem}.before.json", (json.dumps(record, indent=1) + "\n").encode())
+    print(path.stem, json.dumps(record), flush=True)
 
 
 def time_rows(out: Path) -> None:
@@ -362,26 +410,34 @@ def rows_of(out: Path, plan: tuple[Row, ...]) -> list[dict[str, Any]]:
     """What was measured so far, in the order of the plan."""
     timed = json.loads((out / "latency.json").read_text()) if _has(out, "latency.json") else {}
     found = []
-    for row in plan:
+    names = [row.name for row in plan]
+    others = {path.name.removesuffix(".before.json") for path in out.glob("*.before.json")}
+    for name in [*names, *sorted(others - set(names))]:
         before, after = (
-            json.loads((out / f"{row.name}.{way}.json").read_text())
-            if _has(out, f"{row.name}.{way}.json")
+            json.loads((out / f"{name}.{way}.json").read_text())
+            if _has(out, f"{name}.{way}.json")
             else None
             for way in ("before", "after")
         )
-        refused = (
-            (out / f"{row.name}.refused").read_text() if _has(out, f"{row.name}.refused") else ""
-        )
-        if before or refused:
+        refused = (out / f"{name}.refused").read_text() if _has(out, f"{name}.refused") else ""
+        if before or after or refused:
             found.append(
-                {"name": row.name, "before": before, "after": after, "refused": refused.strip(),
-                 "latency": timed.get(row.name)}
+                {"name": name, "before": before, "after": after, "refused": refused.strip(),
+                 "latency": timed.get(name)}
             )  # fmt: skip
     return found
 
 
 def _has(out: Path, name: str) -> bool:
     return (out / name).exists()
+
+
+def _seconds(row: Mapping[str, Any]) -> int:
+    """Of the processor, from the network to the retrained one."""
+    steps = row["after"]["steps"]
+    once = row["before"] and len(steps) == 1 and steps[0]["method"] in ENDS_IN_RETRAINING
+    return sum(way["processor_seconds"] for way in (row["before"] if once else None, row["after"])
+               if way)  # fmt: skip
 
 
 TAR, ACCURACY = "validation_tar_at_fmr_0.01", "validation_accuracy"
@@ -398,20 +454,23 @@ def print_page(out: Path, plan: tuple[Row, ...], chart: Path) -> None:
     )
     points = []
     for row in rows:
-        if row["before"] is None:
-            print(f"| {row['name']} | refused: {row['refused']} |" + " |" * 11)
-            continue
         before, after = row["before"], row["after"]
         last = after or before
+        if last is None:
+            print(f"| {row['name']} | refused: {row['refused']} |" + " |" * 11)
+            continue
         cells = [
-            row["name"], f"{last['weights']:,}", f"{last['nonzero_weights']:,}",
-            f"{last['multiply_adds'] / 1e6:.1f}", f"{last['file_bytes']:,}",
-            f"{last['packed_bytes']:,}", f"{base['packed_bytes'] / last['packed_bytes']:.2f}",
+            row["name"],
+            *(f"{last[key]:,}" if key in last else "" for key in ("weights", "nonzero_weights")),
+            f"{last['multiply_adds'] / 1e6:.1f}" if "multiply_adds" in last else "",
+            f"{last['file_bytes']:,}",
+            f"{last['packed_bytes']:,}",
+            f"{base['packed_bytes'] / last['packed_bytes']:.2f}",
             "" if row["latency"] is None else f"{row['latency']:.2f}",
-            f"{before[TAR]:.4f}", f"{after[TAR]:.4f}" if after else "",
-            f"{before[ACCURACY]:.4f}", f"{after[ACCURACY]:.4f}" if after else "",
-            f"{after['processor_seconds']}" if after else "",
-        ]  # fmt: skip
+            *(f"{way[TAR]:.4f}" if way else "" for way in (before, after)),
+            *(f"{way[ACCURACY]:.4f}" if way else "" for way in (before, after)),
+            f"{_seconds(row)}" if after else "",
+        ]
         print("| " + " | ".join(cells) + " |")
         points.append((row["name"], "a" if after else "b", last["packed_bytes"] / 1e6, last[TAR]))
     places = [(x, y) for _, _, x, y in points]
@@ -429,12 +488,13 @@ def print_page(out: Path, plan: tuple[Row, ...], chart: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("data", "rows", "time", "page"))
+    parser.add_argument("what", choices=("data", "rows", "file", "time", "page"))
     parser.add_argument("out", type=Path)
     parser.add_argument("--faces", type=Path, help="folder with manifest.csv")
     parser.add_argument("--teacher", type=Path, help="MobileFaceNet.tflite")
     parser.add_argument("--network", type=Path, help="the run that is compressed")
     parser.add_argument("--data", type=Path, help="what `data` made")
+    parser.add_argument("--file", type=Path, help="a model file that is measured beside the rows")
     parser.add_argument("--chart", type=Path, default=Path("docs/images/compression.svg"))
     parser.add_argument("--rows", nargs="*", help="only these, in this order")
     parser.add_argument("--way", choices=WAYS, help="only these rows")
@@ -442,6 +502,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.what == "data":
         make_data(arguments.out, arguments.faces, arguments.teacher, arguments.network)
+    elif arguments.what == "file":
+        add_file(arguments.out, arguments.network, arguments.data, arguments.file)
     elif arguments.what == "time":
         time_rows(arguments.out)
     elif arguments.what == "page":

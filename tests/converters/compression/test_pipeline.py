@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from facesdk_converters.cli.compress import app
 from facesdk_converters.compression import files, pipeline
 from facesdk_converters.convert import Request, convert
 from facesdk_converters.targets import registry
+from facesdk_training.compression import recipes
 from facesdk_training.compression.methods import HOMES, every
 from facesdk_training.compression.steps import step
 from facesdk_training.config import toml
@@ -258,6 +260,45 @@ def test_shipped_chains_are_complete(name: str) -> None:
     for table in toml.record_of(Path(name), "facesdk_training.compression.recipes")["steps"]:
         settings = {key: value for key, value in table.items() if key != "method"}
         assert step(table["method"], settings).method.name == table["method"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "target", "options"),
+    [
+        ("deep-compression", "float32", {}),
+        (
+            "prune-distil-binary",
+            "fixed-point",
+            {
+                "bits": 1,
+                "activations": 32,
+                "filter_scales": "free",
+                "storage": "smallest",
+                "calibrate_on": None,
+                "trained": True,
+            },
+        ),
+    ],
+)
+def test_shipped_chains_run_and_are_converted(
+    name: str, target: str, options: dict[str, Any], source: Path, tmp_path: Path
+) -> None:
+    """Few steps instead of hundreds, and nothing else is changed."""
+    shipped = Path(recipes.__file__).with_name(f"{name}.toml").read_text()
+    short = re.sub(r"steps = \d+", "steps = 2, batch_size = 8", shipped)
+    (tmp_path / "chain.toml").write_text(short)
+    out = tmp_path / "out"
+    arguments = [str(source), "--recipe", str(tmp_path / "chain.toml"), "-o", str(out)]
+    arguments += ["--data", str(source.parent / "data"), "--cache", str(tmp_path), "--json"]
+    said = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    report = json.loads(said.stdout)
+    before, last = report["before"], report["steps"][-1]["after"]
+    assert last["weight_bytes"] < before["weight_bytes"]
+    assert last["file_packed_bytes"] < before["file_packed_bytes"]
+    converted = convert(Request(out, tmp_path / "model.tflite"), registry.load(target, **options))
+    if target == "fixed-point":
+        assert converted.bytes < before["file_bytes"] / 2
 
 
 def test_methods_are_listed() -> None:
