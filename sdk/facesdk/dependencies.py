@@ -199,8 +199,10 @@ def _missing(module: str, foreign: list[tuple[str, str]]) -> DependencyError:
             f"{_called(distribution, version)} is broken, its module {module} is gone: "
             f"{_reinstall(distribution, version)}"
         )
+    extra = next((name for path, name in EXTRA_LIBRARIES.items() if _top(path) == module), None)
+    package = distribution if extra is None else f"'facesdk-edge[{extra}]'"
     return DependencyError(
-        f"{distribution} is not installed, and facesdk needs it: run `pip install {distribution}`"
+        f"{distribution} is not installed, and facesdk needs it: run `pip install {package}`"
     )
 
 

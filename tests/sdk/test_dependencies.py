@@ -150,6 +150,17 @@ def test_errors_of_our_own_pass_unchanged(error: Exception) -> None:
     assert caught.value is error
 
 
+def test_a_missing_library_of_an_extra_is_installed_by_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dependencies, "installed", lambda module: (module, None))
+    try:
+        raise ModuleNotFoundError("No module named 'cryptography'", name="cryptography")
+    except ModuleNotFoundError as error:
+        said = broken_library(error)
+    assert "run `pip install 'facesdk-edge[gallery]'`" in str(said)
+
+
 def test_a_missing_module_of_ours_is_no_broken_library() -> None:
     with pytest.raises(ModuleNotFoundError), naming_broken_libraries():
         importlib.import_module("facesdk.no_such_module")

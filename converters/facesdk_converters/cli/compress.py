@@ -13,7 +13,6 @@ from facesdk.cli import output
 from facesdk.cli.options import Json
 from facesdk.errors import InputError, require_extra
 from facesdk.files import cache_folder
-from facesdk_training import engines
 from facesdk_training.cli import options
 
 app = typer.Typer(add_completion=False)
@@ -123,6 +122,7 @@ def compress(
         return
     require_extra("larq_compute_engine", extra="convert")
     from facesdk_converters.compression import pipeline
+    from facesdk_training import engines
     from facesdk_training.compression.steps import step
 
     steps = _chain(recipe) if recipe is not None else [step(name, _settings(assignments))]

@@ -125,8 +125,13 @@ def _confidence(known: Confidence | None) -> str:
     return f" ({'; '.join(said)})" if said else ""
 
 
-def verdict(verification: Verification) -> str:
-    """A verification in words, with the time of each stage."""
+def verdict(verification: Verification, *, first_run: bool) -> str:
+    """A verification in words, with the time of each stage.
+
+    Args:
+        verification: The verification.
+        first_run: Whether the times have the set-up of the networks in them.
+    """
     from facesdk.results import side_by_side
 
     match, timings = verification.match, verification.timings
@@ -142,6 +147,7 @@ def verdict(verification: Verification) -> str:
             f"  quality     {' and '.join(map(quality, verification.quality))}",
             f"  time        detect {timings.detect:.1f} ms, align {timings.align:.1f} ms, "
             f"embed {timings.embed:.1f} ms, match {timings.match:.2f} ms, "
-            f"total {timings.total:.1f} ms (both photos, one run)",
+            f"total {timings.total:.1f} ms (both photos; "
+            + ("first run, set-up of the networks included)" if first_run else "second run)"),
         )
     )

@@ -32,6 +32,7 @@ HOPELESS_FNMR = 0.95
 POOR_FNMR = 0.5
 """From this share on a threshold is usable for little: somebody should be told."""
 
+_USUAL_PHOTOS = 3
 _NEWTON_STEPS = 100
 _HALVINGS = 40
 _STEEPEST = 1e5
@@ -96,13 +97,16 @@ def calibrate(pairs: PairSimilarities, fmrs: tuple[float, ...]) -> tuple[Thresho
     return tuple(thresholds)
 
 
-def require_enough(same: NDArray[np.bool_], photos: int, fmrs: Sequence[float]) -> None:
+def require_enough(
+    same: NDArray[np.bool_], photos: int, fmrs: Sequence[float], people: int | None = None
+) -> None:
     """Raise, before anything is computed, unless pairs support thresholds at all wanted rates.
 
     Args:
         same: For each pair, whether it is of one person.
         photos: How many photos they are made of.
         fmrs: The wanted false match rates.
+        people: How many people are on them; None where that is not known.
 
     Raises:
         InputError: There are too few pairs; the message says how many there are and are needed.
@@ -118,9 +122,11 @@ def require_enough(same: NDArray[np.bool_], photos: int, fmrs: Sequence[float]) 
     if negatives < needed:
         possible = MIN_FALSE_MATCHES / negatives if negatives else 1.0
         larger = f", or give --fmr {possible:.2g} or more" if possible < 1 else ""
+        crowd = ceil((_USUAL_PHOTOS + sqrt(_USUAL_PHOTOS**2 + 8 * needed)) / 2 / _USUAL_PHOTOS)
+        here = f"{photos} photos" + ("" if people is None else f" of {people} people")
         raise InputError(
-            f"a threshold at FMR {fmr:g} needs {needed:,} pairs of different people, which about "
-            f"{ceil(sqrt(2 * needed)) + 1} photos have, but these {photos} photos have "
+            f"a threshold at FMR {fmr:g} needs {needed:,} pairs of different people, which "
+            f"{_USUAL_PHOTOS} photos each of {crowd} people have, but these {here} have "
             f"{negatives:,}: add photos of more people{larger}"
         )
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 import signal
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from facesdk.errors import InputError
+from facesdk.errors import DependencyError, InputError
 from facesdk_training.cli import options
 from facesdk_training.cli.train import app
 from facesdk_training.config import toml
@@ -259,3 +260,17 @@ def test_a_teacher_is_a_model_file_or_a_network() -> None:
     ):
         given = toml.assigned({}, options.changes(None, teacher, None, None))
         assert given == {"teacher": {own: str(teacher), other: ""}}
+
+
+@pytest.mark.parametrize("missing", ["cv2", "pydantic"])
+def test_a_library_that_is_missing_is_installed_by_the_extra_for_training(
+    missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == missing else found(name)
+    )
+    done = CliRunner().invoke(app, ["run", "paper"])
+    assert isinstance(done.exception, DependencyError)
+    assert f"needs {missing}" in str(done.exception)
+    assert "pip install 'facesdk-edge[train]'" in str(done.exception)

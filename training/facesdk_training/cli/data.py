@@ -94,7 +94,7 @@ def prepare(
     json: options.Json = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Detect, align and clean photos, and write them as TFRecord shards.
+    """Detect, align and clean photos, and write them as TFRecord shards (extra `train`).
 
     Leaves out photos without a face, unreadable ones and duplicates; holds out two photos per
     person. The folder gets a report, a list of what was left out and why, and contact sheets to

@@ -59,7 +59,7 @@ def summary(
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Count an architecture's weights, multiply-adds and bytes, layer by layer.
+    """Count an architecture's weights, multiply-adds and bytes, layer by layer (extra `train`).
 
     Everything is counted on the built network, with the paper's classifier of 10,575 people. The
     table of A, B, C and Q is printed beside the paper's.

@@ -123,7 +123,8 @@ runs.register(app)
 
 
 def _train(asked: RunOptions) -> None:
-    require_extra("pydantic", extra="train-torch" if asked.engine == "torch" else "train")
+    for module in ("cv2", "pydantic"):
+        require_extra(module, extra="train-torch" if asked.engine == "torch" else "train")
     from facesdk_training import engines
     from facesdk_training.config import toml
     from facesdk_training.runs import folder as run_folder

@@ -78,6 +78,8 @@ def calibrate(
 
         facesdk calibrate my.tflite staff.zip --fmr 0.01 --fmr 0.0001 -o calibrated.tflite
     """
+    import numpy as np
+
     from facesdk.evaluation import subject
     from facesdk.evaluation.calibration import (
         PairSimilarities,
@@ -106,7 +108,8 @@ def calibrate(
     embedder = Embedder(bundle, bundle.contract, threads=threads)
     people = _open(pairs, aligned=aligned)
     output.tell_left_out(people.left_out, verbose=verbose)
-    require_enough(people.same, len(people.names), fmrs)
+    count = None if people.people is None else len(np.unique(people.people))
+    require_enough(people.same, len(people.names), fmrs, count)
     with output.progress_bar("photos") as progress:
         measured, embedded = subject.embed(
             *(people, embedder),

@@ -49,5 +49,6 @@ def demo(
         picture = drawing.draw_verification((first, second), verification, (a.name, b.name))
         encode.save(target, picture)
         record = {"images": [str(a), str(b)], "picture": str(target), **verification.to_dict()}
-        text = f"{a.name} and {b.name}: {output.verdict(verification)}\n  picture     {target}"
+        verdict = output.verdict(verification, first_run=False)
+        text = f"{a.name} and {b.name}: {verdict}\n  picture     {target}"
         typer.echo(json_module.dumps(record) if json else text)

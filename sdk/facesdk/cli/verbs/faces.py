@@ -285,7 +285,8 @@ def verify(
     if picture is not None:
         drawn = drawing.draw_verification(photos, verification, (a.name, b.name))
         encode.save(picture, drawn)
-    output.emit(verification.to_dict(), json=json, text=output.verdict(verification))
+    said = output.verdict(verification, first_run=True)
+    output.emit(verification.to_dict(), json=json, text=said)
     raise typer.Exit(EXIT_SAME if verification.same else EXIT_DIFFERENT)
 
 
