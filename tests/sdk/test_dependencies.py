@@ -154,10 +154,8 @@ def test_a_missing_library_of_an_extra_is_installed_by_the_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(dependencies, "installed", lambda module: (module, None))
-    try:
-        raise ModuleNotFoundError("No module named 'cryptography'", name="cryptography")
-    except ModuleNotFoundError as error:
-        said = broken_library(error)
+    error = ModuleNotFoundError("No module named 'cryptography'", name="cryptography")
+    said = broken_library(error)
     assert "run `pip install 'facesdk-edge[gallery]'`" in str(said)
 
 
