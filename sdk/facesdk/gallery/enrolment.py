@@ -10,15 +10,22 @@ from typing import Any
 from facesdk.engine import FaceEngine
 from facesdk.errors import InputError
 from facesdk.gallery.gallery import Gallery, Identification, Template
+from facesdk.images import pixels
 from facesdk.images.decode import ImageSource, as_photo
 from facesdk.images.decoded import DecodedPhoto
 from facesdk.quality.selection import choose
 from facesdk.recognition.operating_points import point_for
-from facesdk.results import Embedding, Face, Quality, side_by_side
+from facesdk.results import Detections, Embedding, Face, Quality, side_by_side
 
 SHARE_OF_SECOND = 0.25
 """A second face whose box has at least this share of the largest one's area makes it unclear whom
 the photo is to enrol; smaller ones are passers-by."""
+
+_SMALL = 640
+"""A photo is halved as long as its longer side stays at least that long."""
+
+_SURELY = 120
+"""Three times the side of the smallest face that `enrol` looks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +137,36 @@ def embed_for_enrolment(
     Raises:
         NoFaceError: There is no face of that number; with ``face`` None a reason says so.
     """
-    found = engine.detect(photo)
+    found = engine.detect(photo) if face is not None else _found(engine, photo)
     if face is None and found.chosen is None:
         return Chosen(None, None, ("no face found: use a photo with a visible, larger face",))
     one = choose(found.faces, found.chosen or 0 if face is None else face, image)
     quality = engine.quality(photo, one)
     reasons = (*(_several(found.faces) if face is None else ()), *quality.reasons)
     return Chosen(None if reasons else engine.embed(photo, one), quality, reasons)
+
+
+def _found(engine: FaceEngine, photo: DecodedPhoto) -> Detections:
+    """The face that is compared, and those that make it unclear whom the photo is to enrol.
+
+    They are looked for in a small copy of a large photo first. Where that shows a face in
+    :data:`_SURELY` pixels, every other one with half of its side is found there too, and smaller
+    ones do not matter; else all of the photo is looked at.
+    """
+    small, times = photo.pixels, 1
+    while max(small.shape) >= 2 * _SMALL:
+        small, times = pixels.halve(small), 2 * times
+    if times > 1:
+        across, down = photo.scale
+        copy = DecodedPhoto(small, (across * times, down * times), photo.height, photo.width)
+        found = engine.detect(copy)
+        if found.chosen is not None and _side(copy.of_pixels(found.faces[found.chosen])) >= _SURELY:
+            return found
+    return engine.detect(photo)
+
+
+def _side(face: Face) -> float:
+    return float(max(face.box[2:] - face.box[:2]))
 
 
 def suspicions(gallery: Gallery, name: str, embedding: Embedding) -> tuple[str, ...]:

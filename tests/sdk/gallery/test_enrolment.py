@@ -1,0 +1,89 @@
+"""The face that a photo enrols, in photos of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facesdk.engine import FaceEngine
+from facesdk.gallery.enrolment import embed_for_enrolment
+from facesdk.images import decode
+from facesdk.images.decoded import DecodedPhoto
+from facesdk.recognition.matching import cosine_similarity
+from facesdk.results import Face
+from facesdk.samples import BIDEN, OBAMA
+
+
+class Watched:
+    """A detector, and the longer side of each picture that it was given."""
+
+    def __init__(self, engine: FaceEngine) -> None:
+        self._detector, self.id = engine.detector, engine.detector.id
+        self.sides: list[int] = []
+
+    def detect(self, image: np.ndarray, max_faces: int | None = None) -> Sequence[Face]:
+        self.sides.append(max(image.shape))
+        return self._detector.detect(image, max_faces)
+
+
+@pytest.fixture(scope="module")
+def engine() -> FaceEngine:
+    return FaceEngine.load(min_face=40)
+
+
+@pytest.fixture
+def watched(engine: FaceEngine) -> Watched:
+    return Watched(engine)
+
+
+def _photo(*portraits: tuple[str, tuple[int, int, int, int]], side: int = 2600) -> DecodedPhoto:
+    """Portraits on grey, each where it is to be: left, top, width and height."""
+    canvas = Image.new("RGB", (side, side), (127, 127, 127))
+    for path, (left, top, width, height) in portraits:
+        canvas.paste(Image.open(path).convert("RGB").resize((width, height)), (left, top))
+    return DecodedPhoto.of(np.asarray(canvas))
+
+
+def test_a_large_face_of_a_large_photo_is_found_in_a_small_copy(
+    engine: FaceEngine, watched: Watched
+) -> None:
+    photo = decode.load_photo(BIDEN)
+    assert photo.pixels.shape[0] > 2000
+    found = embed_for_enrolment(FaceEngine(watched, engine.embedder), photo)
+    assert watched.sides == [1102]
+    whole = engine.embed(photo, engine.detect(photo).faces[0])
+    assert found.embedding is not None and cosine_similarity(found.embedding, whole) > 0.9
+
+
+def test_a_small_face_of_a_large_photo_is_found_in_all_of_it(
+    engine: FaceEngine, watched: Watched
+) -> None:
+    photo = _photo((str(OBAMA), (1100, 1100, 400, 500)))  # a face of some 140 pixels
+    found = embed_for_enrolment(FaceEngine(watched, engine.embedder), photo)
+    assert watched.sides[0] == 650 and watched.sides[-1] == 2600
+    expected = engine.embed(photo, engine.detect(photo).faces[0])
+    assert found.embedding is not None
+    assert np.array_equal(found.embedding.vector, expected.vector)
+
+
+@pytest.mark.parametrize("share", [0.6, 1.0])
+def test_two_people_of_a_large_photo_are_refused(
+    engine: FaceEngine, watched: Watched, share: float
+) -> None:
+    second = (round(910 * share), round(1137 * share))
+    first = (100, 50, 910, 1137)
+    photo = _photo((str(OBAMA), first), (str(OBAMA), (1100, 1000, *second)), side=2200)
+    found = embed_for_enrolment(FaceEngine(watched, engine.embedder), photo)
+    assert watched.sides == [1100]
+    assert found.embedding is None and "2 faces" in found.reasons[0]
+
+
+def test_a_face_that_somebody_names_is_looked_for_in_all_of_the_photo(
+    engine: FaceEngine, watched: Watched
+) -> None:
+    photo = decode.load_photo(BIDEN)
+    embed_for_enrolment(FaceEngine(watched, engine.embedder), photo, face=0)
+    assert watched.sides[0] == 2204
