@@ -21,6 +21,8 @@ A training run is asked for in a TOML file: `facesdk train run my.toml`. To star
 other keys have defaults. A key that does not exist, or a value that is not allowed, is named before
 any data is read.
 
+"The paper" is that of FaceResNet ([architectures.md](architectures.md)).
+
 This page is generated from the code that reads the file (`python -m tools.docs.configuration`).
 """
 _TITLES = {
