@@ -240,6 +240,22 @@ def test_both_normal_forms_are_two_photos_where_both_are_there(tmp_path: Path) -
     assert [photos.read(name) for name in names] == [ascii(name).encode() for name in names]
 
 
+@pytest.mark.parametrize("ending", [".png", ".JPG", ".jpeg"])
+@pytest.mark.parametrize("top", ["", "lfw/"])
+def test_a_name_is_found_with_another_ending(ending: str, top: str, tmp_path: Path) -> None:
+    """Programs that cut LFW's faces write PNG; two files that fit are not guessed at."""
+    asked = "Jos\u00e9/Jos\u00e9_0001.jpg"
+    path = tmp_path / (top + asked.replace(".jpg", ending))
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"a photo")
+    assert LfwPhotos(tmp_path, [asked]).read(asked) == b"a photo"
+    path.with_suffix(".webp").write_bytes(b"another")
+    with pytest.raises(InputError, match=r"has no Jos\u00e9/Jos\u00e9_0001\.jpg"):
+        LfwPhotos(tmp_path, [asked])
+    path.with_suffix(".jpg").write_bytes(b"the photo")
+    assert LfwPhotos(tmp_path, [asked]).read(asked) == b"the photo"
+
+
 def test_places_that_are_not_lfw(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "text.zip").write_text("no zip")
     (tmp_path / "empty").mkdir()

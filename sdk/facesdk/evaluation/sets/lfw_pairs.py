@@ -17,6 +17,9 @@ from facesdk.files import read_regular
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
+_BLANKS = " \t\v\f\u00a0\x1a"
+"""What an empty line may hold; the last is the end mark of old DOS programs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -67,7 +70,9 @@ def read_pairs(path: str | os.PathLike[str]) -> Protocol:
     except OSError as error:
         raise InputError(f"cannot read the pairs {path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise InputError(f"{path} is not a text file: give LFW's pairs.txt") from None
+        raise InputError(
+            f"{path} is not text in UTF-8: give LFW's pairs.txt, or save yours in UTF-8"
+        ) from None
     return parse_pairs(text, name=str(path))
 
 
@@ -75,22 +80,28 @@ def parse_pairs(text: str, *, name: str = "pairs.txt") -> Protocol:
     """Parse the text of a ``pairs.txt``.
 
     Args:
-        text: The content of the file.
+        text: The content of the file. Empty lines and those that begin with ``#`` are passed over.
         name: What error messages call it.
 
     Raises:
         InputError: As :func:`read_pairs`.
     """
-    lines = text.rstrip().replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    header = lines[0].removeprefix("\ufeff").split()
+    whole = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = [
+        (number, line)
+        for number, line in enumerate(whole, 1)
+        if line.strip(_BLANKS) and not line.startswith("#")
+    ]
+    number, first = lines[0] if lines else (1, "")
+    header = first.split()
     if len(header) != 2 or not all(_is_count(field) for field in header):
         raise InputError(
-            f"{name}, line 1 must be the number of folds and of matched pairs per fold "
+            f"{name}, line {number} must be the number of folds and of matched pairs per fold "
             f"(LFW: 10 300), but got {' '.join(header)[:80]!r}: give the pairs.txt of View 2"
         )
     folds, matched = int(header[0]), int(header[1])
     if folds < 2:
-        raise InputError(f"{name}, line 1 must announce at least 2 folds, but got {folds}")
+        raise InputError(f"{name}, line {number} must announce at least 2 folds, but got {folds}")
     expected = 1 + folds * 2 * matched
     if len(lines) != expected:
         raise InputError(
@@ -98,8 +109,8 @@ def parse_pairs(text: str, *, name: str = "pairs.txt") -> Protocol:
             f"mismatched pairs, after line 1), but got {len(lines)}: the file is incomplete"
         )
     pairs = [
-        _parse_pair(line, same=index % (2 * matched) < matched, where=f"{name}, line {index + 2}")
-        for index, line in enumerate(lines[1:])
+        _parse_pair(line, same=index % (2 * matched) < matched, where=f"{name}, line {number}")
+        for index, (number, line) in enumerate(lines[1:])
     ]
     size = 2 * matched
     return Protocol(tuple(tuple(pairs[i * size : (i + 1) * size]) for i in range(folds)))

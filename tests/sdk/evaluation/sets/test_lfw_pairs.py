@@ -57,6 +57,15 @@ def test_the_marks_that_editors_leave(tmp_path: Path, ending: str, encoding: str
     assert "Jos\u00e9\u2028 An\x0bn/Jos\u00e9\u2028 An\x0bn_0001.jpg" in parse_pairs(text).photos
 
 
+def test_empty_lines_and_comments_are_passed_over() -> None:
+    text = "# View 2, by hand\n\n" + GOOD.replace("\n", "\n \t\n", 3) + "\x1a"
+    assert parse_pairs(text) == parse_pairs(GOOD)
+    with pytest.raises(InputError, match="line 3 must be the number of folds"):
+        parse_pairs("\n# two folds\nAnn_Lee\t1\t2\n")
+    with pytest.raises(InputError, match="line 6 must be a matched pair"):
+        parse_pairs("\n\n\n" + GOOD.replace("Bob\t3\t10", "Bob\t3\tten"))
+
+
 @pytest.mark.parametrize("separator", ["\t", " ", "  "])
 def test_names_with_blanks(separator: str) -> None:
     text = GOOD.replace("Ann_Lee", "Ann Mary Lee").replace("Cleo", "Cleo de la Cruz")
@@ -114,5 +123,5 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         read_pairs(tmp_path)
     binary = tmp_path / "pairs.zip"
     binary.write_bytes(b"PK\x03\x04\xff\xfe")
-    with pytest.raises(InputError, match="not a text file"):
+    with pytest.raises(InputError, match="not text in UTF-8"):
         read_pairs(binary)
