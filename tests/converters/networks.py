@@ -179,6 +179,9 @@ def not_folded() -> Any:
                 conv("fourth"),
                 layers.ReLU(name="good_relu"),
                 layers.BatchNormalization(name="good_bn"),
+                conv("fifth", pad=0.0),
+                layers.BatchNormalization(name="padded_bn"),
+                layers.ReLU(name="late_padded_relu"),
             ],
             name="not_folded",
         )

@@ -56,20 +56,29 @@ class Use:
 
 def uses() -> tuple[Use, ...]:
     """Every option of every verb, in the order of the verbs."""
-    return tuple(_uses(typer.main.get_command(app), ()))
+    return tuple(use for verb, command in verbs() for use in _uses(command, verb))
 
 
-def _uses(command: Any, path: tuple[str, ...]) -> Iterator[Use]:
+def verbs() -> Iterator[tuple[str, Any]]:
+    """Every verb and group of verbs, without ``facesdk``, and its command."""
+    yield from _below(typer.main.get_command(app), ())
+
+
+def _below(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
     context = typer.Context(command)
     if hasattr(command, "list_commands"):
         for name in command.list_commands(context):
             below = command.get_command(context, name)
             loaded = below._load() if hasattr(below, "_load") else below
-            yield from _uses(loaded, (*path, name))
+            yield from _below(loaded, (*path, name))
+    yield " ".join(path), command
+
+
+def _uses(command: Any, verb: str) -> Iterator[Use]:
     for param in command.params:
         names = [name for name in param.opts if name.startswith("--")]
         if names and names[0] not in _OF_THE_SHELL:
-            yield _use(param, names[0], " ".join(path))
+            yield _use(param, names[0], verb)
 
 
 def _use(param: Any, name: str, verb: str) -> Use:

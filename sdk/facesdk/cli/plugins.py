@@ -12,7 +12,7 @@ import typer
 import typer.core
 import typer.main
 
-from facesdk.cli import interrupts
+from facesdk.cli import examples, interrupts
 from facesdk.dependencies import holding_output
 
 HELP_NAMES = ("--help", "-h")
@@ -54,17 +54,22 @@ def command_at(home: str) -> Any:
         app.command()(verb)
         verb = app
     command = typer.main.get_command(verb)
-    without_types_of_flags(command)
+    polish(command)
     return command
 
 
-def without_types_of_flags(command: Any) -> None:
-    """Show no type for the flags of a command and of those below it: they take no value."""
+def polish(command: Any) -> None:
+    """Let the help of a command and of those below it show no type of flags, and whole examples.
+
+    Flags take no value, so they have none to show.
+    """
+    if command.help:
+        command.help = examples.wrapped(command.help)
     for param in command.get_params(typer.Context(command, help_option_names=list(HELP_NAMES))):
         if getattr(param, "is_flag", False) and param.metavar is None:
             param.metavar = ""
     for below in getattr(command, "commands", {}).values():
-        without_types_of_flags(below)
+        polish(below)
 
 
 class PluginGroup(typer.core.TyperGroup):

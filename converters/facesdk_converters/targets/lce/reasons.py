@@ -125,12 +125,14 @@ def _hint(operator: Operator) -> str:
 def _why_not_folded(operator: Operator, producer: Operator, layer: Any) -> str:
     """Why an activation or a batch normalisation became an operator; empty if it must."""
     if operator.name in ("RELU", "RELU6") and producer.name == BCONV2D:
-        if producer.options.get("pad_values") == 0 and producer.options.get("padding") == 0:
-            return "not folded into a convolution with zero padding: use pad_values=1"
-        return (
-            "not folded because it follows batch normalisation: use the order "
-            "QuantConv2D, ReLU, BatchNormalization"
+        order = (
+            "it follows batch normalisation: use the order QuantConv2D, ReLU, BatchNormalization"
         )
+        if producer.options.get("pad_values") == 0 and producer.options.get("padding") == 0:
+            before = layer.inbound_nodes[0].inbound_layers
+            also = f", and {order}" if type(before).__name__ == "BatchNormalization" else ""
+            return f"not folded into a convolution with zero padding: use pad_values=1{also}"
+        return f"not folded because {order}"
     if operator.name == "MUL" and type(layer).__name__ == "BatchNormalization":
         return _why_not_normalised(producer, layer)
     return ""

@@ -125,7 +125,9 @@ def test_what_was_not_folded_has_its_reason() -> None:
     _, _, explanation = converted(networks.not_folded())
     remarks = {row.layer: row.remark for row in explanation.rows if row.remark}
     assert "order QuantConv2D, ReLU, BatchNormalization" in remarks["late_relu"]
-    assert "pad_values=1" in remarks["padded_relu"]
+    assert remarks["padded_relu"].endswith("pad_values=1")
+    for advice in ("pad_values=1", "order QuantConv2D, ReLU, BatchNormalization"):
+        assert advice in remarks["late_padded_relu"]  # all at once: one round, not two
     assert "RELU stands between" in remarks["behind_relu"]
     assert "MAX_POOL_2D stands between" in remarks["behind_pool"]
     folded = {name for names in explanation.folded.values() for name in names}
