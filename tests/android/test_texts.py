@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from android_demo.ci import project
+from facesdk.quality.assessment import FLOORS
 
 RESOURCES = project.APP / "src" / "main" / "res"
 SOURCES = project.APP / "src" / "main"
@@ -67,3 +68,11 @@ def test_every_resource_is_used(kind: str) -> None:
     names = {Path(file).stem for folder in folders for file in folder.iterdir()}
     for name in names:
         assert re.search(rf"(R\.{kind}\.|@{kind}/){name}\b", sources), name
+
+
+def test_every_floor_of_quality_has_a_hint() -> None:
+    table = (SOURCES / "java" / "org" / "facesdk" / "demo" / "Hints.java").read_text()
+    rows = dict(re.findall(r'HINTS\.put\("([^"]+)", R\.string\.(\w+)\)', table))
+    for floor in FLOORS.values():
+        assert sum(floor.reason.startswith(beginning) for beginning in rows) == 1, floor.reason
+    assert len(rows) == len(set(rows.values())) == len(FLOORS)

@@ -70,7 +70,7 @@ public final class EnrolActivity extends Activity {
         quality.setTextColor(getColor(acceptable ? R.color.good : R.color.bad));
         TextView hints = (TextView) findViewById(R.id.hints);
         String[] reasons = intent.getStringArrayExtra(REASONS);
-        hints.setText(String.join("\n", reasons));
+        hints.setText(Hints.of(this, reasons));
         hints.setVisibility(reasons.length == 0 ? View.GONE : View.VISIBLE);
         name = (EditText) findViewById(R.id.name);
         save = (Button) findViewById(R.id.save);

@@ -319,7 +319,11 @@ final class LiveScreen extends Screen implements CameraFeed.Receiver {
                                 FaceSdk.kernelPath(),
                                 seen.frame.width(),
                                 seen.frame.height(),
-                                total.count())));
+                                activity.getResources()
+                                        .getQuantityString(
+                                                R.plurals.latency_frames,
+                                                total.count(),
+                                                total.count()))));
     }
 
     private String ms(Latency times, double share) {

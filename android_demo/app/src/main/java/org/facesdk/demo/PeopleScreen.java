@@ -66,12 +66,13 @@ final class PeopleScreen extends Screen {
         run(
                 running -> {
                     Frame frame = Frame.ofBitmap(Pictures.read(running.context(), picture));
-                    List<Face> faces = running.engine().detect(frame, 1).faces();
-                    if (faces.isEmpty()) {
+                    try {
+                        Face face = running.engine().choose(frame).face();
+                        return EnrolActivity.intent(running, frame, face);
+                    } catch (NoFaceException none) {
                         throw new NoFaceException(
                                 running.context().getString(R.string.no_face_here));
                     }
-                    return EnrolActivity.intent(running, frame, faces.get(0));
                 },
                 activity::startActivity,
                 activity::say);

@@ -7,6 +7,8 @@ import static org.junit.Assert.assertTrue;
 import android.app.AlertDialog;
 import android.content.DialogInterface;
 import android.content.Intent;
+import android.graphics.Bitmap;
+import android.net.Uri;
 import android.os.Bundle;
 import android.view.View;
 import android.view.ViewGroup;
@@ -14,8 +16,12 @@ import android.widget.TextView;
 
 import org.junit.Test;
 import org.robolectric.Robolectric;
+import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
 import org.robolectric.shadows.ShadowAlertDialog;
+
+import java.io.File;
+import java.io.FileOutputStream;
 
 /** A face is enrolled from a picture, listed, and forgotten. */
 public final class PeopleTest extends OnHost {
@@ -59,6 +65,40 @@ public final class PeopleTest extends OnHost {
                 question.getButton(DialogInterface.BUTTON_POSITIVE).performClick();
                 settle(next.get());
                 assertEquals(View.VISIBLE, next.get().findViewById(R.id.empty).getVisibility());
+            }
+        }
+    }
+
+    @Test
+    public void aPoorPictureIsNotEnrolledAndTheHintsSayWhatToDo() throws Exception {
+        RuntimeEnvironment.setQualifiers("+de");
+        File blurred = new File(RuntimeEnvironment.getApplication().getCacheDir(), "blurred.png");
+        try (ActivityController<MainActivity> controller =
+                Robolectric.buildActivity(MainActivity.class).setup()) {
+            MainActivity activity = controller.get();
+            Bitmap whole = Pictures.read(activity, Pictures.sample("obama.jpg"));
+            Bitmap coarse =
+                    Bitmap.createScaledBitmap(
+                            whole, whole.getWidth() / 36, whole.getHeight() / 36, true);
+            Bitmap large =
+                    Bitmap.createScaledBitmap(
+                            coarse, whole.getWidth() / 2, whole.getHeight() / 2, true);
+            try (FileOutputStream file = new FileOutputStream(blurred)) {
+                assertTrue(large.compress(Bitmap.CompressFormat.PNG, 100, file));
+            }
+            activity.select(PEOPLE);
+            activity.screen(PEOPLE).picked(1, Uri.fromFile(blurred));
+            settle(activity);
+            Intent enrol = LiveTest.shadow(activity).getNextStartedActivity();
+            try (ActivityController<EnrolActivity> second =
+                    Robolectric.buildActivity(EnrolActivity.class, enrol).setup()) {
+                EnrolActivity poor = second.get();
+                ((TextView) poor.findViewById(R.id.name)).setText("Barack");
+                assertFalse("not good enough", poor.findViewById(R.id.save).isEnabled());
+                String hints = ((TextView) poor.findViewById(R.id.hints)).getText().toString();
+                assertTrue(hints, hints.contains(poor.getString(R.string.hint_blurred)));
+                assertFalse(hints, hints.contains("must be"));
+                picture(poor, "enrol-poor");
             }
         }
     }
