@@ -5,10 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from android.support import reference
 from android_demo.ci import build
 
 
@@ -19,15 +22,39 @@ def keep_screenshots() -> bool:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> build.Built:
-    """What ``android_demo/ci/build`` makes."""
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder of all workers of this test run."""
     base = tmp_path_factory.getbasetemp()
-    folder: Path = base if worker_id == "master" else base.parent
-    done = folder / "android.pickle"
-    with (folder / "android.lock").open("w") as lock:
+    return base if worker_id == "master" else base.parent
+
+
+@contextmanager
+def once(marker: Path) -> Iterator[bool]:
+    """Whether this worker is the first; the others wait until it has written the marker."""
+    with marker.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.is_file():
-            done.write_bytes(pickle.dumps(build.build(folder / "android")))
+        yield not marker.exists()
+
+
+@pytest.fixture(scope="session")
+def built(shared: Path) -> build.Built:
+    """What ``android_demo/ci/build`` makes."""
+    done = shared / "android.pickle"
+    with once(done) as first:
+        if first:
+            done.write_bytes(pickle.dumps(build.build(shared / "android")))
     made = pickle.loads(done.read_bytes())
     assert isinstance(made, build.Built)
     return made
+
+
+@pytest.fixture(scope="session")
+def python_says(shared: Path) -> Path:
+    """The folder of ``reference.write``; nothing is changed in it."""
+    done = shared / "reference"
+    with once(done) as first:
+        if first:
+            part = shared / "reference.part"
+            reference.write(part)
+            part.rename(done)
+    return done

@@ -40,9 +40,8 @@ class Emulated:
 
 
 @pytest.fixture(scope="module")
-def emulated(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Emulated:
+def emulated(built: Built, python_says: Path, tmp_path_factory: pytest.TempPathFactory) -> Emulated:
     folder = tmp_path_factory.mktemp("bionic")
-    reference.write(folder / "reference")
     reference.write_corpus(CORPUS, folder / "corpus")
     unidbg = tuple(fetch(("unidbg",)).values())
     java.compile_classes(java.sources(TESTS), unidbg, folder / "tests")
@@ -50,7 +49,7 @@ def emulated(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Emulated
         (folder / "tests", *unidbg),
         built.aar.parent / "jni",
         built.aar.parent / "runtime" / "jni",
-        folder / "reference",
+        python_says,
         folder / "corpus",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,6 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from android.support import reference
 from android_demo.ci import java, packaging, project
 from android_demo.ci.build import Built
 from android_demo.ci.fetching import fetch
@@ -57,14 +57,14 @@ class Host:
 
 
 @pytest.fixture(scope="module")
-def host(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Host:
+def host(built: Built, python_says: Path, tmp_path_factory: pytest.TempPathFactory) -> Host:
     folder = tmp_path_factory.mktemp("host")
     files = fetch((*project.GROUPS, "junit"))
     on = packaging.platform(files, folder / "runtime")
     made = built.libraries["x86_64"]
     runtime = folder / "runtime" / "jni" / "x86_64" / project.RUNTIME_LIBRARY
     preload = (*shim.make(folder / "shim", [made, runtime]), runtime)
-    reference.write(folder / "reference")
+    shutil.copytree(python_says, folder / "reference", copy_function=os.link)
     same = ("-m", "android.support.same_runtime", folder / "reference", *preload)
     run(sys.executable, *same, cwd=Path(__file__).parents[1])
     tests = folder / "tests"

@@ -163,8 +163,7 @@ def write(folder: Path, libraries: Sequence[str]) -> None:
                 for a in PHOTOS
                 for b in PHOTOS
             ]
-    with (folder / "values.properties").open("a", encoding="latin-1") as values:
-        values.writelines(lines)
+    (folder / "same.properties").write_text("".join(lines), encoding="latin-1")
 
 
 if __name__ == "__main__":

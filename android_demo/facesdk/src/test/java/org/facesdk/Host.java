@@ -25,6 +25,7 @@ final class Host {
         }
         try {
             VALUES.load(new ByteArrayInputStream(bytes("values.properties")));
+            VALUES.load(new ByteArrayInputStream(bytes("same.properties")));
         } catch (IOException error) {
             throw new AssertionError(error);
         }
