@@ -105,13 +105,3 @@ def test_a_runtime_that_lacks_a_function(host: Host, tmp_path: Path) -> None:
     assert (
         "is too old or incomplete: it has no function TfLiteInterpreterOptionsDelete; use" in said
     )
-
-
-def test_a_runtime_without_xnnpack(host: Host, tmp_path: Path) -> None:
-    plain = tmp_path / project.RUNTIME_LIBRARY
-    content = host.preload[-1].read_bytes()
-    assert content.count(b"TfLiteXNNPackDelegateCreate\0") == 1
-    plain.write_bytes(content.replace(b"PackDelegateCreate\0", b"PackDelegateErased\0"))
-    preload = (*host.preload[:-1], plain)
-    said = host.java("org.junit.runner.JUnitCore", "org.facesdk.PlainRuntimeTest", preload=preload)
-    assert "OK (1 test)" in said

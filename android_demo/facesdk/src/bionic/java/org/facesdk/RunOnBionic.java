@@ -160,8 +160,8 @@ public final class RunOnBionic {
             texts[i] = new StringObject(android.vm, names[i]);
             boolean finds = detector.equals(FINDER);
             if (names[i].equals("mtcnn-onet")
-                    || names[i].equals(FINDER) && finds
-                    || names[i].startsWith("mtcnn") && !finds) {
+                    || (names[i].equals(FINDER) && finds)
+                    || (names[i].startsWith("mtcnn") && !finds)) {
                 networks[i] =
                         android.direct(
                                 bytes(new File(models, "detection/" + names[i] + ".tflite")));
