@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 import signal
 import socket
 import ssl
 import stat
+import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -204,3 +208,42 @@ def test_an_answer_s_body_does_not_wait_until_its_head_is_confirmed() -> None:
         listening.accept()[0] as connection,
     ):
         assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+_WHERE_BLOCKS_LIE = """
+import numpy as np
+from facesdk.serve.server import give_memory_back
+
+GIVE and give_memory_back()
+for _ in range(2):  # glibc takes the first from the system, and the next from its heap
+    block = np.ones(3 << 20, np.uint8)
+    address = block.ctypes.data
+    heap = next(line for line in open("/proc/self/maps") if "[heap]" in line).split()[0]
+    del block
+low, high = (int(end, 16) for end in heap.split("-"))
+print(low <= address < high)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+@pytest.mark.parametrize(
+    ("give", "variables", "kept"),
+    [
+        (False, {}, True),
+        (True, {}, False),
+        (True, {"MALLOC_MMAP_THRESHOLD_": "33554432"}, True),
+    ],
+)
+def test_memory_of_large_photos_goes_back_to_the_system(
+    give: bool, variables: dict[str, str], kept: bool
+) -> None:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    program = _WHERE_BLOCKS_LIE.replace("GIVE", str(give))
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**own, **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == str(kept)

@@ -168,7 +168,7 @@ def serve(
     from facesdk.serve.access.tokens import open_token
     from facesdk.serve.app import create_app
     from facesdk.serve.engines import Engines
-    from facesdk.serve.server import listen, run
+    from facesdk.serve.server import give_memory_back, listen, run
     from facesdk.serve.service import Service
     from facesdk.serve.watching import Watcher
     from facesdk.serve.work.limits import Limits
@@ -183,6 +183,7 @@ def serve(
         work_s=timeout,
         arrival_s=arrival,
     )
+    give_memory_back()
     with ExitStack() as closing:
         listening = closing.enter_context(listen(host, port))
         engine = FaceEngine.load(
