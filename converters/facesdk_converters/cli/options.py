@@ -95,6 +95,9 @@ def run(target: str, common: Common, **own: Any) -> None:
     require_extra("larq_compute_engine", extra="convert")
     if common.no_verify and common.verify_on is not None:
         raise InputError("--no-verify and --verify-on exclude each other")
+    for path in (common.source, common.verify_on, own.get("calibrate_on")):
+        if path is not None and not path.exists():
+            raise InputError(f"{path} does not exist")
     facts = Facts(
         name=common.name,
         task=common.task,
@@ -149,6 +152,7 @@ def in_words(converted: Converted) -> str:
     if converted.contract.task == "other":
         lines.append(
             "facesdk does not know what it is for: if it embeds aligned faces, give --task "
-            "recognition, --mean and --scale"
+            "recognition, --mean and --scale, or give this file a contract by "
+            "`facesdk models set-contract`"
         )
     return "\n".join(lines)
