@@ -2,6 +2,7 @@
 
     python -m tools.emulation.executed                     # on the Raspberry Pi 4's processor
     python -m tools.emulation.executed --cpu cortex-a76    # on the Raspberry Pi 5's
+    python -m tools.emulation.executed --model finder      # another network's operators
 
 QEMU runs the packaged recogniser and the pipeline on one face in 640x480 with a plugin that counts
 (``executed_plugin.c``). Counts are the same on a busy machine. They are no times: processors
@@ -21,6 +22,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from facesdk.models.registry import DEFAULT_RECOGNIZER
 from tools.emulation.arm import AARCH64, ROOT, EmulationError, build_native, prepare
 
 PLUGIN = Path(__file__).with_name("executed_plugin.c")
@@ -31,12 +33,13 @@ KINDS = ("stages", "operators")
 Row = dict[str, Any]
 
 
-def count(cpu: str, kinds: tuple[str, ...] = KINDS) -> list[Row]:
+def count(cpu: str, kinds: tuple[str, ...] = KINDS, model: str = DEFAULT_RECOGNIZER) -> list[Row]:
     """Rows with ``kind``, ``name`` and ``instructions``, without those of the call itself.
 
     Args:
         cpu: A processor that QEMU knows.
-        kinds: ``"stages"`` of the pipeline, ``"operators"`` of the recogniser.
+        kinds: ``"stages"`` of the pipeline, ``"operators"`` of a network.
+        model: The packaged network.
 
     Raises:
         EmulationError: Something is missing, or the program failed.
@@ -52,7 +55,15 @@ def count(cpu: str, kinds: tuple[str, ...] = KINDS) -> list[Row]:
         emulator = [EMULATOR, "-plugin", f"{plugin},getppid={GETPPID}"]
         python = computer.root / "usr/bin/python3.11"
         done = subprocess.run(
-            [*emulator, *computer.emulator[1:], str(python), str(PROGRAM), *kinds],
+            [
+                *emulator,
+                *computer.emulator[1:],
+                str(python),
+                str(PROGRAM),
+                *kinds,
+                "--model",
+                model,
+            ],
             env=computer.environment(
                 [ROOT / "sdk"], {"FACESDK_OPS_LIBRARY": str(library), "PYTHONHASHSEED": "0"}
             ),
@@ -78,10 +89,13 @@ def main() -> int:
     """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--cpu", default=AARCH64.cpu, help="processor; default: %(default)s")
+    parser.add_argument(
+        "--model", default=DEFAULT_RECOGNIZER, help="whose operators; default: %(default)s"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
     try:
-        rows = count(arguments.cpu)
+        rows = count(arguments.cpu, model=arguments.model)
     except (EmulationError, subprocess.CalledProcessError) as error:
         print(f"executed: {error}", file=sys.stderr)
         return 1

@@ -28,7 +28,7 @@ WARM_UP = 2
 MIN_FACE = 60
 
 
-def main(kinds: list[str]) -> None:
+def main(kinds: list[str], model: str) -> None:
     rows: list[dict[str, object]] = []
 
     def count(call: Callable[[], object], **row: object) -> None:
@@ -42,10 +42,10 @@ def main(kinds: list[str]) -> None:
     count(lambda: None, kind="nothing", name="the call itself")
     if "stages" in kinds:
         _count_stages(count)
-    bundle = ModelBundle.load(registry.resolve(registry.DEFAULT_RECOGNIZER))
+    bundle = ModelBundle.load(registry.resolve(model))
     network = Interpreter(bundle, threads=1)
     network.fill(*random_inputs(network))
-    count(network.invoke, kind="network", name=registry.DEFAULT_RECOGNIZER)
+    count(network.invoke, kind="network", name=model)
     if "operators" in kinds:
         for operator in bundle.graph.operators:
             try:
@@ -80,4 +80,6 @@ def _count_stages(count: Callable[..., None]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("kinds", nargs="*", help="stages, operators")
-    main(parser.parse_args().kinds)
+    parser.add_argument("--model", default=registry.DEFAULT_RECOGNIZER, help="whose operators")
+    arguments = parser.parse_args()
+    main(arguments.kinds, arguments.model)
