@@ -13,7 +13,6 @@ import argparse
 import json
 from pathlib import Path
 
-import mediapipe
 import numpy as np
 
 SIDE = 128
@@ -25,6 +24,8 @@ def main() -> None:
     parser.add_argument("pictures", type=Path)
     parser.add_argument("found", type=Path)
     options = parser.parse_args()
+    import mediapipe
+
     detector = mediapipe.solutions.face_detection.FaceDetection(model_selection=0)
     rows = []
     for picture in np.load(options.pictures):
