@@ -65,7 +65,7 @@ def test_every_custom_operator_of_the_model_is_recorded(recogniser: ModelBundle)
     for node, other in part_of.items():
         assert other is None or (other < node and part_of[other] is None)
     names = {recogniser.graph.operators[node].name for node, other in part_of.items() if other}
-    assert names == {"ADD", "LceQuantize"}
+    assert names == {"ADD", "PRELU", "LceQuantize"}
 
 
 @pytest.mark.parametrize("isa", ["reference", "portable"])

@@ -1,6 +1,7 @@
 /* LceBconv2d. */
 #include "base/error.h"
 #include "base/packing.h"
+#include "kernels/bconv2d/bconv2d.h"
 #include "tflite/operator.h"
 
 enum { FILTER = 1, MULTIPLIER = 2, BIAS = 3, THRESHOLDS = 4 }; /* inputs */
@@ -74,16 +75,25 @@ static facesdk_status prepare(op_node *op, const facesdk_path *path, int32_t zer
   if (status != FACESDK_OK) return status;
   output->rank = 4;
   if (o->output_type == FACESDK_BITS) output->dims[3] = (int32_t)facesdk_words((size_t)o->channels_out);
-  return facesdk_bconv2d_create(path, o, constant_data(context, op->inputs[FILTER]),
-                                constant_data(context, op->inputs[MULTIPLIER]),
-                                constant_data(context, op->inputs[BIAS]),
-                                constant_data(context, op->inputs[THRESHOLDS]), &op->bconv2d, error);
+  status = facesdk_bconv2d_create(path, o, constant_data(context, op->inputs[FILTER]),
+                                  constant_data(context, op->inputs[MULTIPLIER]),
+                                  constant_data(context, op->inputs[BIAS]),
+                                  constant_data(context, op->inputs[THRESHOLDS]), &op->bconv2d, error);
+  if (status != FACESDK_OK || op->chain.count == 0 || facesdk_bconv2d_prepare_chain(op->bconv2d)) return status;
+  return facesdk_fail(error, FACESDK_OUT_OF_MEMORY, "out of memory");
 }
 
 static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteContext *context, const op_memory *memory,
                           facesdk_error *error) {
   (void)path, (void)error;
-  facesdk_bconv2d_run(op->bconv2d, memory->input, memory->residual, memory->output, context->recommended_num_threads);
+  const int32_t threads = context->recommended_num_threads;
+  if (op->chain.count > 0) {
+    facesdk_step steps[CHAIN_MAX_STEPS + 1];
+    const size_t count = op_chain_steps(&op->chain, memory, steps);
+    facesdk_bconv2d_run_chain(op->bconv2d, memory->input, memory->residual, steps, count, threads);
+  } else {
+    facesdk_bconv2d_run(op->bconv2d, memory->input, memory->residual, memory->output, threads);
+  }
   return FACESDK_OK;
 }
 

@@ -146,6 +146,7 @@ static bool fuse_next(partition *self, size_t i) {
   for (size_t j = i + 1; j < self->op_count; ++j) {
     if (!op_fuse_chain(&self->ops[i], &self->ops[j], keep)) continue;
     if (keep) self->inner[i][SIDE].index = self->inner[i][MAIN].index;
+    if (self->inner[j][SIDE].index >= 0) self->inner[i][SIDE].index = self->inner[j][SIDE].index;
     self->inner[i][MAIN].index = self->inner[j][MAIN].index;
     remove_op(self, j);
     return true;
@@ -156,6 +157,9 @@ static bool fuse_next(partition *self, size_t i) {
 static void fuse_chains(partition *self) {
   for (size_t i = 0; i < self->op_count; ++i) {
     while (op_is_chain(self->ops[i].kind) && fuse_next(self, i)) continue;
+  }
+  for (size_t i = 0; i < self->op_count; ++i) {
+    while (op_starts_chain(&self->ops[i]) && fuse_next(self, i)) continue;
   }
 }
 
@@ -267,18 +271,17 @@ static TfLiteStatus prepare_op(partition *self, TfLiteContext *context, size_t i
   }
   if (op->residual >= 0) {
     if (shape_of(self, context, op->residual, &residual) != kTfLiteOk) return kTfLiteError;
-    if (!shapes_equal(&residual, &output)) return report_text(context, "a sum needs tensors of one shape");
+    if (!shapes_equal(&residual, &op->values)) return report_text(context, "a sum needs tensors of one shape");
   }
   /* Tensors inside the partition have no memory of the runtime's, but shapes: tflite-runtime makes the partitions anew
    * when an input is resized, and op_kind_of() must find the same operators as before. */
-  const tensor_shape *between = op_is_chain(op->kind) ? &input : &output;
   for (size_t n = 0; n < op->fused_count; ++n) {
-    if (op->hidden[n] >= 0 && resize(context, op->hidden[n], between) != kTfLiteOk) return kTfLiteError;
+    if (op->hidden[n] >= 0 && resize(context, op->hidden[n], &op->values) != kTfLiteOk) return kTfLiteError;
   }
-  if (op->side >= 0 && resize(context, op->side, &input) != kTfLiteOk) return kTfLiteError;
+  if (op->side >= 0 && resize(context, op->side, &op->values) != kTfLiteOk) return kTfLiteError;
   if (resize(context, op->output, &output) != kTfLiteOk) return kTfLiteError;
   note_written(&self->inner[i][MAIN], &output, op->output_bytes);
-  note_written(&self->inner[i][SIDE], &input, op->input_bytes);
+  note_written(&self->inner[i][SIDE], &op->values, op->values_bytes);
   return kTfLiteOk;
 }
 
@@ -327,9 +330,9 @@ static TfLiteStatus kernel_invoke(TfLiteContext *context, TfLiteNode *node) {
     const bool adds = op->residual >= 0, has_side = op->side >= 0;
     const op_memory memory = {
         .input = memory_of(self, context, op->inputs[0], op->input_bytes),
-        .residual = adds ? memory_of(self, context, op->residual, op->output_bytes) : NULL,
+        .residual = adds ? memory_of(self, context, op->residual, op->values_bytes) : NULL,
         .output = memory_of(self, context, op->output, op->output_bytes),
-        .side = has_side ? memory_of(self, context, op->side, op->input_bytes) : NULL,
+        .side = has_side ? memory_of(self, context, op->side, op->values_bytes) : NULL,
     };
     facesdk_error error;
     if (memory.input == NULL || memory.output == NULL || (adds && memory.residual == NULL) ||

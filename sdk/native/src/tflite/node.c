@@ -53,22 +53,35 @@ static void append_step(op_chain *chain, facesdk_step step, int tensor) {
   chain->tensors[chain->count++] = tensor;
 }
 
-bool op_fuse_chain(op_node *chain, const op_node *next, bool keep) {
+bool op_starts_chain(const op_node *op) {
+  const facesdk_bconv2d_options *o = &op->options.bconv2d;
+  return op_is_chain(op->kind) || (op_is_convolution(op->kind) && o->output_type == FACESDK_FLOAT32 && o->groups == 1);
+}
+
+static bool has_ended(const op_chain *chain) {
+  return chain->count > 0 && chain->steps[chain->count - 1].kind == FACESDK_STEP_SIGNS;
+}
+
+bool op_fuse_chain(op_node *op, const op_node *next, bool keep) {
+  op_chain *chain = &op->chain;
   const bool signs = next->kind == &quantize_kind;
-  const size_t more = (signs ? 1 : next->chain.count) + keep;
-  const bool ended = chain->chain.steps[chain->chain.count - 1].kind == FACESDK_STEP_SIGNS;
-  if (ended || !op_is_chain(chain->kind) || !(signs || op_is_chain(next->kind)) || next->inputs[0] != chain->output ||
-      (keep && chain->side >= 0) || chain->chain.count + more > CHAIN_MAX_STEPS || chain->fused_count == CHAIN_MAX_STEPS) {
+  const size_t steps = signs ? 1 : next->chain.count, sides = (size_t)keep + (op->side >= 0) + (next->side >= 0);
+  const bool alone = signs && chain->count == 0; /* signs of a convolution's result: as fast apart */
+  if (!op_starts_chain(op) || alone || has_ended(chain) || !(signs || op_is_chain(next->kind)) || next->inputs[0] != op->output ||
+      sides > 1 || chain->count + keep + steps > CHAIN_MAX_STEPS ||
+      op->fused_count + 1 + next->fused_count > CHAIN_MAX_STEPS) {
     return false;
   }
   if (keep) {
-    append_step(&chain->chain, (facesdk_step){.kind = FACESDK_STEP_STORE}, -1);
-    chain->side = chain->output;
+    append_step(chain, (facesdk_step){.kind = FACESDK_STEP_STORE}, -1);
+    op->side = op->output;
   }
-  if (signs) append_step(&chain->chain, (facesdk_step){.kind = FACESDK_STEP_SIGNS}, -1);
-  for (size_t i = 0; i < next->chain.count; ++i) append_step(&chain->chain, next->chain.steps[i], next->chain.tensors[i]);
-  note_fused(chain, next->node_index, keep ? -1 : chain->output);
-  chain->output = next->output;
+  if (next->side >= 0) op->side = next->side;
+  if (signs) append_step(chain, (facesdk_step){.kind = FACESDK_STEP_SIGNS}, -1);
+  for (size_t i = 0; i < next->chain.count; ++i) append_step(chain, next->chain.steps[i], next->chain.tensors[i]);
+  note_fused(op, next->node_index, keep ? -1 : op->output);
+  for (size_t i = 0; i < next->fused_count; ++i) note_fused(op, next->fused[i], next->hidden[i]);
+  op->output = next->output;
   return true;
 }
 
@@ -114,9 +127,14 @@ facesdk_status op_read(op_node *op, const op_kind *kind, TfLiteContext *context,
 facesdk_status op_prepare(op_node *op, const facesdk_path *path, int32_t zero_padding, TfLiteContext *context,
                           const tensor_shape *input, tensor_shape *output, facesdk_error *error) {
   facesdk_status status = op->kind->prepare(op, path, zero_padding, context, input, output, error);
+  if (status != FACESDK_OK) return status;
+  op->values = *output;
+  if (op->chain.count > 0) status = op_prepare_chain(&op->chain, context, &op->values, output, error);
+  const TfLiteType type = op->chain.count > 0 ? kTfLiteFloat32 : tensor_of(context, op->output)->type;
   if (status == FACESDK_OK) {
     status = shape_bytes(input, tensor_of(context, op->inputs[0])->type, &op->input_bytes, error);
   }
+  if (status == FACESDK_OK) status = shape_bytes(&op->values, type, &op->values_bytes, error);
   if (status == FACESDK_OK) {
     status = shape_bytes(output, tensor_of(context, op->output)->type, &op->output_bytes, error);
   }

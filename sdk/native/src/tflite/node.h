@@ -15,9 +15,12 @@ bool op_is_chain(const op_kind *kind);       /* an operator of the runtime with 
  * not go together. */
 bool op_fuse_add(op_node *add, const op_node *convolution);
 
-/* Makes a chain and an operator that reads its result into one, which `chain` becomes; with `keep` it goes on to write
- * what it wrote before. False if they do not go together. */
-bool op_fuse_chain(op_node *chain, const op_node *next, bool keep);
+/* Whether others may become part of it by op_fuse_chain(): a chain, or a convolution. */
+bool op_starts_chain(const op_node *op);
+
+/* Makes an operator that starts a chain and one that reads its result into one, which the first becomes; with `keep` it goes
+ * on to write what it wrote before. False if they do not go together. */
+bool op_fuse_chain(op_node *op, const op_node *next, bool keep);
 
 /* Fills `op` from a node: checks indices, types, constants and custom options. */
 facesdk_status op_read(op_node *op, const op_kind *kind, TfLiteContext *context, int node_index, const TfLiteNode *node,

@@ -26,7 +26,8 @@ typedef enum type_mask {
 
 typedef struct op_kind op_kind;
 
-/* Pointwise steps of nodes that are one operator. Where the last one does not write signs, the result is stored. */
+/* Pointwise steps of nodes that are one operator, or that follow a convolution. Where the last one does not write signs,
+ * the result is stored. */
 typedef struct op_chain {
   size_t count;
   facesdk_step steps[CHAIN_MAX_STEPS];
@@ -40,11 +41,12 @@ typedef struct op_node {
   int inputs[OPERATOR_MAX_INPUTS]; /* tensor indices; input 0 is computed, the others are constants */
   int residual;                    /* a computed tensor that is added to the result; -1 if there is none */
   int output;
-  int side; /* a tensor of the input's shape that a chain writes on the way; -1 if there is none */
+  int side; /* a tensor of the values' shape that a chain writes on the way; -1 if there is none */
   size_t fused_count;
   int fused[CHAIN_MAX_STEPS];  /* indices of nodes that became part of this operator */
   int hidden[CHAIN_MAX_STEPS]; /* for each the tensor between, where nobody needs it any more; else -1 */
-  size_t input_bytes, output_bytes; /* set by op_prepare */
+  tensor_shape values; /* of what a chain works on and a sum adds up, set by op_prepare */
+  size_t input_bytes, values_bytes, output_bytes; /* set by op_prepare */
   union {
     facesdk_bconv2d_options bconv2d;
     facesdk_bmaxpool2d_options bmaxpool2d;
@@ -58,7 +60,7 @@ typedef struct op_node {
   facesdk_binary_conv2d *binary_conv2d;
 } op_node;
 
-/* What an operator reads and writes: `residual` has the output's size and may be the output, `side` has the input's; NULL
+/* What an operator reads and writes: `residual` and `side` have the values' size, and `residual` may be an output; NULL
  * where there is none. */
 typedef struct op_memory {
   const void *input, *residual;
@@ -95,6 +97,13 @@ bool op_can_add(const TfLiteContext *context, const TfLiteNode *node);
 
 /* The kind of a node with that builtin code if it is a chain of its own: float32, with constants by channel; else NULL. */
 const op_kind *op_chain_kind(const TfLiteContext *context, const TfLiteNode *node, int32_t builtin_code);
+
+/* Spreads the constants of a chain over the channels of `values`, and makes `output` the shape of its result. */
+facesdk_status op_prepare_chain(op_chain *chain, const TfLiteContext *context, const tensor_shape *values,
+                                tensor_shape *output, facesdk_error *error);
+
+/* The steps of a chain with what they write, and their number; room for CHAIN_MAX_STEPS + 1. */
+size_t op_chain_steps(const op_chain *chain, const op_memory *memory, facesdk_step *steps);
 
 /* Whether the constant tensor has one number for each of `channels`, or one for all. */
 bool is_by_channel(const TfLiteTensor *tensor, int rank, int32_t channels);

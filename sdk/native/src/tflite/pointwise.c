@@ -78,36 +78,29 @@ static void spread(float *constants, const TfLiteTensor *tensor, size_t channels
   for (size_t c = 0; c < channels; ++c) constants[c] = numbers[one ? 0 : c];
 }
 
-static facesdk_status prepare(op_node *op, const facesdk_path *path, int32_t zero_padding, const TfLiteContext *context,
-                              const tensor_shape *input, tensor_shape *output, facesdk_error *error) {
-  (void)path, (void)zero_padding;
-  op_chain *chain = &op->chain;
-  const int last = input->rank - 1;
-  const size_t channels = (size_t)input->dims[last], words = facesdk_words(channels), room = words * FACESDK_WORD_BITS;
-  op_release(op);
+facesdk_status op_prepare_chain(op_chain *chain, const TfLiteContext *context, const tensor_shape *values,
+                                tensor_shape *output, facesdk_error *error) {
+  const int last = values->rank - 1;
+  const size_t channels = (size_t)values->dims[last], words = facesdk_words(channels), room = words * FACESDK_WORD_BITS;
   chain->constants = facesdk_allocate(chain->count * room, sizeof(float));
   if (chain->constants == NULL) return facesdk_fail(error, FACESDK_OUT_OF_MEMORY, "out of memory");
   for (size_t i = 0; i < chain->count; ++i) {
     chain->steps[i].constants = chain->constants + i * room;
     if (chain->tensors[i] < 0) continue;
     const TfLiteTensor *tensor = tensor_of(context, chain->tensors[i]);
-    if (channels < 1 || !is_by_channel(tensor, input->rank, input->dims[last])) {
+    if (channels < 1 || !is_by_channel(tensor, values->rank, values->dims[last])) {
       return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "%zu channels do not go with the constants", channels);
     }
     spread(chain->constants + i * room, tensor, channels);
   }
-  op->options.matrix.channels = channels;
-  *output = *input;
+  *output = *values;
   if (chain->steps[chain->count - 1].kind == FACESDK_STEP_SIGNS) output->dims[last] = (int32_t)words;
-  return shape_rows(input, &op->options.matrix.rows, error);
+  return FACESDK_OK;
 }
 
-static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteContext *context, const op_memory *memory,
-                          facesdk_error *error) {
-  (void)error;
-  size_t count = op->chain.count;
-  facesdk_step steps[CHAIN_MAX_STEPS + 1];
-  memcpy(steps, op->chain.steps, count * sizeof *steps);
+size_t op_chain_steps(const op_chain *chain, const op_memory *memory, facesdk_step *steps) {
+  size_t count = chain->count;
+  memcpy(steps, chain->steps, count * sizeof *steps);
   for (size_t i = 0; i < count; ++i) {
     if (steps[i].kind == FACESDK_STEP_STORE) steps[i].output = memory->side;
     if (steps[i].kind == FACESDK_STEP_SIGNS) steps[i].output = memory->output;
@@ -115,6 +108,23 @@ static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteCon
   if (steps[count - 1].kind != FACESDK_STEP_SIGNS) {
     steps[count++] = (facesdk_step){.kind = FACESDK_STEP_STORE, .output = memory->output};
   }
+  return count;
+}
+
+static facesdk_status prepare(op_node *op, const facesdk_path *path, int32_t zero_padding, const TfLiteContext *context,
+                              const tensor_shape *input, tensor_shape *output, facesdk_error *error) {
+  (void)path, (void)zero_padding, (void)context;
+  op_release(op);
+  op->options.matrix.channels = (size_t)input->dims[input->rank - 1];
+  *output = *input;
+  return shape_rows(input, &op->options.matrix.rows, error);
+}
+
+static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteContext *context, const op_memory *memory,
+                          facesdk_error *error) {
+  (void)error;
+  facesdk_step steps[CHAIN_MAX_STEPS + 1];
+  const size_t count = op_chain_steps(&op->chain, memory, steps);
   facesdk_pointwise_run(path, steps, count, memory->input, op->options.matrix.rows, op->options.matrix.channels,
                         context->recommended_num_threads);
   return FACESDK_OK;

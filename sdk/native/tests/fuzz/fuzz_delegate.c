@@ -68,7 +68,8 @@ static void edit(fake_graph *graph, uint8_t what, uint8_t where, uint8_t value) 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (size < 1) return 0;
-  fake_graph graph = data[0] & 32   ? binary_graph_valid(data[0] & 8)
+  fake_graph graph = data[0] & 64   ? chain_graph_valid()
+                     : data[0] & 32 ? binary_graph_valid(data[0] & 8)
                      : data[0] & 16 ? residual_graph_valid()
                                     : fake_graph_valid(data[0]);
   for (size_t i = 1; i + 3 <= size && i < 31; i += 3) edit(&graph, data[i], data[i + 1], data[i + 2]);

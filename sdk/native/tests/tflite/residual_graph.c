@@ -74,3 +74,15 @@ fake_graph residual_graph_valid(void) {
   graph.tensors[x].leaves = true;
   return graph;
 }
+
+fake_graph chain_graph_valid(void) {
+  fake_graph graph = {0};
+  int x = append_by_channel(&graph, append_image(&graph, 64), kTfLiteBuiltinMul);
+  x = append_quantize(&graph, append_by_channel(&graph, x, kTfLiteBuiltinAdd));
+  const int activated = append_by_channel(&graph, append_convolution(&graph, x, 64), kTfLiteBuiltinPrelu);
+  x = append_quantize(&graph, append_by_channel(&graph, activated, kTfLiteBuiltinAdd));
+  x = append_sum(&graph, activated, append_convolution(&graph, x, 64));
+  x = append_by_channel(&graph, x, kTfLiteBuiltinRelu6);
+  graph.tensors[x].leaves = true;
+  return graph;
+}

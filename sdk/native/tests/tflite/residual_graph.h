@@ -22,4 +22,8 @@ int append_by_channel(fake_graph *graph, int image, int32_t builtin_code);
  *   node 0 quantize, 1 convolve, 2 add the image; 3 quantize, 4 convolve, 5 add the sum of node 2, which leaves. */
 fake_graph residual_graph_valid(void);
 
+/* Chains alone and of convolutions, with and without a result on the way that is read again:
+ *   node 0 MUL, 1 ADD, 2 quantize, 3 convolve, 4 PRELU, 5 ADD, 6 quantize, 7 convolve, 8 add node 4, 9 RELU6, which leaves. */
+fake_graph chain_graph_valid(void);
+
 #endif

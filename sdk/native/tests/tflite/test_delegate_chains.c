@@ -1,11 +1,12 @@
 /* Operators of the runtime with constants by channel: which are claimed, which become one with an LceQuantize, and that
- * every result is that of the operators one by one. The linker sends the delegate's chains here (--wrap), to be counted. */
+ * every result is that of the operators one by one. The linker sends the delegate's chains, alone and those of convolutions,
+ * here (--wrap), to be counted. */
 #include <math.h>
 #include <string.h>
 
 #include "check.h"
 #include "facesdk_ops.h"
-#include "kernels/pointwise/pointwise.h"
+#include "kernels/bconv2d/bconv2d.h"
 #include "tflite/residual_graph.h"
 
 enum { RANDOM_GRAPHS = 400, WIDE = 64, NARROW = 32 };
@@ -15,18 +16,35 @@ void __real_facesdk_pointwise_run(const facesdk_path *path, const facesdk_step *
 void __wrap_facesdk_pointwise_run(const facesdk_path *path, const facesdk_step *steps, size_t count, const float *input,
                                   size_t rows, size_t channels, int32_t threads);
 
+void __real_facesdk_bconv2d_run_chain(facesdk_bconv2d *op, const uint32_t *input, const float *residual,
+                                      const facesdk_step *steps, size_t count, int32_t threads);
+void __wrap_facesdk_bconv2d_run_chain(facesdk_bconv2d *op, const uint32_t *input, const float *residual,
+                                      const facesdk_step *steps, size_t count, int32_t threads);
+
 typedef struct chain_counts {
-  int all, steps, in_place;
+  int all, of_convolutions, steps, in_place;
 } chain_counts;
 
 static chain_counts counts;
 
-void __wrap_facesdk_pointwise_run(const facesdk_path *path, const facesdk_step *steps, size_t count, const float *input,
-                                  size_t rows, size_t channels, int32_t threads) {
+/* Whether a step writes over what is read. */
+static void count_chain(const facesdk_step *steps, size_t count, const float *read) {
   ++counts.all;
   counts.steps += (int)count;
-  for (size_t i = 0; i < count; ++i) counts.in_place += steps[i].output == (const void *)input;
+  for (size_t i = 0; i < count; ++i) counts.in_place += read != NULL && steps[i].output == (const void *)read;
+}
+
+void __wrap_facesdk_pointwise_run(const facesdk_path *path, const facesdk_step *steps, size_t count, const float *input,
+                                  size_t rows, size_t channels, int32_t threads) {
+  count_chain(steps, count, input);
   __real_facesdk_pointwise_run(path, steps, count, input, rows, channels, threads);
+}
+
+void __wrap_facesdk_bconv2d_run_chain(facesdk_bconv2d *op, const uint32_t *input, const float *residual,
+                                      const facesdk_step *steps, size_t count, int32_t threads) {
+  ++counts.of_convolutions;
+  count_chain(steps, count, residual);
+  __real_facesdk_bconv2d_run_chain(op, input, residual, steps, count, threads);
 }
 
 /* ---- the operators, one by one ---- */
@@ -83,7 +101,10 @@ static void evaluate(const evaluation *e, const fake_node *node) {
   const size_t channels = channels_of(e, node->inputs[0]);
   const float *input = e->values[node->inputs[0]];
   float *output = e->values[node->outputs[0]];
-  if (node->name == NULL) {
+  const float *other = node->input_count == 2 ? e->values[node->inputs[1]] : NULL;
+  if (node->name == NULL && other != NULL) {
+    for (size_t i = 0; i < e->pixels * channels; ++i) output[i] = input[i] + other[i];
+  } else if (node->name == NULL) {
     const float *constants = node->input_count > 1 ? e->context->tensors[node->inputs[1]].data : NULL;
     for (size_t i = 0; i < e->pixels * channels; ++i) {
       output[i] = by_channel(node, input[i], constants == NULL ? 0.0f : constants[i % channels]);
@@ -130,18 +151,19 @@ static void compare(const fake_graph *graph, const TfLiteContext *context, const
   for (int i = 0; i < graph->tensor_count; ++i) free(e.values[i]);
 }
 
-/* Runs the graph: how many nodes are claimed, how many chains run with how many steps, and how many write over their
- * input. */
-static void expect(const fake_graph *graph, int claimed, int all, int steps, int in_place) {
+/* Runs the graph: how many nodes are claimed, how many chains run, of those how many in convolutions, with how many steps,
+ * and how many write over what they read. */
+static void expect(const fake_graph *graph, int claimed, int all, int of_convolutions, int steps, int in_place) {
   char message[512];
   counts = (chain_counts){0};
   compared = 0;
   claimed_nodes = -1;
   const fake_outcome outcome = fake_runtime_run(graph, compare, message);
-  if (outcome != FAKE_RAN || claimed_nodes != claimed || counts.all != all || counts.steps != steps ||
-      counts.in_place != in_place) {
-    fprintf(stderr, "%d nodes, %d chains, %d steps, %d in place; expected %d, %d, %d, %d. %s\n", claimed_nodes, counts.all,
-            counts.steps, counts.in_place, claimed, all, steps, in_place, message);
+  if (outcome != FAKE_RAN || claimed_nodes != claimed || counts.all != all ||
+      counts.of_convolutions != of_convolutions || counts.steps != steps || counts.in_place != in_place) {
+    fprintf(stderr, "%d nodes, %d chains, %d of convolutions, %d steps, %d in place; expected %d, %d, %d, %d, %d. %s\n",
+            claimed_nodes, counts.all, counts.of_convolutions, counts.steps, counts.in_place, claimed, all, of_convolutions,
+            steps, in_place, message);
     abort();
   }
   CHECK(compared > 0);
@@ -158,15 +180,15 @@ static void before_a_sign(void) {
   x = append_by_channel(&graph, x, kTfLiteBuiltinAdd);
   x = convolution_of(&graph, append_quantize(&graph, x));
   graph.tensors[x].leaves = true;
-  expect(&graph, 4, 1, 3, 0);
+  expect(&graph, 4, 1, 0, 3, 0);
   graph.resized.size = 3; /* a batch of 3 */
-  expect(&graph, 4, 1, 3, 0);
+  expect(&graph, 4, 1, 0, 3, 0);
   graph.nodes[1].activation = 1;
-  expect(&graph, 4, 1, 4, 0);
+  expect(&graph, 4, 1, 0, 4, 0);
   const int swapped = graph.nodes[0].inputs[0];
   graph.nodes[0].inputs[0] = graph.nodes[0].inputs[1];
   graph.nodes[0].inputs[1] = swapped;
-  expect(&graph, 4, 1, 4, 0);
+  expect(&graph, 4, 1, 0, 4, 0);
 }
 
 /* As in the packaged recogniser: an activation whose result is read twice, shifted before the sign. */
@@ -182,14 +204,31 @@ static void after_a_convolution(void) {
   }
   graph.tensors[x].leaves = true;
   /* ADD and sign; twice PRELU, ADD and sign, of which nobody reads the PRELU; the last PRELU. */
-  expect(&graph, 12, 4, 2 + 3 + 3 + 2, 0);
+  expect(&graph, 12, 4, 3, 2 + 3 + 3 + 2, 0);
 
   graph.tensors[graph.nodes[3].outputs[0]].leaves = true; /* the first PRELU, which is stored then */
-  expect(&graph, 12, 4, 2 + 4 + 3 + 2, 0);
+  expect(&graph, 12, 4, 3, 2 + 4 + 3 + 2, 0);
   graph.tensors[graph.nodes[3].outputs[0]].leaves = false;
-  const int again = append_quantize(&graph, graph.nodes[3].outputs[0]); /* it is stored, over the convolution's result */
+  const int again = append_quantize(&graph, graph.nodes[3].outputs[0]); /* it is stored */
   graph.tensors[convolution_of(&graph, again)].leaves = true;
-  expect(&graph, 14, 4, 2 + 4 + 3 + 2, 1);
+  expect(&graph, 14, 4, 3, 2 + 4 + 3 + 2, 0);
+}
+
+/* A convolution's sum goes through the chain, and what the chain stores takes the place of what was added. What is read
+ * before the chain is stored as well, but then nothing else is. */
+static void after_a_sum(void) {
+  fake_graph graph = {0};
+  const int image = append_image(&graph, WIDE);
+  int x = append_by_channel(&graph, convolution_of(&graph, append_quantize(&graph, image)), kTfLiteBuiltinPrelu);
+  for (int unit = 0; unit < 2; ++unit) {
+    const int bits = append_quantize(&graph, append_by_channel(&graph, x, kTfLiteBuiltinAdd));
+    x = append_by_channel(&graph, append_sum(&graph, x, convolution_of(&graph, bits)), kTfLiteBuiltinPrelu);
+  }
+  graph.tensors[x].leaves = true;
+  expect(&graph, 13, 3, 3, 4 + 4 + 2, 1);
+
+  graph.tensors[graph.nodes[6].outputs[0]].leaves = true; /* the first sum, whose PRELU is read twice: it goes alone */
+  expect(&graph, 13, 3, 2, 4 + 4 + 2, 0);
 }
 
 static bool first_is_claimed;
@@ -238,7 +277,7 @@ static void far_from_ours(void) {
 
   const int x = convolution_of(&graph, append_quantize(&graph, first));
   graph.tensors[x].leaves = true;
-  expect(&graph, 2, 0, 0, 0);
+  expect(&graph, 2, 0, 0, 0, 0);
 }
 
 static void refused(void) {
@@ -289,14 +328,16 @@ static void random_graphs(void) {
     compared = 0;
     CHECK(fake_runtime_run(&graph, compare, message) == FAKE_RAN);
     outputs += compared;
-    sum.all += counts.all, sum.steps += counts.steps, sum.in_place += counts.in_place;
+    sum.all += counts.all, sum.of_convolutions += counts.of_convolutions, sum.steps += counts.steps, sum.in_place += counts.in_place;
   }
-  CHECK(outputs > RANDOM_GRAPHS && sum.all > RANDOM_GRAPHS && sum.steps > 2 * sum.all && sum.in_place > RANDOM_GRAPHS / 10);
+  CHECK(outputs > RANDOM_GRAPHS && sum.all > RANDOM_GRAPHS && sum.steps > 2 * sum.all && sum.in_place > RANDOM_GRAPHS / 10 &&
+        sum.of_convolutions > RANDOM_GRAPHS / 4);
 }
 
 int main(void) {
   before_a_sign();
   after_a_convolution();
+  after_a_sum();
   left_to_the_runtime();
   far_from_ours();
   refused();

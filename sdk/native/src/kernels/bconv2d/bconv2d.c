@@ -181,9 +181,30 @@ void facesdk_bconv2d_run(facesdk_bconv2d *op, const uint32_t *input, const float
                          int32_t threads) {
   if (op->options.output_type != FACESDK_FLOAT32) residual = NULL;
   if (op->kernel != NULL) {
-    facesdk_blocked_run(op, input, residual, output, threads);
+    facesdk_blocked_run(op, input, residual, NULL, output, threads);
   } else {
     facesdk_bconv2d_reference_run(op, input, residual, output);
+  }
+  facesdk_path_count_run(op->path);
+}
+
+static size_t pixels_of(const facesdk_bconv2d *op) {
+  return (size_t)op->options.batch * (size_t)op->y.output * (size_t)op->x.output;
+}
+
+bool facesdk_bconv2d_prepare_chain(facesdk_bconv2d *op) {
+  if (op->kernel != NULL || op->floats != NULL) return true;
+  op->floats = malloc(pixels_of(op) * op->pixel_bytes);
+  return op->floats != NULL;
+}
+
+void facesdk_bconv2d_run_chain(facesdk_bconv2d *op, const uint32_t *input, const float *residual,
+                               const facesdk_step *steps, size_t count, int32_t threads) {
+  if (op->kernel != NULL) {
+    facesdk_blocked_run(op, input, residual, &(facesdk_chain){steps, count, 0}, NULL, threads);
+  } else {
+    facesdk_bconv2d_reference_run(op, input, residual, op->floats);
+    facesdk_pointwise_reference(steps, count, op->floats, 0, pixels_of(op), (size_t)op->options.channels_out);
   }
   facesdk_path_count_run(op->path);
 }
@@ -197,6 +218,7 @@ void facesdk_bconv2d_destroy(facesdk_bconv2d *op) {
   free(op->y_class);
   free(op->x_class);
   free(op->filter);
+  free(op->floats);
   facesdk_blocked_release(op);
   free(op);
   facesdk_pool_release();

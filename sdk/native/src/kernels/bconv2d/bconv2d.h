@@ -6,6 +6,7 @@
 
 #include "base/window.h"
 #include "kernels/path.h"
+#include "kernels/step.h"
 
 typedef enum facesdk_correction {
   FACESDK_CORRECT_NOTHING = 0, /* no padded cells, or padded with +1 */
@@ -42,8 +43,23 @@ struct facesdk_bconv2d {
   size_t x_classes;
 
   uint32_t *filter;                /* for the reference, as it was given */
+  float *floats;                   /* results of the reference, before a chain */
   struct facesdk_blocked *blocked; /* for kernels, see blocked.h */
 };
+
+/* Pointwise steps that results of one image go through, in registers. */
+typedef struct facesdk_chain {
+  const facesdk_step *steps;
+  size_t count;
+  size_t first_pixel; /* of the image, in the steps' outputs */
+} facesdk_chain;
+
+/* Makes the results go through a chain from now on; false if memory ran out. For float results of one group. */
+bool facesdk_bconv2d_prepare_chain(facesdk_bconv2d *op);
+
+/* Runs a prepared convolution with a chain. A step may write over `residual`. */
+void facesdk_bconv2d_run_chain(facesdk_bconv2d *op, const uint32_t *input, const float *residual,
+                               const facesdk_step *steps, size_t count, int32_t threads);
 
 /* The corrections of an output pixel (y * width + x) for all channels; NULL if it has none. For ops that correct. */
 static inline const int32_t *facesdk_bconv2d_correction(const facesdk_bconv2d *op, size_t pixel) {

@@ -235,6 +235,7 @@ typedef struct tile_work {
   const facesdk_bconv2d *op;
   const uint32_t *image;
   const float *residual;
+  const facesdk_chain *chain;
   char *output;
 } tile_work;
 
@@ -251,7 +252,7 @@ static void run_tiles(void *context, size_t block, size_t first, size_t end) {
     if (first < stop) {
       const size_t last = zone->first_pixel + stop * kernel->tile;
       kernel->strip(w->op, w->image, block, zone, zone->first_pixel + first * kernel->tile,
-                    last < zone->end_pixel ? last : zone->end_pixel, w->residual, w->output);
+                    last < zone->end_pixel ? last : zone->end_pixel, w->residual, w->chain, w->output);
     }
     first = first > tiles ? first - tiles : 0;
     end -= stop;
@@ -265,26 +266,38 @@ static int32_t useful_threads(const facesdk_bconv2d *op, int32_t threads) {
   return facesdk_pool_worthwhile(bits, MIN_WORK_PER_THREAD, threads);
 }
 
-void facesdk_blocked_run(const facesdk_bconv2d *op, const uint32_t *input, const float *residual, void *output,
-                         int32_t threads) {
+/* Clears the bits of channels that do not exist, which strips leave as they are. */
+static void clear_signs(const facesdk_bconv2d *op, const facesdk_chain *chain, size_t pixels) {
+  const size_t channels = (size_t)op->options.channels_out, words = facesdk_words(channels);
+  for (size_t i = 0; i < chain->count && channels % FACESDK_WORD_BITS != 0; ++i) {
+    if (chain->steps[i].kind != FACESDK_STEP_SIGNS) continue;
+    memset((uint32_t *)chain->steps[i].output + chain->first_pixel * words, 0, pixels * words * sizeof(uint32_t));
+  }
+}
+
+void facesdk_blocked_run(const facesdk_bconv2d *op, const uint32_t *input, const float *residual,
+                         const facesdk_chain *chain, void *output, int32_t threads) {
   const facesdk_blocked *plan = op->blocked;
   const size_t tile = op->kernel->tile, groups = (size_t)op->options.groups;
   const size_t image_words = (size_t)op->y.input * (size_t)op->x.input * op->group_words * groups;
   const size_t output_bytes = plan->pixel_count * op->pixel_bytes;
-  tile_work work = {.op = op, .residual = residual, .output = output};
+  facesdk_chain of_image = chain != NULL ? *chain : (facesdk_chain){0};
+  tile_work work = {.op = op, .residual = residual, .chain = chain != NULL ? &of_image : NULL, .output = output};
   size_t tiles = 0;
   for (size_t i = 0; i < plan->zone_count; ++i) tiles += tiles_of(&plan->zones[i], tile);
   threads = useful_threads(op, threads);
   for (int32_t batch = 0; batch < op->options.batch; ++batch) {
     if (plan->image != NULL) copy_image(op, input);
     work.image = plan->image != NULL ? plan->image : input;
+    if (chain != NULL) clear_signs(op, &of_image, plan->pixel_count);
     if (op->options.output_type == FACESDK_BITS &&
         (plan->scattered_bits || op->options.channels_out % FACESDK_WORD_BITS != 0)) {
       memset(work.output, 0, output_bytes);
     }
     facesdk_pool_run_rows(run_tiles, &work, plan->blocks * groups, tiles, threads);
     input += image_words;
-    work.output += output_bytes;
+    of_image.first_pixel += plan->pixel_count;
+    if (chain == NULL) work.output += output_bytes;
     if (residual != NULL) work.residual += output_bytes / sizeof *residual;
   }
 }

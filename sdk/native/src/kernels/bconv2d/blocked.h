@@ -42,9 +42,9 @@ struct facesdk_bconv2d_kernel {
   size_t adjacent;
 
   /* Output pixels [first, end) of one image, of one zone, for block `block` of all blocks of all groups. `residual` is
-   * NULL or lies as the float output does. */
+   * NULL or lies as the float output does. With a chain, the float output goes through it and is not written. */
   void (*strip)(const facesdk_bconv2d *op, const uint32_t *image, size_t block, const facesdk_zone *zone, size_t first,
-                size_t end, const float *residual, char *output);
+                size_t end, const float *residual, const facesdk_chain *chain, char *output);
 };
 
 /* Rows of output pixels whose windows have the same rows of taps inside the input. Those outside are not computed: there
@@ -93,8 +93,8 @@ bool facesdk_blocked_is_practical(const facesdk_bconv2d *op);
 
 /* Everything else in `op` is complete; false if memory ran out. */
 bool facesdk_blocked_prepare(facesdk_bconv2d *op, const uint32_t *filter);
-void facesdk_blocked_run(const facesdk_bconv2d *op, const uint32_t *input, const float *residual, void *output,
-                         int32_t threads);
+void facesdk_blocked_run(const facesdk_bconv2d *op, const uint32_t *input, const float *residual,
+                         const facesdk_chain *chain, void *output, int32_t threads);
 void facesdk_blocked_release(facesdk_bconv2d *op);
 
 /* Writes the low `count` bits as channels first..first+count-1 of a bit-packed pixel. */

@@ -1,33 +1,9 @@
 /* Chains of operators that compute each value of a tensor from the same place of their input: batch normalisation as
- * factors and offsets by channel, activations, signs. A chain reads its input once and writes what others read.
- *
- * Every step rounds to float32 as the operator of a runtime that it stands for, so that fusing changes no bit. */
+ * factors and offsets by channel, activations, signs. A chain reads its input once and writes what others read. */
 #ifndef FACESDK_KERNELS_POINTWISE_POINTWISE_H_
 #define FACESDK_KERNELS_POINTWISE_POINTWISE_H_
 
-#include "kernels/path.h"
-
-typedef enum facesdk_step_kind {
-  FACESDK_STEP_MULTIPLY, /* by constants[channel] */
-  FACESDK_STEP_ADD,      /* constants[channel] */
-  FACESDK_STEP_PRELU,    /* negative values times constants[channel] */
-  FACESDK_STEP_LIMIT,    /* to [low, high]; what is not a number stays */
-  FACESDK_STEP_STORE,    /* writes the values to `output` */
-  FACESDK_STEP_SIGNS,    /* writes a bit per channel, 1 for negative values, to `output` */
-} facesdk_step_kind;
-
-struct facesdk_step {
-  facesdk_step_kind kind;
-  const float *constants; /* can be read to the next multiple of 32 channels */
-  float low, high;
-  void *output;
-};
-
-/* A kernel (facesdk_pointwise_kernel) runs the chain on `rows` pixels from `first_row` on; input and outputs start at row
- * 0. */
-
-/* The oracle, in reference.c. */
-facesdk_pointwise_kernel facesdk_pointwise_reference;
+#include "kernels/step.h"
 
 /* Runs a chain on rows x channels values; an output may be the input. */
 void facesdk_pointwise_run(const facesdk_path *path, const facesdk_step *steps, size_t count, const float *input,
