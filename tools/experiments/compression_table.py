@@ -7,6 +7,7 @@ r"""The tables of docs/numbers/compression.md: every compression method on one t
         --file compactfacenet-qb.tflite
     python -m tools.experiments.compression_table time table
     python -m tools.experiments.compression_table page table
+    python -m tools.experiments.compression_table blocks blocks --network source
 
 ``data`` chooses crops: the people whom training held out, and some of those it saw. ``rows`` goes
 on where it stopped: a JSON file per row, and the model file; ``file`` adds a row for any model
@@ -44,6 +45,7 @@ from facesdk.pages.axes import Scale
 from facesdk.recognition.alignment import central
 from facesdk.recognition.embedding import Embedder
 from facesdk.results import FloatArray
+from facesdk_converters.compression import files
 from facesdk_converters.compression.files import latency_ratio
 from facesdk_converters.compression.pipeline import config_of
 from facesdk_converters.sources.network import KerasNetwork
@@ -52,6 +54,7 @@ from facesdk_converters.targets import floating
 from facesdk_converters.targets.fixed_point.target import target as fixed_point
 from facesdk_converters.targets.target import Target
 from facesdk_converters.tflite.tree import write_contract
+from facesdk_training.architectures.registry import configure
 from facesdk_training.compression.counts import counts
 from facesdk_training.compression.frame.method import NOTES, Subject
 from facesdk_training.compression.frame.retraining import Retraining, retrain, retraining_config
@@ -64,6 +67,8 @@ from facesdk_training.data.split import Split, split_by_identity
 from facesdk_training.data.validation import figures
 from facesdk_training.keras import loading
 from facesdk_training.keras.embedder import load_keras
+from facesdk_training.keras.networks import compact_blocks
+from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs import record as run_record
 from facesdk_training.runs.contract import contract_of
@@ -394,16 +399,36 @@ def add_file(out: Path, network: Path, data: Path, path: Path) -> None:
 
 
 def time_rows(out: Path) -> None:
-    """Each file in turn with the network's own; one thread, the stock runtime."""
+    """Each file in turn with the network's own, where it is missing; one thread, stock runtime."""
     base = ModelBundle.load(out / "float.before.tflite", trust=True)
-    found = {}
-    for path in sorted(out.glob("*.tflite")):
-        name, _, way = path.name.removesuffix(".tflite").rpartition(".")
-        if way == "before" and (out / f"{name}.after.tflite").exists():
+    path = out / "latency.json"
+    found = json.loads(path.read_text()) if path.exists() else {}
+    for file in sorted(out.glob("*.tflite")):
+        name, _, way = file.name.removesuffix(".tflite").rpartition(".")
+        if name in found or (way == "before" and (out / f"{name}.after.tflite").exists()):
             continue  # the same operators and shapes
-        found[name] = round(latency_ratio(ModelBundle.load(path, trust=True), base, POLICY), 3)
+        found[name] = round(latency_ratio(ModelBundle.load(file, trust=True), base, POLICY), 3)
         print(name, found[name], flush=True)
-    write_atomic(out / "latency.json", (json.dumps(found, indent=1) + "\n").encode())
+        write_atomic(path, (json.dumps(found, indent=1) + "\n").encode())
+
+
+def make_blocks(out: Path, network: Path) -> None:
+    """FaceResNet A of each compact block, with random weights: what it holds, and its time."""
+    make_folder(out)
+    bundles = {}
+    for block in ("plain", *compact_blocks.BLOCKS):
+        path = out / f"{block}.tflite"
+        model = build_embedder(configure("A", width=0.25, embedding_length=192, block=block))
+        if not path.exists():
+            write_atomic(path, files.file_of(model, contract_of(network))[1].content)
+        bundles[block] = ModelBundle.load(path, trust=True)
+        ratio = latency_ratio(bundles[block], bundles["plain"], POLICY)
+        held = counts(model)
+        print(
+            f"| {block} | {held['weights']:,} | {held['multiply_adds'] / 1e6:.1f} | "
+            f"{path.stat().st_size:,} | {ratio:.2f} |",
+            flush=True,
+        )
 
 
 def rows_of(out: Path, plan: tuple[Row, ...]) -> list[dict[str, Any]]:
@@ -488,7 +513,7 @@ def print_page(out: Path, plan: tuple[Row, ...], chart: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("data", "rows", "file", "time", "page"))
+    parser.add_argument("what", choices=("data", "rows", "file", "time", "page", "blocks"))
     parser.add_argument("out", type=Path)
     parser.add_argument("--faces", type=Path, help="folder with manifest.csv")
     parser.add_argument("--teacher", type=Path, help="MobileFaceNet.tflite")
@@ -504,6 +529,8 @@ def main() -> None:
         make_data(arguments.out, arguments.faces, arguments.teacher, arguments.network)
     elif arguments.what == "file":
         add_file(arguments.out, arguments.network, arguments.data, arguments.file)
+    elif arguments.what == "blocks":
+        make_blocks(arguments.out, arguments.network)
     elif arguments.what == "time":
         time_rows(arguments.out)
     elif arguments.what == "page":
