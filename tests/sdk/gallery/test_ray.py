@@ -18,7 +18,7 @@ import pytest
 from facesdk import samples
 from facesdk.engine import FaceEngine
 from facesdk.errors import DependencyError, GalleryError, InputError
-from facesdk.gallery.bulk import enrol_photos, on_ray
+from facesdk.gallery.bulk import embed_content, enrol_photos, on_ray
 from facesdk.gallery.sqlite import SqliteGallery
 from facesdk.images.photo_source import open_photos
 
@@ -107,7 +107,7 @@ def enrol_everybody(engine, staff, tmp_path, address):
         assert [row.template for row in again] == [None] * 4 and len(gallery) == 3
         for row in gallery.snapshot():
             photo = samples.BIDEN if row.name == "Joe" else samples.OBAMA
-            here = engine.embed(photo)
+            here = embed_content(engine, photo.read_bytes(), photo.name).embedding
             assert float(here.vector @ row.embedding.vector) > (0.6 if row.name != "Joe" else 0.999)
 
 
