@@ -38,6 +38,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Request
     """What verbs ask for, instead of what comes of it, in a folder that has what options name."""
     for name in ("at", "faces"):
         (tmp_path / name).mkdir()
+    (tmp_path / "net.h5").touch()
     monkeypatch.chdir(tmp_path)
     found: list[tuple[Request, Target]] = []
 
