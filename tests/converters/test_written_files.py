@@ -38,7 +38,17 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("verb", ["lce", "binary-weights", "fixed-point", "float32", "float16"])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "lce",
+        "fixed-point",
+        *(
+            pytest.param(verb, marks=pytest.mark.slow)
+            for verb in ("binary-weights", "float32", "float16")
+        ),
+    ],
+)
 def test_every_target(source: Path, tmp_path: Path, verb: str) -> None:
     files = [tmp_path / "plain.tflite", tmp_path / "packed.tflite.pack"]
     for path, option in zip(files, ([], ["--pack"]), strict=True):

@@ -32,7 +32,15 @@ SCRIPT = Path(__file__).with_name("use_in_processes.py")
         for threads in (1, 2)
     ],
 )
-@pytest.mark.parametrize("how", ["fork", "spawn", "forkserver", "preload", "unused", "twice"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "fork",
+        "preload",
+        "twice",
+        *(pytest.param(how, marks=pytest.mark.slow) for how in ("spawn", "forkserver", "unused")),
+    ],
+)
 def test_other_processes_find_the_same(how: str, threads: int, runtime: str) -> None:
     """A fork waited for ever for XNNPACK's threads, which are not in it, or crashed."""
     done = subprocess.run(

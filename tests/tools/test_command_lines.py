@@ -17,8 +17,10 @@ TOOLS = sorted(
 )
 # Each tool runs in a process of its own, forked where the libraries are imported already.
 RUN_EACH = """
-import os, runpy, sys
+import gc, os, runpy, sys
 import facesdk_converters.convert, facesdk_training.keras.trainer
+import matplotlib.pyplot, skimage.data, sklearn.datasets
+gc.freeze()
 folder, *tools = sys.argv[1:]
 for tool in tools:
     if child := os.fork():

@@ -20,7 +20,7 @@ SMALL = {"width": 1 / 32, "units": (1, 0, 0, 0), "embedding_length": 8}
 @pytest.mark.parametrize(
     ("name", "block", "target", "operators"),
     [
-        ("QB", "fire", "lce", {"LceBconv2d", "CONCATENATION"}),
+        pytest.param("QB", "fire", "lce", {"LceBconv2d", "CONCATENATION"}, marks=pytest.mark.slow),
         pytest.param(
             "A",
             "shuffle",

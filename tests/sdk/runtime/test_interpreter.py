@@ -166,7 +166,7 @@ def test_damaged_models_never_crash(
 ) -> None:
     monkeypatch.setenv("FACESDK_RUNTIME", runtime)
     done = subprocess.run(
-        [sys.executable, str(FUZZER), str(model), "200", "7"], capture_output=True, text=True
+        [sys.executable, str(FUZZER), str(model), "100", "7"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     outcomes = json.loads(done.stdout)

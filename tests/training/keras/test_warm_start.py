@@ -37,7 +37,7 @@ def units(vectors: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(
     "config",
     [
-        pytest.param(PACKAGED, id="as deep"),
+        pytest.param(PACKAGED, id="as deep", marks=pytest.mark.slow),
         pytest.param(DEEPER, id="deeper", marks=pytest.mark.slow),
     ],
 )

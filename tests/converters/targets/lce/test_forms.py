@@ -66,7 +66,14 @@ def operators(bundle: ModelBundle) -> list[str]:
 
 @pytest.mark.parametrize(
     ("size", "zeros", "taps", "stride"),
-    [(12, 3, 7, 2), (12, 1, 3, 2), (11, 1, 3, 2), (12, 2, 5, 3), (12, 1, 1, 2)],
+    [
+        (12, 3, 7, 2),
+        (11, 1, 3, 2),
+        *(
+            pytest.param(*place, marks=pytest.mark.slow)
+            for place in ((12, 1, 3, 2), (12, 2, 5, 3), (12, 1, 1, 2))
+        ),
+    ],
 )
 def test_zeros_before_a_convolution_with_strides_stay_where_they_are(
     size: int, zeros: int, taps: int, stride: int

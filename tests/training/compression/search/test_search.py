@@ -77,6 +77,7 @@ def test_evolution_comes_near_the_best(seed: int) -> None:
     assert 0 <= distance(found.best.reward) < NEAR
 
 
+@pytest.mark.slow
 def test_the_agent_comes_near_the_best_and_has_learnt_it() -> None:
     """Also its last walks, in which it hardly explores; the first, drawn evenly, are far off."""
     found = checked(amc(problem(), EVALUATIONS, 0, QUICK))
