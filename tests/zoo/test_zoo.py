@@ -13,8 +13,6 @@ from native.support.workers import new_process
 from zoo.architectures import OUTPUTS, ZOO
 from zoo.conversion import convert
 
-FAST = ("quick_net",)
-
 
 @pytest.fixture(scope="module")
 def lce_process() -> Iterator[ProcessPoolExecutor]:
@@ -22,9 +20,8 @@ def lce_process() -> Iterator[ProcessPoolExecutor]:
         yield process
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in ZOO]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ZOO)
 def test_an_architecture(name: str, lce_process: ProcessPoolExecutor) -> None:
     one = convert(name)
     assert len(one.bundle.content) < 200_000

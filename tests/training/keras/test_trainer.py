@@ -232,6 +232,7 @@ def test_the_state_is_saved_before_a_stage_is_entered(
     assert losses[-1] != pytest.approx(whole[-1], rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_network_is_refused(material: Path, tmp_path: Path) -> None:
     losses_of(trainer_of(tmp_path / "run", small_config(material, epochs=1)), stop_at=3)
     config = small_config(material, epochs=1)

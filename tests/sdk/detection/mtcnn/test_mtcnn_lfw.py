@@ -56,7 +56,14 @@ def test_the_same_faces_as_an_independent_mtcnn(detector):
     assert np.percentile(distances, 90) < 2
 
 
-@pytest.mark.parametrize(("share", "least"), [(1.0, 58), (0.8, 57), (0.6, 54)])
+@pytest.mark.parametrize(
+    ("share", "least"),
+    [
+        (0.8, 57),
+        pytest.param(1.0, 58, marks=pytest.mark.slow),
+        pytest.param(0.6, 54, marks=pytest.mark.slow),
+    ],
+)
 def test_close_ups_are_found(detector, share, least):
     """60 faces, cropped to their box or tighter, still have their landmarks in place."""
     found = 0
