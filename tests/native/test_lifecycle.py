@@ -16,7 +16,13 @@ TESTS = Path(__file__).parents[1]
 TIME_LIMIT = 300  # seconds; a hang, not a slow machine
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize(
+    "runtime",
+    [
+        runtime if runtime == RUNTIMES[-1] else pytest.param(runtime, marks=pytest.mark.slow)
+        for runtime in RUNTIMES
+    ],
+)
 @pytest.mark.parametrize("use", USES)
 def test_hard_use(library: Path, use: str, runtime: str) -> None:
     command = [sys.executable, "-m", "native.support.lifecycle", use, runtime, str(library)]

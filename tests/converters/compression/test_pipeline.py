@@ -82,6 +82,7 @@ def test_ternary(source: Path, tmp_path: Path) -> None:
     assert after["file_latency_ratio"] > 0
 
 
+@pytest.mark.slow
 def test_trained_ternary_has_two_scales_per_layer(source: Path, tmp_path: Path) -> None:
     _, model = compressed(source, tmp_path / "ttq", "ttq", retraining={"steps": 0})
     for name in INNER:
@@ -99,6 +100,7 @@ def test_incremental(source: Path, tmp_path: Path) -> None:
         assert len(exponents) <= 2
 
 
+@pytest.mark.slow
 def test_widths_within_a_budget(source: Path, tmp_path: Path) -> None:
     settings = {"share": 0.1, "widths": [2, 4, 8], "retraining": {"steps": 0}}
     report, model = compressed(source, tmp_path / "mixed", "mixed-widths", **settings)

@@ -159,7 +159,13 @@ def test_an_unknown_custom_operator_is_named(tmp_path: Path) -> None:
         Interpreter(ModelBundle.load(path))
 
 
-@needs_each_runtime
+@pytest.mark.parametrize(
+    "runtime",
+    [
+        runtime if runtime == RUNTIMES[0] else pytest.param(runtime, marks=pytest.mark.slow)
+        for runtime in RUNTIMES
+    ],
+)
 @pytest.mark.parametrize("model", [RNET, BINARY], ids=lambda path: path.stem)
 def test_damaged_models_never_crash(
     monkeypatch: pytest.MonkeyPatch, runtime: str, model: Path

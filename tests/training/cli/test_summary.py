@@ -34,6 +34,7 @@ def test_json() -> None:
     } <= set(record["layers"][0])
 
 
+@pytest.mark.slow
 def test_other_quantizers_and_widths(tmp_path: Path) -> None:
     plot = tmp_path / "roofline.svg"
     record = json.loads(

@@ -153,9 +153,10 @@ def test_other_arrays_are_one_clear_error(tmp_path: Path, loaded: Any, protocol:
         b"\x80\x02]r\xff\xff\xff\x3f.",
         b"]p1000000000\n.",
         b"\x80\x04" + b"]\x94" * 5_000_000 + b".",
-        b"\x80\x02" + b"]" * 5_000_000 + b".",
-        b"\x80\x02" + b"}" * 5_000_000 + b".",
-        b"\x80\x02" + b"(" * 5_000_000 + b".",
+        *(
+            pytest.param(b"\x80\x02" + opcode * 5_000_000 + b".", marks=pytest.mark.slow)
+            for opcode in (b"]", b"}", b"(")
+        ),
         b"\x80\x02cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R.",
         b"\x80\x04\x8e" + (1 << 40).to_bytes(8, "little") + b"x.",
     ],
