@@ -63,10 +63,10 @@ def test_a_report_has_each_models_figures(record: dict[str, Any]) -> None:
 
 
 def test_a_table_is_printed_without_the_verb_model() -> None:
-    text = run("mtcnn-rnet", *QUICK)
-    for word in ("median", "p95", "kernels", "SHA-256", "CONV_2D", "flag few-runs", "copies"):
-        assert word in text
-    assert run("model", "mtcnn-rnet", *QUICK).count("CONV_2D") == text.count("CONV_2D")
+    for verb in ([], ["model"]):
+        text = run(*verb, "mtcnn-rnet", *QUICK)
+        for word in ("median", "p95", "kernels", "SHA-256", "CONV_2D", "flag few-runs", "copies"):
+            assert word in text
 
 
 def test_strict_fails_on_a_flag() -> None:
