@@ -25,6 +25,15 @@ from training.faces import write_data, write_teacher
 
 DIM = 24
 
+FLOAT_NETWORK = {
+    "architecture": "CompactFaceNet",
+    "stem_channels": [4, 32],
+    "stages": [[32, 1]],
+    "variant": "float",
+    "embedding_length": DIM,
+}
+FEW_STEPS = {"steps": 2, "batch_size": 8}
+
 
 def write_material(folder: Path) -> Path:
     """Data and a teacher in a folder; returns the folder."""

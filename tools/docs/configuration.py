@@ -7,11 +7,11 @@ A test compares the page in the repository with this.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from itertools import groupby
 
 from facesdk_training.config.reference import Key, keys
+from tools.docs import printing
 
 _HEAD = """# Configuration of a training run
 
@@ -54,13 +54,5 @@ def _row(key: Key) -> str:
     return f"| `{key.name}` | {allowed or key.kind} | {default} | {meaning} |"
 
 
-def main() -> None:
-    """Print the page."""
-    argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
-    print(page(), end="")
-
-
 if __name__ == "__main__":
-    main()
+    printing.run(__doc__, page)

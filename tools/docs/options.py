@@ -7,7 +7,6 @@ A test compares the page in the repository with this, and holds that a name mean
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -16,6 +15,7 @@ from typing import Any, get_args
 import typer
 
 from facesdk.cli.main import app
+from tools.docs import printing
 
 _HEAD = """# Options of all verbs
 
@@ -123,13 +123,5 @@ def _cell(line: str) -> str:
     return line.replace("|", "\\|")
 
 
-def main() -> None:
-    """Print the page."""
-    argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
-    print(page(), end="")
-
-
 if __name__ == "__main__":
-    main()
+    printing.run(__doc__, page)

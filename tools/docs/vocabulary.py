@@ -7,10 +7,10 @@ A test compares the page in the repository with this.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 
 from facesdk.cli.vocabulary import FILES, KEYS, RECORDS, VERBS
+from tools.docs import printing
 
 _HEAD = """# What verbs print with --json
 
@@ -63,13 +63,5 @@ def _words(kind: str) -> str:
     return plain.get(kind, kind)
 
 
-def main() -> None:
-    """Print the page."""
-    argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
-    print(page(), end="")
-
-
 if __name__ == "__main__":
-    main()
+    printing.run(__doc__, page)

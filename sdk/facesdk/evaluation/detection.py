@@ -76,7 +76,7 @@ class DetectionResult:
         faces: Faces that were to be found.
         scores: Of all finds that count, falling.
         hits: For each find whether it is a face.
-        false_in_faceless: Finds in photos without a face.
+        faceless_scores: Of the finds in photos without a face, in the order of the photos.
         sizes: Recall by size.
         rolls: Recall by how far heads are turned in the photo; empty where that is not known.
         yaws: Recall by how far they look to a side.

@@ -25,30 +25,28 @@ from facesdk_training.keras.networks.build import build
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs.contract import contract_of
 from training.faces import write_data
-from training.small_runs import DIM, small_config, trainer_of, write_material
-
-NETWORK = {
-    "architecture": "CompactFaceNet",
-    "stem_channels": [4, 32],
-    "stages": [[32, 1]],
-    "variant": "float",
-    "embedding_length": DIM,
-}
-FEW = {"steps": 2, "batch_size": 8}
+from training.small_runs import (
+    DIM,
+    FEW_STEPS,
+    FLOAT_NETWORK,
+    small_config,
+    trainer_of,
+    write_material,
+)
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished float run, beside its data."""
     folder = write_material(tmp_path_factory.mktemp("compression"))
-    config = small_config(folder, network=NETWORK, epochs=0.5)
+    config = small_config(folder, network=FLOAT_NETWORK, epochs=0.5)
     assert trainer_of(folder / "run", config).train()
     return folder / "run"
 
 
 def compressed(source: Path, out: Path, name: str, **settings: Any) -> tuple[dict[str, Any], Any]:
     """The report of one step, and the network."""
-    asked = {"retraining": FEW, **settings}
+    asked = {"retraining": FEW_STEPS, **settings}
     data = source.parent / "data"
     report = pipeline.compress(source, [step(name, asked)], data, out, files=name == "twn")
     assert json.loads((out / pipeline.REPORT).read_text())["before"] == report["before"]
@@ -148,7 +146,7 @@ def test_a_binary_network_is_weighed_as_its_own_file() -> None:
 def test_hints_from_the_original_after_rounding(source: Path, tmp_path: Path) -> None:
     steps = [
         step("fixed-point", {"bits": 2, "retraining": {"steps": 0}}),
-        step("distil-hints", {"retraining": FEW}),
+        step("distil-hints", {"retraining": FEW_STEPS}),
     ]
     data = source.parent / "data"
     report = pipeline.compress(source, steps, data, tmp_path / "chain", files=False)
@@ -161,7 +159,7 @@ def test_hints_from_the_original_after_rounding(source: Path, tmp_path: Path) ->
 @pytest.mark.parametrize("name", ["distil-soft-targets", "distil-attention", "distil-similarity"])
 def test_a_network_learns_from_itself(name: str, source: Path, tmp_path: Path) -> None:
     """Kernels move by no more than Adam's steps, and do move: the loss reaches them."""
-    settings = {"retraining": {**FEW, "learning_rate": 1e-5}}
+    settings = {"retraining": {**FEW_STEPS, "learning_rate": 1e-5}}
     _, model = compressed(source, tmp_path / "own", name, **settings)
     before = loading.load(source).model
     for layer in (*INNER, "embedding"):
@@ -184,7 +182,7 @@ def test_a_shorter_embedding_is_a_part_of_the_longer(source: Path, tmp_path: Pat
 @pytest.mark.slow
 def test_deep_compression_after_low_rank(source: Path, tmp_path: Path) -> None:
     """Factored, pruned, shared, each retrained: zeros stay, and the packed file has the gain."""
-    asked = {"retraining": FEW}
+    asked = {"retraining": FEW_STEPS}
     steps = [
         step("tucker", {"energy": 0.5, **asked}),
         step("magnitude", {"share": 0.5, "rounds": 1, **asked}),
@@ -221,7 +219,7 @@ def test_channels_leave_and_what_is_left_is_converted(source: Path, tmp_path: Pa
 @pytest.mark.slow
 def test_an_interrupted_call_goes_on(source: Path, tmp_path: Path) -> None:
     """A process that ends in the second step: the first is not trained again."""
-    steps = [step(name, {"retraining": FEW}) for name in ("twn", "distil-similarity")]
+    steps = [step(name, {"retraining": FEW_STEPS}) for name in ("twn", "distil-similarity")]
     out, data, seen = tmp_path / "out", source.parent / "data", []
 
     def stops(done: int, total: int, what: str) -> None:

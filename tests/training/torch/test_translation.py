@@ -25,7 +25,7 @@ from facesdk_training.keras import loading
 from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.keras.networks.quantizers import weight_quantizer
 from training.networks import faces, randomise
-from training.small_runs import DIM, small_config, trainer_of, write_material
+from training.small_runs import FEW_STEPS, FLOAT_NETWORK, small_config, trainer_of, write_material
 
 pytest.importorskip("torch.nn", reason="needs PyTorch: `make torch` installs it")
 
@@ -35,14 +35,6 @@ from facesdk_training.compression.frame.translation import translated
 from training.torch.networks.test_same_as_keras import CASES
 
 FLOAT = ("compact-float", "mobile", "A-fire", "A-separable", "A-inverted", "A-shuffle")
-NETWORK = {
-    "architecture": "CompactFaceNet",
-    "stem_channels": [4, 32],
-    "stages": [[32, 1]],
-    "variant": "float",
-    "embedding_length": DIM,
-}
-FEW = {"steps": 2, "batch_size": 8}
 
 
 def of_torch(network: torch.nn.Module, x: np.ndarray) -> torch.Tensor:
@@ -152,16 +144,16 @@ def test_what_is_not_known_is_refused() -> None:
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished float run, beside its data."""
     folder = write_material(tmp_path_factory.mktemp("translated"))
-    config = small_config(folder, network=NETWORK, epochs=0.5)
+    config = small_config(folder, network=FLOAT_NETWORK, epochs=0.5)
     assert trainer_of(folder / "run", config).train()
     return folder / "run"
 
 
 def test_methods_retrain_by_torch(source: Path, tmp_path: Path) -> None:
     chain = [
-        step("filters", {"share": 0.25, "retraining": FEW}),
-        step("magnitude", {"share": 0.5, "rounds": 1, "retraining": FEW}),
-        step("k-means", {"bits": 3, "dense_bits": 3, "retraining": FEW}),
+        step("filters", {"share": 0.25, "retraining": FEW_STEPS}),
+        step("magnitude", {"share": 0.5, "rounds": 1, "retraining": FEW_STEPS}),
+        step("k-means", {"bits": 3, "dense_bits": 3, "retraining": FEW_STEPS}),
     ]
     out = tmp_path / "out"
     report = pipeline.compress(
@@ -178,9 +170,9 @@ def test_methods_retrain_by_torch(source: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["slimming", "distil-hints"])
 def test_losses_that_torch_lacks_are_refused(name: str, source: Path, tmp_path: Path) -> None:
-    settings: dict[str, Any] = {"retraining": FEW}
+    settings: dict[str, Any] = {"retraining": FEW_STEPS}
     if name == "slimming":
-        settings["sparsifying"] = FEW
+        settings["sparsifying"] = FEW_STEPS
     with pytest.raises(InputError, match="--engine keras"):
         pipeline.compress(
             source,
