@@ -55,8 +55,8 @@ class Enrolment:
         return {
             "image": self.image,
             "enrolled": bool(self),
-            "stored": self.template and self.template.to_dict(),
-            "quality": self.quality and self.quality.to_dict(),
+            "stored": None if self.template is None else self.template.to_dict(),
+            "quality": None if self.quality is None else self.quality.to_dict(),
             "reasons": list(self.reasons),
             "warnings": list(self.warnings),
         }

@@ -50,9 +50,9 @@ class TrackView:
             **self.face.to_dict(),
             "found": self.found,
             "seconds": round(self.seconds, 3),
-            "verdict": self.verdict and verdict_record(self.verdict),
-            "quality_score": self.quality and round(self.quality.score, 4),
-            "reasons": list(self.quality.reasons) if self.quality else [],
+            "verdict": None if self.verdict is None else verdict_record(self.verdict),
+            "quality_score": None if self.quality is None else round(self.quality.score, 4),
+            "reasons": [] if self.quality is None else list(self.quality.reasons),
         }
 
 

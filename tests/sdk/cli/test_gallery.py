@@ -129,13 +129,16 @@ def test_a_refused_photo_has_reasons_and_the_others_are_enrolled(shell, team, tm
     encode.save(black, np.zeros((200, 200, 3), np.uint8))
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no photo")
-    done = shell("enrol", "Barack", black, team, broken, tmp_path / "missing.jpg", OBAMA, "--json")
+    dark = tmp_path / "dark.png"
+    encode.save(dark, decode.load(OBAMA) // 8)
+    photos = (black, team, broken, tmp_path / "missing.jpg", dark, OBAMA)
+    done = shell("enrol", "Barack", *photos, "--json")
     records = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.exit_code == 2 and [row["enrolled"] for row in records] == [False] * 4 + [True]
-    for row, words in zip(
-        records[:4], ("no face found", "2 faces", "broken.jpg", "missing.jpg"), strict=True
-    ):
+    assert done.exit_code == 2 and [row["enrolled"] for row in records] == [False] * 5 + [True]
+    said = ("no face found", "2 faces", "broken.jpg", "missing.jpg", "dark")
+    for row, words in zip(records[:5], said, strict=True):
         assert words in row["reasons"][0] and words in done.stderr and row["stored"] is None
+    assert records[0]["quality"] is None and not records[4]["quality"]["acceptable"]
     assert shell.json("people")[1][0]["templates"] == 1
 
 

@@ -12,9 +12,11 @@ import pytest
 from facesdk import FaceEngine, samples
 from facesdk.bench.film import people, swaying, write_film
 from facesdk.gallery.sqlite import SqliteGallery
+from facesdk.images import decode
 from facesdk.live.events import Identified, Left
 from facesdk.live.loop import Live, Settings
 from facesdk.live.recognising import Recogniser
+from facesdk.live.snapshot import TrackView
 from facesdk.live.sources.opening import open_source
 from facesdk.live.tracking import Tracker, TrackingSettings
 from facesdk.live.voting import VotingSettings
@@ -74,6 +76,16 @@ def test_people_get_their_names_once_and_strangers_are_unknown(
     assert sum("Barack" in label for label in labels) == 2
     assert sum("unknown" in label for label in labels) == 1
     assert all(track["quality_score"] >= 0.5 for track in shot.to_dict()["tracks"])
+
+
+def test_a_face_that_is_too_poor_says_so_in_the_record(engine: FaceEngine) -> None:
+    dark = decode.load(samples.OBAMA) // 8
+    found = engine.detect(dark).faces[0]
+    quality = engine.quality(dark, found)
+    record = TrackView(1, found, True, 0.0, quality=quality).to_dict()
+    assert record["quality_score"] == round(quality.score, 4)
+    assert record["reasons"] == list(quality.reasons) != []
+    assert TrackView(1, found, True, 0.0).to_dict()["quality_score"] is None
 
 
 def test_somebody_who_is_enrolled_meanwhile_is_recognised(
