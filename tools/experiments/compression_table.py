@@ -6,6 +6,7 @@ r"""The tables of docs/numbers/compression.md: every compression method on one t
     python -m tools.experiments.compression_table file table --network source --data small \
         --file compactfacenet-qb.tflite
     python -m tools.experiments.compression_table time table
+    python -m tools.experiments.compression_table lfw table --images lfw.zip --pairs pairs.txt
     python -m tools.experiments.compression_table page table
     python -m tools.experiments.compression_table blocks blocks --network source
 
@@ -13,7 +14,8 @@ r"""The tables of docs/numbers/compression.md: every compression method on one t
 on where it stopped: a JSON file per row, and the model file; ``file`` adds a row for any model
 file with a contract. Every figure of accuracy is of the
 ``.tflite`` file, on all pairs of the held-out people. ``time`` runs each file in turn with the
-network's own, and ``page`` prints tables and draws the chart.
+network's own, ``lfw`` judges the last file of each row on LFW's 6,000 pairs, once, and ``page``
+prints tables and draws the chart.
 """
 
 from __future__ import annotations
@@ -35,7 +37,13 @@ import tensorflow as tf
 from facesdk.cli.output import progress_bar
 from facesdk.errors import FaceSDKError
 from facesdk.evaluation.calibration import all_pairs
-from facesdk.files import make_folder, write_atomic
+from facesdk.evaluation.evaluation import evaluate
+from facesdk.evaluation.sets.lfw_pairs import read_pairs
+from facesdk.evaluation.sets.lfw_photos import LfwPhotos
+from facesdk.evaluation.sets.verification_set import lfw_set
+from facesdk.evaluation.subject import Subject as Judged
+from facesdk.evaluation.subject import embed
+from facesdk.files import cache_folder, make_folder, write_atomic
 from facesdk.measure.timing import Policy
 from facesdk.models import packed
 from facesdk.models.bundle import ModelBundle
@@ -412,6 +420,34 @@ def time_rows(out: Path) -> None:
         write_atomic(path, (json.dumps(found, indent=1) + "\n").encode())
 
 
+def judge_lfw(out: Path, photos: Path, pairs: Path, rows: tuple[str, ...]) -> None:
+    """The last file of each row on LFW, where it is missing, the named rows first."""
+    protocol = read_pairs(pairs)
+    test = lfw_set(protocol, LfwPhotos(photos, protocol.photos))
+    base = Embedder.load(out / "float.before.tflite", trust=True)
+    with progress_bar("LFW") as progress:
+        subject, embedded = embed(test, base, cache=cache_folder("evaluation"), progress=progress)
+    assert embedded.crop is not None
+    crops = np.stack([embedded.crop(number) for number in range(len(test.names))])
+    path = out / "lfw.json"
+    others = {file.name.split(".")[0] for file in out.glob("*.before.tflite")}
+    for name in dict.fromkeys((*rows, *sorted(others))):
+        file = next(
+            (out / f"{name}.{way}.tflite" for way in reversed(WAYS)
+             if _has(out, f"{name}.{way}.tflite")), None
+        )  # fmt: skip
+        found = json.loads(path.read_text()) if path.exists() else {}
+        if file is None or file.stem in found:
+            continue
+        model = Embedder.load(file, trust=True)
+        vectors = np.concatenate([model.embed(part) for part in np.array_split(crops, 240)])
+        judged = Judged(model.name, model.model_id, subject.detector, model.template, False)
+        result = evaluate(test, vectors, judged)
+        found[file.stem] = {"accuracy": round(result.accuracy, 5), "std": round(result.std, 5)}
+        print(file.stem, found[file.stem], flush=True)
+        write_atomic(path, (json.dumps(found, indent=1) + "\n").encode())
+
+
 def make_blocks(out: Path, network: Path) -> None:
     """FaceResNet A of each compact block, with random weights: what it holds, and its time."""
     make_folder(out)
@@ -433,7 +469,10 @@ def make_blocks(out: Path, network: Path) -> None:
 
 def rows_of(out: Path, plan: tuple[Row, ...]) -> list[dict[str, Any]]:
     """What was measured so far, in the order of the plan."""
-    timed = json.loads((out / "latency.json").read_text()) if _has(out, "latency.json") else {}
+    timed, judged = (
+        json.loads((out / name).read_text()) if _has(out, name) else {}
+        for name in ("latency.json", "lfw.json")
+    )
     found = []
     names = [row.name for row in plan]
     others = {path.name.removesuffix(".before.json") for path in out.glob("*.before.json")}
@@ -448,7 +487,8 @@ def rows_of(out: Path, plan: tuple[Row, ...]) -> list[dict[str, Any]]:
         if before or after or refused:
             found.append(
                 {"name": name, "before": before, "after": after, "refused": refused.strip(),
-                 "latency": timed.get(name)}
+                 "latency": timed.get(name),
+                 "lfw": judged.get(f"{name}.{'after' if after else 'before'}")}
             )  # fmt: skip
     return found
 
@@ -475,14 +515,14 @@ def print_page(out: Path, plan: tuple[Row, ...], chart: Path) -> None:
     print(
         "| row | weights | not 0 | multiply-adds, 1e6 | file bytes | packed bytes | bytes, ratio | "
         "time, ratio | TAR, before | TAR, retrained | accuracy, before | accuracy, retrained | "
-        "seconds |\n" + "| --- " * 13 + "|"
+        "LFW | seconds |\n" + "| --- " * 14 + "|"
     )
     points = []
     for row in rows:
         before, after = row["before"], row["after"]
         last = after or before
         if last is None:
-            print(f"| {row['name']} | refused: {row['refused']} |" + " |" * 11)
+            print(f"| {row['name']} | refused: {row['refused']} |" + " |" * 12)
             continue
         cells = [
             row["name"],
@@ -494,6 +534,7 @@ def print_page(out: Path, plan: tuple[Row, ...], chart: Path) -> None:
             "" if row["latency"] is None else f"{row['latency']:.2f}",
             *(f"{way[TAR]:.4f}" if way else "" for way in (before, after)),
             *(f"{way[ACCURACY]:.4f}" if way else "" for way in (before, after)),
+            f"{100 * row['lfw']['accuracy']:.2f} %" if row["lfw"] else "",
             f"{_seconds(row)}" if after else "",
         ]
         print("| " + " | ".join(cells) + " |")
@@ -513,13 +554,15 @@ def print_page(out: Path, plan: tuple[Row, ...], chart: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("data", "rows", "file", "time", "page", "blocks"))
+    parser.add_argument("what", choices=("data", "rows", "file", "time", "lfw", "page", "blocks"))
     parser.add_argument("out", type=Path)
     parser.add_argument("--faces", type=Path, help="folder with manifest.csv")
     parser.add_argument("--teacher", type=Path, help="MobileFaceNet.tflite")
     parser.add_argument("--network", type=Path, help="the run that is compressed")
     parser.add_argument("--data", type=Path, help="what `data` made")
     parser.add_argument("--file", type=Path, help="a model file that is measured beside the rows")
+    parser.add_argument("--images", type=Path, help="LFW's photos, a folder or zip")
+    parser.add_argument("--pairs", type=Path, help="LFW's pairs.txt")
     parser.add_argument("--chart", type=Path, default=Path("docs/images/compression.svg"))
     parser.add_argument("--rows", nargs="*", help="only these, in this order")
     parser.add_argument("--way", choices=WAYS, help="only these rows")
@@ -533,6 +576,9 @@ def main() -> None:
         make_blocks(arguments.out, arguments.network)
     elif arguments.what == "time":
         time_rows(arguments.out)
+    elif arguments.what == "lfw":
+        rows = tuple(arguments.rows or ())
+        judge_lfw(arguments.out, arguments.images, arguments.pairs, rows)
     elif arguments.what == "page":
         print_page(arguments.out, PLANS[arguments.plan], arguments.chart)
     else:
