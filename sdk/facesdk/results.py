@@ -209,8 +209,8 @@ class Quality(_Result):
         score: 0 to 1; from 0.5 on every measure is above its floor. That of the worst measure.
         reasons: What is below its floor, a sentence for each, the worst first; empty where nothing
             is.
-        eye_distance: Pixels of the photo between the eyes; seen from the side, what it would be
-            from the front.
+        eye_distance: Pixels between the eyes, of the photo as it was looked at (the service and
+            enrolment reduce large ones); seen from the side, what it would be from the front.
         sharpness: Mean fine detail divided by the contrast; about 0.15 of a sharp crop.
         eyes: The same at the eye that has more of it: low where both are covered or in deep shadow.
         mouth: The same around the mouth.

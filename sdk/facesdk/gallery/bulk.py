@@ -7,7 +7,6 @@ an interrupted enrolment goes on where it stopped.
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,9 +19,8 @@ from pathlib import Path
 
 from facesdk.engine import FaceEngine
 from facesdk.errors import GalleryError, InputError, one_line, require_extra
-from facesdk.gallery.enrolment import Chosen, Enrolment, embed_for_enrolment, suspicions
+from facesdk.gallery.enrolment import Chosen, Enrolment, embed_file_for_enrolment, suspicions
 from facesdk.gallery.gallery import Gallery, NewTemplate
-from facesdk.images.decode import decode_photo
 from facesdk.images.photo_source import Photo, PhotoReader
 from facesdk.progress import Progress, unwatched
 
@@ -208,8 +206,7 @@ def embed_content(
         face: Which face; None refuses a photo with several.
     """
     try:
-        photo = decode_photo(io.BytesIO(content), name=image)
-        return embed_for_enrolment(engine, photo, face=face, image=image)
+        return embed_file_for_enrolment(engine, content, face=face, image=image)
     except InputError as error:
         return Chosen(None, None, (str(error),))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from facesdk.engine import FaceEngine
 from facesdk.errors import InputError
 from facesdk.gallery.gallery import Gallery, Identification, Template
 from facesdk.images import pixels
-from facesdk.images.decode import ImageSource, as_photo
+from facesdk.images.decode import ImageSource, as_photo, decode_photo
 from facesdk.images.decoded import DecodedPhoto
 from facesdk.quality.selection import choose
 from facesdk.recognition.operating_points import point_for
@@ -137,7 +138,48 @@ def embed_for_enrolment(
     Raises:
         NoFaceError: There is no face of that number; with ``face`` None a reason says so.
     """
-    found = engine.detect(photo) if face is not None else _found(engine, photo)
+    small, times = photo.pixels, 1
+    while max(small.shape) >= 2 * _SMALL:
+        small, times = pixels.halve(small), 2 * times
+    if face is None and times > 1:
+        across, down = photo.scale
+        copy = DecodedPhoto(small, (across * times, down * times), photo.height, photo.width)
+        found = engine.detect(copy)
+        if _shows_a_large_face(copy, found):
+            return _chosen(engine, photo, found, face, image)
+    return _chosen(engine, photo, engine.detect(photo), face, image)
+
+
+def embed_file_for_enrolment(
+    engine: FaceEngine, content: bytes, *, face: int | None = None, image: str = "photo"
+) -> Chosen:
+    """Choose and embed the face of a photo's file, as :func:`embed_for_enrolment` does.
+
+    A large JPEG is decoded to a small copy, and in full only where that shows no large face.
+
+    Args:
+        engine: Finds and embeds it.
+        content: The file.
+        face: Which face, 0 being the largest; None refuses a photo with several.
+        image: What error messages call the photo.
+
+    Raises:
+        InputError: The file cannot be read.
+        NoFaceError: There is no face of that number.
+    """
+    copy = decode_photo(io.BytesIO(content), name=image, side=None if face is not None else _SMALL)
+    if copy.scale == (1.0, 1.0):
+        return embed_for_enrolment(engine, copy, face=face, image=image)
+    found = engine.detect(copy)
+    if face is None and _shows_a_large_face(copy, found):
+        return _chosen(engine, copy, found, face, image)
+    photo = decode_photo(io.BytesIO(content), name=image)
+    return _chosen(engine, photo, engine.detect(photo), face, image)
+
+
+def _chosen(
+    engine: FaceEngine, photo: DecodedPhoto, found: Detections, face: int | None, image: str
+) -> Chosen:
     if face is None and found.chosen is None:
         return Chosen(None, None, ("no face found: use a photo with a visible, larger face",))
     one = choose(found.faces, found.chosen or 0 if face is None else face, image)
@@ -146,23 +188,13 @@ def embed_for_enrolment(
     return Chosen(None if reasons else engine.embed(photo, one), quality, reasons)
 
 
-def _found(engine: FaceEngine, photo: DecodedPhoto) -> Detections:
-    """The face that is compared, and those that make it unclear whom the photo is to enrol.
+def _shows_a_large_face(copy: DecodedPhoto, found: Detections) -> bool:
+    """Whether a small copy is enough to enrol from.
 
-    They are looked for in a small copy of a large photo first. Where that shows a face in
-    :data:`_SURELY` pixels, every other one with half of its side is found there too, and smaller
-    ones do not matter; else all of the photo is looked at.
+    Where it shows a face in :data:`_SURELY` pixels, every other one with half of its side is found
+    there too, and smaller ones do not make it unclear whom the photo is to enrol.
     """
-    small, times = photo.pixels, 1
-    while max(small.shape) >= 2 * _SMALL:
-        small, times = pixels.halve(small), 2 * times
-    if times > 1:
-        across, down = photo.scale
-        copy = DecodedPhoto(small, (across * times, down * times), photo.height, photo.width)
-        found = engine.detect(copy)
-        if found.chosen is not None and _side(copy.of_pixels(found.faces[found.chosen])) >= _SURELY:
-            return found
-    return engine.detect(photo)
+    return found.chosen is not None and _side(copy.of_pixels(found.faces[found.chosen])) >= _SURELY
 
 
 def _side(face: Face) -> float:

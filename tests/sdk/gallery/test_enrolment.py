@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from facesdk.engine import FaceEngine
-from facesdk.gallery.enrolment import embed_for_enrolment
-from facesdk.images import decode
+from facesdk.gallery import enrolment
+from facesdk.gallery.enrolment import embed_file_for_enrolment, embed_for_enrolment
+from facesdk.images import decode, encode
 from facesdk.images.decoded import DecodedPhoto
 from facesdk.recognition.matching import cosine_similarity
 from facesdk.results import Face
@@ -47,6 +49,19 @@ def _photo(*portraits: tuple[str, tuple[int, int, int, int]], side: int = 2600) 
     return DecodedPhoto.of(np.asarray(canvas))
 
 
+def _watch_decoding(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The longer side of each picture that enrolment decodes from here on."""
+    sides = []
+
+    def watched(*arguments: object, **options: object) -> DecodedPhoto:
+        photo = decode.decode_photo(*arguments, **options)  # type: ignore[arg-type]
+        sides.append(max(photo.pixels.shape))
+        return photo
+
+    monkeypatch.setattr(enrolment, "decode_photo", watched)
+    return sides
+
+
 def test_a_large_face_of_a_large_photo_is_found_in_a_small_copy(
     engine: FaceEngine, watched: Watched
 ) -> None:
@@ -67,6 +82,38 @@ def test_a_small_face_of_a_large_photo_is_found_in_all_of_it(
     expected = engine.embed(photo, engine.detect(photo).faces[0])
     assert found.embedding is not None
     assert np.array_equal(found.embedding.vector, expected.vector)
+
+
+def test_a_large_jpeg_is_decoded_to_a_small_copy_where_that_shows_a_large_face(
+    engine: FaceEngine, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded = _watch_decoding(monkeypatch)
+    found = embed_file_for_enrolment(FaceEngine(watched, engine.embedder), Path(BIDEN).read_bytes())
+    assert decoded == watched.sides == [1102]
+    assert found.embedding is not None
+    assert cosine_similarity(found.embedding, engine.embed(BIDEN)) > 0.9
+
+
+def test_a_large_jpeg_with_a_small_face_is_decoded_in_full(
+    engine: FaceEngine, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = _photo((str(OBAMA), (1100, 1100, 400, 500)))
+    content = encode.to_bytes(photo.pixels, "JPEG", quality=95)
+    decoded = _watch_decoding(monkeypatch)
+    found = embed_file_for_enrolment(FaceEngine(watched, engine.embedder), content)
+    assert decoded == [650, 2600] and watched.sides[0] == 650 and watched.sides[-1] == 2600
+    assert found.embedding is not None
+    whole = engine.detect(content)
+    assert np.array_equal(found.embedding.vector, engine.embed(content, whole.faces[0]).vector)
+
+
+@pytest.mark.parametrize("photo", [str(BIDEN), str(OBAMA)])
+def test_a_face_that_somebody_names_is_looked_for_in_all_of_the_file(
+    engine: FaceEngine, monkeypatch: pytest.MonkeyPatch, photo: str
+) -> None:
+    decoded = _watch_decoding(monkeypatch)
+    embed_file_for_enrolment(engine, Path(photo).read_bytes(), face=0)
+    assert decoded == [max(decode.load(photo).shape)]
 
 
 @pytest.mark.parametrize("share", [0.6, 1.0])
