@@ -6,6 +6,8 @@ What the conversion changes, none of which changes a result beyond rounding:
   as 0 to 255.
 - The enlargement in the neck is written so that no size is in the file: it may be resized to any
   sides that are multiples of 32.
+- The 1-bit convolutions of a 1-bit finder become LceQuantize and LceBconv2d, batch-norm their gain
+  and bias.
 
 The file is run on the probe that the weights carry, at another size than it was written with, and
 compared with what PyTorch gave.
@@ -27,7 +29,7 @@ from facesdk_converters.inspection.converted import Converted
 from facesdk_converters.inspection.parity import Agreement, Bound
 from facesdk_converters.tflite.layers import Layers
 from facesdk_converters.tflite.tree import write_contract
-from facesdk_training.architectures.finder import EPSILON, STRIDES
+from facesdk_training.architectures.finder import EPSILON, STRIDES, FinderPlan
 from facesdk_training.runs import finder as finder_file
 from facesdk_training.runs.finder import StoredFinder
 
@@ -38,6 +40,11 @@ EXACT = Bound(min_cosine=0.9999, median_cosine=0.9999, max_difference=1e-3)
 """Least agreement with PyTorch of a file of float32, in logits and shares of cells."""
 HALF = Bound(min_cosine=0.999, median_cosine=0.999, max_difference=0.1)
 """The same of a file of float16."""
+EXACT_SIGNS = Bound(min_cosine=0.9999, median_cosine=0.9999)
+"""The same of a 1-bit network in float32: values within rounding of a threshold change sign."""
+HALF_SIGNS = Bound(min_cosine=0.95, median_cosine=0.95)
+"""The same of a 1-bit network in float16, whose rounding moves more values over a threshold. That
+the file is right is shown by the one of float32 then, which is made and compared as well."""
 
 _Kernel = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -68,7 +75,7 @@ def convert(
         name=NAME,
         task="detection",
         architecture=ARCHITECTURE,
-        variant="float16" if float16 else "float",
+        variant=_variant(stored.plan, float16=float16),
         input=InputSpec(height=None, width=None, color="RGB", mean=0.0, scale=1.0),
         license=license,
         source=f"facesdk train detector, after {stored.scenes:,d} scenes",
@@ -79,15 +86,32 @@ def convert(
         ModelBundle.from_bytes(built(stored, float16=float16), str(out)), contract
     )
     agreement = _compared(content, stored, str(out))
-    bound = HALF if float16 else EXACT
-    if not agreement.meets(bound):
-        raise ModelError(
-            f"the file would differ from {weights} by {agreement.max_difference:.2g}, at most "
-            f"{bound.max_difference:g} is accepted"
-        )
+    binary = stored.plan.binary
+    if binary and float16:
+        wide = _compared(built(stored, float16=False), stored, str(out))
+        _require(wide, EXACT_SIGNS, weights)
+        _require(agreement, HALF_SIGNS, weights)
+    elif binary:
+        _require(agreement, EXACT_SIGNS, weights)
+    else:
+        _require(agreement, HALF if float16 else EXACT, weights)
     make_folder(out.parent)
     write_atomic(out, content)
     return Converted(out, len(content), contract, agreement)
+
+
+def _variant(plan: FinderPlan, *, float16: bool) -> str:
+    stored = "float16" if float16 else "float"
+    return f"1-bit, {stored}" if plan.binary else stored
+
+
+def _require(agreement: Agreement, bound: Bound, weights: Path) -> None:
+    if not agreement.meets(bound):
+        raise ModelError(
+            f"the file would differ from {weights}: by {agreement.max_difference:.2g}, cosine "
+            f"{agreement.min_cosine:.4f}; at most {bound.max_difference:g}, at least "
+            f"{bound.min_cosine:g} is accepted"
+        )
 
 
 def built(stored: StoredFinder, *, float16: bool) -> bytes:
@@ -99,21 +123,32 @@ def built(stored: StoredFinder, *, float16: bool) -> bytes:
     maps = []
     for stage, blocks in enumerate(stored.plan.blocks):
         for block in range(blocks + 1):
-            x = _unit(layers, stored, x, f"stages.{stage}.{block}", 1 if block else 2)
+            x = _unit(layers, stored, stage, x, f"stages.{stage}.{block}", 1 if block else 2)
         maps.append(x)
+    stage = len(stored.plan.blocks)
     fine, middle, coarse = maps[1:]
-    middle = _unit(layers, stored, layers.add(middle, layers.doubled(coarse)), "neck.1")
-    fine = _unit(layers, stored, layers.add(fine, layers.doubled(middle)), "neck.0")
+    middle = _unit(layers, stored, stage, layers.add(middle, layers.doubled(coarse)), "neck.1")
+    fine = _unit(layers, stored, stage, layers.add(fine, layers.doubled(middle)), "neck.0")
     levels = enumerate((fine, middle, coarse))
     return layers.to_bytes([_head(layers, stored, x, f"heads.{level}") for level, x in levels])
 
 
-def _unit(layers: Layers, stored: StoredFinder, x: int, name: str, stride: int = 1) -> int:
-    kernel, bias = _folded(stored, f"{name}.depthwise")
-    y = layers.depthwise_conv2d(x, kernel[:, 0].transpose(1, 2, 0), bias, stride=stride, relu=True)
-    kernel, bias = _folded(stored, f"{name}.pointwise")
-    shortcut = stride == 1 and kernel.shape[0] == kernel.shape[1]
-    y = layers.conv2d(y, _rows_first(kernel), bias, relu=not shortcut)
+def _unit(
+    layers: Layers, stored: StoredFinder, stage: int, x: int, name: str, stride: int = 1
+) -> int:
+    spread, bias = _folded(stored, f"{name}.depthwise")
+    taps = spread[:, 0].transpose(1, 2, 0)
+    kernel, scale, offset = _scaled(stored, f"{name}.pointwise")
+    filters, channels = kernel.shape[:2]
+    shortcut = stride == 1 and filters == channels
+    if stored.plan.is_binary(stage, channels, filters):
+        y = layers.depthwise_conv2d(x, taps, bias, stride=stride)
+        mixed = layers.binary_conv2d(layers.signs(y), channels, _rows_first(kernel), scale, offset)
+        y = layers.add(mixed, y, relu=not shortcut)
+    else:
+        y = layers.depthwise_conv2d(x, taps, bias, stride=stride, relu=True)
+        kernel = kernel * scale[:, None, None, None]
+        y = layers.conv2d(y, _rows_first(kernel), offset, relu=not shortcut)
     return layers.add(y, x, relu=True) if shortcut else y
 
 
@@ -126,13 +161,20 @@ def _head(layers: Layers, stored: StoredFinder, x: int, name: str) -> int:
 
 def _folded(stored: StoredFinder, name: str) -> _Kernel:
     """Kernel ``(out, in, height, width)`` and bias of a convolution with its batch-norm."""
+    kernel, gain, bias = _scaled(stored, name)
+    return kernel * gain[:, None, None, None], bias
+
+
+def _scaled(
+    stored: StoredFinder, name: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Kernel of a convolution, and the gain and bias that its batch-norm comes to."""
 
     def part(key: str) -> NDArray[np.float64]:
         return stored.state[f"{name}.{key}"].astype(np.float64)
 
     gain = part("1.weight") / np.sqrt(part("1.running_var") + EPSILON)
-    bias = part("1.bias") - part("1.running_mean") * gain
-    return part("0.weight") * gain[:, None, None, None], bias
+    return part("0.weight"), gain, part("1.bias") - part("1.running_mean") * gain
 
 
 def _rows_first(kernel: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,12 +8,16 @@ and returns that of its output. Operators and their options are those of TensorF
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from flatbuffers import flexbuffers
 from numpy.typing import ArrayLike
 
+from facesdk.tflite.graph import WORD
+from facesdk.tflite.operators import BCONV2D, QUANTIZE
+from facesdk.tflite.weights import pack_signs
 from facesdk_converters.tflite.tree import Tree
 
 PADDING = {"valid": schema.Padding.VALID, "same": schema.Padding.SAME}
@@ -106,6 +110,46 @@ class Layers:
             options,
         )
 
+    def signs(self, x: int) -> int:
+        """The signs of a tensor's values, 32 channels per word; one of facesdk's operators."""
+        batch, height, width, channels = self.shape(x)
+        return self.append(QUANTIZE, [x], (batch, height, width, -(-channels // WORD)), custom={})
+
+    def binary_conv2d(
+        self, signs: int, channels: int, kernel: ArrayLike, gain: ArrayLike, bias: ArrayLike
+    ) -> int:
+        """A convolution of signs with signs, then a gain and a bias; one of facesdk's operators.
+
+        Gain and bias stay float32: the operator reads no other numbers.
+
+        Args:
+            signs: Its input, see :meth:`signs`.
+            channels: Channels of what the signs are of.
+            kernel: ``(height, width, channels_in, channels_out)``; its signs are taken. Windows
+                do not reach over the border.
+            gain: ``(channels_out,)``.
+            bias: ``(channels_out,)``.
+        """
+        filters = pack_signs(np.transpose(np.asarray(kernel), (3, 0, 1, 2)))
+        name = f"layer_{len(self._tree.operators)}"
+        constants = [
+            self._tree.add_constant(f"{name}/signs", filters.view(np.int32)),
+            self._tree.add_constant(f"{name}/gain", np.asarray(gain, "<f4")),
+            self._tree.add_constant(f"{name}/bias", np.asarray(bias, "<f4")),
+        ]
+        options = {
+            "channels_in": channels,
+            "dilation_height_factor": 1,
+            "dilation_width_factor": 1,
+            "fused_activation_function": _activation_of(False),
+            "pad_values": 0,
+            "padding": PADDING["valid"],
+            "stride_height": 1,
+            "stride_width": 1,
+        }
+        shape = self._moved(signs, filters.shape[1:3], 1, "valid", len(filters))
+        return self.append(BCONV2D, [signs, *constants, -1], shape, custom=options)
+
     def max_pool(self, x: int, size: int, stride: int, padding: str) -> int:
         """The maximum of square windows.
 
@@ -180,10 +224,15 @@ class Layers:
         options_type: int = schema.BuiltinOptions.NONE,
         options: object = None,
         version: int = 1,
+        custom: Mapping[str, int] | None = None,
     ) -> int:
-        """Adds an operator; returns the number of its output, which has the given shape."""
+        """Adds an operator; returns the number of its output, which has the given shape.
+
+        ``custom`` are the options of a custom operator.
+        """
         operators = self._tree.operators
-        output = self._activation(f"layer_{len(operators)}", shape)
+        type_name = "int32" if kind == QUANTIZE else "float32"
+        output = self._activation(f"layer_{len(operators)}", shape, type_name)
         operators.append(
             schema.OperatorT(
                 opcodeIndex=self._tree.code(kind, version),
@@ -191,6 +240,9 @@ class Layers:
                 outputs=[output],
                 builtinOptionsType=options_type,
                 builtinOptions=options,
+                customOptions=(
+                    None if custom is None else np.frombuffer(flexbuffers.Dumps(custom), np.uint8)
+                ),
             )
         )
         return output
@@ -225,9 +277,9 @@ class Layers:
         short = [side - 1 if padding == "valid" else 0 for side in window]
         return batch, -((short[0] - height) // stride), -((short[1] - width) // stride), channels
 
-    def _activation(self, name: str, shape: Sequence[int]) -> int:
+    def _activation(self, name: str, shape: Sequence[int], type_name: str = "float32") -> int:
         signature = [-1 if axis in self._dynamic else size for axis, size in enumerate(shape)]
-        return self._tree.add_activation(name, shape, signature)
+        return self._tree.add_activation(name, shape, signature, type_name=type_name)
 
 
 def _activation_of(relu: bool) -> int:

@@ -193,14 +193,20 @@ class Tree:
             operator.inputs = inputs
 
     def add_activation(
-        self, name: str, shape: Sequence[int], signature: Sequence[int] | None = None
+        self,
+        name: str,
+        shape: Sequence[int],
+        signature: Sequence[int] | None = None,
+        *,
+        type_name: str = _FLOAT32,
     ) -> int:
-        """Adds a float32 tensor that is computed or given.
+        """Adds a tensor that is computed or given.
 
         Args:
             name: Its name.
             shape: Its shape as allocated by default.
             signature: The shape with -1 for each axis that a user may resize; None for none.
+            type_name: Its type; signs are ``int32``, the words that they are packed in.
 
         Returns:
             Its number.
@@ -208,7 +214,7 @@ class Tree:
         return self._add_tensor(
             schema.TensorT(
                 shape=shape,
-                type=_TYPE_CODES[_FLOAT32],
+                type=_TYPE_CODES[type_name],
                 buffer=0,
                 name=name,
                 shapeSignature=signature,

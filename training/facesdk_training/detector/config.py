@@ -49,7 +49,7 @@ class ScheduleConfig:
         batch: Scenes per step.
         learning_rate: Of AdamW, reached after ``warmup`` steps, then falling by a half cosine.
         warmup: Steps of rising learning rate.
-        weight_decay: Of the kernels; biases and batch-norm have none.
+        weight_decay: Of the kernels; biases, batch-norm and 1-bit kernels have none.
         average: Share of the old averaged weights that each step keeps.
         evaluate_every: Seconds between evaluations on held-out photos.
         held_scenes: Scenes of an evaluation.

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facesdk_training.architectures.finder import CHANNELS, EPSILON, STRIDES, FinderPlan
+from facesdk_training.torch.networks.quantizers import ClippedSign, PolynomialSign
 
 _FIRST_FACE = (-0.1, 0.2, 1.1, 0.2, 0.5, 0.7, 0.0, 1.2, 1.0, 1.2)
 """Points of a face of 2.5 cells, which an untrained head says."""
@@ -55,6 +56,49 @@ class Unit(nn.Module):
         return functional.relu(y + x if self.shortcut else y)
 
 
+class BinaryConvolution(nn.Sequential):
+    """A 1x1 convolution of signs with signs, then batch-norm, whose gain is the filters' scale.
+
+    The gradient of a weight's sign is 1 up to 1 (Courbariaux et al. 2016), that of a value's sign
+    the derivative of a parabola (Liu et al. 2018).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(
+            nn.Conv2d(channels, channels, 1, bias=False),
+            nn.BatchNorm2d(channels, momentum=0.03, eps=EPSILON),
+        )
+        self.value_sign, self.weight_sign = PolynomialSign(), ClippedSign()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps ``(b, channels, h, w)`` to the same shape."""
+        convolution, normalisation = self[0], self[1]
+        signs = self.weight_sign(convolution.weight)
+        result: Tensor = normalisation(functional.conv2d(self.value_sign(x), signs))
+        return result
+
+
+class BinaryUnit(nn.Module):
+    """Depthwise 3x3, then a 1-bit 1x1 with a shortcut of its own, as in Bi-Real Net.
+
+    What the 1x1 loses by taking signs alone goes round it (Liu et al. 2018). The bias of the
+    depthwise convolution's batch-norm is the learned threshold of the signs (Liu et al. 2020): what
+    it moves on the way round, the bias after the 1x1 moves back. So no ReLU stands between.
+    """
+
+    def __init__(self, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.depthwise = Convolution(channels, channels, 3, stride, channels)
+        self.pointwise = BinaryConvolution(channels)
+        self.shortcut = stride == 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps ``(b, channels, h, w)`` to ``(b, channels, h / stride, w / stride)``."""
+        y = self.depthwise(x)
+        y = self.pointwise(y) + y
+        return functional.relu(y + x if self.shortcut else y)
+
+
 class Head(nn.Module):
     """From a level's features to its 16 output channels, always in float32."""
 
@@ -87,14 +131,18 @@ class Finder(nn.Module):
         inputs = plan.stem
         self.stem = Convolution(3, inputs, 3, 2)
         stages = []
-        for channels, blocks in zip(plan.channels, plan.blocks, strict=True):
-            units = [Unit(inputs, channels, 2)]
-            units += [Unit(channels, channels) for _ in range(blocks)]
+        for stage, (channels, blocks) in enumerate(zip(plan.channels, plan.blocks, strict=True)):
+            units = [_unit(plan, stage, inputs, channels, 2)]
+            units += [_unit(plan, stage, channels, channels) for _ in range(blocks)]
             stages.append(nn.Sequential(*units))
             inputs = channels
         self.stages = nn.ModuleList(stages)
-        self.neck = nn.ModuleList(Unit(inputs, inputs) for _ in STRIDES[:-1])
+        self.neck = nn.ModuleList(_unit(plan, len(stages), inputs, inputs) for _ in STRIDES[:-1])
         self.heads = nn.ModuleList(Head(inputs) for _ in STRIDES)
+
+    def latent(self) -> list[nn.Parameter]:
+        """The weights of which the network takes the signs alone."""
+        return [m[0].weight for m in self.modules() if isinstance(m, BinaryConvolution)]
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """The three maps, finest first."""
@@ -107,3 +155,10 @@ class Finder(nn.Module):
         middle = self.neck[1](middle + functional.interpolate(coarse, scale_factor=2.0))
         fine = self.neck[0](fine + functional.interpolate(middle, scale_factor=2.0))
         return [head(x) for head, x in zip(self.heads, (fine, middle, coarse), strict=True)]
+
+
+def _unit(plan: FinderPlan, stage: int, inputs: int, outputs: int, stride: int = 1) -> nn.Module:
+    """A unit of a stage, or of the neck, which counts as the one after the last."""
+    if plan.is_binary(stage, inputs, outputs):
+        return BinaryUnit(inputs, stride)
+    return Unit(inputs, outputs, stride)

@@ -189,11 +189,18 @@ class FinderTrainer:
         value.backward()
         nn.utils.clip_grad_norm_(self._network.parameters(), 5.0)
         self._optimizer.step()
+        self._bound()
         self._steps += 1
         self.scenes_seen += len(images)
         self._scenes.mistaken(batch, geometry.scores(geometry.joined(maps).values.detach()))
         self._follow()
         return parts
+
+    @torch.no_grad()
+    def _bound(self) -> None:
+        """Beyond 1 a weight has no gradient, so it could never change its sign again."""
+        for weight in self._network.latent():
+            weight.clamp_(-1, 1)
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -270,8 +277,9 @@ class FinderTrainer:
 def _optimizer(
     network: Finder, schedule: ScheduleConfig, device: torch.device
 ) -> torch.optim.Optimizer:
-    kernels = [p for p in network.parameters() if p.dim() > 1]
-    others = [p for p in network.parameters() if p.dim() == 1]
+    latent = {id(p) for p in network.latent()}
+    kernels = [p for p in network.parameters() if p.dim() > 1 and id(p) not in latent]
+    others = [p for p in network.parameters() if p.dim() == 1 or id(p) in latent]
     groups = [
         {"params": kernels, "weight_decay": schedule.weight_decay},
         {"params": others, "weight_decay": 0.0},

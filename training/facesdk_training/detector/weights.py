@@ -38,7 +38,8 @@ def load(network: Finder, path: Path) -> int:
     """Gives a network a file's weights; returns the scenes that they have seen.
 
     The network may have more blocks than the file. Those change nothing at first: their units have
-    a shortcut, and the gain of what they add to it starts at 0.
+    a shortcut, and the gain of what they add to it starts at 0. It may be a 1-bit one where the
+    file's is not: then it begins with the signs of that one's weights.
 
     Raises:
         InputError: The file is no finder, or one that the network did not grow from.
@@ -46,7 +47,8 @@ def load(network: Finder, path: Path) -> int:
     stored = finder_file.read(path)
     plan = network.plan
     less = [old <= new for old, new in zip(stored.plan.blocks, plan.blocks, strict=True)]
-    if replace(stored.plan, blocks=plan.blocks) != plan or not all(less):
+    grown = replace(stored.plan, blocks=plan.blocks, binary=plan.binary)
+    if grown != plan or not all(less) or stored.plan.binary > plan.binary:
         raise InputError(f"{path} is a finder of another size: {stored.plan}, not {plan}")
     state = network.state_dict()
     added = tuple(

@@ -70,7 +70,12 @@ def read(path: Path) -> StoredFinder:
         scenes = int(arrays.pop("seen"))
         probe = {name: arrays.pop(name) for name in list(arrays) if name.startswith(_PROBE)}
         return StoredFinder(
-            FinderPlan(plan["stem"], tuple(plan["channels"]), tuple(plan["blocks"])),
+            FinderPlan(
+                plan["stem"],
+                tuple(plan["channels"]),
+                tuple(plan["blocks"]),
+                plan.get("binary", False),
+            ),
             scenes,
             arrays,
             probe[f"{_PROBE}input"],

@@ -20,6 +20,7 @@ from facesdk_training.detector import weights
 from facesdk_training.detector.network import Finder
 from facesdk_training.runs import finder as finder_file
 
+BINARY = FinderPlan(8, (8, 32, 32, 32), (0, 1, 0, 1), binary=True)
 WORDS = {"training_data": "photos", "license": "CC0-1.0"}
 
 
@@ -91,6 +92,46 @@ def test_weights_that_do_not_belong_to_their_probe_are_refused(run, tmp_path):
     with pytest.raises(ModelError, match="differ"):
         finder.convert(tmp_path / "finder.npz", tmp_path / "out.tflite", float16=True, **WORDS)
     assert not (tmp_path / "out.tflite").exists()
+
+
+@pytest.fixture(scope="module")
+def signs(tmp_path_factory) -> tuple[Finder, Path]:
+    network = trained(BINARY)
+    path = tmp_path_factory.mktemp("signs") / "finder.npz"
+    weights.save(path, network, 12)
+    return network, path
+
+
+@pytest.mark.parametrize("float16", [False, True])
+def test_a_1_bit_finder_computes_with_signs_what_pytorch_does(signs, tmp_path, float16):
+    network, path = signs
+    made = finder.convert(path, tmp_path / "finder.tflite", float16=float16, **WORDS)
+    bundle = ModelBundle.load(made.path)
+    assert bundle.contract.variant == ("1-bit, float16" if float16 else "1-bit, float")
+    names = [operator.name for operator in bundle.graph.operators]
+    assert names.count("LceBconv2d") == names.count("LceQuantize") == len(network.latent()) == 6
+    for size in ((64, 96), (160, 64)):
+        image = np.random.default_rng(5).uniform(0, 255, (1, *size, 3)).astype(np.float32)
+        with torch.no_grad():
+            expected = network(torch.from_numpy(image.transpose(0, 3, 1, 2).copy()))
+        outputs = Interpreter(bundle, input_shapes=[image.shape]).run(image)
+        for got, level in zip(outputs, expected, strict=True):
+            wanted = level.permute(0, 2, 3, 1).numpy()
+            apart = np.abs(got - wanted)
+            if float16:
+                cosine = (got * wanted).sum() / np.linalg.norm(got) / np.linalg.norm(wanted)
+                assert cosine > finder.HALF_SIGNS.min_cosine
+            else:
+                assert np.quantile(apart, 0.98) <= 1e-3
+
+
+def test_a_1_bit_finder_that_does_not_belong_to_its_probe_is_refused(signs, tmp_path):
+    _, path = signs
+    stored = finder_file.read(path)
+    outputs = {**stored.probe_outputs, 16: stored.probe_outputs[16][::-1] + 0.2}
+    finder_file.write(tmp_path / "finder.npz", replace(stored, probe_outputs=outputs))
+    with pytest.raises(ModelError, match="differ"):
+        finder.convert(tmp_path / "finder.npz", tmp_path / "out.tflite", float16=True, **WORDS)
 
 
 def test_the_verb_says_what_it_made(run, tmp_path):

@@ -16,7 +16,7 @@ from facesdk_training.architectures.finder import FinderPlan
 from facesdk_training.detector import trainer as trainers
 from facesdk_training.detector import weights
 from facesdk_training.detector.config import FinderConfig, ScheduleConfig
-from facesdk_training.detector.network import Finder
+from facesdk_training.detector.network import BinaryUnit, Finder
 from facesdk_training.detector.scenes.config import SceneConfig
 from facesdk_training.detector.trainer import Execution, FinderTrainer
 from facesdk_training.runs import finder as finder_file
@@ -126,6 +126,46 @@ def test_a_network_that_grew_computes_the_same_at_first(tmp_path):
     with torch.no_grad():
         for expected, got in zip(small(image), large(image), strict=True):
             torch.testing.assert_close(got, expected)
+
+
+def test_a_1_bit_unit_is_signs_times_signs_beside_what_they_are_of():
+    torch.manual_seed(3)
+    unit = BinaryUnit(8).eval()
+    for name, value in unit.state_dict().items():
+        if name.split(".")[1] == "1" and value.dim() == 1:
+            value.uniform_(0.5, 1.5)
+    image = torch.randn(1, 8, 5, 6)
+    with torch.no_grad():
+        spread = unit.depthwise(image)
+        got = unit(image)[0].numpy()
+    values, kernel = spread[0].numpy(), unit.pointwise[0].weight[:, :, 0, 0].detach().numpy()
+    sums = np.einsum("oi,ihw->ohw", np.where(kernel < 0, -1, 1), np.where(values < 0, -1, 1))
+    norm = {name: value.numpy() for name, value in unit.pointwise[1].state_dict().items()}
+    gain = norm["weight"] / np.sqrt(norm["running_var"] + 1e-3)
+    mixed = (sums - norm["running_mean"][:, None, None]) * gain[:, None, None]
+    whole = mixed + norm["bias"][:, None, None] + values + image[0].numpy()
+    np.testing.assert_allclose(got, np.maximum(whole, 0), atol=1e-5)
+
+
+def test_a_1_bit_finder_begins_with_the_signs_of_a_float_one_and_stays_within_1(stores, tmp_path):
+    start = tmp_path / "finder.npz"
+    weights.save(start, randomised(TINY), 5)
+    schedule = replace(CONFIG.schedule, learning_rate=5.0)
+    plan = replace(TINY, binary=True)
+    config = replace(CONFIG, network=plan, start=str(start), schedule=schedule)
+    network = Finder(plan)
+    weights.load(network, start)
+    latent = network.latent()
+    assert len(latent) == 5  # three stages and the neck keep the number of channels
+    kept = finder_file.read(start).state["neck.1.pointwise.0.weight"]
+    np.testing.assert_array_equal(latent[-1].detach().numpy(), kept)
+    trainer = FinderTrainer(tmp_path / "run", config, stores, CPU)
+    trainer.train(lambda seconds, step, speed: trainer.stop() if step == 2 else None)
+    stored = finder_file.read(tmp_path / "run" / "finder.npz")
+    assert stored.plan.binary
+    assert np.abs(stored.state["neck.1.pointwise.0.weight"]).max() <= 1
+    with pytest.raises(InputError, match="of another size"):
+        weights.load(Finder(TINY), tmp_path / "run" / "finder.npz")
 
 
 @pytest.mark.parametrize("plan", [replace(TINY, stem=8), replace(TINY, channels=(4, 8, 8, 8))])
