@@ -278,6 +278,17 @@ def test_words_stand_out_and_everything_has_a_name(
         assert small == []
 
 
+def test_a_name_hides_no_other_face(chromium: Any, running: Running) -> None:
+    with opened(chromium, running, "phone") as page:
+        place = "(boxes) => placeOfLabel(boxes[0], 130, { width: 300, height: 200 }, boxes)"
+        face = [70, 60, 110, 110]
+        assert page.evaluate(place, [face]) == [70, 31]
+        assert page.evaluate(place, [face, [120, 20, 180, 70]]) == [70, 115]  # below: it is free
+        assert page.evaluate(place, [face, [130, 20, 180, 150]]) == [0, 31]  # to the left
+        assert page.evaluate(place, [[70, 5, 110, 60]]) == [70, 65]  # no room above
+        assert page.evaluate(place, [[250, 60, 290, 110]]) == [170, 31]  # no room to the right
+
+
 CONTRASTS = """(() => {
   const parse = (text) => text.match(/[\\d.]+/g).map(Number);
   const light = (rgb) => rgb.slice(0, 3).map((v) => v / 255)

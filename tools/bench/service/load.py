@@ -185,9 +185,25 @@ def _request(token: str) -> tuple[bytes, dict[str, str]]:
 
 
 def _memory_mb(pid: int) -> float:
-    """Resident memory of a process and all that it started, what they share counted once."""
-    rows = [_read(f"/proc/{one}/smaps_rollup") for one in _family(pid)]
-    return sum(int(re.findall(r"^Pss: +([0-9]+) kB", row, re.M)[0]) for row in rows) * 1024 / 1e6
+    """Resident memory of a process and all that it started, what they share counted once.
+
+    Pages of files count in full, though other programs may have them too: so the figure does not
+    depend on what else runs.
+    """
+    anonymous, files = 0, Counter[tuple[str, str]]()
+    for one in _family(pid):
+        anonymous += sum(_kilobytes(_read(f"/proc/{one}/smaps_rollup"), "Pss_Anon"))
+        mappings = re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", _read(f"/proc/{one}/smaps"), flags=re.M)
+        for mapping in mappings[1:]:
+            head = mapping.partition("\n")[0].split(maxsplit=5)
+            where = (head[5] if len(head) > 5 else "", head[2])
+            resident = sum(_kilobytes(mapping, "Rss")) - sum(_kilobytes(mapping, "Anonymous"))
+            files[where] = max(files[where], resident)
+    return (anonymous + files.total()) * 1024 / 1e6
+
+
+def _kilobytes(text: str, name: str) -> list[int]:
+    return [int(value) for value in re.findall(rf"^{name}: +([0-9]+) kB", text, re.M)]
 
 
 def _others_s(pid: int) -> float:

@@ -126,6 +126,18 @@ function verdict(face) {
   if (found && decided.similarity >= needed) return { kind: "known", name: found.name, score: decided.similarity };
   return { kind: "unknown", name: "unknown", score: decided.similarity };
 }
+function placeOfLabel([x0, y0, x1, y1], width, shown, taken) {
+  /* above or below the box, from its left or to its right: where it hides the least */
+  let best = null, least = Infinity;
+  for (const place of [[x0, y0 - 29], [x1 - width, y0 - 29], [x0, y1 + 5], [x1 - width, y1 + 5]]) {
+    const x = Math.max(0, Math.min(place[0], shown.width - width)), y = Math.max(0, Math.min(place[1], shown.height - 25));
+    const hidden = taken.reduce((sum, other) => sum
+      + Math.max(0, Math.min(x + width, other[2]) - Math.max(x, other[0]))
+      * Math.max(0, Math.min(y + 24, other[3]) - Math.max(y, other[1])), 0);
+    if (hidden < least) [best, least] = [[x, y], hidden];
+  }
+  return best;
+}
 function showFaces() {
   const canvas = $("boxes"), shown = $("stage").getBoundingClientRect();
   const ratio = window.devicePixelRatio || 1;
@@ -138,10 +150,12 @@ function showFaces() {
     const scale = Math.min(shown.width / size.width, shown.height / size.height);
     const left = (shown.width - size.width * scale) / 2, top = (shown.height - size.height * scale) / 2;
     const style = getComputedStyle(document.documentElement);
+    const boxes = faces.map((face) => face.box.map((value, axis) => value * scale + (axis % 2 ? top : left)));
+    const taken = boxes.filter((_, index) => faces[index].found !== false);
     faces.forEach((face, index) => {
       if (face.found === false) return; /* it is where somebody should be, and may be hidden */
       const { kind, name, score } = verdicts[index];
-      const [x0, y0, x1, y1] = face.box.map((value, axis) => value * scale + (axis % 2 ? top : left));
+      const box = boxes[index], [x0, y0, x1, y1] = box;
       pen.lineWidth = 2.5;
       pen.strokeStyle = style.getPropertyValue(`--${kind}`);
       pen.beginPath();
@@ -150,8 +164,8 @@ function showFaces() {
       const words = score === null ? name : `${name}  ${score.toFixed(2)}`;
       pen.font = "600 14px system-ui, sans-serif";
       const width = Math.min(pen.measureText(words).width + 18, shown.width);
-      const x = Math.max(0, Math.min(x0, shown.width - width));
-      const y = y0 > 30 ? y0 - 29 : Math.min(y1 + 5, shown.height - 25);
+      const [x, y] = placeOfLabel(box, width, shown, taken);
+      taken.push([x, y, x + width, y + 24]);
       pen.fillStyle = "rgb(8 12 16 / 78%)";
       pen.beginPath();
       pen.roundRect(x, y, width, 24, 8);
