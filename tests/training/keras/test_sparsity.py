@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from facesdk.errors import InputError
 from facesdk_training.config.run import LossConfig
 from facesdk_training.keras.sparsity import asks, penalty
 
@@ -51,14 +50,3 @@ def test_a_filter_of_zeros_stays_and_the_others_are_pulled_alike() -> None:
     slope = np.asarray(tape.gradient(value, conv.kernel))
     lengths = np.sqrt(np.square(slope).sum(axis=(0, 1, 2)))
     np.testing.assert_allclose(lengths, [0, np.sqrt(18), np.sqrt(18)], rtol=1e-3)
-
-
-@pytest.mark.parametrize("key", ["factor_weight", "filter_weight"])
-def test_the_other_engine_refuses_them(key: str) -> None:
-    pytest.importorskip("torch")
-    from facesdk_training.config import toml
-    from facesdk_training.torch.objectives import objective_of
-
-    record = {"objective": "distillation", "network": {"architecture": "CompactFaceNet"}}
-    with pytest.raises(InputError, match="no terms for sparsity"):
-        objective_of(toml.parse({**record, "loss": {key: 0.1}}, "test"), 0)

@@ -168,17 +168,22 @@ def test_methods_retrain_by_torch(source: Path, tmp_path: Path) -> None:
     assert last["validation_accuracy"] > 0
 
 
-@pytest.mark.parametrize("name", ["slimming", "distil-hints"])
-def test_losses_that_torch_lacks_are_refused(name: str, source: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["slimming", "distil-hints", "distil-attention"])
+def test_losses_that_look_at_the_network_are_learned_by_torch(
+    name: str, source: Path, tmp_path: Path
+) -> None:
     settings: dict[str, Any] = {"retraining": FEW_STEPS}
     if name == "slimming":
         settings["sparsifying"] = FEW_STEPS
-    with pytest.raises(InputError, match="--engine keras"):
-        pipeline.compress(
-            source,
-            [step(name, settings)],
-            source.parent / "data",
-            tmp_path / "out",
-            engine="torch",
-            files=False,
-        )
+    report = pipeline.compress(
+        source,
+        [step(name, settings)],
+        source.parent / "data",
+        tmp_path / "out",
+        engine="torch",
+        files=False,
+    )
+    assert report["engine"] == "torch"
+    after = loading.load(tmp_path / "out").model.get_layer("embedding").get_weights()[0]
+    before = loading.load(source).model.get_layer("embedding").get_weights()[0]
+    assert after.shape != before.shape or not np.array_equal(after, before)

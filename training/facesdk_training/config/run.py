@@ -143,7 +143,7 @@ class LossConfig:
         layers: Distillation: for hints and attention, names of a student's layer and of the
             teacher's layer that it imitates, with outputs of one height and width.
         factor_weight: Any objective: weight of the sum of |gamma| of batch normalisation; see
-            :mod:`facesdk_training.keras.sparsity`. Training engine "keras" only, as the next.
+            :mod:`facesdk_training.keras.sparsity`.
         filter_weight: Any objective: weight of the sum of the filters' Euclidean norms.
         margin: CosFace's m (cosine) or ArcFace's m (radians).
         scale: CosFace's and ArcFace's s.

@@ -24,6 +24,7 @@ from facesdk_training.torch.networks.build import build_embedder
 from facesdk_training.torch.networks.network import Network
 from facesdk_training.torch.objectives import objective_of
 from facesdk_training.torch.processes import Processes, join
+from facesdk_training.torch.terms import Terms
 from facesdk_training.torch.trainer import Setting, Trainer
 from facesdk_training.torch.weights import restore_latent
 
@@ -48,6 +49,7 @@ class TorchEngine:
         config: RunConfig,
         material: Material,
         network: Network | None = None,
+        teacher: Network | None = None,
     ) -> Trainer:
         """See :meth:`facesdk_training.engines.TrainingEngine.trainer`.
 
@@ -57,6 +59,7 @@ class TorchEngine:
             material: What is learned from.
             network: What is trained, in place of what ``config.network`` describes: copies of it,
                 from its weights.
+            teacher: The network whose layers are imitated, where the loss asks for that.
         """
         _require_possible(config, self.processes)
         device, split = self.processes.device, material.split
@@ -85,6 +88,7 @@ class TorchEngine:
             batches,
             held_out,
             lambda: objective_of(config, material),
+            lambda network: Terms(config.loss, network, copy.deepcopy(teacher), size),
             Acceleration(
                 autocast=config.precision != "float32",
                 compile=fast,

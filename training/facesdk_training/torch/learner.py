@@ -16,6 +16,7 @@ from facesdk_training.torch.device.batches import Batch
 from facesdk_training.torch.networks.network import Network
 from facesdk_training.torch.objectives import Objective
 from facesdk_training.torch.optimizers import optimizers_of, set_learning_rate
+from facesdk_training.torch.terms import Terms
 from facesdk_training.torch.weights import latent_weights
 
 
@@ -48,6 +49,7 @@ class Learner:
         self,
         network: Network,
         objective: Objective,
+        terms: Terms,
         config: OptimizerConfig,
         acceleration: Acceleration,
         share: Callable[[nn.Module], nn.Module] = lambda module: module,
@@ -57,6 +59,7 @@ class Learner:
         Args:
             network: With the weights to begin with.
             objective: On the same device.
+            terms: What is asked of the network besides, on the same device.
             config: How gradients become weights.
             acceleration: What may be used.
             share: Wraps what computes the loss, so that processes share its gradients.
@@ -64,14 +67,16 @@ class Learner:
         self.kept = copy.deepcopy(network).eval()
         self.network = network.train()
         self.notes: list[str] = []
-        self._objective, self._config, self._acceleration = objective, config, acceleration
+        self._beside = nn.ModuleDict({"objective": objective, "terms": terms})
+        self._config, self._acceleration = config, acceleration
         self._latent = latent_weights(network)
         self._device = next(network.parameters()).device
         if acceleration.compile and (why := compile_blocks(network.blocks())):
             self.notes.append(f"blocks are not compiled: {why}")
-        self._loss = share(_Loss(network, objective))
+        self._loss = share(_Loss(network, objective, terms))
         own = {id(weight) for weight in self._latent}
-        self._weights = [*network.parameters(), *objective.parameters()]
+        beside = [weight for weight in self._beside.parameters() if weight.requires_grad]
+        self._weights = [*network.parameters(), *beside]
         self._optimizers = optimizers_of(
             config, self._latent, [weight for weight in self._weights if id(weight) not in own]
         )
@@ -117,7 +122,7 @@ class Learner:
         return {
             "network": self.network.state_dict(),
             "kept": self.kept.state_dict(),
-            "objective": self._objective.state_dict(),
+            "beside": self._beside.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
         }
 
@@ -125,7 +130,7 @@ class Learner:
         """Goes on where :meth:`state` was taken; before the first step."""
         self.network.load_state_dict(state["network"])
         self.kept.load_state_dict(state["kept"])
-        self._objective.load_state_dict(state["objective"])
+        self._beside.load_state_dict(state["beside"])
         for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
 
@@ -148,7 +153,7 @@ class Learner:
     def _undo(self, before: dict[str, Any]) -> None:
         """Sets every tensor in place, where the recorded step will look for it."""
         self.network.load_state_dict(before["network"])
-        self._objective.load_state_dict(before["objective"])
+        self._beside.load_state_dict(before["beside"])
         for optimizer, saved in zip(self._optimizers, before["optimizers"], strict=True):
             numbered = [weight for group in optimizer.param_groups for weight in group["params"]]
             for number, weight in enumerate(numbered):
@@ -179,14 +184,20 @@ class Learner:
 
 
 class _Loss(nn.Module):
-    """The network and its objective as one module, which is what processes share."""
+    """The network and what it is trained for as one module, which is what processes share."""
 
-    def __init__(self, network: Network, objective: Objective) -> None:
+    def __init__(self, network: Network, objective: Objective, terms: Terms) -> None:
         super().__init__()
-        self.network, self.objective = network, objective
+        self.network, self.objective, self.terms = network, objective, terms
 
     def forward(self, images: Tensor, targets: Tensor, strangers: Tensor) -> list[Tensor]:
-        embeddings = self.network(images).float()
+        features: list[Tensor] = []
+        if self.terms.looks_at:
+            embeddings, features = self.network.looked_at(images, self.terms.looks_at)
+        else:
+            embeddings = self.network(images)
         with torch.autocast(images.device.type, enabled=False):
-            parts: list[Tensor] = self.objective(embeddings, targets, strangers)
-        return parts
+            loss, *parts = self.objective(embeddings.float(), targets, strangers)
+            maps = [feature.float() for feature in features]
+            total: Tensor = loss + self.terms(self.network, images.float(), maps)
+        return [total, *parts]

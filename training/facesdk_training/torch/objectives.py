@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facesdk.errors import InputError
 from facesdk_training.config.run import LossConfig, RunConfig
 from facesdk_training.data.material import Material
 from facesdk_training.data.people import mean_directions
@@ -135,23 +134,9 @@ def _directions(length: int, classes: int) -> nn.Parameter:
 
 
 def objective_of(config: RunConfig, material: Material) -> Objective:
-    """The objective that a configuration names.
-
-    Raises:
-        InputError: It asks for a loss that this engine has not.
-    """
+    """The objective that a configuration names, without its :class:`.terms.Terms`."""
     loss, length = config.loss, config.final_network.embedding_length
-    if loss.factor_weight or loss.filter_weight:
-        raise InputError(
-            'the training engine "torch" has no terms for sparsity: set loss.factor_weight and '
-            "loss.filter_weight to 0, or use --engine keras"
-        )
     if config.objective == "distillation":
-        if loss.imitates_layers:
-            raise InputError(
-                'the training engine "torch" has no hints or attention in distillation: set their '
-                "weights in loss to 0, or use --engine keras"
-            )
         return Distillation(loss, length, mean_directions(material) if loss.needs_labels else None)
     if config.objective == "softmax":
         return Softmax(loss, length, material.classes)

@@ -36,6 +36,7 @@ from facesdk_training.torch.networks.network import Network
 from facesdk_training.torch.objectives import Objective
 from facesdk_training.torch.processes import Processes
 from facesdk_training.torch.statistics import measure_statistics
+from facesdk_training.torch.terms import Terms
 from facesdk_training.torch.weights import (
     keras_weights,
     latent_weights,
@@ -62,6 +63,7 @@ class Setting:
         batches: What is trained on.
         held_out: What is not.
         objective: Makes what is minimised, once per stage.
+        terms: Makes what is asked of a network besides; its layers are looked at on the CPU.
         acceleration: What may be used to make a step faster.
         processes: Those that share the work.
         initialise: Gives a fresh network the weights to start from.
@@ -72,6 +74,7 @@ class Setting:
     batches: DeviceBatches
     held_out: HeldOut
     objective: Callable[[], Objective]
+    terms: Callable[[Network], Terms]
     acceleration: Acceleration
     processes: Processes
     initialise: Callable[[Network], None]
@@ -199,6 +202,7 @@ class Trainer:
         network = setting.build(stage.network)
         if weights is not None:
             _inherit(network, weights)
+        terms = setting.terms(network).to(setting.device)
         network.to(setting.device, memory_format=torch.channels_last)
         objective = setting.objective().to(setting.device)
         self._stage, self._parts = stage, objective.parts
@@ -206,6 +210,7 @@ class Trainer:
         self._learner = Learner(
             network,
             objective,
+            terms,
             self._config.optimizer,
             setting.acceleration,
             setting.processes.shared,

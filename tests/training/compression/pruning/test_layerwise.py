@@ -79,7 +79,7 @@ def test_patches_times_kernels_are_the_outputs(
 @given(st.integers(1, 90), st.integers(1, 4), st.integers(1, 5), st.integers(0, 99))
 def test_products_are_sums_over_places(samples: int, size: int, channels: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    seen, weights = rng.normal(size=(samples, size, channels)), rng.normal(size=(size, channels, 3))
+    seen, weights = rng.normal(size=(samples, size, channels)), rng.normal(size=(size, channels, 5))
     z = (seen[..., None] * weights[None]).sum(axis=1)
     expected = [[(z[:, c] * z[:, d]).sum() for d in range(channels)] for c in range(channels)]
     np.testing.assert_allclose(products(seen, weights), expected, rtol=1e-9, atol=1e-9)

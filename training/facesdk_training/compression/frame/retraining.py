@@ -27,6 +27,7 @@ from facesdk_training.config.run import (
     TeacherConfig,
 )
 from facesdk_training.data.material import Material
+from facesdk_training.keras import loading
 from facesdk_training.keras.engine import KerasEngine
 from facesdk_training.runs import folder as run_folder
 
@@ -89,9 +90,8 @@ def retrain(
     """
     if not settings.steps:
         return
-    config = retraining_config(
-        subject.config, settings, loss or LossConfig(), teacher or subject.original
-    )
+    asked, said = loss or LossConfig(), teacher or subject.original
+    config = retraining_config(subject.config, settings, asked, said)
     if keep_last:
         watching = dataclasses.replace(config.validation, every=settings.steps)
         config = dataclasses.replace(config, validation=watching)
@@ -112,7 +112,8 @@ def retrain(
     from facesdk_training.torch.engine import start
 
     if not trained:
-        start().trainer(folder, config, crops, translated(network)).train(tell)
+        taught_by = translated(loading.load(said).model) if asked.imitates_layers else None
+        start().trainer(folder, config, crops, translated(network), taught_by).train(tell)
     take_back(network, folder)
 
 

@@ -60,11 +60,25 @@ class TranslatedNetwork(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         """Float [N, 3, height, width] to [N, embedding length]."""
+        return self._outputs(x)[self._end]
+
+    def looked_at(self, x: Tensor, names: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
+        """See :class:`~facesdk_training.torch.networks.network.Network`."""
+        for name in names:
+            if name not in self._sources:
+                raise InputError(
+                    f"loss.layers: there is no layer {name!r}; there are {', '.join(self._sources)}"
+                )
+        found = self._outputs(x)
+        return found[self._end], [found[name] for name in names]
+
+    def _outputs(self, x: Tensor) -> dict[str, Tensor]:
+        """The output of each layer, by its name."""
         found = {self._begin: x}
         for name, sources in self._sources.items():
             given = [found[source] for source in sources]
             found[name] = self.parts[name](given if len(given) > 1 else given[0])
-        return found[self._end]
+        return found
 
     def blocks(self) -> list[nn.Module]:
         """None: no part is repeated as one module."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import tensorflow as tf
@@ -75,13 +76,19 @@ def products(seen: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray
     """G [C, C], the sums of Z[s, c, o] Z[s, d, o] over samples and outputs.
 
     Errors of outputs need no more: where channels T leave, the sum of squares is that of G over
-    T x T.
+    T x T. Where a kernel has few positions k, l it is cheaper as the sum over pairs of them of
+    (X_k^T X_l) times (W_k W_l^T), number by number, which never holds Z.
 
     Args:
         seen: X, patches [S, K, C].
         weights: W, [K, C, O].
     """
     found = np.zeros((seen.shape[-1], seen.shape[-1]))
+    if len(weights) ** 2 <= weights.shape[-1]:
+        for first, second in product(range(len(weights)), repeat=2):
+            inputs = seen[:, first].T @ seen[:, second]
+            found += inputs * (weights[first] @ weights[second].T)
+        return found
     for start in range(0, len(seen), _SAMPLES_AT_ONCE):
         part = seen[start : start + _SAMPLES_AT_ONCE]
         z = np.einsum("skc,kco->soc", part, weights, optimize=True).reshape(-1, len(found))

@@ -3,7 +3,9 @@
 The agent (:mod:`..agent`) is compared with one share for all groups and with evolution
 (:mod:`..evolution`), which judges as many policies as the agent. The best policy of all three is
 taken, whoever found it; ``report.json`` says who, and how the others did. Channels leave by L1 norm
-(:mod:`..pruning.filters`), the least first.
+(:mod:`..pruning.filters`), the least first. Cost: two times ``episodes`` passes over ``crops``
+faces through the network with zeros for the channels that would leave, ``updates`` of two small
+networks per group and walk, and one retraining.
 """
 
 from __future__ import annotations

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TypeVar
 
 from torch import Tensor, nn
 
+from facesdk.errors import InputError
 from facesdk_training.torch.networks.layers import (
     Convolution,
     batch_normalisation,
@@ -31,6 +33,21 @@ class Network(nn.Module, ABC):
         """Notes the name of a layer, which the caller makes a part of the network."""
         self.layers[name] = layer
         return layer
+
+    def looked_at(self, x: Tensor, names: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
+        """The embeddings, and the outputs of some layers, [N, C, H, W] where they are maps.
+
+        Args:
+            x: Crops.
+            names: Of the layers.
+
+        Raises:
+            InputError: There is no such layer.
+        """
+        raise InputError(
+            'the training engine "torch" looks at layers in `facesdk compress` only: set '
+            "loss.hint_weight and loss.attention_weight to 0, or use --engine keras"
+        )
 
     @abstractmethod
     def blocks(self) -> list[nn.Module]:
