@@ -8,7 +8,8 @@ scaled to length 1, after the first crop of each person who has several; their o
 probes.
 Times are medians of one thread's processor time, of searches that take turns with comparing with
 everybody; the graph is built by all threads that OMP_NUM_THREADS allows, and its time is the sum of
-theirs.
+theirs. NumPy's own threads would hide a part of comparing with everybody: set
+OPENBLAS_NUM_THREADS=1.
 """
 
 from __future__ import annotations
