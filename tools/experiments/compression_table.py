@@ -170,6 +170,7 @@ MOBILE = (
     _row("inq-4", "inq", KEPT, bits=4, shares=[0.5, 1.0]),
     _row("ttq", "ttq"),
     _row("amc-70", "amc", budget=0.7, episodes=60, crops=16),
+    _row("amc-70-error", "amc", budget=0.7, episodes=60, crops=16, reward="error"),
     Row("filters-50-hints", (HALF, ("distil-hints", {}))),
     Row("filters-50-attention", (HALF, ("distil-attention", {}))),
     Row("filters-50-similarity", (HALF, ("distil-similarity", {}))),
@@ -186,20 +187,26 @@ MOBILE = (
 RESIDUAL = (
     Row("float", ()),
     Row("w8a8", (), fixed(8, 8, trained=False, storage="int8")),
+    Row("w4a8", (), fixed(4, 8, trained=False, storage="int8")),
     _row("filters-25", "filters", share=0.25),
-    _row("spatial-90", "spatial", energy=0.9),
+    _row("filters-50", "filters", share=0.5),
+    _row("magnitude-50", "magnitude", share=0.5),
+    _row("k-means-4", "k-means", bits=4, dense_bits=4),
     _row("tucker-90", "tucker", energy=0.9),
-    _row("cp-90", "cp", energy=0.9),
+    _row("fixed-1", "fixed-point", KEPT, bits=1),
+    _row("twn", "twn", KEPT),
+    _row("fixed-4", "fixed-point", KEPT, bits=4),
     _row("svd-90", "svd", energy=0.9),
+    _row("spatial-90", "spatial", energy=0.9),
+    _row("cp-90", "cp", energy=0.9),
+    _row("taylor-25", "taylor", share=0.25),
+    Row(
+        "deep-compression",
+        (("magnitude", {"share": 0.5}), ("k-means", {"bits": 4, "dense_bits": 4})),
+    ),
     _row("product", "product"),
     _row("hashed", "hashed", share=0.25),
     _row("circulant", "circulant"),
-    Row(
-        "deep-compression",
-        (("magnitude", {"share": 0.5}), ("k-means", {"bits": 5, "dense_bits": 4})),
-    ),
-    _row("fixed-1", "fixed-point", KEPT, bits=1),
-    _row("twn", "twn", KEPT),
 )
 PLANS = {"mobile": MOBILE, "residual": RESIDUAL}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 
@@ -84,6 +85,19 @@ def test_the_agent_comes_near_the_best_and_has_learnt_it() -> None:
     assert 0 <= distance(found.best.reward) < NEAR
     assert distance(float(np.mean(found.rewards[-10:]))) < NEAR
     assert distance(float(np.mean(found.rewards[:30]))) > 0.5
+
+
+def test_where_all_errors_are_near_1_the_reward_by_error_alone_uses_the_budget_up() -> None:
+    """-error log(multiply-adds) rewards the cheapest network there."""
+
+    def spoilt(policy: tuple[int, ...]) -> float:
+        return 0.95 + 0.01 * float((HARM * (1 - np.array(policy) / CHANNELS)).sum())
+
+    by_cost = Problem(space(), spoilt, problem().budget)
+    by_error = dataclasses.replace(by_cost, weigh_cost=False)
+    cheap, good = (evolve(asked, EVALUATIONS, 1).best for asked in (by_cost, by_error))
+    assert cheap.multiply_adds < 0.6 * good.multiply_adds <= 0.6 * problem().budget
+    assert good.reward == -good.error > -cheap.error
 
 
 def test_a_seed_is_a_search() -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import tensorflow as tf
 
@@ -47,6 +47,8 @@ class Search:
         times: Report of ``facesdk bench ops FILE --json`` on the device, of the network's float32
             file: budget and reward are then of time instead of multiply-adds
             (:mod:`..search.latency`). Empty for multiply-adds.
+        reward: "error-cost" is -error log(cost), for accuracy that must stay; "error" is -error,
+            for a budget that is to be used up.
         learning: How the agent learns.
         retraining: How the network recovers.
 
@@ -63,6 +65,7 @@ class Search:
     crops: int = 32
     seed: int = 0
     times: str = ""
+    reward: Literal["error-cost", "error"] = "error-cost"
     learning: Learning = field(default_factory=Learning)
     retraining: Retraining = field(default_factory=Retraining)
 
@@ -113,7 +116,10 @@ def search(network: Blanked, settings: Search, progress: Progress) -> dict[str, 
     names = [unit.name for unit in space.units]
     budget = int(settings.budget * space.multiply_adds(space.whole))
     problem = Problem(
-        space, lambda policy: network.error(dict(zip(names, policy, strict=True))), budget
+        space,
+        lambda policy: network.error(dict(zip(names, policy, strict=True))),
+        budget,
+        settings.reward == "error-cost",
     )
     ways: dict[str, Callable[[], Found]] = {
         "uniform": lambda: uniform(problem),
