@@ -8,6 +8,9 @@ from numpy.typing import ArrayLike
 
 from facesdk_converters.tflite.layers import Layers
 
+FEWEST = 16
+"""Results of a dense layer from which all versions of XNNPACK sum in one order."""
+
 
 class Chain:
     """A chain of layers under construction.
@@ -63,12 +66,21 @@ class Chain:
     def dense(self, matrix: ArrayLike, bias: ArrayLike) -> None:
         """A product with a matrix, of all values of an example in row-major order.
 
+        XNNPACK of TensorFlow Lite 2.16 sums layers of less than :data:`FEWEST` results in another
+        order than later versions, and than it sums larger ones. So a layer that is smaller gets
+        results of 0, which are cut off again: every version then gives the same bits.
+
         Args:
             matrix: ``(values_in, values_out)``.
             bias: ``(values_out,)``.
         """
-        weights = np.transpose(np.asarray(matrix))
-        constants = (self._layers.constant("matrix", weights), self._layers.constant("bias", bias))
+        results = len(np.asarray(bias))
+        more = max(FEWEST - results, 0)
+        weights = np.pad(np.transpose(np.asarray(matrix)), [(0, more), (0, 0)])
+        constants = (
+            self._layers.constant("matrix", weights),
+            self._layers.constant("bias", np.pad(np.asarray(bias), (0, more))),
+        )
         self._last = self._layers.append(
             "FULLY_CONNECTED",
             [self._last, *constants],
@@ -76,6 +88,8 @@ class Chain:
             schema.BuiltinOptions.FullyConnectedOptions,
             schema.FullyConnectedOptionsT(),
         )
+        if more:
+            self._last = self._layers.leading(self._last, results)
 
     def to_bytes(self) -> bytes:
         """The finished ``.tflite`` file; the last tensor is its output."""

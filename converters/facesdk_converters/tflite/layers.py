@@ -184,6 +184,25 @@ class Layers:
             schema.PadOptionsT(),
         )
 
+    def leading(self, x: int, count: int) -> int:
+        """The first ``count`` channels of a tensor.
+
+        By GATHER: of a tensor whose batch a user may resize, runtimes give what SLICE cuts no
+        shape before they run it.
+        """
+        shape = self.shape(x)
+        name = f"layer_{len(self._tree.operators)}/channels"
+        indices = self._tree.add_constant(name, np.arange(count, dtype="<i4"))
+        options = schema.GatherOptionsT()
+        options.axis = len(shape) - 1
+        return self.append(
+            "GATHER",
+            [x, indices],
+            (*shape[:-1], count),
+            schema.BuiltinOptions.GatherOptions,
+            options,
+        )
+
     def add(self, x: int, y: int, *, relu: bool = False) -> int:
         """The sum of two tensors of one shape."""
         options = schema.AddOptionsT()
