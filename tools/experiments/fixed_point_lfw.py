@@ -58,7 +58,7 @@ def main() -> None:
     crops = np.stack([embedded.crop(number) for number in range(len(pairs.names))])
     arguments.files.mkdir(parents=True, exist_ok=True)
     calibration = faces.load(arguments.calibrate_on, limit=CALIBRATION_PHOTOS)
-    network = calibrate(ModelBundle.load(arguments.model), contract.input.normalise(calibration))
+    network = calibrate(ModelBundle.load(arguments.model), [contract.input.normalise(calibration)])
     print("| weights | activations | bytes | accuracy | TAR@FAR 1e-3 | EER | cosine |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     row("32", "32", arguments.model, evaluate(pairs, embedded.vectors, subject), 1.0)

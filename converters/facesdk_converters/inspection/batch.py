@@ -26,7 +26,8 @@ def takes_several(bundle: ModelBundle, network: Network) -> bool:
     if network.batch is not None:
         return False
     try:
-        interpreter = Interpreter(bundle, input_shapes=[(_SEVERAL, *network.input_shape)])
+        shapes = [(_SEVERAL, *shape) for shape in network.input_shapes]
+        interpreter = Interpreter(bundle, input_shapes=shapes)
     except ModelError:
         return False
     return all(shape[0] == _SEVERAL for shape in interpreter.output_shapes)

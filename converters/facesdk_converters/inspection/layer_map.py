@@ -10,7 +10,7 @@ without weights belong to the layer in whose scope they write.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,7 +43,7 @@ def layers_by_operator(graph: Graph, network: Network) -> Mapping[int, Any]:
     names = {layer.name: layer for layer in network.layers}
     found: dict[int, Any] = {}
     for operator in graph.working:
-        named = layers_of_name(operator, graph, names, network.output_layer)
+        named = layers_of_name(operator, graph, names, network.output_layers)
         alike = _by_weights(operator, matrices)
         layer = _chosen(alike, named, found.values()) if alike else next(iter(named), None)
         if layer is not None:
@@ -98,7 +98,7 @@ def _filters_of(layer: Any) -> Iterator[NDArray[np.float32]]:
 
 
 def layers_of_name(
-    operator: Operator, graph: Graph, names: Mapping[str, Any], last: str
+    operator: Operator, graph: Graph, names: Mapping[str, Any], last: Sequence[str]
 ) -> list[Any]:
     """The layers in whose scopes an operator writes; the first is that of the operator itself.
 
@@ -106,7 +106,7 @@ def layers_of_name(
         operator: The operator.
         graph: Its file.
         names: The layers by name.
-        last: Name of the layer that gives the output.
+        last: Names of the layers that give the outputs; none where they are not known.
 
     Converters name a tensor after what they fused into it, for example
     ``model/relu/Relu;model/conv/BiasAdd``: paths of scopes, outermost first, with the layer's name
@@ -116,8 +116,9 @@ def layers_of_name(
     if not operator.outputs:
         return []
     output = operator.outputs[0]
-    if any(output.index == final.index for final in graph.outputs) and last in names:
-        return [names[last]]
+    for final, name in zip(graph.outputs, last, strict=False):
+        if output.index == final.index and name in names:
+            return [names[name]]
     found = []
     for path in output.name.split(";"):
         scopes = path.split("/")

@@ -8,7 +8,7 @@ rounding did before cannot show, and what a wrong operator does shows where it s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +60,12 @@ class Layerwise:
 
 
 def compare_layers(
-    model: Any, network: Network, bundle: ModelBundle, inputs: FloatArray, *, same: float
+    model: Any,
+    network: Network,
+    bundle: ModelBundle,
+    inputs: Sequence[FloatArray],
+    *,
+    same: float,
 ) -> Layerwise | None:
     """Compares a converted network with its source, part by part.
 
@@ -68,7 +73,7 @@ def compare_layers(
         model: The Keras model that was converted.
         network: The same as a source's network.
         bundle: The file.
-        inputs: float32 ``(N, ...)``, one input per run of the file.
+        inputs: For each input float32 ``(N, ...)``, one row per run of the file.
         same: Least cosine of two outputs of a part that agree.
 
     Returns:
@@ -79,12 +84,11 @@ def compare_layers(
         return None
     values = _tensors(bundle, inputs)
     matched = _matched(model, network, bundle, inputs, values)
-    final = bundle.graph.outputs[0].index
-    if final not in matched:
+    if any(final.index not in matched for final in bundle.graph.outputs):
         return None
-    known = {id(model.inputs[0]): inputs}
+    known = {id(one): given for one, given in zip(model.inputs, inputs, strict=True)}
     known |= {id(kept): values[index] for index, (kept, _) in matched.items()}
-    cosines, first = np.ones(len(inputs)), None
+    cosines, first = np.ones(len(inputs[0])), None
     for index, (kept, layer) in matched.items():
         expected = _computed(kept, {key: value for key, value in known.items() if key != id(kept)})
         got = values[index].reshape(expected.shape)
@@ -99,8 +103,8 @@ def compare_layers(
     return Layerwise(cosines, first)
 
 
-def _tensors(bundle: ModelBundle, inputs: FloatArray) -> dict[int, FloatArray]:
-    """The values of the float32 tensors that the file computes from its input.
+def _tensors(bundle: ModelBundle, inputs: Sequence[FloatArray]) -> dict[int, FloatArray]:
+    """The values of the float32 tensors that the file computes from its inputs.
 
     Weights that a file stores in another type and decodes first are not among them.
     """
@@ -113,7 +117,10 @@ def _tensors(bundle: ModelBundle, inputs: FloatArray) -> dict[int, FloatArray]:
             computed += [row.index for row in operator.outputs if row.dtype == "float32"]
     every = [operator.index for operator in graph.operators]
     interpreter = Interpreter(bundle.part(every, [row.index for row in graph.inputs], computed))
-    runs = [interpreter.run(inputs[number : number + 1]) for number in range(len(inputs))]
+    runs = [
+        interpreter.run(*(given[number : number + 1] for given in inputs))
+        for number in range(len(inputs[0]))
+    ]
     rows = zip(*runs, strict=True)
     return {index: np.concatenate(row) for index, row in zip(computed, rows, strict=True)}
 
@@ -122,7 +129,7 @@ def _matched(
     model: Any,
     network: Network,
     bundle: ModelBundle,
-    inputs: FloatArray,
+    inputs: Sequence[FloatArray],
     values: Mapping[int, FloatArray],
 ) -> dict[int, tuple[Any, Any]]:
     """The output of a Keras layer that each tensor is, and the layer of the tensor's operator.
@@ -135,7 +142,7 @@ def _matched(
     if not outputs:
         return {}
     every = tf.keras.Model(model.inputs, list(outputs.values()))
-    reached = dict(zip(outputs, every(inputs, training=False), strict=True))
+    reached = dict(zip(outputs, tf.nest.flatten(every(list(inputs), training=False)), strict=True))
     by_operator = layers_by_operator(bundle.graph, network)
     weighing = {
         by_operator[operator.index].name: operator.index
@@ -149,7 +156,7 @@ def _matched(
         for tensor in operator.outputs:
             if tensor.index not in values:
                 continue
-            layers = layers_of_name(operator, bundle.graph, names, network.output_layer)
+            layers = layers_of_name(operator, bundle.graph, names, network.output_layers)
             if operator.index in by_operator:
                 layers = [*layers, by_operator[operator.index]]
             layers = [one for one in layers if operator.index >= weighing.get(one.name, 0)]

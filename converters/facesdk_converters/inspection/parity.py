@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -71,15 +71,21 @@ class Agreement:
     Attributes:
         inputs: Number of inputs compared.
         unstable: Number of those on a sign's threshold.
-        faces: Whether they were real faces; noise for networks that cannot be fed with images.
+        faces: Whether they were real faces; noise for networks that cannot be fed with images. Of
+            several inputs, those that take no images got noise beside the faces.
         max_difference: Largest absolute difference of the outputs, over the stable inputs; of
             embeddings, after they were brought to unit length.
-        min_cosine: Smallest cosine between the two outputs for one stable input.
-        median_cosine: Median of the cosines of all inputs.
+        min_cosine: Smallest cosine between the two outputs for one stable input; of several
+            outputs, that of the output that agrees least.
+        median_cosine: Median of the cosines of all inputs, of the output that agrees least.
+        outputs: Number of outputs that were compared.
+        least: Of several outputs, the one that agrees least: its number, from 1, and its layer
+            where that is known; else empty.
+        untold: Of several outputs, those whose values do not tell.
         first: The first layer that differs, with both values; empty where none is known to.
-        telling: Whether the outputs for different inputs differ by more than what passes as equal.
-            They do not after a saturated softmax, for example: there another network's file would
-            agree as well.
+        telling: Whether the outputs for different inputs differ by more than what passes as equal,
+            each of several. They do not after a saturated softmax, for example: there another
+            network's file would agree as well.
     """
 
     inputs: int
@@ -90,6 +96,9 @@ class Agreement:
     median_cosine: float
     telling: bool = True
     first: str = ""
+    outputs: int = 1
+    least: str = ""
+    untold: tuple[str, ...] = ()
 
     def meets(self, bound: Bound) -> bool:
         """Whether it is good enough; never where a figure is not a number, or none tells."""
@@ -104,6 +113,7 @@ class Agreement:
         """The figures, the difference with three significant digits."""
         return {
             "tried": self.inputs,
+            "outputs_compared": self.outputs,
             "unstable": self.unstable,
             "real_faces": self.faces,
             "max_difference": float(f"{self.max_difference:.3g}"),
@@ -118,13 +128,16 @@ class Agreement:
             f"{self.median_cosine:.6f}), largest difference {self.max_difference:.2g}, on "
             f"{self.inputs} {what}"
         )
+        if self.outputs > 1:
+            words += f", over {self.outputs} outputs (least in output {self.least})"
         if self.unstable:
             words += f", {self.unstable} of them left out: there rounding turns the source's signs"
         if not self.telling:
+            which = f" number {', '.join(self.untold)}" if self.untold else ""
             words += (
-                "; but the source gives the same output for all of them, and for noise, so that "
-                "this proves nothing: give --mean and --scale if its inputs are not 0 to 255, or "
-                "convert the network without its last softmax"
+                f"; but the source gives the same output{which} for all of them, and for noise, so "
+                "that this proves nothing: give --mean and --scale if its inputs are not 0 to 255, "
+                "or convert the network without its last softmax"
             )
         return words
 
@@ -191,57 +204,123 @@ def check(
     """
     network = source.network
     inputs = inputs_for(network, crops, source.contract)
-    agreement = _agreement(source, bundle, inputs, progress, faces=takes_images(network))
+    images = any(map(is_image, network.input_shapes))
+    agreement = _agreement(source, bundle, inputs, progress, faces=images)
     if agreement.telling:
         return agreement
-    on_noise = _agreement(source, bundle, noise(inputs.shape), progress, faces=False)
+    shapes = [values.shape for values in inputs]
+    on_noise = _agreement(source, bundle, _noises(shapes), progress, faces=False)
     return on_noise if on_noise.telling else agreement
 
 
 def _agreement(
-    source: Source, bundle: ModelBundle, inputs: FloatArray, progress: Progress, *, faces: bool
+    source: Source,
+    bundle: ModelBundle,
+    inputs: Sequence[FloatArray],
+    progress: Progress,
+    *,
+    faces: bool,
 ) -> Agreement:
-    network, size = source.network, source.network.batch or 1
-    expected = network.predict(inputs)
-    interpreter = Interpreter(bundle, input_shapes=[(size, *network.input_shape)])
-    outputs = []
-    for start in range(0, len(inputs), size):
-        outputs.append(interpreter.run(inputs[start : start + size])[0])
-        progress(start + size, len(inputs), "verify")
-    got = np.concatenate(outputs)
-    if got.shape != expected.shape:
-        raise ModelError(
-            f"the converted network gives outputs of shape {got.shape}, its source of "
-            f"{expected.shape}"
-        )
-    first, second = (_rows(values) for values in (expected, got))
-    cosines = _cosines(first, second)
-    stable, proven, first_layer = np.ones(len(cosines), bool), np.zeros(len(cosines), bool), ""
-    if len(cosines) == len(inputs) and cosines.min() < SAME:
-        stable = ~unstable(network, inputs, expected) | (cosines >= SAME)
+    network, count = source.network, len(inputs[0])
+    expected = network.predict(*inputs)
+    got = _outputs(network, bundle, inputs, progress)
+    for one, other in zip(expected, got, strict=True):
+        if one.shape != other.shape:
+            raise ModelError(
+                f"the converted network gives outputs of shape {other.shape}, its source of "
+                f"{one.shape}"
+            )
+    rows = [(_rows(one), _rows(other)) for one, other in zip(expected, got, strict=True)]
+    cosines = [_cosines(first, second) for first, second in rows]
+    per_input = [values for values in cosines if len(values) == count]
+    stable, proven, first_layer = np.ones(count, bool), np.zeros(count, bool), ""
+    if per_input and (least := np.min(per_input, axis=0)).min() < SAME:
+        stable = ~unstable(network, inputs, expected) | (least >= SAME)
         if not stable.any():
             stable[:] = True
-        cosines, proven, first_layer = _by_layers(network, bundle, inputs, cosines, stable)
-    if source.contract.task == "recognition":
-        first, second = _unit(first), _unit(second)
+        found, proven, first_layer = _by_layers(network, bundle, inputs, least, stable)
+        cosines = [
+            np.where(proven, found, values) if len(values) == count else values
+            for values in cosines
+        ]
     compared = stable & ~proven if (stable & ~proven).any() else stable
-    difference = float(np.abs(first - second)[compared].max())
+    each = [
+        _of_output(*pair, values, source.contract, stable | proven, compared, outputs)
+        for pair, values, outputs in zip(rows, cosines, expected, strict=True)
+    ]
+    layers = network.output_layers or ("",) * len(each)
+    names = [f"{place} {layer}".strip() for place, layer in enumerate(layers, 1)]
+    several = len(each) > 1
+    worst = min(range(len(each)), key=lambda place: each[place].min_cosine)
     return Agreement(
-        inputs=len(inputs),
+        inputs=count,
         unstable=int(np.count_nonzero(~stable | proven)),
         faces=faces,
-        max_difference=difference,
-        min_cosine=float(cosines[stable | proven].min()),
-        median_cosine=float(np.median(cosines)),
-        telling=_telling(first, expected, difference),
+        max_difference=max(one.max_difference for one in each),
+        min_cosine=each[worst].min_cosine,
+        median_cosine=min(one.median_cosine for one in each),
+        telling=all(one.telling for one in each),
         first=first_layer,
+        outputs=len(each),
+        least=names[worst] if several else "",
+        untold=tuple(
+            name for name, one in zip(names, each, strict=True) if several and not one.telling
+        ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _OfOutput:
+    """The figures of one output, as :class:`Agreement` has them."""
+
+    max_difference: float
+    min_cosine: float
+    median_cosine: float
+    telling: bool
+
+
+def _of_output(
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    cosines: NDArray[np.float64],
+    contract: Contract,
+    counted: NDArray[np.bool_],
+    compared: NDArray[np.bool_],
+    outputs: FloatArray,
+) -> _OfOutput:
+    """The figures of one output; a single row of all inputs is counted whole."""
+    if contract.task == "recognition":
+        first, second = _unit(first), _unit(second)
+    whole = len(cosines) != len(counted)
+    gaps = np.abs(first - second)
+    difference = float((gaps if whole else gaps[compared]).max())
+    return _OfOutput(
+        max_difference=difference,
+        min_cosine=float((cosines if whole else cosines[counted]).min()),
+        median_cosine=float(np.median(cosines)),
+        telling=_telling(first, outputs, difference),
+    )
+
+
+def _outputs(
+    network: Network, bundle: ModelBundle, inputs: Sequence[FloatArray], progress: Progress
+) -> list[FloatArray]:
+    """What the file gives, in the installed runtime, batch by batch."""
+    size, count = network.batch or 1, len(inputs[0])
+    interpreter = Interpreter(
+        bundle, input_shapes=[(size, *shape) for shape in network.input_shapes]
+    )
+    runs = []
+    for start in range(0, count, size):
+        runs.append(interpreter.run(*(values[start : start + size] for values in inputs)))
+        progress(start + size, count, "verify")
+    return [np.concatenate(parts) for parts in zip(*runs, strict=True)]
 
 
 def _by_layers(
     network: Network,
     bundle: ModelBundle,
-    inputs: FloatArray,
+    inputs: Sequence[FloatArray],
     cosines: NDArray[np.float64],
     stable: NDArray[np.bool_],
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], str]:
@@ -258,7 +337,7 @@ def _by_layers(
     from facesdk_converters.inspection.layerwise import compare_layers
     from facesdk_converters.inspection.refusals import place
 
-    found = compare_layers(model, network, bundle, inputs[apart], same=SAME)
+    found = compare_layers(model, network, bundle, [one[apart] for one in inputs], same=SAME)
     if found is None:
         return cosines, none, ""
     if found.first is not None:
@@ -269,14 +348,15 @@ def _by_layers(
     return cosines, apart, ""
 
 
-def takes_images(network: Network) -> bool:
-    """Whether a network's input has the shape of an image, in colour or grey."""
-    shape = network.input_shape
+def is_image(shape: tuple[int, ...]) -> bool:
+    """Whether an input of that shape, without the batch, takes images, in colour or grey."""
     return len(shape) == 3 and shape[2] in (1, 3)
 
 
-def inputs_for(network: Network, crops: NDArray[np.uint8], contract: Contract) -> FloatArray:
+def inputs_for(network: Network, crops: NDArray[np.uint8], contract: Contract) -> list[FloatArray]:
     """What a network is fed with to see what it computes: faces, or noise if it takes no images.
+
+    The second input that takes images gets each time the next face, and so on.
 
     Args:
         network: The network.
@@ -284,17 +364,32 @@ def inputs_for(network: Network, crops: NDArray[np.uint8], contract: Contract) -
         contract: How pixels are normalised.
 
     Returns:
-        float32 ``(N, *input_shape)``; N is a multiple of the network's batch.
+        For each input float32 ``(N, *shape)``; N is a multiple of the network's batch.
     """
-    shape, size = network.input_shape, network.batch or 1
-    image = takes_images(network)
-    inputs = (
-        contract.input.normalise(faces.fit(crops, *shape)) if image else noise((_NOISE, *shape))
-    )
-    return inputs[: len(inputs) // size * size] if len(inputs) >= size else inputs.repeat(size, 0)
+    size, shapes = network.batch or 1, network.input_shapes
+    count = len(crops) if any(map(is_image, shapes)) else _NOISE
+    noises = _noises([(count, *shape) for shape in shapes])
+    inputs = [
+        contract.input.normalise(np.roll(faces.fit(crops, *shape), -place, axis=0))
+        if is_image(shape)
+        else noises[place]
+        for place, shape in enumerate(shapes)
+    ]
+    if count < size:
+        return [values.repeat(size, 0) for values in inputs]
+    return [values[: count // size * size] for values in inputs]
 
 
-def unstable(network: Network, inputs: FloatArray, expected: FloatArray) -> NDArray[np.bool_]:
+def _noises(shapes: Sequence[tuple[int, ...]]) -> list[FloatArray]:
+    """Noise for each input; no two inputs get the same."""
+    sizes = [math.prod(shape) for shape in shapes]
+    parts = np.split(noise((sum(sizes),)), np.cumsum(sizes)[:-1])
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def unstable(
+    network: Network, inputs: Sequence[FloatArray], expected: Sequence[FloatArray]
+) -> NDArray[np.bool_]:
     """Which inputs lie on a sign's threshold.
 
     There the network's output turns when the input moves by as little as what rounding does to the
@@ -302,17 +397,20 @@ def unstable(network: Network, inputs: FloatArray, expected: FloatArray) -> NDAr
 
     Args:
         network: The network.
-        inputs: float32 ``(N, ...)``, of values around 1.
-        expected: Its outputs.
+        inputs: For each input float32 ``(N, ...)``, of values around 1.
+        expected: Its outputs; those too short for a cosine are not looked at.
 
     Returns:
-        bool ``(N,)``: whether the cosine with the output for a moved input fell below :data:`SAME`.
+        bool ``(N,)``: whether the cosine with an output for a moved input fell below :data:`SAME`.
     """
     rng = np.random.default_rng(2020)
-    found = np.zeros(len(inputs), bool)
+    found = np.zeros(len(inputs[0]), bool)
     for size in _ROUNDING:
-        moved = inputs + rng.normal(0, size, inputs.shape).astype(np.float32)
-        found |= _cosines(_rows(expected), _rows(network.predict(moved))) < SAME
+        moved = [one + rng.normal(0, size, one.shape).astype(np.float32) for one in inputs]
+        for one, other in zip(expected, network.predict(*moved), strict=True):
+            cosines = _cosines(_rows(one), _rows(other))
+            if len(cosines) == len(found):
+                found |= cosines < SAME
     return found
 
 

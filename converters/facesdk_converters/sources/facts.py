@@ -75,7 +75,13 @@ def _given(facts: Facts, *names: str) -> dict[str, Any]:
 
 
 def _recognition(source: Source) -> dict[str, Any]:
-    shape, output = source.network.input_shape, source.network.output_shape
+    inputs, outputs = source.network.input_shapes, source.network.output_shapes
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise ModelError(
+            f"{source.path} has {len(inputs)} inputs and {len(outputs)} outputs: a recognition "
+            "model has one of each; leave out --task recognition"
+        )
+    (shape,), (output,) = inputs, outputs
     template = template_of(shape[:2])
     if len(shape) != 3 or shape[2] != 3 or template is None or len(output) != 1:
         sizes = " or ".join(f"{row.height}x{row.width}x3" for row in TEMPLATES.values())

@@ -27,17 +27,21 @@ _BATCH = 32
 
 @dataclass(frozen=True)
 class FunctionNetwork:
-    """A TensorFlow function of one float32 tensor, with constants in place of its variables.
+    """A TensorFlow function of float32 tensors, with constants in place of its variables.
 
     Attributes:
         function: The concrete function.
         layers: See :class:`~facesdk_converters.sources.network.Network`: not known.
-        output_layer: Likewise.
+        output_layers: Likewise.
+        input_names: Likewise; the order of a signature is that of its names.
+        output_names: Likewise.
     """
 
     function: Any
     layers: tuple[Any, ...] = ()
-    output_layer: str = ""
+    output_layers: tuple[str, ...] = ()
+    input_names: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ()
 
     @property
     def graph(self) -> GraphDef:
@@ -46,14 +50,14 @@ class FunctionNetwork:
         return graph
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
         """See :class:`~facesdk_converters.sources.network.Network`."""
-        return tuple(self.function.inputs[0].shape[1:])
+        return tuple(tuple(one.shape[1:]) for one in self.function.inputs)
 
     @property
-    def output_shape(self) -> tuple[int, ...]:
+    def output_shapes(self) -> tuple[tuple[int, ...], ...]:
         """See :class:`~facesdk_converters.sources.network.Network`."""
-        return tuple(self.function.outputs[0].shape[1:])
+        return tuple(tuple(one.shape[1:]) for one in self.function.outputs)
 
     @property
     def batch(self) -> int | None:
@@ -61,15 +65,18 @@ class FunctionNetwork:
         size: int | None = self.function.inputs[0].shape[0]
         return size
 
-    def predict(self, inputs: FloatArray) -> FloatArray:
+    def predict(self, *inputs: FloatArray) -> list[FloatArray]:
         """See :class:`~facesdk_converters.sources.network.Network`."""
         size = self.batch or _BATCH
-        parts = [inputs[start : start + size] for start in range(0, len(inputs), size)]
-        return np.concatenate([self._run(part) for part in parts])
+        runs = [
+            self._run([values[start : start + size] for values in inputs])
+            for start in range(0, len(inputs[0]), size)
+        ]
+        return [np.concatenate(parts) for parts in zip(*runs, strict=True)]
 
-    def _run(self, inputs: FloatArray) -> FloatArray:
-        (output,) = tf.nest.flatten(self.function(tf.constant(inputs)))
-        return np.asarray(output, np.float32)
+    def _run(self, inputs: list[FloatArray]) -> list[FloatArray]:
+        outputs = tf.nest.flatten(self.function(*map(tf.constant, inputs)))
+        return [np.asarray(output, np.float32) for output in outputs]
 
 
 def load(path: Path, *, trust: bool) -> FunctionNetwork:
@@ -80,8 +87,9 @@ def load(path: Path, *, trust: bool) -> FunctionNetwork:
         trust: Whether to take it with operators on text, which may reach files.
 
     Raises:
-        ModelError: It has no such function, or not one of one float32 input of fixed size and one
-            output; its weights are not finite; or it is not trusted and has operators on text.
+        ModelError: It has no such function, or not one from float32 inputs of fixed size to
+            float32 outputs; its weights are not finite; or it is not trusted and has operators on
+            text.
     """
     try:
         if not trust:
@@ -116,21 +124,24 @@ def of_graph(graph: GraphDef, like: FunctionNetwork) -> FunctionNetwork:
 
 def _check(function: Any, path: Path) -> None:
     inputs, outputs = function.inputs, function.outputs
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ModelError(
-            f"{path} has {len(inputs)} inputs and {len(outputs)} outputs, but a network of one "
-            "input and one output is needed: save a function for each"
+    if not inputs or not outputs:
+        raise ModelError(f"{path} has {len(inputs)} inputs and {len(outputs)} outputs")
+    if any(one.dtype != tf.float32 for one in (*inputs, *outputs)):
+        taken, given = (
+            ", ".join(one.dtype.name for one in tensors) for tensors in (inputs, outputs)
         )
-    if inputs[0].dtype != tf.float32 or outputs[0].dtype != tf.float32:
         raise ModelError(
-            f"{path} maps {inputs[0].dtype.name} to {outputs[0].dtype.name}, but a function from "
-            "float32 to float32 is needed"
+            f"{path} maps {taken} to {given}, but a function from float32 to float32 is needed"
         )
-    shape = inputs[0].shape
-    if shape.rank is None or None in tuple(shape[1:]):
+    for one in inputs:
+        if one.shape.rank in (None, 0) or None in tuple(one.shape[1:]):
+            raise ModelError(
+                f"{path} takes inputs of variable size {one.shape}: save it for an input of fixed "
+                "shape, for example tf.TensorSpec((1, 112, 112, 3))"
+            )
+    if len({one.shape[0] for one in inputs}) != 1:
         raise ModelError(
-            f"{path} takes inputs of variable size {shape}: save it for an input of fixed shape, "
-            "for example tf.TensorSpec((1, 112, 112, 3))"
+            f"{path} takes inputs of different batches: save it for inputs of the same one"
         )
     for node in function.graph.as_graph_def().node:
         if node.op == "Const":

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
+import tensorflow as tf
 
 from facesdk.errors import ModelError
 from facesdk.models.bundle import ModelBundle
@@ -16,15 +17,23 @@ from facesdk_training.keras import loading
 
 
 class Network(Protocol):
-    """What a source computes: one output of one input."""
+    """What a source computes: outputs of inputs, mostly one of one."""
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Shape of one input, without the batch."""
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shape of each input, without the batch."""
 
     @property
-    def output_shape(self) -> tuple[int, ...]:
-        """Shape of one output, without the batch."""
+    def output_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shape of each output, without the batch."""
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """What converters call each input in a file's signature; none where they keep the order."""
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """What converters call each output; none where they keep the order."""
 
     @property
     def batch(self) -> int | None:
@@ -35,40 +44,72 @@ class Network(Protocol):
         """The Keras layers that compute something, in order; none where they are not known."""
 
     @property
-    def output_layer(self) -> str:
-        """Name of the layer that gives the output; empty where it is not known."""
+    def output_layers(self) -> tuple[str, ...]:
+        """Name of the layer that gives each output; none where they are not known."""
 
-    def predict(self, inputs: FloatArray) -> FloatArray:
+    def predict(self, *inputs: FloatArray) -> list[FloatArray]:
         """The outputs, in float32.
 
         Args:
-            inputs: float32 ``(N, *input_shape)``; N is a multiple of :attr:`batch`.
+            inputs: For each input float32 ``(N, *shape)``; N is a multiple of :attr:`batch`.
 
         Returns:
-            float32 ``(N, *output_shape)``.
+            For each output float32 ``(N, *shape)``.
         """
 
 
 @dataclass(frozen=True)
 class KerasNetwork:
-    """A Keras model, in float32, of one input of fixed shape and one output."""
+    """A Keras model, in float32, with inputs of fixed shape."""
 
     model: Any
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
         """See :class:`Network`."""
-        return tuple(self.model.input_shape[1:])
+        return tuple(tuple(one.shape[1:]) for one in self.model.inputs)
 
     @property
-    def output_shape(self) -> tuple[int, ...]:
+    def output_shapes(self) -> tuple[tuple[int, ...], ...]:
         """See :class:`Network`."""
-        return tuple(self.model.output_shape[1:])
+        return tuple(tuple(one.shape[1:]) for one in self.model.outputs)
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """See :class:`Network`."""
+        return tuple(self.convertible.input_names)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """See :class:`Network`."""
+        return tuple(self.convertible.output_names)
+
+    @cached_property
+    def convertible(self) -> Any:
+        """The model for converters: itself, or around it one whose names they keep.
+
+        TensorFlow gives up the signature of a network whose inputs or outputs have names that are
+        none of Python's, and nothing tells then which output of several is which.
+        """
+        model = self.model
+        several = len(model.inputs) > 1 or len(model.outputs) > 1
+        if not several or all(map(str.isidentifier, (*model.input_names, *model.output_names))):
+            return model
+        inputs = [
+            tf.keras.Input(one.shape[1:], batch_size=one.shape[0], name=f"input_{place}")
+            for place, one in enumerate(model.inputs)
+        ]
+        outputs = tf.nest.flatten(model(tf.nest.pack_sequence_as(model.input, inputs)))
+        named = [
+            tf.keras.layers.Activation("linear", name=f"output_{place}")(one)
+            for place, one in enumerate(outputs)
+        ]
+        return tf.keras.Model(inputs, named, name="named")
 
     @property
     def batch(self) -> int | None:
         """See :class:`Network`."""
-        size: int | None = self.model.input_shape[0]
+        size: int | None = self.model.inputs[0].shape[0]
         return size
 
     @cached_property
@@ -77,13 +118,13 @@ class KerasNetwork:
         return tuple(loading.layers_of(self.model))
 
     @cached_property
-    def output_layer(self) -> str:
+    def output_layers(self) -> tuple[str, ...]:
         """See :class:`Network`; of a nested model's layers, if that gives it."""
-        return _output_layer(self.model)
+        return tuple(_output_layer(self.model, place) for place in range(len(self.model.outputs)))
 
-    def predict(self, inputs: FloatArray) -> FloatArray:
+    def predict(self, *inputs: FloatArray) -> list[FloatArray]:
         """See :class:`Network`."""
-        return loading.predict(self.model, inputs)
+        return loading.predict_all(self.model, inputs)
 
 
 class FileNetwork:
@@ -95,46 +136,56 @@ class FileNetwork:
     Attributes:
         bundle: The file.
         layers: See :class:`Network`.
-        output_layer: See :class:`Network`.
+        input_names: Likewise.
+        output_names: Likewise.
+        output_layers: Likewise.
 
     Raises:
-        ModelError: The runtime refuses it, or it has not one input and one output.
+        ModelError: The runtime refuses it, or it has inputs of different batches.
     """
 
     layers: tuple[Any, ...] = ()
-    output_layer = ""
+    input_names: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ()
+    output_layers: tuple[str, ...] = ()
 
     def __init__(self, bundle: ModelBundle) -> None:
         self.bundle = bundle
         self._interpreter = Interpreter(bundle)
-        shapes = (*self._interpreter.input_shapes, *self._interpreter.output_shapes)
-        if len(shapes) != 2:
-            raise ModelError(f"{bundle.path} has not one input and one output, but {shapes}")
-        self._shapes = shapes
+        shapes = self._interpreter.input_shapes
+        if not shapes or len({shape[:1] for shape in shapes}) != 1 or not shapes[0]:
+            raise ModelError(
+                f"{bundle.path} has inputs of {shapes}, but inputs of one batch are needed"
+            )
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
         """See :class:`Network`."""
-        return self._shapes[0][1:]
+        return tuple(shape[1:] for shape in self._interpreter.input_shapes)
 
     @property
-    def output_shape(self) -> tuple[int, ...]:
+    def output_shapes(self) -> tuple[tuple[int, ...], ...]:
         """See :class:`Network`."""
-        return self._shapes[1][1:]
+        return tuple(shape[1:] for shape in self._interpreter.output_shapes)
 
     @property
     def batch(self) -> int | None:
         """See :class:`Network`."""
-        return self._shapes[0][0]
+        return self._interpreter.input_shapes[0][0]
 
-    def predict(self, inputs: FloatArray) -> FloatArray:
+    def predict(self, *inputs: FloatArray) -> list[FloatArray]:
         """See :class:`Network`."""
-        size = self._shapes[0][0]
-        batches = (inputs[start : start + size] for start in range(0, len(inputs), size))
-        return np.concatenate([self._interpreter.run(batch)[0] for batch in batches])
+        size = self._interpreter.input_shapes[0][0]
+        runs = [
+            self._interpreter.run(*(values[start : start + size] for values in inputs))
+            for start in range(0, len(inputs[0]), size)
+        ]
+        return [np.concatenate(parts) for parts in zip(*runs, strict=True)]
 
 
-def _output_layer(model: Any) -> str:
-    history = getattr(model.outputs[0], "_keras_history", None)
+def _output_layer(model: Any, place: int) -> str:
+    history = getattr(model.outputs[place], "_keras_history", None)
     layer = history.layer if history is not None else model.layers[-1]
-    return _output_layer(layer) if getattr(layer, "layers", None) else str(layer.name)
+    if not getattr(layer, "layers", None):
+        return str(layer.name)
+    return _output_layer(layer, history.tensor_index if history is not None else 0)

@@ -68,8 +68,8 @@ def load(path: Path, custom: Iterable[str] = (), *, trust: bool = False) -> Sour
         InputError: There is no such file, the run is not finished, or a custom object cannot be
             imported.
         ModelError: It is no Keras model, it has code inside and is not trusted, it needs a custom
-            object that was not given, has weights that are not finite, an input of variable size,
-            or more than one input or output.
+            object that was not given, has weights that are not finite, or an input of variable
+            size.
     """
     if path.suffix == ".tflite":
         return _file(path, trust)
@@ -81,7 +81,7 @@ def load(path: Path, custom: Iterable[str] = (), *, trust: bool = False) -> Sour
 
 
 def _keras(path: Path, custom: Iterable[str], trust: bool) -> Source:
-    loaded = loading.load(path, custom, trust=trust)
+    loaded = loading.load(path, custom, trust=trust, several=True)
     network = KerasNetwork(loaded.model)
     contract = loaded.contract or _described(network, str(loaded.model.name), path, loaded.sha256)
     return Source(path, network, loaded.sha256, contract, documented=loaded.contract is not None)
@@ -127,8 +127,8 @@ def _file(path: Path, trust: bool) -> Source:
 
 
 def _described(network: Network, architecture: str, path: Path, digest: str) -> Contract:
-    shape = network.input_shape
-    height, width = shape[:2] if len(shape) == 3 else (None, None)
+    pictures = [shape[:2] for shape in network.input_shapes if len(shape) == 3]
+    height, width = pictures[0] if pictures else (None, None)
     return Contract(
         name=path.stem if path.stem and path.stem.isprintable() else "network",
         task="other",

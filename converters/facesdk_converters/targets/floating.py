@@ -12,6 +12,7 @@ from facesdk_converters.sources.function import FunctionNetwork
 from facesdk_converters.sources.network import FileNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets.target import Target, at_once
+from facesdk_converters.tflite.ports import in_order
 
 
 def float32() -> Target:
@@ -42,11 +43,12 @@ def convert(source: Source, *, half: bool) -> ModelBundle:
     if isinstance(source.network, FunctionNetwork):
         converter = tf.lite.TFLiteConverter.from_concrete_functions([source.network.function])
     else:
-        converter = tf.lite.TFLiteConverter.from_keras_model(source.keras.model)
+        converter = tf.lite.TFLiteConverter.from_keras_model(source.keras.convertible)
     converter.allow_custom_ops = True  # the common flow refuses them, and names their layers
     if half:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
     with refusals.translated(source):
         content = bytes(converter.convert())
-    return refusals.verified(content, source)
+    names = source.network.input_names, source.network.output_names
+    return in_order(refusals.verified(content, source), *names)

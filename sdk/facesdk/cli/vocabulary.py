@@ -127,6 +127,7 @@ KEYS: dict[str, tuple[str, str]] = {
     "ops": ("any", "the operator library"),
     "other_bytes": ("whole", "bytes that are no constants"),
     "outputs": ("port[]", "what comes out of the network"),
+    "outputs_compared": ("whole", "outputs that were compared; the figures are the worst of them"),
     "overlap": ("number", "least overlap of a find with a face"),
     "packed_bytes": ("whole?", "bytes of the packed file"),
     "pairs": ("whole", "pairs that were compared"),

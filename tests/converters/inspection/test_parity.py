@@ -31,17 +31,17 @@ layers = tf.keras.layers
 class Signs:
     """A network of one sign: its output turns where the first value passes 0.25."""
 
-    input_shape, output_shape, batch = (4,), (8,), None
+    input_shapes, output_shapes, batch = ((4,),), ((8,),), None
 
-    def predict(self, inputs: np.ndarray) -> np.ndarray:
+    def predict(self, inputs: np.ndarray) -> list[np.ndarray]:
         turned = np.where(inputs[:, :1] < 0.25, -1.0, 1.0)
-        return np.concatenate([np.ones((len(inputs), 7)), turned], axis=1).astype(np.float32)
+        return [np.concatenate([np.ones((len(inputs), 7)), turned], axis=1).astype(np.float32)]
 
 
 def test_inputs_on_a_threshold_are_found_and_no_others() -> None:
     first = np.array([0.25, 0.25 + 1e-6, 0.25 + 1e-4, 0.9, 0.2], np.float32)
     inputs = np.repeat(first[:, np.newaxis], 4, axis=1)
-    found = unstable(Signs(), inputs, Signs().predict(inputs))
+    found = unstable(Signs(), [inputs], Signs().predict(inputs))
     np.testing.assert_array_equal(found, [True, True, False, False, False])
 
 
@@ -122,8 +122,8 @@ def test_signs_that_rounding_turns_inside_a_network_do_not_decide() -> None:
     source = _named(_of_signs(3))
     bundle = floating.convert(source, half=False)
     inputs = inputs_for(source.network, load_faces(), source.contract)
-    expected = source.network.predict(inputs)
-    got = FileNetwork(bundle).predict(inputs)
+    (expected,) = source.network.predict(*inputs)
+    (got,) = FileNetwork(bundle).predict(*inputs)
     apart = [
         one @ two / np.linalg.norm(one) / np.linalg.norm(two)
         for one, two in zip(got, expected, strict=True)

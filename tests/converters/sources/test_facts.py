@@ -15,10 +15,10 @@ CONTRACT = other(112, 96, name="net", license="unstated")
 class Shapes:
     """As much of a network as facts look at."""
 
-    output_shape, batch, layers, output_layer = (16,), None, (), ""
+    output_shapes, batch, layers, output_layers = ((16,),), None, (), ()
 
     def __init__(self, *input_shape: int) -> None:
-        self.input_shape = input_shape
+        self.input_shapes = (input_shape,)
 
     def predict(self, inputs: object) -> object:
         return inputs

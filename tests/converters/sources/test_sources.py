@@ -22,8 +22,9 @@ def test_a_keras_model_is_described_by_what_can_be_seen(tmp_path: Path, name: st
     custom = ("converters.networks:Scale", "converters.networks:half_relu")
     source = sources.load(tmp_path / name, custom)
     pixels = np.random.default_rng(5).uniform(-1, 1, (3, 16, 16, 3)).astype(np.float32)
-    assert (source.network.input_shape, source.network.batch) == ((16, 16, 3), None)
-    np.testing.assert_allclose(source.network.predict(pixels), np.asarray(model(pixels)), atol=1e-4)
+    assert (source.network.input_shapes, source.network.batch) == (((16, 16, 3),), None)
+    (got,) = source.network.predict(pixels)
+    np.testing.assert_allclose(got, np.asarray(model(pixels)), atol=1e-4)
     contract = source.contract
     assert (contract.task, contract.name, source.documented) == ("other", "net", False)
     assert (contract.input.height, contract.input.width) == (16, 16)

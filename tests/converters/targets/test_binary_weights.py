@@ -101,7 +101,7 @@ def test_each_layer_is_packed_or_has_a_reason(stock: ModelBundle) -> None:
 def test_float_activations_compute_what_keras_computes(
     source: Source, stock: ModelBundle, inputs: np.ndarray
 ) -> None:
-    expected = source.network.predict(inputs)
+    (expected,) = source.network.predict(inputs)
     got = run(binary_weights.pack_weights(stock).content, inputs)
     assert np.abs(got - expected).max() < 1e-5 * np.abs(expected).max()
 
@@ -109,7 +109,7 @@ def test_float_activations_compute_what_keras_computes(
 def test_8_bit_activations_stay_close(
     source: Source, stock: ModelBundle, inputs: np.ndarray
 ) -> None:
-    expected = source.network.predict(inputs)
+    (expected,) = source.network.predict(inputs)
     got = run(binary_weights.pack_weights(stock, 8).content, inputs)
     assert not np.array_equal(got, expected)
     error = np.linalg.norm(got - expected, axis=1) / np.linalg.norm(expected, axis=1)

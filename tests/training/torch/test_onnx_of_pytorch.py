@@ -106,7 +106,7 @@ def test_a_binarized_network_of_pytorch_becomes_bits(tmp_path: Path, folded: boo
     inputs = pictures.numpy().transpose(0, 2, 3, 1)
     with torch.no_grad():
         expected = np.concatenate([network(pictures[i : i + 1]).numpy() for i in range(2)])
-    for got in (read.network.predict(inputs), loading.predict(read.network.model, inputs)):
+    for got in (read.network.predict(inputs)[0], loading.predict(read.network.model, inputs)):
         np.testing.assert_allclose(got, expected, atol=1e-4)
     bundle = target.convert(read)
     names = [operator.name for operator in bundle.graph.operators]

@@ -15,7 +15,7 @@ import os
 import re
 import sys
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +52,7 @@ _VERSION = "keras_version"
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A Keras model of one input of fixed shape and one output, all of its weights finite.
+    """A Keras model with inputs of fixed shape, all of its weights finite.
 
     Attributes:
         model: The model, in float32; one of mixed precision is rebuilt so, with the same weights.
@@ -66,7 +66,9 @@ class LoadedModel:
     contract: Contract | None
 
 
-def load(path: Path, custom: Iterable[str] = (), *, trust: bool = False) -> LoadedModel:
+def load(
+    path: Path, custom: Iterable[str] = (), *, trust: bool = False, several: bool = False
+) -> LoadedModel:
     """Reads a finished run of ``facesdk train``, or a saved Keras model.
 
     Args:
@@ -76,19 +78,22 @@ def load(path: Path, custom: Iterable[str] = (), *, trust: bool = False) -> Load
             from the working directory: their code runs.
         trust: Whether to run the code in the file as Keras does: Python functions of Lambda
             layers, modules that it names, any function of TensorFlow.
+        several: Whether it may have more than one input or output.
 
     Raises:
         InputError: There is no such file, the run is not finished, or a custom object cannot be
             imported.
         ModelError: It is no Keras model, it has code inside and is not trusted, it needs a custom
             object that was not given, has weights that are not finite, an input of variable size,
-            or more than one input or output.
+            or more than one input or output where that may not be.
     """
     objects = dict(_import(name) for name in custom)
     if (path / run_folder.CONFIG).is_file():
         return _finished(path)
     model = _read(path, objects, trust)
     _check_signature(model, path)
+    if not several:
+        _check_single(model, path)
     model = in_float32(model, objects)
     _check_weights(model, path)
     return LoadedModel(model, _digest(path), None)
@@ -104,15 +109,39 @@ def predict(model: tf.keras.Model, inputs: FloatArray) -> FloatArray:
     Returns:
         float32 ``(N, *output_shape)``.
     """
-    fixed = model.input_shape[0]
+    return predict_all(model, [inputs])[0]
+
+
+def predict_all(model: tf.keras.Model, inputs: Sequence[FloatArray]) -> list[FloatArray]:
+    """What a model of any number of inputs and outputs computes in inference, batch by batch.
+
+    Args:
+        model: The model.
+        inputs: For each of its inputs float32 ``(N, *shape)``, N from 0.
+
+    Returns:
+        For each of its outputs float32 ``(N, *shape)``.
+    """
+    fixed = model.inputs[0].shape[0]
     size = fixed or _BATCH
-    parts = [np.empty((0, *model.output_shape[1:]), np.float32)]
-    for start in range(0, len(inputs), size):
-        batch = inputs[start : start + size]
-        missing = size - len(batch) if fixed else 0
-        padded = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)])
-        parts.append(np.asarray(model(padded, training=False), np.float32)[: len(batch)])
-    return np.concatenate(parts)
+    parts = [[np.empty((0, *output.shape[1:]), np.float32)] for output in model.outputs]
+    for start in range(0, len(inputs[0]), size):
+        batches = [values[start : start + size] for values in inputs]
+        count = len(batches[0])
+        missing = size - count if fixed else 0
+        padded = [
+            np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)])
+            for batch in batches
+        ]
+        outputs = tf.nest.flatten(model(_as_called(model, padded), training=False))
+        for part, output in zip(parts, outputs, strict=True):
+            part.append(np.asarray(output, np.float32)[:count])
+    return [np.concatenate(part) for part in parts]
+
+
+def _as_called(model: tf.keras.Model, inputs: Sequence[FloatArray]) -> Any:
+    """Inputs in the form that the model was built with: alone, in a list, or by name."""
+    return tf.nest.pack_sequence_as(model.input, list(inputs))
 
 
 def layers_of(model: tf.keras.Model) -> Iterator[tf.keras.layers.Layer]:
@@ -306,23 +335,34 @@ def _check_signature(model: Any, path: Path) -> None:
             f"{path} is a subclassed model, whose inputs are not known: save "
             "tf.keras.Model(x, model(x)) for an x = tf.keras.Input(...) instead"
         )
-    if model.inputs[0].dtype != "float32":
-        raise ModelError(
-            f"{path} takes inputs of type {model.inputs[0].dtype.name}: build it on an input of "
-            "float32, and give --mean and --scale for what pixels need"
-        )
-    for kind, shapes in (("input", model.input_shape), ("output", model.output_shape)):
-        if not isinstance(shapes, tuple):
+    for given in model.inputs:
+        if given.dtype != "float32":
             raise ModelError(
-                f"{path} has {len(shapes)} {kind}s, but a network of one {kind} is needed: save "
+                f"{path} takes inputs of type {given.dtype.name}: build it on an input of "
+                "float32, and give --mean and --scale for what pixels need"
+            )
+        shape = tuple(given.shape)
+        if None in shape[1:]:
+            fixed = ", ".join("112" if size is None else str(size) for size in shape[1:])
+            raise ModelError(
+                f"{path} takes inputs of variable size {_dimensions(shape)}: build it on "
+                f"an input of fixed shape, for example keras.Input(({fixed}))"
+            )
+    batches = {given.shape[0] for given in model.inputs}
+    if len(batches) > 1:
+        sizes = ", ".join("any" if size is None else str(size) for size in sorted(batches, key=str))
+        raise ModelError(
+            f"{path} has inputs of different batches ({sizes}): build all on the same batch_size"
+        )
+
+
+def _check_single(model: Any, path: Path) -> None:
+    for kind, tensors in (("input", model.inputs), ("output", model.outputs)):
+        if len(tensors) != 1:
+            raise ModelError(
+                f"{path} has {len(tensors)} {kind}s, but a network of one {kind} is needed: save "
                 f"tf.keras.Model(model.inputs[0], model.outputs[0]) or a network for each"
             )
-    if None in model.input_shape[1:]:
-        fixed = ", ".join("112" if size is None else str(size) for size in model.input_shape[1:])
-        raise ModelError(
-            f"{path} takes inputs of variable size {_dimensions(model.input_shape)}: build it on "
-            f"an input of fixed shape, for example keras.Input(({fixed}))"
-        )
 
 
 def _dimensions(shape: tuple[int | None, ...]) -> str:

@@ -60,22 +60,22 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class OnnxModel:
-    """A graph of one input and one output.
+    """A graph.
 
     Attributes:
-        nodes: What is needed for the output, in order of execution.
+        nodes: What is needed for the outputs, in order of execution.
         constants: Arrays by name.
-        input: Name of the input.
-        input_shape: Its shape, the batch included; the batch is None where any will do.
-        output: Name of the output.
+        inputs: Names of the inputs.
+        input_shapes: Their shapes, the batch included; the batch is None where any will do.
+        outputs: Names of the tensors that are the outputs.
         proto: The file.
     """
 
     nodes: tuple[Node, ...]
     constants: dict[str, NDArray[Any]]
-    input: str
-    input_shape: tuple[int | None, ...]
-    output: str
+    inputs: tuple[str, ...]
+    input_shapes: tuple[tuple[int | None, ...], ...]
+    outputs: tuple[str, ...]
     proto: onnx.ModelProto
 
     def maker(self, tensor: str) -> Node | None:
@@ -89,7 +89,7 @@ def read(path: Path) -> OnnxModel:
     Raises:
         InputError: There is no such file.
         ModelError: It is no ONNX model, keeps weights in other files, is of an opset that cannot be
-            read, or has not one float32 input of fixed shape and one output.
+            read, or has an input that is not float32 or not of fixed shape.
     """
     try:
         require_regular(path)
@@ -109,17 +109,17 @@ def read(path: Path) -> OnnxModel:
     graph = proto.graph
     constants = {row.name: numpy_helper.to_array(row) for row in graph.initializer}
     inputs = [row for row in graph.input if row.name not in constants]
-    if len(inputs) != 1 or len(graph.output) != 1:
+    if not inputs or not graph.output:
+        raise ModelError(f"{path} has {len(inputs)} inputs and {len(graph.output)} outputs")
+    shapes = tuple(_shape(row, path) for row in inputs)
+    if len({shape[0] for shape in shapes}) != 1:
         raise ModelError(
-            f"{path} has {len(inputs)} inputs and {len(graph.output)} outputs, but a network of "
-            "one input and one output is needed: export a network for each output"
+            f"{path} takes inputs of different batches: export it for inputs of the same one"
         )
     nodes = tuple(_node(row, number) for number, row in enumerate(graph.node))
-    return _simplified(
-        OnnxModel(
-            nodes, constants, inputs[0].name, _shape(inputs[0], path), graph.output[0].name, proto
-        )
-    )
+    names = tuple(row.name for row in inputs)
+    outputs = tuple(row.name for row in graph.output)
+    return _simplified(OnnxModel(nodes, constants, names, shapes, outputs, proto))
 
 
 def _of_known_opset(proto: onnx.ModelProto, path: Path) -> onnx.ModelProto:
@@ -173,7 +173,7 @@ def _renamed(model: OnnxModel, aliases: dict[str, str]) -> OnnxModel:
     nodes = tuple(
         replace(node, inputs=tuple(final(name) for name in node.inputs)) for node in model.nodes
     )
-    return replace(model, nodes=nodes, output=final(model.output))
+    return replace(model, nodes=nodes, outputs=tuple(final(name) for name in model.outputs))
 
 
 def _without_copies(model: OnnxModel) -> OnnxModel:
@@ -195,8 +195,9 @@ def _with_shapes(model: OnnxModel) -> OnnxModel:
     proto = onnx.ModelProto()
     proto.CopyFrom(model.proto)
     for value in proto.graph.input:
-        if value.name == model.input:
-            value.type.tensor_type.shape.dim[0].dim_value = model.input_shape[0] or 1
+        if value.name in model.inputs:
+            shape = model.input_shapes[model.inputs.index(value.name)]
+            value.type.tensor_type.shape.dim[0].dim_value = shape[0] or 1
     del proto.graph.value_info[:]
     graph = onnx.shape_inference.infer_shapes(proto, data_prop=True).graph
     shapes = {
@@ -234,8 +235,8 @@ def _without_detours(model: OnnxModel) -> OnnxModel:
 
 
 def _needed(model: OnnxModel) -> OnnxModel:
-    """Without nodes that the output does not need."""
-    wanted, kept = {model.output}, []
+    """Without nodes that no output needs."""
+    wanted, kept = {*model.outputs}, []
     for node in reversed(model.nodes):
         if wanted & set(node.outputs):
             kept.append(node)

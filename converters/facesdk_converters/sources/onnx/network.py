@@ -26,22 +26,27 @@ class OnnxNetwork(KerasNetwork):
 
     onnx: OnnxModel
 
-    def predict(self, inputs: FloatArray) -> FloatArray:
+    def predict(self, *inputs: FloatArray) -> list[FloatArray]:
         """What ONNX's reference implementation computes, not the translation.
 
         Args:
-            inputs: float32 ``(N, *input_shape)``, channels last.
+            inputs: For each input float32 ``(N, *shape)``, channels last.
 
         Returns:
-            float32 ``(N, *output_shape)``, channels last.
+            For each output float32 ``(N, *shape)``, channels last.
         """
         runner = ReferenceEvaluator(self.onnx.proto)
-        size = self.onnx.input_shape[0] or len(inputs)
-        parts = [inputs[start : start + size] for start in range(0, len(inputs), size)]
-        outputs: list[Any] = []
-        for part in parts:
-            outputs += runner.run(None, {self.onnx.input: _channels_second(part)})
-        return np.concatenate([_channels_last(output) for output in outputs])
+        given = [_channels_second(values) for values in inputs]
+        count = len(inputs[0])
+        size = self.onnx.input_shapes[0][0] or count
+        runs = []
+        for start in range(0, count, size):
+            parts = [values[start : start + size] for values in given]
+            runs.append(runner.run(None, dict(zip(self.onnx.inputs, parts, strict=True))))
+        return [
+            np.concatenate([_channels_last(part) for part in parts])
+            for parts in zip(*runs, strict=True)
+        ]
 
 
 def load(path: Path) -> OnnxNetwork:

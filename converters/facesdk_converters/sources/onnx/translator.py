@@ -74,16 +74,24 @@ class Translator:
 
     def model(self) -> tf.keras.Model:
         """The model; messages of :class:`ModelError` name the node."""
-        shape = self.onnx.input_shape
-        sizes = shape[1:] if len(shape) != 4 else (shape[2], shape[3], shape[1])
-        given = LAYERS.Input(sizes, batch_size=shape[0], name=_legal(self.onnx.input))
-        self.values[self.onnx.input] = given
+        given = []
+        for name, shape in zip(self.onnx.inputs, self.onnx.input_shapes, strict=True):
+            sizes = shape[1:] if len(shape) != 4 else (shape[2], shape[3], shape[1])
+            given.append(
+                LAYERS.Input(
+                    sizes, batch_size=shape[0], name=self._own_name(name.replace(".", "_"))
+                )
+            )
+            self.values[name] = given[-1]
         for node in self.onnx.nodes:
             self._add(node)
-        output = self.tensor(self.onnx.output)
-        if output is given:
+        for name in self.onnx.outputs:
+            if name in self.onnx.constants:
+                raise ModelError(f"{self.path} gives {name} as an output, which is a constant")
+        outputs = [self.tensor(name) for name in self.onnx.outputs]
+        if all(any(output is one for one in given) for output in outputs):
             raise ModelError(f"{self.path} computes nothing")
-        return tf.keras.Model(given, output, name=_legal(self.path.stem))
+        return tf.keras.Model(given, outputs, name=_legal(self.path.stem))
 
     def _add(self, node: Node) -> None:
         function = self.operators.get(node.kind)
@@ -107,7 +115,10 @@ class Translator:
 
     def layer_name(self, node: Node) -> str:
         """A name for a layer of a node, which no other has."""
-        name = base = _legal(node.name)
+        return self._own_name(node.name)
+
+    def _own_name(self, wanted: str) -> str:
+        name = base = _legal(wanted)
         number = 1
         while name in self.names:
             number += 1

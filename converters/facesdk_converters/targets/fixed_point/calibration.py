@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,17 +40,18 @@ class ChannelStatistics:
 
 
 def observe(
-    tree: Tree, inputs: FloatArray, *, progress: Progress = unwatched
+    tree: Tree, inputs: Sequence[FloatArray], *, progress: Progress = unwatched
 ) -> dict[int, ChannelStatistics]:
     """Runs the graph in the installed TFLite runtime with every activation as an output.
 
     Args:
-        tree: A float32 graph of one input.
-        inputs: float32 ``(N, ...)``, as the network takes them; N is a multiple of its batch.
+        tree: A float32 graph.
+        inputs: For each input float32 ``(N, ...)``, as the network takes them; N is a multiple of
+            its batch.
         progress: Called after each batch.
 
     Returns:
-        Statistics of the input and of each computed float32 tensor, by tensor number.
+        Statistics of the inputs and of each computed float32 tensor, by tensor number.
 
     Raises:
         ModelError: The runtime refuses the graph, or a value is not finite.
@@ -66,13 +68,14 @@ def observe(
     interpreter = Interpreter(ModelBundle.from_bytes(copy.to_bytes(), "the observed network"))
     batch = interpreter.input_shapes[0][0]
     running: dict[int, _Running] = {}
-    for start in range(0, len(inputs), batch):
-        part = inputs[start : start + batch]
+    count = len(inputs[0])
+    for start in range(0, count, batch):
+        parts = [values[start : start + batch] for values in inputs]
         for tensor, values in zip(
-            [copy.inputs[0], *computed], [part, *interpreter.run(part)], strict=True
+            [*copy.inputs, *computed], [*parts, *interpreter.run(*parts)], strict=True
         ):
             running.setdefault(tensor, _Running()).add(values)
-        progress(start + batch, len(inputs), "calibrate")
+        progress(start + batch, count, "calibrate")
     return {tensor: one.finished(tree.name(tensor)) for tensor, one in running.items()}
 
 

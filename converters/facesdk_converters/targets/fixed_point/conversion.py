@@ -18,7 +18,7 @@ between int8 tensors: no runtime has a fast int8 kernel for it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -143,14 +143,14 @@ class CalibratedNetwork:
 
 
 def calibrate(
-    bundle: ModelBundle, inputs: FloatArray, *, progress: Progress = unwatched
+    bundle: ModelBundle, inputs: Sequence[FloatArray], *, progress: Progress = unwatched
 ) -> CalibratedNetwork:
     """Looks at a network's activations.
 
     Args:
-        bundle: A float32 model of one input.
-        inputs: Calibration inputs, float32 ``(N, ...)`` as the network takes them; N is a multiple
-            of its batch.
+        bundle: A float32 model.
+        inputs: Calibration inputs, for each of its inputs float32 ``(N, ...)`` as it takes them; N
+            is a multiple of its batch.
         progress: Called after each batch that ranges were measured on.
 
     Raises:

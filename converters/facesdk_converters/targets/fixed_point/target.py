@@ -102,10 +102,11 @@ def _convert(
     return refusals.verified(convert(network, options, progress=progress), source)
 
 
-def _calibration_inputs(source: Source, folder: Path | None) -> FloatArray:
-    if not parity.takes_images(source.network):
+def _calibration_inputs(source: Source, folder: Path | None) -> list[FloatArray]:
+    other = [shape for shape in source.network.input_shapes if not parity.is_image(shape)]
+    if other:
         raise ModelError(
-            f"{source.path} takes {source.network.input_shape}, but fixed-point networks are "
+            f"{source.path} takes {', '.join(map(str, other))}, but fixed-point networks are "
             "calibrated on faces: give a network of height x width x 3 (or x 1)"
         )
     spec = source.contract.input

@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 import warnings
 from contextlib import ExitStack
+from typing import Any
 
 import larq_compute_engine as lce
 import tensorflow as tf
@@ -25,6 +26,7 @@ from facesdk_converters.targets.lce.factors import behind_barriers, without_barr
 from facesdk_converters.targets.lce.levels import check_input_levels
 from facesdk_converters.targets.lce.padding import without_unread_zeros
 from facesdk_converters.targets.target import Target, at_once
+from facesdk_converters.tflite.ports import in_order
 
 _BROKEN = (
     "Larq Compute Engine writes such a file where an int8 tensor is both an output and binarized: "
@@ -53,7 +55,8 @@ def convert(source: Source) -> ModelBundle:
             content = convert_function(network)
         else:
             content = convert_keras(network)
-    return without_barriers(refusals.verified(content, source, _BROKEN))
+    bundle = without_barriers(refusals.verified(content, source, _BROKEN))
+    return in_order(bundle, network.input_names, network.output_names)
 
 
 def convert_function(network: FunctionNetwork) -> bytes:
@@ -68,8 +71,28 @@ def convert_function(network: FunctionNetwork) -> bytes:
     changed = of_graph(graph_forms.changed(network), network)
     with tempfile.TemporaryDirectory() as folder:
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        tf.saved_model.save(tf.Module(), folder, changed.function, options)
+        tf.saved_model.save(tf.Module(), folder, _in_order(changed), options)
         return bytes(lce.convert_saved_model(folder))
+
+
+def _in_order(network: FunctionNetwork) -> Any:
+    """The function with names of inputs and outputs that sort in their order.
+
+    A signature is sorted by names, and of several inputs another would be the first then.
+    """
+    inner = network.function
+    if len(inner.inputs) == len(inner.outputs) == 1:
+        return inner
+
+    def run(*inputs: Any) -> Any:
+        outputs = tf.nest.flatten(inner(*inputs))
+        return {f"output_{place:03}": output for place, output in enumerate(outputs)}
+
+    specs = [
+        tf.TensorSpec(one.shape, one.dtype, name=f"input_{place:03}")
+        for place, one in enumerate(inner.inputs)
+    ]
+    return tf.function(run, autograph=False).get_concrete_function(*specs)
 
 
 def convert_keras(network: KerasNetwork) -> bytes:
@@ -90,4 +113,4 @@ def convert_keras(network: KerasNetwork) -> bytes:
         warnings.simplefilter("ignore")
         for form in _FORMS:
             forms.enter_context(form(network.layers))
-        return bytes(lce.convert_keras_model(network.model))
+        return bytes(lce.convert_keras_model(network.convertible))

@@ -80,7 +80,7 @@ def inputs():
 
 @pytest.fixture(scope="module")
 def calibrated(network, inputs):
-    return calibrate(network[1], inputs)
+    return calibrate(network[1], [inputs])
 
 
 def bundle_of(content):
@@ -121,7 +121,7 @@ def test_statistics_are_those_of_keras(network, inputs):
     model, bundle = network
     tree = Tree.of(bundle)
     steps = []
-    statistics = observe(tree, inputs, progress=lambda *step: steps.append(step))
+    statistics = observe(tree, [inputs], progress=lambda *step: steps.append(step))
     assert [done for done, *_ in steps] == list(range(1, len(inputs) + 1))
     assert set(steps) == {(done, len(inputs), "calibrate") for done, *_ in steps}
     pool = next(o for o in tree.operators if tree.kind(o) == "MAX_POOL_2D")
@@ -137,14 +137,14 @@ def test_statistics_are_those_of_keras(network, inputs):
 def test_equalizing_changes_ranges_and_not_the_function(network, inputs, exponent):
     model, bundle = network
     tree = Tree.of(bundle)
-    statistics = observe(tree, inputs)
+    statistics = observe(tree, [inputs])
     equal = equalize(tree, statistics, exponent)
     got = run(tree.to_bytes(), inputs)
     np.testing.assert_allclose(got, model(inputs), rtol=1e-3, atol=1e-3)
     stem = int(tree.weighted()[0].outputs[0])
     spread = [s[stem].magnitude.max() / s[stem].magnitude.min() for s in (statistics, equal)]
     assert spread[0] > 30 and spread[1] < (1.001 if exponent else spread[0])
-    measured = observe(tree, inputs)
+    measured = observe(tree, [inputs])
     for tensor, seen in equal.items():
         np.testing.assert_allclose(seen.maximum, measured[tensor].maximum, rtol=1e-2, atol=1e-3)
 
@@ -216,7 +216,7 @@ def test_rounded_weights_leave_the_mean_output_as_it_was(inputs, kind, bias):
     model = tf.keras.Model(source, layers.Flatten()(layer(start)))
     bundle = float_file(model)
     flat = inputs.mean(axis=(1, 2), keepdims=True).repeat(SIDE, 1).repeat(SIDE, 2)
-    got = run(to_fixed_point(calibrate(bundle, flat), FixedPointOptions(2, 32)), flat)
+    got = run(to_fixed_point(calibrate(bundle, [flat]), FixedPointOptions(2, 32)), flat)
     expected = np.asarray(model(flat))
     np.testing.assert_allclose(got.mean(0), expected.mean(0), atol=1e-4)
     assert np.abs(got - expected).max() > 1e-2
@@ -264,7 +264,7 @@ def test_layers_keep_the_widths_they_were_trained_with(inputs, activations):
     kernel, bias = branch.get_weights()
     ternary = np.where(np.abs(kernel) < 0.05, 0, np.sign(kernel)) * np.linspace(0.05, 0.2, 16)
     branch.set_weights([ternary.astype(np.float32), bias])
-    calibrated = calibrate(float_file(model), inputs)
+    calibrated = calibrate(float_file(model), [inputs])
     options = FixedPointOptions(8, activations, storage="smallest", trained=True)
     content = to_fixed_point(calibrated, options)
     assert types_of_weights(content).count("int2" if activations == 32 else "int4") == 1
@@ -384,7 +384,7 @@ def test_equal_constants_of_two_layers_are_changed_apart(inputs):
     bundle = float_file(model)
     biases = [int(operator.inputs[2]) for operator in Tree.of(bundle).weighted()]
     assert len(set(biases)) < len(biases), "the converter shares zero biases"
-    network = calibrate(bundle, inputs)
+    network = calibrate(bundle, [inputs])
     got = run(to_fixed_point(network, FixedPointOptions(6)), inputs)
     assert cosines(got, np.asarray(model(inputs))).min() > 0.99
     biases = [int(operator.inputs[2]) for operator in network.tree.weighted()]
@@ -393,7 +393,7 @@ def test_equal_constants_of_two_layers_are_changed_apart(inputs):
 
 def test_equal_arguments_give_equal_bytes_whoever_watches(network, inputs):
     steps = []
-    calibrated = [calibrate(network[1], inputs[:4]) for _ in range(2)]
+    calibrated = [calibrate(network[1], [inputs[:4]]) for _ in range(2)]
     unseen = to_fixed_point(calibrated[0], FixedPointOptions(4))
     seen = to_fixed_point(
         calibrated[1], FixedPointOptions(4), progress=lambda *step: steps.append(step)
@@ -422,7 +422,7 @@ def test_impossible_options_are_refused(values, message):
 def test_a_network_that_is_quantized_already_is_refused(calibrated, inputs):
     content = to_fixed_point(calibrated, FixedPointOptions())
     with pytest.raises(ModelError, match="give the float network"):
-        calibrate(bundle_of(content), inputs)
+        calibrate(bundle_of(content), [inputs])
 
 
 class TestTarget:

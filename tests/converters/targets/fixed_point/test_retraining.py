@@ -72,12 +72,12 @@ def float_file(model):
 def test_retraining_helps_and_survives_conversion(material):
     float_model, images, targets = material
     options = FixedPointOptions(BITS, 32)
-    rounded = run(convert(calibrate(float_file(float_model), images[:64]), options), images)
+    rounded = run(convert(calibrate(float_file(float_model), [images[:64]]), options), images)
 
     quantized = build(f"fixed-{BITS}")
     quantized.set_weights(float_model.get_weights())
     trained(quantized, images, targets, epochs=10, rate=2e-3)
-    content = convert(calibrate(float_file(quantized), images[:64]), options)
+    content = convert(calibrate(float_file(quantized), [images[:64]]), options)
     retrained = run(content, images)
 
     assert distance(retrained, targets) < 0.75 * distance(rounded, targets)
