@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from math import inf, nan
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from facesdk.detection.landmarks import ONet
+from facesdk.detection.one_stage import compiled
 from facesdk.detection.one_stage.compiled import CompiledDetector
 from facesdk.detection.one_stage.finder import KINDS, OneStage
 from facesdk.detection.refined import RefinedDetector
@@ -61,6 +63,22 @@ def test_faces_of_the_samples(
 ) -> None:
     for photo in faces:
         assert same(finder, onet, photo, min_face, max_faces)
+
+
+def test_a_detection_leaves_nothing_for_the_collector_of_cycles(
+    finder: OneStage, onet: ONet, faces: list[np.ndarray]
+) -> None:
+    """What it left held the networks' outputs: a megabyte and more until the next collection."""
+    detector = CompiledDetector(finder, onet, min_face=20)
+    assert detector.detect(faces[0])
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            detector.detect(faces[0])
+        assert not any(isinstance(row, compiled._Networks) for row in gc.get_objects())
+    finally:
+        gc.enable()
 
 
 def test_a_photo_in_tiles(finder: OneStage, onet: ONet, faces: list[np.ndarray]) -> None:

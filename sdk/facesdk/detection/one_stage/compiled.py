@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from math import log
+from math import log, prod
 from typing import Any
 
 import numpy as np
@@ -67,6 +67,8 @@ class CompiledDetector(RefinedDetector):
         except (InputError, OperatorLibraryError):
             if networks.failed is None:
                 raise
+        finally:
+            networks.close()
         if networks.failed is not None:
             raise networks.failed
         if not rows:
@@ -99,17 +101,21 @@ class _Networks:
             sees_from,
         )
 
+    def close(self) -> None:
+        """Give up what the library was told: else it and this hold each other, and memory."""
+        del self.given
+
     def _look(
         self, _: Any, picture: Any, height: int, width: int, maps: Any, counts: Any, error: Any
     ) -> int:
-        shown = np.ctypeslib.as_array(picture, (1, height, width, 3))
+        shown = _array(picture, (1, height, width, 3))
         return self._give(lambda: self._finder.maps(shown), maps, counts, error)
 
     def _run(
         self, _: Any, network: int, windows: Any, count: int, height: int, width: int,
         values: Any, value_count: Any, error: Any,
     ) -> int:  # fmt: skip
-        shown = np.ctypeslib.as_array(windows, (count, height, width, 3)).astype(np.float32)
+        shown = _array(windows, (count, height, width, 3)).astype(np.float32)
         return self._give(lambda: self._refiner.network.run(shown), values, value_count, error)
 
     def _give(
@@ -125,3 +131,10 @@ class _Networks:
         for place, array in enumerate(self._kept):
             values[place], counts[place] = array.ctypes.data, array.size
         return binding.OK
+
+
+def _array(pixels_of_library: Any, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """The library's own memory, uint8. NumPy's ``as_array`` leaves a cycle for each pointer."""
+    memory = ctypes.c_uint8 * prod(shape)
+    whole = memoryview(memory.from_address(ctypes.addressof(pixels_of_library.contents)))
+    return np.frombuffer(whole, np.uint8).reshape(shape)
