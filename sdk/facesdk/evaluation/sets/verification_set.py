@@ -53,14 +53,15 @@ def lfw_set(protocol: Protocol, photos: LfwPhotos | None = None) -> Verification
         protocol: The pairs.
         photos: The photos they need; None where embeddings are at hand.
     """
-    place = {name: number for number, name in enumerate(protocol.photos)}
+    names = protocol.photos
+    place = {name: number for number, name in enumerate(names)}
     sizes = [len(fold) for fold in protocol.folds]
     return VerificationSet(
         "lfw",
-        protocol.photos,
+        names,
         np.array([place[pair.first] for pair in protocol.pairs]),
         np.array([place[pair.second] for pair in protocol.pairs]),
         np.array([pair.same for pair in protocol.pairs]),
         np.repeat(np.arange(len(sizes)), sizes),
-        read=None if photos is None else lambda number: photos.read(protocol.photos[number]),
+        read=None if photos is None else lambda number: photos.read(names[number]),
     )
