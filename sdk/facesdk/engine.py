@@ -207,12 +207,15 @@ class FaceEngine:
             NoFaceError: The photo has no face of that number.
         """
         photo = decode.as_photo(image, color=color)
+        template = self.embedder.template
         if isinstance(face, Face):
-            face = photo.of_pixels(face)
+            given = photo.of_pixels(face)
+            with stage("align"):
+                crop = alignment.align(photo.pixels, given.landmarks, template)
         else:
-            face = self._choose(photo, face, _name(image)).face
-        with stage("align"):
-            crop = alignment.align(photo.pixels, face.landmarks, self.embedder.template)
+            choice = self._choose(photo, face, _name(image))
+            with stage("align"):
+                crop = alignment.of_square(choice.crop, template)
         _warn_of_swapped_colours(image, color, crop)
         return crop
 
@@ -366,8 +369,7 @@ class FaceEngine:
                 raise _low_quality(quality, called)
             with stage("align"):
                 crops = [
-                    alignment.align(photo.pixels, choice.face.landmarks, self.embedder.template)
-                    for photo, choice in zip(photos, chosen, strict=True)
+                    alignment.of_square(choice.crop, self.embedder.template) for choice in chosen
                 ]
             with stage("embed"):
                 first, second = [self.embedder.embed_one(crop) for crop in crops]

@@ -9,18 +9,21 @@ is the least of its grades, so that 0.5 and a face without reasons are the same 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facesdk.quality.measures import measure
-from facesdk.quality.pose import pose
+from facesdk.quality.measures import CropMeasures, measure
+from facesdk.quality.pose import Pose, pose
 from facesdk.recognition.alignment import align_square
 from facesdk.results import Face, Quality
 
 CROP = 112
 """Side of the crop that is measured, in pixels."""
+
+_OF_CROP = tuple(row.name for row in fields(CropMeasures))
+_OF_POSE = tuple(row.name for row in fields(Pose))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,15 @@ class Floor:
     best: float
     reason: str
     of: Callable[[dict[str, float]], float]
+    _sign: int = field(init=False)
+    _signed: tuple[float, float, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        sign = 1 if self.best > self.worst else -1
+        object.__setattr__(self, "_sign", sign)
+        object.__setattr__(
+            self, "_signed", (self.worst * sign, self.floor * sign, self.best * sign)
+        )
 
     def grade(self, value: float) -> float:
         """0 to 1."""
@@ -53,20 +65,12 @@ class Floor:
 
     def fails(self, value: float) -> bool:
         """Whether a value is on the wrong side of the floor."""
-        return value * self._sign < self.floor * self._sign
+        return value * self._sign < self._signed[1]
 
     def sentence(self, value: float) -> str:
         """The reason with the value and what it must be."""
         bound = "at least" if self._sign > 0 else "at most"
         return f"{self.reason}: {value:.3g}, must be {bound} {self.floor:.3g}"
-
-    @property
-    def _sign(self) -> int:
-        return 1 if self.best > self.worst else -1
-
-    @property
-    def _signed(self) -> tuple[float, float, float]:
-        return self.worst * self._sign, self.floor * self._sign, self.best * self._sign
 
 
 FLOORS: dict[str, Floor] = {
@@ -117,7 +121,12 @@ def assess(image: NDArray[np.uint8], face: Face) -> Quality:
     Raises:
         InputError: The image is not uint8 RGB, or the landmarks have no similarity to a face's.
     """
-    return assess_crop(align_square(image, face.landmarks, CROP), face)
+    return assess_crop(square_of(image, face), face)
+
+
+def square_of(image: NDArray[np.uint8], face: Face) -> NDArray[np.uint8]:
+    """The crop that is measured; arguments and errors as of :func:`assess`."""
+    return align_square(image, face.landmarks, CROP)
 
 
 def assess_crop(crop: NDArray[np.uint8], face: Face) -> Quality:
@@ -132,8 +141,8 @@ def assess_crop(crop: NDArray[np.uint8], face: Face) -> Quality:
     """
     measured, posed = measure(crop), pose(face.landmarks)
     values = {
-        **{row.name: getattr(measured, row.name) for row in fields(measured)},
-        **{row.name: getattr(posed, row.name) for row in fields(posed)},
+        **{name: getattr(measured, name) for name in _OF_CROP},
+        **{name: getattr(posed, name) for name in _OF_POSE},
         "detector_score": face.score,
     }
     rows = [(floor, floor.of(values)) for floor in FLOORS.values()]

@@ -12,6 +12,7 @@ estimates: people with a long nose seem to look up or down by some degrees.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import atan2, degrees, hypot, inf
 
 import numpy as np
@@ -69,6 +70,13 @@ def pose(landmarks: ArrayLike) -> Pose:
     points = np.asarray(landmarks, dtype=np.float64)
     if points.shape != (5, 2) or not np.isfinite(points).all():
         raise InputError(f"landmarks must be five finite x, y, but got {points.tolist()}")
+    return _pose_of(points.tobytes())
+
+
+@lru_cache(maxsize=64)
+def _pose_of(content: bytes) -> Pose:
+    """The pose of five points, float64; a face's is asked for where it is chosen and measured."""
+    points = np.frombuffer(content).reshape(5, 2)
     rows = (_SOLVER @ (points - points.mean(axis=0))).T
     left, lengths, right = np.linalg.svd(rows, full_matrices=False)
     if lengths[1] <= 0.01 * lengths[0] or lengths[0] == 0:

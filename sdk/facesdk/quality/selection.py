@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.errors import InputError, NoFaceError
-from facesdk.quality.assessment import FLOORS, assess
+from facesdk.quality.assessment import FLOORS, assess, assess_crop, square_of
 from facesdk.quality.pose import misfit
 from facesdk.results import Face, Quality
 
@@ -63,12 +63,15 @@ class Choice:
         number: Its number among the faces of the photo, by size from 0.
         reason: Why this one, in words.
         quality: How fit it is to be compared.
+        crop: What that was measured on: uint8 RGB ``(112, 112, 3)``, aligned to the template
+            ``arcface-112x112``.
     """
 
     face: Face
     number: int
     reason: str
     quality: Quality
+    crop: NDArray[np.uint8]
 
 
 def find(detector: Finder, image: NDArray[np.uint8], max_faces: int | None = None) -> list[Face]:
@@ -130,32 +133,33 @@ def pick(
     """
     if not faces:
         return None
-    trusted, doubted = [], []
+    trusted: list[_Candidate] = []
+    doubted: list[_Candidate] = []
     for number, face in enumerate(faces):
-        quality = assess(image, face)
-        doubts = _doubts(quality)
-        if doubts:
-            doubted.append((number, face, quality, doubts))
+        candidate = _candidate(image, face, number)
+        if candidate.doubts:
+            doubted.append(candidate)
         else:
-            trusted.append((number, face, quality, doubts))
+            trusted.append(candidate)
             if not of_one_person:
                 break
     candidates = trusted or doubted
-    number, face, quality, _ = candidates[0]
+    chosen = candidates[0]
+    number = chosen.number
     reason = _size_in_words(number, faces, trusted=bool(trusted))
     if of_one_person:
-        enough = COMPARABLE * face.area
+        enough = COMPARABLE * chosen.face.area
         middle = min(
-            (row for row in candidates if row[1].area >= enough),
-            key=lambda row: _from_middle(row[1], image),
+            (row for row in candidates if row.face.area >= enough),
+            key=lambda row: _from_middle(row.face, image),
         )
-        if middle[0] != number:
-            number, face, quality, _ = middle
+        if middle.number != number:
+            chosen = middle
             reason = f"the one in the middle of {len(faces)} faces, and about as large as any"
-    passed_over = [doubts for row, _, _, doubts in doubted if row < number]
+    passed_over = [row.doubts for row in doubted if row.number < chosen.number]
     if trusted and passed_over:
         reason += f"; a larger one is not trusted ({passed_over[0]})"
-    return Choice(face, number, reason, quality)
+    return Choice(chosen.face, chosen.number, reason, chosen.quality, chosen.crop)
 
 
 def choose(faces: Sequence[Face], number: int, image: str) -> Face:
@@ -206,7 +210,8 @@ def choose_in_photo(
     faces = find(detector, image, max(number, 0) + 1)
     face = choose(faces, number, name)
     number = next(index for index, other in enumerate(faces) if other is face)
-    return Choice(face, number, "the one that was asked for", assess(image, face))
+    crop = square_of(image, face)
+    return Choice(face, number, "the one that was asked for", assess_crop(crop, face), crop)
 
 
 def _no_face(name: str) -> NoFaceError:
@@ -228,6 +233,23 @@ def _plausible(image: NDArray[np.uint8], face: Face) -> bool:
         return False
     values = quality.measures()
     return not any(FLOORS[name].fails(values[name]) for name in ("eyes", "mouth"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A face that may be chosen; its fields as of :class:`Choice`, and why it is not trusted."""
+
+    face: Face
+    number: int
+    quality: Quality
+    crop: NDArray[np.uint8]
+    doubts: str
+
+
+def _candidate(image: NDArray[np.uint8], face: Face, number: int) -> _Candidate:
+    crop = square_of(image, face)
+    quality = assess_crop(crop, face)
+    return _Candidate(face, number, quality, crop, _doubts(quality))
 
 
 def _doubts(quality: Quality) -> str:

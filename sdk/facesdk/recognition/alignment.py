@@ -122,7 +122,20 @@ def align(
             is unknown, or the landmarks are not five distinct finite points, or thousands of
             pixels apart.
     """
-    square = align_square(image, landmarks, SQUARE.width)
+    _known(template)
+    return of_square(align_square(image, landmarks, SQUARE.width), template)
+
+
+def of_square(square: NDArray[np.uint8], template: str) -> NDArray[np.uint8]:
+    """The crop of a template out of the square one, which has all of it.
+
+    Args:
+        square: uint8 RGB ``(112, 112, 3)``, aligned to ``arcface-112x112``.
+        template: As in :func:`align`, which gives the same crop.
+
+    Raises:
+        InputError: The template is unknown.
+    """
     return np.ascontiguousarray(central(square, *_known(template).size))
 
 
