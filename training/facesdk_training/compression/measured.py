@@ -220,6 +220,28 @@ TABLE: tuple[Measured, ...] = (
         "facesdk convert float32 small -o {out}",
     ),
     _compressed(
+        "a quarter of the channels gone, by what the loss needs (Taylor), barely retrained",
+        "pruning",
+        0.59,
+        3_060_320,
+        0.9639 - 0.8726,
+        "| taylor-25 | 739,584 | 697,104 | 118.9 | 3,060,320 | 2,630,936 | 1.59 | 0.59 |",
+        "facesdk compress taylor {model} --data {faces} -o small --set share=0.25 "
+        "--set retraining.steps=40",
+        "facesdk convert float32 small -o {out}",
+    ),
+    _compressed(
+        "three tenths of the multiply-adds gone, shares by an agent (AMC), barely retrained",
+        "pruning",
+        0.75,
+        3_970_448,
+        0.9639 - 0.8663,
+        "| amc-70-error | 965,580 | 916,800 | 144.7 | 3,970,448 | 3,387,190 | 1.24 | 0.75 |",
+        "facesdk compress amc {model} --data {faces} -o small --set budget=0.7 "
+        "--set reward=error --set episodes=60 --set retraining.steps=40",
+        "facesdk convert float32 small -o {out}",
+    ),
+    _compressed(
         "half of the weights 0, in a container, barely retrained",
         "pruning",
         1.01,
