@@ -136,6 +136,9 @@ class _Server(uvicorn.Server):
 class _Protocol(H11Protocol):
     """HTTP for clients that may be slow on purpose."""
 
+    _answered = 0
+    _patience: asyncio.TimerHandle | None = None
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         connection = transport.get_extra_info("socket")
@@ -143,15 +146,27 @@ class _Protocol(H11Protocol):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
         self._await_head()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        self._answered += 1
         self._await_head()
 
     def _await_head(self) -> None:
+        """Wait for the next request, and for no more than one: a timer keeps what it is told."""
         assert isinstance(self.config, _Config)
-        self.loop.call_later(self.config.arrival_s, self._give_up, self.cycle)
+        self._stop_waiting()
+        self._patience = self.loop.call_later(self.config.arrival_s, self._give_up, self._answered)
 
-    def _give_up(self, began: object) -> None:
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+
+    def _give_up(self, answered: int) -> None:
         """Close the connection if no request has begun since; uvicorn waits for ever."""
-        if self.cycle is began and not self.transport.is_closing():
+        begun = self.cycle is not None and not self.cycle.response_complete
+        if self._answered == answered and not begun and not self.transport.is_closing():
             self.transport.close()

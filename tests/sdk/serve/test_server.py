@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import http.client
 import json
 import os
 import platform
@@ -14,14 +16,16 @@ import sys
 import threading
 import time
 import urllib.request
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from facesdk.cli.main import app
-from facesdk.serve.server import listen
+from facesdk.serve.server import listen, run
 from sdk.serve.running import Running, serving
 
 
@@ -247,3 +251,37 @@ def test_memory_of_large_photos_goes_back_to_the_system(
         check=True,
     )
     assert done.stdout.strip() == str(kept)
+
+
+def test_answered_requests_are_not_kept() -> None:
+    """Each was, with its body, until the time was over in which the next one had to come."""
+    cycles: list[weakref.ref[object]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        cycles.append(weakref.ref(receive.__self__))
+        await send({"type": "http.response.start", "status": 204})
+        await send({"type": "http.response.body", "body": b""})
+
+    def ask() -> None:
+        for _ in range(2):
+            client = http.client.HTTPConnection(*listening.getsockname()[:2], timeout=20)
+            for _ in range(10):
+                client.request("POST", "/", b"a photo that is not read")
+                client.getresponse().read()
+            client.close()
+        time.sleep(0.2)  # until the service knows that the client has gone
+        signal.raise_signal(signal.SIGINT)
+
+    listening = listen("127.0.0.1", 0)
+    alive_at_end: list[int] = []
+
+    def stopping() -> None:
+        gc.collect()
+        alive_at_end.append(sum(cycle() is not None for cycle in cycles))
+
+    asking = threading.Thread(target=ask)
+    run(app, listening, None, arrival_s=60, ready=asking.start, stopping=stopping)
+    asking.join()
+    assert len(cycles) == 20 and alive_at_end == [0]
