@@ -27,11 +27,13 @@ class Acceleration:
     Attributes:
         autocast: Compute in bfloat16 where that is safe.
         compile: Compile the network's blocks.
+        kernels: In place of that, train by kernels of our own where the network has them.
         record: Record the step as a CUDA graph.
     """
 
     autocast: bool = False
     compile: bool = False
+    kernels: bool = False
     record: bool = False
 
 
@@ -71,14 +73,15 @@ class Learner:
         self._config, self._acceleration = config, acceleration
         self._latent = latent_weights(network)
         self._device = next(network.parameters()).device
-        if acceleration.compile and (why := compile_blocks(network.blocks())):
+        own = acceleration.kernels and network.use_kernels()
+        if acceleration.compile and not own and (why := compile_blocks(network.blocks())):
             self.notes.append(f"blocks are not compiled: {why}")
         self._loss = share(_Loss(network, objective, terms))
-        own = {id(weight) for weight in self._latent}
+        latent = {id(weight) for weight in self._latent}
         beside = [weight for weight in self._beside.parameters() if weight.requires_grad]
         self._weights = [*network.parameters(), *beside]
         self._optimizers = optimizers_of(
-            config, self._latent, [weight for weight in self._weights if id(weight) not in own]
+            config, self._latent, [weight for weight in self._weights if id(weight) not in latent]
         )
         self._step: Callable[..., Tensor] | None = None
 

@@ -14,6 +14,10 @@ import torch
 from torch import Tensor, nn
 
 _WARM_UP = 3
+_VARIANTS = 32
+_RENEWED_EVERY = 128
+"""Calls between recordings of which the oldest is replaced."""
+
 _MOST_KINDS = 64
 """Kinds of blocks, by shapes, that are compiled before the rest runs as it is."""
 
@@ -91,6 +95,66 @@ class Recorded:
         with torch.cuda.graph(graph):
             self._output = self._function(*self._inputs)
         self._graph = graph
+
+
+class Varied:
+    """A function whose draws on the processor a recording would fix: several recordings of it.
+
+    One of them is replayed for each call, drawn anew; what is drawn on the device differs in each
+    replay. Now and then the oldest recording is made anew, by what the function depends on then.
+
+    Attributes:
+        refused: Why nothing was recorded; empty if it was.
+    """
+
+    def __init__(
+        self, function: Callable[[Tensor, float], Tensor], example: Tensor, *, record: bool
+    ) -> None:
+        """Records nothing yet.
+
+        Args:
+            function: Of a tensor that always has the same shape, and of the run's progress.
+            example: A tensor of that shape.
+            record: Whether to record.
+        """
+        self._function, self._input = function, example.clone()
+        self._calls, self._recorded = 0, list[tuple[torch.cuda.CUDAGraph, Tensor]]()
+        self.refused = "" if record else "not asked for"
+        if record and not torch.cuda.is_available():
+            self.refused = "there is no GPU to record on"
+
+    def __call__(self, argument: Tensor, progress: float) -> Tensor:
+        """The function's result; overwritten by the next call."""
+        if self.refused:
+            return self._function(argument, progress)
+        self._input.copy_(argument)
+        if len(self._recorded) < _VARIANTS or self._calls % _RENEWED_EVERY == 0:
+            try:
+                self._record(progress)
+            except RuntimeError as error:
+                self.refused = str(error).splitlines()[0]
+                with contextlib.suppress(RuntimeError):
+                    torch.cuda.synchronize()
+                return self._function(argument, progress)
+        self._calls += 1
+        graph, output = self._recorded[int(torch.randint(0, len(self._recorded), ()))]
+        graph.replay()
+        return output
+
+    def _record(self, progress: float) -> None:
+        drawn = torch.get_rng_state()
+        searches, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, False
+        try:
+            self._function(self._input, progress)  # what is made once is made outside of the graph
+            torch.cuda.synchronize()
+            torch.set_rng_state(drawn)
+            graph = torch.cuda.CUDAGraph()
+            pool = self._recorded[0][0].pool() if self._recorded else None
+            with torch.cuda.graph(graph, pool=pool):
+                output = self._function(self._input, progress)
+        finally:
+            torch.backends.cudnn.benchmark = searches
+        self._recorded = [*self._recorded[-_VARIANTS + 1 :], (graph, output)]
 
 
 class Pacer:

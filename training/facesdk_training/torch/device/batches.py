@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from facesdk_training.torch.device.acceleration import Recorded
-from facesdk_training.torch.device.blends import blended
+from facesdk_training.torch.device.acceleration import Recorded, Varied
+from facesdk_training.torch.device.blends import BlendPool
 from facesdk_training.torch.device.distortions import Distortions
 from facesdk_training.torch.device.teachers import Ensemble
 
@@ -59,7 +59,7 @@ class DeviceBatches:
             teachers: Give the targets of blends.
             blends: Share of a batch that is blended with other crops.
             strangers: How many targets of other crops come with a batch.
-            record: Whether to record the teachers' forward pass as a CUDA graph.
+            record: Whether to record the teachers' forward pass and the distortions as CUDA graphs.
         """
         self._crops, self._targets, self._distortions = crops, targets, distortions
         self._size = batch_size
@@ -67,12 +67,16 @@ class DeviceBatches:
         self._strangers = min(strangers, len(crops)) if targets.ndim > 1 else 0
         self._order, self._position = torch.empty(0, dtype=torch.long), 0
         self.notes: list[str] = []
-        self._asked: Recorded | None = None
+        example = torch.zeros(batch_size, *crops.shape[1:], device=crops.device, dtype=crops.dtype)
+        self._distorted = Varied(
+            lambda x, progress: distortions(x.float(), progress), example, record=record
+        )
+        self._pool: BlendPool | None = None
         if teachers is not None and self._blended:
-            example = torch.zeros(self._blended, *crops.shape[1:], device=crops.device)
-            self._asked = Recorded(teachers, example, record=record)
-            if record and self._asked.refused:
-                self.notes.append(f"the teachers are not recorded: {self._asked.refused}")
+            asked = Recorded(teachers, example.float(), record=record)
+            if record and asked.refused:
+                self.notes.append(f"the teachers are not recorded: {asked.refused}")
+            self._pool = BlendPool(crops, batch_size, asked)
 
     @torch.no_grad()
     def next(self, progress: float) -> Batch:
@@ -81,22 +85,20 @@ class DeviceBatches:
         Args:
             progress: Done share of the run, 0 to 1.
         """
-        picked = self._next_rows(self._size + self._blended)
-        own, partners = picked[: self._size], picked[self._size :]
-        x, targets = self._crops[own].float(), self._targets[own]
-        if self._asked is not None:
-            mixed = blended(x[: self._blended], self._crops[partners].float())
-            x[: self._blended] = mixed
-            targets[: self._blended] = self._asked(mixed)
+        own = self._next_rows(self._size - self._blended)
+        x, targets = self._crops[own], self._targets[own]
+        if self._pool is not None:
+            faces, vectors = self._pool.draw(self._blended)
+            x, targets = torch.cat([faces, x]), torch.cat([vectors, targets])
         order = torch.randperm(self._size, device=x.device)
         first = int(torch.randint(0, len(self._order) - self._strangers + 1, ()))
         strangers = self._targets[self._order[first : first + self._strangers]]
-        return Batch(self._distortions(x[order], progress), targets[order], strangers)
+        return Batch(self._distorted(x[order], progress), targets[order], strangers)
 
     @property
     def steps_per_epoch(self) -> int:
         """Batches in one pass over the crops."""
-        return max(1, len(self._crops) // (self._size + self._blended))
+        return max(1, len(self._crops) // (self._size - self._blended))
 
     def state(self) -> dict[str, Any]:
         """All that :meth:`restore` needs, random numbers included."""
@@ -104,6 +106,7 @@ class DeviceBatches:
         return {
             "order": self._order.cpu(),
             "position": self._position,
+            "blends": self._pool.state() if self._pool is not None else None,
             "random": torch.get_rng_state(),
             "random_cuda": cuda,
         }
@@ -112,6 +115,8 @@ class DeviceBatches:
         """Goes on where :meth:`state` was taken."""
         self._order = state["order"].to(self._crops.device)
         self._position = state["position"]
+        if self._pool is not None and state["blends"] is not None:
+            self._pool.restore(state["blends"])
         torch.set_rng_state(state["random"])
         if self._crops.is_cuda and state["random_cuda"] is not None:
             torch.cuda.set_rng_state(state["random_cuda"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from facesdk_training.architectures.mobile_face_net import MobileFaceNetConfig
+from facesdk_training.torch.networks import kernels
 from facesdk_training.torch.networks.layers import (
     Convolution,
     PReLU,
@@ -48,6 +49,13 @@ class MobileFaceNet(Network):
         """The stem's layers, the units, and the layer after them."""
         return [*self.stem, *self.body, self.features]
 
+    def use_kernels(self) -> bool:
+        """See :meth:`.Network.use_kernels`."""
+        for layer in self.modules():
+            if isinstance(layer, _Layer):
+                layer.with_kernels = True
+        return True
+
 
 class _Layer(nn.Module):
     def __init__(
@@ -68,10 +76,18 @@ class _Layer(nn.Module):
         self.convolution = network.named(f"{name}_conv", convolution)
         self.normalisation = network.named(f"{name}_bn", batch_normalisation(outputs))
         self.prelu = network.named(f"{name}_prelu", PReLU(outputs)) if activated else None
+        self.with_kernels = False
 
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.normalisation(self.convolution(x))
-        return y if self.prelu is None else self.prelu(y)
+    def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
+        """The layer's map, and ``added`` to it if given."""
+        slope = None if self.prelu is None else self.prelu.slope
+        if self.with_kernels and self.training:
+            small = self.convolution.groups > 1
+            x = self.convolution.with_kernels(x) if small else self.convolution(x)
+            return kernels.normalised(x, self.normalisation, slope, added)
+        x = self.normalisation(self.convolution(x))
+        x = x if self.prelu is None else self.prelu(x)
+        return x if added is None else x + added
 
 
 class _Unit(nn.Module):
@@ -87,5 +103,6 @@ class _Unit(nn.Module):
         self.adds = stride == 1
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.branch(x)
-        return x + y if self.adds else y
+        expand, depthwise, project = self.branch
+        y: Tensor = project(depthwise(expand(x)), x if self.adds else None)
+        return y

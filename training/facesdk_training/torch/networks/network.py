@@ -49,6 +49,10 @@ class Network(nn.Module, ABC):
             "loss.hint_weight and loss.attention_weight to 0, or use --engine keras"
         )
 
+    def use_kernels(self) -> bool:
+        """Trains by the kernels of :mod:`.kernels` from now on; whether the network has any."""
+        return False
+
     @abstractmethod
     def blocks(self) -> list[nn.Module]:
         """The repeated parts, which are compiled one by one: few kinds, however deep it is."""
