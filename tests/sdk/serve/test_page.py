@@ -289,6 +289,25 @@ def test_a_name_hides_no_other_face(chromium: Any, running: Running) -> None:
         assert page.evaluate(place, [[250, 60, 290, 110]]) == [170, 31]  # no room to the right
 
 
+SHOWN = """(shown) => {
+  faces = shown; size = { width: 640, height: 480 };
+  showFaces();
+  return [...document.querySelectorAll("#faces li")].map((row) => row.textContent);
+}"""
+
+
+def test_a_face_that_is_too_poor_says_why_and_one_that_is_hidden_is_named_once(
+    chromium: Any, running: Running
+) -> None:
+    with opened(chromium, running, "phone") as page:
+        connected(page)
+        reason = "the face is dark (mean level of 255): 16.3, must be at least 30"
+        face = {"box": [9, 9, 99, 99], "found": True, "verdict": None, "reasons": [reason]}
+        rows = [face, face | {"reasons": []}, face | {"found": False}]
+        assert page.evaluate(SHOWN, rows) == ["looking" + reason, "looking"]
+        assert page.evaluate(SHOWN, rows[2:]) == ["looking" + reason]
+
+
 CONTRASTS = """(() => {
   const parse = (text) => text.match(/[\\d.]+/g).map(Number);
   const light = (rgb) => rgb.slice(0, 3).map((v) => v / 255)

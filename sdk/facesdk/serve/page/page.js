@@ -120,7 +120,7 @@ let faces = [], size = { width: 0, height: 0 };
 function verdict(face) {
   if (!status || !status.gallery) return { kind: "undecided", name: "face", score: face.score };
   const decided = "verdict" in face ? face.verdict : face;
-  if (!decided) return { kind: "undecided", name: "looking", score: null };
+  if (!decided) return { kind: "undecided", name: "looking", score: null, why: face.reasons && face.reasons[0] };
   const needed = point() ? point().similarity : decided.threshold;
   const found = decided.candidates ? decided.candidates[0] : decided.person;
   if (found && decided.similarity >= needed) return { kind: "known", name: found.name, score: decided.similarity };
@@ -174,13 +174,17 @@ function showFaces() {
       pen.fillText(words, x + 9, y + 17, width - 18);
     });
   }
-  $("faces").replaceChildren(...verdicts.map(({ kind, name, score }) => {
+  /* somebody who is hidden is still named, unless the same name is to be seen */
+  const seen = new Set(verdicts.filter((_, index) => faces[index].found !== false).map(({ name }) => name));
+  const named = verdicts.filter(({ name }, index) => faces[index].found !== false || !seen.has(name));
+  $("faces").replaceChildren(...named.map(({ kind, name, score, why }) => {
     const row = element("li");
     row.append(element("b", name, kind));
+    if (why) row.append(element("span", why, "why"));
     if (score !== null) row.append(element("span", score.toFixed(2), "number"));
     return row;
   }));
-  const words = verdicts.map(({ name }) => name).sort().join(", ") || (size.width ? "nobody" : "");
+  const words = named.map(({ name }) => name).sort().join(", ") || (size.width ? "nobody" : "");
   if ($("spoken").textContent !== words) $("spoken").textContent = words;
 }
 new ResizeObserver(showFaces).observe($("stage"));
