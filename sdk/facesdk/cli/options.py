@@ -18,7 +18,9 @@ Verbose = Annotated[
 Model = Annotated[
     str,
     typer.Option(
-        "--model", help="Name of a packaged recognition model, or a .tflite or .tflite.pack file."
+        "--model",
+        help="fast (compactfacenet-qb), accurate (mobilefacenet-w6a8), or a .tflite or "
+        ".tflite.pack file.",
     ),
 ]
 ContractFile = Annotated[

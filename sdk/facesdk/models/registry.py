@@ -15,6 +15,9 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract
 
 DEFAULT_RECOGNIZER = "compactfacenet-qb"
+ALIASES = {"fast": DEFAULT_RECOGNIZER, "accurate": "mobilefacenet-w6a8"}
+"""Names by what a recogniser is chosen for. Embeddings of the two are never compared."""
+
 NEEDED = (DEFAULT_RECOGNIZER, "finder", "mtcnn-onet")
 """The models without which no photo becomes a verdict."""
 
@@ -70,25 +73,26 @@ def packaged() -> tuple[ModelEntry, ...]:
 
 
 def resolve(name_or_path: str | os.PathLike[str]) -> Path:
-    """The file of a packaged model, or the path itself if it is one.
+    """The file of a packaged model, by its name or one of :data:`ALIASES`, or the path itself.
 
     Raises:
         ModelError: Neither a packaged model nor an existing file; the message lists the models.
     """
     files = _files()
-    if str(name_or_path) in files:
-        return files[str(name_or_path)]
+    name = ALIASES.get(str(name_or_path), str(name_or_path))
+    if name in files:
+        return files[name]
     if os.path.exists(name_or_path):
         return Path(name_or_path)
     raise ModelError(
         f"{name_or_path} does not exist: it is neither a file nor a packaged model "
-        f"({', '.join(sorted(files))})"
+        f"({', '.join([*ALIASES, *sorted(files)])})"
     )
 
 
 def is_packaged(name: str) -> bool:
     """Whether that is the name of a packaged model, which nobody should write into."""
-    return name in _files()
+    return name in ALIASES or name in _files()
 
 
 def _files() -> dict[str, Path]:

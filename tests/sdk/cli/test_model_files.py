@@ -93,7 +93,8 @@ def test_show_says_what_is_wrong(tmp_path: Path, model: Path, packed: Path) -> N
         entry.contract.name
         for entry in sorted(registry.packaged(), key=lambda entry: entry.contract.name)
     )
-    assert f"nonsense does not exist: it is neither a file nor a packaged model ({names})" in said
+    listed = ", ".join([*registry.ALIASES, names])
+    assert f"nonsense does not exist: it is neither a file nor a packaged model ({listed})" in said
     assert "is a directory" in refused("show", tmp_path)
     model.write_bytes(CONTENT[:9999])
     assert "not a usable TFLite model" in refused("show", model)
