@@ -124,8 +124,9 @@ class FaceEngine:
         """Load a detector and a recognition model.
 
         Args:
-            model: Name of a packaged recognition model, or the path of a ``.tflite`` file; None
-                where faces are only to be found, or their quality told.
+            model: ``"fast"``, ``"accurate"`` or another name of a packaged recognition model, or
+                the path of a ``.tflite`` file; None where faces are only to be found, or their
+                quality told.
             contract: How to feed a file that carries no contract.
             detector: What finds the faces, a key of
                 :data:`facesdk.detection.registry.DETECTORS`.
