@@ -25,7 +25,9 @@ from facesdk_converters.inspection.parity import EXACT, Agreement
 from facesdk_converters.sources.facts import Facts, contract_with
 from facesdk_converters.sources.source import Source, load
 from facesdk_converters.targets import floating
+from facesdk_converters.targets.integers import FLOAT, in_integers, rounding
 from facesdk_converters.targets.target import Target
+from facesdk_converters.tflite.integer_ports import TYPES
 from facesdk_converters.tflite.tree import Tree, write_contract
 
 
@@ -42,6 +44,8 @@ class Request:
         verify: Whether to compare the file with its source.
         verify_on: Photos or aligned crops to compare them on, besides the packaged samples.
         explain: Whether to explain the file; it is then compared with a float32 file in size.
+        ports: Type of the file's inputs and outputs: ``float32``, or one of
+            :data:`facesdk_converters.tflite.integer_ports.TYPES`.
         pack: Whether to write the entropy-coded container (:mod:`facesdk.models.packed`).
     """
 
@@ -53,7 +57,13 @@ class Request:
     verify: bool = True
     verify_on: Path | None = None
     explain: bool = False
+    ports: str = FLOAT
     pack: bool = False
+
+    def __post_init__(self) -> None:
+        if self.ports not in (FLOAT, *TYPES):
+            known = ", ".join((FLOAT, *TYPES))
+            raise InputError(f"--io must be one of {known}, but got {self.ports!r}")
 
 
 def convert(request: Request, target: Target, *, progress: Progress = unwatched) -> Converted:
@@ -82,7 +92,13 @@ def convert(request: Request, target: Target, *, progress: Progress = unwatched)
         progress(2, 4, "verify")
         agreement = parity.check(source, bundle, faces.load(request.verify_on), progress)
         _require(agreement, target, source)
-    else:
+    if request.ports != FLOAT:
+        bundle = in_integers(source, bundle, request.ports, faces.load(request.verify_on))
+        target = rounding(target, request.ports)
+    if request.verify and request.ports != FLOAT:
+        agreement = parity.check(source, bundle, faces.load(request.verify_on), progress)
+        _require(agreement, target, source)
+    if not request.verify:
         Interpreter(bundle)  # a file that does not load is never written
     contract = _final(source.contract, target, agreement)
     tree = Tree.of(bundle)

@@ -1,16 +1,23 @@
 """What a conversion of one of the architectures gives, for the tests and for a table.
 
 ``python tests/zoo/conversion.py`` prints the table of docs/numbers/networks.md; ``--side 112 --keep
-FOLDER`` writes the files for larger pictures, for ``tools.bench.networks`` to time.
+FOLDER`` writes the files for larger pictures, for ``tools.bench.networks`` to time. ``--larq-zoo
+PACKAGES`` does so for Larq Zoo's own networks, whose package asks for others than ours but runs
+without them: ``pip install --no-deps --target PACKAGES larq-zoo==2.4.0 zookeeper==1.4.0
+typeguard==4.6.1`` puts it into a folder of its own.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -20,6 +27,7 @@ import tensorflow as tf
 
 from contracts import other
 from converters.networks import look_trained
+from facesdk.errors import one_line
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import InputSpec
 from facesdk.results import FloatArray
@@ -33,6 +41,8 @@ from native.support.workers import new_process, run_lce
 from zoo.architectures import SIDE, ZOO
 
 CONTRACT = other(None, None, input=InputSpec(None, None, color="RGB", mean=127.5, scale=64.0))
+LARQ_ZOO = ("QuickNet", "BiRealNet", "BinaryDenseNet28", "RealToBinaryNet", "MeliusNet22")
+LARQ_ZOO += ("BinaryAlexNet", "XNORNet", "BinaryResNetE18")
 _IMAGES = 2
 
 
@@ -78,10 +88,18 @@ class Conversion:
 
 def build(name: str, side: int) -> Source:
     """An architecture for pictures of ``side`` rows and columns, with weights as if trained."""
+
+    def model() -> Any:
+        image = tf.keras.layers.Input((side, side, 3))
+        return tf.keras.Model(image, ZOO[name](image), name=name)
+
+    return _source(name, model)
+
+
+def _source(name: str, build_model: Callable[[], Any]) -> Source:
     tf.keras.backend.clear_session()
     tf.keras.utils.set_random_seed(1)
-    image = tf.keras.layers.Input((side, side, 3))
-    model = look_trained(tf.keras.Model(image, ZOO[name](image), name=name))
+    model = look_trained(build_model())
     return Source(Path(name), KerasNetwork(model), "", CONTRACT, documented=False)
 
 
@@ -98,22 +116,57 @@ def _images() -> list[FloatArray]:
     return [rng.normal(0, 1, (1, SIDE, SIDE, 3)).astype(np.float32) for _ in range(_IMAGES)]
 
 
-def keep(folder: Path, side: int) -> None:
-    """Write the files of all architectures for pictures of another size."""
+class _Absent(type):
+    """A class of a package that is not there; its attributes are such classes."""
+
+    def __getattr__(cls, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _Absent(name, (), {})
+
+
+def larq_zoo(packages: Path, side: int) -> Iterator[Source]:
+    """Larq Zoo's networks with random weights; says which cannot be built for that size."""
+    sys.path.insert(0, str(packages))
+    datasets: Any = _Absent("tensorflow_datasets", (), {})  # named on import, read by no network
+    sys.modules["tensorflow_datasets"] = datasets
+    zoo = importlib.import_module("larq_zoo")
+    for name in LARQ_ZOO:
+        family = zoo.sota if name == "QuickNet" else zoo.literature
+        builder = getattr(family, name)
+        try:
+            yield _source(name, partial(builder, input_shape=(side, side, 3), weights=None))
+        except ValueError as error:  # a map that is too small for the next layer
+            print(f"{name}: cannot be built for {side}x{side} ({one_line(error, 160)})", flush=True)
+
+
+def keep(folder: Path, sources: Iterable[Source]) -> None:
+    """Write the files of networks."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ZOO:
-        bundle = target.convert(build(name, side))
-        (folder / f"{name}.tflite").write_bytes(bundle.content)
-        print(f"{name}: {len(bundle.content):,} bytes", flush=True)
+    for source in sources:
+        bundle = target.convert(source)
+        (folder / f"{source.path.name}.tflite").write_bytes(bundle.content)
+        print(f"{source.path.name}: {len(bundle.content):,} bytes", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--side", type=int, default=SIDE, help="of the pictures, with --keep")
     parser.add_argument("--keep", type=Path, help="write the files to this folder, no table")
+    parser.add_argument(
+        "--larq-zoo",
+        type=Path,
+        metavar="PACKAGES",
+        help="with --keep: Larq Zoo's networks, from the folder it was installed into",
+    )
     arguments = parser.parse_args()
+    if arguments.larq_zoo and not arguments.keep:
+        parser.error("--larq-zoo needs --keep")
     if arguments.keep is not None:
-        keep(arguments.keep, arguments.side)
+        side = arguments.side
+        own = (build(name, side) for name in ZOO)
+        zoo = arguments.larq_zoo
+        keep(arguments.keep, larq_zoo(zoo, side) if zoo else own)
         return
     columns = ("architecture", "layers of signs", "multiply-adds of bits", "bytes")
     columns += ("least cosine, median", "off LCE's own outputs")

@@ -181,6 +181,7 @@ def lce(
     verify_on: shared.VerifyOn = None,
     no_verify: shared.NoVerify = False,
     explain: shared.Explain = False,
+    io: shared.Io = "float32",
     pack: shared.Pack = False,
     name: shared.Name = None,
     task: shared.Task = None,
@@ -205,8 +206,8 @@ def lce(
         facesdk convert lce mine.keras -o mine.tflite --task recognition --mean 127.5 --scale 128
     """
     common = shared.Common(
-        source, out, custom, trust, verify_on, no_verify, explain, pack, name, task, color, mean,
-        scale, license_words, training_data, json,
+        source, out, custom, trust, verify_on, no_verify, explain, io, pack, name, task, color,
+        mean, scale, license_words, training_data, json,
     )  # fmt: skip
     shared.run("lce", common)
 
@@ -220,6 +221,7 @@ def float32(
     verify_on: shared.VerifyOn = None,
     no_verify: shared.NoVerify = False,
     explain: shared.Explain = False,
+    io: shared.Io = "float32",
     pack: shared.Pack = False,
     name: shared.Name = None,
     task: shared.Task = None,
@@ -237,8 +239,8 @@ def float32(
         facesdk convert float32 run --output baseline.tflite
     """
     common = shared.Common(
-        source, out, custom, trust, verify_on, no_verify, explain, pack, name, task, color, mean,
-        scale, license_words, training_data, json,
+        source, out, custom, trust, verify_on, no_verify, explain, io, pack, name, task, color,
+        mean, scale, license_words, training_data, json,
     )  # fmt: skip
     shared.run("float32", common)
 
@@ -252,6 +254,7 @@ def float16(
     verify_on: shared.VerifyOn = None,
     no_verify: shared.NoVerify = False,
     explain: shared.Explain = False,
+    io: shared.Io = "float32",
     pack: shared.Pack = False,
     name: shared.Name = None,
     task: shared.Task = None,
@@ -269,8 +272,8 @@ def float16(
         facesdk convert float16 run --output half.tflite
     """
     common = shared.Common(
-        source, out, custom, trust, verify_on, no_verify, explain, pack, name, task, color, mean,
-        scale, license_words, training_data, json,
+        source, out, custom, trust, verify_on, no_verify, explain, io, pack, name, task, color,
+        mean, scale, license_words, training_data, json,
     )  # fmt: skip
     shared.run("float16", common)
 
@@ -284,6 +287,7 @@ def fixed_point(
     verify_on: shared.VerifyOn = None,
     no_verify: shared.NoVerify = False,
     explain: shared.Explain = False,
+    io: shared.Io = "float32",
     pack: shared.Pack = False,
     name: shared.Name = None,
     task: shared.Task = None,
@@ -353,8 +357,8 @@ def fixed_point(
         facesdk convert fixed-point mine.keras -o w.tflite --activations 32 --mean 127.5 --scale 128
     """
     common = shared.Common(
-        source, out, custom, trust, verify_on, no_verify, explain, pack, name, task, color, mean,
-        scale, license_words, training_data, json,
+        source, out, custom, trust, verify_on, no_verify, explain, io, pack, name, task, color,
+        mean, scale, license_words, training_data, json,
     )  # fmt: skip
     shared.run(
         "fixed-point",
@@ -405,6 +409,7 @@ def binary_weights(
     verify_on: shared.VerifyOn = None,
     no_verify: shared.NoVerify = False,
     explain: shared.Explain = False,
+    io: shared.Io = "float32",
     pack: shared.Pack = False,
     name: shared.Name = None,
     task: shared.Task = None,
@@ -434,7 +439,7 @@ def binary_weights(
         facesdk convert binary-weights run -o q8.tflite --activations 8
     """
     common = shared.Common(
-        source, out, custom, trust, verify_on, no_verify, explain, pack, name, task, color, mean,
-        scale, license_words, training_data, json,
+        source, out, custom, trust, verify_on, no_verify, explain, io, pack, name, task, color,
+        mean, scale, license_words, training_data, json,
     )  # fmt: skip
     shared.run("binary-weights", common, activations=activations)

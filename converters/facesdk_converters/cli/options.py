@@ -47,6 +47,12 @@ Explain = Annotated[
         help="Print each operator of the file, and why a layer is not smaller or faster.",
     ),
 ]
+Io = Annotated[
+    str,
+    typer.Option(
+        "--io", metavar="TYPE", help="Type of inputs and outputs: `float32`, `int8` or `uint8`."
+    ),
+]
 Pack = Annotated[
     bool, typer.Option("--pack", help="Write the entropy-coded container .tflite.pack.")
 ]
@@ -73,6 +79,7 @@ class Common:
     verify_on: Path | None
     no_verify: bool
     explain: bool
+    io: str
     pack: bool
     name: str | None
     task: str | None
@@ -119,6 +126,7 @@ def run(target: str, common: Common, **own: Any) -> None:
         verify=not common.no_verify,
         verify_on=common.verify_on,
         explain=common.explain,
+        ports=common.io,
         pack=common.pack,
     )
     made = registry.load(target, **own)

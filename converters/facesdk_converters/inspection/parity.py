@@ -222,6 +222,12 @@ def _agreement(
     faces: bool,
 ) -> Agreement:
     network, count = source.network, len(inputs[0])
+    inputs = [
+        values
+        if (kind := bundle.quantization("inputs", place)) is None
+        else kind.dequantize(kind.quantize(values))
+        for place, values in enumerate(inputs)
+    ]
     expected = network.predict(*inputs)
     got = _outputs(network, bundle, inputs, progress)
     for one, other in zip(expected, got, strict=True):
@@ -305,16 +311,26 @@ def _of_output(
 def _outputs(
     network: Network, bundle: ModelBundle, inputs: Sequence[FloatArray], progress: Progress
 ) -> list[FloatArray]:
-    """What the file gives, in the installed runtime, batch by batch."""
+    """What the file gives, in the installed runtime, batch by batch; what integers stand for."""
     size, count = network.batch or 1, len(inputs[0])
+    codes = [
+        values if (kind := bundle.quantization("inputs", place)) is None else kind.quantize(values)
+        for place, values in enumerate(inputs)
+    ]
     interpreter = Interpreter(
         bundle, input_shapes=[(size, *shape) for shape in network.input_shapes]
     )
     runs = []
     for start in range(0, count, size):
-        runs.append(interpreter.run(*(values[start : start + size] for values in inputs)))
+        runs.append(interpreter.run(*(values[start : start + size] for values in codes)))
         progress(start + size, count, "verify")
-    return [np.concatenate(parts) for parts in zip(*runs, strict=True)]
+    outputs = [np.concatenate(parts) for parts in zip(*runs, strict=True)]
+    return [
+        values
+        if (kind := bundle.quantization("outputs", place)) is None
+        else kind.dequantize(values)
+        for place, values in enumerate(outputs)
+    ]
 
 
 def _by_layers(
@@ -332,7 +348,8 @@ def _by_layers(
     model = getattr(network, "model", None)
     apart = (cosines < SAME) & (stable | (np.median(cosines) < SAME))
     none = np.zeros(len(cosines), bool)
-    if model is None or not apart.any():
+    integers = bundle.quantization("inputs") or bundle.quantization("outputs")
+    if model is None or integers or not apart.any():
         return cosines, none, ""
     from facesdk_converters.inspection.layerwise import compare_layers
     from facesdk_converters.inspection.refusals import place

@@ -11,6 +11,7 @@ from facesdk_converters.inspection import refusals
 from facesdk_converters.sources.function import FunctionNetwork
 from facesdk_converters.sources.network import FileNetwork
 from facesdk_converters.sources.source import Source
+from facesdk_converters.targets.group_normalization import plain_groups
 from facesdk_converters.targets.target import Target, at_once
 from facesdk_converters.tflite.ports import in_order
 
@@ -48,7 +49,7 @@ def convert(source: Source, *, half: bool) -> ModelBundle:
     if half:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
-    with refusals.translated(source):
+    with refusals.translated(source), plain_groups(source.network.layers):
         content = bytes(converter.convert())
     names = source.network.input_names, source.network.output_names
     return in_order(refusals.verified(content, source), *names)

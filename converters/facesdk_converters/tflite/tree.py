@@ -221,6 +221,33 @@ class Tree:
             )
         )
 
+    def add_integers(
+        self, name: str, like: schema.TensorT, type_name: str, scale: float, zero_point: int
+    ) -> int:
+        """Adds a tensor that is computed or given, of integers that stand for real numbers.
+
+        Args:
+            name: Its name.
+            like: A tensor of its shape.
+            type_name: Its type, for example ``int8``.
+            scale: The real number between two neighbouring integers.
+            zero_point: The integer that stands for 0.
+
+        Returns:
+            Its number.
+        """
+        quantization = schema.QuantizationParametersT(scale=[scale], zeroPoint=[zero_point])
+        return self._add_tensor(
+            schema.TensorT(
+                shape=like.shape,
+                type=_TYPE_CODES[type_name],
+                buffer=0,
+                name=name,
+                quantization=quantization,
+                shapeSignature=like.shapeSignature,
+            )
+        )
+
     def add_constant(
         self,
         name: str,

@@ -150,15 +150,17 @@ class ModelBundle:
         """Its main graph, read once."""
         return read_graph(self.root)
 
-    def quantization(self, ports: Literal["inputs", "outputs"]) -> Quantization | None:
-        """How the first input or output holds real numbers; None where it holds floats.
+    def quantization(
+        self, ports: Literal["inputs", "outputs"], place: int = 0
+    ) -> Quantization | None:
+        """How an input or output, by default the first, holds real numbers; None for floats.
 
         Raises:
             ModelError: It holds integers, and the file does not say what they stand for.
         """
         from facesdk.tflite import quantization  # needs NumPy, which reading a contract does not
 
-        return quantization.port(self.root, ports)
+        return quantization.port(self.root, ports, place)
 
     @cached_property
     def sha256(self) -> str:

@@ -46,14 +46,19 @@ class Quantization:
         return ((codes.astype(np.float32) - self.zero_point) * self.scale).astype(np.float32)
 
 
-def port(model: Table, field: Literal["inputs", "outputs"]) -> Quantization | None:
-    """How the first input or output of a verified model holds real numbers; None for floats.
+def port(model: Table, field: Literal["inputs", "outputs"], place: int = 0) -> Quantization | None:
+    """How an input or output of a verified model holds real numbers; None for floats.
+
+    Args:
+        model: The model.
+        field: Which of the two.
+        place: Which of several, from 0.
 
     Raises:
         ModelError: It is of integers, and the file does not say what they stand for.
     """
     graph = next(model.tables("subgraphs"))
-    number = graph.integers(field)[0]
+    number = graph.integers(field)[place]
     tensor = next(islice(graph.tables("tensors"), number, None))
     dtype = tensor_type(tensor.scalar("type"))[0]
     if dtype not in _TYPES:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import larq as lq
 import numpy as np
 import pytest
 
@@ -264,3 +265,21 @@ def test_a_subclassed_model_is_refused_with_the_way_out(tmp_path: Path) -> None:
     model.save(tmp_path / "saved")
     with pytest.raises(ModelError, match=r"is a subclassed model, .*tf.keras.Input"):
         loading.load(tmp_path / "saved")
+
+
+class Levels:
+    """A quantizer with a configuration, and without the method that Keras reads it by."""
+
+    def __call__(self, inputs: Any) -> Any:
+        return inputs
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
+
+
+def test_what_keras_misses_is_said_and_not_the_configuration_around_it(tmp_path: Path) -> None:
+    image = keras.Input((4, 4, 2))
+    layer = lq.layers.QuantConv2D(2, 1, input_quantizer=Levels())
+    keras.Model(image, layer(image)).save(tmp_path / "net.keras")
+    with pytest.raises(ModelError, match=r"missing a `from_config\(\)` method"):
+        loading.load(tmp_path / "net.keras", (f"{__name__}:Levels",))

@@ -283,6 +283,9 @@ _UNKNOWN = (
 )
 """How Keras says that an object is unknown, the surest first: it also quotes configurations."""
 
+_CAUSE = "Exception encountered: "
+"""What Keras writes between a whole configuration and what went wrong with it."""
+
 _OTHER_WEIGHTS = re.compile(
     r"(?:Layer|Weight) count mismatch|objects could not be loaded|expected \d+ (variables|weights)"
 )
@@ -311,6 +314,7 @@ def _why_not_loaded(path: Path, error: Exception, objects: Iterable[str]) -> str
             "takes"
         )
     given = f" with --custom {', '.join(objects)}" if objects else ""
+    text = text.rpartition(_CAUSE)[2]
     reason = f"{type(error).__name__} {text}" if isinstance(error, KeyError) else text
     return f"{path} cannot be loaded by Keras{given} ({reason[:300] or type(error).__name__})"
 

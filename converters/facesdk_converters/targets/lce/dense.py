@@ -20,7 +20,7 @@ import larq as lq
 import numpy as np
 import tensorflow as tf
 
-from facesdk_converters.targets.lce.substitution import computing_as
+from facesdk_converters.targets.substitution import computing_as
 
 _MOST_FOLDED_BYTES = 128 << 20
 _PART_BYTES = 16 << 20

@@ -17,7 +17,7 @@ from typing import Any
 import tensorflow as tf
 
 from facesdk.errors import ModelError
-from facesdk_converters.targets.lce.substitution import computing_as
+from facesdk_converters.targets.substitution import computing_as
 
 
 class _ReadZeros(tf.keras.layers.ZeroPadding2D):  # type: ignore[misc]

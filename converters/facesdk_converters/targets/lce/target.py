@@ -20,6 +20,7 @@ from facesdk_converters.inspection import refusals
 from facesdk_converters.sources.function import FunctionNetwork, of_graph
 from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.sources.source import Source
+from facesdk_converters.targets.group_normalization import plain_groups
 from facesdk_converters.targets.lce import graph_forms, reasons
 from facesdk_converters.targets.lce.dense import dense_as_convolutions
 from facesdk_converters.targets.lce.factors import behind_barriers, without_barriers
@@ -33,7 +34,7 @@ _BROKEN = (
     "put an operation, a scale of 1.0001 for example, before the output"
 )
 
-_FORMS = (dense_as_convolutions, without_unread_zeros, behind_barriers)
+_FORMS = (dense_as_convolutions, without_unread_zeros, behind_barriers, plain_groups)
 
 
 def target() -> Target:
