@@ -8,7 +8,7 @@ import pytest
 
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
-from facesdk.models.contract import Probability, Threshold
+from facesdk.models.contract import Contract, Probability, Threshold
 from facesdk_training import engines
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs import record as run_record
@@ -36,7 +36,7 @@ def _plain(value: object) -> object:
 
 
 def test_there_are_runs() -> None:
-    assert len(FOLDERS) == 18
+    assert len(FOLDERS) == 19
 
 
 def test_the_packaged_file_says_what_its_run_says() -> None:
@@ -47,5 +47,20 @@ def test_the_packaged_file_says_what_its_run_says() -> None:
     assert contract.thresholds == tuple(Threshold(**row) for row in calibration["thresholds"])
     assert [row.fmr for row in contract.thresholds] == [1e-4, 1e-3, 1e-2]
     assert contract.probability == Probability(**calibration["probability"])
+    _same_words(contract, record)
+
+
+def test_the_accurate_file_says_what_its_run_says() -> None:
+    contract = ModelBundle.load(registry.resolve("accurate")).contract
+    assert contract is not None
+    record = run_folder.read_record(RUNS / "accurate" / run_folder.CONFIG)
+    float_network = run_folder.read_record(RUNS / "accurate" / run_folder.CALIBRATION)
+    _same_words(contract, record)
+    for kept, before in zip(contract.thresholds, float_network["thresholds"], strict=True):
+        assert kept.negative_pairs == before["negative_pairs"]
+        assert kept.fnmr == pytest.approx(before["fnmr"], abs=0.01)  # what 6 bits cost
+
+
+def _same_words(contract: Contract, record: dict[str, object]) -> None:
     for key in ("license", "source", "training_data"):
         assert getattr(contract, key) == record[key], key
