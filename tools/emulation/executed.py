@@ -39,7 +39,7 @@ def count(cpu: str, kinds: tuple[str, ...] = KINDS, model: str = DEFAULT_RECOGNI
     Args:
         cpu: A processor that QEMU knows.
         kinds: ``"stages"`` of the pipeline, ``"operators"`` of a network.
-        model: The packaged network.
+        model: The packaged network, or a file of one.
 
     Raises:
         EmulationError: Something is missing, or the program failed.
@@ -90,7 +90,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--cpu", default=AARCH64.cpu, help="processor; default: %(default)s")
     parser.add_argument(
-        "--model", default=DEFAULT_RECOGNIZER, help="whose operators; default: %(default)s"
+        "--model",
+        default=DEFAULT_RECOGNIZER,
+        help="whose operators: a packaged network or a file; default: %(default)s",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()

@@ -58,13 +58,14 @@ class LandmarkRefiner(Protocol):
         """SHA-256 of its weights, hex."""
         ...
 
-    def decide(self, photo: Halvings, squares: Boxes) -> list[Face]:
+    def decide(self, photo: Halvings, squares: Boxes, least: float = THRESHOLD) -> list[Face]:
         """Faces, one per square that holds one.
 
         Args:
             photo: The photo.
             squares: ``(n, 4)`` left, top, right and bottom in pixels of the photo; n may be 0, and
                 they may reach beyond it.
+            least: Least score, above 0 and below 1.
 
         Returns:
             Faces of at least the least score, the most certain first. Of two that overlap, one.
@@ -104,11 +105,11 @@ class ONet:
         bundle = ModelBundle.load(registry.resolve("mtcnn-onet"))
         return cls(bundle, threads=threads, workers=workers)
 
-    def decide(self, photo: Halvings, squares: Boxes) -> list[Face]:
+    def decide(self, photo: Halvings, squares: Boxes, least: float = THRESHOLD) -> list[Face]:
         """See :meth:`LandmarkRefiner.decide`."""
         squares, windows = cut(photo, squares, self.network.input_shape[1])
         outputs = run_batches(self.network, windows)
-        passed = outputs[:, 0] >= log(THRESHOLD / (1 - THRESHOLD))
+        passed = outputs[:, 0] >= log(least / (1 - least))
         squares, outputs = squares[passed], outputs[passed]
         points = outputs[:, 5:].reshape(-1, 5, 2)
         landmarks = squares[:, None, :2] + points * sizes(squares)[:, None]

@@ -58,7 +58,7 @@ class Believer:
     def __init__(self) -> None:
         self.asked = 0
 
-    def decide(self, photo: Halvings, squares: Boxes) -> list[Face]:
+    def decide(self, photo: Halvings, squares: Boxes, least: float = 0.7) -> list[Face]:
         self.asked += len(squares)
         return [Face(box, 0.9999, landmarks(box)) for box in squares if box[1] < 350]
 
@@ -110,7 +110,7 @@ def test_what_a_coarse_look_is_not_sure_of_is_decided_about_again() -> None:
             return Found(squares, np.full(len(squares), 0.8), squares)
 
     class Doubtful(Believer):
-        def decide(self, photo: Halvings, squares: Boxes) -> list[Face]:
+        def decide(self, photo: Halvings, squares: Boxes, least: float = 0.7) -> list[Face]:
             scores = [0.9999 if round(box[0]) == 100 else 0.9 for box in squares]
             return [Face(b, s, landmarks(b)) for b, s in zip(squares, scores, strict=True)]
 
@@ -126,7 +126,7 @@ def test_the_second_look_is_around_the_landmarks_and_its_word_counts() -> None:
             self.again = again
             self.squares: list[Boxes] = []
 
-        def decide(self, photo: Halvings, squares: Boxes) -> list[Face]:
+        def decide(self, photo: Halvings, squares: Boxes, least: float = 0.7) -> list[Face]:
             self.squares.append(squares)
             if len(self.squares) == 1:
                 box = np.array([60.0, 60, 150, 150])
@@ -139,6 +139,21 @@ def test_the_second_look_is_around_the_landmarks_and_its_word_counts() -> None:
         (face,) = RefinedDetector(ShownFinder((50, 50, 120)), refiner).detect(PHOTO)
         np.testing.assert_allclose(refiner.squares[1], [[60, 60, 150, 150]])
         assert sides([face]) == pytest.approx([side])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "faces"),
+    [(0.69, 0.95, 1), (0.3, 0.96, 1), (0.69, 0.94, 0), (0.29, 0.99, 0), (0.71, 0.75, 1)],
+)
+def test_what_is_doubtful_at_first_must_convince_then(first, second, faces):
+    class Twice(Believer):
+        def decide(self, photo: Halvings, squares: Boxes, least: float = 0.7) -> list[Face]:
+            scores = [first if box[0] < 55 else second for box in squares]
+            rows = zip(squares, scores, strict=True)
+            return [Face(b, s, landmarks(b + 10)) for b, s in rows if s >= least]
+
+    found = RefinedDetector(ShownFinder((50, 50, 120)), Twice()).detect(PHOTO)
+    assert len(found) == faces
 
 
 def test_a_false_square_that_is_larger_hides_no_face() -> None:
@@ -173,7 +188,7 @@ def test_the_id_has_finder_refiner_and_options() -> None:
     def of(**options: int) -> str:
         return RefinedDetector(ShownFinder((0, 0, 50)), Believer(), **options).id
 
-    assert of() == of() == "shown onet 0000000000000000 revision=2 min_face=20"
+    assert of() == of() == "shown onet 0000000000000000 revision=3 min_face=20"
     assert len({of(), of(min_face=30), of(max_faces=1)}) == 3
     detector = RefinedDetector(ShownFinder((0, 0, 50)), Believer())
     assert pickle.loads(pickle.dumps(detector)).id == detector.id

@@ -52,12 +52,12 @@ static facesdk_status keep_best(facesdk_faces *faces, const facesdk_box *boxes, 
   return status;
 }
 
-facesdk_status facesdk_faces_decide(facesdk_search *search, const facesdk_candidates *squares, facesdk_faces *result,
-                                    facesdk_error *error) {
+facesdk_status facesdk_faces_decide(facesdk_search *search, const facesdk_candidates *squares, float logit,
+                                    facesdk_faces *result, facesdk_error *error) {
   facesdk_faces_free(result);
   facesdk_candidates passed = {0};
   facesdk_status status =
-      facesdk_search_classify(search, FACESDK_ONET, ONET_SIDE, FACESDK_LOGIT_70, squares, &passed, error);
+      facesdk_search_classify(search, FACESDK_ONET, ONET_SIDE, logit, squares, &passed, error);
   if (status == FACESDK_OK && passed.count > 0) {
     facesdk_box *boxes = facesdk_allocate(passed.count, sizeof *boxes);
     *result = (facesdk_faces){facesdk_allocate(passed.count, sizeof *result->rows), passed.count};

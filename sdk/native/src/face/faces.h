@@ -10,9 +10,9 @@ typedef struct facesdk_faces {
   size_t count;
 } facesdk_faces;
 
-/* O-Net on squares: replaces `result`; of two faces that overlap, the more certain one. */
-facesdk_status facesdk_faces_decide(facesdk_search *search, const facesdk_candidates *squares, facesdk_faces *result,
-                                    facesdk_error *error);
+/* O-Net on squares: replaces `result` by faces of at least `logit`; of two faces that overlap, the more certain one. */
+facesdk_status facesdk_faces_decide(facesdk_search *search, const facesdk_candidates *squares, float logit,
+                                    facesdk_faces *result, facesdk_error *error);
 
 /* Adds faces. */
 facesdk_status facesdk_faces_add(facesdk_faces *result, const facesdk_faces *more, facesdk_error *error);

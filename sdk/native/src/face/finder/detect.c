@@ -13,6 +13,9 @@ enum { MOST_LOOKS = 32 };
 /* Side of the square that O-Net looks at again, in eye distances or in distances from the eyes to the mouth. */
 static const double SECOND_LOOK = 2.2;
 
+/* Least score of a face; what has less, but FACESDK_LOGIT_30, counts if the second look gives it so much. */
+static const double SURE = 0.7, CONVINCING = 0.95;
+
 /* A coarse look settles that there is no larger face only of faces so many times as large as the least that it sees. */
 static const double MISSED = 1.25;
 
@@ -82,27 +85,53 @@ static bool is_among(const facesdk_box *box, const facesdk_faces *faces, double 
   return false;
 }
 
-/* O-Net's word on squares, then on those that the landmarks of its faces give. */
+/* O-Net's word on the squares that the landmarks of some faces give: replaces `result`. */
+static facesdk_status look_again(hunt *self, const facesdk_faces *faces, facesdk_faces *result, facesdk_error *error) {
+  facesdk_candidates squares = {0};
+  facesdk_status status = FACESDK_OK;
+  for (size_t i = 0; i < faces->count && status == FACESDK_OK; ++i) {
+    const facesdk_box square = around(&faces->rows[i]);
+    status = facesdk_candidates_add(&squares, &square, NULL, 0, error);
+  }
+  if (status == FACESDK_OK && squares.count > 0) {
+    status = facesdk_faces_decide(&self->search, &squares, FACESDK_LOGIT_70, result, error);
+  }
+  facesdk_candidates_free(&squares);
+  return status;
+}
+
+/* Keeps the faces of at least a score. */
+static void keep_from(facesdk_faces *faces, double score) {
+  size_t kept = 0;
+  for (size_t i = 0; i < faces->count; ++i) {
+    if (faces->rows[i].score >= score) faces->rows[kept++] = faces->rows[i];
+  }
+  faces->count = kept;
+}
+
+/* O-Net's word on squares, then on those that the landmarks of its faces give. Of what it doubts at first only what
+ * convinces it then counts. */
 static facesdk_status decide(hunt *self, const facesdk_candidates *squares, facesdk_faces *faces,
                              facesdk_error *error) {
-  facesdk_faces first = {0};
-  facesdk_candidates again = {0};
-  facesdk_status status = facesdk_faces_decide(&self->search, squares, &first, error);
-  for (size_t i = 0; i < first.count && status == FACESDK_OK; ++i) {
-    const facesdk_box square = around(&first.rows[i]);
-    status = facesdk_candidates_add(&again, &square, NULL, 0, error);
-  }
-  if (status == FACESDK_OK && again.count > 0) status = facesdk_faces_decide(&self->search, &again, faces, error);
+  facesdk_faces first = {0}, convincing = {0};
+  facesdk_status status = facesdk_faces_decide(&self->search, squares, FACESDK_LOGIT_30, &first, error);
+  size_t sure = 0; /* the most certain come first */
+  while (sure < first.count && first.rows[sure].score >= SURE) ++sure;
+  const facesdk_faces certain = {first.rows, sure}, doubtful = {first.rows + sure, first.count - sure};
+  if (status == FACESDK_OK) status = look_again(self, &certain, faces, error);
+  if (status == FACESDK_OK && doubtful.count > 0) status = look_again(self, &doubtful, &convincing, error);
+  keep_from(&convincing, CONVINCING);
   const facesdk_faces seen = *faces;
   size_t kept = 0;
-  for (size_t i = 0; i < first.count && status == FACESDK_OK; ++i) {
+  for (size_t i = 0; i < sure && status == FACESDK_OK; ++i) {
     const facesdk_box box = box_of(&first.rows[i]);
     if (!is_among(&box, &seen, 0)) first.rows[kept++] = first.rows[i];
   }
   first.count = kept;
   if (status == FACESDK_OK) status = facesdk_faces_add(faces, &first, error);
+  if (status == FACESDK_OK) status = facesdk_faces_add(faces, &convincing, error);
   facesdk_faces_free(&first);
-  facesdk_candidates_free(&again);
+  facesdk_faces_free(&convincing);
   return status;
 }
 

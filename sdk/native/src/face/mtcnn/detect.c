@@ -100,10 +100,10 @@ static facesdk_status find_largest(facesdk_search *search, const double *scales,
     if (status != FACESDK_OK || i == 0) break; /* nothing is finer than the last level: decided below */
     const double enough = LARGER_THAN_WINDOWS * (double)WINDOW / scales[i - 1];
     if (large_squares(&squares, enough) < count) continue;
-    status = facesdk_faces_decide(search, &squares, result, error);
+    status = facesdk_faces_decide(search, &squares, FACESDK_LOGIT_70, result, error);
     complete = status == FACESDK_OK && large_faces(result, SHARE_OF_SQUARE * (enough * enough)) >= count;
   }
-  if (status == FACESDK_OK && !complete) status = facesdk_faces_decide(search, &squares, result, error);
+  if (status == FACESDK_OK && !complete) status = facesdk_faces_decide(search, &squares, FACESDK_LOGIT_70, result, error);
   facesdk_candidates_free(&passed);
   facesdk_candidates_free(&squares);
   return status;
@@ -114,7 +114,7 @@ static facesdk_status find_all(facesdk_search *search, const double *scales, int
   facesdk_candidates passed = {0}, squares = {0};
   facesdk_status status = look(search, scales, levels, &passed, error);
   if (status == FACESDK_OK) status = refine(&passed, &squares, error);
-  if (status == FACESDK_OK) status = facesdk_faces_decide(search, &squares, result, error);
+  if (status == FACESDK_OK) status = facesdk_faces_decide(search, &squares, FACESDK_LOGIT_70, result, error);
   facesdk_candidates_free(&passed);
   facesdk_candidates_free(&squares);
   return status;

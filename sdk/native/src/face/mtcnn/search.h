@@ -28,7 +28,8 @@ facesdk_status facesdk_search_classify(facesdk_search *search, facesdk_mtcnn_net
                                        float logit, const facesdk_candidates *boxes, facesdk_candidates *passed,
                                        facesdk_error *error);
 
-/* Least logit of a face for P-Net (0.6), and for R-Net and O-Net (0.7): log(p / (1 - p)). */
+/* Least logit of a face for P-Net (0.6), and for R-Net and O-Net (0.7), and of a doubtful one (0.3): log(p / (1 - p)). */
+#define FACESDK_LOGIT_30 ((float)-0.8472978603872037)
 #define FACESDK_LOGIT_60 ((float)0.4054651081081642)
 #define FACESDK_LOGIT_70 ((float)0.8472978603872034)
 
