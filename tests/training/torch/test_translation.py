@@ -168,7 +168,7 @@ def test_methods_retrain_by_torch(source: Path, tmp_path: Path) -> None:
     assert last["validation_accuracy"] > 0
 
 
-@pytest.mark.parametrize("name", ["slimming", "distil-hints", "distil-attention"])
+@pytest.mark.parametrize("name", ["slimming", "distil-hints"])
 def test_losses_that_look_at_the_network_are_learned_by_torch(
     name: str, source: Path, tmp_path: Path
 ) -> None:
