@@ -12,6 +12,7 @@ from facesdk_converters.sources.function import FunctionNetwork
 from facesdk_converters.sources.network import FileNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets.group_normalization import plain_groups
+from facesdk_converters.targets.large_kernels import quantized_before
 from facesdk_converters.targets.target import Target, at_once
 from facesdk_converters.tflite.ports import in_order
 
@@ -49,7 +50,8 @@ def convert(source: Source, *, half: bool) -> ModelBundle:
     if half:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
-    with refusals.translated(source), plain_groups(source.network.layers):
+    layers = source.network.layers
+    with refusals.translated(source), plain_groups(layers), quantized_before(layers):
         content = bytes(converter.convert())
     names = source.network.input_names, source.network.output_names
     return in_order(refusals.verified(content, source), *names)

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from facesdk.cli.main import app
 from facesdk.errors import InputError, ModelError
+from facesdk.models.bundle import ModelBundle
 from facesdk_converters.sources import source
 from facesdk_converters.sources.onnx import network as onnx_network
 from facesdk_training.keras import loading
@@ -333,3 +334,30 @@ def test_the_command_makes_bits_of_it(tmp_path: Path) -> None:
     bits = [row["weight_bits"] for row in record["explanation"]["rows"] if row["weight_bits"]]
     assert bits.count(1) == 2
     assert record["parity"]["min_cosine"] > 0.9999
+
+
+def _face_network(path: Path) -> Path:
+    """Binary kernels with float activations, a float stem, and a dense end."""
+    graph = Graph("n", 3, 16, 16)
+    x = graph.add("Relu", graph.conv("x", random(8, 3, 3, 3), random(8), strides=[2, 2]))
+    signs = np.where(random(16, 8, 3, 3) > 0, 1, -1) * np.abs(random(16, 1, 1, 1))
+    x = graph.add("Flatten", graph.add("Relu", graph.conv(x, signs.astype(np.float32))))
+    dense = graph.constant(random(16 * 5 * 5, 24))
+    return graph.save(path, graph.add("MatMul", x, dense))
+
+
+@pytest.mark.parametrize(
+    ("target", "operator"),
+    [
+        ("binary-weights", "FacesdkBinaryConv2D"),
+        pytest.param("fixed-point", "QUANTIZE", marks=pytest.mark.slow),
+    ],
+)
+def test_an_onnx_file_goes_to_other_targets(tmp_path: Path, target: str, operator: str) -> None:
+    path = _face_network(tmp_path / "net.onnx")
+    words = ["convert", target, str(path), "-o", str(tmp_path / "net.tflite"), "--mean", "127.5"]
+    done = CliRunner().invoke(app, [*words, "--scale", "64", "--json"])
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["parity"]["min_cosine"] > 0.99
+    graph = ModelBundle.load(tmp_path / "net.tflite").graph
+    assert operator in {row.name for row in graph.operators}

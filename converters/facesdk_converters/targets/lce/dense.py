@@ -20,9 +20,9 @@ import larq as lq
 import numpy as np
 import tensorflow as tf
 
+from facesdk_converters.targets.large_kernels import MOST_FOLDED_BYTES, bytes_of
 from facesdk_converters.targets.substitution import computing_as
 
-_MOST_FOLDED_BYTES = 128 << 20
 _PART_BYTES = 16 << 20
 
 
@@ -67,8 +67,8 @@ def dense_as_convolutions(layers: Iterable[Any]) -> Iterator[None]:
         layers: All Keras layers of the model.
     """
     suited = [layer for layer in layers if _suits(layer)]
-    large = [layer for layer in suited if _bytes(layer.kernel) > _MOST_FOLDED_BYTES]
-    others = [layer for layer in suited if _bytes(layer.kernel) <= _MOST_FOLDED_BYTES]
+    large = [layer for layer in suited if bytes_of(layer.kernel) > MOST_FOLDED_BYTES]
+    others = [layer for layer in suited if bytes_of(layer.kernel) <= MOST_FOLDED_BYTES]
     with computing_as(_LargeDenseAsConvolutions, large), computing_as(_DenseAsConvolution, others):
         yield
 
@@ -80,7 +80,3 @@ def _suits(layer: Any) -> bool:
         and layer.kernel_quantizer is not None
         and len(layer.input_shape) == 2
     )
-
-
-def _bytes(kernel: Any) -> int:
-    return int(kernel.shape.num_elements() * kernel.dtype.size)

@@ -160,7 +160,7 @@ def test_factors_of_a_channel_are_folded_as_before() -> None:
 
 
 def test_a_large_dense_layer_is_converted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dense, "_MOST_FOLDED_BYTES", 4 * 64 * 48)
+    monkeypatch.setattr(dense, "MOST_FOLDED_BYTES", 4 * 64 * 48)
     monkeypatch.setattr(dense, "_PART_BYTES", 4 * 64 * 20)
     tf.keras.utils.set_random_seed(1)
     vector = layers.Input((64,))
