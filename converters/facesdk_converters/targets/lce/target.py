@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -57,6 +58,9 @@ def convert(source: Source) -> ModelBundle:
         else:
             content = convert_keras(network)
     bundle = without_barriers(refusals.verified(content, source, _BROKEN))
+    if isinstance(network, FunctionNetwork):
+        names = _names("input", network.function.inputs), _names("output", network.function.outputs)
+        return in_order(bundle, *names)
     return in_order(bundle, network.input_names, network.output_names)
 
 
@@ -77,23 +81,24 @@ def convert_function(network: FunctionNetwork) -> bytes:
 
 
 def _in_order(network: FunctionNetwork) -> Any:
-    """The function with names of inputs and outputs that sort in their order.
-
-    A signature is sorted by names, and of several inputs another would be the first then.
-    """
+    """The function with a name for each input and output, by which a file tells them apart."""
     inner = network.function
     if len(inner.inputs) == len(inner.outputs) == 1:
         return inner
 
     def run(*inputs: Any) -> Any:
         outputs = tf.nest.flatten(inner(*inputs))
-        return {f"output_{place:03}": output for place, output in enumerate(outputs)}
+        return dict(zip(_names("output", outputs), outputs, strict=True))
 
     specs = [
-        tf.TensorSpec(one.shape, one.dtype, name=f"input_{place:03}")
-        for place, one in enumerate(inner.inputs)
+        tf.TensorSpec(one.shape, one.dtype, name=name)
+        for name, one in zip(_names("input", inner.inputs), inner.inputs, strict=True)
     ]
     return tf.function(run, autograph=False).get_concrete_function(*specs)
+
+
+def _names(kind: str, tensors: Sequence[Any]) -> list[str]:
+    return [f"{kind}_{place}" for place in range(len(tensors))]
 
 
 def convert_keras(network: KerasNetwork) -> bytes:
