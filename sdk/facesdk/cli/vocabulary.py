@@ -220,7 +220,7 @@ RECORDS: dict[str, str] = {
     "model": "name task path sha256 model_id bytes dim thresholds architecture variant license "
     "runs?",
     "operator": "name count bits",
-    "parity": "tried unstable real_faces max_difference min_cosine median_cosine",
+    "parity": "tried outputs_compared unstable real_faces max_difference min_cosine median_cosine",
     "person": "id name",
     "port": "name shape dtype",
     "quality": "score acceptable reasons measures",
