@@ -20,8 +20,8 @@ from facesdk_training.torch.device.held_out import HeldOut, on_device
 from facesdk_training.torch.device.teacher_files import read_teacher
 from facesdk_training.torch.device.teachers import Ensemble
 from facesdk_training.torch.learner import Acceleration
-from facesdk_training.torch.networks import kernels
 from facesdk_training.torch.networks.build import build_embedder
+from facesdk_training.torch.networks.kernels import availability
 from facesdk_training.torch.networks.network import Network
 from facesdk_training.torch.objectives import objective_of
 from facesdk_training.torch.processes import Processes, join
@@ -93,7 +93,7 @@ class TorchEngine:
             Acceleration(
                 autocast=config.precision != "float32",
                 compile=fast,
-                kernels=fast and not kernels.missing(),
+                kernels=fast and not availability.missing(),
                 record=fast and self.processes.count == 1,
             ),
             self.processes,

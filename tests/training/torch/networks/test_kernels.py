@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facesdk_training.architectures.registry import configure
-from facesdk_training.torch.networks import kernels
 from facesdk_training.torch.networks.build import build_embedder
+from facesdk_training.torch.networks.kernels import availability
 from facesdk_training.torch.networks.layers import Convolution, batch_normalisation
 
-triton = pytest.importorskip("triton")
+pytest.importorskip("triton")
+normalised = pytest.importorskip("facesdk_training.torch.networks.kernels.normalisation").normalised
 
 
 def _close(found: list[Tensor], expected: list[Tensor]) -> None:
@@ -44,7 +45,7 @@ def test_a_normalised_map_is_the_layers(shape: tuple[int, ...], bent: bool, adde
         nn.init.normal_(layer.bias)
         layer.running_mean.normal_()
         if own:
-            y = kernels.normalised(x, layer, slope if bent else None, other if added else None)
+            y = normalised(x, layer, slope if bent else None, other if added else None)
         else:
             y = layer(x)
             y = functional.prelu(y, slope) if bent else y
@@ -85,4 +86,4 @@ def test_a_network_learns_the_same() -> None:
 
 
 def test_without_a_gpu_the_kernels_are_not_used() -> None:
-    assert torch.cuda.is_available() or kernels.missing()
+    assert torch.cuda.is_available() or availability.missing()

@@ -9,8 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facesdk_training.torch.networks import kernels
-
 PRELU_INITIAL_SLOPE = 0.25
 """See :data:`facesdk_training.keras.networks.layers.PRELU_INITIAL_SLOPE`."""
 
@@ -78,9 +76,11 @@ class Convolution(nn.Conv2d):
 
     def with_kernels(self, x: Tensor) -> Tensor:
         """:meth:`forward` of a float depthwise layer of 3x3 on a GPU, see :mod:`.kernels`."""
+        from facesdk_training.torch.networks.kernels.depthwise import depthwise
+
         (top, _), (left, _) = (_borders(side, 3, self.stride[0]) for side in x.shape[2:])
         height, width = (-(-side // self.stride[0]) for side in x.shape[2:])
-        return kernels.depthwise(x, self.weight, self.stride[0], (top, left), (height, width))
+        return depthwise(x, self.weight, self.stride[0], (top, left), (height, width))
 
 
 def _borders(side: int, extent: int, stride: int) -> tuple[int, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from facesdk_training.architectures.mobile_face_net import MobileFaceNetConfig
-from facesdk_training.torch.networks import kernels
 from facesdk_training.torch.networks.layers import (
     Convolution,
     PReLU,
@@ -82,9 +81,11 @@ class _Layer(nn.Module):
         """The layer's map, and ``added`` to it if given."""
         slope = None if self.prelu is None else self.prelu.slope
         if self.with_kernels and self.training:
+            from facesdk_training.torch.networks.kernels.normalisation import normalised
+
             small = self.convolution.groups > 1
             x = self.convolution.with_kernels(x) if small else self.convolution(x)
-            return kernels.normalised(x, self.normalisation, slope, added)
+            return normalised(x, self.normalisation, slope, added)
         x = self.normalisation(self.convolution(x))
         x = x if self.prelu is None else self.prelu(x)
         return x if added is None else x + added
