@@ -110,6 +110,17 @@ def test_calls_and_operations_are_repeated(tmp_path: Path) -> None:
     _require_equal(model, _saved(model, tmp_path / "net.keras"))
 
 
+@pytest.mark.parametrize("last", ["block", "chain"])
+def test_a_model_inside_may_be_the_output(tmp_path: Path, last: str) -> None:
+    """Its calls are counted from 1 there, those of a chain of layers from 0."""
+    image, inside = layers.Input((8, 8, 3)), layers.Input((8, 8, 3))
+    block = keras.Model(inside, layers.Conv2D(3, 3, padding="same")(inside), name="block")
+    chain = keras.Sequential([layers.Input((8, 8, 3)), layers.Conv2D(3, 1)], name="chain")
+    ends = {"block": block, "chain": chain}
+    model = keras.Model(image, ends[last](layers.ReLU()(chain(block(image)))))
+    _require_equal(model, _saved(model, tmp_path / "net.keras"))
+
+
 def test_a_file_that_keras_3_cannot_load_itself_is_refused(tmp_path: Path) -> None:
     """It writes operations into .h5 files that it does not find again."""
     path = _saved(_branched(), tmp_path / "net.h5")

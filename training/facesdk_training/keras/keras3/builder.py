@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from facesdk.errors import ModelError, one_line
 from facesdk_training.keras.keras3.functions import ACTIVATIONS, OPERATIONS
 from facesdk_training.keras.keras3.way_out import EXPORT
 
-_MODELS = ("Functional", "Model", "Sequential")
+_FUNCTIONAL = ("Functional", "Model")
+_MODELS = (*_FUNCTIONAL, "Sequential")
 _UNUSED_IN_INFERENCE = ("_initializer", "_regularizer", "_constraint")
 _RENAMED = {
     ("InputLayer", "batch_shape"): "batch_input_shape",
@@ -54,7 +55,7 @@ class Builder:
         if kind == "Sequential":
             layers = [self._layer(each) for each in config["layers"]]
             return tf.keras.Sequential(layers, name=config["name"])
-        if kind in ("Functional", "Model") and "layers" in config:
+        if kind in _FUNCTIONAL and "layers" in config:
             return self._functional(config)
         raise ModelError(
             f"{self._path} is a network of the class {kind} of Keras 3, whose layers are not in "
@@ -66,7 +67,7 @@ class Builder:
         tensors: dict[tuple[str, int, int], Any] = {}
         waiting: list[tuple[str, int, dict[str, Any]]] = []
         for row in config["layers"]:
-            name = row["config"].get("name", row.get("name"))
+            name = _name(row)
             made[name] = self._made(row)
             if row["class_name"] == "InputLayer":
                 tensors[name, 0, 0] = made[name].output
@@ -84,8 +85,9 @@ class Builder:
                     tensors[name, number, place] = output
             done = {call[:2] for call in ready}
             waiting = [call for call in waiting if call[:2] not in done]
-        inputs = _picked(config["input_layers"], tensors)
-        outputs = _picked(config["output_layers"], tensors)
+        inside = {_name(row) for row in config["layers"] if row["class_name"] in _FUNCTIONAL}
+        inputs = _picked(config["input_layers"], tensors, inside)
+        outputs = _picked(config["output_layers"], tensors, inside)
         return tf.keras.Model(inputs, outputs, name=config["name"])
 
     def _called(self, made: Any, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
@@ -225,6 +227,11 @@ def _takes(kind: type[Any], key: str) -> bool:
     return key in parameters
 
 
+def _name(row: dict[str, Any]) -> str:
+    name: str = row["config"].get("name", row.get("name"))
+    return name
+
+
 def _needs(node: Any) -> set[tuple[str, int, int]]:
     """The tensors that a call takes, as (layer, call, output)."""
     return set(_histories(node))
@@ -262,11 +269,18 @@ def _with_tensors(part: Any, tensors: Mapping[tuple[str, int, int], Any]) -> Any
     return {key: _with_tensors(value, tensors) for key, value in part.items()}
 
 
-def _picked(entry: Any, tensors: Mapping[tuple[str, int, int], Any]) -> Any:
-    """Inputs or outputs of a model: (layer, call, output), alone or in lists."""
+def _picked(
+    entry: Any, tensors: Mapping[tuple[str, int, int], Any], inside: Collection[str]
+) -> Any:
+    """Inputs or outputs of a model: (layer, call, output), alone or in lists.
+
+    Calls of the models ``inside`` of it are counted from 1 here, and from 0 where layers name what
+    they read (``Functional.get_config`` of Keras 3: their own graph is the call before the first).
+    """
     if isinstance(entry, dict):
-        return {key: _picked(value, tensors) for key, value in entry.items()}
+        return {key: _picked(value, tensors, inside) for key, value in entry.items()}
     if len(entry) == 3 and isinstance(entry[0], str):
-        return tensors[entry[0], entry[1], entry[2]]
-    found = [_picked(each, tensors) for each in entry]
+        name, call, output = entry
+        return tensors[name, call - (name in inside), output]
+    found = [_picked(each, tensors, inside) for each in entry]
     return found[0] if len(found) == 1 else found
