@@ -117,7 +117,8 @@ static facesdk_status decide(hunt *self, const facesdk_candidates *squares, face
   facesdk_status status = facesdk_faces_decide(&self->search, squares, FACESDK_LOGIT_30, &first, error);
   size_t sure = 0; /* the most certain come first */
   while (sure < first.count && first.rows[sure].score >= SURE) ++sure;
-  const facesdk_faces certain = {first.rows, sure}, doubtful = {first.rows + sure, first.count - sure};
+  const facesdk_faces certain = {first.rows, sure};
+  const facesdk_faces doubtful = {first.rows == NULL ? NULL : first.rows + sure, first.count - sure};
   if (status == FACESDK_OK) status = look_again(self, &certain, faces, error);
   if (status == FACESDK_OK && doubtful.count > 0) status = look_again(self, &doubtful, &convincing, error);
   keep_from(&convincing, CONVINCING);
