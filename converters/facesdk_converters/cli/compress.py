@@ -234,4 +234,11 @@ def _text(out: Path, report: dict[str, Any]) -> str:
             f"{row['file_latency_ratio']:.2f} of the time; "
             f"held-out accuracy {accuracy:.2f} %"
         )
+    lines += [
+        f"{row['method']}: {part} was not kept: {one['metric']} fell from {one['before']:.4f} to "
+        f"{one['after']:.4f}"
+        for row in report["steps"]
+        for part, one in row.get("retrained", {}).items()
+        if one["kept"] == "before"
+    ]
     return "\n".join(lines)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from facesdk.errors import InputError
+from facesdk.errors import FaceSDKError, InputError
 from facesdk.evaluation.calibration import PairSimilarities
 from facesdk.files import make_folder, write_atomic
 from facesdk.progress import Progress, unwatched
@@ -28,7 +29,11 @@ from facesdk_training import engines
 from facesdk_training.architectures.other_network import OtherNetworkConfig
 from facesdk_training.compression.counts import counts
 from facesdk_training.compression.frame.method import NOTES, Subject
-from facesdk_training.compression.frame.retraining import Retraining, retraining_config
+from facesdk_training.compression.frame.retraining import (
+    Retraining,
+    outcomes,
+    retraining_config,
+)
 from facesdk_training.compression.steps import Step
 from facesdk_training.config.run import LossConfig, RunConfig
 from facesdk_training.data.material import Material, gather
@@ -42,6 +47,8 @@ WORK = "compress"
 """Folder of what unfinished retraining has saved; removed at the end."""
 Weigh = Callable[[tf.keras.Model], FileFigures]
 """The figures of a network's model file."""
+Measure = Callable[[tf.keras.Model], dict[str, Any]]
+"""What the report says of a network."""
 
 
 def compress(
@@ -82,26 +89,41 @@ def compress(
     engines.require(engine)
     begun = beginning(source, data)
     material = _material(begun.config, begun.embedder, source, cache, progress)
-    plan = [each.to_dict() for each in steps]
-    _begin(out, {"source": str(source), "steps": plan, "engine": engine})
-    weigh = _weighing(begun) if files else None
-    measures = partial(_measures, material=material, weigh=weigh)
-    before = measures(begun.model)
-    subject = Subject(begun.config, begun.model, material, source, out / WORK, cache, engine)
-    done = []
+    plan = {
+        "source": str(source),
+        "steps": [each.to_dict() for each in steps],
+        "engine": engine,
+    }
+    with _unfinished(out, plan):
+        weigh = _weighing(begun) if files else None
+        measures = partial(_measures, material=material, weigh=weigh)
+        subject = Subject(begun.config, begun.model, material, source, out / WORK, cache, engine)
+        before = measures(begun.model)
+        subject, done = _taken(subject, steps, measures, progress)
+        report = {"source": str(source), "engine": engine, "before": before, "steps": done}
+        _finish(out, begun, subject, [each.method.name for each in steps], report)
+    return report
+
+
+def _taken(
+    subject: Subject, steps: Sequence[Step], measures: Measure, progress: Progress
+) -> tuple[Subject, list[dict[str, Any]]]:
+    """The network after all steps, and what the report says of each."""
+    folder, done = subject.work, []
     for number, each in enumerate(steps):
         started = time.monotonic()
-        work = out / WORK / f"{number}-{each.method.name}"
+        work = folder / f"{number}-{each.method.name}"
         subject = dataclasses.replace(subject, work=work)
         model = each.method.apply(subject, each.settings, progress)
         subject = dataclasses.replace(subject, config=config_of(subject.config, model), model=model)
-        seconds = round(time.monotonic() - started, 1)
-        notes = {"notes": run_folder.read_record(work / NOTES)} if (work / NOTES).exists() else {}
-        after = measures(model)
-        done.append({**plan[number], "seconds": seconds, "after": after, **notes})
-    report = {"source": str(source), "engine": engine, "before": before, "steps": done}
-    _finish(out, begun, subject, [each.method.name for each in steps], report)
-    return report
+        said: dict[str, Any] = {**each.to_dict(), "seconds": round(time.monotonic() - started, 1)}
+        said["after"] = measures(model)
+        if (work / NOTES).exists():
+            said["notes"] = run_folder.read_record(work / NOTES)
+        if found := outcomes(work):
+            said["retrained"] = found
+        done.append(said)
+    return subject, done
 
 
 def _material(
@@ -128,13 +150,24 @@ def config_of(config: RunConfig, model: tf.keras.Model) -> RunConfig:
     return dataclasses.replace(config, network=network, stages=())
 
 
-def _begin(out: Path, plan: dict[str, Any]) -> None:
-    """Makes the folder, or sees that what lies there is of the same steps."""
-    make_folder(out / WORK)
-    path = out / WORK / "plan.json"
+@contextmanager
+def _unfinished(out: Path, plan: dict[str, Any]) -> Iterator[None]:
+    """Makes the folder, or sees that what lies there is of the same steps.
+
+    What is refused before any step has left something to go on with leaves nothing behind.
+    """
+    work, made = out / WORK, not out.exists()
+    make_folder(work)
+    path = work / "plan.json"
     if path.exists() and run_folder.read_record(path) != _plain(plan):
         raise InputError(f"{out} holds an unfinished chain of other steps: choose another --output")
     run_folder.write_record(path, plan)
+    try:
+        yield
+    except FaceSDKError:
+        if [file for file in work.rglob("*") if file.is_file()] == [path]:
+            shutil.rmtree(out if made else work)
+        raise
 
 
 def _plain(value: Any) -> Any:

@@ -216,6 +216,32 @@ def test_channels_leave_and_what_is_left_is_converted(source: Path, tmp_path: Pa
     assert converted.contract.thresholds
 
 
+def test_retraining_that_does_harm_is_not_kept(source: Path, tmp_path: Path) -> None:
+    """A rate of 0.9 ruins the network; the figures on held-out people say so, and the user."""
+    settings = {"retraining": {**FEW_STEPS, "learning_rate": 0.9}}
+    report, model = compressed(source, tmp_path / "own", "distil-similarity", **settings)
+    for kept, begun in zip(
+        model.get_weights(), loading.load(source).model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(kept, begun)
+    outcome = report["steps"][0]["retrained"]["retraining"]
+    assert outcome["kept"] == "before"
+    assert outcome["after"] < outcome["before"]
+    assert outcome["before"] == pytest.approx(report["before"]["validation_accuracy"], abs=1e-5)
+    assert report["steps"][0]["after"] == report["before"]
+
+
+def test_a_step_that_is_refused_leaves_nothing(source: Path, tmp_path: Path) -> None:
+    """A rank above a kernel's is known only when the network is looked at."""
+    settings = {"rule": "fixed", "rank": 9999, "retraining": {"steps": 0}}
+    steps, data = [step("svd", settings)], source.parent / "data"
+    (tmp_path / "empty").mkdir()
+    for out in (tmp_path / "new", tmp_path / "empty"):
+        with pytest.raises(InputError, match="9999"):
+            pipeline.compress(source, steps, data, out, files=False)
+    assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
+
+
 @pytest.mark.slow
 def test_an_interrupted_call_goes_on(source: Path, tmp_path: Path) -> None:
     """A process that ends in the second step: the first is not trained again."""

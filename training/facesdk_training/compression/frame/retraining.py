@@ -2,12 +2,14 @@
 
 The trainer of ``facesdk train`` on copies of the network: its losses, its distortions, its
 checkpoints. By default the network learns to place faces where the original places them, which
-needs no labels (G. Hinton et al., 2015, with embeddings).
+needs no labels (G. Hinton et al., 2015, with embeddings). The weights that it began with are
+compared too: a kernel that was fitted well can lose by few steps.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -27,9 +29,13 @@ from facesdk_training.config.run import (
     TeacherConfig,
 )
 from facesdk_training.data.material import Material
+from facesdk_training.data.validation import Validation, figures
 from facesdk_training.keras import loading
 from facesdk_training.keras.engine import KerasEngine
 from facesdk_training.runs import folder as run_folder
+
+OUTCOME = "outcome.json"
+"""What a retraining leaves in its folder: see :func:`outcomes`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,8 @@ def retrain(
 ) -> None:
     """Trains a network, in place; the weights with the best figures on held-out people are kept.
 
+    The weights that it began with are among them, and stay where none of the trained are as good.
+
     Args:
         subject: What it is part of; its material is what is trained on.
         network: What is trained; it may hold quantizers.
@@ -82,8 +90,8 @@ def retrain(
         loss: What is imitated; by default embeddings and their similarities.
         teacher: The run or Keras file that is imitated; by default the original.
         material: What is trained on in place of the subject's, of another teacher.
-        keep_last: Whether the last weights are kept, whatever their figures: where the loss has
-            terms that figures don't know.
+        keep_last: Whether the last weights are kept, whatever their figures and those of the
+            weights before: where the loss has terms that figures don't know.
 
     Raises:
         InputError: There are fewer crops than a batch has, or the loss does not fit.
@@ -100,6 +108,10 @@ def retrain(
     trained = (folder / run_folder.WEIGHTS).exists()
     crops = material or subject.material
 
+    begun = network.get_weights()
+    metric = f"validation_{config.validation.metric}"
+    before = None if keep_last else _figure(network, crops, metric)
+
     def tell(step: int, value: float, _: float) -> None:
         progress(step, settings.steps, f"loss {value:.4f}")
 
@@ -107,12 +119,51 @@ def retrain(
         if not trained:
             KerasEngine(None).trainer(folder, config, crops, network).train(tell)
         network.load_weights(folder / run_folder.WEIGHTS)
+    else:
+        _by_torch(folder, config, crops, network, said, tell, trained=trained)
+    if before is None:
         return
+    after = run_folder.read_record(folder / run_folder.CALIBRATION)[metric]
+    if before > after:
+        network.set_weights(begun)
+    kept = "before" if before > after else "after"
+    outcome = {"metric": metric, "before": before, "after": after, "kept": kept}
+    run_folder.write_record(folder / OUTCOME, outcome)
+
+
+def outcomes(work: Path) -> dict[str, dict[str, Any]]:
+    """What each retraining of a method came to, by the name of its part.
+
+    ``metric`` names the figure on held-out people that decided, ``before`` and ``after`` are its
+    values without and with retraining, and ``kept`` says which of the two weights stayed.
+    """
+    return {
+        path.parent.name: run_folder.read_record(path) for path in sorted(work.glob(f"*/{OUTCOME}"))
+    }
+
+
+def _figure(network: tf.keras.Model, material: Material, metric: str) -> float:
+    height, width = network.input_shape[1:3]
+    held_out = Validation(material.crops, material.split, height, width)
+    return figures(held_out.pairs(lambda images: loading.predict(network, images)))[metric]
+
+
+def _by_torch(
+    folder: Path,
+    config: RunConfig,
+    crops: Material,
+    network: tf.keras.Model,
+    teacher: Path,
+    tell: Callable[[int, float, float], None],
+    *,
+    trained: bool,
+) -> None:
     from facesdk_training.compression.frame.translation import take_back, translated
     from facesdk_training.torch.engine import start
 
     if not trained:
-        taught_by = translated(loading.load(said).model) if asked.imitates_layers else None
+        imitates = config.loss.imitates_layers
+        taught_by = translated(loading.load(teacher).model) if imitates else None
         start().trainer(folder, config, crops, translated(network), taught_by).train(tell)
     take_back(network, folder)
 
