@@ -138,7 +138,7 @@ def _row(name: str, method: str, convert: Convert = floats, /, **settings: Any) 
 
 
 ENDS_IN_RETRAINING = frozenset(
-    {"filters", "apoz", "taylor", "slimming", "thinet", "channels-lasso", "amc"}
+    {"filters", "apoz", "taylor", "slimming", "group-sparsity", "thinet", "channels-lasso", "amc"}
     | {"svd", "spatial", "tucker", "cp"}
 )
 """Methods that change a network first and retrain it as it then is: the choice is made once."""
@@ -164,6 +164,7 @@ MOBILE = (
     _row("taylor-25", "taylor", share=0.25),
     _row("apoz-25", "apoz", share=0.25),
     _row("slimming-25", "slimming", share=0.25, sparsifying=RETRAINING),
+    _row("group-sparsity-25", "group-sparsity", share=0.25, sparsifying=RETRAINING),
     _row("magnitude-80", "magnitude", share=0.8),
     _row("fixed-2", "fixed-point", KEPT, bits=2),
     _row("mixed-10", "mixed-widths", KEPT, share=0.1),
