@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from facesdk_training.torch.device.acceleration import Varied
+from facesdk_training.torch.device.batches import DeviceBatches
 from facesdk_training.torch.device.blends import BlendPool
+from facesdk_training.torch.device.distortions import Distortions
 
 CROPS = torch.randint(0, 256, (10, 3, 16, 16), generator=torch.Generator().manual_seed(1)).byte()
 
@@ -53,3 +56,10 @@ def test_what_is_not_recorded_is_computed() -> None:
     varied = Varied(lambda x, progress: x * progress, torch.ones(2), record=False)
     assert varied.refused == "not asked for"
     assert torch.equal(varied(torch.ones(2), 0.5), torch.full((2,), 0.5))
+
+
+def test_what_cannot_be_recorded_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    crops, targets = torch.zeros(4, 3, 112, 112, dtype=torch.uint8), torch.eye(4)
+    batches = DeviceBatches(crops, targets, Distortions((), 112, 96), batch_size=2, record=True)
+    assert batches.notes == ["the distortions are not recorded: there is no GPU to record on"]

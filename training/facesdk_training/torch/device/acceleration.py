@@ -110,7 +110,7 @@ class Varied:
     def __init__(
         self, function: Callable[[Tensor, float], Tensor], example: Tensor, *, record: bool
     ) -> None:
-        """Records nothing yet.
+        """Records it once, to know whether that is possible.
 
         Args:
             function: Of a tensor that always has the same shape, and of the run's progress.
@@ -122,6 +122,8 @@ class Varied:
         self.refused = "" if record else "not asked for"
         if record and not torch.cuda.is_available():
             self.refused = "there is no GPU to record on"
+        if not self.refused:
+            self._try_to_record(0.0)
 
     def __call__(self, argument: Tensor, progress: float) -> Tensor:
         """The function's result; overwritten by the next call."""
@@ -129,17 +131,21 @@ class Varied:
             return self._function(argument, progress)
         self._input.copy_(argument)
         if len(self._recorded) < _VARIANTS or self._calls % _RENEWED_EVERY == 0:
-            try:
-                self._record(progress)
-            except RuntimeError as error:
-                self.refused = str(error).splitlines()[0]
-                with contextlib.suppress(RuntimeError):
-                    torch.cuda.synchronize()
+            self._try_to_record(progress)
+            if self.refused:
                 return self._function(argument, progress)
         self._calls += 1
         graph, output = self._recorded[int(torch.randint(0, len(self._recorded), ()))]
         graph.replay()
         return output
+
+    def _try_to_record(self, progress: float) -> None:
+        try:
+            self._record(progress)
+        except RuntimeError as error:
+            self.refused = str(error).splitlines()[0]
+            with contextlib.suppress(RuntimeError):
+                torch.cuda.synchronize()
 
     def _record(self, progress: float) -> None:
         drawn = torch.get_rng_state()

@@ -71,6 +71,8 @@ class DeviceBatches:
         self._distorted = Varied(
             lambda x, progress: distortions(x.float(), progress), example, record=record
         )
+        if record and self._distorted.refused:
+            self.notes.append(f"the distortions are not recorded: {self._distorted.refused}")
         self._pool: BlendPool | None = None
         if teachers is not None and self._blended:
             asked = Recorded(teachers, example.float(), record=record)
