@@ -166,6 +166,9 @@ def test_nonsense_is_refused(material: Path) -> None:
         small_config(material, loss={"temperature": 0})
     with pytest.raises(InputError, match=r"two teachers"):
         small_config(material, teacher={"model": "a.tflite", "network": "b.keras"})
+    looks = {"hint_weight": 1.0, "layers": [["stem2_conv", "Conv2d_0"]]}
+    with pytest.raises(InputError, match=r"use --engine torch for those of teacher.model"):
+        KerasEngine(None).trainer(material, small_config(material, loss=looks), None)
     config = small_config(material, network={"architecture": "CompactFaceNet", **SMALL})
     with pytest.raises(InputError, match=r"24 numbers, but the student's has 192"):
         gather(config, None)

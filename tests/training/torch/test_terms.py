@@ -114,5 +114,5 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no layer 'other'; there are conv, norm"):
         Terms(asked("other", "relu"), mine, teacher, SIZE)
     own = build_embedder(small_config(tmp_path).network)
-    with pytest.raises(InputError, match="facesdk compress` only"):
-        Terms(asked("stem1_conv", "relu"), own, None, SIZE)
+    with pytest.raises(InputError, match=r"no layer 'stem1_relu' that .* there are stem1_"):
+        Terms(asked("stem1_relu", "relu"), own, teacher, (112, 96))

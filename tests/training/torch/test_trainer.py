@@ -8,14 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 pytest.importorskip("torch.nn", reason="needs PyTorch: `make torch` installs it")
 
 import torch
 
 from facesdk.errors import InputError
+from facesdk_training.data.material import gather
 from facesdk_training.keras import loading
 from facesdk_training.runs import folder as run_folder
+from facesdk_training.torch.engine import start
+from facesdk_training.torch.trainer import Trainer
 from facesdk_training.torch.weights import keras_weights, restore_latent
 from training.networks import faces
 from training.small_runs import small_config, write_material
@@ -111,6 +115,36 @@ def test_other_runs_learn(changes: dict[str, object], material: Path, tmp_path: 
     config = small_config(material, **changes)
     losses = losses_of(trainer_of(tmp_path / "run", config))
     assert np.mean(losses[-3:]) < losses[0]
+
+
+def test_a_finished_run_teaches_by_its_layers(
+    finished: Path, material: Path, tmp_path: Path
+) -> None:
+    pair = ["stage2_unit1_prelu", "stage2_unit1_prelu"]
+    loss = {"hint_weight": 1.0, "attention_weight": 1.0, "layers": [pair]}
+
+    def taught_by(path: Path, **changes: object) -> Trainer:
+        config = small_config(
+            material, teacher={"network": str(path)}, loss=loss, epochs=0.5, **changes
+        )
+        return start(1).trainer(tmp_path / "run", config, gather(small_config(material), None))
+
+    (tmp_path / "run").mkdir()
+    trainer = taught_by(finished)
+    terms = trainer._learner._beside["terms"]
+    x = faces(2)
+    (mine,) = terms.teacher.maps(torch.from_numpy(x.transpose(0, 3, 1, 2)), pair[:1])
+    theirs = loading.load(finished).model
+    theirs = tf.keras.Model(theirs.input, theirs.get_layer(pair[0]).output)
+    np.testing.assert_allclose(
+        mine.numpy().transpose(0, 2, 3, 1), theirs(x, training=False), rtol=1e-3, atol=1e-3
+    )
+    assert np.isfinite(losses_of(trainer)).all()
+    with pytest.raises(InputError, match=r"own, but .*other.keras is another: use --engine keras"):
+        taught_by(tmp_path / "other.keras")
+    network = {"architecture": "A", "units": [0, 0, 0, 0], "width": 0.1}
+    with pytest.raises(InputError, match="the teacher takes 112x96 but the student 112x112"):
+        taught_by(finished, network={**network, "embedding_length": 24, "input_width": 112})
 
 
 def test_a_budget_of_time_ends_a_run_and_starts_another(material: Path, tmp_path: Path) -> None:

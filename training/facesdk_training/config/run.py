@@ -141,7 +141,8 @@ class LossConfig:
         strangers: See ``stranger_weight``.
         pair_weight: Distillation: weight of the same excess among the crops of a batch.
         layers: Distillation: for hints and attention, names of a student's layer and of the
-            teacher's layer that it imitates, with outputs of one height and width.
+            teacher's layer that it imitates, with outputs of one height and width. A
+            ``teacher.model`` has the names of its tensors, and needs the training engine "torch".
         factor_weight: Any objective: weight of the sum of |gamma| of batch normalisation; see
             :mod:`facesdk_training.keras.sparsity`.
         filter_weight: Any objective: weight of the sum of the filters' Euclidean norms.
@@ -399,10 +400,11 @@ class RunConfig:
         if not any(getattr(self.loss, name) for name in _DISTILLATION_WEIGHTS):
             names = ", ".join(_DISTILLATION_WEIGHTS)
             raise ValueError(f"distillation minimises nothing: set one of loss.{names}")
-        if self.loss.imitates_layers and not (self.loss.layers and self.teacher.network):
+        taught_by = self.teacher.network or self.teacher.model
+        if self.loss.imitates_layers and not (self.loss.layers and taught_by):
             raise ValueError(
-                "hints and attention need a teacher with layers, teacher.network, and loss.layers: "
-                "pairs of a student's layer and a teacher's"
+                "hints and attention need a teacher with layers, teacher.network or teacher.model, "
+                "and loss.layers: pairs of a student's layer and a teacher's"
             )
 
     @property

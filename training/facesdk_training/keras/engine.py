@@ -125,6 +125,11 @@ def _require_possible(config: RunConfig) -> None:
             raise InputError(
                 f'the training engine "keras" has no {name}: use --engine torch, or set it to 0'
             )
+    if config.loss.imitates_layers and not config.teacher.network:
+        raise InputError(
+            'the training engine "keras" looks at the layers of a teacher.network, a finished run '
+            "or a Keras file: use --engine torch for those of teacher.model"
+        )
 
 
 def _distribution() -> tf.distribute.Strategy | None:

@@ -10,15 +10,18 @@ import torch
 from torch import Tensor
 
 from facesdk.errors import InputError
-from facesdk_training.config.run import RunConfig
+from facesdk_training.config.run import RunConfig, TeacherConfig, TeacherFile
 from facesdk_training.data.material import Material
 from facesdk_training.data.people import targets_of
+from facesdk_training.runs import folder as run_folder
+from facesdk_training.runs import hdf5
+from facesdk_training.runs.record import config_of
 from facesdk_training.torch import checkpoints
 from facesdk_training.torch.device.batches import DeviceBatches
 from facesdk_training.torch.device.distortions import Distortions
 from facesdk_training.torch.device.held_out import HeldOut, on_device
 from facesdk_training.torch.device.teacher_files import read_teacher
-from facesdk_training.torch.device.teachers import Ensemble
+from facesdk_training.torch.device.teachers import Ensemble, Teacher
 from facesdk_training.torch.learner import Acceleration
 from facesdk_training.torch.networks.build import build_embedder
 from facesdk_training.torch.networks.kernels import availability
@@ -27,7 +30,7 @@ from facesdk_training.torch.objectives import objective_of
 from facesdk_training.torch.processes import Processes, join
 from facesdk_training.torch.terms import Terms
 from facesdk_training.torch.trainer import Setting, Trainer
-from facesdk_training.torch.weights import restore_latent
+from facesdk_training.torch.weights import restore_latent, set_keras_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +63,11 @@ class TorchEngine:
             material: What is learned from.
             network: What is trained, in place of what ``config.network`` describes: copies of it,
                 from its weights.
-            teacher: The network whose layers are imitated, where the loss asks for that.
+            teacher: The network whose layers are imitated, where the loss asks for that, in place
+                of what ``config.teacher`` names.
         """
         _require_possible(config, self.processes)
+        imitated = _imitated(config) if teacher is None else teacher
         device, split = self.processes.device, material.split
         size = config.final_network.input_height, config.final_network.input_width
         workers = config.data.workers
@@ -89,7 +94,7 @@ class TorchEngine:
             batches,
             held_out,
             lambda: objective_of(config, material),
-            lambda network: Terms(config.loss, network, copy.deepcopy(teacher), size),
+            lambda network: Terms(config.loss, network, copy.deepcopy(imitated), size),
             Acceleration(
                 autocast=config.precision != "float32",
                 compile=fast,
@@ -133,11 +138,44 @@ def _require_possible(config: RunConfig, processes: Processes) -> None:
         raise InputError("blends and teacher.select_neurons do not go together")
 
 
+def _imitated(config: RunConfig) -> Network | Teacher | None:
+    """The teacher whose layers the loss looks at."""
+    if not config.loss.imitates_layers:
+        return None
+    if config.teacher.model:
+        return _read(config.teacher)
+    path = Path(config.teacher.network)
+    if not (path / run_folder.CONFIG).is_file() or (path / run_folder.NETWORK).exists():
+        raise InputError(
+            'the training engine "torch" looks at the layers of a teacher.model, or of a finished '
+            f"run of a network of facesdk's own, but {path} is another: use --engine keras"
+        )
+    described, own = config_of(path).final_network, config.final_network
+    if (described.input_height, described.input_width) != (own.input_height, own.input_width):
+        raise InputError(
+            f"the teacher takes {described.input_height}x{described.input_width} but the student "
+            f"{own.input_height}x{own.input_width}: their layers can be compared on the same crops "
+            "only"
+        )
+    network, weights = build_embedder(described), path / run_folder.WEIGHTS
+    try:
+        content = weights.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {weights}: {error.strerror}") from None
+    missing = set_keras_weights(network, hdf5.read_weights(content), str(weights))
+    if missing:
+        raise InputError(f"{weights} has no weights of {', '.join(missing)}")
+    return network
+
+
+def _read(row: TeacherConfig | TeacherFile) -> Teacher:
+    return read_teacher(Path(row.model), Path(row.contract) if row.contract else None)
+
+
 def _ensemble(config: RunConfig, material: Material, device: torch.device) -> Ensemble:
     teachers = []
     for row in (config.teacher, *config.teacher.more):
-        contract = Path(row.contract) if row.contract else None
-        teacher = read_teacher(Path(row.model), contract)
+        teacher = _read(row)
         kind = torch.float16 if device.type == "cuda" else torch.float32
         teachers.append(teacher.to(device, kind, memory_format=torch.channels_last).eval())
     projection: Tensor | None = None

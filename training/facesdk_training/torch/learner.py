@@ -74,7 +74,8 @@ class Learner:
         self._latent = latent_weights(network)
         self._device = next(network.parameters()).device
         own = acceleration.kernels and network.use_kernels()
-        if acceleration.compile and not own and (why := compile_blocks(network.blocks())):
+        blocks = [block for block in network.blocks() if not network.looks_into(block)]
+        if acceleration.compile and not own and (why := compile_blocks(blocks)):
             self.notes.append(f"blocks are not compiled: {why}")
         self._loss = share(_Loss(network, objective, terms))
         latent = {id(weight) for weight in self._latent}

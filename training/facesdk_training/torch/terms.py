@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from facesdk.errors import InputError
 from facesdk_training.config.run import LossConfig
+from facesdk_training.torch.device.teachers import Teacher
 from facesdk_training.torch.networks.layers import glorot_uniform
 from facesdk_training.torch.networks.network import Network
 
@@ -32,7 +33,7 @@ class Terms(nn.Module):
         self,
         config: LossConfig,
         network: Network,
-        teacher: Network | None,
+        teacher: Network | Teacher | None,
         size: tuple[int, int],
     ) -> None:
         """Looks at the layers, and makes FitNets' regressors.
@@ -40,8 +41,7 @@ class Terms(nn.Module):
         Args:
             config: The weights; ``layers`` are pairs of a student's and a teacher's layer.
             network: The student.
-            teacher: The network whose layers are imitated, of the kind of the student; None where
-                none is asked for.
+            teacher: What has the layers that are imitated; None where none is asked for.
             size: Height and width of crops, in pixels.
 
         Raises:
@@ -62,7 +62,7 @@ class Terms(nn.Module):
             student = network.eval().looked_at(crop, self.looks_at)[1]
             network.train(was)
             assert self.teacher is not None
-            taught = self.teacher.looked_at(crop, self._taught)[1]
+            taught = self.teacher.maps(crop, self._taught)
         for pair, mine, theirs in zip(pairs, student, taught, strict=True):
             _require_comparable(pair, mine, theirs)
             if config.hint_weight:
@@ -88,7 +88,7 @@ class Terms(nn.Module):
         if not features or self.teacher is None:
             return total
         with torch.no_grad():
-            taught = self.teacher.looked_at(images, self._taught)[1]
+            taught = self.teacher.maps(images, self._taught)
         for number, (own, theirs) in enumerate(zip(features, taught, strict=True)):
             if config.attention_weight:
                 total = total + config.attention_weight * attention_loss(own, theirs)
@@ -131,7 +131,7 @@ def attention_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def _require_comparable(pair: tuple[str, str], own: Tensor, theirs: Tensor) -> None:
-    if own.ndim != 4 or own.shape[2:] != theirs.shape[2:]:
+    if own.ndim != 4 or theirs.ndim != 4 or own.shape[2:] != theirs.shape[2:]:
         raise InputError(
             f"loss.layers: {pair[0]} of the student is {tuple(own.shape[1:])} and {pair[1]} of the "
             f"teacher {tuple(theirs.shape[1:])}, but both must be channels x height x width, of "

@@ -12,6 +12,7 @@ from facesdk.errors import InputError
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import InputSpec
 from facesdk.recognition.embedding import Embedder
+from facesdk.runtime.interpreter import Interpreter
 from facesdk_converters.tflite.chain import Chain
 from facesdk_converters.tflite.tree import write_contract
 from training.faces import write_data, write_teacher
@@ -21,6 +22,7 @@ pytest.importorskip("torch.nn", reason="needs PyTorch: `make torch` installs it"
 
 import torch
 
+from facesdk_training.data.crops import INPUT
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.torch.device.batches import DeviceBatches
 from facesdk_training.torch.device.blends import blended
@@ -66,6 +68,24 @@ def test_a_teacher_gives_what_the_runtime_gives(color: str, tmp_path: Path) -> N
     np.testing.assert_allclose(Ensemble([teacher])(given).numpy(), expected, atol=2e-5)
 
 
+def test_its_layers_give_what_the_runtime_gives(tmp_path: Path) -> None:
+    path = write_convolutional(tmp_path / "teacher.tflite", "BGR")
+    bundle = ModelBundle.load(path)
+    graph = bundle.graph
+    layer = graph.operators[2].outputs[0]
+    part = bundle.part([0, 1, 2], [graph.inputs[0].index], [layer.index])
+    crop = np.random.default_rng(5).integers(0, 256, (1, 112, 112, 3), np.uint8)
+    (expected,) = Interpreter(part).run(bundle.contract.input.normalise(crop))
+    given = torch.from_numpy(INPUT.normalise(crop).transpose(0, 3, 1, 2).copy())
+    teacher = read_teacher(path, None)
+    (found,) = teacher.maps(given, [layer.name])
+    np.testing.assert_allclose(found.numpy().transpose(0, 2, 3, 1), expected, atol=1e-5)
+    (smaller,) = teacher.maps(given[..., 8:104], [layer.name])  # no border reaches into its maps
+    torch.testing.assert_close(smaller, found[..., 8:100], atol=1e-5, rtol=0)
+    with pytest.raises(InputError, match="the teacher has no layer 'other'; it has"):
+        teacher.maps(given, ["other"])
+
+
 def test_an_operator_that_is_not_known_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has the operator MAX_POOL_2D"):
         read_teacher(write_teacher(tmp_path / "pooled.tflite", DIM), None)
@@ -97,10 +117,24 @@ def test_a_batch_has_the_teachers_targets_of_its_blends(tmp_path: Path) -> None:
     torch.testing.assert_close(own, batch.targets[asked], rtol=0, atol=1e-3)
 
 
-def test_a_run_with_blends_ends(tmp_path: Path) -> None:
+def test_a_run_with_blends_and_hints_ends(tmp_path: Path) -> None:
     write_data(tmp_path / "data", {"a": 120})
-    write_convolutional(tmp_path / "teacher.tflite")
+    path = write_convolutional(tmp_path / "teacher.tflite")
     held_out = {"sets": ["a"], "share": 0.7, "every": 9}
-    config = small_config(tmp_path, blends=0.25, epochs=1, validation=held_out)
-    assert np.isfinite(losses_of(trainer_of(tmp_path / "run", config))).all()
+    network = {"architecture": "A", "units": [0, 0, 0, 0], "width": 0.1}
+    taught = ModelBundle.load(path).graph.operators[0].outputs[0].name
+    loss = {"hint_weight": 0.5, "attention_weight": 1.0, "layers": [["conv1a_bn", taught]]}
+    config = small_config(
+        tmp_path,
+        blends=0.25,
+        epochs=1,
+        validation=held_out,
+        network={**network, "embedding_length": DIM},
+        loss=loss,
+    )
+    trainer = trainer_of(tmp_path / "run", config)
+    (regressor,) = trainer._learner._beside["terms"].regressors
+    started = regressor.weight.detach().clone()
+    assert np.isfinite(losses_of(trainer)).all()
+    assert not torch.equal(started, regressor.weight)
     assert (tmp_path / "run" / run_folder.WEIGHTS).is_file()

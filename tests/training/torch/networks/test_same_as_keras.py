@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 from facesdk_training.architectures.registry import NetworkConfig, configure
@@ -81,6 +82,50 @@ def test_scales_of_a_quantizer_that_a_run_lacks_are_fitted() -> None:
         (quantizer.negative, kernel < -threshold),
     ):
         assert scale.item() == pytest.approx(np.abs(kernel[chosen]).mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [
+        ("compact-QB", set()),
+        ("mobile", {"stage1_unit2_add"}),
+        ("A-float-float", {"conv2_1_add", "pool1", "pool4"}),
+        ("Q-dorefa-1-float", {"conv2_1_add"}),
+        ("QB-bnn-bi-real", {"conv2_1_add", "pool1", "pool4"}),
+    ],
+)
+def test_layers_that_are_looked_at_are_those_of_keras(name: str, beside: set[str]) -> None:
+    config = CASES[name]
+    theirs, mine = build_keras(config), build_embedder(config).eval()
+    randomise(theirs)
+    given = {layer.name: layer.get_weights() for layer in theirs.layers if layer.weights}
+    assert weights.set_keras_weights(mine, given, "test") == []
+    names = [
+        layer.name
+        for layer in theirs.layers
+        if layer.output.shape.rank == 4 and (layer.weights or layer.name in beside)
+    ]
+    assert beside <= set(names)
+    x = faces(2)[:, : config.input_height, : config.input_width]
+    expected = tf.keras.Model(theirs.input, [theirs.get_layer(each).output for each in names])
+    with torch.no_grad():
+        embeddings, found = mine.looked_at(torch.from_numpy(x.transpose(0, 3, 1, 2)), names)
+        again = mine(torch.from_numpy(x.transpose(0, 3, 1, 2)))
+    assert torch.equal(embeddings, again)
+    for each, own, taught in zip(names, found, expected(x, training=False), strict=True):
+        np.testing.assert_allclose(
+            own.numpy().transpose(0, 2, 3, 1), taught, rtol=1e-3, atol=1e-3, err_msg=each
+        )
+
+
+def test_a_part_that_is_looked_into_keeps_its_layers() -> None:
+    mine = build_embedder(CASES["mobile"])
+    assert not any(map(mine.looks_into, mine.blocks()))
+    mine.look_at(["stage1_unit2_add", "features_bn"])
+    assert [mine.looks_into(block) for block in mine.blocks()].count(True) == 2
+    assert mine.use_kernels()
+    kept = [part for part in mine.modules() if getattr(part, "with_kernels", None) is False]
+    assert kept == [mine.features]
 
 
 @pytest.mark.parametrize("config", CASES.values(), ids=CASES)

@@ -39,6 +39,12 @@ def read_teacher(model: Path, contract: Path | None) -> Teacher:
         "input": _name(bundle.graph.inputs[0]),
         "output": _name(bundle.graph.outputs[0]),
         "ops": [operator for operator in operators if operator],
+        "layers": {
+            tensor.name: _name(tensor)
+            for operator in bundle.graph.working
+            for tensor in operator.outputs
+            if len(tensor.shape) == 4
+        },
     }
     reading = Reading(found.input.color == "BGR", found.input.mean, found.input.scale)
     return Teacher(graph, constants, reading)
@@ -95,7 +101,7 @@ def _described(
         return {}
     raise InputError(
         f"{model} has the operator {operator.name}, which a teacher on the device cannot have: "
-        "train without blends"
+        "train without blends, and without hints and attention"
     )
 
 

@@ -1,13 +1,15 @@
 """Teachers on the device: float networks whose graph is a list of operators.
 
 ``.npz`` files hold ``graph``, JSON: {"input", "output", "ops": [{"op", "in", "out", ...}]}, and the
-constants by tensor name as ``c:NAME``; kernels of convolutions are [out, in / groups, h, w].
+constants by tensor name as ``c:NAME``; kernels of convolutions are [out, in / groups, h, w]. A
+graph may have "layers": the outputs that can be looked at, by their names in a model file.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facesdk.errors import InputError
+from facesdk_training.data.crops import INPUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +64,44 @@ class Teacher(nn.Module):
 
     def forward(self, crops: Tensor) -> Tensor:
         """The unit embeddings."""
+        values = self._begun(crops)
+        for operator in self._graph["ops"]:
+            values[operator["out"]] = self._run(operator, values)
+        return functional.normalize(values[self._graph["output"]].flatten(1).float(), dim=1)
+
+    def maps(self, x: Tensor, names: Sequence[str]) -> list[Tensor]:
+        """The outputs of some layers, [N, C, H, W], up to the last of which the teacher runs.
+
+        So crops may be smaller than the teacher's own, where these layers are before its head.
+
+        Args:
+            x: [N, 3, height, width], as the networks that are trained take them.
+            names: Of the layers, as the model file has them.
+
+        Raises:
+            InputError: There is no such layer.
+        """
+        layers = self._graph.get("layers", {})
+        for name in names:
+            if name not in layers:
+                raise InputError(
+                    f"loss.layers: the teacher has no layer {name!r}; it has {', '.join(layers)}"
+                )
+        wanted = {layers[name] for name in names}
+        values = self._begun(x * INPUT.scale + INPUT.mean)
+        for operator in self._graph["ops"]:
+            values[operator["out"]] = self._run(operator, values)
+            if wanted <= set(values):
+                break
+        return [values[layers[name]] for name in names]
+
+    def _begun(self, crops: Tensor) -> dict[str, Tensor]:
+        """The first value, of levels 0 to 255."""
         reading = self._reading
         dtype = next(b.dtype for b in self.buffers() if b.ndim == 4)
         x = ((crops.float() - reading.mean) / reading.scale).to(dtype)
         x = x.flip(1) if reading.bgr else x
-        values = {self._graph["input"]: x.contiguous(memory_format=torch.channels_last)}
-        for operator in self._graph["ops"]:
-            values[operator["out"]] = self._run(operator, values)
-        return functional.normalize(values[self._graph["output"]].flatten(1).float(), dim=1)
+        return {self._graph["input"]: x.contiguous(memory_format=torch.channels_last)}
 
     def both_ways(self, crops: Tensor) -> Tensor:
         """Unit vectors [N, D]: the mean direction of the crops' and their mirror images'."""

@@ -36,15 +36,14 @@ class FaceResNet(Network):
         self.stem = _Layer(
             self, "conv1a", _convolution(config, 3, first, quantized=False), activated=not binary
         )
-        self.body = nn.ModuleList([_Transition(self, config, "conv1b", first, channels, False)])
+        self.body = nn.ModuleList([_Transition(self, config, 1, first, channels, False)])
         size = _halved(_valid(_valid(size)))
         for stage, (count, units) in enumerate(
             zip(_STAGE_CHANNELS, config.units, strict=True), start=2
         ):
             if stage > 2:
                 filters = config.channels(count)
-                name = f"conv{stage - 1}"
-                self.body.append(_Transition(self, config, name, channels, filters, binary))
+                self.body.append(_Transition(self, config, stage - 1, channels, filters, binary))
                 size, channels = _halved(_valid(size)), filters
             self.body.extend(
                 _Unit(self, config, f"conv{stage}_{unit}", channels) for unit in range(1, units + 1)
@@ -146,13 +145,13 @@ class _Transition(nn.Module):
         self,
         network: Network,
         config: FaceResNetConfig,
-        name: str,
+        number: int,
         inputs: int,
         outputs: int,
         shifted: bool,
     ) -> None:
         super().__init__()
-        binary = config.binary_activations
+        binary, name = config.binary_activations, "conv1b" if number == 1 else f"conv{number}"
         self.shift = network.named(f"{name}_shift", ChannelShift(inputs)) if shifted else None
         convolution = _convolution(config, inputs, outputs)
         self.layer = _Layer(
@@ -165,6 +164,8 @@ class _Transition(nn.Module):
         self.prelu = None
         if not binary and config.weights != FLOAT:
             self.prelu = network.named(f"{name}_prelu", PReLU(outputs))
+        else:
+            network.ends_with(f"pool{number}", self)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.layer(x if self.shift is None else self.shift(x))
@@ -178,6 +179,7 @@ class _Unit(nn.Module):
     ) -> None:
         super().__init__()
         binary, last = config.binary_activations, config.unit_convolutions
+        network.ends_with(f"{name}_add", self)
         self.shift, self.branch = None, nn.Sequential()
         if config.block != "plain":
             parts = Parts(network, config, partial(_convolution, config))

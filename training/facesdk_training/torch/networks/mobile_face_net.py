@@ -29,7 +29,10 @@ class MobileFaceNet(Network):
             for unit in range(1, units + 1):
                 name, stride = f"stage{stage}_unit{unit}", 2 if unit == 1 else 1
                 hidden = config.expansion * filters
-                self.body.append(_Unit(self, name, channels, hidden, filters, stride))
+                part = _Unit(self, name, channels, hidden, filters, stride)
+                if part.adds:
+                    self.ends_with(f"{name}_add", part)
+                self.body.append(part)
                 channels = filters
         self.features = _Layer(self, "features", channels, config.head_channels)
         self.head = EmbeddingHead(
@@ -52,7 +55,7 @@ class MobileFaceNet(Network):
         """See :meth:`.Network.use_kernels`."""
         for layer in self.modules():
             if isinstance(layer, _Layer):
-                layer.with_kernels = True
+                layer.with_kernels = not self.looks_into(layer)
         return True
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
@@ -28,11 +29,42 @@ class Network(nn.Module, ABC):
     def __init__(self) -> None:
         super().__init__()
         self.layers: dict[str, nn.Module] = {}
+        self._without_weights: dict[str, nn.Module] = {}
+        self._looked_at: dict[str, nn.Module] = {}
+        self._seen: dict[str, Tensor] = {}
 
     def named(self, name: str, layer: Layer) -> Layer:
         """Notes the name of a layer, which the caller makes a part of the network."""
         self.layers[name] = layer
         return layer
+
+    def ends_with(self, name: str, part: nn.Module) -> None:
+        """Notes a Keras layer without weights, a sum or a pool, by the part that it is the end of.
+
+        Args:
+            name: Of the layer.
+            part: Its output is the layer's.
+        """
+        self._without_weights[name] = part
+
+    def look_at(self, names: Sequence[str]) -> None:
+        """Notes the outputs of some layers in every forward pass from now on.
+
+        Do it before the parts around these layers are compiled: see :meth:`looks_into`.
+
+        Raises:
+            InputError: There is no such layer.
+        """
+        known = {**self.layers, **self._without_weights}
+        for name in names:
+            if name not in known:
+                raise InputError(
+                    f"loss.layers: there is no layer {name!r} that the training engine "
+                    f'"torch" can look at; there are {", ".join(known)}'
+                )
+            if name not in self._looked_at:
+                self._looked_at[name] = known[name]
+                known[name].register_forward_hook(partial(_note, self._seen, name))
 
     def looked_at(self, x: Tensor, names: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
         """The embeddings, and the outputs of some layers, [N, C, H, W] where they are maps.
@@ -44,10 +76,20 @@ class Network(nn.Module, ABC):
         Raises:
             InputError: There is no such layer.
         """
-        raise InputError(
-            'the training engine "torch" looks at layers in `facesdk compress` only: set '
-            "loss.hint_weight and loss.attention_weight to 0, or use --engine keras"
-        )
+        self.look_at(names)
+        embeddings: Tensor = self(x)
+        found = [self._seen[name] for name in names]
+        self._seen.clear()
+        return embeddings, found
+
+    def maps(self, x: Tensor, names: Sequence[str]) -> list[Tensor]:
+        """The outputs alone of :meth:`looked_at`."""
+        return self.looked_at(x, names)[1]
+
+    def looks_into(self, part: nn.Module) -> bool:
+        """Whether a layer within a part is looked at, so that the part must run as it is."""
+        inside = {id(module) for module in part.modules()}
+        return any(id(layer) in inside for layer in self._looked_at.values())
 
     def use_kernels(self) -> bool:
         """Trains by the kernels of :mod:`.kernels` from now on; whether the network has any."""
@@ -56,6 +98,10 @@ class Network(nn.Module, ABC):
     @abstractmethod
     def blocks(self) -> list[nn.Module]:
         """The repeated parts, which are compiled one by one: few kinds, however deep it is."""
+
+
+def _note(seen: dict[str, Tensor], name: str, layer: nn.Module, _: Any, output: Tensor) -> None:
+    seen[name] = output
 
 
 class EmbeddingHead(nn.Module):
