@@ -121,6 +121,49 @@ def test_a_model_inside_may_be_the_output(tmp_path: Path, last: str) -> None:
     _require_equal(model, _saved(model, tmp_path / "net.keras"))
 
 
+def _with(x: Any, *parts: Any) -> Any:
+    for part in parts:
+        x = part(x)
+    return x
+
+
+def _shared_by_models() -> Any:
+    """Layers and a model that models inside share with each other and with the one around them."""
+    image, first, second = (layers.Input((8, 8, 3)) for _ in range(3))
+    one, two = (layers.Conv2D(3, 3, padding="same") for _ in range(2))
+    prelu = layers.PReLU(shared_axes=[1, 2])
+    inner = keras.Model(first, _with(first, one, prelu, two), name="inner")
+    middle = keras.Model(second, _with(second, inner, one, layers.BatchNormalization()))
+    return keras.Model(image, layers.Add()([middle(image), _with(image, inner, two, prelu)]))
+
+
+def _shared_by_layers() -> Any:
+    """A layer inside another and after it, and one that is an activation too."""
+    vector = layers.Input((6, 4))
+    dense, prelu = layers.Dense(4), layers.PReLU()
+    inside, activated = layers.TimeDistributed(dense), layers.Dense(4, activation=prelu)
+    return keras.Model(vector, _with(vector, inside, activated, prelu, dense))
+
+
+@pytest.mark.parametrize("build", [_shared_by_models, _shared_by_layers])
+def test_layers_may_be_shared_with_what_is_inside(tmp_path: Path, build: Any) -> None:
+    """Keras 3 writes their weights once, and cannot load such files itself."""
+    model = build()
+    path = _saved(model, tmp_path / "net.keras")
+    with pytest.raises((TypeError, ValueError)):
+        keras.models.load_model(path)
+    _require_equal(model, path)
+
+
+def test_which_layer_is_shared_must_be_known(tmp_path: Path) -> None:
+    image, first, second = (layers.Input((8, 8, 3)) for _ in range(3))
+    one, two = (layers.Conv2D(3, 3, padding="same", name="conv") for _ in range(2))
+    left, right = keras.Model(first, one(first)), keras.Model(second, two(second))
+    path = _saved(keras.Model(image, _with(image, left, right, two)), tmp_path / "net.keras")
+    with pytest.raises(ModelError, match=r"2 layers conv, and .* which of them .*export"):
+        loading.load(path)
+
+
 def test_a_file_that_keras_3_cannot_load_itself_is_refused(tmp_path: Path) -> None:
     """It writes operations into .h5 files that it does not find again."""
     path = _saved(_branched(), tmp_path / "net.h5")

@@ -11,11 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from facesdk.errors import ModelError, one_line
+from facesdk_training.keras.keras3.configuration import FUNCTIONAL, MODELS, is_layer, name_of
 from facesdk_training.keras.keras3.functions import ACTIVATIONS, OPERATIONS
 from facesdk_training.keras.keras3.way_out import EXPORT
 
-_FUNCTIONAL = ("Functional", "Model")
-_MODELS = (*_FUNCTIONAL, "Sequential")
 _UNUSED_IN_INFERENCE = ("_initializer", "_regularizer", "_constraint")
 _RENAMED = {
     ("InputLayer", "batch_shape"): "batch_input_shape",
@@ -55,7 +54,7 @@ class Builder:
         if kind == "Sequential":
             layers = [self._layer(each) for each in config["layers"]]
             return tf.keras.Sequential(layers, name=config["name"])
-        if kind in _FUNCTIONAL and "layers" in config:
+        if kind in FUNCTIONAL and "layers" in config:
             return self._functional(config)
         raise ModelError(
             f"{self._path} is a network of the class {kind} of Keras 3, whose layers are not in "
@@ -67,7 +66,7 @@ class Builder:
         tensors: dict[tuple[str, int, int], Any] = {}
         waiting: list[tuple[str, int, dict[str, Any]]] = []
         for row in config["layers"]:
-            name = _name(row)
+            name = name_of(row)
             made[name] = self._made(row)
             if row["class_name"] == "InputLayer":
                 tensors[name, 0, 0] = made[name].output
@@ -85,7 +84,7 @@ class Builder:
                     tensors[name, number, place] = output
             done = {call[:2] for call in ready}
             waiting = [call for call in waiting if call[:2] not in done]
-        inside = {_name(row) for row in config["layers"] if row["class_name"] in _FUNCTIONAL}
+        inside = {name_of(row) for row in config["layers"] if row["class_name"] in FUNCTIONAL}
         inputs = _picked(config["input_layers"], tensors, inside)
         outputs = _picked(config["output_layers"], tensors, inside)
         return tf.keras.Model(inputs, outputs, name=config["name"])
@@ -103,11 +102,7 @@ class Builder:
 
     def _made(self, row: dict[str, Any]) -> Any:
         """A layer, a model, or the function of an operation."""
-        if row["class_name"] in _MODELS:
-            return self.model(row)
-        if row["class_name"] != "InputLayer" and "trainable" not in row["config"]:
-            return self._operation(row)  # .h5 files name no module, and both have an Add
-        return self._layer(row)
+        return self._layer(row) if is_layer(row) else self._operation(row)
 
     def _operation(self, row: dict[str, Any]) -> Callable[..., Any]:
         kind, options = row["class_name"], dict(row["config"])
@@ -123,7 +118,7 @@ class Builder:
 
     def _layer(self, row: dict[str, Any]) -> tf.keras.layers.Layer:
         kind = row["class_name"]
-        if kind in _MODELS:
+        if kind in MODELS:
             return self.model(row)
         if kind.startswith("Random"):  # distortions of training: nothing in inference
             return tf.keras.layers.Activation("linear", name=row["config"]["name"])
@@ -225,11 +220,6 @@ def _takes(kind: type[Any], key: str) -> bool:
             signature = inspect.signature(vars(base)["__init__"])
             parameters |= set(signature.parameters)
     return key in parameters
-
-
-def _name(row: dict[str, Any]) -> str:
-    name: str = row["config"].get("name", row.get("name"))
-    return name
 
 
 def _needs(node: Any) -> set[tuple[str, int, int]]:

@@ -15,13 +15,19 @@ _CLOSE = 3e-4
 """Largest difference between the two on noise, as a share of the largest output."""
 
 
-def require_same(model: tf.keras.Model, path: Path) -> None:
-    """Raises unless Keras 3, which TensorFlow brings, computes of noise what the model does."""
+def require_same(model: tf.keras.Model, file: Path, path: Path) -> None:
+    """Raises unless Keras 3, which TensorFlow brings, computes of noise what the model does.
+
+    Args:
+        model: The network of Keras 2.
+        file: What Keras 3 is to read.
+        path: The user's file, for messages.
+    """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     import keras  # seconds, which other files do not take
 
     try:
-        theirs = keras.models.load_model(path, compile=False)
+        theirs = keras.models.load_model(file, compile=False)
     except Exception as error:  # whatever Keras raises
         raise ModelError(
             f"{path}: Keras {keras.__version__} cannot load it itself ({one_line(error, 150)}), so "

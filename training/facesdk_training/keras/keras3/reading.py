@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,7 @@ import tensorflow as tf
 from facesdk.errors import ModelError, one_line
 from facesdk_training.keras.keras3.builder import Builder
 from facesdk_training.keras.keras3.comparison import require_same
+from facesdk_training.keras.keras3.sharing import shares, write_out
 from facesdk_training.keras.keras3.weights import take_by_name, take_by_place
 
 _ATTRIBUTE_OF_CONFIG = "model_config"
@@ -44,20 +46,31 @@ def load(path: Path, objects: Mapping[str, Any]) -> tf.keras.Model:
         ModelError: Keras 2 has no such layer, operation or option, or the two do not compute the
             same; the message names it, and what to do instead.
     """
-    try:
-        config, weights = _contents(path)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{path} cannot be read ({one_line(error, 200)})") from None
-    builder = Builder(path, objects)
-    model = builder.model(config)
-    with h5py.File(io.BytesIO(weights), "r") as file:
-        if "model_weights" in file:
-            take_by_name(model, file["model_weights"], path)
-        else:
-            take_by_place(model, file, path)
-    if not builder.uses_objects:
-        require_same(model, path)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            own = _with_own_layers(path, Path(folder))
+            config, weights = _contents(own)
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise ModelError(f"{path} cannot be read ({one_line(error, 200)})") from None
+        builder = Builder(path, objects)
+        model = builder.model(config)
+        with h5py.File(io.BytesIO(weights), "r") as file:
+            if "model_weights" in file:
+                take_by_name(model, file["model_weights"], path)
+            else:
+                take_by_place(model, config, file, path)
+        if not builder.uses_objects:
+            require_same(model, own, path)
     return model
+
+
+def _with_own_layers(path: Path, folder: Path) -> Path:
+    """The file, or a copy in the folder in which no models share layers."""
+    if path.suffix.lower() != ".keras" or not shares(path):
+        return path
+    copy = folder / "network.keras"
+    write_out(path, copy)
+    return copy
 
 
 def _contents(path: Path) -> tuple[dict[str, Any], bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from facesdk.errors import ModelError
+from facesdk_training.keras.keras3.configuration import name_of, places
 from facesdk_training.keras.keras3.way_out import EXPORT
 
 
@@ -29,28 +29,30 @@ def take_by_name(model: tf.keras.Model, group: h5py.Group, path: Path) -> None:
         _finish(layer)
 
 
-def take_by_place(model: tf.keras.Model, group: h5py.Group, path: Path) -> None:
-    """Weights of a ``.keras`` file: a group per layer, named after its class and numbered."""
-    counts: dict[str, int] = {}
-    for layer in model.layers:
-        if isinstance(layer, tf.keras.layers.Layer) and not _is_call(layer):
-            name = _snake_case(type(layer).__name__)
-            number = counts[name] = counts.get(name, -1) + 1
-            if layer.weights:
-                place = f"layers/{name}_{number}" if number else f"layers/{name}"
-                own = _group(group, (place, f"layers/{layer.name}"))
-                if own is None:
-                    raise ModelError(f"{path} has no weights of layer {layer.name}")
-                if getattr(layer, "layers", None):
-                    take_by_place(layer, own, path)
-                else:
-                    _assign(layer.name, layer.weights, list(_values(own)), path)
-                    _finish(layer)
+def take_by_place(
+    model: tf.keras.Model, row: dict[str, Any], group: h5py.Group, path: Path
+) -> None:
+    """Weights of a ``.keras`` file: a group per layer, named after its class and numbered.
 
-
-def _is_call(layer: Any) -> bool:
-    """Whether Keras 2 made the layer of an operation, which is none in Keras 3."""
-    return type(layer).__name__ in ("TFOpLambda", "SlicingOpLambda")
+    Args:
+        model: The network, with the names of the file's layers.
+        row: Its class and its configuration, as Keras 3 writes them.
+        group: Where the file keeps the weights.
+        path: The file, for messages.
+    """
+    layers = {layer.name: layer for layer in model.layers}
+    for part, place in places(row):
+        layer = layers.get(name_of(part))
+        if layer is None or not layer.weights:
+            continue
+        own = _group(group, (place, f"layers/{layer.name}"))
+        if own is None:
+            raise ModelError(f"{path} has no weights of layer {layer.name}")
+        if getattr(layer, "layers", None):
+            take_by_place(layer, part, own, path)
+        else:
+            _assign(layer.name, layer.weights, list(_values(own)), path)
+            _finish(layer)
 
 
 def _group(group: h5py.Group, names: Iterable[str]) -> h5py.Group | None:
@@ -58,13 +60,15 @@ def _group(group: h5py.Group, names: Iterable[str]) -> h5py.Group | None:
 
 
 def _values(group: h5py.Group) -> Iterator[np.ndarray[Any, Any]]:
-    """The variables of a layer, or of the one that it wraps."""
+    """The variables of a layer and of those in it: which it wraps, or calls for its activation."""
     for name in ("layer", "cell"):
         if name in group:
             yield from _values(group[name])
     own = group.get("vars", {})
     for key in sorted(own, key=int):
         yield np.asarray(own[key])
+    if "activation" in group:
+        yield from _values(group["activation"])
 
 
 def _assign(name: str, variables: list[Any], values: list[Any], path: Path) -> None:
@@ -82,10 +86,3 @@ def _finish(layer: tf.keras.layers.Layer) -> None:
     """What Keras 2 derives from weights when it loads them."""
     if isinstance(layer, tf.keras.layers.Normalization):
         layer.finalize_state()
-
-
-def _snake_case(name: str) -> str:
-    """As Keras 3 names groups: ``DepthwiseConv2D`` becomes ``depthwise_conv2d``."""
-    name = re.sub(r"\W+", "", name)
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
