@@ -22,7 +22,7 @@ from facesdk_converters.inspection.batch import takes_several
 from facesdk_converters.inspection.converted import Converted
 from facesdk_converters.inspection.explanation import explain
 from facesdk_converters.inspection.parity import EXACT, Agreement
-from facesdk_converters.sources.facts import Facts, contract_with
+from facesdk_converters.sources.facts import Facts, advice, contract_with
 from facesdk_converters.sources.source import Source, load
 from facesdk_converters.targets import floating
 from facesdk_converters.targets.integers import FLOAT, in_integers, rounding
@@ -125,6 +125,7 @@ def convert(request: Request, target: Target, *, progress: Progress = unwatched)
         packed_bytes=len(packed_content) if packed_content else None,
         explanation=explanation,
         description="\n".join(filter(None, [source.note, target.describe(bundle.graph)])),
+        advice=advice(source, contract),
     )
 
 

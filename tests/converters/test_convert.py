@@ -119,7 +119,7 @@ def test_a_binary_network_is_explained_and_packed(folder: Path, tmp_path: Path) 
     output = tmp_path / "nested.tflite.pack"
     done = invoke("lce", folder / "nested.h5", *CUSTOM, "-o", output, "--pack")
     assert done.exit_code == 0, done.output
-    assert "does not know what it is for" in done.stdout
+    assert "does not know what it is for: give this file a contract" in done.stdout
     container = ModelBundle.load(output)
     assert container.contract.task == "other"
 

@@ -157,10 +157,6 @@ def in_words(converted: Converted) -> str:
         + ("not compared with its source" if agreement is None else str(agreement))
     )
     lines += converted.description.splitlines()
-    if converted.contract.task == "other":
-        lines.append(
-            "facesdk does not know what it is for: if it embeds aligned faces, give --task "
-            "recognition, --mean and --scale, or give this file a contract by "
-            "`facesdk models set-contract`"
-        )
+    if converted.advice:
+        lines.append(converted.advice)
     return "\n".join(lines)

@@ -23,6 +23,7 @@ class Converted:
         packed_bytes: Size of the container it was written into; None without one.
         explanation: What is in it; None if that was not asked for.
         description: What the target says about it, in lines; empty if nothing.
+        advice: What the user may say of it that facesdk does not know; empty if nothing would help.
     """
 
     path: Path
@@ -32,6 +33,7 @@ class Converted:
     packed_bytes: int | None = None
     explanation: Explanation | None = None
     description: str = ""
+    advice: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Path, size, name, task, parity, and the explanation where there is one."""

@@ -74,6 +74,22 @@ def _given(facts: Facts, *names: str) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(facts, name)) is not None}
 
 
+def advice(source: Source, contract: Contract) -> str:
+    """What the user may say of a network that facesdk does not know; empty if nothing would help.
+
+    No task takes several inputs or outputs, and a recognition model maps crops to vectors.
+    """
+    ports = source.network.input_shapes + source.network.output_shapes
+    if contract.task != "other" or len(ports) != 2:
+        return ""
+    words = "give this file a contract by `facesdk models set-contract`"
+    if _template(*ports):
+        words = (
+            f"if it embeds aligned faces, give --task recognition, --mean and --scale, or {words}"
+        )
+    return f"facesdk does not know what it is for: {words}"
+
+
 def _recognition(source: Source) -> dict[str, Any]:
     inputs, outputs = source.network.input_shapes, source.network.output_shapes
     if len(inputs) != 1 or len(outputs) != 1:
@@ -82,11 +98,16 @@ def _recognition(source: Source) -> dict[str, Any]:
             "model has one of each; leave out --task recognition"
         )
     (shape,), (output,) = inputs, outputs
-    template = template_of(shape[:2])
-    if len(shape) != 3 or shape[2] != 3 or template is None or len(output) != 1:
+    template = _template(shape, output)
+    if template is None:
         sizes = " or ".join(f"{row.height}x{row.width}x3" for row in TEMPLATES.values())
         raise ModelError(
             f"{source.path} maps {shape} to {output}: a recognition model maps crops of {sizes} to "
             "vectors; leave out --task recognition"
         )
     return {"task": _RECOGNITION, "template": template, "dim": output[0]}
+
+
+def _template(shape: tuple[int, ...], output: tuple[int, ...]) -> str | None:
+    """Of the crops that a network maps to vectors; None if it does not."""
+    return template_of(shape[:2]) if shape[2:] == (3,) and len(output) == 1 else None

@@ -1,54 +1,77 @@
-"""The line that a runtime writes to descriptor 2 with the first network that XNNPACK runs."""
+"""Lines that C++ code of the runtimes and of TensorFlow writes to descriptor 2."""
 
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_LINE = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"
-_first = threading.Lock()
-_written = False
+_GREETING = re.compile(rb"INFO: Created TensorFlow Lite XNNPACK delegate for CPU\.\n")
+_one = threading.Lock()
+_greeted = False
 
 
 @contextmanager
 def without_greeting() -> Iterator[None]:
-    """Keep that line off the terminal: C++ code writes it, once per process, and has no switch.
+    """Keep the line of the first network that XNNPACK runs off the terminal.
 
-    While networks are built, until the line has come, descriptor 2 is a temporary file; all else
-    that came there follows when the network is built. FACESDK_DEBUG=1 keeps the line.
+    It comes once per process and has no switch. So while networks are built, until it has come,
+    it is left out. FACESDK_DEBUG=1 keeps it.
     """
-    global _written
-    if _written or os.environ.get("FACESDK_DEBUG"):
+    global _greeted
+    if _greeted:
         yield
         return
-    with _first:
-        if _written:
+    found: list[bytes] = []
+    try:
+        with without_lines(_GREETING) as found:
             yield
-            return
+    finally:
+        _greeted = _greeted or bool(found)
+
+
+@contextmanager
+def without_lines(lines: re.Pattern[bytes]) -> Iterator[list[bytes]]:
+    """Keep lines that C++ code writes, and has no switch for, off the terminal.
+
+    Meanwhile descriptor 2 is a temporary file; all else that came there follows at the end.
+    FACESDK_DEBUG=1 keeps the lines.
+
+    Args:
+        lines: Each of them, with its end.
+
+    Yields:
+        What was left out, known at the end.
+    """
+    found: list[bytes] = []
+    if os.environ.get("FACESDK_DEBUG"):
+        yield found
+        return
+    with _one:
         try:
             terminal = os.dup(2)
-        except OSError:  # closed: nobody sees the line
-            yield
+        except OSError:  # closed: nobody sees the lines
+            yield found
             return
         with open(terminal, "wb", buffering=0) as descriptor, tempfile.TemporaryFile() as kept:
             os.dup2(kept.fileno(), 2)
             try:
-                yield
+                yield found
             finally:
                 os.dup2(terminal, 2)
                 kept.seek(0)
                 content = kept.read()
-                _written = _LINE in content
-                descriptor.write(content.replace(_LINE, b""))
+                found += lines.findall(content)
+                descriptor.write(lines.sub(b"", content))
 
 
 def _after_fork() -> None:
     """The lock may be held by a thread that is not here."""
-    global _first
-    _first = threading.Lock()
+    global _one
+    _one = threading.Lock()
 
 
 os.register_at_fork(after_in_child=_after_fork)

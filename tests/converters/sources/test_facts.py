@@ -6,7 +6,7 @@ import pytest
 
 from contracts import other
 from facesdk.errors import InputError, ModelError
-from facesdk_converters.sources.facts import Facts, contract_with
+from facesdk_converters.sources.facts import Facts, advice, contract_with
 from facesdk_converters.sources.source import Source
 
 CONTRACT = other(112, 96, name="net", license="unstated")
@@ -57,3 +57,14 @@ def test_what_the_source_says_itself_is_not_said_again(fact: dict[str, object]) 
 def test_a_task_that_is_not_known_is_refused_however_it_is_given() -> None:
     with pytest.raises(InputError, match="--task must be recognition, but got 'tracking'"):
         Facts(task="tracking")
+
+
+def test_advice_is_given_where_it_can_be_followed() -> None:
+    assert "if it embeds aligned faces, give --task" in advice(source(112, 112, 3), CONTRACT)
+    assert "--task" not in advice(source(32, 32, 3), CONTRACT)
+    assert "set-contract" in advice(source(32, 32, 3), CONTRACT)
+    several = source(112, 112, 3)
+    several.network.input_shapes *= 2
+    assert advice(several, CONTRACT) == ""
+    recogniser = contract_with(source(112, 96, 3), Facts(task="recognition"))
+    assert advice(source(112, 96, 3), recogniser) == ""

@@ -47,6 +47,17 @@ def test_only_that_line_is_dropped() -> None:
     assert run(SAY).stderr == "before\nafter\nlater\n"
 
 
+def test_a_failure_passes_and_what_it_wrote_too() -> None:
+    done = run(
+        "import os, re\n"
+        "from facesdk.runtime.native_log import without_lines\n"
+        "with without_lines(re.compile(rb'noise: .*\\n')) as found:\n"
+        "    os.write(2, b'noise: 1\\nreason\\n')\n"
+        "    raise SystemExit(3)\n"
+    )
+    assert (done.returncode, done.stderr) == (3, "reason\n")
+
+
 def test_a_closed_descriptor_is_no_fault() -> None:
     done = run("import os; os.close(2)\n" + USE)
     assert done.returncode == 0

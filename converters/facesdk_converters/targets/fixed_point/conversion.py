@@ -17,6 +17,7 @@ between int8 tensors: no runtime has a fast int8 kernel for it.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from facesdk.errors import InputError, ModelError, one_line
 from facesdk.models.bundle import ModelBundle
 from facesdk.progress import Progress, unwatched
 from facesdk.results import FloatArray
+from facesdk.runtime.native_log import without_lines
 from facesdk.tflite.graph import Graph
 from facesdk.tflite.schema import BITS
 from facesdk_converters.targets.fixed_point.calibration import observe
@@ -52,6 +54,9 @@ samples; they hardly change with more."""
 EXPONENT = 0.8
 """The a of :mod:`~facesdk_converters.targets.fixed_point.equalization`, chosen on aligned faces of
 CelebA; 0.7 to 0.85 are alike."""
+
+_SETTINGS = re.compile(rb"fully_quantize: \d+, inference_type: .*\n")
+"""What TensorFlow's quantizer writes at each call (``quantize_model.cc``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +314,10 @@ def _quantized(tree: Tree, statistics: Statistics, first: Iterable[int]) -> Tree
     names = [tree.name(tensor) for tensor in first]
     tree.compact()
     try:
-        content = mlir_quantize(tree.to_bytes(), denylisted_nodes=names, denylisted_ops=["PRELU"])
+        with without_lines(_SETTINGS):
+            content = mlir_quantize(
+                tree.to_bytes(), denylisted_nodes=names, denylisted_ops=["PRELU"]
+            )
     except Exception as error:  # its C++ raises what it likes
         reason = one_line(error, 300)
         raise ModelError(f"TensorFlow cannot quantize the network: {reason}") from None

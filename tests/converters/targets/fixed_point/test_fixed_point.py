@@ -149,8 +149,10 @@ def test_equalizing_changes_ranges_and_not_the_function(network, inputs, exponen
         np.testing.assert_allclose(seen.maximum, measured[tensor].maximum, rtol=1e-2, atol=1e-3)
 
 
-def test_int8_computes_almost_what_keras_computes(network, inputs, calibrated):
+def test_int8_computes_almost_what_keras_computes(network, inputs, calibrated, capfd):
+    capfd.readouterr()
     content = to_fixed_point(calibrated, FixedPointOptions())
+    assert "fully_quantize" not in capfd.readouterr().err
     got = run(content, inputs)
     assert cosines(got, np.asarray(network[0](inputs))).min() > 0.995
     types = types_of_weights(content)
