@@ -15,7 +15,7 @@ from facesdk.errors import InputError, require_extra
 from facesdk.files import cache_folder
 from facesdk_training.cli import options
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 _LIST = "methods"
 _SCAN = "sensitivity"
@@ -57,7 +57,8 @@ def compress(
         Optional[Path],
         typer.Option(
             metavar="FILE.toml",
-            help="A chain: [[steps]] tables with `method` and its settings; or deep-compression.",
+            help="A chain: [[steps]] tables with `method` and its settings; or a shipped one: "
+            "deep-compression, prune-distil-binary.",
             show_default=False,
         ),
     ] = None,

@@ -40,3 +40,17 @@ def test_the_help_shows_it_so(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [line.strip() for line in shown.split("\n")]
     place = lines.index("facesdk calibrate my.tflite staff.zip --fmr 0.01 --fmr 0.0001 \\")
     assert lines[place + 1] == "-o calibrated.tflite"
+
+
+def test_no_help_swallows_what_its_options_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words in brackets are words, no markup, and the helps of all verbs are laid out alike."""
+    monkeypatch.setenv("COLUMNS", "600")
+    swallowed = set()
+    for verb, command in verbs():
+        shown = CliRunner().invoke(app, [*verb.split(), "--help"]).stdout.replace("│", " ")
+        words = " ".join(shown.split())
+        for param in command.params:
+            said = " ".join((getattr(param, "help", None) or "").replace("`", "").split())
+            if said not in words and not getattr(param, "hidden", False):
+                swallowed.add((verb, param.name))
+    assert swallowed == set()

@@ -13,7 +13,7 @@ from facesdk.errors import InputError, require_extra
 if TYPE_CHECKING:
     from facesdk_training.compression.advice import Advice, Option
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 _SCANNED_CROPS = 64
 _SCANNED_WIDTHS = (8, 5, 4, 3)

@@ -21,6 +21,7 @@ NEAR_DUPLICATE_BITS = 30
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode="markdown",
     help="Make training data from photos (needs the extra `train`).",
 )
 

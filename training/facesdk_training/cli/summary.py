@@ -18,7 +18,7 @@ from facesdk.pages.text import Line, Table
 if TYPE_CHECKING:
     from facesdk_training.complexity.layers import Complexity
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
 
 @app.command()
