@@ -58,6 +58,8 @@ def wrong(command: str) -> str:
         return "" if words[0] in COMMON else "no such verb"
     given = {word.split("=")[0] for word in words if word.startswith("--") and len(word) > 2}
     unknown = given - OPTIONS.get(verb, set()) - COMMON
+    if "--pack" in given and not re.search(r" -o \S+\.pack\b", command):
+        return "--pack wants a name that ends in .pack"
     return f"{verb} has no {', '.join(sorted(unknown))}" if unknown else ""
 
 
@@ -72,3 +74,5 @@ def test_the_commands_are_found_and_judged() -> None:
     assert wrong("verify a.jpg b.jpg --json --picture c.jpg") == ""
     assert wrong("verify a.jpg b.jpg --save c.jpg") == "verify has no --save"
     assert wrong("frobnicate") == "no such verb"
+    assert wrong("convert float32 run -o a.tflite --pack").startswith("--pack wants")
+    assert wrong("convert float32 run -o a.tflite.pack --pack") == ""

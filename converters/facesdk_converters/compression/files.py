@@ -24,6 +24,8 @@ from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets import registry
 from facesdk_converters.tflite.tree import write_contract
+from facesdk_training.keras import loading
+from facesdk_training.runs.contract import contract_of
 
 RUNS = Policy(runs=30, warm_up=5, warm_up_seconds=0.2, lead=1)
 """How often two files run in turn; one thread."""
@@ -81,6 +83,20 @@ def file_of(model: tf.keras.Model, contract: Contract) -> tuple[str, ModelBundle
     source = Source(path, KerasNetwork(model), said.source_sha256, said, documented=True)
     bundle = registry.load(name, **options).convert(source)
     return name, ModelBundle.from_bytes(write_contract(bundle, said), path, trust=True)
+
+
+def file_of_run(run: Path) -> tuple[str, bytes]:
+    """A finished run's model file, and the name of its target.
+
+    Args:
+        run: Its folder.
+
+    Raises:
+        InputError: It is not finished.
+        ModelError: As of :func:`file_of`.
+    """
+    name, bundle = file_of(loading.load(run).model, contract_of(run))
+    return name, bundle.content
 
 
 def figures_of(model: tf.keras.Model, contract: Contract, base: ModelBundle) -> FileFigures:

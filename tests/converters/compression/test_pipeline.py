@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -11,9 +12,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from facesdk.cli import main
 from facesdk.errors import InputError
+from facesdk.models.bundle import ModelBundle
+from facesdk.recognition.embedding import Embedder
 from facesdk_converters.cli.compress import app
 from facesdk_converters.compression import files, pipeline
+from facesdk_converters.compression.files import file_of_run
 from facesdk_converters.convert import Request, convert
 from facesdk_converters.targets import registry
 from facesdk_training.compression import recipes
@@ -21,6 +26,7 @@ from facesdk_training.compression.methods import HOMES, every
 from facesdk_training.compression.steps import step
 from facesdk_training.config import toml
 from facesdk_training.keras import loading
+from facesdk_training.keras.embedder import load_keras
 from facesdk_training.keras.networks.build import build
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs.contract import contract_of
@@ -328,6 +334,29 @@ def test_shipped_chains_run_and_are_converted(
     converted = convert(Request(out, tmp_path / "model.tflite"), registry.load(target, **options))
     if target == "fixed-point":
         assert converted.bytes < before["file_bytes"] / 2
+
+
+@pytest.mark.slow
+def test_bench_takes_a_run(source: Path) -> None:
+    """And measures what it is converted to, which embeds as the run does."""
+    target, content = file_of_run(source)
+    arguments = ["bench", str(source), "--runs", "1", "--warm-up", "0", "--cold-starts", "0"]
+    result = CliRunner().invoke(main.app, [*arguments, "--no-operators", "--json"])
+    assert result.exit_code == 0, result.output
+    (measured,) = json.loads(result.stdout)["models"]
+    assert measured["sha256"] == hashlib.sha256(content).hexdigest()
+    assert not Path(measured["path"]).exists()
+    assert f"{source}: as `facesdk convert {target}` writes it" in result.stderr
+    bundle = ModelBundle.from_bytes(content, source, trust=True)
+    crops = np.random.default_rng(0).integers(0, 256, (4, 112, 96, 3), np.uint8)
+    found = Embedder(bundle, bundle.contract).embed(crops)
+    np.testing.assert_allclose(found, load_keras(source, None, None).embed(crops), atol=1e-5)
+
+
+def test_calibrate_asks_where_to_write_what_a_run_becomes(source: Path) -> None:
+    result = CliRunner().invoke(main.app, ["calibrate", str(source), str(source)])
+    assert result.exit_code == 2
+    assert "is a run: name the model file to write with -o" in result.stderr
 
 
 def test_methods_are_listed() -> None:

@@ -134,6 +134,13 @@ def test_every_figure_is_on_its_page(row) -> None:
         assert any(re.search(rf"\b{row.latency:.2f}\b", figure) for figure in row.figures)
 
 
+def test_what_packs_is_named_so() -> None:
+    """`convert` refuses `--pack` into a file of another name."""
+    packing = [each for row in TABLE for each in row.commands if "--pack" in each.split()]
+    assert len(packing) > 1
+    assert all(re.search(r" -o \S+\.pack ", each) for each in packing)
+
+
 def test_devices_name_pages_that_are_there() -> None:
     for device in DEVICES.values():
         assert (NUMBERS / device.page).is_file()

@@ -99,3 +99,5 @@ def test_unusable_data_is_one_clear_error(tmp_path: Path) -> None:
 def test_a_folder_of_photos_per_person_is_told_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"facesdk data prepare {tmp_path} -o records"):
         FaceCrops(tmp_path)
+    with pytest.raises(InputError, match="nowhere is no folder"):
+        FaceCrops(tmp_path / "nowhere")

@@ -97,6 +97,8 @@ class FaceCrops:
             InputError: The folder, a set, a column, a zip or a file in it is missing or unreadable.
         """
         manifest = folder / MANIFEST
+        if not folder.is_dir():
+            raise InputError(f"{folder} is no folder: give one of prepared crops")
         if not manifest.is_file():
             raise InputError(
                 f"{folder} has no {MANIFEST}: give a folder of prepared crops, which `facesdk data "

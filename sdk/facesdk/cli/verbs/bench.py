@@ -89,7 +89,8 @@ Strict = Annotated[
 @app.command("model")
 def model(
     models: Annotated[
-        list[str], typer.Argument(metavar="MODEL...", help="Packaged models or .tflite files.")
+        list[str],
+        typer.Argument(metavar="MODEL...", help="Packaged models, .tflite files or finished runs."),
     ],
     runs: Runs = 100,
     warm_up: WarmUp = 10,
@@ -135,12 +136,15 @@ def model(
     """
     from facesdk.bench.model import Parts, bench_models
     from facesdk.measure.timing import Policy
+    from facesdk.models.run_files import model_files
 
     wanted = _Wanted.check(format, json, out, baseline, strict)
-    paths = [registry.resolve(name) for name in models]
     pictures = wanted.format is Format.HTML
     counts = tuple(sweep or (_thread_counts() if pictures else ()))
-    with output.progress_bar("bench") as advance:
+    with (
+        model_files(models, output.emit_error) as paths,
+        output.progress_bar("bench") as advance,
+    ):
         report = bench_models(
             paths,
             Policy(runs, warm_up),
@@ -350,7 +354,9 @@ def live(
 
 @app.command("ops")
 def ops(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Packaged model or .tflite file.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Packaged model, .tflite file or finished run.")
+    ],
     runs: Runs = 100,
     warm_up: WarmUp = 10,
     threads: options.Threads = 1,
@@ -371,11 +377,15 @@ def ops(
     """
     from facesdk.bench.ops import bench_ops
     from facesdk.measure.timing import Policy
+    from facesdk.models.run_files import model_files
 
     wanted = _Wanted.check(format, json, out, baseline, strict)
-    with output.progress_bar("bench") as advance:
+    with (
+        model_files([model], output.emit_error) as (path,),
+        output.progress_bar("bench") as advance,
+    ):
         report = bench_ops(
-            registry.resolve(model),
+            path,
             Policy(runs, warm_up),
             threads=threads,
             trust=trust,

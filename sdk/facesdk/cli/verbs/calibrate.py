@@ -24,8 +24,8 @@ def calibrate(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A .tflite file that carries a contract, or the name of a packaged model, of "
-            "which a copy is written.",
+            help="A .tflite file that carries a contract, or the name of a packaged model or a "
+            "finished run, of which a copy is written.",
             show_default=False,
         ),
     ],
@@ -76,6 +76,8 @@ def calibrate(
 
         facesdk calibrate my.tflite staff/
 
+        facesdk calibrate run staff/ -o door.tflite
+
         facesdk calibrate my.tflite staff.zip --fmr 0.01 --fmr 0.0001 -o calibrated.tflite
     """
     import numpy as np
@@ -94,6 +96,7 @@ def calibrate(
     from facesdk.images import pixels
     from facesdk.models.bundle import ModelBundle
     from facesdk.models.contract_writer import replace_contract
+    from facesdk.models.run_files import is_run, model_files
     from facesdk.recognition.embedding import Embedder
 
     fmrs = tuple(fmr or COMMON_FMRS)
@@ -104,7 +107,10 @@ def calibrate(
     target = out or (Path(f"{model}.tflite") if packaged else source)
     if packaged and out is None and target.exists():
         raise InputError(f"{target} exists: name the file to write with -o FILE")
-    bundle = ModelBundle.load(source, trust=trust)
+    if is_run(source) and out is None:
+        raise InputError(f"{source} is a run: name the model file to write with -o FILE")
+    with model_files([model], output.emit_error) as (path,):
+        bundle = ModelBundle.load(path, trust=trust)
     embedder = Embedder(bundle, bundle.contract, threads=threads)
     people = _open(pairs, aligned=aligned)
     output.tell_left_out(people.left_out, verbose=verbose)
