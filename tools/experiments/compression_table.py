@@ -144,6 +144,11 @@ ENDS_IN_RETRAINING = frozenset(
 """Methods that change a network first and retrain it as it then is: the choice is made once."""
 HALF = ("filters", {"share": 0.5})
 KEPT = fixed(8, 32, trained=True)
+PRUNE_DISTIL_BINARY = Row(
+    "prune-distil-binary",
+    (("filters", {"share": 0.33}), ("distil-hints", {}), ("fixed-point", {"bits": 1})),
+    KEPT,
+)
 
 MOBILE = (
     Row("float", ()),
@@ -184,6 +189,7 @@ MOBILE = (
     _row("spatial-90", "spatial", energy=0.9),
     _row("tucker-90", "tucker", energy=0.9),
     _row("cp-90", "cp", energy=0.9),
+    PRUNE_DISTIL_BINARY,
 )
 RESIDUAL = (
     Row("float", ()),
@@ -208,6 +214,7 @@ RESIDUAL = (
     _row("product", "product"),
     _row("hashed", "hashed", share=0.25),
     _row("circulant", "circulant"),
+    PRUNE_DISTIL_BINARY,
 )
 PLANS = {"mobile": MOBILE, "residual": RESIDUAL}
 

@@ -306,7 +306,7 @@ def test_shipped_chains_are_complete(name: str) -> None:
             "prune-distil-binary",
             "fixed-point",
             {
-                "bits": 1,
+                "bits": 8,
                 "activations": 32,
                 "filter_scales": "free",
                 "storage": "smallest",
