@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tools.experiments import refit_last_layer as refit
+from tools.experiments.recogniser import refit_last_layer as refit
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Whether thresholds that were measured on crops as they came hold on those that facesdk cuts.
 
-    python -m tools.experiments.thresholds_cut_here FOLDER MobileFaceNet.tflite
+    python -m tools.experiments.recogniser.thresholds_cut_here FOLDER MobileFaceNet.tflite
 
 The thresholds of the packaged recogniser come from the aligned crops of its held-out people. Here
 each crop gets a border and goes through ``facesdk verify``'s whole way: detector, choice of the
