@@ -35,6 +35,24 @@ def replace_contract(bundle: ModelBundle, contract: Contract) -> bytes:
     return with_contract_text(bundle, replace(contract, original=original_of(bundle)).to_json())
 
 
+def flipped(bundle: ModelBundle) -> ModelBundle:
+    """A model whose embedding is that of the crop and of its mirror image, concatenated.
+
+    It is another model, with another :attr:`ModelBundle.model_id`, without thresholds; equal models
+    give equal ones, whatever they were calibrated on.
+
+    Args:
+        bundle: A recognition model whose embedding is that of the crop alone.
+
+    Raises:
+        ModelError: The new file would be too large.
+        ContractError: The model carries no contract, or not the original that it names.
+    """
+    contract = replace(bundle.contract.with_flip(True), original=None)
+    content = with_contract_text(bundle, contract.to_json())
+    return ModelBundle.from_bytes(content, bundle.path, trust=bundle.trusted)
+
+
 def original_of(bundle: ModelBundle) -> Original:
     """How to get back the file that a model's first contract is in.
 
@@ -54,7 +72,7 @@ def with_contract_text(bundle: ModelBundle, text: str) -> bytes:
 
     Args:
         bundle: A model that carries a contract.
-        text: The text; that of a contract names the original.
+        text: The text; that of a contract for the same embeddings names the original.
 
     Raises:
         ModelError: The new file would be too large.

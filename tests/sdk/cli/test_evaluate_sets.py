@@ -265,6 +265,34 @@ def test_a_file_calibrated_for_one_rate_serves_plain_verify(crops: Path, tmp_pat
     assert record["confidence"]["fmr"] == 0.1
 
 
+def test_calibrate_makes_a_model_that_looks_in_the_mirror(crops: Path, tmp_path: Path) -> None:
+    """Its similarities are the means of the two looks' cosines, and its id is another."""
+    both, again = tmp_path / "both.tflite", tmp_path / "again.tflite"
+    arguments = ("calibrate", MODEL, str(crops), "--aligned", "--fmr", "0.1")
+    assert "name its file with -o FILE" in invoke(*arguments, "--flip", status=2).stderr
+    record = json.loads(invoke(*arguments, "--flip", "-o", str(both), "--json").stdout)
+    plain = Embedder.load(registry.resolve(MODEL))
+    flip = Embedder.load(both)
+    assert (flip.dim, flip.contract.flip_concatenation) == (2 * plain.dim, True)
+    assert record["model_id"] == ModelBundle.load(both).model_id != plain.model_id
+    images = np.stack([crop(person, 0)[:, 8:104] for person in range(PEOPLE)])
+    looks = [plain.embed(images), plain.embed(images[:, :, ::-1])]
+    lengths = [np.linalg.norm(plain._forward(x), axis=1) for x in (images, images[:, :, ::-1])]
+    joined = np.concatenate([a * n[:, None] for a, n in zip(looks, lengths, strict=True)], axis=1)
+    joined /= np.linalg.norm(joined, axis=1, keepdims=True)
+    np.testing.assert_allclose(flip.embed(images), joined, atol=1e-5)
+    other = tmp_path / "other.tflite"
+    invoke(*arguments[:-1], "0.2", "-o", str(other))
+    invoke("calibrate", str(other), *arguments[2:], "--flip", "-o", str(again))
+    assert again.read_bytes() == both.read_bytes()
+    invoke("calibrate", str(both), *arguments[2:-1], "0.2")
+    assert Embedder.load(both).model_id == flip.model_id
+    done = invoke("calibrate", str(both), *arguments[2:], "--flip", "-o", str(again), status=2)
+    assert "embeds the mirror image already" in done.stderr
+    verify = ["verify", str(OBAMA), str(OBAMA2), "--model", str(both), "--json"]
+    assert json.loads(CliRunner().invoke(app, verify).stdout)["fmr"] == 0.2
+
+
 def test_a_model_that_tells_nobody_apart_is_not_calibrated(tmp_path: Path) -> None:
     """Photos of one person that have nothing in common: each folder holds strangers."""
     for person in range(PEOPLE):
