@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from facesdk.errors import InputError
 from facesdk_training.architectures.other_network import OtherNetworkConfig
 from facesdk_training.config.run import RunConfig, ValidationConfig
 from facesdk_training.data.crops import MANIFEST, read_manifest
@@ -47,9 +48,14 @@ def beginning(source: Path, data: Path) -> Beginning:
         data: Faces, prepared as for training.
 
     Raises:
-        InputError: There is no such file, or the run is not finished.
+        InputError: There is no such file, it is a model file, or the run is not finished.
         ModelError: It is no usable Keras model, or no alignment template has its input's size.
     """
+    if source.suffix in (".tflite", ".pack"):
+        raise InputError(
+            f"{source} is a model file, whose weights cannot be trained: compress the run or the "
+            "Keras model that it was converted from"
+        )
     embedder, model = load_keras(source, None, None), loading.load(source).model
     if (source / run_folder.CONFIG).is_file():
         config = run_record.config_of(source)

@@ -18,6 +18,7 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.recognition.embedding import Embedder
 from facesdk_converters.cli.compress import app
 from facesdk_converters.compression import files, pipeline
+from facesdk_converters.compression.beginning import beginning
 from facesdk_converters.compression.files import file_of_run
 from facesdk_converters.convert import Request, convert
 from facesdk_converters.targets import registry
@@ -384,6 +385,12 @@ def test_shares_are_searched_within_a_budget(source: Path, tmp_path: Path) -> No
     assert chosen["reward"] == max(row["reward"] for row in searches.values())
     counts = {name: row["evaluations"] for name, row in searches.items()}
     assert counts == {"uniform": 1, "evolution": 5, "agent": 5}
+
+
+@pytest.mark.parametrize("name", ["model.tflite", "model.tflite.pack"])
+def test_a_model_file_is_not_compressed(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is a model file, whose weights cannot be trained"):
+        beginning(tmp_path / name, tmp_path)
 
 
 def test_the_sensitivity_of_a_run(source: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -76,6 +77,19 @@ def test_bytes_alone_are_rule_four_and_fewer_bits() -> None:
 def test_what_is_reached_is_left_alone() -> None:
     assert names(Wish("x86-64", target_ms=7, latency_ms=6.6)) == ("nothing to do", [])
     assert names(Wish("pi4", target_ms=40), BINARY) == ("nothing to do", [])
+
+
+def test_a_model_file_is_not_trained_but_its_run() -> None:
+    wish = Wish("x86-64", max_bytes=700_000, max_loss=0.2)
+    trained = [each for each in advise(MOBILE, wish).options if "compress" in each.commands[0]]
+    assert all("compress" in row.commands[0] and MOBILE.name in row.commands[0] for row in trained)
+    found = advise(dataclasses.replace(MOBILE, trainable=False), wish)
+    commands = [each for row in found.options for each in row.commands]
+    compressing = [each for each in commands if each.startswith("facesdk compress")]
+    assert trained
+    assert len(compressing) == len(trained)
+    assert all(" RUN --data" in each and MOBILE.name not in each for each in compressing)
+    assert any("that run or Keras model is RUN" in line for line in found.unknown)
 
 
 def test_a_quantized_network_is_not_compressed_again() -> None:

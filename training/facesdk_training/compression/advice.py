@@ -26,6 +26,8 @@ from facesdk_training.compression.measured import (
 )
 
 Runtime = Literal["litert", "tflite-runtime"]
+_TRAINS, _ITS_RUN = "facesdk compress", "RUN"
+"""What takes no model file, and what stands for the run that a model file was converted from."""
 
 RULES: Mapping[int, str] = {
     1: "Where online memory is limited, choose parameter sharing and pruning, above all binary "
@@ -264,6 +266,11 @@ def _unmeasured(facts: Facts, wish: Wish, scan: Mapping[int, float] | None) -> t
             "what rounding does to this network was not measured: losses are MobileFaceNet's; give "
             "a run or a Keras file with --data."
         )
+    if facts.is_float and not facts.trainable:
+        found.append(
+            f"what {facts.name} was converted from: that run or Keras model is {_ITS_RUN} in the "
+            f"commands, as `{_TRAINS}` cannot train the weights of a model file."
+        )
     if wish.crops is None:
         found.append(
             "how many training crops there are was not said: rule 5 is open; give --crops."
@@ -358,7 +365,11 @@ def _option(
         reaches,
         f"{', '.join(parts)} ({origin}, docs/numbers/{row.page})",
         tuple(
-            command.format(model=facts.name, faces="faces/", out="compressed.tflite")
+            command.format(
+                model=facts.name if facts.trainable or _TRAINS not in command else _ITS_RUN,
+                faces="faces/",
+                out="compressed.tflite",
+            )
             for command in row.commands
         ),
     )
