@@ -44,6 +44,18 @@ def test_a_run_in_a_line(tmp_path: Path) -> None:
     assert summary(made).state == "finished"
 
 
+def test_a_compressed_run_has_no_log_but_figures(tmp_path: Path) -> None:
+    made = run(tmp_path / "small", [])
+    measured = {"validation_accuracy": 0.8, "validation_tar_at_fmr_0.01": 0.4, "thresholds": []}
+    run_folder.write_record(made / run_folder.CALIBRATION, measured)
+    found = summary(made)
+    assert found.best["validation_accuracy"] == 0.8
+    assert found.best["validation_tar_at_fmr_0.01"] == 0.4
+    assert found.best["validation_tar_at_fmr_0.001"] is None
+    run_folder.append_log(made, {"step": 1, "stage": 0, "validation_accuracy": 0.7})
+    assert summary(made).best["validation_accuracy"] == 0.7
+
+
 def test_what_differs_is_found_at_any_depth(tmp_path: Path) -> None:
     first = summary(run(tmp_path / "a", []))
     other = summary(

@@ -25,7 +25,8 @@ class RunSummary:
         objective: What was minimised.
         steps: Steps of the last validation; 0 before the first.
         seconds: Time of the steps in the log.
-        best: The best value of each of :data:`FIGURES`; None where the log has none.
+        best: The best value of each of :data:`FIGURES` in the log, or what it was measured with at
+            its end where it has no log, as one of ``facesdk compress``; None where neither has it.
         config: The configuration, flat: ``{"schedule.learning_rate": 0.002, ...}``.
     """
 
@@ -62,7 +63,10 @@ def summary(folder: Path) -> RunSummary:
     if not isinstance(config, dict):
         raise InputError(f"{folder} was not written by this version of facesdk")
     rows = run_folder.read_log(folder)
-    best = {name: max((row[name] for row in rows if name in row), default=None) for name in FIGURES}
+    known = rows or _at_its_end(folder)
+    best = {
+        name: max((row[name] for row in known if name in row), default=None) for name in FIGURES
+    }
     network = (config.get("stages") or [{}])[-1].get("network") or config.get("network") or {}
     words = [network.get("architecture", "?"), network.get("variant", "")]
     return RunSummary(
@@ -102,6 +106,11 @@ def differences(runs: Sequence[RunSummary]) -> dict[str, tuple[Any, ...]]:
     names = sorted({name for run in runs for name in run.config})
     rows = {name: tuple(run.config.get(name) for run in runs) for name in names}
     return {name: row for name, row in rows.items() if any(value != row[0] for value in row)}
+
+
+def _at_its_end(folder: Path) -> list[dict[str, Any]]:
+    path = folder / run_folder.CALIBRATION
+    return [run_folder.read_record(path)] if path.exists() else []
 
 
 def _state(folder: Path) -> str:
