@@ -53,6 +53,13 @@ class TrainingEngine(Protocol):
     def saved_step(self, run: Path) -> int | None:
         """Finished steps of a run's last complete checkpoint; None if there is none."""
 
+    def require_possible(self, config: RunConfig) -> None:
+        """Sees that this engine can do what is asked, before a teacher embeds all crops.
+
+        Raises:
+            InputError: It cannot, or a layer that the loss looks at is not there.
+        """
+
     def trainer(self, run: Path, config: RunConfig, material: Material) -> Trainer:
         """A trainer, at the last checkpoint of the run folder if it has one.
 

@@ -274,3 +274,13 @@ def test_a_library_that_is_missing_is_installed_by_the_extra_for_training(
     assert isinstance(done.exception, DependencyError)
     assert f"needs {missing}" in str(done.exception)
     assert "pip install 'facesdk-edge[train]'" in str(done.exception)
+
+
+def test_what_the_engine_cannot_do_is_said_before_the_teacher_looks(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    done = invoke(*arguments, *OPTIONS, "--set", "blends=0.25")
+    assert isinstance(done.exception, InputError)
+    assert 'the training engine "keras" has no blends' in str(done.exception)
+    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "cache").exists()

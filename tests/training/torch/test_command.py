@@ -29,6 +29,11 @@ SMALL = tuple(
     for word in ("--set", assignment)
 )
 
+LOOKS = (
+    *("--set", "loss.hint_weight=1.0"),
+    *("--set", 'loss.layers=[["stage1_unit1_prelu", "pool"]]'),
+)
+
 
 @pytest.fixture
 def arguments(tmp_path: Path) -> list[str]:
@@ -64,6 +69,8 @@ def test_two_teachers_a_budget_and_a_report(arguments: list[str], tmp_path: Path
         (["--engine", "jax"], "unknown training engine 'jax'"),
         (["--budget", "soon"], "--budget must be a time"),
         (["--budget", "5s"], 'the training engine "keras" has no budget'),
+        (["--engine", "torch", *LOOKS], "has the operator MAX_POOL_2D"),
+        (LOOKS, "use --engine torch for those of teacher.model"),
     ],
 )
 def test_one_line_says_what_is_wrong(
@@ -72,4 +79,5 @@ def test_one_line_says_what_is_wrong(
     done = CliRunner().invoke(app, [*arguments, "--output", str(tmp_path / "run"), *words])
     assert done.exit_code != 0
     assert message in str(done.exception or done.stderr)
-    assert not (tmp_path / "run" / run_folder.CONFIG).exists()
+    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "cache").exists()  # the teacher has not looked at any crop

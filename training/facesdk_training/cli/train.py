@@ -145,6 +145,7 @@ def _train(asked: RunOptions) -> None:
     engine = engines.start(name, asked.threads)
     if asked.resume:
         run_record.require_same_stages(out, config, engine.saved_step(out))
+    engine.require_possible(config)
     material = _gather(config, asked.cache or cache_folder("teacher"))
     if asked.resume:
         run_record.require_same_sources(out, material)

@@ -24,7 +24,8 @@ from facesdk_training.data.material import Material
 from facesdk_training.data.people import targets_of
 from facesdk_training.data.validation import Validation
 from facesdk_training.keras import loading
-from facesdk_training.keras.objectives import objective_of
+from facesdk_training.keras.networks.build import build_embedder
+from facesdk_training.keras.objectives import Distillation, objective_of
 from facesdk_training.keras.trainer import Trainer, saved_step
 from facesdk_training.keras.warm_start import restore_weights
 from facesdk_training.keras.weights import restore_latent
@@ -45,6 +46,12 @@ class KerasEngine:
     def saved_step(self, run: Path) -> int | None:
         """See :func:`facesdk_training.keras.trainer.saved_step`."""
         return saved_step(run)
+
+    def require_possible(self, config: RunConfig) -> None:
+        """See :meth:`facesdk_training.engines.TrainingEngine.require_possible`."""
+        _require_possible(config)
+        if config.objective == "distillation" and config.loss.imitates_layers:
+            Distillation(config.loss, _teacher(config)).model(build_embedder(config.final_network))
 
     def trainer(
         self,

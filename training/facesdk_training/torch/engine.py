@@ -47,6 +47,14 @@ class TorchEngine:
         """Finished steps of a run's last state; None if there is none."""
         return next(reversed(checkpoints.saved_steps(run)), None)
 
+    def require_possible(self, config: RunConfig) -> None:
+        """See :meth:`facesdk_training.engines.TrainingEngine.require_possible`."""
+        _require_possible(config, self.processes)
+        if config.objective == "distillation" and config.loss.imitates_layers:
+            Terms(
+                config.loss, build_embedder(config.final_network), _imitated(config), _size(config)
+            )
+
     def trainer(
         self,
         run: Path,
@@ -69,7 +77,7 @@ class TorchEngine:
         _require_possible(config, self.processes)
         imitated = _imitated(config) if teacher is None else teacher
         device, split = self.processes.device, material.split
-        size = config.final_network.input_height, config.final_network.input_width
+        size = _size(config)
         workers = config.data.workers
         crops = on_device(material.crops, split.train, device, workers)
         fast = device.type == "cuda"
@@ -136,6 +144,10 @@ def _require_possible(config: RunConfig, processes: Processes) -> None:
         )
     if config.blends and config.teacher.select_neurons:
         raise InputError("blends and teacher.select_neurons do not go together")
+
+
+def _size(config: RunConfig) -> tuple[int, int]:
+    return config.final_network.input_height, config.final_network.input_width
 
 
 def _imitated(config: RunConfig) -> Network | Teacher | None:
