@@ -94,8 +94,8 @@ class Learner:
             rate: The learning rate.
 
         Returns:
-            float32 scalars of the objective's ``parts``, on the device; overwritten by the next
-            step.
+            float32 scalars of the objective's ``parts`` and then the terms', on the device;
+            overwritten by the next step.
         """
         arguments = (batch.images, batch.targets, batch.strangers)
         if self._step is None:
@@ -203,5 +203,5 @@ class _Loss(nn.Module):
         with torch.autocast(images.device.type, enabled=False):
             loss, *parts = self.objective(embeddings.float(), targets, strangers)
             maps = [feature.float() for feature in features]
-            total: Tensor = loss + self.terms(self.network, images.float(), maps)
-        return [total, *parts]
+            asked, *more = self.terms(self.network, images.float(), maps)
+        return [loss + asked, *parts, *more]

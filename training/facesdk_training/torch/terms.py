@@ -27,6 +27,7 @@ class Terms(nn.Module):
 
     Attributes:
         looks_at: Names of the student's layers whose outputs are compared.
+        parts: Names of what :meth:`forward` returns after the sum.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Terms(nn.Module):
         pairs = config.layers if config.imitates_layers else ()
         self.looks_at = tuple(own for own, _ in pairs)
         self._taught = tuple(theirs for _, theirs in pairs)
+        self.parts = ("hints", "attention") if pairs else ()
         self.regressors = nn.ModuleList()
         if not pairs:
             return
@@ -71,8 +73,8 @@ class Terms(nn.Module):
                 nn.init.zeros_(regressor.bias)
                 self.regressors.append(regressor)
 
-    def forward(self, network: Network, images: Tensor, features: Sequence[Tensor]) -> Tensor:
-        """The sum, a scalar.
+    def forward(self, network: Network, images: Tensor, features: Sequence[Tensor]) -> list[Tensor]:
+        """The sum, and its parts without their weights: scalars.
 
         Args:
             network: The student.
@@ -86,16 +88,17 @@ class Terms(nn.Module):
         if config.filter_weight:
             total = total + config.filter_weight * sum_of_norms(network)
         if not features or self.teacher is None:
-            return total
+            return [total]
         with torch.no_grad():
             taught = self.teacher.maps(images, self._taught)
+        hints = attention = torch.zeros_like(total)
         for number, (own, theirs) in enumerate(zip(features, taught, strict=True)):
             if config.attention_weight:
-                total = total + config.attention_weight * attention_loss(own, theirs)
+                attention = attention + attention_loss(own, theirs)
             if config.hint_weight:
-                regressed = self.regressors[number](own)
-                total = total + config.hint_weight * hint_loss(regressed, theirs)
-        return total
+                hints = hints + hint_loss(self.regressors[number](own), theirs)
+        total = total + config.hint_weight * hints + config.attention_weight * attention
+        return [total, hints, attention]
 
 
 def sum_of_factors(network: nn.Module) -> Tensor:

@@ -205,7 +205,7 @@ class Trainer:
         terms = setting.terms(network).to(setting.device)
         network.to(setting.device, memory_format=torch.channels_last)
         objective = setting.objective().to(setting.device)
-        self._stage, self._parts = stage, objective.parts
+        self._stage, self._parts = stage, (*objective.parts, *terms.parts)
         self._course.stage_steps = 0
         self._learner = Learner(
             network,

@@ -137,4 +137,6 @@ def test_a_run_with_blends_and_hints_ends(tmp_path: Path) -> None:
     started = regressor.weight.detach().clone()
     assert np.isfinite(losses_of(trainer)).all()
     assert not torch.equal(started, regressor.weight)
+    row = run_folder.read_log(tmp_path / "run")[-1]
+    assert row["hints"] > 0 < row["attention"]
     assert (tmp_path / "run" / run_folder.WEIGHTS).is_file()
