@@ -200,9 +200,14 @@ void facesdk_blocked_release(facesdk_bconv2d *op) {
 /* Writes the sums of each of `count` words with none, one, ... of those after it, as if zeros followed. `sums` is a
  * constant wherever this is called. */
 static inline __attribute__((always_inline)) void interleave(const uint32_t *restrict words, size_t count, size_t sums, uint32_t *restrict out) {
-  for (size_t i = 0; i < count; ++i) {
+  size_t i = 0;
+  for (; i + sums <= count; ++i) { /* without a condition inside, so that compilers make vectors of it */
     uint32_t sum = 0;
-    for (size_t k = 0; k < sums; ++k) *out++ = sum ^= i + k < count ? words[i + k] : 0;
+    for (size_t k = 0; k < sums; ++k) out[i * sums + k] = sum ^= words[i + k];
+  }
+  for (; i < count; ++i) {
+    uint32_t sum = 0;
+    for (size_t k = 0; k < sums; ++k) out[i * sums + k] = sum ^= i + k < count ? words[i + k] : 0;
   }
 }
 
