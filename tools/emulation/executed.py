@@ -1,4 +1,4 @@
-"""Instructions that facesdk executes on an emulated ARM computer: per stage and per operator.
+"""Instructions that facesdk executes on an emulated ARM computer: per stage, operator and chain.
 
     python -m tools.emulation.executed                     # on the Raspberry Pi 4's processor
     python -m tools.emulation.executed --cpu cortex-a76    # on the Raspberry Pi 5's
@@ -29,7 +29,7 @@ PLUGIN = Path(__file__).with_name("executed_plugin.c")
 PROGRAM = Path(__file__).with_name("executed_program.py")
 EMULATOR = "qemu-aarch64"
 GETPPID = 173  # Linux, include/uapi/asm-generic/unistd.h
-KINDS = ("stages", "operators")
+KINDS = ("stages", "operators", "chains")
 Row = dict[str, Any]
 
 
@@ -38,7 +38,9 @@ def count(cpu: str, kinds: tuple[str, ...] = KINDS, model: str = DEFAULT_RECOGNI
 
     Args:
         cpu: A processor that QEMU knows.
-        kinds: ``"stages"`` of the pipeline, ``"operators"`` of a network.
+        kinds: ``"stages"`` of the pipeline, ``"operators"`` of a network, and its ``"chains"``: a
+            binary convolution with the operators that go on with its result. With the operators,
+            a chain's row also has ``alone``, what its operators take one by one.
         model: The packaged network, or a file of one.
 
     Raises:
@@ -82,6 +84,10 @@ def count(cpu: str, kinds: tuple[str, ...] = KINDS, model: str = DEFAULT_RECOGNI
     counted = [row for row in rows if row["kind"] != "nothing"]
     for row in counted:
         row["instructions"] -= nothing
+    alone = {row["index"]: row["instructions"] for row in counted if row["kind"] == "operator"}
+    for row in counted:
+        if row["kind"] == "chain" and alone:
+            row["alone"] = sum(alone[index] for index in row["operators"])
     return counted
 
 
@@ -110,6 +116,8 @@ def main() -> int:
         if row.get("macs"):
             per_mac = row["instructions"] / row["macs"]
             line += f"{row['macs'] / 1e6:12.3f} M MACs of {row['width']}{per_mac:9.4f} per MAC"
+        if "alone" in row:
+            line += f", {row['alone'] / 1e6:.3f} M one by one"
         print(line)
     return 0
 

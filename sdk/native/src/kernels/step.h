@@ -28,4 +28,8 @@ struct facesdk_step {
 /* The oracle, in reference.c. */
 facesdk_pointwise_kernel facesdk_pointwise_reference;
 
+/* Runs a chain on rows x channels values as a part of an operator; an output may be the input. */
+void facesdk_pointwise_pass(const facesdk_path *path, const facesdk_step *steps, size_t count, const float *input,
+                            size_t rows, size_t channels, int32_t threads);
+
 #endif

@@ -79,7 +79,8 @@ static facesdk_status prepare(op_node *op, const facesdk_path *path, int32_t zer
                                   constant_data(context, op->inputs[MULTIPLIER]),
                                   constant_data(context, op->inputs[BIAS]),
                                   constant_data(context, op->inputs[THRESHOLDS]), &op->bconv2d, error);
-  if (status != FACESDK_OK || op->chain.count == 0 || facesdk_bconv2d_prepare_chain(op->bconv2d)) return status;
+  if (status != FACESDK_OK || op->chain.count == 0) return status;
+  if (facesdk_bconv2d_prepare_chain(op->bconv2d, op_chain_stores(&op->chain))) return status;
   return facesdk_fail(error, FACESDK_OUT_OF_MEMORY, "out of memory");
 }
 

@@ -102,6 +102,9 @@ const op_kind *op_chain_kind(const TfLiteContext *context, const TfLiteNode *nod
 facesdk_status op_prepare_chain(op_chain *chain, const TfLiteContext *context, const tensor_shape *values,
                                 tensor_shape *output, facesdk_error *error);
 
+/* Whether a step of a chain writes the values. */
+bool op_chain_stores(const op_chain *chain);
+
 /* The steps of a chain with what they write, and their number; room for CHAIN_MAX_STEPS + 1. */
 size_t op_chain_steps(const op_chain *chain, const op_memory *memory, facesdk_step *steps);
 

@@ -98,6 +98,14 @@ facesdk_status op_prepare_chain(op_chain *chain, const TfLiteContext *context, c
   return FACESDK_OK;
 }
 
+static bool ends_with_signs(const op_chain *chain) { return chain->steps[chain->count - 1].kind == FACESDK_STEP_SIGNS; }
+
+bool op_chain_stores(const op_chain *chain) {
+  bool stores = !ends_with_signs(chain);
+  for (size_t i = 0; i < chain->count; ++i) stores = stores || chain->steps[i].kind == FACESDK_STEP_STORE;
+  return stores;
+}
+
 size_t op_chain_steps(const op_chain *chain, const op_memory *memory, facesdk_step *steps) {
   size_t count = chain->count;
   memcpy(steps, chain->steps, count * sizeof *steps);
@@ -105,7 +113,7 @@ size_t op_chain_steps(const op_chain *chain, const op_memory *memory, facesdk_st
     if (steps[i].kind == FACESDK_STEP_STORE) steps[i].output = memory->side;
     if (steps[i].kind == FACESDK_STEP_SIGNS) steps[i].output = memory->output;
   }
-  if (steps[count - 1].kind != FACESDK_STEP_SIGNS) {
+  if (!ends_with_signs(chain)) {
     steps[count++] = (facesdk_step){.kind = FACESDK_STEP_STORE, .output = memory->output};
   }
   return count;

@@ -109,18 +109,18 @@ static void expect(const chain_case *c, facesdk_step steps[MAX_STEPS]) {
 static void run(const facesdk_path *path, const chain_case *c, bool over, int32_t threads, facesdk_step steps[MAX_STEPS]) {
   const size_t bytes = c->pixels * c->channels * sizeof(float);
   facesdk_bconv2d *op = create(path, c);
-  CHECK(facesdk_bconv2d_prepare_chain(op));
   float *residual = NULL;
   void *place = NULL;
   facesdk_step *stored = NULL;
+  for (size_t i = 0; i < c->step_count; ++i) {
+    if (steps[i].kind == FACESDK_STEP_STORE) stored = &steps[i];
+  }
+  CHECK(facesdk_bconv2d_prepare_chain(op, stored != NULL));
   if (c->residual != NULL) {
     residual = allocate(bytes);
     memcpy(residual, c->residual, bytes);
-    for (size_t i = 0; i < c->step_count; ++i) {
-      if (steps[i].kind == FACESDK_STEP_STORE) stored = &steps[i];
-    }
   }
-  if (over && stored != NULL) {
+  if (over && residual != NULL && stored != NULL) {
     place = stored->output;
     stored->output = residual;
   }

@@ -53,4 +53,5 @@ INLINE void count_tile(size_t tile, const facesdk_window_words *words, const uin
   }
 }
 
-const facesdk_bconv2d_kernel facesdk_bconv2d_avx512vpopcntdq = {.block = BLOCK, .tile = TILE, .unit = 2, .sums = 2, .strip = strip};
+const facesdk_bconv2d_kernel facesdk_bconv2d_avx512vpopcntdq = {
+    .block = BLOCK, .tile = TILE, .unit = 2, .sums = 2, .chains = CHAINS, .strip = strip};

@@ -192,19 +192,29 @@ static size_t pixels_of(const facesdk_bconv2d *op) {
   return (size_t)op->options.batch * (size_t)op->y.output * (size_t)op->x.output;
 }
 
-bool facesdk_bconv2d_prepare_chain(facesdk_bconv2d *op) {
-  if (op->kernel != NULL || op->floats != NULL) return true;
+static bool chains_in_registers(const facesdk_bconv2d *op) { return op->kernel != NULL && op->kernel->chains; }
+
+bool facesdk_bconv2d_prepare_chain(facesdk_bconv2d *op, bool stores) {
+  if (chains_in_registers(op) || stores || op->floats != NULL) return true;
   op->floats = malloc(pixels_of(op) * op->pixel_bytes);
   return op->floats != NULL;
 }
 
 void facesdk_bconv2d_run_chain(facesdk_bconv2d *op, const uint32_t *input, const float *residual,
                                const facesdk_step *steps, size_t count, int32_t threads) {
-  if (op->kernel != NULL) {
+  if (chains_in_registers(op)) {
     facesdk_blocked_run(op, input, residual, &(facesdk_chain){steps, count, 0}, NULL, threads);
   } else {
-    facesdk_bconv2d_reference_run(op, input, residual, op->floats);
-    facesdk_pointwise_reference(steps, count, op->floats, 0, pixels_of(op), (size_t)op->options.channels_out);
+    float *results = op->floats;
+    for (size_t i = 0; i < count && results == NULL; ++i) {
+      if (steps[i].kind == FACESDK_STEP_STORE) results = steps[i].output;
+    }
+    if (op->kernel != NULL) {
+      facesdk_blocked_run(op, input, residual, NULL, results, threads);
+    } else {
+      facesdk_bconv2d_reference_run(op, input, residual, results);
+    }
+    facesdk_pointwise_pass(op->path, steps, count, results, pixels_of(op), (size_t)op->options.channels_out, threads);
   }
   facesdk_path_count_run(op->path);
 }

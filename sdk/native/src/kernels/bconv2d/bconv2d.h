@@ -43,7 +43,7 @@ struct facesdk_bconv2d {
   size_t x_classes;
 
   uint32_t *filter;                /* for the reference, as it was given */
-  float *floats;                   /* results of the reference, before a chain */
+  float *floats;                   /* results before a chain that has no place for them; NULL if none is needed */
   struct facesdk_blocked *blocked; /* for kernels, see blocked.h */
 };
 
@@ -54,10 +54,11 @@ typedef struct facesdk_chain {
   size_t first_pixel; /* of the image, in the steps' outputs */
 } facesdk_chain;
 
-/* Makes the results go through a chain from now on; false if memory ran out. For float results of one group. */
-bool facesdk_bconv2d_prepare_chain(facesdk_bconv2d *op);
+/* Makes the results go through a chain from now on, one with a step that stores if `stores`; false if memory ran out. For
+ * float results of one group. */
+bool facesdk_bconv2d_prepare_chain(facesdk_bconv2d *op, bool stores);
 
-/* Runs a prepared convolution with a chain. A step may write over `residual`. */
+/* Runs a prepared convolution with a chain. A step that stores may write over `residual`. */
 void facesdk_bconv2d_run_chain(facesdk_bconv2d *op, const uint32_t *input, const float *residual,
                                const facesdk_step *steps, size_t count, int32_t threads);
 

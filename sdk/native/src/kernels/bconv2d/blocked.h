@@ -38,6 +38,10 @@ struct facesdk_bconv2d_kernel {
   /* With units of two: a run of an odd number of words, at least three, ends with a single of three words. */
   bool triples;
 
+  /* Strips take a chain. Otherwise the results lie in memory before it, which takes fewer instructions where each tile's
+   * counts are in memory anyway. */
+  bool chains;
+
   /* Filter words of a unit: [channel / adjacent][word][channel % adjacent]. 0 for all channels of the block. */
   size_t adjacent;
 

@@ -110,4 +110,5 @@ INLINE void count_tile(size_t tile, const facesdk_window_words *words, const uin
 }
 
 const facesdk_bconv2d_kernel facesdk_bconv2d_neon = {
-    .block = BLOCK, .tile = TILE, .unit = UNIT, .sums = 1, .distances = true, .triples = TRIPLES, .strip = strip};
+    .block = BLOCK, .tile = TILE, .unit = UNIT, .sums = 1, .distances = true, .triples = TRIPLES,
+    .chains = CHAINS, .strip = strip};

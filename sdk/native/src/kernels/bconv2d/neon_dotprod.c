@@ -179,4 +179,5 @@ const facesdk_bconv2d_kernel facesdk_bconv2d_neon_dotprod = {.block = BLOCK,
                                                              .complemented = true,
                                                              .adjacent = HALF,
                                                              .distances = true,
+                                                             .chains = CHAINS,
                                                              .strip = strip};

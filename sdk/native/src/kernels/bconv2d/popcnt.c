@@ -31,4 +31,4 @@ INLINE void count_tile(size_t tile, const facesdk_window_words *words, const uin
 }
 
 const facesdk_bconv2d_kernel facesdk_bconv2d_popcnt = {
-    .block = BLOCK, .tile = TILE, .unit = 2, .sums = 1, .adjacent = 1, .strip = strip};
+    .block = BLOCK, .tile = TILE, .unit = 2, .sums = 1, .adjacent = 1, .chains = CHAINS, .strip = strip};

@@ -18,11 +18,16 @@ static void run_rows(void *context, size_t first, size_t end) {
   w->kernel(w->steps, w->count, w->input, first, end - first, w->channels);
 }
 
-void facesdk_pointwise_run(const facesdk_path *path, const facesdk_step *steps, size_t count, const float *input,
-                           size_t rows, size_t channels, int32_t threads) {
+void facesdk_pointwise_pass(const facesdk_path *path, const facesdk_step *steps, size_t count, const float *input,
+                            size_t rows, size_t channels, int32_t threads) {
   pointwise_work work = {path->pointwise != NULL ? path->pointwise : facesdk_pointwise_reference, steps, count, channels,
                          input};
   const double values = (double)rows * (double)channels;
   facesdk_pool_run(run_rows, &work, rows, facesdk_pool_worthwhile(values, MIN_VALUES_PER_THREAD, threads));
+}
+
+void facesdk_pointwise_run(const facesdk_path *path, const facesdk_step *steps, size_t count, const float *input,
+                           size_t rows, size_t channels, int32_t threads) {
+  facesdk_pointwise_pass(path, steps, count, input, rows, channels, threads);
   facesdk_path_count_run(path);
 }

@@ -5,7 +5,7 @@
 
 #include "kernels/step.h"
 
-/* Runs a chain on rows x channels values; an output may be the input. */
+/* The same as an operator, which counts. */
 void facesdk_pointwise_run(const facesdk_path *path, const facesdk_step *steps, size_t count, const float *input,
                            size_t rows, size_t channels, int32_t threads);
 
