@@ -218,9 +218,16 @@ class Contract:
         """The same network with or without flip-concatenation.
 
         Thresholds and probability hold for the contract's own choice only, so another one has none.
+
+        Raises:
+            ContractError: The model is not for recognition.
         """
         if flip == self.flip_concatenation:
             return self
+        if self.task != "recognition":
+            raise ContractError(
+                f"{self.name} is a model for {self.task}, but one for recognition is needed"
+            )
         dim = self.dim or 0
         return replace(
             self.without_thresholds(),

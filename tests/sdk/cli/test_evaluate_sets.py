@@ -289,6 +289,8 @@ def test_calibrate_makes_a_model_that_looks_in_the_mirror(crops: Path, tmp_path:
     assert Embedder.load(both).model_id == flip.model_id
     done = invoke("calibrate", str(both), *arguments[2:], "--flip", "-o", str(again), status=2)
     assert "embeds the mirror image already" in done.stderr
+    done = invoke("calibrate", "finder", *arguments[2:], "--flip", "-o", str(again), status=2)
+    assert "finder is a model for detection, but one for recognition" in done.stderr
     verify = ["verify", str(OBAMA), str(OBAMA2), "--model", str(both), "--json"]
     assert json.loads(CliRunner().invoke(app, verify).stdout)["fmr"] == 0.2
 
