@@ -34,6 +34,14 @@ def test_weights_that_stay_are_drawn_on_the_sorted_weights() -> None:
     assert len(set(zero)) == 1
 
 
+def test_a_higher_temperature_is_more_even_and_the_likeliest_comes_first() -> None:
+    cosines = np.array([[0.1, 0.9, 0.3, 0.2]])
+    cold, warm, hot = heights(compression_pictures.draw_soft_targets(cosines, 10.0))
+    assert cold[0] < warm[0] < hot[0]  # from the top of the picture
+    assert hot == sorted(hot)
+    assert hot[-1] - hot[0] < warm[-1] - warm[0]
+
+
 def test_policies_are_shares_of_all_channels() -> None:
     searches = {
         "uniform": {"policy": {"a": 4, "b": 8}},

@@ -1,9 +1,11 @@
 """Draws the pictures of docs/train/compression.md: what methods make of the weights of one network.
 
-    python -m tools.docs.compression_pictures --network float-network --row amc-70-error.json
+    python -m tools.docs.compression_pictures --network float-network --data small \
+        --row table/amc-70-error.before.json
 
 Writes docs/images/compress-*.svg. The curves are what the methods compute, but for the shares of
-AMC, which a row of ``tools.experiments.compression_table`` has (its ``before.json``).
+AMC, which a row of ``tools.experiments.compression_table`` has. ``small`` is what its ``data``
+made.
 """
 
 from __future__ import annotations
@@ -30,6 +32,10 @@ COLOURS = "abc"
 POINTS = 120
 """Places at which a curve of sorted weights is drawn."""
 SEARCHES = ("uniform", "evolution", "agent")
+TEMPERATURES = (1, 4, 10)
+LIKELIEST = 30
+STEP = 8
+"""Every so many crops are looked at."""
 
 
 def draw_sorted(name: str, kernel: FloatArray, others: Mapping[str, FloatArray]) -> str:
@@ -111,16 +117,60 @@ def draw_policies(notes: Mapping[str, Any], channels: Callable[[str], int]) -> s
     )
 
 
+def draw_soft_targets(cosines: FloatArray, scale: float) -> str:
+    """The mean probability of the likeliest person, of the second, and so on, softened.
+
+    Args:
+        cosines: Of each crop with the mean direction of each person, (crops, people).
+        scale: What they are multiplied by, ``loss.scale``.
+    """
+    lines = []
+    for temperature, colour in zip(TEMPERATURES, COLOURS, strict=True):
+        powers = np.exp(scale * (cosines - 1) / temperature)
+        shares = np.sort(powers / powers.sum(axis=1, keepdims=True), axis=1)[:, ::-1]
+        means = shares.mean(axis=0)[:LIKELIEST]
+        lines.append(
+            charts.Curve(f"T = {temperature}", np.arange(1, len(means) + 1), means, colour)
+        )
+    return charts.curves(
+        "soft-targets",
+        lines,
+        Scale("person, the likeliest first", 1, LIKELIEST),
+        Scale("probability", 1e-4, 1, "log"),
+        "The teacher's probabilities of people, by temperature",
+    )
+
+
+def cosines_of(network: Path, data: Path) -> FloatArray:
+    """Of some crops with the mean direction of each of their people."""
+    from facesdk.recognition.alignment import central
+    from facesdk_training.data.crops import PreparedCrops
+    from facesdk_training.data.records import FaceDataset
+    from facesdk_training.keras.embedder import load_keras
+
+    embedder = load_keras(network, None, None)
+    crops = PreparedCrops(FaceDataset.open(data), labelled_only=True)
+    size = embedder.contract.input.height, embedder.contract.input.width
+    rows = range(0, len(crops), STEP)
+    units = embedder.embed(np.stack([central(crops.image(row), *size) for row in rows]))
+    _, person = np.unique([crops.records[row].identity for row in rows], return_inverse=True)
+    sums = np.zeros((person.max() + 1, units.shape[1]))
+    np.add.at(sums, person, units)
+    cosines: FloatArray = units @ (sums / np.linalg.norm(sums, axis=1, keepdims=True)).T
+    return cosines
+
+
 def kernel_of(model: Any, name: str) -> FloatArray:
     kernel: FloatArray = np.asarray(model.get_layer(name).get_weights()[0], np.float32)
     return kernel
 
 
-def draw(network: Path, notes: Mapping[str, Any], folder: Path) -> Sequence[Path]:
+def draw(network: Path, data: Path, notes: Mapping[str, Any], folder: Path) -> Sequence[Path]:
     """Writes the pictures."""
     import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
     from facesdk_training.compression.pruning.magnitude import kept
     from facesdk_training.compression.sharing.codebook import cluster
+    from facesdk_training.config.run import LossConfig
     from facesdk_training.keras import loading
 
     model = loading.load(network).model
@@ -134,6 +184,7 @@ def draw(network: Path, notes: Mapping[str, Any], folder: Path) -> Sequence[Path
         "low-rank": draw_energy(kernels),
         "filters": draw_norms({name: kernel_of(model, name) for name in PRUNED}),
         "amc": draw_policies(notes, lambda group: model.get_layer(group).output_shape[-1]),
+        "soft-targets": draw_soft_targets(cosines_of(network, data), LossConfig().scale),
     }
     paths = []
     for name, chart in pictures.items():
@@ -147,9 +198,10 @@ def main() -> None:
     parser.add_argument("--network", type=Path, required=True, help="a finished float run")
     parser.add_argument("--row", type=Path, required=True, help="a row of AMC: its before.json")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="default: the docs'")
+    parser.add_argument("--data", type=Path, required=True, help="prepared crops of people")
     arguments = parser.parse_args()
     notes = json.loads(arguments.row.read_text())["notes"]
-    for path in draw(arguments.network, notes, arguments.folder):
+    for path in draw(arguments.network, arguments.data, notes, arguments.folder):
         print(path)
 
 
