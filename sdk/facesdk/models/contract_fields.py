@@ -244,7 +244,8 @@ CONTRACT = (
         "Whether the embedding is that of the crop and of its mirror image, concatenated (then "
         "dim counts both).",
         False,
-        fixed=_TRAINED,
+        fixed="its embeddings are of another length; `facesdk calibrate --flip` makes another "
+        "model with both",
     ),
     Field(
         "thresholds",

@@ -141,6 +141,7 @@ def test_edit_keeps_a_packed_file_packed(packed: Path) -> None:
     [
         ("input.mean=0", "input.mean cannot be changed: the network was trained with it"),
         ("thresholds=[]", "facesdk calibrate"),
+        ("flip_concatenation=true", "`facesdk calibrate --flip` makes another model"),
         ("source_sha256=0", "cannot be changed"),
         ("surprise=1", "no field 'surprise'"),
         ("name", "must be FIELD=WORDS"),
