@@ -169,6 +169,7 @@ def _scan(
 ) -> None:
     """Looks at each group of channels alone; leaves OUT/sensitivity.svg."""
     from facesdk.files import make_folder, write_atomic
+    from facesdk_converters.compression.beginning import refuse_model_file
     from facesdk_training.compression.faces import crops_of
     from facesdk_training.compression.search.scan import SHARES, scan
     from facesdk_training.keras import loading
@@ -181,6 +182,7 @@ def _scan(
         raise InputError(f"crops must be a whole number of 1 or more, but got {count!r}")
     if not isinstance(shares, list) or not all(isinstance(one, float) for one in shares):
         raise InputError(f"shares must be a list such as [0.25,0.5], but got {shares!r}")
+    refuse_model_file(run)
     model = loading.load(run).model
     with output.progress_bar(_SCAN) as progress:
         found = scan(model, crops_of(data, model, count), shares, progress)

@@ -51,11 +51,7 @@ def beginning(source: Path, data: Path) -> Beginning:
         InputError: There is no such file, it is a model file, or the run is not finished.
         ModelError: It is no usable Keras model, or no alignment template has its input's size.
     """
-    if source.suffix in (".tflite", ".pack"):
-        raise InputError(
-            f"{source} is a model file, whose weights cannot be trained: compress the run or the "
-            "Keras model that it was converted from"
-        )
+    refuse_model_file(source)
     embedder, model = load_keras(source, None, None), loading.load(source).model
     if (source / run_folder.CONFIG).is_file():
         config = run_record.config_of(source)
@@ -66,6 +62,15 @@ def beginning(source: Path, data: Path) -> Beginning:
         record = _record_of(source, embedder)
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, folder=str(data)))
     return Beginning(config, model, embedder, record)
+
+
+def refuse_model_file(source: Path) -> None:
+    """Raises InputError for a ``.tflite`` or ``.tflite.pack`` file."""
+    if source.suffix in (".tflite", ".pack"):
+        raise InputError(
+            f"{source} is a model file, whose weights cannot be trained: compress the run or the "
+            "Keras model that it was converted from"
+        )
 
 
 def _config_of(model: tf.keras.Model, data: Path) -> RunConfig:

@@ -391,6 +391,9 @@ def test_shares_are_searched_within_a_budget(source: Path, tmp_path: Path) -> No
 def test_a_model_file_is_not_compressed(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a model file, whose weights cannot be trained"):
         beginning(tmp_path / name, tmp_path)
+    arguments = ["sensitivity", str(tmp_path / name), "--data", str(tmp_path)]
+    with pytest.raises(InputError, match="is a model file, whose weights cannot be trained"):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
 
 
 def test_the_sensitivity_of_a_run(source: Path, tmp_path: Path) -> None:
