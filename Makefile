@@ -29,7 +29,7 @@ test: .venv/.dev
 	$(PYTEST) $(PYTEST_ARGS)
 
 test-slow: .venv/.dev .venv/.wheels .venv/.browser clang browser minisign mosquitto torch xvfb systemd
-	$(PYTEST) -m "slow and not arm and not android" --numprocesses auto --dist worksteal
+	$(PYTEST) -m "slow and not arm and not android" --numprocesses auto --dist worksteal --durations 25
 
 # Enrolment in processes of Ray, which is too big for the other tests' sake.
 test-scale: .venv/.dev
