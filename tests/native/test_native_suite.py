@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,9 @@ def run(command: list[str], **environment: str) -> str:
     return done.stdout + done.stderr
 
 
-def build(folder: Path, compiler: str, sanitizers: str, *options: str) -> None:
+def build(
+    folder: Path, compiler: str, sanitizers: str, *options: str, targets: Sequence[str] = ("all",)
+) -> None:
     cmake = tool("cmake", "pip install cmake")
     compiler = tool(compiler, PACKAGES[compiler])
     options = (
@@ -44,7 +47,7 @@ def build(folder: Path, compiler: str, sanitizers: str, *options: str) -> None:
         f"-DCMAKE_C_COMPILER={compiler}", *options,
     )  # fmt: skip
     run([cmake, "-S", str(SOURCE), "-B", str(folder), *options])
-    run([cmake, "--build", str(folder), "--parallel", "2"])
+    run([cmake, "--build", str(folder), "--parallel", "2", "--target", *targets])
 
 
 @pytest.mark.parametrize("compiler", PACKAGES)
@@ -72,7 +75,7 @@ def test_c_suite_under_address_and_undefined_behaviour_sanitizers(
 
 @pytest.mark.parametrize("compiler", PACKAGES)
 def test_thread_pool_under_the_thread_sanitizer(tmp_path: Path, compiler: str) -> None:
-    build(tmp_path, compiler, "thread")
+    build(tmp_path, compiler, "thread", targets=["test_thread_pool"])
     # Older thread sanitizers cannot place their shadow memory under address randomization.
     fixed_addresses = [tool("setarch", "apt-get install util-linux"), "--addr-no-randomize"]
     program = str(tmp_path / "tests" / "test_thread_pool")
@@ -81,7 +84,8 @@ def test_thread_pool_under_the_thread_sanitizer(tmp_path: Path, compiler: str) -
 
 def test_libfuzzer_finds_nothing(tmp_path: Path) -> None:
     """Guided by coverage of the code, from inputs that the mutation fuzzer starts with."""
-    build(tmp_path, "clang", "address,undefined", "-DFACESDK_FUZZ=ON")
+    targets = [*FUZZ_SECONDS, *(f"lib_{target}" for target in FUZZ_SECONDS)]
+    build(tmp_path, "clang", "address,undefined", "-DFACESDK_FUZZ=ON", targets=targets)
     for target, seconds in FUZZ_SECONDS.items():
         corpus = tmp_path / f"{target}_corpus"
         corpus.mkdir()
