@@ -108,9 +108,14 @@ def load(path: Path, *, trust: bool) -> FunctionNetwork:
             "path, signatures=module.__call__.get_concrete_function(tf.TensorSpec((1, 99, 99, 3)))"
             ")"
         )
-    frozen = convert_variables_to_constants_v2(signatures[_SIGNATURE])
-    _check(frozen, path)
-    return FunctionNetwork(frozen)
+    network = frozen(signatures[_SIGNATURE])
+    _check(network.function, path)
+    return network
+
+
+def frozen(function: Any) -> FunctionNetwork:
+    """A concrete function with constants in place of its variables."""
+    return FunctionNetwork(convert_variables_to_constants_v2(function))
 
 
 def of_graph(graph: GraphDef, like: FunctionNetwork) -> FunctionNetwork:

@@ -8,9 +8,7 @@ operator library runs both in any stock TFLite runtime.
 from __future__ import annotations
 
 import tempfile
-import warnings
 from collections.abc import Sequence
-from contextlib import ExitStack
 from typing import Any
 
 import larq_compute_engine as lce
@@ -18,15 +16,13 @@ import tensorflow as tf
 
 from facesdk.models.bundle import ModelBundle
 from facesdk_converters.inspection import refusals
-from facesdk_converters.sources.function import FunctionNetwork, of_graph
+from facesdk_converters.sources.function import FunctionNetwork, frozen, of_graph
 from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets.group_normalization import plain_groups
 from facesdk_converters.targets.lce import graph_forms, reasons
+from facesdk_converters.targets.lce.barriers import without_barriers
 from facesdk_converters.targets.lce.dense import dense_as_convolutions
-from facesdk_converters.targets.lce.factors import behind_barriers, without_barriers
-from facesdk_converters.targets.lce.levels import check_input_levels
-from facesdk_converters.targets.lce.padding import without_unread_zeros
 from facesdk_converters.targets.target import Target, at_once
 from facesdk_converters.tflite.ports import in_order
 
@@ -35,8 +31,6 @@ _BROKEN = (
     "put an operation, a scale of 1.0001 for example, before the output"
 )
 
-_FORMS = (dense_as_convolutions, without_unread_zeros, behind_barriers, plain_groups)
-
 
 def target() -> Target:
     """The target ``lce``."""
@@ -44,13 +38,11 @@ def target() -> Target:
 
 
 def convert(source: Source) -> ModelBundle:
-    """Converts a network, see :func:`convert_keras`.
+    """Converts a network, see :func:`convert_keras` and :func:`convert_function`.
 
     Raises:
-        ModelError: LCE's converter refuses it, would change it, or writes a file that no runtime
-            can use.
+        ModelError: LCE's converter refuses it, or writes a file that no runtime can use.
     """
-    check_input_levels(source)
     network = source.network if isinstance(source.network, FunctionNetwork) else source.keras
     with refusals.translated(source):
         if isinstance(network, FunctionNetwork):
@@ -58,20 +50,49 @@ def convert(source: Source) -> ModelBundle:
         else:
             content = convert_keras(network)
     bundle = without_barriers(refusals.verified(content, source, _BROKEN))
-    if isinstance(network, FunctionNetwork):
-        names = _names("input", network.function.inputs), _names("output", network.function.outputs)
-        return in_order(bundle, *names)
-    return in_order(bundle, network.input_names, network.output_names)
+    return in_order(
+        bundle, _names("input", network.input_shapes), _names("output", network.output_shapes)
+    )
+
+
+def convert_keras(network: KerasNetwork) -> bytes:
+    """Converts the function that a Larq model computes.
+
+    Layers compute in another form while it is traced: binary dense layers as convolutions
+    (:mod:`facesdk_converters.targets.lce.dense`), group normalisation in plain operators.
+
+    Args:
+        network: A Keras 2 model whose binary layers are `larq.layers.QuantConv2D` and
+            `QuantDense`.
+
+    Returns:
+        As :func:`convert_function`.
+    """
+    model = network.model
+
+    def run(*inputs: Any) -> list[Any]:
+        given = tf.nest.pack_sequence_as(model.input, list(inputs))
+        return list(tf.nest.flatten(model(given, training=False)))
+
+    specs = [
+        tf.TensorSpec(one.shape, one.dtype, name=name)
+        for name, one in zip(_names("input", model.inputs), model.inputs, strict=True)
+    ]
+    with dense_as_convolutions(network.layers), plain_groups(network.layers):
+        traced = tf.function(run, autograph=False).get_concrete_function(*specs)
+    return convert_function(frozen(traced))
 
 
 def convert_function(network: FunctionNetwork) -> bytes:
-    """Converts a TensorFlow function, with the same forms as :func:`convert_keras`.
+    """Converts a TensorFlow function.
 
     Args:
-        network: A function whose signs are those of Larq, or ``tf.sign`` of what is never 0.
+        network: A function whose signs are those of Larq, or ``tf.sign`` of what is never 0. What
+            the converter would change is given to it in another form
+            (:mod:`facesdk_converters.targets.lce.graph_forms`); barriers are still in the result.
 
     Returns:
-        As :func:`convert_keras`.
+        Content of a ``.tflite`` file that needs LCE's operators.
     """
     changed = of_graph(graph_forms.changed(network), network)
     with tempfile.TemporaryDirectory() as folder:
@@ -97,26 +118,5 @@ def _in_order(network: FunctionNetwork) -> Any:
     return tf.function(run, autograph=False).get_concrete_function(*specs)
 
 
-def _names(kind: str, tensors: Sequence[Any]) -> list[str]:
-    return [f"{kind}_{place}" for place in range(len(tensors))]
-
-
-def convert_keras(network: KerasNetwork) -> bytes:
-    """Converts a Larq model.
-
-    Layers compute in another form while it looks: binary dense layers as convolutions
-    (:mod:`facesdk_converters.targets.lce.dense`), zeros without what is not read (``padding``),
-    and factors of a place behind barriers (``factors``), which are still in the result.
-
-    Args:
-        network: A Keras 2 model whose binary layers are `larq.layers.QuantConv2D` and
-            `QuantDense`.
-
-    Returns:
-        Content of a ``.tflite`` file that needs LCE's operators.
-    """
-    with warnings.catch_warnings(), ExitStack() as forms:
-        warnings.simplefilter("ignore")
-        for form in _FORMS:
-            forms.enter_context(form(network.layers))
-        return bytes(lce.convert_keras_model(network.convertible))
+def _names(kind: str, ports: Sequence[Any]) -> list[str]:
+    return [f"{kind}_{place}" for place in range(len(ports))]

@@ -12,7 +12,6 @@ import tensorflow as tf
 
 from contracts import other
 from converters.networks import look_trained
-from facesdk.errors import ModelError
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import InputSpec
 from facesdk.runtime.interpreter import Interpreter
@@ -88,15 +87,65 @@ def test_zeros_before_a_convolution_with_strides_stay_where_they_are(
     assert_equal(floating.convert(source, half=False), model)
 
 
-def test_zeros_that_two_convolutions_read_differently_are_refused() -> None:
-    def body(image: Any) -> Any:
-        zeros = layers.ZeroPadding2D(1, name="zeros")(image)
-        x = layers.Conv2D(32, 3, strides=2, name="far")(zeros)
-        y = layers.Conv2D(32, 2, strides=2, name="other")(zeros)[:, :6, :6]
-        return layers.BatchNormalization()(binary(32)(x + y))
+def _inner(shape: tuple[int, ...], layer: Any) -> Any:
+    image = layers.Input(shape)
+    return tf.keras.Model(image, layer(image))
 
-    with pytest.raises(ModelError, match=r"zeros.*read by far, other"):
-        converted(network(body))
+
+@pytest.mark.parametrize(
+    "padded_and_convolved",
+    [
+        pytest.param(
+            lambda x: layers.Conv2D(32, 3, strides=2)(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])),
+            id="an operation",
+        ),
+        pytest.param(
+            lambda x: layers.Conv2D(32, 3, strides=2)(
+                _inner((12, 12, 3), layers.ZeroPadding2D(1))(x)
+            ),
+            id="a model that ends in zeros",
+        ),
+        pytest.param(
+            lambda x: _inner((14, 14, 3), layers.Conv2D(32, 3, strides=2))(
+                layers.ZeroPadding2D(1)(x)
+            ),
+            id="a model that begins with a convolution",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            lambda x: binary(
+                32, strides=2, padding="valid", input_quantizer=None, kernel_quantizer="ste_sign"
+            )(
+                tf.pad(
+                    lq.quantizers.SteSign()(layers.Conv2D(32, 1)(x)),
+                    [[0, 0], [1, 1], [1, 1], [0, 0]],
+                    constant_values=1.0,
+                )
+            ),
+            id="ones around signs",
+        ),
+    ],
+)
+def test_it_does_not_matter_which_layers_pad_and_convolve(padded_and_convolved: Any) -> None:
+    model = network(lambda image: layers.BatchNormalization()(padded_and_convolved(image)))
+    assert_equal(converted(model)[0], model)
+
+
+def test_zeros_that_several_read_are_whole_for_each() -> None:
+    """Two convolutions reach differently far, and the zeros themselves are an output."""
+    image = layers.Input((12, 12, 3))
+    shared = layers.ZeroPadding2D(1, name="zeros")
+    zeros = shared(image)
+    far, near = layers.Conv2D(32, 3, strides=2)(zeros), layers.Conv2D(32, 2, strides=2)(zeros)
+    x = layers.BatchNormalization()(binary(32)(far + near[:, :6, :6]))
+    x = layers.Conv2D(16, 3, strides=2)(shared(x))
+    model = look_trained(tf.keras.Model(image, [layers.GlobalAveragePooling2D()(x), zeros]))
+    bundle, source = converted(model)
+    images = np.random.default_rng(3).normal(0, 1, (1, 12, 12, 3)).astype(np.float32)
+    for got, expected in zip(
+        Interpreter(bundle).run(images), source.network.predict(images), strict=True
+    ):
+        np.testing.assert_allclose(got, expected, atol=1e-3)
 
 
 class PlaceFactors(layers.Layer):
@@ -177,11 +226,33 @@ def three_levels(x: Any) -> Any:
     return tf.sign(tf.sign(x + 0.1) + tf.sign(x - 0.1))
 
 
-@pytest.mark.parametrize("quantizer", ["ste_tern", three_levels, lq.quantizers.SteTern(0.3)])
-def test_three_levels_are_not_made_two(quantizer: Any) -> None:
-    model = network(lambda image: binary(32, input_quantizer=quantizer, name="ternary")(image))
-    with pytest.raises(ModelError, match=r"layer ternary .*to -1, 0 and 1.*'ste_sign'"):
-        converted(model)
+@pytest.mark.parametrize(
+    "ternary",
+    [
+        pytest.param(lambda x: binary(32, input_quantizer="ste_tern")(x), id="by name"),
+        pytest.param(
+            lambda x: binary(32, input_quantizer=three_levels)(x),
+            id="a function",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            lambda x: binary(32, input_quantizer=None)(
+                layers.Conv2D(32, 1, activation=lq.quantizers.SteTern(0.3))(x)
+            ),
+            id="an activation",
+        ),
+        pytest.param(
+            lambda x: binary(32, input_quantizer=None)(tf.sign(tf.sign(x) + 1.0)),
+            id="an operation, 0 and 1",
+        ),
+    ],
+)
+def test_three_levels_are_not_made_two(ternary: Any) -> None:
+    model = network(lambda image: ternary(layers.Conv2D(32, 3, padding="same")(image)))
+    bundle, _ = converted(model)
+    assert_equal(bundle, model)
+    assert "LceBconv2d" not in operators(bundle)
+    assert "MAXIMUM" not in operators(bundle)
 
 
 @pytest.mark.parametrize("quantizer", ["ste_sign", "approx_sign", "swish_sign"])
