@@ -81,6 +81,11 @@ class Machine:
         return {"arm64": "aarch64", "armhf": "armv7l"}[self.debian]
 
     @property
+    def counter(self) -> str:
+        """QEMU's program that takes plugins; Debian's static one takes none."""
+        return self.emulator.removesuffix("-static")
+
+    @property
     def compiler(self) -> str:
         """The cross compiler; Debian's package has the same name but for the architecture."""
         return f"{self.triplet}-gcc"
@@ -271,6 +276,7 @@ def install_tools() -> None:
     """
     programs = {machine.emulator: "qemu-user-static" for machine in MACHINES.values()}
     for machine in MACHINES.values():
+        programs[machine.counter] = "qemu-user"
         programs[machine.compiler] = f"gcc-{machine.triplet}"
     missing = sorted(
         {package for program, package in programs.items() if not shutil.which(program)}

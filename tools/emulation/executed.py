@@ -2,12 +2,12 @@
 
     python -m tools.emulation.executed                     # on the Raspberry Pi 4's processor
     python -m tools.emulation.executed --cpu cortex-a76    # on the Raspberry Pi 5's
+    python -m tools.emulation.executed --machine armv7     # on 32 bits
     python -m tools.emulation.executed --model finder      # another network's operators
 
 QEMU runs the packaged recogniser and the pipeline on one face in 640x480 with a plugin that counts
 (``executed_plugin.c``). Counts are the same on a busy machine. They are no times: processors
-execute some instructions faster than others, and wait for memory. Needs Debian's qemu-user, whose
-emulator takes plugins, beside what :mod:`tools.emulation.arm` needs.
+execute some instructions faster than others, and wait for memory.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,42 +22,54 @@ from pathlib import Path
 from typing import Any
 
 from facesdk.models.registry import DEFAULT_RECOGNIZER
-from tools.emulation.arm import AARCH64, ROOT, EmulationError, build_native, prepare
+from tools.emulation.arm import (
+    AARCH64,
+    MACHINES,
+    ROOT,
+    Computer,
+    EmulationError,
+    build_native,
+    prepare,
+)
 
 PLUGIN = Path(__file__).with_name("executed_plugin.c")
 PROGRAM = Path(__file__).with_name("executed_program.py")
-EMULATOR = "qemu-aarch64"
-GETPPID = 173  # Linux, include/uapi/asm-generic/unistd.h
+GETPPID = {"aarch64": 173, "armv7": 64}
+"""Linux's number of the call, by machine."""
 KINDS = ("stages", "operators", "chains")
 Row = dict[str, Any]
 
 
-def count(cpu: str, kinds: tuple[str, ...] = KINDS, model: str = DEFAULT_RECOGNIZER) -> list[Row]:
+def count(
+    computer: Computer,
+    library: Path,
+    kinds: tuple[str, ...] = KINDS,
+    model: str = DEFAULT_RECOGNIZER,
+) -> list[Row]:
     """Rows with ``kind``, ``name`` and ``instructions``, without those of the call itself.
 
+    The row of the whole network has ``path`` too, the kernels of the library that ran.
+
     Args:
-        cpu: A processor that QEMU knows.
+        computer: Where the program runs.
+        library: Our operators for it.
         kinds: ``"stages"`` of the pipeline, ``"operators"`` of a network, and its ``"chains"``: a
             binary convolution with the operators that go on with its result. With the operators,
             a chain's row also has ``alone``, what its operators take one by one.
         model: The packaged network, or a file of one.
 
     Raises:
-        EmulationError: Something is missing, or the program failed.
+        EmulationError: The program failed.
     """
-    if shutil.which(EMULATOR) is None:
-        raise EmulationError(f"{EMULATOR} is needed: sudo apt-get install qemu-user")
-    computer = prepare(AARCH64).on_processor(cpu)
-    library = build_native(computer) / "libfacesdk_ops.so"
     with tempfile.TemporaryDirectory() as folder:
         plugin = Path(folder) / "executed.so"
         build = ["gcc", "-shared", "-fPIC", "-O2", str(PLUGIN), "-o", str(plugin)]
         subprocess.run(build, check=True)
-        emulator = [EMULATOR, "-plugin", f"{plugin},getppid={GETPPID}"]
+        mark = f"{plugin},getppid={GETPPID[computer.machine.name]}"
         python = computer.root / "usr/bin/python3.11"
         done = subprocess.run(
             [
-                *emulator,
+                *(computer.machine.counter, "-plugin", mark),
                 *computer.emulator[1:],
                 str(python),
                 str(PROGRAM),
@@ -94,7 +105,8 @@ def count(cpu: str, kinds: tuple[str, ...] = KINDS, model: str = DEFAULT_RECOGNI
 def main() -> int:
     """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--cpu", default=AARCH64.cpu, help="processor; default: %(default)s")
+    parser.add_argument("--machine", choices=MACHINES, default=AARCH64.name)
+    parser.add_argument("--cpu", help="processor; default: the machine's")
     parser.add_argument(
         "--model",
         default=DEFAULT_RECOGNIZER,
@@ -103,7 +115,10 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
     try:
-        rows = count(arguments.cpu, model=arguments.model)
+        computer = prepare(MACHINES[arguments.machine])
+        library = build_native(computer) / "libfacesdk_ops.so"
+        computer = computer.on_processor(arguments.cpu or computer.machine.cpu)
+        rows = count(computer, library, model=arguments.model)
     except (EmulationError, subprocess.CalledProcessError) as error:
         print(f"executed: {error}", file=sys.stderr)
         return 1

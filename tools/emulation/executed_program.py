@@ -21,6 +21,7 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.recognition.matching import compare
 from facesdk.runtime.inputs import random_inputs
 from facesdk.runtime.interpreter import Interpreter
+from facesdk.runtime.operator_library import describe_library
 from facesdk.tflite import macs
 from facesdk.tflite.flatbuffer import FlatbufferError
 from facesdk.tflite.graph import Graph, Operator, Tensor
@@ -48,7 +49,7 @@ def main(kinds: list[str], model: str) -> None:
     bundle = ModelBundle.load(registry.resolve(model), trust=True)  # no probe runs in QEMU
     network = Interpreter(bundle, threads=1)
     network.fill(*random_inputs(network))
-    count(network.invoke, kind="network", name=model)
+    count(network.invoke, kind="network", name=model, path=describe_library().isa)
     if "operators" in kinds:
         for operator in bundle.graph.operators:
             try:
