@@ -143,6 +143,11 @@ def _check_output(request: Request) -> None:
 
 
 def _require(agreement: Agreement, target: Target, source: Source) -> None:
+    if not agreement.telling and replace(agreement, telling=True).meets(target.bound):
+        raise ModelError(
+            f"whether the converted network computes what {source.path} does cannot be seen: "
+            f"{agreement}, so nothing was written"
+        )
     if not agreement.meets(target.bound):
         binary = refusals.binarized_layers(source) if target.rounds_weights else 0
         cause = (

@@ -103,6 +103,9 @@ def all_binary() -> Any:
                 conv("dilated", 64, dilation_rate=2, use_bias=True),
                 conv("five", 64, 5, padding="valid", pad_values=0.0),
                 layers.BatchNormalization(),
+                layers.Reshape((-1, 64)),
+                lq.layers.QuantDense(64, name="dense_of_rows", **BINARY),
+                layers.BatchNormalization(),
                 layers.Flatten(),
                 lq.layers.QuantDense(48, name="dense", **BINARY),
                 layers.BatchNormalization(),
@@ -150,7 +153,6 @@ def all_float() -> Any:
                 lq.layers.QuantConv2DTranspose(16, 3, padding="same", name="transposed", **BINARY),
                 layers.Reshape((16, 256)),
                 lq.layers.QuantConv1D(32, 3, name="one_dimensional", **BINARY),
-                lq.layers.QuantDense(8, name="dense_of_rows", **BINARY),
             ],
             name="all_float",
         )

@@ -79,7 +79,7 @@ def make(files: dict[str, Path]) -> None:
         write(files[Q_FLOATS], pack_weights(bundle, 0).content)
         write(files[Q_BYTES], pack_weights(bundle, 8).content)
     if QB in missing:
-        write(files[QB], target.convert_keras(KerasNetwork(build("QB"))))
+        write(files[QB], target.convert_keras(KerasNetwork(build("QB"))).content)
 
 
 def write(file: Path, content: bytes) -> None:

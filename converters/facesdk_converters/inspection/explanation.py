@@ -13,16 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 from facesdk.tflite import macs
 from facesdk.tflite.graph import Graph, Operator
-from facesdk_converters.inspection.layer_map import layers_by_operator
+from facesdk_converters.inspection.layer_map import layers_by_operator, name_of
 
 if TYPE_CHECKING:  # sources load TensorFlow, which a model file alone does not need
     from facesdk_converters.sources.network import Network
 
 Remark = Callable[[Operator, Operator | None, Any], str]
 """Why an operator is no better, and what to change; empty if all is well. Takes the operator, the
-one that writes its input (None for the network's input), and the Keras layer it comes from."""
+one that writes its input (None for the network's input; of an operator with weights, the next one
+before it that is none of padding and arithmetic), and the Keras layer it comes from."""
 
 _FLOAT_BYTES = 4
+
+_PREPARES = ("ADD", "DEQUANTIZE", "MUL", "PAD", "PADV2", "QUANTIZE", "RESHAPE", "SUB")
+"""What a network does with its input before the first layer with weights."""
 
 
 def no_remark(operator: Operator, producer: Operator | None, layer: Any) -> str:
@@ -120,7 +124,8 @@ def explain(
     for operator, size in zip(graph.working, sizes, strict=True):
         layer = layers.get(operator.index)
         words = remark(operator, _producer(graph, operator), layer) if layer is not None else ""
-        rows.append(_row(operator, layer, size, words))
+        name = "" if layer is None or network is None else name_of(layer, network)
+        rows.append(_row(operator, layer, name, size, words))
     return Explanation(
         rows=tuple(rows),
         folded={} if network is None else _folded(network, layers),
@@ -132,11 +137,11 @@ def explain(
     )
 
 
-def _row(operator: Operator, layer: Any, size: int, remark: str) -> Row:
+def _row(operator: Operator, layer: Any, name: str, size: int, remark: str) -> Row:
     data, output = operator.data, next(iter(operator.outputs), None)
-    name = output.name.partition(";")[0] if output is not None else ""
+    written = output.name.partition(";")[0] if output is not None else ""
     return Row(
-        layer=layer.name if layer is not None else name,
+        layer=name or written,
         kind=type(layer).__name__ if layer is not None else "",
         operator=operator.name,
         input_shape=data.shape if data is not None else (),
@@ -151,21 +156,24 @@ def _row(operator: Operator, layer: Any, size: int, remark: str) -> Row:
 
 
 def _producer(graph: Graph, operator: Operator) -> Operator | None:
-    if operator.data is None:
-        return None
-    index = operator.data.index
-    return next(
-        (row for row in graph.operators if any(index == out.index for out in row.outputs)), None
-    )
+    """See :data:`Remark`."""
+    found: Operator | None = operator
+    while found is not None:
+        data = found.data
+        found = next((row for row in graph.operators if data in row.outputs), None)
+        if operator.weights is None or (found is not None and found.name not in _PREPARES):
+            return found
+    return None
 
 
 def _folded(network: Network, layers: Mapping[int, Any]) -> Mapping[str, tuple[str, ...]]:
-    present = {layer.name for layer in layers.values()}
+    seen = {id(layer) for layer in layers.values()}
     folded: dict[str, tuple[str, ...]] = {}
     for layer in network.layers:
         kind = type(layer).__name__
-        if layer.name not in present and kind != "InputLayer":
-            folded[kind] = (*folded.get(kind, ()), layer.name)
+        if id(layer) not in seen and kind != "InputLayer":
+            folded[kind] = (*folded.get(kind, ()), name_of(layer, network))
+            seen.add(id(layer))
     return folded
 
 

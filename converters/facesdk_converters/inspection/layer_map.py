@@ -10,7 +10,7 @@ without weights belong to the layer in whose scope they write.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from facesdk.tflite import weights
 from facesdk.tflite.graph import Graph, Operator
+from facesdk.tflite.operators import BMAXPOOL2D
 
 if TYPE_CHECKING:  # sources load TensorFlow, which a model file alone does not need
     from facesdk_converters.sources.network import Network
@@ -39,16 +40,43 @@ def layers_by_operator(graph: Graph, network: Network) -> Mapping[int, Any]:
     Returns:
         Layers; operators without one are left out, all of them where no layers are known.
     """
-    matrices = [(layer, filters) for layer in network.layers for filters in _filters_of(layer)]
-    names = {layer.name: layer for layer in network.layers}
+    matrices = [
+        (layer, filters)
+        for layer in network.layers
+        for applied in _applied(layer)
+        for filters in _filters_of(applied)
+    ]
     found: dict[int, Any] = {}
     for operator in graph.working:
-        named = layers_of_name(operator, graph, names, network.output_layers)
+        named = layers_of_name(operator, graph, network)
         alike = _by_weights(operator, matrices)
         layer = _chosen(alike, named, found.values()) if alike else next(iter(named), None)
+        if operator.name == BMAXPOOL2D:
+            layer = _pool_before(layer) or layer
         if layer is not None:
             found[operator.index] = layer
     return found
+
+
+def _applied(layer: Any) -> Iterator[Any]:
+    """A layer, or what a wrapper (``TimeDistributed``) applies, with the layers in it."""
+    inner = getattr(layer, "layer", None)
+    for one in getattr(inner, "layers", None) or [inner]:
+        if one is None:
+            yield layer
+        else:
+            yield from _applied(one)
+
+
+def _pool_before(layer: Any) -> Any:
+    """The pool that a layer reads: of bits it is named after the signs that are taken first."""
+    while layer is not None and len(layer.inbound_nodes) == 1:
+        layer = layer.inbound_nodes[0].inbound_layers
+        if not isinstance(layer, list) and hasattr(layer, "pool_size"):
+            return layer
+        if isinstance(layer, list) or hasattr(layer, "kernel"):
+            return None
+    return None
 
 
 def _by_weights(operator: Operator, matrices: list[tuple[Any, NDArray[np.float32]]]) -> list[Any]:
@@ -97,33 +125,37 @@ def _filters_of(layer: Any) -> Iterator[NDArray[np.float32]]:
         yield np.moveaxis(kernel, -1, 0).reshape(kernel.shape[-1], -1)
 
 
-def layers_of_name(
-    operator: Operator, graph: Graph, names: Mapping[str, Any], last: Sequence[str]
-) -> list[Any]:
+def name_of(layer: Any, network: Network) -> str:
+    """A layer's name; behind those of the models around it where several layers have that name."""
+    alike = {id(row): path for path, row in network.paths.items() if row.name == layer.name}
+    return str(layer.name) if len(alike) < 2 else alike.get(id(layer), layer.name)
+
+
+def layers_of_name(operator: Operator, graph: Graph, network: Network) -> list[Any]:
     """The layers in whose scopes an operator writes; the first is that of the operator itself.
 
-    Args:
-        operator: The operator.
-        graph: Its file.
-        names: The layers by name.
-        last: Names of the layers that give the outputs; none where they are not known.
-
     Converters name a tensor after what they fused into it, for example
-    ``model/relu/Relu;model/conv/BiasAdd``: paths of scopes, outermost first, with the layer's name
-    between that of the model and that of the operation. The latter often is a layer's name too
-    (``model/relu_1/add``).
+    ``model/relu/Relu;model/conv/BiasAdd``: paths of scopes, outermost first, with the layer's path
+    between the name of the model and that of the operation. The latter often is a layer's name too
+    (``model/relu_1/add``), and a layer's name may have slashes.
     """
     if not operator.outputs:
         return []
     output = operator.outputs[0]
-    for final, name in zip(graph.outputs, last, strict=False):
-        if output.index == final.index and name in names:
-            return [names[name]]
-    found = []
-    for path in output.name.split(";"):
-        scopes = path.split("/")
-        for part in (*scopes[1:-1], *scopes[:-1], *scopes[-1:]):
-            if part in names:
-                found.append(names[part])
-                break
-    return found
+    for final, path in zip(graph.outputs, network.output_layers, strict=False):
+        if output.index == final.index and path in network.paths:
+            return [network.paths[path]]
+    names = {layer.name: layer for layer in network.layers}
+    found = (_layer_at(path, network.paths, names) for path in output.name.split(";"))
+    return [layer for layer in found if layer is not None]
+
+
+def _layer_at(path: str, paths: Mapping[str, Any], names: Mapping[str, Any]) -> Any:
+    """The layer in whose scope a path ends: by its own path, the longest, else by its name."""
+    scopes = path.split("/")
+    for start in (1, *range(len(scopes))):
+        for end in range(len(scopes), start, -1):
+            layer = paths.get("/".join(scopes[start:end]))
+            if layer is not None:
+                return layer
+    return next((names[part] for part in scopes[1:-1] if part in names), None)

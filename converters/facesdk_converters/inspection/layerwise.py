@@ -21,6 +21,7 @@ from facesdk.results import FloatArray
 from facesdk.runtime.interpreter import Interpreter
 from facesdk_converters.inspection.layer_map import layers_by_operator, layers_of_name
 from facesdk_converters.sources.network import Network
+from facesdk_training.keras import loading
 
 _USES = 8
 """How often a layer may take one tensor."""
@@ -78,7 +79,7 @@ def compare_layers(
 
     Returns:
         None where the two cannot be laid side by side: the file's tensors bear no names of layers,
-        layers are in models of their own, or the network takes several inputs at a time.
+        or the network takes several inputs at a time. A model among the layers is one part.
     """
     if network.batch not in (None, 1):
         return None
@@ -138,48 +139,62 @@ def _matched(
     weights meet it, such as taking signs, is no output of it.
     """
     top = [layer for layer in model.layers if len(layer.inbound_nodes) == 1]
-    outputs = {layer.name: layer.output for layer in top if _is_tensor(layer.output)}
+    outputs = {id(layer): layer.get_output_at(0) for layer in top}
+    outputs = {key: output for key, output in outputs.items() if _is_tensor(output)}
     if not outputs:
         return {}
     every = tf.keras.Model(model.inputs, list(outputs.values()))
     reached = dict(zip(outputs, tf.nest.flatten(every(list(inputs), training=False)), strict=True))
     by_operator = layers_by_operator(bundle.graph, network)
     weighing = {
-        by_operator[operator.index].name: operator.index
+        id(by_operator[operator.index]): operator.index
         for operator in reversed(bundle.graph.operators)
         if operator.weights is not None and operator.index in by_operator
     }
-    names = {layer.name: layer for layer in network.layers}
+    around = _around(model)
+    last = {id(around.get(id(layer))): index for index, layer in by_operator.items()}
     found: dict[int, tuple[Any, Any]] = {}
     taken: set[int] = set()
     for operator in bundle.graph.operators:
         for tensor in operator.outputs:
             if tensor.index not in values:
                 continue
-            layers = layers_of_name(operator, bundle.graph, names, network.output_layers)
+            layers = layers_of_name(operator, bundle.graph, network)
             if operator.index in by_operator:
                 layers = [*layers, by_operator[operator.index]]
-            layers = [one for one in layers if operator.index >= weighing.get(one.name, 0)]
+            layers = [one for one in layers if operator.index >= weighing.get(id(one), 0)]
+            ends = [around[id(one)] for one in layers if id(one) in around]
+            layers += [model for model in ends if last.get(id(model)) == operator.index]
             layers = [one for layer in layers for one in _chain(layer)]
             likely = [
-                (float(_cosines(np.asarray(reached[row.name]), values[tensor.index]).mean()), row)
+                (float(_cosines(np.asarray(reached[id(row)]), values[tensor.index]).mean()), row)
                 for row in layers
-                if row.name in reached
-                and np.size(reached[row.name]) == values[tensor.index].size
-                and id(outputs[row.name]) not in taken
+                if id(row) in reached
+                and np.size(reached[id(row)]) == values[tensor.index].size
+                and id(row) not in taken
             ]
             if likely:
                 layer = max(likely, key=lambda pair: pair[0])[1]
                 of_weights = by_operator.get(operator.index, layer)
-                found[tensor.index] = outputs[layer.name], of_weights
-                taken.add(id(outputs[layer.name]))
+                found[tensor.index] = outputs[id(layer)], of_weights
+                taken.add(id(layer))
     return found
+
+
+def _around(model: Any) -> dict[int, Any]:
+    """The model in which a layer is, by the layer's id, for layers in models among the layers."""
+    return {
+        id(inner): layer
+        for layer in model.layers
+        if getattr(layer, "layers", None)
+        for inner in loading.layers_of(layer)
+    }
 
 
 def _chain(layer: Any) -> Iterator[Any]:
     """A layer and those that alone read what comes before them, which a converter may fold in."""
     yield layer
-    while len(layer.outbound_nodes) == 1:
+    while len(layer.outbound_nodes) == 1 and len(layer.inbound_nodes) == 1:
         node = layer.outbound_nodes[0]
         layer = node.layer
         if len(node.keras_inputs) != 1 or hasattr(layer, "kernel"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +26,10 @@ if TYPE_CHECKING:  # sources load TensorFlow, which published detectors need not
 SAME = 0.9999
 """Cosine of two outputs that differ by rounding only."""
 
+_TRANSLATED = (
+    "each layer computes what the network's translation to Keras does, but the network itself does "
+    "not: values that are exactly 0 are one cause, of which ONNX's Sign is 0"
+)
 _ROUNDING = (3e-7, 3e-7, 1e-6, 1e-6, 1e-6, 3e-6, 3e-6, 3e-6)
 """Standard deviations of the noise that inputs are moved by; a step of float32 is 1.2e-7."""
 
@@ -82,6 +86,7 @@ class Agreement:
         least: Of several outputs, the one that agrees least: its number, from 1, and its layer
             where that is known; else empty.
         untold: Of several outputs, those whose values do not tell.
+        untold_since: Where outputs begin not to tell, and what to do then; empty if all do.
         first: The first layer that differs, with both values; empty where none is known to.
         telling: Whether the outputs for different inputs differ by more than what passes as equal,
             each of several. They do not after a saturated softmax, for example: there another
@@ -99,6 +104,7 @@ class Agreement:
     outputs: int = 1
     least: str = ""
     untold: tuple[str, ...] = ()
+    untold_since: str = ""
 
     def meets(self, bound: Bound) -> bool:
         """Whether it is good enough; never where a figure is not a number, or none tells."""
@@ -136,8 +142,7 @@ class Agreement:
             which = f" number {', '.join(self.untold)}" if self.untold else ""
             words += (
                 f"; but the source gives the same output{which} for all of them, and for noise, so "
-                "that this proves nothing: give --mean and --scale if its inputs are not 0 to 255, "
-                "or convert the network without its last softmax"
+                f"that this proves nothing{self.untold_since}"
             )
         return words
 
@@ -209,8 +214,28 @@ def check(
     if agreement.telling:
         return agreement
     shapes = [values.shape for values in inputs]
-    on_noise = _agreement(source, bundle, _noises(shapes), progress, faces=False)
-    return on_noise if on_noise.telling else agreement
+    noises = _noises(shapes)
+    on_noise = _agreement(source, bundle, noises, progress, faces=False)
+    if on_noise.telling:
+        return on_noise
+    return replace(agreement, untold_since=_untold_since(source, noises))
+
+
+def _untold_since(source: Source, inputs: Sequence[FloatArray]) -> str:
+    """Words on the first layer that gives the same for all inputs, and on ways out."""
+    from facesdk_converters.inspection.refusals import place
+    from facesdk_converters.inspection.sameness import first_the_same, is_saturated
+
+    model = getattr(source.network, "model", None)
+    layer = None if model is None or len(inputs[0]) < 2 else first_the_same(model, inputs)
+    since, spec, ways = "", source.contract.input, ["--no-verify if that is meant"]
+    if layer is not None:
+        since = f"; {place(layer, source.network)} is the first that does"
+        if is_saturated(layer):
+            ways = [f"convert the network without {layer.name}", *ways]
+    if (spec.mean, spec.scale) == (0.0, 1.0) and any(map(is_image, source.network.input_shapes)):
+        ways = ["give --mean and --scale if its pixels are not 0 to 255", *ways]
+    return f"{since}: {', or '.join(ways)}"
 
 
 def _agreement(
@@ -360,6 +385,8 @@ def _by_layers(
     if found.first is not None:
         where = place(found.first.layer, network)
         return cosines, none, f"{where} is the first to differ: {found.first}"
+    if network.translated:
+        return cosines, none, _TRANSLATED
     cosines = cosines.copy()
     cosines[apart] = found.cosines
     return cosines, apart, ""

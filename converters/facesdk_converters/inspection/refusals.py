@@ -13,7 +13,7 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.tflite.graph import Graph
 from facesdk.tflite.operators import CUSTOM_OPERATORS
 from facesdk.tflite.schema import BUILTIN_OPERATORS
-from facesdk_converters.inspection.layer_map import layers_by_operator
+from facesdk_converters.inspection.layer_map import layers_by_operator, name_of
 from facesdk_converters.sources.network import Network
 from facesdk_converters.sources.source import Source
 
@@ -46,28 +46,38 @@ def verified(content: bytes, source: Source, hint: str = "") -> ModelBundle:
         hint: When this converter is known to write such files, and what to do then.
 
     Raises:
-        ModelError: The file is broken.
+        ModelError: The file is broken, or has several subgraphs.
+    """
+    with translated(source):
+        return readable(content, hint)
+
+
+def readable(content: bytes, hint: str = "") -> ModelBundle:
+    """The same, without the name of the source in the message.
+
+    Raises:
+        ModelError: The file is broken, or has several subgraphs.
     """
     try:
-        return ModelBundle.from_bytes(content, "the converted network")
+        bundle = ModelBundle.from_bytes(content, "the converted network")
     except ModelError as error:
         raise ModelError(
-            f"{source.path}: the converter wrote a file that facesdk does not take ({error})"
-            f"{hint and '; ' + hint}"
+            f"the converter wrote a file that facesdk does not take ({error}){hint and '; ' + hint}"
         ) from None
+    if bundle.graph.subgraphs != 1:
+        raise ModelError(
+            f"it has control flow ({bundle.graph.subgraphs} subgraphs), which facesdk does not "
+            "convert"
+        )
+    return bundle
 
 
 def check_operators(graph: Graph, source: Source) -> None:
     """Raises unless runtimes with facesdk's operator library have all operators of a file.
 
     Raises:
-        ModelError: It has another operator, and the message names the layer; or several subgraphs.
+        ModelError: It has another operator, and the message names the layer.
     """
-    if graph.subgraphs != 1:
-        raise ModelError(
-            f"{source.path} has control flow ({graph.subgraphs} subgraphs), which facesdk does not "
-            "convert"
-        )
     known = {*BUILTIN_OPERATORS, *CUSTOM_OPERATORS}
     for operator in graph.operators:
         if operator.name not in known:
@@ -81,15 +91,18 @@ def check_operators(graph: Graph, source: Source) -> None:
 
 def binarized_layers(source: Source) -> int:
     """How many layers of a network quantize their input, where its layers are known."""
-    return sum(1 for row in source.network.layers if getattr(row, "input_quantizer", None))
+    layers = getattr(source.network, "computing_layers", ())
+    return sum(1 for row in layers if getattr(row, "input_quantizer", None))
 
 
 def place(layer: Any, network: Network) -> str:
     """A layer's name, class and place, for a message."""
-    layers = network.layers
-    number = next(index for index, row in enumerate(layers) if row is layer)
-    after = f", after {layers[number - 1].name}" if number else ""
-    return f"layer {layer.name} ({type(layer).__name__}, {number + 1} of {len(layers)}{after})"
+    layers, name = network.layers, f"layer {name_of(layer, network)} ({type(layer).__name__}"
+    number = next((index for index, row in enumerate(layers) if row is layer), None)
+    if number is None:  # a model among the layers
+        return f"{name})"
+    after = f", after {name_of(layers[number - 1], network)}" if number else ""
+    return f"{name}, {number + 1} of {len(layers)}{after})"
 
 
 def _is_refused(layer: Any) -> bool:

@@ -8,7 +8,8 @@ as it could be.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ class FunctionNetwork:
     Attributes:
         function: The concrete function.
         layers: See :class:`~facesdk_converters.sources.network.Network`: not known.
+        paths: Likewise.
+        translated: Likewise.
         output_layers: Likewise.
         input_names: Likewise; the order of a signature is that of its names.
         output_names: Likewise.
@@ -39,6 +42,8 @@ class FunctionNetwork:
 
     function: Any
     layers: tuple[Any, ...] = ()
+    paths: Mapping[str, Any] = field(default_factory=dict)
+    translated: bool = False
     output_layers: tuple[str, ...] = ()
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()

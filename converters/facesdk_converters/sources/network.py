@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -36,6 +38,10 @@ class Network(Protocol):
         """What converters call each output; none where they keep the order."""
 
     @property
+    def translated(self) -> bool:
+        """Whether the layers are a translation, and :meth:`predict` runs what was translated."""
+
+    @property
     def batch(self) -> int | None:
         """Inputs it takes at a time; None for any number."""
 
@@ -44,8 +50,12 @@ class Network(Protocol):
         """The Keras layers that compute something, in order; none where they are not known."""
 
     @property
+    def paths(self) -> Mapping[str, Any]:
+        """The same layers by their names, behind those of the models around them and a slash."""
+
+    @property
     def output_layers(self) -> tuple[str, ...]:
-        """Name of the layer that gives each output; none where they are not known."""
+        """Path of the layer that gives each output; none where they are not known."""
 
     def predict(self, *inputs: FloatArray) -> list[FloatArray]:
         """The outputs, in float32.
@@ -63,6 +73,8 @@ class KerasNetwork:
     """A Keras model, in float32, with inputs of fixed shape."""
 
     model: Any
+
+    translated: ClassVar[bool] = False
 
     @property
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -118,6 +130,16 @@ class KerasNetwork:
         return tuple(loading.layers_of(self.model))
 
     @cached_property
+    def computing_layers(self) -> tuple[Any, ...]:
+        """:attr:`layers`, and those that wrappers among them apply."""
+        return tuple(loading.computing_layers_of(self.model))
+
+    @cached_property
+    def paths(self) -> Mapping[str, Any]:
+        """See :class:`Network`."""
+        return dict(loading.paths_of(self.model))
+
+    @cached_property
     def output_layers(self) -> tuple[str, ...]:
         """See :class:`Network`; of a nested model's layers, if that gives it."""
         return tuple(_output_layer(self.model, place) for place in range(len(self.model.outputs)))
@@ -136,6 +158,8 @@ class FileNetwork:
     Attributes:
         bundle: The file.
         layers: See :class:`Network`.
+        paths: Likewise.
+        translated: Likewise.
         input_names: Likewise.
         output_names: Likewise.
         output_layers: Likewise.
@@ -145,6 +169,8 @@ class FileNetwork:
     """
 
     layers: tuple[Any, ...] = ()
+    paths: Mapping[str, Any] = MappingProxyType({})
+    translated: bool = False
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
     output_layers: tuple[str, ...] = ()
@@ -188,4 +214,5 @@ def _output_layer(model: Any, place: int) -> str:
     layer = history.layer if history is not None else model.layers[-1]
     if not getattr(layer, "layers", None):
         return str(layer.name)
-    return _output_layer(layer, history.tensor_index if history is not None else 0)
+    inner = _output_layer(layer, history.tensor_index if history is not None else 0)
+    return f"{layer.name}/{inner}"

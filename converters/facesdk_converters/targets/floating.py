@@ -9,7 +9,7 @@ import tensorflow as tf
 from facesdk.models.bundle import ModelBundle
 from facesdk_converters.inspection import refusals
 from facesdk_converters.sources.function import FunctionNetwork
-from facesdk_converters.sources.network import FileNetwork
+from facesdk_converters.sources.network import FileNetwork, KerasNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets.group_normalization import plain_groups
 from facesdk_converters.targets.large_kernels import quantized_before
@@ -50,7 +50,8 @@ def convert(source: Source, *, half: bool) -> ModelBundle:
     if half:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
-    layers = source.network.layers
+    network = source.network
+    layers = network.computing_layers if isinstance(network, KerasNetwork) else ()
     with refusals.translated(source), plain_groups(layers), quantized_before(layers):
         content = bytes(converter.convert())
     names = source.network.input_names, source.network.output_names

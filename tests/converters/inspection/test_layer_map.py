@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import larq as lq
 import pytest
 import tensorflow as tf
 
@@ -15,6 +16,7 @@ from facesdk_converters.inspection.explanation import Explanation, explain
 from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets import floating
+from facesdk_converters.targets.lce import target as lce
 
 layers = tf.keras.layers
 CONTRACT = other(None, None, input=InputSpec(None, None, color="any", mean=127.5, scale=128.0))
@@ -25,11 +27,17 @@ def default_names() -> None:
     tf.keras.backend.clear_session()
 
 
-def explained(image: Any, x: Any, name: str = "network") -> Explanation:
+def explained(image: Any, x: Any, name: str = "network", *, bits: bool = False) -> Explanation:
     x = layers.Dense(8, name="end")(layers.GlobalAveragePooling2D(name="mean")(x))
     model = tf.keras.Model(image, x, name=name)
     source = Source(Path(name), KerasNetwork(model), "", CONTRACT, documented=False)
-    return explain(floating.convert(source, half=False).graph, network=source.network)
+    bundle = lce.convert(source) if bits else floating.convert(source, half=False)
+    return explain(bundle.graph, network=source.network)
+
+
+def binary(name: str) -> Any:
+    signs = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
+    return lq.layers.QuantConv2D(32, 3, padding="same", pad_values=1.0, name=name, **signs)
 
 
 def layers_of(explanation: Explanation, operator: str) -> list[str]:
@@ -95,3 +103,61 @@ def test_copied_layers_are_told_apart() -> None:
     x = second(layers.ReLU()(first(image)))
     second.set_weights(first.get_weights())
     assert layers_of(explained(image, x), "CONV_2D") == ["first", "second"]
+
+
+def test_layers_of_one_name_in_several_models_are_told_apart() -> None:
+    image = x = layers.Input((8, 8, 4))
+    for number in range(2):
+        inner = layers.Input((8, 8, 4))
+        y = layers.ReLU(name="relu")(layers.Conv2D(4, 3, padding="same", name="conv")(inner))
+        y = layers.Add(name="add")([inner, y])
+        x = tf.keras.Model(inner, y, name=f"block{number}")(x)
+    explanation = explained(image, layers.Add(name="add")([x, x]))
+    assert layers_of(explanation, "CONV_2D") == ["block0/conv", "block1/conv"]
+    assert layers_of(explanation, "ADD") == ["block0/add", "block1/add", "add"]
+    assert explanation.folded == {"ReLU": ("block0/relu", "block1/relu")}
+
+
+def test_names_may_have_slashes() -> None:
+    image = layers.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, padding="same", name="stage1/unit1/conv")(image)
+    y = layers.PReLU(shared_axes=[1, 2], name="stage1/unit1/act")(x)
+    explanation = explained(image, layers.Add(name="stage1/unit1/add")([x, y]))
+    assert layers_of(explanation, "PRELU") == ["stage1/unit1/act"]
+    assert layers_of(explanation, "ADD") == ["stage1/unit1/add"]
+    assert explanation.folded == {}
+
+
+def test_names_longer_than_the_converter_of_bits_keeps_are_kept() -> None:
+    image = layers.Input((8, 8, 3))
+    x = layers.Conv2D(32, 3, padding="same", name="stem")(image)
+    for number in range(2):
+        name = f"the_residual_stage_of_the_backbone_{number}"
+        y = layers.PReLU(shared_axes=[1, 2], name=f"{name}_activation")(binary(f"{name}_conv")(x))
+        x = layers.Add(name=f"{name}_shortcut")([x, y])
+    explanation = explained(image, x, "a_network_with_a_name_of_its_own_for_faces", bits=True)
+    for kind, word in (("ADD", "shortcut"), ("PRELU", "activation"), ("LceBconv2d", "conv")):
+        assert layers_of(explanation, kind) == [
+            f"the_residual_stage_of_the_backbone_{number}_{word}" for number in range(2)
+        ]
+    assert explanation.folded == {}
+
+
+def test_a_pool_of_bits_is_named_after_the_pool() -> None:
+    image = layers.Input((8, 8, 3))
+    x = layers.Conv2D(32, 3, padding="same", name="stem")(image)
+    x = binary("conv")(layers.MaxPool2D(2, name="pool")(x))
+    explanation = explained(image, x, bits=True)
+    assert layers_of(explanation, "LceBMaxPool2d") == ["pool"]
+    assert explanation.folded == {}
+
+
+def test_what_wrappers_apply_is_found_under_their_names() -> None:
+    image = layers.Input((2, 8, 8, 3))
+    x = layers.TimeDistributed(layers.Conv2D(32, 3, padding="same"), name="stem")(image)
+    for name in ("first", "second"):
+        x = layers.TimeDistributed(binary(f"applied_{name}"), name=name)(x)
+    x = layers.Reshape((16, 8, 32), name="places")(x)
+    explanation = explained(image, x, bits=True)
+    assert layers_of(explanation, "CONV_2D") == ["stem"]
+    assert layers_of(explanation, "LceBconv2d") == ["first", "second"]

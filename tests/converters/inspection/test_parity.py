@@ -78,6 +78,38 @@ def test_another_network_behind_a_saturated_softmax_is_not_proven() -> None:
     agreement = check(one, floating.convert(another, half=False), load_faces())
     assert (agreement.min_cosine, agreement.telling) == (1.0, False)
     assert not agreement.meets(EXACT)
+    assert "is the first that does: give --mean" in str(agreement)
+    assert "convert the network without softmax" in str(agreement)
+
+
+def test_the_layer_from_which_on_all_is_the_same_is_named() -> None:
+    """Signs of what is never negative: no softmax is to blame, and pixels are as they must be."""
+    image = layers.Input((8, 8, 3))
+    x = layers.ReLU()(layers.Conv2D(8, 3)(image))
+    x = layers.Activation(lq.quantizers.SteSign(), name="all_positive")(x)
+    source = _named(tf.keras.Model(image, layers.Dense(8)(layers.Flatten()(x))))
+    agreement = check(source, floating.convert(source, half=False), load_faces())
+    assert not agreement.telling
+    assert "layer all_positive (Activation, 4 of 6, after " in str(agreement)
+    assert "is the first that does: --no-verify if that is meant" in str(agreement)
+
+
+def test_a_model_among_the_layers_is_laid_beside_the_file_as_one() -> None:
+    """Before, the comparison itself failed there, whatever the file was."""
+
+    def nested(seed: int) -> tf.keras.Model:
+        tf.keras.utils.set_random_seed(1)
+        image = layers.Input((8, 8, 3))
+        x = layers.Conv2D(8, 3, name="conv")(image)
+        tf.keras.utils.set_random_seed(seed)
+        inner = tf.keras.Sequential([layers.Input((6, 6, 8)), layers.Conv2D(8, 3)], name="inner")
+        x = layers.ReLU(name="relu")(inner(x))
+        return tf.keras.Model(image, layers.Flatten(name="flat")(x), name="nested")
+
+    source, other_one = _named(nested(1)), _named(nested(2))
+    agreement = check(source, floating.convert(other_one, half=False), load_faces())
+    assert not agreement.meets(EXACT)
+    assert "conv2d" in agreement.first or "layer relu" in agreement.first
 
 
 @pytest.mark.parametrize(("mean", "faces"), [(0.0, False), (127.5, True)])

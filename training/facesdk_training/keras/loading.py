@@ -146,11 +146,30 @@ def _as_called(model: tf.keras.Model, inputs: Sequence[FloatArray]) -> Any:
 
 def layers_of(model: tf.keras.Model) -> Iterator[tf.keras.layers.Layer]:
     """The layers of a model that compute something, those of nested models included, in order."""
+    return (layer for _, layer in paths_of(model))
+
+
+def computing_layers_of(model: tf.keras.Model) -> Iterator[tf.keras.layers.Layer]:
+    """The same layers, and those that wrappers (``TimeDistributed``) apply."""
+    for layer in layers_of(model):
+        yield layer
+        applied = getattr(layer, "layer", None)
+        if getattr(applied, "layers", None):
+            yield from computing_layers_of(applied)
+        elif applied is not None:
+            yield applied
+
+
+def paths_of(
+    model: tf.keras.Model, before: str = ""
+) -> Iterator[tuple[str, tf.keras.layers.Layer]]:
+    """The same layers with the names of the models around them: ``("block1/conv", layer)``."""
     for layer in model.layers:
+        path = f"{before}{layer.name}"
         if getattr(layer, "layers", None):
-            yield from layers_of(layer)
+            yield from paths_of(layer, f"{path}/")
         else:
-            yield layer
+            yield path, layer
 
 
 def _finished(run: Path) -> LoadedModel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from onnx.reference import ReferenceEvaluator
@@ -25,6 +25,8 @@ class OnnxNetwork(KerasNetwork):
     """
 
     onnx: OnnxModel
+
+    translated: ClassVar[bool] = True
 
     def predict(self, *inputs: FloatArray) -> list[FloatArray]:
         """What ONNX's reference implementation computes, not the translation.

@@ -11,16 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from facesdk.models.bundle import ModelBundle
 from facesdk_converters.tflite.tree import Tree
 
 LEAST = float(np.finfo(np.float32).min)
 """A maximum with it changes nothing."""
 
 
-def without_barriers(bundle: ModelBundle) -> ModelBundle:
-    """The file without the barriers."""
-    tree = Tree.of(bundle)
+def take_out_barriers(tree: Tree) -> None:
+    """Takes the barriers out of a file."""
     kept: list[Any] = []
     read_instead: dict[int, int] = {}
     for operator in tree.operators:
@@ -29,11 +27,9 @@ def without_barriers(bundle: ModelBundle) -> ModelBundle:
             read_instead[int(operator.outputs[0])] = int(operator.inputs[0])
         else:
             kept.append(operator)
-    if not read_instead:
-        return bundle
-    tree.operators = kept
-    tree.compact()
-    return ModelBundle.from_bytes(tree.to_bytes(), bundle.path)
+    if read_instead:
+        tree.operators = kept
+        tree.compact()
 
 
 def _is_barrier(tree: Tree, tensor: int) -> bool:

@@ -1,7 +1,7 @@
 """Binary dense layers as convolutions of size 1, which Larq Compute Engine has an operator for.
 
 Its converter knows no binary dense operator and leaves ``QuantDense`` in float, with 32 bits per
-weight. The same product as a convolution of a 1x1 image gets one bit per weight, and the batch
+weight. The same product as a convolution of size 1 gets one bit per weight, and the batch
 normalisation and sign after it are folded.
 
 TensorFlow computes no constant of more than 128 MiB while it converts, so the quantizer of such a
@@ -12,6 +12,7 @@ follows them is then not folded.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,16 +28,17 @@ _PART_BYTES = 16 << 20
 
 
 class _DenseAsConvolution(lq.layers.QuantDense):  # type: ignore[misc]
-    """A ``QuantDense`` on vectors that computes by a convolution."""
+    """A ``QuantDense`` that computes by a convolution: of a place for each vector it is given."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         size, units = self.kernel.shape
-        signs = self.input_quantizer(tf.reshape(inputs, (-1, 1, 1, size)))
+        places = inputs.shape[1:-1]
+        signs = self.input_quantizer(tf.reshape(inputs, (-1, math.prod(places), 1, size)))
         products = [
             tf.nn.conv2d(signs, kernel, strides=1, padding="VALID") for kernel in self._kernels()
         ]
         outputs = products[0] if len(products) == 1 else tf.concat(products, axis=-1)
-        outputs = tf.reshape(outputs, (-1, units))
+        outputs = tf.reshape(outputs, (-1, *places, units))
         if self.use_bias:
             outputs = outputs + self.bias
         return self.activation(outputs) if self.activation is not None else outputs
@@ -61,7 +63,7 @@ class _LargeDenseAsConvolutions(_DenseAsConvolution):
 
 @contextmanager
 def dense_as_convolutions(layers: Iterable[Any]) -> Iterator[None]:
-    """While it lasts, the quantized dense layers of a model on vectors compute by convolutions.
+    """While it lasts, the quantized dense layers of a model compute by convolutions.
 
     Args:
         layers: All Keras layers of the model.
@@ -78,5 +80,4 @@ def _suits(layer: Any) -> bool:
         type(layer) is lq.layers.QuantDense
         and layer.input_quantizer is not None
         and layer.kernel_quantizer is not None
-        and len(layer.input_shape) == 2
     )

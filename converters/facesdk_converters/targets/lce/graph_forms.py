@@ -13,6 +13,9 @@ Three of its patterns match more than they should:
 - The sign of a sum of a sign and anything is taken for the sign that Larq writes,
   ``sign(sign(x) + 0.1)``. A ternary quantizer is one of a sum of two signs, and 0 would become 1.
 
+And one matches less: ``tf.where(x >= 0, tf.ones_like(x), -tf.ones_like(x))`` and
+``2 * tf.cast(x >= 0, tf.float32) - 1`` are signs, but only ``tf.where(x >= 0, 1, -1)`` is known.
+
 The graph is changed, not layers, so that it does not matter which layer, nested model, Lambda or
 operation the nodes come from.
 """
@@ -34,6 +37,7 @@ _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
 _PADS = ("Pad", "PadV2")
 _SUMS = ("Add", "AddV2")
 _ARITHMETIC = (*_SUMS, "Sub", "Mul", "RealDiv", "Div")
+_CHOICES = ("Select", "SelectV2")
 _COPIES = ("Identity", "IdentityN")
 
 
@@ -45,7 +49,7 @@ def changed(network: FunctionNetwork) -> GraphDef:
 
     Returns:
         A graph that computes the same, with barriers that
-        :func:`facesdk_converters.targets.lce.barriers.without_barriers` takes out of the file.
+        :func:`facesdk_converters.targets.lce.barriers.take_out_barriers` takes out of the file.
     """
     graph = GraphDef()
     graph.CopyFrom(network.graph)
@@ -55,6 +59,8 @@ def changed(network: FunctionNetwork) -> GraphDef:
         operation = operations[node.name]
         if node.op in _CONVOLUTIONS:
             added += _zeros_of_its_own(node, operation)
+        elif (condition := _chooses_signs(operation)) is not None:
+            added += _choice_of_signs(node, condition)
         elif node.op in _ARITHMETIC and (place := _of_a_picture(operation)) is not None:
             added += _barrier(node, place)
         elif node.op == "Sign" and _has_three_levels(operation):
@@ -131,6 +137,53 @@ def _has_three_levels(sign: tf.Operation) -> bool:
     signs = [_made_by(one).type == "Sign" for one in sum_.inputs]
     offset = tf.get_static_value(sum_.inputs[0 if signs[1] else 1])
     return any(signs) and (offset is None or not ((offset > 0) & (offset < 1)).all())
+
+
+def _chooses_signs(operation: tf.Operation) -> tf.Tensor | None:
+    """The condition under which it is 1, where it else is -1."""
+    if operation.type in _CHOICES:
+        condition, *values = operation.inputs
+        return condition if [_level(one) for one in values] == [1.0, -1.0] else None
+    offset = {"Sub": 1.0, **dict.fromkeys(_SUMS, -1.0)}.get(operation.type)
+    if offset is None or _level(operation.inputs[1]) != offset:
+        return None
+    product = _made_by(operation.inputs[0])
+    if product.type != "Mul" or 2.0 not in [_level(one) for one in product.inputs]:
+        return None
+    steps = [_made_by(one) for one in product.inputs]
+    return next((one.inputs[0] for one in steps if _is_step(one)), None)
+
+
+def _is_step(operation: tf.Operation) -> bool:
+    return bool(operation.type == "Cast" and operation.inputs[0].dtype == tf.bool)
+
+
+def _choice_of_signs(node: NodeDef, condition: tf.Tensor) -> Iterator[NodeDef]:
+    """Makes a node the choice of 1 and -1 that LCE's converter knows."""
+    one, other = (
+        _constant(f"{node.name}/{name}", np.array(level, np.float32))
+        for name, level in (("positive", 1.0), ("negative", -1.0))
+    )
+    node.op = "SelectV2"
+    node.input[:] = [condition.op.name, one.name, other.name]
+    yield one
+    yield other
+
+
+def _level(tensor: tf.Tensor) -> float | None:
+    """The one value of a float32 tensor, whatever its shape is; None if it may have several."""
+    made = _made_by(tensor)
+    if tensor.dtype != tf.float32:
+        return None
+    if made.type in ("OnesLike", "ZerosLike"):
+        return float(made.type == "OnesLike")
+    if made.type == "Fill":
+        return _level(made.inputs[1])
+    if made.type == "Neg":
+        level = _level(made.inputs[0])
+        return None if level is None else -level
+    values = tf.get_static_value(made.outputs[0]) if made.type == "Const" else None
+    return float(values.flat[0]) if values is not None and np.ptp(values) == 0 else None
 
 
 def _made_by(tensor: tf.Tensor) -> tf.Operation:

@@ -15,18 +15,34 @@ import tensorflow as tf
 
 from facesdk.tflite.graph import WORD, Operator
 from facesdk.tflite.operators import BCONV2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED
+from facesdk_training.keras import loading
 
 _SIGN = "a sign ('ste_sign', 'approx_sign', 'swish_sign')"
+_SLOPES = (
+    "slopes that differ between places (shared_axes={axes}) take several operators, one slope for "
+    "each channel takes one: shared_axes=[1, 2]"
+)
 _PROBE = np.array([-2.0, -0.3, 0.3, 2.0], np.float32).reshape(1, 1, 1, 4)
+_ZERO = np.zeros((1, 1, 1, 1), np.float32)
 
 
 def remark(operator: Operator, producer: Operator | None, layer: Any) -> str:
     """What to say of an operator, see :data:`facesdk_converters.inspection.explanation.Remark`."""
     if operator.name == BCONV2D:
         return _hint(operator)
+    layer = _applied(operator, layer)
     if operator.weights is not None:
         return _why_float(operator, producer, layer)
     return "" if producer is None else _why_not_folded(operator, producer, layer)
+
+
+def _applied(operator: Operator, layer: Any) -> Any:
+    """What a wrapper (``TimeDistributed``) applies; in a model the layer that writes there."""
+    while (inner := getattr(layer, "layer", None)) is not None:
+        scopes = operator.outputs[0].name.partition(";")[0].split("/")
+        rows = loading.layers_of(inner) if getattr(inner, "layers", None) else ()
+        layer = next((row for row in rows if row.name in scopes), inner)
+    return layer
 
 
 def _why_float(operator: Operator, producer: Operator | None, layer: Any) -> str:
@@ -50,6 +66,11 @@ def _why_float(operator: Operator, producer: Operator | None, layer: Any) -> str
         return (
             f"input_quantizer {_name(entry)} is not {_SIGN}: its values are not -1 and 1, and only "
             "these become bits"
+        )
+    if not np.any(entry(tf.constant(_ZERO))):
+        return (
+            f"input_quantizer {_name(entry)} gives 0 for 0, a third value that no bit holds: use "
+            f"{_SIGN}"
         )
     if not _is_two_valued(kernel, layer):
         return (
@@ -94,13 +115,11 @@ def _structure(operator: Operator, layer: Any) -> str:
             "Larq Compute Engine has no one-dimensional convolution: use QuantConv2D with "
             "kernel_size=(k, 1) on an input of shape (length, 1, channels)"
         )
-    if "Dense" in kind and len(layer.input_shape) != 2:
-        return f"a QuantDense on inputs of {len(layer.input_shape) - 1} axes: flatten them first"
     padding = getattr(layer, "pad_values", 0.0)
     if getattr(layer, "padding", "") == "same" and padding not in (0, 1):
         return f"pad_values={padding:g}: only 1 (fastest) and 0 can be bits"
     groups = getattr(layer, "groups", 1)
-    if groups > 1 and (size := layer.input_shape[-1] // groups) % WORD:
+    if groups > 1 and (size := int(layer.kernel.shape[-2])) % WORD:
         return f"groups of {size} input channels: they must be a multiple of {WORD}"
     return ""
 
@@ -124,22 +143,35 @@ def _hint(operator: Operator) -> str:
 
 def _why_not_folded(operator: Operator, producer: Operator, layer: Any) -> str:
     """Why an activation or a batch normalisation became an operator; empty if it must."""
+    kind = type(layer).__name__
+    if kind == "PReLU":
+        several = operator.name == "MUL"  # of the operators that it takes then
+        return _SLOPES.format(axes=list(layer.shared_axes or [])) if several else ""
     if operator.name in ("RELU", "RELU6") and producer.name == BCONV2D:
+        before = type(_layer_before(layer)).__name__
         order = (
             "it follows batch normalisation: use the order QuantConv2D, ReLU, BatchNormalization"
         )
         if producer.options.get("pad_values") == 0 and producer.options.get("padding") == 0:
-            before = layer.inbound_nodes[0].inbound_layers
-            also = f", and {order}" if type(before).__name__ == "BatchNormalization" else ""
+            also = f", and {order}" if before == "BatchNormalization" else ""
             return f"not folded into a convolution with zero padding: use pad_values=1{also}"
-        return f"not folded because {order}"
-    if operator.name == "MUL" and type(layer).__name__ == "BatchNormalization":
+        if before in ("BatchNormalization", "NoneType"):
+            return f"not folded because {order}"
+        return "not folded because it does not follow the convolution directly"
+    if operator.name == "MUL" and kind == "BatchNormalization":
         return _why_not_normalised(producer, layer)
     return ""
 
 
 def _why_not_normalised(producer: Operator, layer: Any) -> str:
     """The reason why batch normalisation has an operator of its own."""
+    last = layer.input_spec.ndim - 1
+    if list(layer.axis) != [last]:
+        axes = " and ".join(str(axis) for axis in layer.axis)
+        return (
+            f"not folded because it has factors along axis {axes}, and a convolution has one for "
+            "each channel: it must stay"
+        )
     paths = sum(1 for tensor in producer.inputs if tensor is not None and not tensor.constant)
     if paths > 1:
         return (
@@ -162,11 +194,18 @@ def _why_not_normalised(producer: Operator, layer: Any) -> str:
 
 def _readers_besides(layer: Any) -> tuple[str, list[str]]:
     """The layer that gives a layer its input, and what else reads that."""
-    before = layer.inbound_nodes[0].inbound_layers
-    if isinstance(before, list):
+    before = _layer_before(layer)
+    if before is None:
         return "", []
     readers = [node.outbound_layer for node in before.outbound_nodes]
     return before.name, sorted({reader.name for reader in readers if reader is not layer})
+
+
+def _layer_before(layer: Any) -> Any:
+    """The layer that gives a layer its only input, where it is used once; else None."""
+    nodes = layer.inbound_nodes
+    before = nodes[0].inbound_layers if len(nodes) == 1 else None
+    return None if isinstance(before, list) else before
 
 
 def _weight_quantizer(operator: Operator, layer: Any) -> Any:
@@ -188,4 +227,5 @@ def _is_two_valued(quantizer: Any, layer: Any) -> bool:
 
 
 def _name(quantizer: Any) -> str:
-    return str(getattr(quantizer, "name", None) or type(quantizer).__name__)
+    name = getattr(quantizer, "name", None) or getattr(quantizer, "__name__", None)
+    return str(name or type(quantizer).__name__)

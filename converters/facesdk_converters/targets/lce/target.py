@@ -21,10 +21,12 @@ from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets.group_normalization import plain_groups
 from facesdk_converters.targets.lce import graph_forms, reasons
-from facesdk_converters.targets.lce.barriers import without_barriers
+from facesdk_converters.targets.lce.barriers import take_out_barriers
 from facesdk_converters.targets.lce.dense import dense_as_convolutions
+from facesdk_converters.targets.lce.names import numbered, put_names
 from facesdk_converters.targets.target import Target, at_once
 from facesdk_converters.tflite.ports import in_order
+from facesdk_converters.tflite.tree import Tree
 
 _BROKEN = (
     "Larq Compute Engine writes such a file where an int8 tensor is both an output and binarized: "
@@ -46,16 +48,15 @@ def convert(source: Source) -> ModelBundle:
     network = source.network if isinstance(source.network, FunctionNetwork) else source.keras
     with refusals.translated(source):
         if isinstance(network, FunctionNetwork):
-            content = convert_function(network)
+            bundle = convert_function(network)
         else:
-            content = convert_keras(network)
-    bundle = without_barriers(refusals.verified(content, source, _BROKEN))
+            bundle = convert_keras(network)
     return in_order(
         bundle, _names("input", network.input_shapes), _names("output", network.output_shapes)
     )
 
 
-def convert_keras(network: KerasNetwork) -> bytes:
+def convert_keras(network: KerasNetwork) -> ModelBundle:
     """Converts the function that a Larq model computes.
 
     Layers compute in another form while it is traced: binary dense layers as convolutions
@@ -78,27 +79,38 @@ def convert_keras(network: KerasNetwork) -> bytes:
         tf.TensorSpec(one.shape, one.dtype, name=name)
         for name, one in zip(_names("input", model.inputs), model.inputs, strict=True)
     ]
-    with dense_as_convolutions(network.layers), plain_groups(network.layers):
+    layers = network.computing_layers
+    with dense_as_convolutions(layers), plain_groups(layers):
         traced = tf.function(run, autograph=False).get_concrete_function(*specs)
     return convert_function(frozen(traced))
 
 
-def convert_function(network: FunctionNetwork) -> bytes:
+def convert_function(network: FunctionNetwork) -> ModelBundle:
     """Converts a TensorFlow function.
 
     Args:
         network: A function whose signs are those of Larq, or ``tf.sign`` of what is never 0. What
             the converter would change is given to it in another form
-            (:mod:`facesdk_converters.targets.lce.graph_forms`); barriers are still in the result.
+            (:mod:`facesdk_converters.targets.lce.graph_forms`).
 
     Returns:
-        Content of a ``.tflite`` file that needs LCE's operators.
+        A file that needs LCE's operators.
+
+    Raises:
+        ModelError: The converter wrote a file that no runtime can use.
     """
-    changed = of_graph(graph_forms.changed(network), network)
+    graph = graph_forms.changed(network)
+    ports = [tensor.op.name for tensor in (*network.function.inputs, *network.function.outputs)]
+    names = numbered(graph, ports)
+    changed = of_graph(graph, network)
     with tempfile.TemporaryDirectory() as folder:
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(tf.Module(), folder, _in_order(changed), options)
-        return bytes(lce.convert_saved_model(folder))
+        content = bytes(lce.convert_saved_model(folder))
+    tree = Tree.of(refusals.readable(content, _BROKEN))
+    take_out_barriers(tree)
+    put_names(tree, names)
+    return refusals.readable(tree.to_bytes())
 
 
 def _in_order(network: FunctionNetwork) -> Any:

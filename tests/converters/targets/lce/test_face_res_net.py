@@ -30,7 +30,7 @@ def network() -> object:
 
 @pytest.fixture(scope="module")
 def content(network: object) -> bytes:
-    return target.convert_keras(KerasNetwork(network))
+    return bytes(target.convert_keras(KerasNetwork(network)).content)
 
 
 def test_from_bits_to_bits_inside_a_unit_and_folded_norms_elsewhere(content: bytes) -> None:

@@ -260,3 +260,47 @@ def test_signs_are_taken_for_signs(quantizer: Any) -> None:
     model = network(lambda image: binary(32, input_quantizer=quantizer)(image))
     bundle, _ = converted(model)
     assert "LceBconv2d" in operators(bundle)
+
+
+def chosen(x: Any) -> Any:
+    return tf.where(x >= 0, tf.ones_like(x), -tf.ones_like(x))
+
+
+def chosen_below(x: Any) -> Any:
+    return tf.where(tf.less(x, 0.0), tf.fill(tf.shape(x), -1.0), tf.fill(tf.shape(x), 1.0))
+
+
+def stretched(x: Any) -> Any:
+    return 2.0 * tf.cast(x > 0, tf.float32) - 1.0
+
+
+@pytest.mark.parametrize("quantizer", [chosen, chosen_below, stretched])
+def test_signs_that_are_chosen_by_a_comparison_are_signs(quantizer: Any) -> None:
+    model = network(lambda image: binary(32, input_quantizer=quantizer)(image))
+    bundle, _ = converted(model)
+    assert_equal(bundle, model)
+    assert "LceBconv2d" in operators(bundle)
+
+
+def test_other_choices_are_left_alone() -> None:
+    def steps(x: Any) -> Any:
+        return tf.where(x >= 0, tf.ones_like(x), tf.zeros_like(x)) + 2.0 * tf.cast(x > 1, x.dtype)
+
+    model = network(lambda image: binary(32, input_quantizer=steps)(image))
+    bundle, _ = converted(model)
+    assert_equal(bundle, model)
+    assert "LceBconv2d" not in operators(bundle)
+
+
+def test_dense_layers_become_bits_in_wrappers_and_of_rows() -> None:
+    quantizers = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
+    rows = layers.Input((6, 4, 32))
+    shared = lq.layers.QuantDense(32, name="shared", **quantizers)
+    x = layers.BatchNormalization()(shared(rows))
+    x = layers.TimeDistributed(lq.layers.QuantDense(32, **quantizers))(x)
+    x = layers.BatchNormalization()(x)
+    x = shared(layers.GlobalAveragePooling2D()(x))
+    model = look_trained(tf.keras.Model(rows, layers.Dense(16)(x), name="rows"))
+    bundle, _ = converted(model)
+    assert_equal(bundle, model)
+    assert operators(bundle).count("LceBconv2d") == 3

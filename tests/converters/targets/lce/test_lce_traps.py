@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import larq as lq
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 from contracts import other
@@ -21,6 +23,7 @@ from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets.lce import target
 
+layers = tf.keras.layers
 CONTRACT = other(None, None, input=InputSpec(None, None, color="any", mean=127.5, scale=128.0))
 
 
@@ -104,7 +107,6 @@ REASONS = {
     "separable": "pointwise half",
     "transposed": "no binary transposed",
     "one_dimensional": "no one-dimensional",
-    "dense_of_rows": "flatten them first",
 }
 
 
@@ -133,3 +135,62 @@ def test_what_was_not_folded_has_its_reason() -> None:
     folded = {name for names in explanation.folded.values() for name in names}
     assert {"early_bn", "good_relu"} <= folded
     assert not {"good_bn", "good_relu"} & set(remarks)
+
+
+def explained_from(image: Any, x: Any) -> dict[str, list[str]]:
+    """What is said of each layer, of those of which something is said."""
+    _, _, explanation = converted(tf.keras.Model(image, x, name="said"))
+    said: dict[str, list[str]] = {}
+    for row in explanation.rows:
+        if row.remark:
+            said.setdefault(row.layer, []).append(row.remark)
+    return said
+
+
+def binary(name: str, **changes: Any) -> Any:
+    options = {**networks.BINARY, "padding": "same", "pad_values": 1.0, **changes}
+    return lq.layers.QuantConv2D(32, 3, name=name, **options)
+
+
+def test_slopes_and_factors_of_places_have_reasons_of_their_own() -> None:
+    image = layers.Input((8, 8, 32))
+    x = layers.PReLU(name="slopes")(binary("first")(image))
+    x = layers.BatchNormalization(axis=2, name="columns")(binary("second")(x))
+    x = layers.ReLU(name="late")(binary("third")(x) * 2.0)
+    said = explained_from(image, x)
+    assert len(said["slopes"]) == 1
+    assert "shared_axes=[1, 2]" in said["slopes"][0]
+    assert said["columns"] == [
+        "not folded because it has factors along axis 2, and a convolution has one for each "
+        "channel: it must stay"
+    ]
+    assert said["late"] == ["not folded because it does not follow the convolution directly"]
+
+
+def test_a_stem_is_a_stem_behind_zeros_and_scaling() -> None:
+    image = layers.Input((16, 16, 3))
+    x = layers.ZeroPadding2D(1)(layers.Rescaling(2.0, -1.0)(image))
+    x = layers.Conv2D(32, 3, 2, name="stem")(x)
+    x = layers.Conv2D(32, 1, name="later")(binary("conv")(x))
+    said = explained_from(image, x)
+    assert "best left so" in said["stem"][0]
+    assert "use QuantConv2D" in said["later"][0]
+
+
+def three_values(x: Any) -> Any:
+    return tf.sign(x)
+
+
+def halves(x: Any) -> Any:
+    return 0.5 * lq.math.sign(x)
+
+
+def test_quantizers_that_are_functions_are_named_and_their_values_told() -> None:
+    image = layers.Input((8, 8, 32))
+    x = binary("zero", input_quantizer=three_values)(image)
+    x = layers.TimeDistributed(binary("applied", input_quantizer=halves), name="wrapped")(
+        layers.Reshape((1, 8, 8, 32))(x)
+    )
+    said = explained_from(image, x)
+    assert "input_quantizer three_values gives 0 for 0" in said["zero"][0]
+    assert "input_quantizer halves is not a sign" in said["wrapped"][0]
