@@ -268,6 +268,37 @@ def test_signs_of_what_often_is_zero_are_refused(tmp_path: Path) -> None:
         source.load(path)
 
 
+def test_a_ternary_quantizer_keeps_its_three_levels(tmp_path: Path) -> None:
+    graph = Graph(1, 32, 8, 8)
+    half = graph.constant(0.5)
+    signs = [graph.add("Sign", graph.add(kind, "x", half)) for kind in ("Add", "Sub")]
+    x = graph.add("Sign", graph.add("Add", *signs))
+    x = graph.conv(x, np.sign(random(16, 32, 3, 3)))
+    network = require_equal(graph.save(tmp_path / "net.onnx", x))
+    assert not [row for row in network.layers if getattr(row, "input_quantizer", None)]
+
+
+def test_signs_of_sums_that_are_zero_are_not_proven_by_the_translation(tmp_path: Path) -> None:
+    """The file computes what the translation does, and neither computes what ONNX does."""
+    graph = Graph(1, 3, 12, 12)
+    parts = [graph.add("Relu", graph.conv("x", random(32, 3, 3, 3))) for _ in range(2)]
+    x = graph.conv(graph.add("Sign", graph.add("Add", *parts)), np.sign(random(32, 32, 3, 3)))
+    x = graph.add("Flatten", graph.add("GlobalAveragePool", x))
+    path = graph.save(tmp_path / "net.onnx", x)
+    words = ["convert", "lce", str(path), "-o", str(tmp_path / "net.tflite")]
+    done = CliRunner().invoke(app, [*words, "--mean", "127.5", "--scale", "64"])
+    assert done.exit_code == 2
+    assert "values that are exactly 0" in done.stderr
+    assert not (tmp_path / "net.tflite").exists()
+
+
+def test_sizes_that_are_kept_are_known(tmp_path: Path) -> None:
+    graph = Graph("n", 8, 5, 4)
+    x = graph.add("Reshape", "x", graph.constant(np.array([0, 0, -1], np.int64)))
+    x = graph.add("Reshape", x, graph.constant(np.array([0, -1, 0], np.int64)))
+    require_equal(graph.save(tmp_path / "net.onnx", x))
+
+
 def _refused() -> dict[str, tuple[Graph, list[str], str]]:
     unknown, two, pool = Graph(1, 3, 8, 8), Graph(1, 3, 8, 8), Graph(1, 3, 8, 8)
     variable, volume, kernel = Graph(1, 3, "h", "w"), Graph(1, 3, 8, 8, 8), Graph(1, 3, 8, 8)

@@ -377,6 +377,15 @@ def gives_zeros(model: OnnxModel, tensor: str) -> str:
     return ""
 
 
+def is_sum_of_signs(model: OnnxModel, tensor: str) -> bool:
+    """Whether it is a sum of two signs, which is 0 where they differ: ternary quantizers."""
+    node = model.maker(tensor)
+    if node is None or node.kind not in ("Add", "Sub"):
+        return False
+    makers = [model.maker(name) for name in node.inputs]
+    return all(maker is not None and maker.kind in SIGNS for maker in makers)
+
+
 def _backwards(model: OnnxModel, tensor: str) -> Iterator[Node]:
     """A tensor's maker, and those before it while they keep values as they are."""
     node = model.maker(tensor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -59,6 +60,7 @@ def load(path: Path) -> OnnxNetwork:
         ModelError: It is no ONNX model, or has something that cannot be translated.
     """
     onnx = read(path)
+    logging.getLogger("larq").setLevel("ERROR")  # advice for training
     return OnnxNetwork(translate(onnx, path), onnx)
 
 

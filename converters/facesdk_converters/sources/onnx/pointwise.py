@@ -15,6 +15,7 @@ from facesdk_converters.sources.onnx.file import (
     Node,
     clip_bounds,
     gives_zeros,
+    is_sum_of_signs,
 )
 from facesdk_converters.sources.onnx.translator import LAYERS, Signs, Translator, rank_of
 
@@ -30,6 +31,8 @@ def sign(translator: Translator, node: Node) -> Any:
                 "torch.where(x >= 0, 1.0, -1.0) or (x > 0), and train with it"
             )
     x = translator.tensor(node.inputs[0])
+    if node.kind == SIGN_OF_ZERO_IS_ZERO and is_sum_of_signs(translator.onnx, node.inputs[0]):
+        return tf.sign(x)
     turned = node.kind == SIGN_OF_ZERO_IS_MINUS_ONE
     return Signs(0.0 - x if turned else x, turned)  # -x would make -0.0 of 0
 

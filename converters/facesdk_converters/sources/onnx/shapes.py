@@ -67,6 +67,9 @@ def reshape(translator: Translator, node: Node) -> Any:
     x = x.picture if isinstance(x, Flat) else x
     sizes = [int(n) for n in x.shape[1:]]
     total = int(np.prod(sizes))
+    if 0 in target[1:] and not node.attributes.get("allowzero", 0):
+        given = [sizes[-1], *sizes[:-1]] if rank_of(x) == 4 else sizes
+        target = [size or ([1, *given])[place] for place, size in enumerate(target)]
     if target[1:] in ([-1], [total]):
         return _flattened(translator, node)
     x = translator.tensor(node.inputs[0])
