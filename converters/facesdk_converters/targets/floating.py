@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import partial
 
 import tensorflow as tf
@@ -13,6 +14,7 @@ from facesdk_converters.sources.network import FileNetwork, KerasNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets.group_normalization import plain_groups
 from facesdk_converters.targets.large_kernels import quantized_before
+from facesdk_converters.targets.recurrence import unrolled
 from facesdk_converters.targets.target import Target, at_once
 from facesdk_converters.tflite.ports import in_order
 
@@ -52,7 +54,10 @@ def convert(source: Source, *, half: bool) -> ModelBundle:
         converter.target_spec.supported_types = [tf.float16]
     network = source.network
     layers = network.computing_layers if isinstance(network, KerasNetwork) else ()
-    with refusals.translated(source), plain_groups(layers), quantized_before(layers):
+    with ExitStack() as forms:
+        forms.enter_context(refusals.translated(source))
+        for form in (plain_groups, unrolled, quantized_before):
+            forms.enter_context(form(layers))
         content = bytes(converter.convert())
     names = source.network.input_names, source.network.output_names
     return in_order(refusals.verified(content, source), *names)

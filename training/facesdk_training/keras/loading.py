@@ -150,14 +150,15 @@ def layers_of(model: tf.keras.Model) -> Iterator[tf.keras.layers.Layer]:
 
 
 def computing_layers_of(model: tf.keras.Model) -> Iterator[tf.keras.layers.Layer]:
-    """The same layers, and those that wrappers (``TimeDistributed``) apply."""
+    """The same layers, and those that wrappers (``TimeDistributed``, ``Bidirectional``) apply."""
     for layer in layers_of(model):
         yield layer
-        applied = getattr(layer, "layer", None)
-        if getattr(applied, "layers", None):
-            yield from computing_layers_of(applied)
-        elif applied is not None:
-            yield applied
+        for name in ("layer", "forward_layer", "backward_layer"):
+            applied = getattr(layer, name, None)
+            if getattr(applied, "layers", None):
+                yield from computing_layers_of(applied)
+            elif applied is not None:
+                yield applied
 
 
 def paths_of(

@@ -24,6 +24,7 @@ from facesdk_converters.targets.lce import graph_forms, reasons
 from facesdk_converters.targets.lce.barriers import take_out_barriers
 from facesdk_converters.targets.lce.dense import dense_as_convolutions
 from facesdk_converters.targets.lce.names import numbered, put_names
+from facesdk_converters.targets.recurrence import unrolled
 from facesdk_converters.targets.target import Target, at_once
 from facesdk_converters.tflite.ports import in_order
 from facesdk_converters.tflite.tree import Tree
@@ -60,7 +61,8 @@ def convert_keras(network: KerasNetwork) -> ModelBundle:
     """Converts the function that a Larq model computes.
 
     Layers compute in another form while it is traced: binary dense layers as convolutions
-    (:mod:`facesdk_converters.targets.lce.dense`), group normalisation in plain operators.
+    (:mod:`facesdk_converters.targets.lce.dense`), group normalisation in plain operators, recurrent
+    layers step by step.
 
     Args:
         network: A Keras 2 model whose binary layers are `larq.layers.QuantConv2D` and
@@ -80,7 +82,7 @@ def convert_keras(network: KerasNetwork) -> ModelBundle:
         for name, one in zip(_names("input", model.inputs), model.inputs, strict=True)
     ]
     layers = network.computing_layers
-    with dense_as_convolutions(layers), plain_groups(layers):
+    with dense_as_convolutions(layers), plain_groups(layers), unrolled(layers):
         traced = tf.function(run, autograph=False).get_concrete_function(*specs)
     return convert_function(frozen(traced))
 
