@@ -13,8 +13,10 @@ Three of its patterns match more than they should:
 - The sign of a sum of a sign and anything is taken for the sign that Larq writes,
   ``sign(sign(x) + 0.1)``. A ternary quantizer is one of a sum of two signs, and 0 would become 1.
 
-And one matches less: ``tf.where(x >= 0, tf.ones_like(x), -tf.ones_like(x))`` and
+And two match less: ``tf.where(x >= 0, tf.ones_like(x), -tf.ones_like(x))`` and
 ``2 * tf.cast(x >= 0, tf.float32) - 1`` are signs, but only ``tf.where(x >= 0, 1, -1)`` is known.
+GELU is known as ``x / 2 * (1 + erf(...))``; TensorFlow writes it with ``erfc``, which no runtime
+has.
 
 The graph is changed, not layers, so that it does not matter which layer, nested model, Lambda or
 operation the nodes come from.
@@ -61,6 +63,8 @@ def changed(network: FunctionNetwork) -> GraphDef:
             added += _zeros_of_its_own(node, operation)
         elif (condition := _chooses_signs(operation)) is not None:
             added += _choice_of_signs(node, condition)
+        elif node.op == "Erfc" and (factors := _of_a_negative(operation)) is not None:
+            added += _with_erf(node, factors)
         elif node.op in _ARITHMETIC and (place := _of_a_picture(operation)) is not None:
             added += _barrier(node, place)
         elif node.op == "Sign" and _has_three_levels(operation):
@@ -168,6 +172,28 @@ def _choice_of_signs(node: NodeDef, condition: tf.Tensor) -> Iterator[NodeDef]:
     node.input[:] = [condition.op.name, one.name, other.name]
     yield one
     yield other
+
+
+def _of_a_negative(erfc: tf.Operation) -> tuple[tf.Tensor, tf.Tensor] | None:
+    """The factors x and c, if it is erfc(-x * c)."""
+    product = _made_by(erfc.inputs[0])
+    if product.type != "Mul" or erfc.inputs[0].dtype != tf.float32:
+        return None
+    negative = _made_by(product.inputs[0])
+    return (negative.inputs[0], product.inputs[1]) if negative.type == "Neg" else None
+
+
+def _with_erf(node: NodeDef, factors: tuple[tf.Tensor, tf.Tensor]) -> Iterator[NodeDef]:
+    """Makes an erfc of a negative number the sum of 1 and the erf of the number."""
+    names = [f"{node.name}/{name}" for name in ("product", "erf")]
+    product, erf = NodeDef(name=names[0], op="Mul"), NodeDef(name=names[1], op="Erf")
+    product.input.extend(factor.name for factor in factors)
+    erf.input.append(product.name)
+    for added in (product, erf):
+        added.attr["T"].type = tf.float32.as_datatype_enum
+    one = _constant(f"{node.name}/one", np.array(1.0, np.float32))
+    node.op, node.input[:] = "AddV2", [erf.name, one.name]
+    yield from (product, erf, one)
 
 
 def _level(tensor: tf.Tensor) -> float | None:

@@ -304,3 +304,14 @@ def test_dense_layers_become_bits_in_wrappers_and_of_rows() -> None:
     bundle, _ = converted(model)
     assert_equal(bundle, model)
     assert operators(bundle).count("LceBconv2d") == 3
+
+
+def test_gelu_is_the_operator_that_runtimes_have() -> None:
+    def body(image: Any) -> Any:
+        x = layers.Conv2D(32, 3, padding="same", activation="gelu")(image)
+        return layers.BatchNormalization()(binary(32)(x))
+
+    model = network(body)
+    bundle, _ = converted(model)
+    assert_equal(bundle, model)
+    assert "GELU" in operators(bundle)
