@@ -11,8 +11,9 @@ typedef struct facesdk_quantize_kernel facesdk_quantize_kernel;
 typedef struct facesdk_bmaxpool2d_plan facesdk_bmaxpool2d_plan;
 typedef void facesdk_bmaxpool2d_kernel(const facesdk_bmaxpool2d_plan *plan, const uint32_t *input, uint32_t *output);
 typedef struct facesdk_step facesdk_step;
-typedef void facesdk_pointwise_kernel(const facesdk_step *steps, size_t count, const float *input, size_t first_row,
-                                      size_t rows, size_t channels);
+typedef struct facesdk_rows facesdk_rows;
+typedef void facesdk_pointwise_kernel(const facesdk_step *steps, size_t count, const facesdk_rows *input,
+                                      size_t first_row, size_t rows);
 typedef struct facesdk_bconv2d_kernel facesdk_bconv2d_kernel;
 typedef struct facesdk_binary_conv2d_kernel facesdk_binary_conv2d_kernel;
 

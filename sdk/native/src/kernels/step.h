@@ -20,6 +20,13 @@ struct facesdk_step {
   const float *constants; /* can be read to the next multiple of 32 channels */
   float low, high;
   void *output;
+  size_t stride; /* of a step that stores: floats from one row of `output` to the next */
+};
+
+/* A matrix: a row for each pixel. The rows may be columns of a wider matrix. */
+struct facesdk_rows {
+  const float *values;
+  size_t channels, stride; /* of a row, and floats from one row to the next */
 };
 
 /* A kernel (facesdk_pointwise_kernel) runs the chain on `rows` pixels from `first_row` on; input and outputs start at row
@@ -28,8 +35,8 @@ struct facesdk_step {
 /* The oracle, in reference.c. */
 facesdk_pointwise_kernel facesdk_pointwise_reference;
 
-/* Runs a chain on rows x channels values as a part of an operator; an output may be the input. */
-void facesdk_pointwise_pass(const facesdk_path *path, const facesdk_step *steps, size_t count, const float *input,
-                            size_t rows, size_t channels, int32_t threads);
+/* Runs a chain on `rows` rows as a part of an operator; an output may be the input. */
+void facesdk_pointwise_pass(const facesdk_path *path, const facesdk_step *steps, size_t count,
+                            const facesdk_rows *input, size_t rows, int32_t threads);
 
 #endif

@@ -19,70 +19,15 @@ const op_kind *op_kind_of(const TfLiteContext *context, const TfLiteNode *node, 
   const int32_t code = registration->builtin_code;
   if (code == kTfLiteBuiltinCustom) return custom_kind(registration->custom_name);
   if (code == kTfLiteBuiltinAdd && op_can_add(context, node)) return &add_kind;
-  return op_chain_kind(context, node, code);
+  const op_kind *columns = op_columns_kind(context, node, code);
+  return columns != NULL ? columns : op_chain_kind(context, node, code);
 }
 
-bool op_is_add(const op_kind *kind) { return kind == &add_kind; }
-
-bool op_is_convolution(const op_kind *kind) { return kind == &bconv2d_kind; }
-
-bool op_is_chain(const op_kind *kind) { return kind->chains; }
-
-/* Notes that a node became part of `op`, and the tensor between that is not written any more, or -1. */
-static void note_fused(op_node *op, int node_index, int hidden) {
-  op->fused[op->fused_count] = node_index;
-  op->hidden[op->fused_count++] = hidden;
-}
-
-bool op_fuse_add(op_node *add, const op_node *convolution) {
-  const bool goes = op_is_add(add->kind) && op_is_convolution(convolution->kind) && convolution->residual < 0 &&
-                    convolution->options.bconv2d.output_type == FACESDK_FLOAT32 &&
-                    (convolution->output == add->inputs[0]) != (convolution->output == add->residual);
-  if (!goes) return false;
-  const int residual = convolution->output == add->residual ? add->inputs[0] : add->residual, output = add->output;
-  const int added_node = add->node_index;
-  *add = *convolution;
-  note_fused(add, added_node, convolution->output);
-  add->residual = residual;
-  add->output = output;
-  return true;
-}
-
-static void append_step(op_chain *chain, facesdk_step step, int tensor) {
-  chain->steps[chain->count] = step;
-  chain->tensors[chain->count++] = tensor;
-}
-
-bool op_starts_chain(const op_node *op) {
-  const facesdk_bconv2d_options *o = &op->options.bconv2d;
-  return op_is_chain(op->kind) || (op_is_convolution(op->kind) && o->output_type == FACESDK_FLOAT32 && o->groups == 1);
-}
-
-static bool has_ended(const op_chain *chain) {
-  return chain->count > 0 && chain->steps[chain->count - 1].kind == FACESDK_STEP_SIGNS;
-}
-
-bool op_fuse_chain(op_node *op, const op_node *next, bool keep) {
-  op_chain *chain = &op->chain;
-  const bool signs = next->kind == &quantize_kind;
-  const size_t steps = signs ? 1 : next->chain.count, sides = (size_t)keep + (op->side >= 0) + (next->side >= 0);
-  const bool alone = signs && chain->count == 0; /* signs of a convolution's result: as fast apart */
-  if (!op_starts_chain(op) || alone || has_ended(chain) || !(signs || op_is_chain(next->kind)) || next->inputs[0] != op->output ||
-      sides > 1 || chain->count + keep + steps > CHAIN_MAX_STEPS ||
-      op->fused_count + 1 + next->fused_count > CHAIN_MAX_STEPS) {
-    return false;
+bool op_reads(const op_node *op, int index) {
+  for (size_t i = 0; i < op->computed; ++i) {
+    if (op->inputs[i] == index) return true;
   }
-  if (keep) {
-    append_step(chain, (facesdk_step){.kind = FACESDK_STEP_STORE}, -1);
-    op->side = op->output;
-  }
-  if (next->side >= 0) op->side = next->side;
-  if (signs) append_step(chain, (facesdk_step){.kind = FACESDK_STEP_SIGNS}, -1);
-  for (size_t i = 0; i < next->chain.count; ++i) append_step(chain, next->chain.steps[i], next->chain.tensors[i]);
-  note_fused(op, next->node_index, keep ? -1 : op->output);
-  for (size_t i = 0; i < next->fused_count; ++i) note_fused(op, next->fused[i], next->hidden[i]);
-  op->output = next->output;
-  return true;
+  return op->residual == index;
 }
 
 const char *op_name(const op_node *op) { return op->kind->name; }
@@ -94,19 +39,20 @@ facesdk_status op_read(op_node *op, const op_kind *kind, TfLiteContext *context,
   op->node_index = node_index;
   op->residual = kTfLiteOptionalTensor;
   op->side = -1;
-  if (node->inputs == NULL || node->inputs->size != kind->input_count || node->outputs == NULL ||
-      node->outputs->size != 1) {
+  const int count = node->inputs != NULL ? node->inputs->size : 0;
+  const bool any = kind->input_count == 0 && count >= 2 && count <= OPERATOR_MAX_INPUTS;
+  if ((!any && count != kind->input_count) || count == 0 || node->outputs == NULL || node->outputs->size != 1) {
     return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "expected %d inputs and 1 output, but got %d and %d",
-                        kind->input_count, node->inputs ? node->inputs->size : 0,
-                        node->outputs ? node->outputs->size : 0);
+                        kind->input_count, count, node->outputs ? node->outputs->size : 0);
   }
+  op->computed = any ? (size_t)count : 1;
   op->output = node->outputs->data[0];
   if (op->output < 0 || (size_t)op->output >= context->tensors_size) {
     return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "output is tensor %d, but the model has %zu", op->output,
                         context->tensors_size);
   }
   if (is_constant(tensor_of(context, op->output))) return invalid(error, "the output tensor must not be a constant");
-  for (int i = 0; i < kind->input_count; ++i) {
+  for (int i = 0; i < count; ++i) {
     const int index = node->inputs->data[i];
     const bool left_out = i > 0 && index == kTfLiteOptionalTensor;
     if (!left_out && (index < 0 || (size_t)index >= context->tensors_size)) {
@@ -130,10 +76,10 @@ facesdk_status op_prepare(op_node *op, const facesdk_path *path, int32_t zero_pa
   if (status != FACESDK_OK) return status;
   op->values = *output;
   if (op->chain.count > 0) status = op_prepare_chain(&op->chain, context, &op->values, output, error);
-  const TfLiteType type = op->chain.count > 0 ? kTfLiteFloat32 : tensor_of(context, op->output)->type;
-  if (status == FACESDK_OK) {
-    status = shape_bytes(input, tensor_of(context, op->inputs[0])->type, &op->input_bytes, error);
+  if (op->padded && !op_add_channels(output, (int64_t)op->margins.before + op->margins.after)) {
+    return invalid(error, "there are too many channels");
   }
+  const TfLiteType type = op->chain.count > 0 ? kTfLiteFloat32 : tensor_of(context, op->output)->type;
   if (status == FACESDK_OK) status = shape_bytes(&op->values, type, &op->values_bytes, error);
   if (status == FACESDK_OK) {
     status = shape_bytes(output, tensor_of(context, op->output)->type, &op->output_bytes, error);

@@ -7,20 +7,8 @@
 /* The kind of a node; NULL if it is not one of ours. Operators of the runtime have a kind if we can compute them. */
 const op_kind *op_kind_of(const TfLiteContext *context, const TfLiteNode *node, const TfLiteRegistration *registration);
 
-bool op_is_add(const op_kind *kind);         /* of two computed tensors */
-bool op_is_convolution(const op_kind *kind); /* an LceBconv2d */
-bool op_is_chain(const op_kind *kind);       /* an operator of the runtime with constants by channel */
-
-/* Makes an ADD and the convolution that computes one of its inputs into one operator: `add` becomes it. False if they do
- * not go together. */
-bool op_fuse_add(op_node *add, const op_node *convolution);
-
-/* Whether others may become part of it by op_fuse_chain(): a chain, or a convolution. */
-bool op_starts_chain(const op_node *op);
-
-/* Makes an operator that starts a chain and one that reads its result into one, which the first becomes; with `keep` it goes
- * on to write what it wrote before. False if they do not go together. */
-bool op_fuse_chain(op_node *op, const op_node *next, bool keep);
+/* Whether it reads a tensor that is computed. */
+bool op_reads(const op_node *op, int index);
 
 /* Fills `op` from a node: checks indices, types, constants and custom options. */
 facesdk_status op_read(op_node *op, const op_kind *kind, TfLiteContext *context, int node_index, const TfLiteNode *node,

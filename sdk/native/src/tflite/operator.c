@@ -68,6 +68,18 @@ facesdk_status check_constant(const TfLiteContext *context, int index, const cha
   return FACESDK_OK;
 }
 
+bool are_tensors(const TfLiteContext *context, const TfLiteIntArray *indices, int count) {
+  if (indices == NULL || indices->size != count) return false;
+  for (int i = 0; i < count; ++i) {
+    if (indices->data[i] < 0 || (size_t)indices->data[i] >= context->tensors_size) return false;
+  }
+  return true;
+}
+
+bool shape_of_floats(tensor_shape *shape, const TfLiteTensor *tensor) {
+  return tensor->type == kTfLiteFloat32 && !is_constant(tensor) && shape_from_dims(shape, tensor->dims);
+}
+
 static size_t element_bytes(TfLiteType type) { return type == kTfLiteInt8 || type == kTfLiteBool ? 1 : 4; }
 
 facesdk_type kernel_type(TfLiteType type) {
@@ -86,6 +98,16 @@ bool shape_from_dims(tensor_shape *shape, const TfLiteIntArray *dims) {
 
 bool shapes_equal(const tensor_shape *a, const tensor_shape *b) {
   return a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof a->dims[0]) == 0;
+}
+
+bool rows_equal(const tensor_shape *a, const tensor_shape *b) {
+  return a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)(a->rank - 1) * sizeof a->dims[0]) == 0;
+}
+
+bool op_add_channels(tensor_shape *shape, int64_t channels) {
+  channels += channels_of(shape);
+  shape->dims[shape->rank - 1] = (int32_t)channels;
+  return channels > 0 && channels <= INT32_MAX;
 }
 
 facesdk_status shape_bytes(const tensor_shape *shape, TfLiteType type, size_t *bytes, facesdk_error *error) {
@@ -123,6 +145,28 @@ facesdk_status check_filter(const TfLiteContext *context, int index, const tenso
     if (!facesdk_multiply(&words, (size_t)filter->dims[i])) return invalid(error, "the filter is too large");
   }
   return check_constant(context, index, "filter", kTfLiteInt32, words, error);
+}
+
+/* ---- columns ---- */
+
+op_rows op_columns_from(op_rows rows, int32_t first) {
+  return (op_rows){rows.first == NULL ? NULL : (float *)rows.first + first, rows.stride};
+}
+
+void op_copy_columns(op_rows from, op_rows to, size_t rows, size_t channels) {
+  const float *source = from.first;
+  float *target = to.first;
+  for (; rows > 0 && source != target; --rows, source += from.stride, target += to.stride) {
+    memcpy(target, source, channels * sizeof *target);
+  }
+}
+
+void op_clear_margins(op_rows around, op_margins margins, size_t rows, size_t channels) {
+  float *row = around.first;
+  for (; rows > 0; --rows, row += around.stride) {
+    memset(row, 0, (size_t)margins.before * sizeof *row);
+    memset(row + (size_t)margins.before + channels, 0, (size_t)margins.after * sizeof *row);
+  }
 }
 
 /* ---- custom options ---- */

@@ -1,5 +1,5 @@
 /* An operator of ours as a TFLite node, and what operators share: checks of tensors and constants, custom options.
- * Each has a file; node.c has the table of them. */
+ * Each has a file in operators/; node.c has the table of them. */
 #ifndef FACESDK_TFLITE_OPERATOR_H_
 #define FACESDK_TFLITE_OPERATOR_H_
 
@@ -35,46 +35,75 @@ typedef struct op_chain {
   float *constants;             /* of all steps, for each channel; set by preparing */
 } op_chain;
 
+/* Channels on both sides of others. */
+typedef struct op_margins {
+  int32_t before, after;
+} op_margins;
+
 typedef struct op_node {
   const op_kind *kind;
   int node_index;
-  int inputs[OPERATOR_MAX_INPUTS]; /* tensor indices; input 0 is computed, the others are constants */
+  int inputs[OPERATOR_MAX_INPUTS]; /* tensor indices; the first are computed, the others constants */
+  size_t computed;                 /* how many are computed */
   int residual;                    /* a computed tensor that is added to the result; -1 if there is none */
   int output;
   int side; /* a tensor of the values' shape that a chain writes on the way; -1 if there is none */
   size_t fused_count;
   int fused[CHAIN_MAX_STEPS];  /* indices of nodes that became part of this operator */
   int hidden[CHAIN_MAX_STEPS]; /* for each the tensor between, where nobody needs it any more; else -1 */
-  tensor_shape values; /* of what a chain works on and a sum adds up, set by op_prepare */
-  size_t input_bytes, values_bytes, output_bytes; /* set by op_prepare */
+  op_margins margins; /* of a PAD; what a STRIDED_SLICE cuts off */
+  bool padded;        /* a convolution with margins around its results: of the residual, or zeros */
+  tensor_shape values; /* of what is computed and a chain works on, set by op_prepare */
+  size_t values_bytes, output_bytes; /* set by op_prepare */
   union {
     facesdk_bconv2d_options bconv2d;
     facesdk_bmaxpool2d_options bmaxpool2d;
     facesdk_binary_conv2d_options binary_conv2d;
     struct {
+      size_t rows;
+      int32_t channels[OPERATOR_MAX_INPUTS];
+    } concatenation;
+    struct {
       size_t rows, channels;
-    } matrix; /* quantize, dequantize, pointwise */
+    } matrix; /* all others */
   } options;
   op_chain chain;
   facesdk_bconv2d *bconv2d;
   facesdk_binary_conv2d *binary_conv2d;
 } op_node;
 
-/* What an operator reads and writes: `residual` and `side` have the values' size, and `residual` may be an output; NULL
- * where there is none. */
+/* Where a tensor lies: its first value, NULL if there is no tensor, and of a float32 tensor the floats from one row of
+ * channels to the next. There are more of them than channels where it is columns of a wider tensor. */
+typedef struct op_rows {
+  void *first;
+  size_t stride;
+} op_rows;
+
+/* What an operator reads and writes. `residual` may be an output. */
 typedef struct op_memory {
-  const void *input, *residual;
-  void *output, *side;
+  op_rows inputs[OPERATOR_MAX_INPUTS]; /* those computed */
+  op_rows residual, output, side;
 } op_memory;
+
+/* When an operator of the runtime is claimed. */
+typedef enum op_claim {
+  CLAIM_ALWAYS = 0,        /* it is ours */
+  CLAIM_BESIDE,            /* a claimed operator writes what it reads, or only claimed ones read what it writes */
+  CLAIM_AFTER,             /* a claimed operator writes what it reads */
+  CLAIM_AFTER_CONVOLUTION, /* for it alone a claimed convolution writes what it reads */
+  CLAIM_BETWEEN,           /* a claimed operator writes what it reads, and only claimed ones read what it writes */
+} op_claim;
 
 /* Functions that an operator does not need are NULL, but for prepare and run. */
 struct op_kind {
   const char *name; /* in model files */
-  int input_count;
+  int input_count;  /* 0: 2 to OPERATOR_MAX_INPUTS, all of them computed */
   unsigned input_types, output_types; /* masks of type_mask: of input 0 and the output */
-  bool chains;                        /* an operator of the runtime that is a pointwise step: */
+  op_claim claim;
+  bool chains; /* it is a pointwise step */
   int32_t builtin_code;
-  facesdk_step step;
+  bool reads_columns, writes_columns; /* what is computed may lie in columns of a wider tensor; so may float results */
+  facesdk_step step;                  /* of one that chains */
 
   /* Fill `op` from a node. Types are checked between the two. */
   facesdk_status (*read_options)(op_node *op, const TfLiteContext *context, const TfLiteNode *node,
@@ -90,10 +119,14 @@ struct op_kind {
 };
 
 extern const op_kind quantize_kind, dequantize_kind, bmaxpool2d_kind, bconv2d_kind, binary_conv2d_kind,
-    binary_dense_kind, add_kind;
+    binary_dense_kind, add_kind, concatenation_kind, pad_kind, slice_kind;
 
 /* Whether an ADD is one that we compute: two float32 tensors of one shape, without activation. */
 bool op_can_add(const TfLiteContext *context, const TfLiteNode *node);
+
+/* Its kind if a node with that builtin code moves columns of float32 tensors: it concatenates, pads with zeros or cuts out
+ * channels. Else NULL. */
+const op_kind *op_columns_kind(const TfLiteContext *context, const TfLiteNode *node, int32_t builtin_code);
 
 /* The kind of a node with that builtin code if it is a chain of its own: float32, with constants by channel; else NULL. */
 const op_kind *op_chain_kind(const TfLiteContext *context, const TfLiteNode *node, int32_t builtin_code);
@@ -122,6 +155,12 @@ static inline const TfLiteTensor *tensor_of(const TfLiteContext *context, int in
 
 bool is_constant(const TfLiteTensor *tensor);
 
+/* Whether there are `count` indices, all of tensors that exist. */
+bool are_tensors(const TfLiteContext *context, const TfLiteIntArray *indices, int count);
+
+/* Copies the dimensions of a computed float32 tensor; false if it is none, or shape_from_dims() fails. */
+bool shape_of_floats(tensor_shape *shape, const TfLiteTensor *tensor);
+
 /* Its data; NULL if the input is left out. */
 const void *constant_data(const TfLiteContext *context, int index);
 
@@ -139,6 +178,14 @@ bool shape_from_dims(tensor_shape *shape, const TfLiteIntArray *dims);
 
 bool shapes_equal(const tensor_shape *a, const tensor_shape *b);
 
+/* The same but for the number of channels, which is the last dimension. */
+bool rows_equal(const tensor_shape *a, const tensor_shape *b);
+
+/* Makes the last dimension larger; false if it then is out of range. */
+bool op_add_channels(tensor_shape *shape, int64_t channels);
+
+static inline int32_t channels_of(const tensor_shape *shape) { return shape->dims[shape->rank - 1]; }
+
 /* Bytes of a tensor of that shape and type. */
 facesdk_status shape_bytes(const tensor_shape *shape, TfLiteType type, size_t *bytes, facesdk_error *error);
 
@@ -152,6 +199,17 @@ facesdk_status check_rank_4(const tensor_shape *input, facesdk_error *error);
 facesdk_status read_filter_shape(const TfLiteContext *context, int index, int rank, tensor_shape *filter,
                                  facesdk_error *error);
 facesdk_status check_filter(const TfLiteContext *context, int index, const tensor_shape *filter, facesdk_error *error);
+
+/* ---- columns ---- */
+
+/* The columns from `first` on. */
+op_rows op_columns_from(op_rows rows, int32_t first);
+
+/* Copies `channels` columns of `rows` rows, unless they lie there already. */
+void op_copy_columns(op_rows from, op_rows to, size_t rows, size_t channels);
+
+/* Clears the columns on both sides of `channels` others. */
+void op_clear_margins(op_rows around, op_margins margins, size_t rows, size_t channels);
 
 /* ---- custom options ---- */
 

@@ -35,11 +35,14 @@ typedef enum TfLiteAllocationType {
 /* TfLiteRegistration.builtin_code */
 enum {
   kTfLiteBuiltinAdd = 0,
+  kTfLiteBuiltinConcatenation = 2,
   kTfLiteBuiltinMul = 18,
   kTfLiteBuiltinRelu = 19,
   kTfLiteBuiltinReluN1To1 = 20,
   kTfLiteBuiltinRelu6 = 21,
   kTfLiteBuiltinCustom = 32,
+  kTfLiteBuiltinPad = 34,
+  kTfLiteBuiltinStridedSlice = 45,
   kTfLiteBuiltinPrelu = 54,
 };
 enum { kTfLiteDelegateFlagsAllowDynamicTensors = 1 };
@@ -49,6 +52,13 @@ typedef struct TfLiteIntArray {
   int size;
   int data[];
 } TfLiteIntArray;
+
+static inline bool int_array_contains(const TfLiteIntArray *array, int value) {
+  for (int i = 0; i < array->size; ++i) {
+    if (array->data[i] == value) return true;
+  }
+  return false;
+}
 
 /* Of a quantized tensor as a whole; per-channel parameters live elsewhere and are not used here. */
 typedef struct TfLiteQuantizationParams {
@@ -83,6 +93,18 @@ typedef struct TfLiteTensor {
 typedef struct TfLiteAddParams {
   int activation; /* 0: none, 1: ReLU, 2: ReLU_N1_TO_1, 3: ReLU6 */
 } TfLiteAddParams;
+
+/* builtin_data of CONCATENATION; leading fields. */
+typedef struct TfLiteConcatenationParams {
+  int axis;
+  int activation;
+} TfLiteConcatenationParams;
+
+/* builtin_data of STRIDED_SLICE; leading fields. Bit i of a mask is for dimension i. */
+typedef struct TfLiteStridedSliceParams {
+  int begin_mask, end_mask; /* from the first, to the last index */
+  int ellipsis_mask, new_axis_mask, shrink_axis_mask;
+} TfLiteStridedSliceParams;
 
 typedef struct TfLiteNode {
   TfLiteIntArray *inputs; /* tensor indices */

@@ -1,5 +1,6 @@
 /* Convolutions whose results go through a chain: every path gives the bytes of the reference's convolution followed by the
- * reference's chain, whatever the shape and padding, also where a step writes over the residual, and with several threads. */
+ * reference's chain, whatever the shape and padding, also where a step writes over the residual, where the two are columns of
+ * wider tensors, whose other columns stay as they are, and with several threads. */
 #include <math.h>
 #include <string.h>
 
@@ -8,11 +9,11 @@
 #include "kernels/bconv2d/bconv2d.h"
 #include "kernels/random_options.h"
 
-enum { CASES = 700, MAX_STEPS = 6 };
+enum { CASES = 700, MAX_STEPS = 6, UNTOUCHED = 0xa5 };
 
 typedef struct chain_case {
   facesdk_bconv2d_options options;
-  size_t pixels, channels, step_count;
+  size_t pixels, channels, stride, step_count; /* stride: floats from one pixel to the next of residual and stored values */
   facesdk_step steps[MAX_STEPS];
   uint32_t *input, *filter;
   float *multiplier, *bias, *residual; /* residual may be NULL */
@@ -31,7 +32,7 @@ static float *floats(size_t count, uint64_t *seed) {
 }
 
 static size_t bytes_of(const chain_case *c, const facesdk_step *step) {
-  return c->pixels * (step->kind == FACESDK_STEP_SIGNS ? facesdk_words(c->channels) : c->channels) * 4;
+  return c->pixels * (step->kind == FACESDK_STEP_SIGNS ? facesdk_words(c->channels) : c->stride) * 4;
 }
 
 static void random_steps(chain_case *c, uint64_t *seed) {
@@ -51,12 +52,18 @@ static bool random_case(chain_case *c, uint64_t *seed, facesdk_bconv2d_options o
   *c = (chain_case){.options = options};
   c->pixels = (size_t)shape[0] * (size_t)shape[1] * (size_t)shape[2];
   c->channels = (size_t)options.channels_out;
+  c->stride = c->channels + (random_between(seed, 0, 1) ? (size_t)random_between(seed, 1, 40) : 0);
   const size_t channels_in = (size_t)options.channels_in;
   c->input = random_bits(seed, (size_t)(options.batch * options.input_height * options.input_width), channels_in);
   c->filter = random_bits(seed, c->channels * (size_t)(options.filter_height * options.filter_width), channels_in);
   c->multiplier = floats(c->channels, seed);
   c->bias = floats(c->channels, seed);
-  if (random_between(seed, 0, 1)) c->residual = floats(c->pixels * c->channels, seed);
+  if (random_between(seed, 0, 1)) {
+    c->residual = floats(c->pixels * c->stride, seed);
+    for (size_t i = 0; i < c->pixels; ++i) {
+      memset(c->residual + i * c->stride + c->channels, UNTOUCHED, (c->stride - c->channels) * sizeof(float));
+    }
+  }
   random_steps(c, seed);
   return true;
 }
@@ -81,8 +88,9 @@ static void prepare_outputs(const chain_case *c, facesdk_step steps[MAX_STEPS]) 
   memcpy(steps, c->steps, sizeof c->steps);
   for (size_t i = 0; i < c->step_count; ++i) {
     if (steps[i].kind < FACESDK_STEP_STORE) continue;
+    steps[i].stride = c->stride;
     steps[i].output = allocate(bytes_of(c, &steps[i]));
-    memset(steps[i].output, 0xa5, bytes_of(c, &steps[i]));
+    memset(steps[i].output, UNTOUCHED, bytes_of(c, &steps[i]));
   }
 }
 
@@ -99,16 +107,18 @@ static bool same(const facesdk_step *a, const facesdk_step *b, size_t bytes) {
 static void expect(const chain_case *c, facesdk_step steps[MAX_STEPS]) {
   facesdk_bconv2d *op = create(path_named("reference"), c);
   float *results = allocate(c->pixels * c->channels * sizeof *results);
+  facesdk_bconv2d_set_strides(op, c->stride, c->channels);
   facesdk_bconv2d_run(op, c->input, c->residual, results, 1);
-  facesdk_pointwise_reference(steps, c->step_count, results, 0, c->pixels, c->channels);
+  facesdk_pointwise_reference(steps, c->step_count, &(facesdk_rows){results, c->channels, c->channels}, 0, c->pixels);
   free(results);
   facesdk_bconv2d_destroy(op);
 }
 
 /* With `over`, the last values that are stored lie where the residual was. */
 static void run(const facesdk_path *path, const chain_case *c, bool over, int32_t threads, facesdk_step steps[MAX_STEPS]) {
-  const size_t bytes = c->pixels * c->channels * sizeof(float);
+  const size_t bytes = c->pixels * c->stride * sizeof(float);
   facesdk_bconv2d *op = create(path, c);
+  facesdk_bconv2d_set_strides(op, c->stride, c->channels);
   float *residual = NULL;
   void *place = NULL;
   facesdk_step *stored = NULL;

@@ -6,6 +6,7 @@
 #include "base/window.h"
 #include "check.h"
 #include "facesdk_ops.h"
+#include "kernels/bconv2d/bconv2d.h"
 #include "kernels/random_options.h"
 
 enum { ROUNDS = 600 };
@@ -112,7 +113,8 @@ static void bconv2d_round(uint64_t *seed, const facesdk_path *path, const facesd
   const size_t outputs = (size_t)options.channels_out;
   const size_t taps = (size_t)(options.filter_height * options.filter_width);
   const size_t group_channels = (size_t)(options.channels_in / options.groups);
-  const size_t pixel = options.output_type == FACESDK_FLOAT32 ? outputs * sizeof(float)
+  const size_t stride = outputs + (random_between(seed, 0, 3) == 0 ? (size_t)random_between(seed, 1, 40) : 0);
+  const size_t pixel = options.output_type == FACESDK_FLOAT32 ? stride * sizeof(float)
                        : options.output_type == FACESDK_INT8  ? outputs
                                                               : facesdk_words(outputs) * sizeof(uint32_t);
   const size_t bytes = (size_t)(shape[0] * shape[1] * shape[2]) * pixel;
@@ -133,12 +135,16 @@ static void bconv2d_round(uint64_t *seed, const facesdk_path *path, const facesd
   float *residual = NULL;
   if (options.output_type == FACESDK_FLOAT32 && random_between(seed, 0, 1)) {
     residual = allocate(bytes);
-    for (size_t i = 0; i < bytes / sizeof *residual; ++i) residual[i] = random_float(seed);
+    memset(residual, 0xa5, bytes);
+    for (size_t i = 0; i < bytes / sizeof *residual; ++i) {
+      if (i % stride < outputs) residual[i] = random_float(seed);
+    }
   }
   for (int i = 0; i < 2; ++i) {
     facesdk_bconv2d *op;
     facesdk_error error;
     CHECK(facesdk_bconv2d_create(paths[i], &options, filter, multiplier, bias, thresholds, &op, &error) == FACESDK_OK);
+    facesdk_bconv2d_set_strides(op, stride, stride); /* columns of a wider tensor: the others stay as they are */
     memset(results[i], 0xa5, bytes);
     facesdk_bconv2d_run(op, input, NULL, results[i], 1); /* scratch memory must not remember it */
     const bool in_place = residual != NULL && i == 1;

@@ -1,5 +1,6 @@
 /* Chains of pointwise steps: every kernel path gives the bytes of the reference, whatever the shape, also where an output is
- * written over the input, and with several threads. */
+ * written over the input, where rows are columns of wider ones, whose other columns stay as they are, and with several
+ * threads. */
 #include <math.h>
 #include <string.h>
 
@@ -35,10 +36,13 @@ typedef struct chain_case {
   size_t rows, channels, step_count;
   facesdk_step steps[MAX_STEPS];
   size_t output_bytes[MAX_STEPS]; /* 0 if a step has no output */
+  size_t apart;                   /* floats between rows of input and stored values, which no chain may touch */
 } chain_case;
 
 static chain_case random_case(uint64_t *seed) {
-  chain_case c = {.rows = (size_t)random_between(seed, 0, 11), .channels = (size_t)random_between(seed, 1, 100)};
+  chain_case c = {.rows = (size_t)random_between(seed, 0, 11),
+                  .channels = (size_t)random_between(seed, 1, 100),
+                  .apart = random_between(seed, 0, 1) ? (size_t)random_between(seed, 1, 40) : 0};
   c.step_count = (size_t)random_between(seed, 1, MAX_STEPS);
   const size_t room = facesdk_words(c.channels) * FACESDK_WORD_BITS;
   for (size_t i = 0; i < c.step_count; ++i) {
@@ -47,7 +51,7 @@ static chain_case random_case(uint64_t *seed) {
     const float low = kind == FACESDK_STEP_LIMIT ? (float)random_between(seed, -2, 0) : 0.0f;
     c.steps[i] = (facesdk_step){.kind = kind, .low = low, .high = random_between(seed, 0, 1) ? INFINITY : 1.5f};
     if (kind <= FACESDK_STEP_PRELU) c.steps[i].constants = floats(room, seed);
-    if (kind == FACESDK_STEP_STORE) c.output_bytes[i] = c.rows * c.channels * sizeof(float);
+    if (kind == FACESDK_STEP_STORE) c.output_bytes[i] = c.rows * (c.channels + c.apart) * sizeof(float);
     if (kind == FACESDK_STEP_SIGNS) c.output_bytes[i] = c.rows * facesdk_words(c.channels) * sizeof(uint32_t);
   }
   return c;
@@ -58,7 +62,7 @@ static void run(const facesdk_path *path, const chain_case *c, const float *inpu
                 void *outputs[MAX_STEPS]) {
   facesdk_step steps[MAX_STEPS];
   memcpy(steps, c->steps, sizeof steps);
-  const size_t bytes = c->rows * c->channels * sizeof(float);
+  const size_t stride = c->channels + c->apart, bytes = c->rows * stride * sizeof(float);
   float *copy = allocate(bytes);
   if (bytes > 0) memcpy(copy, input, bytes);
   int stored = -1;
@@ -67,10 +71,13 @@ static void run(const facesdk_path *path, const chain_case *c, const float *inpu
     if (steps[i].kind < FACESDK_STEP_STORE) continue;
     outputs[i] = allocate(c->output_bytes[i]);
     steps[i].output = outputs[i];
-    if (steps[i].kind == FACESDK_STEP_STORE) stored = (int)i;
+    if (steps[i].kind != FACESDK_STEP_STORE) continue;
+    if (bytes > 0) memcpy(outputs[i], input, bytes);
+    steps[i].stride = stride;
+    stored = (int)i;
   }
   if (over && stored >= 0) steps[stored].output = copy;
-  facesdk_pointwise_run(path, steps, c->step_count, copy, c->rows, c->channels, threads);
+  facesdk_pointwise_run(path, steps, c->step_count, &(facesdk_rows){copy, c->channels, stride}, c->rows, threads);
   if (over && stored >= 0 && bytes > 0) memcpy(outputs[stored], copy, bytes);
   free(copy);
 }
@@ -94,7 +101,7 @@ static void random_chains(void) {
   uint64_t seed = 20261127;
   for (int n = 0; n < CASES; ++n) {
     const chain_case c = random_case(&seed);
-    float *input = floats(c.rows * c.channels, &seed);
+    float *input = floats(c.rows * (c.channels + c.apart), &seed);
     for (size_t i = 0; i < facesdk_ops_isa_count(); ++i) {
       const facesdk_path *path;
       if (!facesdk_ops_isa_supported(i)) continue;
@@ -126,15 +133,15 @@ static void semantics(void) {
   const float input[] = {-2.0f, -0.0f, 0.5f, NAN}, scale[32] = {0.25f, -1.0f, 3.0f, 1.0f}, offset[32] = {0.5f, 0.0f, -2.0f, 0.0f};
   float kept[4], stored[4];
   uint32_t word;
-  const facesdk_step steps[] = {{.kind = FACESDK_STEP_PRELU, .constants = scale},  {.kind = FACESDK_STEP_STORE, .output = kept},
+  const facesdk_step steps[] = {{.kind = FACESDK_STEP_PRELU, .constants = scale},  {.kind = FACESDK_STEP_STORE, .output = kept, .stride = 4},
                                 {.kind = FACESDK_STEP_ADD, .constants = offset},   {.kind = FACESDK_STEP_SIGNS, .output = &word},
                                 {.kind = FACESDK_STEP_MULTIPLY, .constants = scale}, {.kind = FACESDK_STEP_LIMIT, .low = -1.0f, .high = 6.0f},
-                                {.kind = FACESDK_STEP_STORE, .output = stored}};
+                                {.kind = FACESDK_STEP_STORE, .output = stored, .stride = 4}};
   for (size_t i = 0; i < facesdk_ops_isa_count(); ++i) {
     const facesdk_path *path;
     if (!facesdk_ops_isa_supported(i)) continue;
     CHECK(facesdk_ops_find(facesdk_ops_isa_name(i), &path, NULL) == FACESDK_OK);
-    facesdk_pointwise_run(path, steps, sizeof steps / sizeof steps[0], input, 1, 4, 1);
+    facesdk_pointwise_run(path, steps, sizeof steps / sizeof steps[0], &(facesdk_rows){input, 4, 4}, 1, 1);
     CHECK(kept[0] == -0.5f && kept[1] == 0.0f && signbit(kept[1]) && kept[2] == 0.5f && isnan(kept[3]));
     CHECK(word == 4); /* 0, -0 and what is not a number are not negative */
     CHECK(stored[0] == 0.0f && stored[2] == -1.0f && isnan(stored[3]));

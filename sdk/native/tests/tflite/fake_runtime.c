@@ -21,7 +21,7 @@ typedef struct runtime {
   TfLiteNode kernel_node;
   TfLiteRegistration kernel;
   const fake_graph *graph;
-  TfLiteAddParams add_params[FAKE_MAX_NODES];
+  int params[FAKE_MAX_NODES][FAKE_MAX_PARAMS];
   bool claimed[FAKE_MAX_NODES];
   char *message;
   int messages;
@@ -156,17 +156,23 @@ static void write_pattern(TfLiteType type, uint8_t *data, size_t bytes, uint64_t
   }
 }
 
+static void write_data(const runtime *self, int index, uint8_t *data) {
+  const size_t bytes = self->tensors[index].bytes, numbers = (size_t)self->graph->tensors[index].number_count * 4;
+  write_pattern(self->tensors[index].type, data, bytes, (uint64_t)index + 7);
+  if (numbers > 0) memcpy(data, self->graph->tensors[index].numbers, numbers < bytes ? numbers : bytes);
+}
+
 static void fill(runtime *self, int index, size_t bytes) {
   TfLiteTensor *tensor = &self->tensors[index];
   tensor->bytes = bytes;
   tensor->data = allocate(bytes);
-  write_pattern(tensor->type, tensor->data, bytes, (uint64_t)index + 7);
+  write_data(self, index, tensor->data);
 }
 
 static void check_unchanged(const runtime *self, int index) {
   const TfLiteTensor *tensor = &self->tensors[index];
   uint8_t *pattern = allocate(tensor->bytes);
-  write_pattern(tensor->type, pattern, tensor->bytes, (uint64_t)index + 7);
+  write_data(self, index, pattern);
   CHECK(tensor->bytes == 0 || memcmp(pattern, tensor->data, tensor->bytes) == 0);
   free(pattern);
 }
@@ -205,8 +211,8 @@ static void load(runtime *self, const fake_graph *graph, char *message) {
       self->registrations[i] = (TfLiteRegistration){.builtin_code = kTfLiteBuiltinCustom, .custom_name = source->name};
     } else {
       self->registrations[i] = (TfLiteRegistration){.builtin_code = source->builtin_code};
-      self->add_params[i].activation = source->activation;
-      if (!source->no_builtin_data) self->nodes[i].builtin_data = &self->add_params[i];
+      memcpy(self->params[i], source->params, sizeof source->params);
+      if (!source->no_builtin_data) self->nodes[i].builtin_data = self->params[i];
     }
     order[i] = i;
   }

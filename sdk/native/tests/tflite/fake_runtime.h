@@ -4,7 +4,8 @@
 
 #include "tflite/tfl_abi.h"
 
-enum { FAKE_MAX_TENSORS = 48, FAKE_MAX_NODES = 16, FAKE_MAX_RANK = 5, FAKE_MAX_INPUTS = 6 };
+enum { FAKE_MAX_TENSORS = 64, FAKE_MAX_NODES = 24, FAKE_MAX_RANK = 5, FAKE_MAX_INPUTS = 6 };
+enum { FAKE_MAX_PARAMS = 5, FAKE_MAX_NUMBERS = 8 };
 
 typedef struct fake_tensor {
   TfLiteType type;
@@ -13,13 +14,18 @@ typedef struct fake_tensor {
   TfLiteQuantizationParams params;
   bool constant;
   size_t data_bytes; /* of a constant: what the file holds, whatever the shape says */
+  int number_count;  /* 0: it holds a pattern */
+  int32_t numbers[FAKE_MAX_NUMBERS];
   bool leaves;       /* something outside of the partition reads it */
 } fake_tensor;
 
 typedef struct fake_node {
   const char *name;     /* of a custom operator; NULL: one of the runtime, with this code, 0 for an ADD */
   int32_t builtin_code;
-  int activation; /* of an ADD or a MUL */
+  union {
+    int activation; /* of an ADD or a MUL */
+    int params[FAKE_MAX_PARAMS];
+  };
   bool no_builtin_data;
   int input_count, inputs[FAKE_MAX_INPUTS];
   int output_count, outputs[1];

@@ -65,6 +65,46 @@ int append_by_channel(fake_graph *graph, int image, int32_t builtin_code) {
   return append_node(graph, &node);
 }
 
+int append_concatenation(fake_graph *graph, int a, int b) {
+  const int all = append_image(graph, last_dim(graph, a) + last_dim(graph, b));
+  return append_node(graph, &(fake_node){.builtin_code = kTfLiteBuiltinConcatenation,
+                                         .params = {3},
+                                         .input_count = 2,
+                                         .inputs = {a, b},
+                                         .output_count = 1,
+                                         .outputs = {all}});
+}
+
+static int append_numbers(fake_graph *graph, int rank, const int *dims, const int32_t *numbers) {
+  const int index = append_tensor(graph, kTfLiteInt32, rank, dims, true);
+  fake_tensor *tensor = &graph->tensors[index];
+  tensor->number_count = (int)(tensor->data_bytes / sizeof *numbers);
+  memcpy(tensor->numbers, numbers, tensor->data_bytes);
+  return index;
+}
+
+int append_pad(fake_graph *graph, int image, int before, int after) {
+  const int paddings = append_numbers(graph, 2, (int[]){4, 2}, (int32_t[]){0, 0, 0, 0, 0, 0, before, after});
+  const int padded = append_image(graph, before + last_dim(graph, image) + after);
+  return append_node(graph, &(fake_node){.builtin_code = kTfLiteBuiltinPad,
+                                         .input_count = 2,
+                                         .inputs = {image, paddings},
+                                         .output_count = 1,
+                                         .outputs = {padded}});
+}
+
+int append_slice(fake_graph *graph, int image, int first, int end) {
+  const int begins = append_numbers(graph, 1, (int[]){4}, (int32_t[]){0, 0, 0, first});
+  const int ends = append_numbers(graph, 1, (int[]){4}, (int32_t[]){0, 0, 0, end});
+  const int strides = append_numbers(graph, 1, (int[]){4}, (int32_t[]){1, 1, 1, 1});
+  return append_node(graph, &(fake_node){.builtin_code = kTfLiteBuiltinStridedSlice,
+                                         .params = {7, 7},
+                                         .input_count = 4,
+                                         .inputs = {image, begins, ends, strides},
+                                         .output_count = 1,
+                                         .outputs = {append_image(graph, end - first)}});
+}
+
 fake_graph residual_graph_valid(void) {
   fake_graph graph = {0};
   int x = append_image(&graph, 64);
@@ -83,6 +123,18 @@ fake_graph chain_graph_valid(void) {
   x = append_quantize(&graph, append_by_channel(&graph, activated, kTfLiteBuiltinAdd));
   x = append_sum(&graph, activated, append_convolution(&graph, x, 64));
   x = append_by_channel(&graph, x, kTfLiteBuiltinRelu6);
+  graph.tensors[x].leaves = true;
+  return graph;
+}
+
+fake_graph columns_graph_valid(void) {
+  fake_graph graph = {0};
+  const int image = append_image(&graph, 64);
+  int x = append_concatenation(&graph, image, append_convolution(&graph, append_quantize(&graph, image), 32));
+  x = append_sum(&graph, x, append_pad(&graph, append_convolution(&graph, append_quantize(&graph, x), 32), 64, 0));
+  const int better = append_convolution(&graph, append_quantize(&graph, x), 32);
+  const int rest = append_slice(&graph, x, 0, 64), old = append_slice(&graph, x, 64, 96);
+  x = append_concatenation(&graph, rest, append_sum(&graph, old, better));
   graph.tensors[x].leaves = true;
   return graph;
 }

@@ -1,20 +1,20 @@
 /* Operators of the runtime with constants by channel: which are claimed, which become one with an LceQuantize, and that
  * every result is that of the operators one by one. The linker sends the delegate's chains, alone and those of convolutions,
  * here (--wrap), to be counted. */
-#include <math.h>
 #include <string.h>
 
 #include "check.h"
 #include "facesdk_ops.h"
 #include "kernels/bconv2d/bconv2d.h"
+#include "tflite/one_by_one.h"
 #include "tflite/residual_graph.h"
 
 enum { RANDOM_GRAPHS = 400, WIDE = 64, NARROW = 32 };
 
-void __real_facesdk_pointwise_run(const facesdk_path *path, const facesdk_step *steps, size_t count, const float *input,
-                                  size_t rows, size_t channels, int32_t threads);
-void __wrap_facesdk_pointwise_run(const facesdk_path *path, const facesdk_step *steps, size_t count, const float *input,
-                                  size_t rows, size_t channels, int32_t threads);
+void __real_facesdk_pointwise_run(const facesdk_path *path, const facesdk_step *steps, size_t count,
+                                  const facesdk_rows *input, size_t rows, int32_t threads);
+void __wrap_facesdk_pointwise_run(const facesdk_path *path, const facesdk_step *steps, size_t count,
+                                  const facesdk_rows *input, size_t rows, int32_t threads);
 
 void __real_facesdk_bconv2d_run_chain(facesdk_bconv2d *op, const uint32_t *input, const float *residual,
                                       const facesdk_step *steps, size_t count, int32_t threads);
@@ -34,10 +34,10 @@ static void count_chain(const facesdk_step *steps, size_t count, const float *re
   for (size_t i = 0; i < count; ++i) counts.in_place += read != NULL && steps[i].output == (const void *)read;
 }
 
-void __wrap_facesdk_pointwise_run(const facesdk_path *path, const facesdk_step *steps, size_t count, const float *input,
-                                  size_t rows, size_t channels, int32_t threads) {
-  count_chain(steps, count, input);
-  __real_facesdk_pointwise_run(path, steps, count, input, rows, channels, threads);
+void __wrap_facesdk_pointwise_run(const facesdk_path *path, const facesdk_step *steps, size_t count,
+                                  const facesdk_rows *input, size_t rows, int32_t threads) {
+  count_chain(steps, count, input->values);
+  __real_facesdk_pointwise_run(path, steps, count, input, rows, threads);
 }
 
 void __wrap_facesdk_bconv2d_run_chain(facesdk_bconv2d *op, const uint32_t *input, const float *residual,
@@ -47,108 +47,10 @@ void __wrap_facesdk_bconv2d_run_chain(facesdk_bconv2d *op, const uint32_t *input
   __real_facesdk_bconv2d_run_chain(op, input, residual, steps, count, threads);
 }
 
-/* ---- the operators, one by one ---- */
-
-typedef struct evaluation {
-  const fake_graph *graph;
-  const TfLiteContext *context;
-  size_t pixels;
-  void *values[FAKE_MAX_TENSORS];
-} evaluation;
-
-static size_t channels_of(const evaluation *e, int tensor) { return (size_t)e->graph->tensors[tensor].dims[3]; }
-
-static float by_channel(const fake_node *node, float x, float constant) {
-  switch (node->builtin_code) {
-    case kTfLiteBuiltinMul:
-      x *= constant;
-      break;
-    case kTfLiteBuiltinAdd:
-      x += constant;
-      break;
-    case kTfLiteBuiltinPrelu:
-      return x < 0.0f ? x * constant : x;
-    case kTfLiteBuiltinRelu:
-      return x < 0.0f ? 0.0f : x;
-    case kTfLiteBuiltinReluN1To1:
-      return x < -1.0f ? -1.0f : x > 1.0f ? 1.0f : x;
-    default:
-      return x < 0.0f ? 0.0f : x > 6.0f ? 6.0f : x;
-  }
-  return node->activation == 1 && x < 0.0f ? 0.0f : x;
-}
-
-static void convolve(const evaluation *e, const facesdk_path *path, const fake_node *node) {
-  const TfLiteTensor *tensors = e->context->tensors;
-  const int *image = tensors[0].dims->data;
-  const facesdk_bconv2d_options options = {
-      .batch = image[0], .input_height = image[1], .input_width = image[2],
-      .channels_in = (int32_t)channels_of(e, node->inputs[0]) * 32,
-      .channels_out = (int32_t)channels_of(e, node->outputs[0]),
-      .filter_height = 3, .filter_width = 3, .groups = 1, .stride_height = 1, .stride_width = 1,
-      .dilation_height = 1, .dilation_width = 1, .padding = FACESDK_SAME, .pad_value = 1,
-      .output_type = FACESDK_FLOAT32};
-  facesdk_bconv2d *op;
-  CHECK(facesdk_bconv2d_create(path, &options, tensors[node->inputs[1]].data, tensors[node->inputs[2]].data,
-                               tensors[node->inputs[3]].data, NULL, &op, NULL) == FACESDK_OK);
-  facesdk_bconv2d_run(op, e->values[node->inputs[0]], NULL, e->values[node->outputs[0]], 1);
-  facesdk_bconv2d_destroy(op);
-}
-
-static void evaluate(const evaluation *e, const fake_node *node) {
-  const facesdk_path *path;
-  CHECK(facesdk_ops_default(&path, NULL) == FACESDK_OK);
-  const size_t channels = channels_of(e, node->inputs[0]);
-  const float *input = e->values[node->inputs[0]];
-  float *output = e->values[node->outputs[0]];
-  const float *other = node->input_count == 2 ? e->values[node->inputs[1]] : NULL;
-  if (node->name == NULL && other != NULL) {
-    for (size_t i = 0; i < e->pixels * channels; ++i) output[i] = input[i] + other[i];
-  } else if (node->name == NULL) {
-    const float *constants = node->input_count > 1 ? e->context->tensors[node->inputs[1]].data : NULL;
-    for (size_t i = 0; i < e->pixels * channels; ++i) {
-      output[i] = by_channel(node, input[i], constants == NULL ? 0.0f : constants[i % channels]);
-    }
-  } else if (strcmp(node->name, "LceQuantize") == 0) {
-    CHECK(facesdk_quantize(path, FACESDK_FLOAT32, input, e->pixels, channels, 0, (uint32_t *)(void *)output, 1, NULL) ==
-          FACESDK_OK);
-  } else {
-    convolve(e, path, node);
-  }
-}
-
-static bool same_values(const void *a, const void *b, size_t count) {
-  const float *x = a, *y = b;
-  for (size_t i = 0; i < count; ++i) {
-    if (memcmp(&x[i], &y[i], sizeof *x) != 0 && !(isnan(x[i]) && isnan(y[i]))) return false;
-  }
-  return true;
-}
-
-static int compared, claimed_nodes;
+static comparison compared;
 
 static void compare(const fake_graph *graph, const TfLiteContext *context, const bool *claimed) {
-  const int *image = context->tensors[0].dims->data;
-  evaluation e = {.graph = graph,
-                  .context = context,
-                  .pixels = (size_t)image[0] * (size_t)image[1] * (size_t)image[2]};
-  for (int i = 0; i < graph->tensor_count; ++i) {
-    if (graph->tensors[i].constant) continue;
-    const size_t bytes = e.pixels * channels_of(&e, i) * sizeof(float);
-    e.values[i] = allocate(bytes);
-    memcpy(e.values[i], context->tensors[i].data, bytes < context->tensors[i].bytes ? bytes : context->tensors[i].bytes);
-  }
-  claimed_nodes = 0;
-  for (int i = 0; i < graph->node_count; ++i) {
-    const int result = graph->nodes[i].outputs[0];
-    if (!claimed[i]) continue;
-    ++claimed_nodes;
-    evaluate(&e, &graph->nodes[i]);
-    if (!graph->tensors[result].leaves) continue;
-    CHECK(same_values(e.values[result], context->tensors[result].data, e.pixels * channels_of(&e, result)));
-    ++compared;
-  }
-  for (int i = 0; i < graph->tensor_count; ++i) free(e.values[i]);
+  compared = compare_one_by_one(graph, context, claimed);
 }
 
 /* Runs the graph: how many nodes are claimed, how many chains run, of those how many in convolutions, with how many steps,
@@ -156,17 +58,16 @@ static void compare(const fake_graph *graph, const TfLiteContext *context, const
 static void expect(const fake_graph *graph, int claimed, int all, int of_convolutions, int steps, int in_place) {
   char message[512];
   counts = (chain_counts){0};
-  compared = 0;
-  claimed_nodes = -1;
+  compared = (comparison){0};
   const fake_outcome outcome = fake_runtime_run(graph, compare, message);
-  if (outcome != FAKE_RAN || claimed_nodes != claimed || counts.all != all ||
+  if (outcome != FAKE_RAN || compared.nodes != claimed || counts.all != all ||
       counts.of_convolutions != of_convolutions || counts.steps != steps || counts.in_place != in_place) {
     fprintf(stderr, "%d nodes, %d chains, %d of convolutions, %d steps, %d in place; expected %d, %d, %d, %d, %d. %s\n",
-            claimed_nodes, counts.all, counts.of_convolutions, counts.steps, counts.in_place, claimed, all, of_convolutions,
+            compared.nodes, counts.all, counts.of_convolutions, counts.steps, counts.in_place, claimed, all, of_convolutions,
             steps, in_place, message);
     abort();
   }
-  CHECK(compared > 0);
+  CHECK(compared.outputs > 0);
 }
 
 static int convolution_of(fake_graph *graph, int bits) { return append_convolution(graph, bits, WIDE); }
@@ -325,9 +226,9 @@ static void random_graphs(void) {
     const fake_graph graph = random_graph(&seed);
     char message[512];
     counts = (chain_counts){0};
-    compared = 0;
+    compared = (comparison){0};
     CHECK(fake_runtime_run(&graph, compare, message) == FAKE_RAN);
-    outputs += compared;
+    outputs += compared.outputs;
     sum.all += counts.all, sum.of_convolutions += counts.of_convolutions, sum.steps += counts.steps, sum.in_place += counts.in_place;
   }
   CHECK(outputs > RANDOM_GRAPHS && sum.all > RANDOM_GRAPHS && sum.steps > 2 * sum.all && sum.in_place > RANDOM_GRAPHS / 10 &&

@@ -1,10 +1,10 @@
 /* Residual sums: what is claimed, what becomes part of a convolution, what is written in place, and that every result is
- * that of the kernels called one by one. The linker sends the delegate's convolutions here (--wrap), to be counted. */
-#include <math.h>
+ * that of the nodes one by one. The linker sends the delegate's convolutions here (--wrap), to be counted. */
 #include <string.h>
 
 #include "check.h"
 #include "facesdk_ops.h"
+#include "tflite/one_by_one.h"
 #include "tflite/residual_graph.h"
 
 enum { RANDOM_GRAPHS = 400, WIDE = 64, NARROW = 32 };
@@ -22,104 +22,30 @@ static convolution_counts counts;
 
 void __wrap_facesdk_bconv2d_run(facesdk_bconv2d *op, const uint32_t *input, const float *residual, void *output,
                                 int32_t threads) {
-  ++counts.all;
-  counts.fused += residual != NULL;
-  counts.in_place += residual == output;
+  counts.all += !one_by_one_runs;
+  counts.fused += !one_by_one_runs && residual != NULL;
+  counts.in_place += !one_by_one_runs && residual == output;
   __real_facesdk_bconv2d_run(op, input, residual, output, threads);
 }
 
-/* ---- the kernels, one by one ---- */
+static comparison compared;
 
-typedef struct evaluation {
-  const fake_graph *graph;
-  const TfLiteContext *context;
-  size_t pixels;
-  void *values[FAKE_MAX_TENSORS];
-} evaluation;
-
-static size_t count_of(const evaluation *e, int tensor) {
-  return e->pixels * (size_t)e->graph->tensors[tensor].dims[3];
-}
-
-static void convolve(const evaluation *e, const facesdk_path *path, const fake_node *node) {
-  const TfLiteTensor *tensors = e->context->tensors;
-  const int *image = tensors[0].dims->data;
-  const facesdk_bconv2d_options options = {
-      .batch = image[0], .input_height = image[1], .input_width = image[2],
-      .channels_in = e->graph->tensors[node->inputs[0]].dims[3] * 32,
-      .channels_out = e->graph->tensors[node->outputs[0]].dims[3],
-      .filter_height = 3, .filter_width = 3, .groups = 1, .stride_height = 1, .stride_width = 1,
-      .dilation_height = 1, .dilation_width = 1, .padding = FACESDK_SAME, .pad_value = 1,
-      .output_type = FACESDK_FLOAT32};
-  facesdk_bconv2d *op;
-  CHECK(facesdk_bconv2d_create(path, &options, tensors[node->inputs[1]].data, tensors[node->inputs[2]].data,
-                               tensors[node->inputs[3]].data, NULL, &op, NULL) == FACESDK_OK);
-  __real_facesdk_bconv2d_run(op, e->values[node->inputs[0]], NULL, e->values[node->outputs[0]], 1);
-  facesdk_bconv2d_destroy(op);
-}
-
-static void evaluate(const evaluation *e, const fake_node *node) {
-  const facesdk_path *path;
-  CHECK(facesdk_ops_default(&path, NULL) == FACESDK_OK);
-  const void *input = e->values[node->inputs[0]];
-  void *output = e->values[node->outputs[0]];
-  if (node->name == NULL) {
-    const float *a = input, *b = e->values[node->inputs[1]];
-    float *sum = output;
-    for (size_t i = 0; i < count_of(e, node->outputs[0]); ++i) sum[i] = a[i] + b[i];
-  } else if (strcmp(node->name, "LceQuantize") == 0) {
-    const size_t channels = (size_t)e->graph->tensors[node->inputs[0]].dims[3];
-    CHECK(facesdk_quantize(path, FACESDK_FLOAT32, input, e->pixels, channels, 0, output, 1, NULL) == FACESDK_OK);
-  } else {
-    convolve(e, path, node);
-  }
-}
-
-static bool same_floats(const float *a, const float *b, size_t count) {
-  for (size_t i = 0; i < count; ++i) {
-    if (memcmp(&a[i], &b[i], sizeof *a) != 0 && !(isnan(a[i]) && isnan(b[i]))) return false;
-  }
-  return true;
-}
-
-static int compared;
-
-/* What leaves the partition against the kernels. What a node that was left to the runtime writes is given. */
 static void compare(const fake_graph *graph, const TfLiteContext *context, const bool *claimed) {
-  const int *image = context->tensors[0].dims->data;
-  evaluation e = {.graph = graph,
-                  .context = context,
-                  .pixels = (size_t)image[0] * (size_t)image[1] * (size_t)image[2]};
-  for (int i = 0; i < graph->tensor_count; ++i) {
-    if (graph->tensors[i].constant) continue;
-    e.values[i] = allocate(count_of(&e, i) * sizeof(float));
-    const size_t bytes = context->tensors[i].bytes;
-    memcpy(e.values[i], context->tensors[i].data, bytes < count_of(&e, i) * 4 ? bytes : count_of(&e, i) * 4);
-  }
-  for (int i = 0; i < graph->node_count; ++i) {
-    const int result = graph->nodes[i].outputs[0];
-    if (!claimed[i]) continue;
-    evaluate(&e, &graph->nodes[i]);
-    if (!graph->tensors[result].leaves) continue;
-    CHECK(context->tensors[result].bytes == count_of(&e, result) * sizeof(float));
-    CHECK(same_floats(e.values[result], context->tensors[result].data, count_of(&e, result)));
-    ++compared;
-  }
-  for (int i = 0; i < graph->tensor_count; ++i) free(e.values[i]);
+  compared = compare_one_by_one(graph, context, claimed);
 }
 
 /* Runs the graph; all convolutions, those with a sum, those written over what they add. */
 static void expect(const fake_graph *graph, int all, int fused, int in_place) {
   char message[512];
   counts = (convolution_counts){0};
-  compared = 0;
+  compared = (comparison){0};
   const fake_outcome outcome = fake_runtime_run(graph, compare, message);
   if (outcome != FAKE_RAN || counts.all != all || counts.fused != fused || counts.in_place != in_place) {
     fprintf(stderr, "%d convolutions, %d fused, %d in place; expected %d, %d, %d. %s\n", counts.all, counts.fused,
             counts.in_place, all, fused, in_place, message);
     abort();
   }
-  CHECK(compared > 0);
+  CHECK(compared.outputs > 0);
 }
 
 static void expect_refused(const fake_graph *graph, const char *text) {
@@ -320,9 +246,9 @@ static void random_graphs(void) {
     const fake_graph graph = random_graph(&seed);
     char message[512];
     counts = (convolution_counts){0};
-    compared = 0;
+    compared = (comparison){0};
     CHECK(fake_runtime_run(&graph, compare, message) == FAKE_RAN);
-    outputs += compared;
+    outputs += compared.outputs;
     sum.all += counts.all, sum.fused += counts.fused, sum.in_place += counts.in_place;
   }
   CHECK(outputs > RANDOM_GRAPHS && sum.fused < sum.all && sum.in_place < sum.fused);

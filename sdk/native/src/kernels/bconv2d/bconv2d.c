@@ -74,6 +74,7 @@ static facesdk_status derive(facesdk_bconv2d *op, const facesdk_bconv2d_options 
                                 : o->output_type == FACESDK_FLOAT32 ? channels_out * sizeof(float)
                                                                     : channels_out;
   op->pixel_bytes = (size_t)output_pixel;
+  op->residual_stride = (size_t)channels_out;
   return facesdk_windows_check_images(&op->y, &op->x, o->batch, input_pixel, output_pixel, error);
 }
 
@@ -188,6 +189,11 @@ void facesdk_bconv2d_run(facesdk_bconv2d *op, const uint32_t *input, const float
   facesdk_path_count_run(op->path);
 }
 
+void facesdk_bconv2d_set_strides(facesdk_bconv2d *op, size_t residual_stride, size_t output_stride) {
+  op->residual_stride = residual_stride;
+  if (op->options.output_type == FACESDK_FLOAT32) op->pixel_bytes = output_stride * sizeof(float);
+}
+
 static size_t pixels_of(const facesdk_bconv2d *op) {
   return (size_t)op->options.batch * (size_t)op->y.output * (size_t)op->x.output;
 }
@@ -196,7 +202,7 @@ static bool chains_in_registers(const facesdk_bconv2d *op) { return op->kernel !
 
 bool facesdk_bconv2d_prepare_chain(facesdk_bconv2d *op, bool stores) {
   if (chains_in_registers(op) || stores || op->floats != NULL) return true;
-  op->floats = malloc(pixels_of(op) * op->pixel_bytes);
+  op->floats = malloc(pixels_of(op) * (size_t)op->options.channels_out * sizeof *op->floats);
   return op->floats != NULL;
 }
 
@@ -205,16 +211,21 @@ void facesdk_bconv2d_run_chain(facesdk_bconv2d *op, const uint32_t *input, const
   if (chains_in_registers(op)) {
     facesdk_blocked_run(op, input, residual, &(facesdk_chain){steps, count, 0}, NULL, threads);
   } else {
+    const size_t channels = (size_t)op->options.channels_out;
     float *results = op->floats;
+    size_t stride = channels;
     for (size_t i = 0; i < count && results == NULL; ++i) {
-      if (steps[i].kind == FACESDK_STEP_STORE) results = steps[i].output;
+      if (steps[i].kind != FACESDK_STEP_STORE) continue;
+      results = steps[i].output;
+      stride = steps[i].stride;
     }
+    facesdk_bconv2d_set_strides(op, op->residual_stride, stride);
     if (op->kernel != NULL) {
       facesdk_blocked_run(op, input, residual, NULL, results, threads);
     } else {
       facesdk_bconv2d_reference_run(op, input, residual, results);
     }
-    facesdk_pointwise_pass(op->path, steps, count, results, pixels_of(op), (size_t)op->options.channels_out, threads);
+    facesdk_pointwise_pass(op->path, steps, count, &(facesdk_rows){results, channels, stride}, pixels_of(op), threads);
   }
   facesdk_path_count_run(op->path);
 }

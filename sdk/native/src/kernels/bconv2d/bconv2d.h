@@ -27,7 +27,8 @@ struct facesdk_bconv2d {
   size_t taps;               /* filter_height * filter_width */
   size_t group_channels_out; /* output channels of one group */
   int32_t group_channels_in; /* logical input channels of one group */
-  size_t pixel_bytes;        /* bytes of one output pixel */
+  size_t pixel_bytes;        /* from one output pixel to the next */
+  size_t residual_stride;    /* floats from one pixel of a residual to the next */
 
   /* Output transform: see output_transform.h. Arrays of channels_out; which exist depends on output_type. */
   bool clamps;
@@ -57,6 +58,9 @@ typedef struct facesdk_chain {
 /* Makes the results go through a chain from now on, one with a step that stores if `stores`; false if memory ran out. For
  * float results of one group. */
 bool facesdk_bconv2d_prepare_chain(facesdk_bconv2d *op, bool stores);
+
+/* From now on pixels of a residual and of a float output lie that many floats apart, as in columns of a wider tensor. */
+void facesdk_bconv2d_set_strides(facesdk_bconv2d *op, size_t residual_stride, size_t output_stride);
 
 /* Runs a prepared convolution with a chain. A step that stores may write over `residual`. */
 void facesdk_bconv2d_run_chain(facesdk_bconv2d *op, const uint32_t *input, const float *residual,

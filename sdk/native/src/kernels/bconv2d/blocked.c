@@ -303,6 +303,6 @@ void facesdk_blocked_run(const facesdk_bconv2d *op, const uint32_t *input, const
     input += image_words;
     of_image.first_pixel += plan->pixel_count;
     if (chain == NULL) work.output += output_bytes;
-    if (residual != NULL) work.residual += output_bytes / sizeof *residual;
+    if (residual != NULL) work.residual += plan->pixel_count * op->residual_stride;
   }
 }

@@ -78,7 +78,7 @@ void facesdk_bconv2d_reference_run(const facesdk_bconv2d *op, const uint32_t *in
           const int32_t doubled = convolve(op, input, out_y, out_x, channel, &padded_sum);
           store(op, doubled, padded_sum, channel, residual, pixel);
         }
-        if (residual != NULL) residual += op->options.channels_out;
+        if (residual != NULL) residual += op->residual_stride;
       }
     }
   }

@@ -6,7 +6,7 @@
 #include "kernels/step.h"
 
 /* The same as an operator, which counts. */
-void facesdk_pointwise_run(const facesdk_path *path, const facesdk_step *steps, size_t count, const float *input,
-                           size_t rows, size_t channels, int32_t threads);
+void facesdk_pointwise_run(const facesdk_path *path, const facesdk_step *steps, size_t count, const facesdk_rows *input,
+                           size_t rows, int32_t threads);
 
 #endif

@@ -22,15 +22,15 @@ static void write_sign(uint32_t *word, size_t bit, bool negative) {
   *word |= (uint32_t)negative << bit;
 }
 
-void facesdk_pointwise_reference(const facesdk_step *steps, size_t count, const float *input, size_t first_row,
-                                 size_t rows, size_t channels) {
-  const size_t words = facesdk_words(channels);
+void facesdk_pointwise_reference(const facesdk_step *steps, size_t count, const facesdk_rows *input, size_t first_row,
+                                 size_t rows) {
+  const size_t channels = input->channels, words = facesdk_words(channels);
   for (size_t row = first_row; row < first_row + rows; ++row) {
     for (size_t c = 0; c < channels; ++c) {
-      float value = input[row * channels + c];
+      float value = input->values[row * input->stride + c];
       for (size_t i = 0; i < count; ++i) {
         value = apply(&steps[i], value, c);
-        if (steps[i].kind == FACESDK_STEP_STORE) ((float *)steps[i].output)[row * channels + c] = value;
+        if (steps[i].kind == FACESDK_STEP_STORE) ((float *)steps[i].output)[row * steps[i].stride + c] = value;
         if (steps[i].kind == FACESDK_STEP_SIGNS) {
           write_sign((uint32_t *)steps[i].output + row * words + c / FACESDK_WORD_BITS, c % FACESDK_WORD_BITS,
                      value < 0.0f);

@@ -135,7 +135,7 @@ static facesdk_status prepare_dense(op_node *op, const facesdk_path *path, int32
 static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteContext *context, const op_memory *memory,
                           facesdk_error *error) {
   (void)path, (void)error;
-  facesdk_binary_conv2d_run(op->binary_conv2d, memory->input, memory->output, context->recommended_num_threads);
+  facesdk_binary_conv2d_run(op->binary_conv2d, memory->inputs[0].first, memory->output.first, context->recommended_num_threads);
   return FACESDK_OK;
 }
 

@@ -34,7 +34,7 @@ static facesdk_status prepare(op_node *op, const facesdk_path *path, int32_t zer
 static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteContext *context, const op_memory *memory,
                           facesdk_error *error) {
   (void)context;
-  return facesdk_bmaxpool2d(path, &op->options.bmaxpool2d, memory->input, memory->output, error);
+  return facesdk_bmaxpool2d(path, &op->options.bmaxpool2d, memory->inputs[0].first, memory->output.first, error);
 }
 
 const op_kind bmaxpool2d_kind = {.name = "LceBMaxPool2d",

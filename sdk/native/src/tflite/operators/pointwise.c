@@ -26,31 +26,19 @@ static int computed_place(const op_kind *kind, const TfLiteContext *context, con
   return commutes(kind) && is_constant(tensor_of(context, node->inputs->data[0]));
 }
 
-static bool indices_are_valid(const TfLiteContext *context, const TfLiteIntArray *array, int count) {
-  if (array == NULL || array->size != count) return false;
-  for (int i = 0; i < count; ++i) {
-    if (array->data[i] < 0 || (size_t)array->data[i] >= context->tensors_size) return false;
-  }
-  return true;
-}
-
 static bool can_compute(const op_kind *kind, const TfLiteContext *context, const TfLiteNode *node) {
-  if (!indices_are_valid(context, node->inputs, kind->input_count) || !indices_are_valid(context, node->outputs, 1)) {
-    return false;
-  }
+  if (!are_tensors(context, node->inputs, kind->input_count) || !are_tensors(context, node->outputs, 1)) return false;
   if (commutes(kind)) {
     const TfLiteAddParams *params = node->builtin_data;
     if (params == NULL || params->activation < 0 || params->activation >= ACTIVATIONS) return false;
   }
   const int place = computed_place(kind, context, node);
-  const TfLiteTensor *input = tensor_of(context, node->inputs->data[place]);
-  const TfLiteTensor *output = tensor_of(context, node->outputs->data[0]);
   tensor_shape shape, result;
-  if (is_constant(input) || input->type != kTfLiteFloat32 || output->type != kTfLiteFloat32 ||
-      !shape_from_dims(&shape, input->dims) || !shape_from_dims(&result, output->dims) || !shapes_equal(&shape, &result)) {
+  if (!shape_of_floats(&shape, tensor_of(context, node->inputs->data[place])) ||
+      !shape_of_floats(&result, tensor_of(context, node->outputs->data[0])) || !shapes_equal(&shape, &result)) {
     return false;
   }
-  const int32_t channels = shape.dims[shape.rank - 1];
+  const int32_t channels = channels_of(&shape);
   return channels > 0 && (!has_constants(kind) ||
                           is_by_channel(tensor_of(context, node->inputs->data[1 - place]), shape.rank, channels));
 }
@@ -110,11 +98,15 @@ size_t op_chain_steps(const op_chain *chain, const op_memory *memory, facesdk_st
   size_t count = chain->count;
   memcpy(steps, chain->steps, count * sizeof *steps);
   for (size_t i = 0; i < count; ++i) {
-    if (steps[i].kind == FACESDK_STEP_STORE) steps[i].output = memory->side;
-    if (steps[i].kind == FACESDK_STEP_SIGNS) steps[i].output = memory->output;
+    if (steps[i].kind == FACESDK_STEP_STORE) {
+      steps[i].output = memory->side.first;
+      steps[i].stride = memory->side.stride;
+    }
+    if (steps[i].kind == FACESDK_STEP_SIGNS) steps[i].output = memory->output.first;
   }
   if (!ends_with_signs(chain)) {
-    steps[count++] = (facesdk_step){.kind = FACESDK_STEP_STORE, .output = memory->output};
+    const op_rows output = memory->output;
+    steps[count++] = (facesdk_step){.kind = FACESDK_STEP_STORE, .output = output.first, .stride = output.stride};
   }
   return count;
 }
@@ -123,7 +115,7 @@ static facesdk_status prepare(op_node *op, const facesdk_path *path, int32_t zer
                               const tensor_shape *input, tensor_shape *output, facesdk_error *error) {
   (void)path, (void)zero_padding, (void)context;
   op_release(op);
-  op->options.matrix.channels = (size_t)input->dims[input->rank - 1];
+  op->options.matrix.channels = (size_t)channels_of(input);
   *output = *input;
   return shape_rows(input, &op->options.matrix.rows, error);
 }
@@ -133,8 +125,8 @@ static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteCon
   (void)error;
   facesdk_step steps[CHAIN_MAX_STEPS + 1];
   const size_t count = op_chain_steps(&op->chain, memory, steps);
-  facesdk_pointwise_run(path, steps, count, memory->input, op->options.matrix.rows, op->options.matrix.channels,
-                        context->recommended_num_threads);
+  const facesdk_rows input = {memory->inputs[0].first, op->options.matrix.channels, memory->inputs[0].stride};
+  facesdk_pointwise_run(path, steps, count, &input, op->options.matrix.rows, context->recommended_num_threads);
   return FACESDK_OK;
 }
 
@@ -143,8 +135,11 @@ static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteCon
    .input_count = (inputs),                                                                                         \
    .input_types = TYPE_FLOAT32,                                                                                     \
    .output_types = TYPE_FLOAT32,                                                                                    \
+   .claim = CLAIM_BESIDE,                                                                                           \
    .chains = true,                                                                                                  \
    .builtin_code = (code),                                                                                          \
+   .reads_columns = true,                                                                                           \
+   .writes_columns = true,                                                                                          \
    .step = __VA_ARGS__,                                                                                             \
    .read_constants = read_steps,                                                                                    \
    .prepare = prepare,                                                                                              \

@@ -28,8 +28,8 @@ static facesdk_status prepare(op_node *op, const facesdk_path *path, int32_t zer
 static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteContext *context, const op_memory *memory,
                           facesdk_error *error) {
   const TfLiteTensor *tensor = tensor_of(context, op->output);
-  return facesdk_dequantize(path, memory->input, op->options.matrix.rows, op->options.matrix.channels,
-                            kernel_type(tensor->type), tensor->params.scale, tensor->params.zero_point, memory->output, error);
+  return facesdk_dequantize(path, memory->inputs[0].first, op->options.matrix.rows, op->options.matrix.channels,
+                            kernel_type(tensor->type), tensor->params.scale, tensor->params.zero_point, memory->output.first, error);
 }
 
 const op_kind dequantize_kind = {.name = "LceDequantize",

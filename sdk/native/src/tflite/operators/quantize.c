@@ -16,14 +16,22 @@ static facesdk_status prepare(op_node *op, const facesdk_path *path, int32_t zer
 static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteContext *context, const op_memory *memory,
                           facesdk_error *error) {
   const TfLiteTensor *tensor = tensor_of(context, op->inputs[0]);
-  return facesdk_quantize(path, kernel_type(tensor->type), memory->input, op->options.matrix.rows,
-                          op->options.matrix.channels, tensor->params.zero_point, memory->output,
-                          context->recommended_num_threads, error);
+  const op_rows input = memory->inputs[0];
+  const size_t rows = op->options.matrix.rows, channels = op->options.matrix.channels;
+  const int32_t threads = context->recommended_num_threads;
+  if (tensor->type == kTfLiteFloat32 && input.stride != channels) {
+    const facesdk_step signs = {.kind = FACESDK_STEP_SIGNS, .output = memory->output.first};
+    facesdk_pointwise_run(path, &signs, 1, &(facesdk_rows){input.first, channels, input.stride}, rows, threads);
+    return FACESDK_OK;
+  }
+  return facesdk_quantize(path, kernel_type(tensor->type), input.first, rows, channels, tensor->params.zero_point,
+                          memory->output.first, threads, error);
 }
 
 const op_kind quantize_kind = {.name = "LceQuantize",
                                .input_count = 1,
                                .input_types = TYPE_FLOAT32 | TYPE_INT8 | TYPE_BOOL,
                                .output_types = TYPE_INT32,
+                               .reads_columns = true,
                                .prepare = prepare,
                                .run = run};

@@ -84,16 +84,31 @@ static facesdk_status prepare(op_node *op, const facesdk_path *path, int32_t zer
   return facesdk_fail(error, FACESDK_OUT_OF_MEMORY, "out of memory");
 }
 
+/* Makes the margins of the output, and `residual` and `output` the columns between. */
+static void make_margins(const op_node *op, op_rows *residual, op_rows *output) {
+  const size_t results = (size_t)channels_of(&op->values), rows = op->values_bytes / (results * sizeof(float));
+  if (residual->first == NULL) {
+    op_clear_margins(*output, op->margins, rows, results);
+  } else {
+    op_copy_columns(*residual, *output, rows, results + (size_t)op->margins.before + (size_t)op->margins.after);
+    *residual = op_columns_from(*output, op->margins.before);
+  }
+  *output = op_columns_from(*output, op->margins.before);
+}
+
 static facesdk_status run(op_node *op, const facesdk_path *path, const TfLiteContext *context, const op_memory *memory,
                           facesdk_error *error) {
   (void)path, (void)error;
   const int32_t threads = context->recommended_num_threads;
+  op_rows residual = memory->residual, output = memory->output;
+  if (op->padded) make_margins(op, &residual, &output);
+  facesdk_bconv2d_set_strides(op->bconv2d, residual.stride, output.stride);
   if (op->chain.count > 0) {
     facesdk_step steps[CHAIN_MAX_STEPS + 1];
     const size_t count = op_chain_steps(&op->chain, memory, steps);
-    facesdk_bconv2d_run_chain(op->bconv2d, memory->input, memory->residual, steps, count, threads);
+    facesdk_bconv2d_run_chain(op->bconv2d, memory->inputs[0].first, residual.first, steps, count, threads);
   } else {
-    facesdk_bconv2d_run(op->bconv2d, memory->input, memory->residual, memory->output, threads);
+    facesdk_bconv2d_run(op->bconv2d, memory->inputs[0].first, residual.first, output.first, threads);
   }
   return FACESDK_OK;
 }
@@ -102,6 +117,7 @@ const op_kind bconv2d_kind = {.name = "LceBconv2d",
                               .input_count = 5,
                               .input_types = TYPE_INT32,
                               .output_types = TYPE_FLOAT32 | TYPE_INT8 | TYPE_INT32,
+                              .writes_columns = true,
                               .read_options = read_convolution_options,
                               .read_constants = read_constants,
                               .prepare = prepare,
