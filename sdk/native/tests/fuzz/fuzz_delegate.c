@@ -22,22 +22,22 @@ static int hostile(uint8_t value) {
 static void edit(fake_graph *graph, uint8_t what, uint8_t where, uint8_t value) {
   fake_node *node = &graph->nodes[where % graph->node_count];
   fake_tensor *changed = &graph->tensors[where % graph->tensor_count];
-  switch (what % 13) {
+  switch (what % 14) {
     case 0:
     case 1:
-      if (node->options_size > 0) node->options[what / 13 * 7 % node->options_size] = value;
+      if (node->options_size > 0) node->options[what / 14 * 7 % node->options_size] = value;
       break;
     case 2:
-      if (node->options_size > 40) node->options[node->options_size - 1 - what / 13 % 40] = value;
+      if (node->options_size > 40) node->options[node->options_size - 1 - what / 14 % 40] = value;
       break;
     case 3:
       node->options_size = node->options_size * value / 255;
       break;
     case 4:
-      changed->dims[value % FAKE_MAX_RANK] = hostile((uint8_t)(what / 13 * 13));
+      changed->dims[value % FAKE_MAX_RANK] = hostile((uint8_t)(what / 14 * 13));
       break;
     case 5:
-      changed->dims[what / 13 % 4] = hostile(value);
+      changed->dims[what / 14 % 4] = hostile(value);
       break;
     case 6:
       changed->rank = value % (FAKE_MAX_RANK + 1);
@@ -46,7 +46,7 @@ static void edit(fake_graph *graph, uint8_t what, uint8_t where, uint8_t value) 
       changed->type = (TfLiteType)(value % 11);
       break;
     case 8:
-      node->inputs[value % FAKE_MAX_INPUTS] = what / 13 - 3;
+      node->inputs[value % FAKE_MAX_INPUTS] = what / 14 - 3;
       break;
     case 9:
       node->outputs[0] = value % (graph->tensor_count + 4) - 2;
@@ -56,19 +56,23 @@ static void edit(fake_graph *graph, uint8_t what, uint8_t where, uint8_t value) 
       if (value & 64) node->output_count = 0;
       changed->constant ^= value & 2;
       break;
-    case 11: /* of an ADD */
-      node->activation = value / 4 % 3;
+    case 11:
+      node->params[what / 14 % FAKE_MAX_PARAMS] = value / 4 % 17 - 1;
       node->no_builtin_data = value % 4 == 3;
       break;
+    case 12:
+      changed->numbers[what / 14 % FAKE_MAX_NUMBERS] = hostile(value);
+      break;
     default:
-      changed->params = (TfLiteQuantizationParams){(float)hostile(value) * 0.25f, hostile((uint8_t)(what / 13 * 11))};
+      changed->params = (TfLiteQuantizationParams){(float)hostile(value) * 0.25f, hostile((uint8_t)(what / 14 * 11))};
       changed->leaves ^= value & 1;
   }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (size < 1) return 0;
-  fake_graph graph = data[0] & 64   ? chain_graph_valid()
+  fake_graph graph = data[0] & 128  ? columns_graph_valid()
+                     : data[0] & 64 ? chain_graph_valid()
                      : data[0] & 32 ? binary_graph_valid(data[0] & 8)
                      : data[0] & 16 ? residual_graph_valid()
                                     : fake_graph_valid(data[0]);
@@ -84,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 size_t fuzz_seed_input(uint8_t *buffer, uint32_t number) {
   uint64_t seed = number + 1u;
   const size_t edits = number % 5;
-  buffer[0] = (uint8_t)(number >> 8);
+  buffer[0] = (uint8_t)(number * 89u); /* every graph early on */
   for (size_t i = 1; i < 1 + 3 * edits; ++i) buffer[i] = (uint8_t)random_u32(&seed);
   return 1 + 3 * edits;
 }

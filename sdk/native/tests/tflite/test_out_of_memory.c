@@ -40,7 +40,7 @@ int main(void) {
     const fake_graph graph = fake_graph_valid(variant);
     fail_each(&graph);
   }
-  const fake_graph graphs[] = {residual_graph_valid(), binary_graph_valid(0), binary_graph_valid(8)};
+  const fake_graph graphs[] = {residual_graph_valid(), columns_graph_valid(), binary_graph_valid(0), binary_graph_valid(8)};
   for (size_t i = 0; i < sizeof graphs / sizeof graphs[0]; ++i) fail_each(&graphs[i]);
   return 0;
 }
