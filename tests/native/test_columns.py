@@ -1,4 +1,4 @@
-"""Concatenations and slices of channels that the delegate takes over: every byte is the runtime's own.
+"""Concatenations and slices of channels that the delegate takes over, to the byte.
 
 A network begins with LceQuantize and LceDequantize, so that what follows stands beside operators of
 ours, and goes on with operators by channel, concatenations and slices, each of any earlier results.
@@ -32,7 +32,7 @@ class Step:
 
     Attributes:
         kind: MUL, PRELU or RELU; CONCATENATION; STRIDED_SLICE.
-        sources: Of which results it is, from 0, the signs, on; those that do not exist are the last.
+        sources: The results that it reads; 0 is the signs, and one that does not exist the last.
         cut: Of a slice: first and last channel as shares of 100.
         leaves: Whether the result is an output of the network.
     """

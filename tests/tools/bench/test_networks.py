@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tools.bench.markdown import Timing
-from tools.bench.networks import BEFORE, OURS, PLAIN, XNNPACK, Row, table
+from tools.bench.networks import BEFORE, OURS, PLAIN, XNNPACK, Row, builds_table, table
 
 TIMES = {
     PLAIN: Timing(9.0, 10.0, 5),
@@ -25,3 +25,10 @@ def test_a_build_from_before_is_a_column_where_it_was_timed() -> None:
     both = table([Row("small", {**TIMES, BEFORE: Timing(3.0, 5.0, 5)}, 0.0)]).splitlines()
     assert "| before | ours |" in both[0]
     assert "| 3.000 / 5.000 | 2.000 / 4.000 |" in both[-1]
+
+
+def test_builds_alone_are_compared_with_each_other() -> None:
+    times = {BEFORE: Timing(3.0, 5.0, 5), OURS: Timing(2.0, 4.0, 5)}
+    head, _, row = builds_table({"small": times}).splitlines()
+    assert "LCE" not in head
+    assert row == "| small | 3.000 / 5.000 | 2.000 / 4.000 | 1.500, 1.250 |"
