@@ -13,7 +13,11 @@ static bool always(void) { return true; }
  *
  *    name, whether this CPU can run it, what that takes in words, and the kernels:
  *    quantize, bmaxpool2d, pointwise, bconv2d, and of binary_conv2d floats and bytes */
+#if defined(FACESDK_WITHOUT_PORTABLE)
+#define EVERYWHERE(PATH)
+#else
 #define EVERYWHERE(PATH) PATH("portable", always, "", portable, rows, portable, portable, portable, portable)
+#endif
 #if defined(__x86_64__)
 #include "base/cpu_x86.h"
 
@@ -92,7 +96,7 @@ facesdk_status facesdk_ops_default(const facesdk_path **path, facesdk_error *err
   const char *forced = getenv("FACESDK_OPS_ISA");
   if (forced != NULL && forced[0] != '\0') return find("FACESDK_OPS_ISA", forced, path, error);
   size_t best = PATH_COUNT - 1;
-  while (!paths[best].supported()) --best; /* portable always is */
+  while (!paths[best].supported()) --best; /* the first always is */
   *path = &paths[best];
   return FACESDK_OK;
 }
