@@ -166,8 +166,10 @@ def test_float16_halves_the_weights(folder: Path, tmp_path: Path) -> None:
 def test_an_operation_that_runtimes_lack_is_named_with_its_layer(
     folder: Path, tmp_path: Path
 ) -> None:
-    for verb in ("lce", "float32"):
-        done = invoke(verb, folder / "strange.h5", "-o", tmp_path / "out.tflite", "--trust")
+    pixels = ("--mean", "127.5", "--scale", "128")
+    for verb in ("lce", "float32", "fixed-point"):
+        words = ("-o", tmp_path / "out.tflite", "--trust", *pixels)
+        done = invoke(verb, folder / "strange.h5", *words)
         assert done.exit_code == 2
         assert (
             "layer strange (Lambda, 2 of 3, after stem) needs TensorFlow's operation Digamma"

@@ -231,7 +231,7 @@ def _untold_since(source: Source, inputs: Sequence[FloatArray]) -> str:
     since, spec, ways = "", source.contract.input, ["--no-verify if that is meant"]
     if layer is not None:
         since = f"; {place(layer, source.network)} is the first that does"
-        if is_saturated(layer):
+        if is_saturated(layer) or layer.name in source.network.output_layers:
             ways = [f"convert the network without {layer.name}", *ways]
     if (spec.mean, spec.scale) == (0.0, 1.0) and any(map(is_image, source.network.input_shapes)):
         ways = ["give --mean and --scale if its pixels are not 0 to 255", *ways]

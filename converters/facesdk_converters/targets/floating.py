@@ -40,7 +40,7 @@ def convert(source: Source, *, half: bool) -> ModelBundle:
         A model of stock operators.
 
     Raises:
-        ModelError: TensorFlow's converter refuses the network.
+        ModelError: TensorFlow's converter refuses the network, or runtimes lack an operator of it.
     """
     if isinstance(source.network, FileNetwork) and not half:
         return source.network.bundle
@@ -59,5 +59,6 @@ def convert(source: Source, *, half: bool) -> ModelBundle:
         for form in (plain_groups, unrolled, quantized_before):
             forms.enter_context(form(layers))
         content = bytes(converter.convert())
-    names = source.network.input_names, source.network.output_names
-    return in_order(refusals.verified(content, source), *names)
+    bundle = refusals.verified(content, source)
+    refusals.check_operators(bundle.graph, source)
+    return in_order(bundle, source.network.input_names, source.network.output_names)

@@ -94,6 +94,16 @@ def test_the_layer_from_which_on_all_is_the_same_is_named() -> None:
     assert "is the first that does: --no-verify if that is meant" in str(agreement)
 
 
+def test_an_output_that_is_always_the_same_may_be_left_out() -> None:
+    image = layers.Input((8, 8, 3))
+    x = layers.Flatten()(layers.Conv2D(8, 3)(image))
+    zeros = layers.Dense(4, kernel_initializer="zeros", name="constant")(x)
+    source = _named(tf.keras.Model(image, [layers.Dense(8, name="vector")(x), zeros]))
+    agreement = check(source, floating.convert(source, half=False), load_faces())
+    assert "the same output number 2 constant" in str(agreement)
+    assert "convert the network without constant, or --no-verify" in str(agreement)
+
+
 def test_a_model_among_the_layers_is_laid_beside_the_file_as_one() -> None:
     """Before, the comparison itself failed there, whatever the file was."""
 
