@@ -1,4 +1,5 @@
 /* Every operator of every path against reference.c, on random shapes, byte for byte. */
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -104,6 +105,12 @@ static void count_options(const facesdk_bconv2d_options *o, sweep_counts *counts
   counts->strided += some && o->stride_height > 1;
 }
 
+/* Mostly 1; else a power of two that makes results or residuals so small that some are subnormal numbers, or 0. */
+static float random_scale(uint64_t *seed) {
+  const int kind = random_between(seed, 0, 5);
+  return kind == 0 ? 0.0f : kind <= 2 ? ldexpf(1.0f, -random_between(seed, 50, 140)) : 1.0f;
+}
+
 static void bconv2d_round(uint64_t *seed, const facesdk_path *path, const facesdk_path *reference,
                           sweep_counts *counts) {
   const facesdk_bconv2d_options options = random_convolution(seed);
@@ -123,9 +130,10 @@ static void bconv2d_round(uint64_t *seed, const facesdk_path *path, const facesd
                                 (size_t)options.channels_in);
   float *multiplier = allocate(outputs * sizeof *multiplier), *bias = allocate(outputs * sizeof *bias);
   int32_t *thresholds = allocate(outputs * sizeof *thresholds);
+  const float scale = random_scale(seed), residual_scale = random_scale(seed);
   for (size_t c = 0; c < outputs; ++c) {
-    multiplier[c] = random_float(seed);
-    bias[c] = random_float(seed);
+    multiplier[c] = random_float(seed) * scale;
+    bias[c] = random_float(seed) * scale;
     thresholds[c] = random_between(seed, -2, (int32_t)(taps * group_channels) + 2);
   }
   thresholds[0] = random_between(seed, 0, 1) ? INT32_MAX : INT32_MIN;
@@ -137,7 +145,7 @@ static void bconv2d_round(uint64_t *seed, const facesdk_path *path, const facesd
     residual = allocate(bytes);
     memset(residual, 0xa5, bytes);
     for (size_t i = 0; i < bytes / sizeof *residual; ++i) {
-      if (i % stride < outputs) residual[i] = random_float(seed);
+      if (i % stride < outputs) residual[i] = random_float(seed) * residual_scale;
     }
   }
   for (int i = 0; i < 2; ++i) {

@@ -1,6 +1,7 @@
 /* Chains of pointwise steps: every kernel path gives the bytes of the reference, whatever the shape, also where an output is
- * written over the input, where rows are columns of wider ones, whose other columns stay as they are, and with several
- * threads. */
+ * written over the input, where rows are columns of wider ones, whose other columns stay as they are, with several threads,
+ * and where some results are subnormal numbers. */
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -17,9 +18,23 @@ static float any_float(uint64_t *seed) {
   return (float)random_between(seed, -4000, 4000) / 997.0f;
 }
 
-static void *floats(size_t count, uint64_t *seed) {
+enum { ANY_EXPONENT = INT_MIN };
+
+/* 0, or 2^exponent to 2^(exponent + 4) with a fraction of few bits, of all or of any, so that sums can lose all others. */
+static float float_of(uint64_t *seed, int exponent) {
+  if (exponent == ANY_EXPONENT) return any_float(seed);
+  const int kind = random_between(seed, 0, 15);
+  if (kind == 0) return 0.0f;
+  const int32_t one = 1 << 23, fraction = kind < 4   ? random_between(seed, 0, 1)
+                                          : kind < 6 ? one - 1
+                                                     : random_between(seed, 0, one - 1);
+  const float value = (float)(random_between(seed, 0, 1) ? one + fraction : -one - fraction);
+  return ldexpf(value, exponent - 23 + (kind < 8 ? 0 : random_between(seed, 0, 3)));
+}
+
+static float *floats(size_t count, uint64_t *seed, int exponent) {
   float *values = allocate(count * sizeof *values);
-  for (size_t i = 0; i < count; ++i) values[i] = any_float(seed);
+  for (size_t i = 0; i < count; ++i) values[i] = float_of(seed, exponent);
   return values;
 }
 
@@ -39,7 +54,8 @@ typedef struct chain_case {
   size_t apart;                   /* floats between rows of input and stored values, which no chain may touch */
 } chain_case;
 
-static chain_case random_case(uint64_t *seed) {
+/* A chain for values of that exponent, which some offsets have too, or of any. */
+static chain_case random_case(uint64_t *seed, int exponent) {
   chain_case c = {.rows = (size_t)random_between(seed, 0, 11),
                   .channels = (size_t)random_between(seed, 1, 100),
                   .apart = random_between(seed, 0, 1) ? (size_t)random_between(seed, 1, 40) : 0};
@@ -50,7 +66,13 @@ static chain_case random_case(uint64_t *seed) {
     const facesdk_step_kind kind = (facesdk_step_kind)random_between(seed, last ? FACESDK_STEP_STORE : 0, FACESDK_STEP_SIGNS);
     const float low = kind == FACESDK_STEP_LIMIT ? (float)random_between(seed, -2, 0) : 0.0f;
     c.steps[i] = (facesdk_step){.kind = kind, .low = low, .high = random_between(seed, 0, 1) ? INFINITY : 1.5f};
-    if (kind <= FACESDK_STEP_PRELU) c.steps[i].constants = floats(room, seed);
+    if (kind <= FACESDK_STEP_PRELU) {
+      const int other = kind == FACESDK_STEP_ADD            ? random_between(seed, -150, 10)
+                        : random_between(seed, 0, 3) == 0 ? random_between(seed, -150, -30)
+                                                          : random_between(seed, -30, 10);
+      const bool same_exponent = exponent == ANY_EXPONENT || (kind == FACESDK_STEP_ADD && random_between(seed, 0, 1));
+      c.steps[i].constants = floats(room, seed, same_exponent ? exponent : other);
+    }
     if (kind == FACESDK_STEP_STORE) c.output_bytes[i] = c.rows * (c.channels + c.apart) * sizeof(float);
     if (kind == FACESDK_STEP_SIGNS) c.output_bytes[i] = c.rows * facesdk_words(c.channels) * sizeof(uint32_t);
   }
@@ -97,11 +119,13 @@ static void compare(const facesdk_path *path, const chain_case *c, const float *
   }
 }
 
-static void random_chains(void) {
+/* With `subnormals`, of values around one exponent, so small that some steps round to subnormal numbers. */
+static void random_chains(bool subnormals) {
   uint64_t seed = 20261127;
   for (int n = 0; n < CASES; ++n) {
-    const chain_case c = random_case(&seed);
-    float *input = floats(c.rows * (c.channels + c.apart), &seed);
+    const int exponent = subnormals ? random_between(&seed, -150, 10) : ANY_EXPONENT;
+    const chain_case c = random_case(&seed, exponent);
+    float *input = floats(c.rows * (c.channels + c.apart), &seed, exponent);
     for (size_t i = 0; i < facesdk_ops_isa_count(); ++i) {
       const facesdk_path *path;
       if (!facesdk_ops_isa_supported(i)) continue;
@@ -117,10 +141,10 @@ static void random_chains(void) {
 static void threads(void) {
   uint64_t seed = 5;
   chain_case c = {.rows = 1200, .channels = 70, .step_count = 3, .output_bytes = {0, 1200 * 70 * 4, 1200 * 3 * 4}};
-  c.steps[0] = (facesdk_step){.kind = FACESDK_STEP_PRELU, .constants = floats(96, &seed)};
+  c.steps[0] = (facesdk_step){.kind = FACESDK_STEP_PRELU, .constants = floats(96, &seed, ANY_EXPONENT)};
   c.steps[1] = (facesdk_step){.kind = FACESDK_STEP_STORE};
   c.steps[2] = (facesdk_step){.kind = FACESDK_STEP_SIGNS};
-  float *input = floats(c.rows * c.channels, &seed);
+  float *input = floats(c.rows * c.channels, &seed, ANY_EXPONENT);
   const facesdk_path *path;
   CHECK(facesdk_ops_default(&path, NULL) == FACESDK_OK);
   compare(path, &c, input, true, 2);
@@ -150,7 +174,8 @@ static void semantics(void) {
 
 int main(void) {
   semantics();
-  random_chains();
+  random_chains(false);
+  random_chains(true);
   threads();
   return 0;
 }

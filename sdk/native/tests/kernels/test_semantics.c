@@ -118,7 +118,7 @@ static void count_differences(const facesdk_path *path, int32_t channels_in, int
   free(input);
 }
 
-/* Results below the smallest normal float are exact, not zero. */
+/* Results, products, factors and residuals below the smallest normal float are exact, not zero. */
 static void keep_subnormals(const facesdk_path *path) {
   enum { OUTPUTS = 19 };
   const facesdk_bconv2d_options options = {.batch = 1, .input_height = 1, .input_width = 1, .channels_in = 32,
@@ -126,17 +126,29 @@ static void keep_subnormals(const facesdk_path *path) {
                                            .groups = 1, .stride_height = 1, .stride_width = 1, .dilation_height = 1,
                                            .dilation_width = 1, .padding = FACESDK_VALID, .pad_value = 1,
                                            .output_type = FACESDK_FLOAT32};
+  static const struct {
+    float multiplier, bias, residual, output;
+  } cases[] = {
+      {0x3p-149f, 0x1p-140f, 0.0f, 0x20cp-149f},               /* all of them */
+      {0x1p-120f, -0x1.000008p-118f, 0.0f, -0x1p-139f},        /* the sum of normal numbers */
+      {0.0f, 0.0f, 0x5p-149f, 0x5p-149f},                      /* the residual alone */
+      {0x1p-30f, 0.0f, -0x1.8p-28f, -0x1p-29f},                /* nothing */
+      {0x1p-126f, -0x1p-124f, -0x1.000002p-126f, -0x1.000002p-126f}, /* nothing but products */
+  };
   const uint32_t input = 0x3fff, filter[OUTPUTS] = {0}; /* dot = 4, see above */
-  float multiplier[OUTPUTS], bias[OUTPUTS], output[OUTPUTS];
-  for (int c = 0; c < OUTPUTS; ++c) {
-    multiplier[c] = (float)(c + 1) * 0x1p-149f;
-    bias[c] = (float)c * 0x1p-140f;
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    float multiplier[OUTPUTS], bias[OUTPUTS], residual[OUTPUTS], output[OUTPUTS];
+    for (int c = 0; c < OUTPUTS; ++c) {
+      multiplier[c] = cases[i].multiplier;
+      bias[c] = cases[i].bias;
+      residual[c] = cases[i].residual;
+    }
+    facesdk_bconv2d *op;
+    CHECK(facesdk_bconv2d_create(path, &options, filter, multiplier, bias, NULL, &op, NULL) == FACESDK_OK);
+    facesdk_bconv2d_run(op, &input, residual, output, 1);
+    for (int c = 0; c < OUTPUTS; ++c) CHECK(output[c] == cases[i].output);
+    facesdk_bconv2d_destroy(op);
   }
-  facesdk_bconv2d *op;
-  CHECK(facesdk_bconv2d_create(path, &options, filter, multiplier, bias, NULL, &op, NULL) == FACESDK_OK);
-  facesdk_bconv2d_run(op, &input, NULL, output, 1);
-  for (int c = 0; c < OUTPUTS; ++c) CHECK(output[c] == (float)(4 * (c + 1) + 512 * c) * 0x1p-149f && output[c] > 0);
-  facesdk_bconv2d_destroy(op);
 }
 
 int main(void) {
