@@ -381,6 +381,6 @@ DEVICES: Mapping[str, Device] = MappingProxyType(
 )
 """The devices by name."""
 
-INSTRUCTIONS_PER_MAC: Mapping[str, float] = MappingProxyType({"32x32": 0.37, "1x1": 0.032})
+INSTRUCTIONS_PER_MAC: Mapping[str, float] = MappingProxyType({"32x32": 0.37, "1x1": 0.031})
 """Instructions of a Cortex-A72 per multiply-add, by the bits of weights and activations, as counted
 in docs/numbers/raspberry-pi.md ("Layers of the recogniser"); other widths were not counted."""
