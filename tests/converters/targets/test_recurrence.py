@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 import tensorflow as tf
 
 from contracts import other
+from facesdk.errors import ModelError
 from facesdk.runtime.interpreter import Interpreter
 from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets import floating
 from facesdk_converters.targets.lce import target as lce
+from facesdk_converters.targets.recurrence import MOST_STEPS
 
 layers = tf.keras.layers
 
@@ -39,3 +42,19 @@ def test_a_sequence_is_written_step_by_step(layer: Any, target: str) -> None:
     inputs = np.random.default_rng(2).normal(0, 1, (1, 5, 6)).astype(np.float32)
     (got,) = Interpreter(bundle).run(inputs)
     np.testing.assert_allclose(got, model(inputs), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        pytest.param(lambda: layers.LSTM(2), id="LSTM"),
+        pytest.param(lambda: layers.Bidirectional(layers.GRU(2)), id="both ways"),
+    ],
+)
+def test_a_sequence_that_is_too_long_is_refused_at_once(layer: Any) -> None:
+    sequence = layers.Input((MOST_STEPS + 1, 3))
+    network = KerasNetwork(tf.keras.Model(sequence, layer()(sequence), name="steps"))
+    source = Source(Path("steps"), network, "", other(None, None), documented=False)
+    for convert in (lce.convert, partial(floating.convert, half=False)):
+        with pytest.raises(ModelError, match=r"goes through 1001 steps.*at most 1000"):
+            convert(source)
