@@ -302,6 +302,8 @@ def test_sizes_that_are_kept_are_known(tmp_path: Path) -> None:
 def _refused() -> dict[str, tuple[Graph, list[str], str]]:
     unknown, two, pool = Graph(1, 3, 8, 8), Graph(1, 3, 8, 8), Graph(1, 3, 8, 8)
     variable, volume, kernel = Graph(1, 3, "h", "w"), Graph(1, 3, 8, 8, 8), Graph(1, 3, 8, 8)
+    kept = Graph(1, 3, 8, 8)
+    axes = kept.constant(np.array([0, 0, 0, 0, 0], np.int64))
     weights = kernel.add("ReduceMean", "x", axes=[2, 3])
     return {
         "operator": (unknown, [unknown.add("Erf", "x")], r"node /Erf/0 is Erf"),
@@ -318,6 +320,7 @@ def _refused() -> dict[str, tuple[Graph, list[str], str]]:
             "rounds its size up",
         ),
         "kernel": (kernel, [kernel.add("Conv", "x", weights)], "must be a constant"),
+        "axis": (kept, [kept.add("Reshape", "x", axes)], "keeps an axis that its input of 4 axes"),
     }
 
 
@@ -334,6 +337,16 @@ def test_files_that_are_none_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "text.onnx").write_text("no protocol buffer")
     with pytest.raises(ModelError, match="is not an ONNX model"):
         source.load(tmp_path / "text.onnx")
+
+
+def test_an_output_without_a_shape_is_named_as_the_cause(tmp_path: Path) -> None:
+    graph = Graph(1, 3, 8, 8)
+    path = graph.save(tmp_path / "net.onnx", graph.add("Relu", "x"))
+    model = onnx.load(path)
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    onnx.save_model(model, path)
+    with pytest.raises(ModelError, match=r"breaks ONNX's rules \(Field 'shape'"):
+        source.load(path)
 
 
 def test_weights_in_other_files_are_not_read(tmp_path: Path) -> None:

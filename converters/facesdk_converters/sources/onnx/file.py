@@ -103,7 +103,9 @@ def read(path: Path) -> OnnxModel:
         raise InputError(f"{path} does not exist") from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
-    except Exception as error:  # a file of others: DecodeError, ValidationError, ...
+    except onnx.checker.ValidationError as error:
+        raise ModelError(f"{path} breaks ONNX's rules ({one_line(error, 200)})") from None
+    except Exception as error:  # a file of others: DecodeError, ...
         raise ModelError(f"{path} is not an ONNX model ({one_line(error, 200)})") from None
     proto = _of_known_opset(proto, path)
     graph = proto.graph

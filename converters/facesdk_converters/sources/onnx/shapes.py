@@ -68,8 +68,10 @@ def reshape(translator: Translator, node: Node) -> Any:
     sizes = [int(n) for n in x.shape[1:]]
     total = int(np.prod(sizes))
     if 0 in target[1:] and not node.attributes.get("allowzero", 0):
-        given = [sizes[-1], *sizes[:-1]] if rank_of(x) == 4 else sizes
-        target = [size or ([1, *given])[place] for place, size in enumerate(target)]
+        given = [1, *([sizes[-1], *sizes[:-1]] if rank_of(x) == 4 else sizes)]
+        if not all(target[len(given) :]):
+            raise ModelError(f"keeps an axis that its input of {len(given)} axes does not have")
+        target = [size or given[place] for place, size in enumerate(target)]
     if target[1:] in ([-1], [total]):
         return _flattened(translator, node)
     x = translator.tensor(node.inputs[0])

@@ -13,7 +13,8 @@ from tensorflow.core.framework.graph_pb2 import GraphDef
 
 from facesdk_converters.tflite.tree import Tree
 
-_NUMBER = re.compile(r"n(\d+)_")
+_NUMBER = re.compile(r"(?<!\w)n(\d+)_(?![A-Za-z])")
+"""A number as a whole scope; the converter puts digits behind it where it needs two of a name."""
 
 
 def numbered(graph: GraphDef, kept: Sequence[str]) -> list[str]:
