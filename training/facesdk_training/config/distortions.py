@@ -34,6 +34,7 @@ Name = Literal[
     "rectangle",
     "mask",
     "bar",
+    "glasses",
     "blocks",
     "noise",
 ]
@@ -86,6 +87,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "rectangle": Kind("sides in pixels, of one colour, anywhere", 12, 45, 1, 112),
         "mask": Kind("first row that a mask of one colour covers", 62, 78, 40, 112),
         "bar": Kind("rows of a dark bar over the eyes", 12, 20, 1, 60),
+        "glasses": Kind("share of the light that the lenses of drawn glasses take", 0, 1, 0, 1),
         "blocks": Kind(
             "levels between steps of the 8x8 cosine transform, as of JPEG", 16, 60, 1, 255
         ),
@@ -93,6 +95,38 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
     }
 )
 """What each name means, in the order in which rows are applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Glasses:
+    """Shape of drawn glasses, in pixels of a crop of 112: two superellipses, rims and a bridge.
+
+    A pixel is within a lens where ``|x / width| ** exponent + |y / height| ** exponent <= 1``, from
+    the middle of the lens; the rim is the outer ``rim`` pixels of it.
+
+    Attributes:
+        offset: From the middle of the crop to the bridge, to the right.
+        apart: From the bridge to the middle of a lens.
+        level: Row of the middle of the lenses.
+        width: Half the width of a lens.
+        height: Half the height of a lens.
+        exponent: 2 makes ellipses, more makes corners.
+        rim: Thickness.
+        colour: Level of rims and lenses, for each of red, green and blue.
+    """
+
+    offset: tuple[float, float] = (-3, 3)
+    apart: tuple[float, float] = (16.5, 19.5)
+    level: tuple[float, float] = (48, 55)
+    width: tuple[float, float] = (11, 20)
+    height: tuple[float, float] = (8, 16)
+    exponent: tuple[float, float] = (1.6, 5)
+    rim: tuple[float, float] = (0, 4)
+    colour: tuple[float, float] = (0, 80)
+
+
+GLASSES = Glasses()
+"""Between which numbers each is drawn, evenly."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.models.templates import TEMPLATES
-from facesdk_training.config.distortions import DistortionConfig
+from facesdk_training.config.distortions import GLASSES, DistortionConfig
 
 Levels = NDArray[np.float32]
 
@@ -159,6 +159,33 @@ def _bar(x: Levels, rows: float, rng: np.random.Generator) -> Levels:
     return _covered(x, (top, top + rows, left, left + rng.uniform(68, 92)), rng.uniform(0, 60, 3))
 
 
+def _glasses(x: Levels, taken: float, rng: np.random.Generator) -> Levels:
+    shape = GLASSES
+    middle = (x.shape[1] - 1) / 2 + rng.uniform(*shape.offset)
+    apart, level, width, height, exponent, rim = (
+        rng.uniform(*bounds)
+        for bounds in (
+            shape.apart,
+            shape.level,
+            shape.width,
+            shape.height,
+            shape.exponent,
+            shape.rim,
+        )
+    )
+    across = np.abs(np.arange(x.shape[1]) - middle)
+    down = np.arange(x.shape[0])[:, None] - level
+
+    def within(less: float) -> NDArray[np.bool_]:
+        wide, high = np.abs(across - apart) / (width - less), np.abs(down) / (height - less)
+        return np.asarray(wide**exponent + high**exponent <= 1)
+
+    bridge = (across <= apart - width) & (np.abs(down + height / 4) <= rim / 2)
+    lens = within(rim)
+    share = np.where(lens, taken, (within(0) | bridge).astype(float))[..., None]
+    return np.asarray(x + share * (rng.uniform(*shape.colour, 3) - x), np.float32)
+
+
 def _covered(
     x: Levels, box: tuple[float, float, float, float], colour: NDArray[np.float64]
 ) -> Levels:
@@ -200,6 +227,7 @@ _ON_LEVELS: Mapping[str, Callable[[Levels, float, np.random.Generator], Levels]]
         "rectangle": _rectangle,
         "mask": _mask,
         "bar": _bar,
+        "glasses": _glasses,
         "blocks": _blocks,
         "noise": _noise,
     }

@@ -4,9 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from facesdk.models.templates import TEMPLATES
-from facesdk_training.config.distortions import KINDS, DistortionConfig
+from facesdk_training.config.distortions import KINDS, DistortionConfig, Glasses
+from facesdk_training.data import distortions as keras_engine
 
 pytest.importorskip("torch.nn", reason="needs PyTorch: `make torch` installs it")
 
@@ -81,3 +83,35 @@ def test_landmarks_move_a_crop_as_the_least_squares_similarity_does() -> None:
         assert float(scale[row]) == pytest.approx(math.hypot(a, b), abs=1e-4)
         assert float(angle[row]) == pytest.approx(math.atan2(b, a), abs=1e-4)
         np.testing.assert_allclose(shift[row], (dx, dy), atol=1e-3)
+
+
+def shape(**values: float) -> Glasses:
+    """Glasses of one shape."""
+    fixed = {"offset": 0, "apart": 18, "level": 52, "width": 14, "height": 10, "exponent": 2}
+    return Glasses(**{name: (value, value) for name, value in {**fixed, **values}.items()})
+
+
+@pytest.mark.parametrize("rim", [0, 3])
+@pytest.mark.parametrize("taken", [0.0, 0.75, 1.0])
+def test_glasses_are_what_another_program_draws_and_the_same_in_both_engines(
+    monkeypatch: pytest.MonkeyPatch, rim: int, taken: float
+) -> None:
+    glasses = shape(rim=rim, colour=20)
+    for module in (distortions, keras_engine):
+        monkeypatch.setattr(module, "GLASSES", glasses)
+    row = DistortionConfig("glasses", least=taken, most=taken)
+    white = np.full((112, 112, 3), 220, np.uint8)
+    expected = Image.new("L", (112, 112), 220)
+    pen = ImageDraw.Draw(expected)
+    lens = round(220 + taken * (20 - 220))
+    for x in (37.5, 73.5):
+        box = (x - 13.5, 52 - 9.5, x + 13.5, 52 + 9.5)
+        pen.ellipse(box, fill=lens, outline=20 if rim else None, width=rim or 1)
+    if rim:
+        pen.rectangle((52, 48, 59, 50), fill=20)
+    torch_crop = distorted(torch.from_numpy(white).permute(2, 0, 1)[None].float(), row)[0]
+    keras_crop = keras_engine.distorted(white, (row,), 112, 112, 0.0, np.random.default_rng(0))
+    np.testing.assert_allclose(torch_crop.permute(1, 2, 0), keras_crop, atol=0.6)
+    off = np.abs(keras_crop[..., 0].astype(int) - np.asarray(expected).astype(int)) > 1
+    assert off.mean() < 0.02  # pixels that an edge crosses
+    assert (np.asarray(expected) != 220).mean() > (0.05 if taken else 0.01) or not (taken or rim)

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from facesdk.models.templates import TEMPLATES
-from facesdk_training.config.distortions import DistortionConfig
+from facesdk_training.config.distortions import GLASSES, DistortionConfig
 from facesdk_training.data.crops import CROP_SIZE, INPUT
 
 _GREY = (0.299, 0.587, 0.114)
@@ -182,7 +182,7 @@ Draws = dict[str, list[Tensor]]
 def _photometric_draws(x: Tensor, active: Sequence[tuple[DistortionConfig, float]]) -> Draws:
     """Strengths per crop of what only changes levels, neutral where a crop is not chosen."""
     names = ("gain", "offset", "tint", "gamma", "dark", "light_x", "light_y", "grey")
-    draws: Draws = {name: [] for name in (*names, "box", "colour")}
+    draws: Draws = {name: [] for name in (*names, "box", "colour", "glasses", "frame")}
     for row, share in active:
         chosen, (least, most) = _chosen(x, share), row.strength
         if row.name == "contrast":
@@ -205,6 +205,9 @@ def _photometric_draws(x: Tensor, active: Sequence[tuple[DistortionConfig, float
             box, colour = _BOXES[row.name](x, least, most)
             draws["box"].append(torch.where(chosen, box, -1.0))
             draws["colour"].append(colour)
+        elif row.name == "glasses":
+            draws["glasses"].append(torch.where(chosen, _glasses(x, least, most), 0.0))
+            draws["frame"].append(_uniform(x, *GLASSES.colour, 3, 1, 1))
     return draws
 
 
@@ -224,6 +227,21 @@ def _bar(x: Tensor, least: float, most: float) -> tuple[Tensor, Tensor]:
     top, left = _uniform(x, 40, 47), _uniform(x, -2, 14)
     bottom, right = top + _uniform(x, least, most), left + _uniform(x, 68, 92)
     return torch.cat([top, bottom, left, right], 1), _uniform(x, 0, 60, 3, 1, 1)
+
+
+def _glasses(x: Tensor, least: float, most: float) -> Tensor:
+    shape = GLASSES
+    bounds = (
+        (least, most),
+        shape.offset,
+        shape.apart,
+        shape.level,
+        shape.width,
+        shape.height,
+        shape.exponent,
+        shape.rim,
+    )
+    return torch.cat([_uniform(x, *each) for each in bounds], 1)
 
 
 _BOXES = {"rectangle": _rectangle, "mask": _mask, "bar": _bar}
@@ -256,7 +274,24 @@ def photometric(x: Tensor, draws: Draws) -> Tensor:
         top, bottom, left, right = (box[:, n : n + 1] for n in range(4))
         hidden = (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
         x = torch.where(hidden, colour, x)
+    for glasses, colour in zip(draws["glasses"], draws["frame"], strict=True):
+        x = x + _share_hidden(glasses, rows, columns) * (colour - x)
     return x
+
+
+def _share_hidden(glasses: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """How much of each pixel drawn glasses hide, 0 to 1, [N, 1, H, W]; all 0 where they are 0."""
+    taken, offset, apart, level, width, height, exponent, rim = glasses.split(1, 1)
+    across = (columns - (columns.shape[3] - 1) / 2 - offset).abs()
+    down = rows - level
+
+    def within(less: Tensor | float) -> Tensor:
+        wide, high = (width - less).clamp_min(1e-3), (height - less).clamp_min(1e-3)
+        return ((across - apart).abs() / wide) ** exponent + (down.abs() / high) ** exponent <= 1
+
+    bridge = (across <= apart - width) & ((down + height / 4).abs() <= rim / 2)
+    share = torch.where(within(rim), taken, (within(0.0) | bridge).float())
+    return torch.where(width > 0, share, 0.0)
 
 
 def _blocks(x: Tensor, share: float, least: float, most: float) -> Tensor:
