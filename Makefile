@@ -20,6 +20,9 @@ else \
 fi
 endef
 
+# Python keeps what it compiles: TensorFlow's modules take twice as long to load where each process compiles them anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-scale test-android android-packages test-slow test-arm wheels lint docs clean clang browser minisign mosquitto torch xvfb shellcheck systemd machine
 
 demo: .venv/.device
