@@ -57,10 +57,21 @@ def together(material: Path, run: Path, *more: str) -> list[list[float]]:
     return [losses(process) for process in processes]
 
 
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_material(tmp_path_factory.mktemp("material"))
+
+
+@pytest.fixture(scope="module")
+def alone(material: Path) -> list[float]:
+    """The losses of one process, which leaves its run in the folder ``alone`` of the material."""
+    return losses(start(material, material / "alone"))
+
+
 @pytest.mark.slow
-def test_two_workers_stopped_and_resumed_get_the_losses_of_one_process(tmp_path: Path) -> None:
-    material = write_material(tmp_path)
-    alone = losses(start(material, tmp_path / "alone"))
+def test_two_workers_stopped_and_resumed_get_the_losses_of_one_process(
+    material: Path, alone: list[float], tmp_path: Path
+) -> None:
     run = tmp_path / "together"
     stopped, resumed = together(material, run, "7"), together(material, run)
     chief, other = (before + after for before, after in zip(stopped, resumed, strict=True))
@@ -69,15 +80,15 @@ def test_two_workers_stopped_and_resumed_get_the_losses_of_one_process(tmp_path:
     # Signs flip where rounding differs, so later steps agree less than the first ones.
     assert chief[:4] == pytest.approx(alone[:4], rel=1e-3)
     assert chief == pytest.approx(alone, rel=0.05)
-    logs = [run_folder.read_log(tmp_path / "alone"), run_folder.read_log(run)]
+    logs = [run_folder.read_log(material / "alone"), run_folder.read_log(run)]
     assert [row["step"] for row in logs[0]] == [row["step"] for row in logs[1]]
     assert (run / run_folder.WEIGHTS).exists()
 
 
 @pytest.mark.slow
-def test_two_mirrored_replicas_get_the_losses_of_one(tmp_path: Path) -> None:
-    material = write_material(tmp_path)
-    alone = losses(start(material, tmp_path / "alone"))
+def test_two_mirrored_replicas_get_the_losses_of_one(
+    material: Path, alone: list[float], tmp_path: Path
+) -> None:
     mirrored = losses(start(material, tmp_path / "mirrored", REPLICAS="2"))
     assert mirrored[:4] == pytest.approx(alone[:4], rel=1e-3)
     assert mirrored == pytest.approx(alone, rel=0.05)
