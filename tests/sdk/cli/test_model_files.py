@@ -56,7 +56,7 @@ def test_show_a_packaged_model() -> None:
     for words in (
         "24 LceBconv2d, 1x1 bits",
         "operator library",
-        "0.001    0.4167     16.9 %       6,087, 746,064",
+        "0.001    0.4141     17.9 %       6,087, 746,064",
         "192",
     ):
         assert words in text

@@ -34,6 +34,20 @@ def test_the_projection_keeps_vectors_of_few_dimensions() -> None:
     np.testing.assert_allclose(short @ short.T, low @ low.T, atol=1e-5)
 
 
+def test_the_projection_does_not_depend_on_the_signs_of_the_library(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    joined = units(50, 12, 5)
+    expected = principal_projection(joined, 4)
+    assert (expected[np.abs(expected).argmax(axis=0), range(4)] > 0).all()
+    found, eigh = [], np.linalg.eigh
+    for sign in (1.0, -1.0):
+        monkeypatch.setattr(np.linalg, "eigh", lambda m, s=sign: (eigh(m)[0], s * eigh(m)[1]))
+        found.append(principal_projection(joined, 4))
+    np.testing.assert_array_equal(found[0], expected)
+    np.testing.assert_array_equal(found[1], expected)
+
+
 def test_a_projection_of_other_teachers_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "projection.npz"
     np.savez(path, projection=np.eye(8, 4, dtype=np.float32))

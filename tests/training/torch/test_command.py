@@ -63,6 +63,27 @@ def test_two_teachers_a_budget_and_a_report(arguments: list[str], tmp_path: Path
     assert "is finished already" in str(again.exception)
 
 
+def test_a_run_learns_in_the_space_of_the_run_that_it_starts_from(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    first = tmp_path / "first"
+    asked = [*arguments, "--engine", "torch", "--budget", "1s", "--output"]
+    assert CliRunner().invoke(app, [*asked, str(first)]).exit_code == 0
+    turned = np.load(first / run_folder.PROJECTION)["projection"][:, ::-1] * -1.0
+    run_folder.write_projection(first, turned)
+    words = {
+        "found": ["--set", "seed=2"],
+        "beside": ["--set", f"start_from={first / run_folder.LATENT}"],
+    }
+    projections = {}
+    for name, more in words.items():
+        assert CliRunner().invoke(app, [*asked, str(tmp_path / name), *more]).exit_code == 0
+        with np.load(tmp_path / name / run_folder.PROJECTION) as file:
+            projections[name] = file["projection"]
+    np.testing.assert_array_equal(projections["beside"], turned)
+    np.testing.assert_array_equal(projections["found"], -turned[:, ::-1])
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -99,7 +99,8 @@ class TeacherConfig:
         more: Further teachers beside ``model``. The unit vectors of all are joined, and projected
             to the student's length, see :mod:`facesdk_training.data.joining`.
         projection: ``projection.npz`` of another run, to learn in the same space as it; empty to
-            find the projection that keeps most of this run's vectors.
+            take the one beside ``start_from``, or to find the one that keeps most of this run's
+            vectors.
         select_neurons: Whether a student with a shorter embedding than the teacher's learns the
             numbers that tell people apart best, see :mod:`facesdk_training.data.neurons`; the
             crops must be labelled.

@@ -16,7 +16,9 @@ def principal_projection(joined: NDArray[np.float32], length: int) -> NDArray[np
     """The directions of most energy: float32 [D, length], orthonormal columns.
 
     Cosines after it are those before it, but for the energy that is left out. Nothing is
-    subtracted, so that vectors without likeness stay without.
+    subtracted, so that vectors without likeness stay without. A direction and its opposite have the
+    same energy; here the largest number of each is positive, whatever the library of linear algebra
+    prefers, so that runs on the same crops have the same targets.
 
     Args:
         joined: float32 [N, D].
@@ -24,7 +26,9 @@ def principal_projection(joined: NDArray[np.float32], length: int) -> NDArray[np
     """
     moments = joined.T.astype(np.float64) @ joined.astype(np.float64) / len(joined)
     _, vectors = np.linalg.eigh(moments)
-    return np.ascontiguousarray(vectors[:, ::-1][:, :length].astype(np.float32))
+    directions = vectors[:, ::-1][:, :length]
+    largest = np.take_along_axis(directions, np.abs(directions).argmax(axis=0)[np.newaxis], axis=0)
+    return np.ascontiguousarray((directions * np.sign(largest)).astype(np.float32))
 
 
 def joined_units(units: list[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -30,6 +30,7 @@ from facesdk_training.data.records import DATASET, FaceDataset
 from facesdk_training.data.split import Split, split_by_identity
 from facesdk_training.data.teacher import teacher_embeddings
 from facesdk_training.data.validation import figures
+from facesdk_training.runs.folder import PROJECTION
 
 MAX_VALIDATION_CROPS = 4000
 """All pairs of the held-out crops are compared, so of a large prepared split some are enough."""
@@ -131,9 +132,17 @@ def _projection(
             f"the teachers' embeddings have {joined.shape[1]} numbers together, but the student's "
             f"has {length}: set network.embedding_length"
         )
-    if config.teacher.projection:
-        return read_projection(Path(config.teacher.projection), joined.shape[1], length)
+    if path := _projection_of_start(config):
+        return read_projection(path, joined.shape[1], length)
     return principal_projection(joined[split.train], length)
+
+
+def _projection_of_start(config: RunConfig) -> Path | None:
+    """The projection that is named, or that of the run whose weights are the start."""
+    if config.teacher.projection:
+        return Path(config.teacher.projection)
+    beside = Path(config.start_from).with_name(PROJECTION) if config.start_from else None
+    return beside if beside is not None and beside.is_file() else None
 
 
 def _joined_id(teachers: Sequence[CropEmbedder]) -> str:

@@ -191,19 +191,3 @@ class Ensemble:
         if self.projection is not None:
             together = functional.normalize(together @ self.projection, dim=1)
         return together
-
-
-def principal_projection(units: list[Tensor], length: int) -> tuple[Tensor, float]:
-    """The projection of joined unit vectors on the directions of most energy.
-
-    Args:
-        units: float32 [N, D] of each teacher.
-        length: Numbers to keep.
-
-    Returns:
-        float32 [sum of D, length], and the share of the energy that is kept.
-    """
-    joined = torch.cat(units, 1).double() / len(units) ** 0.5
-    energy, vectors = torch.linalg.eigh(joined.T @ joined / len(joined))
-    kept = float(energy[-length:].sum() / energy.sum())
-    return vectors[:, -length:].float(), kept
