@@ -31,6 +31,8 @@ PACKAGES = {
 FRAMEWORK = Path("/usr/share/android-framework-res/framework-res.apk")
 """Android's own resources, of API 29: what ``aapt2 link`` resolves ``android:`` names with."""
 FRAMEWORK_PACKAGE = "android-framework-res"
+JVM_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""For every JVM: none runs long enough for Java's optimizing compiler to pay."""
 
 
 def missing() -> tuple[str, ...]:
@@ -88,6 +90,7 @@ def run(
         done = subprocess.run(
             words,
             cwd=cwd,
+            env={"JAVA_TOOL_OPTIONS": JVM_OPTIONS, **os.environ},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
