@@ -12,6 +12,7 @@ import pytest
 import facesdk
 from facesdk.cli.main import LINES, VERBS
 from facesdk.cli.plugins import command_at
+from sdk.command import run_forked
 
 FRAMEWORKS = {"tensorflow", "tf_keras", "keras", "larq", "larq_compute_engine", "torch"}
 ARRAYS = {"numpy", "cv2", "PIL", "ai_edge_litert", "tflite_runtime"}
@@ -57,8 +58,7 @@ def test_help_starts_without_tensorflow(arguments: list[str]) -> None:
 def test_h_is_help(verb: list[str]) -> None:
     shown = []
     for option in ("-h", "--help"):
-        command = [sys.executable, "-m", "facesdk", *verb, option]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = run_forked(*verb, option)
         assert done.returncode == 0, done.stderr
         shown.append(done.stdout)
     assert shown[0] == shown[1]
@@ -105,7 +105,7 @@ def test_help_lists_every_verb_with_its_own_words() -> None:
 
 def test_flags_show_no_type_as_they_take_no_value() -> None:
     for verb in ([], ["verify"], ["models", "show"], ["bench", "model"], ["train", "run"]):
-        command = [sys.executable, "-m", "facesdk", *verb, "--help"]
-        shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        assert "--help" in shown
-        assert "bool" not in shown.lower()
+        done = run_forked(*verb, "--help")
+        assert done.returncode == 0, done.stderr
+        assert "--help" in done.stdout
+        assert "bool" not in done.stdout.lower()
