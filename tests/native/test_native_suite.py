@@ -50,27 +50,50 @@ def build(
     run([cmake, "--build", str(folder), "--parallel", "2", "--target", *targets])
 
 
-@pytest.mark.parametrize("compiler", PACKAGES)
-def test_c_suite_under_address_and_undefined_behaviour_sanitizers(
-    tmp_path: Path, compiler: str
-) -> None:
-    # GCC's fuzzers run below, on every path; ctest shows that they start.
-    inputs = 1000 if compiler == "gcc" else FUZZ_INPUTS
-    build(tmp_path, compiler, "address,undefined", f"-DFACESDK_FUZZ_INPUTS={inputs}")
-    ctest = [
-        tool("ctest", "pip install cmake"),
-        "--test-dir",
-        str(tmp_path),
-        "--output-on-failure",
-        "--parallel",
-        "2",
-    ]
-    run(ctest)
-    if compiler == "gcc":  # what uses the default path, on the others
-        fuzzer = str(tmp_path / "tests" / "fuzz_delegate")
-        for seed, path in enumerate(PATHS, start=2):
-            run([*ctest, "-R", "test_delegate|memory|thread_pool"], FACESDK_OPS_ISA=path)
-            run([fuzzer, str(FUZZ_INPUTS // len(PATHS)), str(seed)], FACESDK_OPS_ISA=path)
+def ctest(folder: Path, *options: str, **environment: str) -> None:
+    program = tool("ctest", "pip install cmake")
+    options = ("--output-on-failure", "--parallel", "2", *options)
+    run([program, "--test-dir", str(folder), *options], **environment)
+
+
+def test_c_suite_under_the_sanitizers_of_gcc(tmp_path: Path) -> None:
+    # The fuzzers run on every path; ctest shows that they start.
+    build(tmp_path, "gcc", "address,undefined", "-DFACESDK_FUZZ_INPUTS=1000")
+    ctest(tmp_path)
+    fuzzer = str(tmp_path / "tests" / "fuzz_delegate")
+    for seed, path in enumerate(PATHS, start=2):  # what uses the default path, on the others
+        ctest(tmp_path, "-R", "test_delegate|memory|thread_pool", FACESDK_OPS_ISA=path)
+        run([fuzzer, str(FUZZ_INPUTS // len(PATHS)), str(seed)], FACESDK_OPS_ISA=path)
+
+
+@pytest.fixture(scope="module")
+def clang_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With sanitizers, and with what guides libFuzzer by the code that an input reaches."""
+    folder = tmp_path_factory.mktemp("clang")
+    options = (f"-DFACESDK_FUZZ_INPUTS={FUZZ_INPUTS}", "-DFACESDK_FUZZ=ON")
+    build(folder, "clang", "address,undefined", *options)
+    return folder
+
+
+def test_c_suite_under_the_sanitizers_of_clang(clang_build: Path) -> None:
+    ctest(clang_build)
+
+
+def test_libfuzzer_finds_nothing(clang_build: Path, tmp_path: Path) -> None:
+    """From inputs that the mutation fuzzer starts with."""
+    for target, seconds in FUZZ_SECONDS.items():
+        corpus = tmp_path / f"{target}_corpus"
+        corpus.mkdir()
+        run([str(clang_build / "tests" / target), "200", "1", str(corpus)])
+        assert len(list(corpus.iterdir())) > 50
+        options = [
+            f"-max_total_time={seconds}",
+            "-max_len=1024",
+            "-rss_limit_mb=4096",  # an image of 1 GiB beside an input as large is not refused
+            f"-artifact_prefix={tmp_path}/",
+        ]
+        log = run([str(clang_build / "tests" / f"lib_{target}"), *options, str(corpus)])
+        assert "DONE" in log
 
 
 @pytest.mark.parametrize("compiler", PACKAGES)
@@ -80,22 +103,3 @@ def test_thread_pool_under_the_thread_sanitizer(tmp_path: Path, compiler: str) -
     fixed_addresses = [tool("setarch", "apt-get install util-linux"), "--addr-no-randomize"]
     program = str(tmp_path / "tests" / "test_thread_pool")
     run([*fixed_addresses, program], TSAN_OPTIONS="die_after_fork=0")  # the test forks
-
-
-def test_libfuzzer_finds_nothing(tmp_path: Path) -> None:
-    """Guided by coverage of the code, from inputs that the mutation fuzzer starts with."""
-    targets = [*FUZZ_SECONDS, *(f"lib_{target}" for target in FUZZ_SECONDS)]
-    build(tmp_path, "clang", "address,undefined", "-DFACESDK_FUZZ=ON", targets=targets)
-    for target, seconds in FUZZ_SECONDS.items():
-        corpus = tmp_path / f"{target}_corpus"
-        corpus.mkdir()
-        run([str(tmp_path / "tests" / target), "200", "1", str(corpus)])
-        assert len(list(corpus.iterdir())) > 50
-        options = [
-            f"-max_total_time={seconds}",
-            "-max_len=1024",
-            "-rss_limit_mb=4096",  # an image of 1 GiB beside an input as large is not refused
-            f"-artifact_prefix={tmp_path}/",
-        ]
-        log = run([str(tmp_path / "tests" / f"lib_{target}"), *options, str(corpus)])
-        assert "DONE" in log
