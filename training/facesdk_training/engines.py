@@ -12,6 +12,7 @@ from typing import Protocol
 from facesdk.errors import InputError, require_extra
 from facesdk_training.config.run import RunConfig
 from facesdk_training.data.material import Material
+from facesdk_training.data.teacher import TeacherRuntime
 
 DEFAULT = "keras"
 """What trains where nobody names another: a key of :data:`ENGINES`."""
@@ -59,6 +60,9 @@ class TrainingEngine(Protocol):
         Raises:
             InputError: It cannot, or a layer that the loss looks at is not there.
         """
+
+    def teacher_runtime(self, config: RunConfig) -> TeacherRuntime:
+        """What asks the teachers about all crops."""
 
     def trainer(self, run: Path, config: RunConfig, material: Material) -> Trainer:
         """A trainer, at the last checkpoint of the run folder if it has one.

@@ -41,7 +41,8 @@ def described(model: ModelDescription) -> str:
     else:
         rows += _contract_rows(model.contract)
     return "\n".join(
-        f"{key:15}{words if key in _TABLE else one_line(words)}" for key, words in rows
+        f"{key:15}{words if key in _TABLE else one_line(words or 'unstated')}"
+        for key, words in rows
     )
 
 

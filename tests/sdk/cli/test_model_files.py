@@ -51,6 +51,12 @@ def packed(tmp_path: Path) -> Path:
     return path
 
 
+def test_what_a_contract_does_not_say_is_said_to_be_unstated(model: Path) -> None:
+    bundle = ModelBundle.load(model)
+    model.write_bytes(replace_contract(bundle, dataclasses.replace(CONTRACT, training_data="")))
+    assert "\ntrained on     unstated\n" in run("show", model).stdout
+
+
 def test_show_a_packaged_model() -> None:
     text = run("show", "compactfacenet-qb").stdout
     for words in (

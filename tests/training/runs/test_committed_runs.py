@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract, Probability, Threshold
 from facesdk_training import engines
+from facesdk_training.config import toml
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs import record as run_record
 
@@ -59,6 +61,16 @@ def test_the_accurate_file_says_what_its_run_says() -> None:
     for kept, before in zip(contract.thresholds, float_network["thresholds"], strict=True):
         assert kept.negative_pairs == before["negative_pairs"]
         assert kept.fnmr == pytest.approx(before["fnmr"], abs=0.01)  # what 6 bits cost
+
+
+@pytest.mark.parametrize(
+    ("recipe", "run"),
+    [("compactfacenet-packaged", "recogniser"), ("mobilefacenet-packaged", "accurate")],
+)
+def test_the_shipped_recipe_is_that_of_the_run(recipe: str, run: str) -> None:
+    shipped, trained = toml.read(Path(recipe)), run_record.config_of(RUNS / run)
+    own = ("start_from", "budget", "seed", "data", "teacher")  # of the place and the time
+    assert replace(shipped, **{name: getattr(trained, name) for name in own}) == trained
 
 
 def _same_words(contract: Contract, record: dict[str, object]) -> None:

@@ -18,7 +18,8 @@ ConfigFile = Annotated[
     typer.Argument(
         metavar="CONFIG",
         help="TOML file, or a shipped one: compactfacenet, compactfacenet-deeper, "
-        "compactfacenet-staged, paper.",
+        "compactfacenet-packaged, compactfacenet-permissive, compactfacenet-staged, "
+        "mobilefacenet-packaged, paper.",
     ),
 ]
 Data = Annotated[

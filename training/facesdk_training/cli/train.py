@@ -18,6 +18,7 @@ from facesdk_training.cli.options import RunOptions
 if TYPE_CHECKING:
     from facesdk_training.config.run import RunConfig
     from facesdk_training.data.material import Material
+    from facesdk_training.data.teacher import TeacherRuntime
     from facesdk_training.engines import Trainer
 
 app = typer.Typer(
@@ -146,7 +147,8 @@ def _train(asked: RunOptions) -> None:
     if asked.resume:
         run_record.require_same_stages(out, config, engine.saved_step(out))
     engine.require_possible(config)
-    material = _gather(config, asked.cache or cache_folder("teacher"))
+    runtime = engine.teacher_runtime(config)
+    material = _gather(config, asked.cache or cache_folder("teacher"), runtime)
     if asked.resume:
         run_record.require_same_sources(out, material)
         began = run_folder.read_record(out / run_folder.CONFIG)
@@ -166,7 +168,7 @@ def _train(asked: RunOptions) -> None:
     _follow(trainer, out, json=asked.json)
 
 
-def _gather(config: RunConfig, cache: Path) -> Material:
+def _gather(config: RunConfig, cache: Path, runtime: TeacherRuntime) -> Material:
     from facesdk_training.data import material
 
     if config.objective != "distillation":
@@ -177,7 +179,7 @@ def _gather(config: RunConfig, cache: Path) -> Material:
 
         teacher = load_keras(Path(config.teacher.network), None, None)
     with output.progress_bar("teacher") as progress:
-        return material.gather(config, cache, progress, teacher=teacher)
+        return material.gather(config, cache, progress, teacher=teacher, runtime=runtime)
 
 
 def _follow(trainer: Trainer, out: Path, *, json: bool) -> None:

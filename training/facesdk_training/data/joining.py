@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from facesdk.errors import InputError
 
+PROJECTION = "projection.npz"
+"""Name of the file in a run folder that holds the projection of several teachers."""
+
 _KEY = "projection"
 
 

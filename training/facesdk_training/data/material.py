@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from facesdk.errors import InputError
 from facesdk.evaluation.calibration import all_pairs
-from facesdk.models.contract import Contract
 from facesdk.progress import Progress, unwatched
-from facesdk.recognition.embedding import CropEmbedder, Embedder
-from facesdk_training.config.run import RunConfig, TeacherConfig, TeacherFile
+from facesdk.recognition.embedding import CropEmbedder
+from facesdk_training.config.run import RunConfig
 from facesdk_training.data.crops import CropRecord, Crops, FaceCrops, PreparedCrops
 from facesdk_training.data.joining import (
+    PROJECTION,
     joined_units,
     principal_projection,
     projected,
@@ -28,9 +28,8 @@ from facesdk_training.data.joining import (
 from facesdk_training.data.neurons import select_neurons
 from facesdk_training.data.records import DATASET, FaceDataset
 from facesdk_training.data.split import Split, split_by_identity
-from facesdk_training.data.teacher import teacher_embeddings
+from facesdk_training.data.teacher import IN_TFLITE, TeacherRuntime, teacher_embeddings
 from facesdk_training.data.validation import figures
-from facesdk_training.runs.folder import PROJECTION
 
 MAX_VALIDATION_CROPS = 4000
 """All pairs of the held-out crops are compared, so of a large prepared split some are enough."""
@@ -70,6 +69,7 @@ def gather(
     *,
     teacher: CropEmbedder | None = None,
     lookalikes: bool = True,
+    runtime: TeacherRuntime = IN_TFLITE,
 ) -> Material:
     """Reads the data, and what the objective needs to know of every crop.
 
@@ -81,6 +81,7 @@ def gather(
             ``teacher.more``.
         lookalikes: Whether the teacher's embeddings also say who is held out under another name,
             see :func:`facesdk_training.data.split.split_by_identity`; a weak one says it of many.
+        runtime: What runs teachers.
 
     Raises:
         InputError: Data or teacher are missing, unreadable or do not fit the configuration.
@@ -92,12 +93,13 @@ def gather(
         train, labels, classes = _labelled(config, crops, split)
         return Material(crops, _of(split, train), labels, labels, classes, sources, {})
     more = config.teacher.more if teacher is None else ()
-    teacher = _teacher(config) if teacher is None else teacher
+    teacher = _teacher(config, runtime) if teacher is None else teacher
     shortened = not more and _shortened(config, teacher)
-    targets = teacher_embeddings(teacher, crops, cache, progress)
+    targets = teacher_embeddings(teacher, crops, cache, progress, runtime)
     split = _split(config, crops, targets if lookalikes else None)
-    others = [_load(row) for row in more]
-    units = [targets, *(teacher_embeddings(each, crops, cache, progress) for each in others)]
+    others = [runtime.load(row) for row in more]
+    asked = (teacher_embeddings(each, crops, cache, progress, runtime) for each in others)
+    units = [targets, *asked]
     projection = _projection(config, units, split)
     if projection is not None:
         targets = projected(joined_units(units), projection)
@@ -181,15 +183,10 @@ def _read_crops(config: RunConfig) -> Crops:
     return FaceCrops(folder, config.data.sets, labelled_only=config.data.labelled_only)
 
 
-def _teacher(config: RunConfig) -> Embedder:
+def _teacher(config: RunConfig, runtime: TeacherRuntime) -> CropEmbedder:
     if not config.teacher.model:
         raise InputError("distillation needs a teacher: set teacher.model, or give --teacher")
-    return _load(config.teacher)
-
-
-def _load(teacher: TeacherConfig | TeacherFile) -> Embedder:
-    contract = Contract.read(Path(teacher.contract)) if teacher.contract else None
-    return Embedder.load(Path(teacher.model), contract)
+    return runtime.load(config.teacher)
 
 
 def _split(config: RunConfig, crops: Crops, embeddings: NDArray[np.float32] | None) -> Split:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from facesdk_training.data.batches import BatchSampler, CropBatches
 from facesdk_training.data.crops import INPUT
 from facesdk_training.data.material import Material
 from facesdk_training.data.people import targets_of
+from facesdk_training.data.teacher import IN_TFLITE, TeacherRuntime
 from facesdk_training.data.validation import Validation
 from facesdk_training.keras import loading
 from facesdk_training.keras.networks.build import build_embedder
@@ -52,6 +53,10 @@ class KerasEngine:
         _require_possible(config)
         if config.objective == "distillation" and config.loss.imitates_layers:
             Distillation(config.loss, _teacher(config)).model(build_embedder(config.final_network))
+
+    def teacher_runtime(self, config: RunConfig) -> TeacherRuntime:
+        """See :meth:`facesdk_training.engines.TrainingEngine.teacher_runtime`."""
+        return replace(IN_TFLITE, workers=config.data.workers)
 
     def trainer(
         self,

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from facesdk.errors import InputError
 from facesdk.files import sha256_of, write_atomic
+from facesdk_training.data.joining import PROJECTION
 
 CONFIG = "config.json"
 LOG = "log.jsonl"
@@ -41,7 +42,6 @@ LATENT = "latent.npz"
 NETWORK = "network.keras"
 WEIGHTS = "weights.h5"
 CALIBRATION = "calibration.json"
-PROJECTION = "projection.npz"
 
 
 def write_record(path: Path, record: dict[str, Any]) -> None:

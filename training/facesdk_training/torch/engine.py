@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from facesdk.errors import InputError
+from facesdk.errors import FaceSDKWarning, InputError
+from facesdk.models.bundle import ModelBundle
+from facesdk.models.contract import Contract
+from facesdk.recognition.embedding import CropEmbedder
 from facesdk_training.config.run import RunConfig, TeacherConfig, TeacherFile
 from facesdk_training.data.material import Material
 from facesdk_training.data.people import targets_of
+from facesdk_training.data.teacher import IN_TFLITE, TeacherRuntime, load_teacher
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs import hdf5
 from facesdk_training.runs.record import config_of
 from facesdk_training.torch import checkpoints
 from facesdk_training.torch.device.batches import DeviceBatches
 from facesdk_training.torch.device.distortions import Distortions
+from facesdk_training.torch.device.embedder import DeviceEmbedder
 from facesdk_training.torch.device.held_out import HeldOut, on_device
-from facesdk_training.torch.device.teacher_files import read_teacher
+from facesdk_training.torch.device.teacher_files import UnknownOperatorError, read_teacher
 from facesdk_training.torch.device.teachers import Ensemble, Teacher
 from facesdk_training.torch.learner import Acceleration
 from facesdk_training.torch.networks.build import build_embedder
@@ -31,6 +37,9 @@ from facesdk_training.torch.processes import Processes, join
 from facesdk_training.torch.terms import Terms
 from facesdk_training.torch.trainer import Setting, Trainer
 from facesdk_training.torch.weights import restore_latent, set_keras_weights
+
+_CROPS_PER_CALL = 512
+"""Of a teacher on a GPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,13 @@ class TorchEngine:
             Terms(
                 config.loss, build_embedder(config.final_network), _imitated(config), _size(config)
             )
+
+    def teacher_runtime(self, config: RunConfig) -> TeacherRuntime:
+        """See :meth:`facesdk_training.engines.TrainingEngine.teacher_runtime`."""
+        workers, device = config.data.workers, self.processes.device
+        if device.type != "cuda":
+            return replace(IN_TFLITE, workers=workers)
+        return TeacherRuntime(lambda row: device_embedder(row, device), _CROPS_PER_CALL, workers)
 
     def trainer(
         self,
@@ -116,6 +132,27 @@ class TorchEngine:
         return Trainer(run, config, setting)
 
 
+def device_embedder(row: TeacherConfig | TeacherFile, device: torch.device) -> CropEmbedder:
+    """A teacher on the device, or in the TFLite runtime where it has operators that are not known.
+
+    Raises:
+        FaceSDKError: It cannot be read, or is no recognition model.
+
+    Warns:
+        FaceSDKWarning: It runs in the TFLite runtime.
+    """
+    path = Path(row.model)
+    try:
+        teacher = _read(row)
+    except UnknownOperatorError as error:
+        warnings.warn(f"{error}; it embeds all crops on the CPU", FaceSDKWarning, stacklevel=2)
+        return load_teacher(row)
+    bundle = ModelBundle.load(path)
+    contract = Contract.read(Path(row.contract)) if row.contract else bundle.contract
+    teacher = teacher.to(device, memory_format=torch.channels_last).eval()
+    return DeviceEmbedder(teacher, contract, bundle.model_id, str(path), device)
+
+
 def start(threads: int | None = None) -> TorchEngine:
     """The engine, on the GPU that ``torchrun`` gives this process, the first one, or the CPU."""
     if threads is not None:
@@ -155,7 +192,7 @@ def _imitated(config: RunConfig) -> Network | Teacher | None:
     if not config.loss.imitates_layers:
         return None
     if config.teacher.model:
-        return _read(config.teacher)
+        return _on_device(config.teacher)
     path = Path(config.teacher.network)
     if not (path / run_folder.CONFIG).is_file() or (path / run_folder.NETWORK).exists():
         raise InputError(
@@ -184,10 +221,20 @@ def _read(row: TeacherConfig | TeacherFile) -> Teacher:
     return read_teacher(Path(row.model), Path(row.contract) if row.contract else None)
 
 
+def _on_device(row: TeacherConfig | TeacherFile) -> Teacher:
+    """A teacher that has to run beside the student."""
+    try:
+        return _read(row)
+    except UnknownOperatorError as error:
+        raise InputError(
+            f"{error}: train without blends, and without hints and attention"
+        ) from None
+
+
 def _ensemble(config: RunConfig, material: Material, device: torch.device) -> Ensemble:
     teachers = []
     for row in (config.teacher, *config.teacher.more):
-        teacher = _read(row)
+        teacher = _on_device(row)
         kind = torch.float16 if device.type == "cuda" else torch.float32
         teachers.append(teacher.to(device, kind, memory_format=torch.channels_last).eval())
     projection: Tensor | None = None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from contracts import recognition
-from facesdk.errors import InputError
+from facesdk.errors import FaceSDKWarning, InputError
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import InputSpec
 from facesdk.recognition.embedding import Embedder
@@ -22,13 +24,17 @@ pytest.importorskip("torch.nn", reason="needs PyTorch: `make torch` installs it"
 
 import torch
 
-from facesdk_training.data.crops import INPUT
+from facesdk_training.config.run import TeacherFile
+from facesdk_training.data.crops import INPUT, FaceCrops
+from facesdk_training.data.teacher import TeacherRuntime, load_teacher, teacher_embeddings
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.torch.device.batches import DeviceBatches
 from facesdk_training.torch.device.blends import blended
 from facesdk_training.torch.device.distortions import Distortions
+from facesdk_training.torch.device.embedder import DeviceEmbedder
 from facesdk_training.torch.device.teacher_files import read_teacher
 from facesdk_training.torch.device.teachers import Ensemble
+from facesdk_training.torch.engine import device_embedder
 from training.torch.small_torch_runs import losses_of, trainer_of
 
 DIM = 24
@@ -86,9 +92,53 @@ def test_its_layers_give_what_the_runtime_gives(tmp_path: Path) -> None:
         teacher.maps(given, ["other"])
 
 
+def write_padded(path: Path) -> Path:
+    """Zeros around a map, as ONNX networks have them, before a convolution of stride 2."""
+    rng = np.random.default_rng(4)
+    layers = tf.keras.layers
+    network = tf.keras.Sequential(
+        [
+            layers.Input((112, 112, 3), batch_size=1),
+            layers.ZeroPadding2D(((2, 1), (0, 3))),
+            layers.Conv2D(4, 3, strides=2),
+            layers.Flatten(),
+            layers.Dense(DIM, use_bias=False),
+        ]
+    )
+    network.set_weights([rng.normal(0, 0.2, w.shape) for w in network.get_weights()])
+    content = tf.lite.TFLiteConverter.from_keras_model(network).convert()
+    contract = recognition(
+        DIM, name="padded", variant="float", input=InputSpec(112, 112, "BGR", 127.5, 127.5)
+    )
+    path.write_bytes(write_contract(ModelBundle.from_bytes(content, path), contract))
+    return path
+
+
+@pytest.mark.parametrize("write", [write_convolutional, write_padded])
+def test_on_the_device_all_crops_have_the_runtimes_embeddings(
+    write: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    path = write(tmp_path / "teacher.tflite")
+    crops = FaceCrops(write_data(tmp_path / "data", {"a": 7}))
+    row = TeacherFile(str(path))
+    runtime = TeacherRuntime(lambda row: device_embedder(row, torch.device("cpu")), 4, 2)
+    asked = runtime.load(row)
+    assert type(asked) is DeviceEmbedder
+    expected = teacher_embeddings(load_teacher(row), crops, None)
+    found = teacher_embeddings(asked, crops, tmp_path / "cache", runtime=runtime)
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+    again = teacher_embeddings(load_teacher(row), crops, tmp_path / "cache")
+    np.testing.assert_array_equal(again, found)  # one cache: the file is the same
+
+
 def test_an_operator_that_is_not_known_is_named(tmp_path: Path) -> None:
+    path = write_teacher(tmp_path / "pooled.tflite", DIM)
     with pytest.raises(InputError, match="has the operator MAX_POOL_2D"):
-        read_teacher(write_teacher(tmp_path / "pooled.tflite", DIM), None)
+        read_teacher(path, None)
+    with pytest.warns(FaceSDKWarning, match="MAX_POOL_2D.*embeds all crops on the CPU"):
+        asked = device_embedder(TeacherFile(str(path)), torch.device("cpu"))
+    crop = np.zeros((1, 112, 112, 3), np.uint8)
+    np.testing.assert_array_equal(asked.embed(crop), Embedder.load(path).embed(crop))
 
 
 def test_a_blend_lies_between_its_faces() -> None:

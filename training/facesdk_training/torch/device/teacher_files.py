@@ -19,6 +19,10 @@ _ELEMENTWISE = {"ADD": "add", "SUB": "sub", "MUL": "mul", "RELU": "relu", "ABS":
 _MOST_STRIDE = 8
 
 
+class UnknownOperatorError(InputError):
+    """A model has an operator that no teacher on the device has."""
+
+
 def read_teacher(model: Path, contract: Path | None) -> Teacher:
     """Reads a recognition model of float operators.
 
@@ -27,7 +31,8 @@ def read_teacher(model: Path, contract: Path | None) -> Teacher:
         contract: How to feed it, where the file does not say.
 
     Raises:
-        InputError: It has an operator that is not known here.
+        UnknownOperatorError: It has an operator that is not known here.
+        InputError: It cannot be read, or carries no contract.
     """
     bundle = ModelBundle.load(model)
     found = bundle.contract if contract is None else Contract.read(contract)
@@ -93,16 +98,25 @@ def _described(
     if operator.name == "RESHAPE":
         wide = len(inputs[0].shape) == 4  # in the file channels are the last axis
         return {"op": "flatten", "in": [_name(inputs[0])], "out": output, "channels_last": wide}
+    if operator.name == "PAD" and (sides := _sides(inputs)) is not None:
+        return {"op": "pad", "in": [_name(inputs[0])], "out": output, "pads": sides}
     if operator.name in _ELEMENTWISE:
         names = [_name(tensor) for tensor in inputs]
         return {"op": _ELEMENTWISE[operator.name], "in": names, "out": output}
     if operator.widens_constant:
         constants[output] = _flat(weights.array(inputs[0]).astype(np.float32))
         return {}
-    raise InputError(
-        f"{model} has the operator {operator.name}, which a teacher on the device cannot have: "
-        "train without blends, and without hints and attention"
+    raise UnknownOperatorError(
+        f"{model} has the operator {operator.name}, which a teacher on the device cannot have"
     )
+
+
+def _sides(inputs: list[Tensor]) -> list[int] | None:
+    """Zeros above, below, left and right of a map; None where others are added."""
+    if len(inputs[0].shape) != 4 or not inputs[1].constant:
+        return None
+    images, rows, columns, channels = weights.array(inputs[1]).tolist()
+    return [*rows, *columns] if images == channels == [0, 0] else None
 
 
 def _flat(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,17 +1,15 @@
 """Teachers on the device: float networks whose graph is a list of operators.
 
-``.npz`` files hold ``graph``, JSON: {"input", "output", "ops": [{"op", "in", "out", ...}]}, and the
-constants by tensor name as ``c:NAME``; kernels of convolutions are [out, in / groups, h, w]. A
-graph may have "layers": the outputs that can be looked at, by their names in a model file.
+A graph is {"input", "output", "ops": [{"op", "in", "out", ...}]}; its constants are named, and
+kernels of convolutions are [out, in / groups, h, w]. It may have "layers": the outputs that can be
+looked at, by their names in a model file. :mod:`.teacher_files` reads it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,23 +49,22 @@ class Teacher(nn.Module):
             self.register_buffer(key, torch.from_numpy(np.ascontiguousarray(values)))
         self.requires_grad_(False)
 
-    @classmethod
-    def read(cls, path: Path, reading: Reading) -> Teacher:
-        """Reads a ``.npz`` file."""
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                graph = json.loads(bytes(file["graph"]).decode())
-                constants = {key[2:]: file[key] for key in file.files if key.startswith("c:")}
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"cannot read the teacher {path}: {error}") from None
-        return cls(graph, constants, reading)
-
     def forward(self, crops: Tensor) -> Tensor:
         """The unit embeddings."""
-        values = self._begun(crops)
+        reading = self._reading
+        x = (crops.float() - reading.mean) / reading.scale
+        return functional.normalize(self.embedding(x.flip(1) if reading.bgr else x), dim=1)
+
+    def embedding(self, x: Tensor) -> Tensor:
+        """The output, float32 [N, D], for crops that are normalised and ordered as it takes them.
+
+        Args:
+            x: [N, 3, S, S].
+        """
+        values = self._begun(x)
         for operator in self._graph["ops"]:
             values[operator["out"]] = self._run(operator, values)
-        return functional.normalize(values[self._graph["output"]].flatten(1).float(), dim=1)
+        return values[self._graph["output"]].flatten(1).float()
 
     def maps(self, x: Tensor, names: Sequence[str]) -> list[Tensor]:
         """The outputs of some layers, [N, C, H, W], up to the last of which the teacher runs.
@@ -88,20 +85,18 @@ class Teacher(nn.Module):
                     f"loss.layers: the teacher has no layer {name!r}; it has {', '.join(layers)}"
                 )
         wanted = {layers[name] for name in names}
-        values = self._begun(x * INPUT.scale + INPUT.mean)
+        reading = self._reading
+        x = (x * INPUT.scale + INPUT.mean - reading.mean) / reading.scale
+        values = self._begun(x.flip(1) if reading.bgr else x)
         for operator in self._graph["ops"]:
             values[operator["out"]] = self._run(operator, values)
             if wanted <= set(values):
                 break
         return [values[layers[name]] for name in names]
 
-    def _begun(self, crops: Tensor) -> dict[str, Tensor]:
-        """The first value, of levels 0 to 255."""
-        reading = self._reading
+    def _begun(self, x: Tensor) -> dict[str, Tensor]:
         dtype = next(b.dtype for b in self.buffers() if b.ndim == 4)
-        x = ((crops.float() - reading.mean) / reading.scale).to(dtype)
-        x = x.flip(1) if reading.bgr else x
-        return {self._graph["input"]: x.contiguous(memory_format=torch.channels_last)}
+        return {self._graph["input"]: x.to(dtype).contiguous(memory_format=torch.channels_last)}
 
     def both_ways(self, crops: Tensor) -> Tensor:
         """Unit vectors [N, D]: the mean direction of the crops' and their mirror images'."""
@@ -136,6 +131,9 @@ class Teacher(nn.Module):
             return getattr(torch, kind)(first, second)
         if kind == "flatten":
             return (x.permute(0, 2, 3, 1) if operator.get("channels_last") else x).flatten(1)
+        if kind == "pad":
+            top, bottom, left, right = operator["pads"]
+            return functional.pad(x, (left, right, top, bottom))
         if kind == "abs":
             return x.abs()
         return functional.relu(x) if kind == "relu" else x
