@@ -124,6 +124,14 @@ class Glasses:
     rim: tuple[float, float] = (0, 4)
     colour: tuple[float, float] = (0, 80)
 
+    @property
+    def shape(self) -> tuple[tuple[float, float], ...]:
+        """All but the colour, in this order."""
+        return (
+            *(self.offset, self.apart, self.level, self.width, self.height),
+            *(self.exponent, self.rim),
+        )
+
 
 GLASSES = Glasses()
 """Between which numbers each is drawn, evenly."""

@@ -160,20 +160,10 @@ def _bar(x: Levels, rows: float, rng: np.random.Generator) -> Levels:
 
 
 def _glasses(x: Levels, taken: float, rng: np.random.Generator) -> Levels:
-    shape = GLASSES
-    middle = (x.shape[1] - 1) / 2 + rng.uniform(*shape.offset)
-    apart, level, width, height, exponent, rim = (
-        rng.uniform(*bounds)
-        for bounds in (
-            shape.apart,
-            shape.level,
-            shape.width,
-            shape.height,
-            shape.exponent,
-            shape.rim,
-        )
+    offset, apart, level, width, height, exponent, rim = (
+        rng.uniform(*bounds) for bounds in GLASSES.shape
     )
-    across = np.abs(np.arange(x.shape[1]) - middle)
+    across = np.abs(np.arange(x.shape[1]) - (x.shape[1] - 1) / 2 - offset)
     down = np.arange(x.shape[0])[:, None] - level
 
     def within(less: float) -> NDArray[np.bool_]:
@@ -183,7 +173,7 @@ def _glasses(x: Levels, taken: float, rng: np.random.Generator) -> Levels:
     bridge = (across <= apart - width) & (np.abs(down + height / 4) <= rim / 2)
     lens = within(rim)
     share = np.where(lens, taken, (within(0) | bridge).astype(float))[..., None]
-    return np.asarray(x + share * (rng.uniform(*shape.colour, 3) - x), np.float32)
+    return np.asarray(x + share * (rng.uniform(*GLASSES.colour, 3) - x), np.float32)
 
 
 def _covered(

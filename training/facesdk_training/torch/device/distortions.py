@@ -230,18 +230,7 @@ def _bar(x: Tensor, least: float, most: float) -> tuple[Tensor, Tensor]:
 
 
 def _glasses(x: Tensor, least: float, most: float) -> Tensor:
-    shape = GLASSES
-    bounds = (
-        (least, most),
-        shape.offset,
-        shape.apart,
-        shape.level,
-        shape.width,
-        shape.height,
-        shape.exponent,
-        shape.rim,
-    )
-    return torch.cat([_uniform(x, *each) for each in bounds], 1)
+    return torch.cat([_uniform(x, *each) for each in ((least, most), *GLASSES.shape)], 1)
 
 
 _BOXES = {"rectangle": _rectangle, "mask": _mask, "bar": _bar}
