@@ -74,7 +74,9 @@ TEXTS = {
 def write(folder: Path, engine: FaceEngine, crop: np.ndarray, values: dict[str, object]) -> None:
     """Write the files into a new folder, and what is in them into the values."""
     folder.mkdir()
-    bundle = ModelBundle.load(registry.resolve(registry.DEFAULT_RECOGNIZER))
+    packaged = ModelBundle.load(registry.resolve(registry.DEFAULT_RECOGNIZER))
+    edited = replace_contract(packaged, packaged.contract)  # so that it names its original
+    bundle = ModelBundle.from_bytes(edited, packaged.path, trust=True)
     for name, (change, words) in CHANGES.items():
         record = bundle.contract.to_dict()
         record["thresholds"] = {str(i): row for i, row in enumerate(record["thresholds"])}
