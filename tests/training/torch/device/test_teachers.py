@@ -32,7 +32,7 @@ from facesdk_training.torch.device.batches import DeviceBatches
 from facesdk_training.torch.device.blends import blended
 from facesdk_training.torch.device.distortions import Distortions
 from facesdk_training.torch.device.embedder import DeviceEmbedder
-from facesdk_training.torch.device.teacher_files import read_teacher
+from facesdk_training.torch.device.teacher_files import UnknownOperatorError, read_teacher
 from facesdk_training.torch.device.teachers import Ensemble
 from facesdk_training.torch.engine import device_embedder
 from training.torch.small_torch_runs import losses_of, trainer_of
@@ -129,6 +129,31 @@ def test_on_the_device_all_crops_have_the_runtimes_embeddings(
     np.testing.assert_allclose(found, expected, atol=2e-5)
     again = teacher_embeddings(load_teacher(row), crops, tmp_path / "cache")
     np.testing.assert_array_equal(again, found)  # one cache: the file is the same
+
+
+@pytest.mark.parametrize("more", [{"activation": "relu"}, {"dilation_rate": 2}, {}])
+@pytest.mark.parametrize("kind", ["Conv2D", "DepthwiseConv2D"])
+def test_what_an_operator_does_beside_is_not_left_out(
+    kind: str, more: dict[str, object], tmp_path: Path
+) -> None:
+    layers = tf.keras.layers
+    size = {"filters": 4, "kernel_size": 3} if kind == "Conv2D" else {"kernel_size": 3}
+    face = layers.Input((112, 112, 3), batch_size=1)
+    convolution = getattr(layers, kind)(**size, padding="same", strides=1, **more)
+    out = layers.Dense(DIM)(layers.Flatten()(convolution(face)))
+    content = tf.lite.TFLiteConverter.from_keras_model(tf.keras.Model(face, out)).convert()
+    contract = recognition(
+        DIM, name="more", variant="float", input=InputSpec(112, 112, "RGB", 127.5, 128.0)
+    )
+    path = tmp_path / "teacher.tflite"
+    path.write_bytes(write_contract(ModelBundle.from_bytes(content, path), contract))
+    if not more:
+        read_teacher(path, None)
+        return
+    with pytest.raises(
+        UnknownOperatorError, match=r"CONV_2D with an activation or a dilation|SPACE"
+    ):
+        read_teacher(path, None)
 
 
 def test_an_operator_that_is_not_known_is_named(tmp_path: Path) -> None:

@@ -18,6 +18,14 @@ from facesdk_training.torch.device.teachers import Reading, Teacher
 _ELEMENTWISE = {"ADD": "add", "SUB": "sub", "MUL": "mul", "RELU": "relu", "ABS": "abs"}
 _MOST_STRIDE = 8
 
+_ACTIVATION = {
+    "CONV_2D": 3,
+    "DEPTHWISE_CONV_2D": 4,
+    **dict.fromkeys(("FULLY_CONNECTED", "ADD", "SUB", "MUL"), 0),
+}
+_DILATIONS = {"CONV_2D": (4, 5), "DEPTHWISE_CONV_2D": (5, 6)}
+"""Numbers of fields in the options of operators, by TensorFlow Lite's ``schema.fbs``."""
+
 
 class UnknownOperatorError(InputError):
     """A model has an operator that no teacher on the device has."""
@@ -62,6 +70,11 @@ def _name(tensor: Tensor) -> str:
 def _described(
     operator: Operator, constants: dict[str, NDArray[Any]], model: Path
 ) -> dict[str, Any]:
+    if _does_more(operator):
+        raise UnknownOperatorError(
+            f"{model} has a {operator.name} with an activation or a dilation, which a teacher on "
+            "the device cannot have"
+        )
     inputs = [tensor for tensor in operator.inputs if tensor is not None]
     output = _name(operator.outputs[0])
     for tensor in inputs:
@@ -109,6 +122,24 @@ def _described(
     raise UnknownOperatorError(
         f"{model} has the operator {operator.name}, which a teacher on the device cannot have"
     )
+
+
+def _does_more(operator: Operator) -> bool:
+    """Whether an operator has an activation of its own, or steps over pixels."""
+    fields = _DILATIONS.get(operator.name, ())
+    activated = operator.name in _ACTIVATION and _option(operator, _ACTIVATION[operator.name], 0)
+    return bool(activated) or any(_option(operator, field, 1) != 1 for field in fields)
+
+
+def _option(operator: Operator, field: int, default: int) -> int:
+    """A scalar below 256 among an operator's options.
+
+    They are a FlatBuffers table: its vtable, and its fields after the first four bytes.
+    """
+    raw, entry = operator.raw_options, 4 + 2 * field
+    size = int.from_bytes(raw[:2], "little")
+    offset = int.from_bytes(raw[entry : entry + 2], "little") if entry < size else 0
+    return raw[size + offset - 4] if offset else default
 
 
 def _sides(inputs: list[Tensor]) -> list[int] | None:
