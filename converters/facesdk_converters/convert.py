@@ -14,19 +14,22 @@ from pathlib import Path
 from facesdk.errors import InputError, ModelError
 from facesdk.files import write_atomic
 from facesdk.models import packed
+from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract, Conversion
 from facesdk.progress import Progress, unwatched
 from facesdk.runtime.interpreter import Interpreter
-from facesdk_converters.inspection import faces, parity, refusals
+from facesdk_converters.inspection import faces, half, parity, refusals
 from facesdk_converters.inspection.batch import takes_several
 from facesdk_converters.inspection.converted import Converted
 from facesdk_converters.inspection.explanation import explain
+from facesdk_converters.inspection.half import HalfWeights
 from facesdk_converters.inspection.parity import EXACT, Agreement
 from facesdk_converters.sources.facts import Facts, advice, contract_with
 from facesdk_converters.sources.source import Source, load
 from facesdk_converters.targets import floating
 from facesdk_converters.targets.integers import FLOAT, in_integers, rounding
 from facesdk_converters.targets.target import Target
+from facesdk_converters.tflite import float16
 from facesdk_converters.tflite.integer_ports import TYPES
 from facesdk_converters.tflite.tree import Tree, write_contract
 
@@ -47,6 +50,8 @@ class Request:
         ports: Type of the file's inputs and outputs: ``float32``, or one of
             :data:`facesdk_converters.tflite.integer_ports.TYPES`.
         pack: Whether to write the entropy-coded container (:mod:`facesdk.models.packed`).
+        float16: Whether to store the weights of float layers as float16
+            (:mod:`facesdk_converters.tflite.float16`).
     """
 
     source: Path
@@ -59,6 +64,7 @@ class Request:
     explain: bool = False
     ports: str = FLOAT
     pack: bool = False
+    float16: bool = False
 
     def __post_init__(self) -> None:
         if self.ports not in (FLOAT, *TYPES):
@@ -92,6 +98,9 @@ def convert(request: Request, target: Target, *, progress: Progress = unwatched)
         progress(2, 4, "verify")
         agreement = parity.check(source, bundle, faces.load(request.verify_on), progress)
         _require(agreement, target, source)
+    stored_half = None
+    if request.float16:
+        stored_half, bundle, target = _in_half(request, source, bundle, target)
     if request.ports != FLOAT:
         bundle = in_integers(source, bundle, request.ports, faces.load(request.verify_on))
         target = rounding(target, request.ports)
@@ -124,9 +133,35 @@ def convert(request: Request, target: Target, *, progress: Progress = unwatched)
         agreement=agreement,
         packed_bytes=len(packed_content) if packed_content else None,
         explanation=explanation,
+        half=stored_half,
         description="\n".join(filter(None, [source.note, target.describe(bundle.graph)])),
         advice=advice(source, contract),
     )
+
+
+def _in_half(
+    request: Request, source: Source, single: ModelBundle, target: Target
+) -> tuple[HalfWeights, ModelBundle, Target]:
+    """The file with float16 weights, what that did, and the target of such files.
+
+    Raises:
+        ModelError: The rounding changes too much of what the file computes.
+    """
+    bundle = float16.stored(single)
+    found = half.examine(single, bundle)
+    bound = half.bound_of(bundle.graph, target.bound)
+    if request.verify:
+        crops = faces.load(request.verify_on)
+        found = replace(found, cosines=half.cosines(single, bundle, crops, source.contract))
+        if not found.meets(bound):
+            raise ModelError(
+                f"float16 changes what {source.path} computes: {found.agreement}; needed are "
+                f"{bound.min_cosine} and {bound.median_cosine} in the median, so nothing was "
+                "written: leave --float16 out"
+            )
+    options = f"{target.options} --float16".strip()
+    remark = half.remarking(target.remark)
+    return found, bundle, replace(target, bound=bound, options=options, remark=remark)
 
 
 def _check_output(request: Request) -> None:

@@ -191,6 +191,7 @@ def lce(
     license_words: shared.License = None,
     training_data: shared.TrainingData = None,
     json: options.Json = False,
+    float16: shared.Float16 = False,
 ) -> None:
     """Convert to 1-bit weights and activations, bit-packed for Larq Compute Engine's operators.
 
@@ -201,6 +202,8 @@ def lce(
 
         facesdk convert lce run --output compactfacenet-qb.tflite
 
+        facesdk convert lce run -o half.tflite --float16
+
         facesdk convert lce mine.h5 -o mine.tflite --custom mynet.layers:MyLayer
 
         facesdk convert lce mine.keras -o mine.tflite --task recognition --mean 127.5 --scale 128
@@ -209,7 +212,7 @@ def lce(
         source, out, custom, trust, verify_on, no_verify, explain, io, pack, name, task, color,
         mean, scale, license_words, training_data, json,
     )  # fmt: skip
-    shared.run("lce", common)
+    shared.run("lce", common, float16=float16)
 
 
 @app.command()
@@ -419,6 +422,7 @@ def binary_weights(
     license_words: shared.License = None,
     training_data: shared.TrainingData = None,
     json: options.Json = False,
+    float16: shared.Float16 = False,
     activations: Annotated[
         int,
         typer.Option(
@@ -442,4 +446,4 @@ def binary_weights(
         source, out, custom, trust, verify_on, no_verify, explain, io, pack, name, task, color,
         mean, scale, license_words, training_data, json,
     )  # fmt: skip
-    shared.run("binary-weights", common, activations=activations)
+    shared.run("binary-weights", common, float16=float16, activations=activations)

@@ -56,6 +56,10 @@ Io = Annotated[
 Pack = Annotated[
     bool, typer.Option("--pack", help="Write the entropy-coded container .tflite.pack.")
 ]
+Float16 = Annotated[
+    bool,
+    typer.Option("--float16", help="Store the weights of float layers as float16: half the bytes."),
+]
 Name = Annotated[Optional[str], typer.Option(help="Name of the model.")]
 Task = Annotated[
     Optional[str],
@@ -91,12 +95,13 @@ class Common:
     json: bool
 
 
-def run(target: str, common: Common, **own: Any) -> None:
+def run(target: str, common: Common, *, float16: bool = False, **own: Any) -> None:
     """Converts, and prints what became of it.
 
     Args:
         target: A key of :data:`facesdk_converters.targets.registry.TARGETS`.
         common: The common options.
+        float16: See :class:`facesdk_converters.convert.Request`.
         own: The options of the target's verb.
     """
     require_extra("larq_compute_engine", extra="convert")
@@ -128,6 +133,7 @@ def run(target: str, common: Common, **own: Any) -> None:
         explain=common.explain,
         ports=common.io,
         pack=common.pack,
+        float16=float16,
     )
     made = registry.load(target, **own)
     folders = [path for path in (common.verify_on, own.get("calibrate_on")) if path is not None]
@@ -156,6 +162,8 @@ def in_words(converted: Converted) -> str:
         f"{converted.path}: {size}, "
         + ("not compared with its source" if agreement is None else str(agreement))
     )
+    if converted.half is not None:
+        lines.append(str(converted.half))
     lines += converted.description.splitlines()
     if converted.advice:
         lines.append(converted.advice)

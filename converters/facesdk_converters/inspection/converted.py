@@ -8,6 +8,7 @@ from typing import Any
 
 from facesdk.models.contract import Contract
 from facesdk_converters.inspection.explanation import Explanation
+from facesdk_converters.inspection.half import HalfWeights
 from facesdk_converters.inspection.parity import Agreement
 
 
@@ -19,8 +20,10 @@ class Converted:
         path: Where it was written.
         bytes: Size of the model file.
         contract: The contract in it.
-        agreement: How well it agrees with its source; None if that was not asked for.
+        agreement: How well it agrees with its source; None if that was not asked for. Of a file
+            with float16 weights, what the file in float32 does.
         packed_bytes: Size of the container it was written into; None without one.
+        half: What storing weights as float16 did; None if that was not asked for.
         explanation: What is in it; None if that was not asked for.
         description: What the target says about it, in lines; empty if nothing.
         advice: What the user may say of it that facesdk does not know; empty if nothing would help.
@@ -31,6 +34,7 @@ class Converted:
     contract: Contract
     agreement: Agreement | None
     packed_bytes: int | None = None
+    half: HalfWeights | None = None
     explanation: Explanation | None = None
     description: str = ""
     advice: str = ""
@@ -45,6 +49,7 @@ class Converted:
             "task": self.contract.task,
             "target": self.contract.conversion.target if self.contract.conversion else None,
             "parity": self.agreement.to_dict() if self.agreement else None,
+            "float16": self.half.to_dict() if self.half else None,
             "description": self.description.splitlines(),
         }
         if self.explanation is not None:

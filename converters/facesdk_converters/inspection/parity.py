@@ -476,6 +476,20 @@ def _cosines(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray
     return np.asarray(np.sum(_unit(first) * _unit(second), axis=1))
 
 
+def cosines_between(first: FloatArray, second: FloatArray) -> NDArray[np.float64]:
+    """Cosines between two outputs, one per input.
+
+    Args:
+        first: float32 ``(N, ...)``.
+        second: As many numbers.
+
+    Returns:
+        float64 ``(N,)``; ``(1,)``, of all inputs together, where outputs are too short for a
+        cosine.
+    """
+    return _cosines(_rows(first), _rows(second))
+
+
 def _rows(outputs: FloatArray) -> NDArray[np.float64]:
     """One vector per input; a single one of all inputs where outputs are too short for a cosine."""
     rows = outputs.reshape(len(outputs), -1).astype(np.float64)

@@ -18,12 +18,11 @@ from numpy.typing import ArrayLike
 from facesdk.tflite.graph import WORD
 from facesdk.tflite.operators import BCONV2D, QUANTIZE
 from facesdk.tflite.weights import pack_signs
+from facesdk_converters.tflite.float16 import add_widened
 from facesdk_converters.tflite.tree import Tree
 
 PADDING = {"valid": schema.Padding.VALID, "same": schema.Padding.SAME}
 """How windows meet the border, by name."""
-_DEQUANTIZE_VERSION = 3
-"""The version that reads float16."""
 
 
 class Layers:
@@ -272,15 +271,8 @@ class Layers:
         numbers = np.ascontiguousarray(values, dtype="<f4")
         if not self._float16:
             return self._tree.add_constant(name, numbers)
-        stored = self._tree.add_constant(name, numbers.astype("<f2"))
-        wide = self._tree.add_activation(f"{name}/wide", numbers.shape)
-        self._tree.operators.append(
-            schema.OperatorT(
-                opcodeIndex=self._tree.code("DEQUANTIZE", _DEQUANTIZE_VERSION),
-                inputs=[stored],
-                outputs=[wide],
-            )
-        )
+        wide, widening = add_widened(self._tree, name, numbers)
+        self._tree.operators.append(widening)
         return wide
 
     def to_bytes(self, outputs: Sequence[int]) -> bytes:

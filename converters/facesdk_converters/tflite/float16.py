@@ -1,0 +1,115 @@
+"""Float weights stored as float16, which halves their bytes: TensorFlow Lite's form of it.
+
+A constant of float16 and a DEQUANTIZE take the place of a constant of float32. XNNPACK folds the
+two when it loads the file, other runtimes widen once; the network computes in float32 as before,
+with weights rounded to 11 significant bits, to nearest and ties to even.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from facesdk.models.bundle import ModelBundle
+from facesdk.results import FloatArray
+from facesdk.tflite.operators import (
+    CONV_2D,
+    DEPTHWISE_CONV_2D,
+    FULLY_CONNECTED,
+    TRANSPOSE_CONV,
+    WIDEN,
+)
+from facesdk_converters.tflite.tree import Tree
+
+STORABLE = (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, TRANSPOSE_CONV)
+"""The operators whose weights, their second input, may be float16: XNNPACK folds those of all."""
+
+LEAST = 256
+"""Fewest weights of a tensor that is stored so: its DEQUANTIZE takes some 100 bytes."""
+
+LARGEST = float(np.finfo(np.float16).max)
+"""The largest float16, 65504."""
+
+MOST_MOVED = 2.0**-10
+"""Most that rounding may move a filter, by its length. Numbers of full precision move by half of it
+at most; those below 6e-5, float16's subnormal numbers, have fewer bits the smaller they are."""
+
+_VERSION = 3
+"""The version of DEQUANTIZE that reads float16."""
+
+
+def stored(bundle: ModelBundle) -> ModelBundle:
+    """The same network with float16 weights, wherever :func:`why_float32` has nothing against it.
+
+    Args:
+        bundle: A file; constants that anything but a layer's weights refers to stay as they are.
+    """
+    tree = Tree.of(bundle)
+    weights = {id(row): int(row.inputs[1]) for row in tree.operators if tree.kind(row) in STORABLE}
+    elsewhere = {tree.tensors[tensor].buffer for tensor in tree.outputs}
+    for operator in tree.operators:
+        others = [
+            t
+            for place, t in enumerate(operator.inputs)
+            if place != 1 or id(operator) not in weights
+        ]
+        elsewhere |= {tree.tensors[int(tensor)].buffer for tensor in others if tensor >= 0}
+    wide: dict[tuple[int, tuple[int, ...]], int] = {}
+    widening = []
+    for operator in tree.operators:
+        if not tree.is_float_constant(tensor := weights.get(id(operator), -1)):
+            continue
+        buffer, values = tree.tensors[tensor].buffer, tree.values(tensor)
+        if buffer in elsewhere or why_float32(tree.kind(operator), values):
+            continue
+        if (buffer, values.shape) not in wide:
+            wide[buffer, values.shape], added = add_widened(tree, tree.name(tensor), values)
+            widening.append(added)
+        operator.inputs = [operator.inputs[0], wide[buffer, values.shape], *operator.inputs[2:]]
+    tree.operators = [*widening, *tree.operators]
+    tree.compact()
+    return ModelBundle.from_bytes(tree.to_bytes(), bundle.path)
+
+
+def why_float32(kind: str, values: FloatArray) -> str:
+    """Why weights are better left in float32, in words; empty if float16 suits them.
+
+    Args:
+        kind: Their operator, one of :data:`STORABLE`.
+        values: float32, in the operator's order of axes.
+    """
+    if values.size < LEAST:
+        return f"fewer than {LEAST} weights"
+    largest = float(np.abs(values).max())
+    if not largest <= LARGEST:
+        return f"a weight of magnitude {largest:g} is beyond float16's range"
+    filters = np.moveaxis(values, 3 if kind == DEPTHWISE_CONV_2D else 0, 0)
+    filters = filters.reshape(len(filters), -1).astype(np.float64)
+    moved = np.linalg.norm(filters.astype(np.float16) - filters, axis=1)
+    lengths = np.linalg.norm(filters, axis=1)
+    worst = int(np.argmax(moved - MOST_MOVED * lengths))
+    if moved[worst] > MOST_MOVED * lengths[worst]:
+        return (
+            f"filter {worst} is of numbers so small that float16 would move it by "
+            f"{moved[worst] / lengths[worst]:.2g} of its length"
+        )
+    return ""
+
+
+def add_widened(tree: Tree, name: str, values: FloatArray) -> tuple[int, schema.OperatorT]:
+    """Adds a constant of float16.
+
+    Args:
+        tree: A file.
+        name: Name of the constant.
+        values: float32 numbers; they are rounded to nearest, ties to even.
+
+    Returns:
+        The tensor of float32 to use, and the operator that computes it, to be put before its users.
+    """
+    constant = tree.add_constant(name, values.astype("<f2"))
+    wide = tree.add_activation(f"{name}/wide", values.shape)
+    operator = schema.OperatorT(
+        opcodeIndex=tree.code(WIDEN, _VERSION), inputs=[constant], outputs=[wide]
+    )
+    return wide, operator
