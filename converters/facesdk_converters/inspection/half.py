@@ -24,8 +24,8 @@ from facesdk_converters.inspection.explanation import Remark
 from facesdk_converters.inspection.parity import Bound
 from facesdk_converters.tflite.float16 import STORABLE, why_float32
 
-SIGNS = Bound(min_cosine=0.9, median_cosine=0.9)
-"""Least agreement with the float32 file of a network that takes signs, see decision 99."""
+SIGNS = Bound(min_cosine=0.7, median_cosine=0.9)
+"""Least agreement with the float32 file of a network that takes signs, see decision 58."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ KEYS: dict[str, tuple[str, str]] = {
     "bound": ("text", "at most, or at least, where the similarity is beyond what was measured"),
     "box": ("number[]", "left, top, right, bottom, in pixels of the upright photo"),
     "bytes": ("whole", "bytes of the file at path, unpacked unless the verb packs"),
+    "bytes_saved": ("whole", "bytes that the file has less than with float32 weights"),
     "candidates": ("candidate[]", "the most similar people, the most similar first"),
     "chosen": ("flag", "whether verify and embed take this face"),
     "compared": ("run[]", "the runs that are compared"),
@@ -69,6 +70,8 @@ KEYS: dict[str, tuple[str, str]] = {
     "false_per_photo": ("number", "the same per photo"),
     "files": ("any[]", "each file that was left out"),
     "fingerprint": ("text?", "SHA-256 of the certificate"),
+    "float16": ("half?", "what --float16 did; null without it"),
+    "float_weights": ("whole", "weights of the float layers"),
     "flip": (
         "flag?",
         "whether an embedding is that of the crop and its mirror image; null: unknown",
@@ -107,10 +110,10 @@ KEYS: dict[str, tuple[str, str]] = {
     "mated_probes": ("whole", "searches for enrolled people"),
     "max_difference": ("number", "largest difference of an output, or of a unit embedding"),
     "measures": ("number{}", "measures of quality, see docs/use/quality.md"),
-    "median_cosine": ("number", "of the outputs of source and file"),
+    "median_cosine": ("number", "of the outputs of the two that are compared"),
     "memory_bytes": ("whole?", "memory of the process"),
     "message": ("text", "why, in a line"),
-    "min_cosine": ("number", "of the outputs of source and file"),
+    "min_cosine": ("number", "of the outputs of the two that are compared"),
     "missing": ("text", "what the model's contract lacks, in words; else empty"),
     "model": ("text", "name of the recognition model; of the processor in cpu"),
     "model_id": ("text?", "what embeddings go by: only those with equal ids compare"),
@@ -175,6 +178,7 @@ KEYS: dict[str, tuple[str, str]] = {
     "std": ("number?", "standard deviation of the folds"),
     "steps": ("whole", "steps of training"),
     "stored": ("template?", "what was enrolled; null where nothing was"),
+    "stored_weights": ("whole", "float weights that are stored as float16"),
     "stored_macs": ("whole{}", "multiply-adds of one input, by the bits stored"),
     "tar_at_far": ("number{}", "share of true pairs that pass, by the false accept rate"),
     "tar_at_far_interval": ("number[]{}", "95 %"),
@@ -216,6 +220,7 @@ RECORDS: dict[str, str] = {
     "confidence": "probability fmr bound missing",
     "crop": "face path box score landmarks reason? quality?",
     "face": "box score landmarks chosen? reason? face? quality?",
+    "half": "stored_weights float_weights bytes_saved min_cosine? median_cosine?",
     "left_out": "count kinds files?",
     "model": "name task path sha256 model_id bytes dim thresholds architecture variant license "
     "runs?",
@@ -267,7 +272,7 @@ _EVALUATION = Output(
 _EVENT = "event at time"
 _VERDICT = "person similarity threshold fpir ballots"
 _CONVERTED = Output(
-    "path bytes packed_bytes name task target parity description explanation? left_out?"
+    "path bytes packed_bytes name task target parity float16 description explanation? left_out?"
 )
 
 VERBS: dict[str, Output] = {

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from facesdk.errors import InputError, ModelError
 from facesdk.models.bundle import ModelBundle
 from facesdk.tflite import weights
+from facesdk.tflite.graph import Tensor
 from facesdk.tflite.operators import BCONV2D, CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 
@@ -83,11 +84,17 @@ def restore_weights(
 def _operators(source: ModelBundle) -> list[_Operator]:
     """The operators that have constants, in the order of execution."""
     found = []
-    for operator in source.graph.operators:
-        constants = [row for row in operator.inputs if row is not None and row.constant]
+    for operator in source.graph.working:
+        constants = [row for row in operator.stored if row is not None and row.constant]
         if constants:
-            found.append(_Operator(operator.name, tuple(map(weights.array, constants))))
+            found.append(_Operator(operator.name, tuple(map(_numbers, constants))))
     return found
+
+
+def _numbers(constant: Tensor) -> NDArray[Any]:
+    """The numbers of a constant; float16 as the float32 that it is widened to."""
+    numbers = weights.array(constant)
+    return numbers.astype(np.float32) if numbers.dtype == np.float16 else numbers
 
 
 def _take(operators: deque[_Operator], kind: str) -> tuple[NDArray[Any], ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
@@ -18,6 +19,7 @@ from facesdk_converters.inspection.converted import Converted
 from facesdk_converters.sources import source
 from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.targets.lce import target
+from facesdk_converters.tflite import float16
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 from facesdk_training.data.crops import INPUT
 from facesdk_training.keras.networks.compact_face_net import build_compact_face_net
@@ -76,15 +78,21 @@ def converted(run: Path) -> Converted:
     return convert(Request(run, run.parent / "model.tflite"), target.target())
 
 
-def test_training_goes_on_from_a_converted_file(converted: Converted) -> None:
+@pytest.mark.parametrize("half", [False, True], ids=["float32", "float16"])
+def test_training_goes_on_from_a_converted_file(
+    converted: Converted, tmp_path: Path, half: bool
+) -> None:
+    path = converted.path
+    if half:
+        path = tmp_path / "half.tflite"
+        path.write_bytes(float16.stored(ModelBundle.load(converted.path)).content)
     images = np.random.default_rng(5).integers(0, 256, (16, 112, 96, 3), np.uint8)
     model = build_compact_face_net(NETWORK)
-    restore_weights(
-        model, NETWORK, ModelBundle.load(converted.path), INPUT.normalise(images), seed=1
-    )
+    restore_weights(model, NETWORK, ModelBundle.load(path), INPUT.normalise(images), seed=1)
+    assert {variable.dtype for variable in model.weights} == {tf.float32}
     got = model(INPUT.normalise(images), training=False).numpy()
     got /= np.linalg.norm(got, axis=1, keepdims=True)
-    assert np.median(np.sum(got * Embedder.load(converted.path).embed(images), axis=1)) > 0.9999
+    assert np.median(np.sum(got * Embedder.load(path).embed(images), axis=1)) > 0.9999
 
 
 def test_keras_and_the_file_agree_on_real_faces(converted: Converted) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
 
 from contracts import recognition
 from facesdk.errors import FaceSDKWarning, InputError
@@ -15,8 +16,9 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import InputSpec
 from facesdk.recognition.embedding import Embedder
 from facesdk.runtime.interpreter import Interpreter
+from facesdk_converters.tflite import float16
 from facesdk_converters.tflite.chain import Chain
-from facesdk_converters.tflite.tree import write_contract
+from facesdk_converters.tflite.tree import Tree, write_contract
 from training.faces import write_data, write_teacher
 from training.small_runs import small_config
 
@@ -114,7 +116,16 @@ def write_padded(path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("write", [write_convolutional, write_padded])
+def write_half(path: Path) -> Path:
+    """The first one, with float16 weights."""
+    bundle = float16.stored(ModelBundle.load(write_convolutional(path)))
+    kinds = [row.weights.dtype for row in bundle.graph.working if row.weights is not None]
+    assert kinds == ["float32", "float16", "float16"], "the first has less than 256 weights"
+    path.write_bytes(bundle.content)
+    return path
+
+
+@pytest.mark.parametrize("write", [write_convolutional, write_half, write_padded])
 def test_on_the_device_all_crops_have_the_runtimes_embeddings(
     write: Callable[[Path], Path], tmp_path: Path
 ) -> None:
@@ -164,6 +175,22 @@ def test_an_operator_that_is_not_known_is_named(tmp_path: Path) -> None:
         asked = device_embedder(TeacherFile(str(path)), torch.device("cpu"))
     crop = np.zeros((1, 112, 112, 3), np.uint8)
     np.testing.assert_array_equal(asked.embed(crop), Embedder.load(path).embed(crop))
+
+
+def test_weights_of_integers_are_not_taken_for_what_they_stand_for(tmp_path: Path) -> None:
+    path = write_convolutional(tmp_path / "teacher.tflite")
+    tree = Tree.of(ModelBundle.load(path))
+    layer = tree.weighted()[1]
+    codes = np.ones(tree.shape(int(layer.inputs[1])), np.int8)
+    steps = schema.QuantizationParametersT(scale=[0.1], zeroPoint=[0])
+    wide = tree.add_activation("wide", codes.shape)
+    stored = tree.add_constant("codes", codes, quantization=steps)
+    widening = schema.OperatorT(tree.code("DEQUANTIZE", 2), [stored], [wide])
+    layer.inputs = [int(layer.inputs[0]), wide, int(layer.inputs[2])]
+    tree.operators = [widening, *tree.operators]
+    path.write_bytes(tree.to_bytes())
+    with pytest.raises(UnknownOperatorError, match="has the operator DEQUANTIZE"):
+        read_teacher(path, None)
 
 
 def test_a_blend_lies_between_its_faces() -> None:

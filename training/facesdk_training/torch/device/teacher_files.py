@@ -75,7 +75,9 @@ def _described(
             f"{model} has a {operator.name} with an activation or a dilation, which a teacher on "
             "the device cannot have"
         )
-    inputs = [tensor for tensor in operator.inputs if tensor is not None]
+    inputs = [tensor for tensor in operator.stored if tensor is not None]
+    if operator.widens_constant and inputs[0].dtype.startswith("float"):
+        return {}
     output = _name(operator.outputs[0])
     for tensor in inputs:
         if tensor.constant and tensor.dtype.startswith("float"):
@@ -116,9 +118,6 @@ def _described(
     if operator.name in _ELEMENTWISE:
         names = [_name(tensor) for tensor in inputs]
         return {"op": _ELEMENTWISE[operator.name], "in": names, "out": output}
-    if operator.widens_constant:
-        constants[output] = _flat(weights.array(inputs[0]).astype(np.float32))
-        return {}
     raise UnknownOperatorError(
         f"{model} has the operator {operator.name}, which a teacher on the device cannot have"
     )
