@@ -56,6 +56,7 @@ def compress(
     recipe: Annotated[
         Optional[Path],
         typer.Option(
+            "--recipe",
             metavar="FILE.toml",
             help="A chain: [[steps]] tables with `method` and its settings; or a shipped one: "
             "deep-compression, prune-distil-binary.",

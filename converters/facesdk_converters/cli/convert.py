@@ -99,10 +99,10 @@ def finder(
         bool, typer.Option("--float32", help="Store weights in float32 instead of float16.")
     ] = False,
     training_data: Annotated[
-        str, typer.Option(help="The training data in words, for the contract.")
+        str, typer.Option("--training-data", help="The training data in words, for the contract.")
     ] = "",
     license: Annotated[
-        str, typer.Option(help="Terms of the weights, for the contract.")
+        str, typer.Option("--license", help="Terms of the weights, for the contract.")
     ] = "unstated: see the terms of the photos",
     json: options.Json = False,
 ) -> None:
@@ -302,7 +302,9 @@ def fixed_point(
     json: options.Json = False,
     bits: Annotated[
         int,
-        typer.Option(help="Bits per weight, 1 to 8; 9 to 32 are simulated in a float32 file."),
+        typer.Option(
+            "--bits", help="Bits per weight, 1 to 8; 9 to 32 are simulated in a float32 file."
+        ),
     ] = 8,
     width: Annotated[
         Optional[list[str]],
@@ -321,21 +323,27 @@ def fixed_point(
     ] = False,
     activations: Annotated[
         int,
-        typer.Option(help="Bits of what layers read: 8, or 32 (float32); 9 to 16 are simulated."),
+        typer.Option(
+            "--activations",
+            help="Bits of what layers read: 8, or 32 (float32); 9 to 16 are simulated.",
+        ),
     ] = 8,
     filter_scales: Annotated[
-        str, typer.Option(help="Scale of each filter: `free`, or `power-of-two`.")
+        str,
+        typer.Option("--filter-scales", help="Scale of each filter: `free`, or `power-of-two`."),
     ] = "free",
     storage: Annotated[
         str,
         typer.Option(
+            "--storage",
             help="`small`: the smallest type that LiteRT and tflite-runtime 2.14 run; `smallest`: "
-            "that LiteRT runs; `int8`: as fast as 8 bits."
+            "that LiteRT runs; `int8`: as fast as 8 bits.",
         ),
     ] = "small",
     calibrate_on: Annotated[
         Optional[Path],
         typer.Option(
+            "--calibrate-on",
             metavar="DIR_OR_ZIP",
             help="Photos or aligned crops to measure activations on, besides the samples.",
         ),
@@ -426,7 +434,9 @@ def binary_weights(
     activations: Annotated[
         int,
         typer.Option(
-            metavar="BITS", help="Activations before 1-bit weights: 32 (float) or 8 bits."
+            "--activations",
+            metavar="BITS",
+            help="Activations before 1-bit weights: 32 (float) or 8 bits.",
         ),
     ] = 32,
 ) -> None:

@@ -33,6 +33,7 @@ Output = Annotated[
 VerifyOn = Annotated[
     Optional[Path],
     typer.Option(
+        "--verify-on",
         metavar="DIR",
         help="Photos or aligned crops to compare file and source on, besides the samples.",
     ),
@@ -60,16 +61,22 @@ Float16 = Annotated[
     bool,
     typer.Option("--float16", help="Store the weights of float layers as float16: half the bytes."),
 ]
-Name = Annotated[Optional[str], typer.Option(help="Name of the model.")]
+Name = Annotated[Optional[str], typer.Option("--name", help="Name of the model.")]
 Task = Annotated[
     Optional[str],
-    typer.Option(help="`recognition` if it embeds aligned faces. A run says it itself."),
+    typer.Option("--task", help="`recognition` if it embeds aligned faces. A run says it itself."),
 ]
-Color = Annotated[Optional[str], typer.Option(help="Channel order it was trained on: RGB or BGR.")]
-Mean = Annotated[Optional[float], typer.Option(help="What is subtracted from pixels of 0 to 255.")]
-Scale = Annotated[Optional[float], typer.Option(help="What then divides them.")]
+Color = Annotated[
+    Optional[str], typer.Option("--color", help="Channel order it was trained on: RGB or BGR.")
+]
+Mean = Annotated[
+    Optional[float], typer.Option("--mean", help="What is subtracted from pixels of 0 to 255.")
+]
+Scale = Annotated[Optional[float], typer.Option("--scale", help="What then divides them.")]
 License = Annotated[Optional[str], typer.Option("--license", help="Licence of its weights.")]
-TrainingData = Annotated[Optional[str], typer.Option(help="What it was trained on, in words.")]
+TrainingData = Annotated[
+    Optional[str], typer.Option("--training-data", help="What it was trained on, in words.")
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,31 +30,40 @@ def advise(
         ),
     ],
     device: Annotated[
-        str, typer.Option(help="x86-64, pi-zero-2, pi3, pi4, pi5 or android.", show_default=False)
+        str,
+        typer.Option(
+            "--device", help="x86-64, pi-zero-2, pi3, pi4, pi5 or android.", show_default=False
+        ),
     ],
     target_ms: Annotated[
-        Optional[float], typer.Option(help="Milliseconds per face to reach.", show_default=False)
+        Optional[float],
+        typer.Option("--target-ms", help="Milliseconds per face to reach.", show_default=False),
     ] = None,
     max_bytes: Annotated[
-        Optional[int], typer.Option(help="Bytes of the file to reach.", show_default=False)
+        Optional[int],
+        typer.Option("--max-bytes", help="Bytes of the file to reach.", show_default=False),
     ] = None,
     max_memory: Annotated[
         Optional[int],
-        typer.Option(help="Bytes of weights and feature maps to reach.", show_default=False),
+        typer.Option(
+            "--max-memory", help="Bytes of weights and feature maps to reach.", show_default=False
+        ),
     ] = None,
     max_loss: Annotated[
-        float, typer.Option(help="Accuracy that may be lost; 0.01 is one point.")
+        float, typer.Option("--max-loss", help="Accuracy that may be lost; 0.01 is one point.")
     ] = 0.01,
     latency_ms: Annotated[
         Optional[float],
         typer.Option(
+            "--latency-ms",
             help="Milliseconds per face now, by `facesdk bench model` on the device.",
             show_default="unknown",
         ),
     ] = None,
-    runtime: Annotated[str, typer.Option(help="litert or tflite-runtime.")] = "litert",
+    runtime: Annotated[str, typer.Option("--runtime", help="litert or tflite-runtime.")] = "litert",
     crops: Annotated[
-        Optional[int], typer.Option(help="Labelled training crops there are.", show_default=False)
+        Optional[int],
+        typer.Option("--crops", help="Labelled training crops there are.", show_default=False),
     ] = None,
     once: Annotated[
         bool, typer.Option("--once", help="One training from scratch must give the network.")
@@ -62,6 +71,7 @@ def advise(
     data: Annotated[
         Optional[Path],
         typer.Option(
+            "--data",
             metavar="DIR",
             help="Faces to measure on what rounding does to this network (a run or Keras file).",
             show_default=False,

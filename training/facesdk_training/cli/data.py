@@ -61,7 +61,8 @@ def prepare(
         typer.Option("--aligned", help="The photos are aligned crops already: do not detect."),
     ] = False,
     encoding: Annotated[
-        str, typer.Option(help="How crops are stored: jpeg (quality 95) or png (exact).")
+        str,
+        typer.Option("--encoding", help="How crops are stored: jpeg (quality 95) or png (exact)."),
     ] = "jpeg",
     keep: Annotated[
         Optional[Path],
@@ -74,6 +75,7 @@ def prepare(
     near_duplicate_bits: Annotated[
         int,
         typer.Option(
+            "--near-duplicate-bits",
             min=-1,
             max=64,
             help="Crops whose 256-bit perceptual hashes differ in so few bits are one photo; -1 "
@@ -81,16 +83,23 @@ def prepare(
         ),
     ] = NEAR_DUPLICATE_BITS,
     min_images: Annotated[
-        int, typer.Option(min=1, help="Leave out people with fewer usable photos.")
+        int, typer.Option("--min-images", min=1, help="Leave out people with fewer usable photos.")
     ] = 1,
     validation_images: Annotated[
-        int, typer.Option(min=0, help="Photos per person to hold out for validation.")
+        int,
+        typer.Option(
+            "--validation-images", min=0, help="Photos per person to hold out for validation."
+        ),
     ] = 2,
-    shard_size: Annotated[int, typer.Option(min=1, help="Most crops per shard.")] = 4096,
+    shard_size: Annotated[
+        int, typer.Option("--shard-size", min=1, help="Most crops per shard.")
+    ] = 4096,
     min_face: options.MinFace = DEFAULT_MIN_FACE,
     workers: Annotated[
         Optional[int],
-        typer.Option(min=1, help="Processes that crop.", show_default="one per processor"),
+        typer.Option(
+            "--workers", min=1, help="Processes that crop.", show_default="one per processor"
+        ),
     ] = None,
     json: options.Json = False,
     verbose: options.Verbose = False,

@@ -30,18 +30,22 @@ def train(
         ),
     ],
     config: Annotated[
-        Path, typer.Option(metavar="CONFIG", help="TOML file, or a shipped one: finder.")
+        Path,
+        typer.Option("--config", metavar="CONFIG", help="TOML file, or a shipped one: finder."),
     ] = Path("finder"),
     out: options.Out = Path("finder"),
     resume: options.Resume = False,
     assignments: options.Assignments = None,
     start: Annotated[
         Optional[Path],
-        typer.Option(metavar="FILE", help="finder.npz to begin with.", show_default="random"),
+        typer.Option(
+            "--start", metavar="FILE", help="finder.npz to begin with.", show_default="random"
+        ),
     ] = None,
     budget: Annotated[
         Optional[str],
         typer.Option(
+            "--budget",
             metavar="TIME",
             help="Time that the run may take, for example 90s, 10m or 1.5h.",
             show_default="schedule.budget",
@@ -49,7 +53,9 @@ def train(
     ] = None,
     device: Annotated[
         Optional[str],
-        typer.Option(help="cuda, cuda:1 or cpu.", show_default="cuda where there is one"),
+        typer.Option(
+            "--device", help="cuda, cuda:1 or cpu.", show_default="cuda where there is one"
+        ),
     ] = None,
     bfloat16: Annotated[
         bool, typer.Option("--bfloat16", help="Compute convolutions in bfloat16.")
@@ -193,18 +199,25 @@ def scenes(
         typer.Option("--faceless", help="The photos show no faces; those that do are left out."),
     ] = False,
     limit: Annotated[
-        Optional[int], typer.Option(min=1, help="At most so many photos, chosen at random.")
+        Optional[int],
+        typer.Option("--limit", min=1, help="At most so many photos, chosen at random."),
     ] = None,
     side: Annotated[
-        int, typer.Option(min=64, help="Longer side of the small photos, a multiple of 8.")
+        int,
+        typer.Option("--side", min=64, help="Longer side of the small photos, a multiple of 8."),
     ] = 224,
     close: Annotated[
         float,
-        typer.Option(min=0, max=1, help="Share of photos that are cut around their largest face."),
+        typer.Option(
+            "--close", min=0, max=1, help="Share of photos that are cut around their largest face."
+        ),
     ] = 0.4,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of the WebP files.")] = 70,
+    quality: Annotated[
+        int, typer.Option("--quality", min=1, max=100, help="Of the WebP files.")
+    ] = 70,
     workers: Annotated[
-        Optional[int], typer.Option(min=1, help="Threads.", show_default="one per processor")
+        Optional[int],
+        typer.Option("--workers", min=1, help="Threads.", show_default="one per processor"),
     ] = None,
     json: Json = False,
 ) -> None:

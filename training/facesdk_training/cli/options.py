@@ -25,6 +25,7 @@ ConfigFile = Annotated[
 Data = Annotated[
     Optional[Path],
     typer.Option(
+        "--data",
         metavar="DIR",
         help="Prepared shards, or manifest.csv and a zip of aligned crops for each set.",
         show_default="data.folder of the configuration",
@@ -33,6 +34,7 @@ Data = Annotated[
 Teacher = Annotated[
     Optional[Path],
     typer.Option(
+        "--teacher",
         metavar="FILE",
         help="What to learn from: a recognition model, a finished run or a Keras file.",
         show_default="teacher.model of the configuration",
@@ -65,19 +67,22 @@ License = Annotated[
 Cache = Annotated[
     Optional[Path],
     typer.Option(
+        "--cache",
         metavar="DIR",
         help="Folder for the teacher's embeddings.",
         show_default="the user's cache folder",
     ),
 ]
 Threads = Annotated[
-    Optional[int], typer.Option(min=1, help="Threads to compute with.", show_default="all")
+    Optional[int],
+    typer.Option("--threads", min=1, help="Threads to compute with.", show_default="all"),
 ]
 
 
 Engine = Annotated[
     Optional[str],
     typer.Option(
+        "--engine",
         metavar="NAME",
         help="What trains: keras, or torch (extra `train-torch`), which is made for GPUs.",
         show_default="keras, or what the run began with",
@@ -86,6 +91,7 @@ Engine = Annotated[
 Budget = Annotated[
     Optional[str],
     typer.Option(
+        "--budget",
         metavar="TIME",
         help="Time that the run may take, for example 90s, 10m or 1.5h, instead of epochs; "
         "needs --engine torch.",

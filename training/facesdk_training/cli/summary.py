@@ -32,7 +32,8 @@ def summary(
         ),
     ],
     width: Annotated[
-        Optional[float], typer.Option(help="Factor of all channel counts.", show_default="1")
+        Optional[float],
+        typer.Option("--width", help="Factor of all channel counts.", show_default="1"),
     ] = None,
     weights: Annotated[
         Optional[str],
@@ -53,6 +54,7 @@ def summary(
     plot: Annotated[
         Optional[Path],
         typer.Option(
+            "--plot",
             metavar="FILE.svg",
             help="Measure this computer's roofs, and draw the layers under them.",
         ),

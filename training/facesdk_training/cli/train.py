@@ -84,7 +84,7 @@ def distill(
     teacher: options.Teacher = None,
     contract: ContractFile = None,
     config: Annotated[
-        Path, typer.Option(metavar="CONFIG", help="TOML file, or a shipped one.")
+        Path, typer.Option("--config", metavar="CONFIG", help="TOML file, or a shipped one.")
     ] = Path("compactfacenet"),
     out: options.Out = Path("run"),
     resume: options.Resume = False,

@@ -75,11 +75,15 @@ def evaluate() -> None:
 def lfw(
     model: Model,
     pairs: Annotated[
-        Path, typer.Option(metavar="FILE", help="LFW's pairs.txt (View 2).", show_default=False)
+        Path,
+        typer.Option(
+            "--pairs", metavar="FILE", help="LFW's pairs.txt (View 2).", show_default=False
+        ),
     ],
     images: Annotated[
         Optional[Path],
         typer.Option(
+            "--images",
             metavar="DIR_OR_ZIP",
             help="LFW's photos, Name/Name_0001.jpg, 250x250; not needed for saved embeddings.",
             show_default=False,
@@ -128,7 +132,9 @@ def bin_(
     model: Model,
     pairs: Annotated[
         Path,
-        typer.Option(metavar="FILE", help="An InsightFace .bin file: agedb_30, cfp_fp, calfw, ..."),
+        typer.Option(
+            "--pairs", metavar="FILE", help="An InsightFace .bin file: agedb_30, cfp_fp, calfw, ..."
+        ),
     ],
     contract: options.ContractFile = None,
     trust: options.TrustCode = False,
@@ -162,7 +168,10 @@ def folder(
     images: Annotated[
         Path,
         typer.Option(
-            metavar="DIR_OR_ZIP", help="A folder of photos for each person.", show_default=False
+            "--images",
+            metavar="DIR_OR_ZIP",
+            help="A folder of photos for each person.",
+            show_default=False,
         ),
     ],
     aligned: Aligned = False,
@@ -207,7 +216,10 @@ def identification(
     images: Annotated[
         Path,
         typer.Option(
-            metavar="DIR_OR_ZIP", help="A folder of photos for each person.", show_default=False
+            "--images",
+            metavar="DIR_OR_ZIP",
+            help="A folder of photos for each person.",
+            show_default=False,
         ),
     ],
     aligned: Aligned = False,
@@ -297,6 +309,7 @@ def detection(
     boxes: Annotated[
         Path,
         typer.Option(
+            "--boxes",
             metavar="FILE",
             help="The boxes of their faces, in the format of WIDER FACE's bbx_gt.txt files.",
             show_default=False,

@@ -95,7 +95,7 @@ def align(
         Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the crops.")
     ] = Path("aligned"),
     template: Annotated[
-        str, typer.Option(help=f"Template: {', '.join(TEMPLATES)}.")
+        str, typer.Option("--template", help=f"Template: {', '.join(TEMPLATES)}.")
     ] = "arcface-112x112",
     every: Annotated[bool, typer.Option("--all", help="Every face of each photo.")] = False,
     face: options.FaceNumbers = None,

@@ -49,10 +49,10 @@ def serve(
     ] = False,
     host: Annotated[
         str,
-        typer.Option(help="Address to listen at; 0.0.0.0 for everybody in your network."),
+        typer.Option("--host", help="Address to listen at; 0.0.0.0 for everybody in your network."),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port; 0 takes one that is free.")
+        int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes one that is free.")
     ] = 8420,
     tls: Annotated[
         bool,
@@ -65,13 +65,19 @@ def serve(
     tls_folder: Annotated[
         Optional[Path],
         typer.Option(
-            metavar="DIR", help="Where cert.pem and key.pem are, or are made.", show_default=False
+            "--tls-folder",
+            metavar="DIR",
+            help="Where cert.pem and key.pem are, or are made.",
+            show_default=False,
         ),
     ] = None,
     token_file: Annotated[
         Optional[Path],
         typer.Option(
-            metavar="FILE", help="Where the token's hash is, or is made.", show_default=False
+            "--token-file",
+            metavar="FILE",
+            help="Where the token's hash is, or is made.",
+            show_default=False,
         ),
     ] = None,
     new_token: Annotated[
@@ -89,15 +95,21 @@ def serve(
     side: Annotated[
         int,
         typer.Option(
-            min=64, help="Reduce larger photos to this longer side; --min-face is in its pixels."
+            "--side",
+            min=64,
+            help="Reduce larger photos to this longer side; --min-face is in its pixels.",
         ),
     ] = 640,
     max_faces: Annotated[
-        int, typer.Option(min=1, help="Find at most that many faces per photo, the largest.")
+        int,
+        typer.Option(
+            "--max-faces", min=1, help="Find at most that many faces per photo, the largest."
+        ),
     ] = 16,
     workers: Annotated[
         Optional[int],
         typer.Option(
+            "--workers",
             min=1,
             max=64,
             help="Photos that are worked on at a time; 2 by default, 1 where there is one core.",
@@ -114,18 +126,29 @@ def serve(
     ] = False,
     waiting: Annotated[
         int,
-        typer.Option(min=0, help="Requests that may wait for a worker; others are refused (429)."),
+        typer.Option(
+            "--waiting",
+            min=0,
+            help="Requests that may wait for a worker; others are refused (429).",
+        ),
     ] = 16,
-    max_mb: Annotated[float, typer.Option(min=0.001, help="Largest request, in megabytes.")] = 16,
+    max_mb: Annotated[
+        float, typer.Option("--max-mb", min=0.001, help="Largest request, in megabytes.")
+    ] = 16,
     max_megapixels: Annotated[
-        float, typer.Option(min=0.001, help="Largest photo, in megapixels.")
+        float, typer.Option("--max-megapixels", min=0.001, help="Largest photo, in megapixels.")
     ] = 26,
     timeout: Annotated[
-        float, typer.Option(min=0.1, help="Seconds that a request may wait and be worked on.")
+        float,
+        typer.Option(
+            "--timeout", min=0.1, help="Seconds that a request may wait and be worked on."
+        ),
     ] = 20,
     arrival: Annotated[
         float,
-        typer.Option(min=0.1, help="Seconds that a request's head, and its body, may take."),
+        typer.Option(
+            "--arrival", min=0.1, help="Seconds that a request's head, and its body, may take."
+        ),
     ] = 15,
     threads: options.Threads = 1,
     json: options.Json = False,
