@@ -49,7 +49,7 @@ readonly EXTRAS=camera,gallery,serve,mqtt
 # On 32 bits PyPI has no wheels of NumPy, Pillow, OpenCV and cffi, so these are Debian's, older than what the metadata of
 # others asks for: so pip must not follow that metadata, and everything else is named here.
 readonly PACKAGES_32=(python3-pil python3-opencv python3-cffi-backend)
-readonly WHEELS_32=("typer>=0.12" "rich>=13" "platformdirs>=4" "fastapi>=0.165" "uvicorn>=0.54" "python-multipart>=0.0.20" "prometheus-client>=0.20" "paho-mqtt>=2")
+readonly WHEELS_32=("typer>=0.17.5" "rich>=13" "platformdirs>=4" "fastapi>=0.162" "uvicorn>=0.54" "python-multipart>=0.0.20" "prometheus-client>=0.20" "paho-mqtt>=2")
 readonly LONE_WHEELS_32=("tflite-runtime==2.14.0" "cryptography>=42")
 readonly PICAMERA=python3-picamera2
 

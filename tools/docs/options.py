@@ -7,7 +7,8 @@ A test compares the page in the repository with this, and holds that a name mean
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, get_args
@@ -78,12 +79,24 @@ def _uses(command: Any, verb: str) -> Iterator[Use]:
     for param in command.params:
         names = [name for name in param.opts if name.startswith("--")]
         if names and names[0] not in _OF_THE_SHELL:
-            yield _use(param, names[0], verb)
+            yield _use(param, names[0], verb, _kind(declared(command)[param.name].annotation))
 
 
-def _use(param: Any, name: str, verb: str) -> Use:
-    annotation = param.type_descriptor.annotation
-    (kind,) = get_args(annotation) or (annotation,)
+def declared(command: Any) -> Mapping[str, inspect.Parameter]:
+    """The parameters of the function of a command; none for a group that has no function."""
+    function = command.callback
+    return inspect.signature(function, eval_str=True).parameters if function else {}
+
+
+def _kind(annotation: Any) -> type:
+    """The type of a single value, out of ``Annotated``, ``Optional`` and ``list``."""
+    while inner := get_args(annotation):
+        annotation = inner[0]
+    kind: type = annotation
+    return kind
+
+
+def _use(param: Any, name: str, verb: str, kind: type) -> Use:
     shown = param.metavar if param.metavar is not None else kind.__name__
     if param.is_flag:
         name = "/".join((name, *param.secondary_opts))

@@ -38,7 +38,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "arm"
 SUITE = "bookworm"  # the Debian release whose Python, 3.11, is the last one of tflite-runtime 2.14
 
-PURE = ("platformdirs>=4", "rich>=13", "typer>=0.12")
+PURE = ("platformdirs>=4", "rich>=13", "typer>=0.17.5")
 
 
 class EmulationError(Exception):

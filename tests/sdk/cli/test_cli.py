@@ -284,7 +284,6 @@ def test_demo(tmp_path: Path) -> None:
     [
         ["verify", OBAMA],
         ["verify", OBAMA, OBAMA2, OBAMA],
-        ["verify", OBAMA, OBAMA2, "--threshold", "nan"],
         ["verify", "-x"],
         ["detect"],
         ["detect", OBAMA, "--min-face", "11"],
