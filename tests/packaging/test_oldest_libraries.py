@@ -54,6 +54,7 @@ def test_verbs_have_the_same_options(oldest: dict[str, str]) -> None:
         ("detect --nonsense", 2, "--nonsense"),
         ("detect none.jpg --min-face 1", 2, "--min-face"),
         ("detect none.jpg --threads 1", 2, "none.jpg"),
+        ("detect sdk/facesdk/samples/obama.jpg none.jpg", 2, "none.jpg"),
         ("models --json", 0, "compactfacenet-qb"),
     ],
 )

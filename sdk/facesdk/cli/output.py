@@ -90,16 +90,18 @@ def progress_bar(what: str, *, beside_results: bool = False) -> Iterator[Progres
     from rich import progress
     from rich.console import Console
 
+    console = Console(stderr=True)
+    if not console.is_terminal or (beside_results and sys.stdout.isatty()):
+        # Rich before 14.3 ends even a bar that is disabled with an empty line.
+        yield lambda done, total, what, /: None
+        return
     columns = (
         "{task.description}",
         progress.BarColumn(),
         progress.MofNCompleteColumn(),
         progress.TimeRemainingColumn(),
     )
-    console = Console(stderr=True)
-    unseen = not console.is_terminal or (beside_results and sys.stdout.isatty())
-    bar = progress.Progress(*columns, console=console, redirect_stdout=False, disable=unseen)
-    with bar:
+    with progress.Progress(*columns, console=console, redirect_stdout=False) as bar:
         task = bar.add_task(what, total=None)
 
         def advance(done: int, total: int, what: str, /) -> None:
