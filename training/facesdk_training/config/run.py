@@ -307,7 +307,8 @@ class RunConfig:
         network: What is trained; stages change it.
         objective: What is minimised.
         start_from: Weights to begin with: a ``.tflite`` of a CompactFaceNet, or ``latent.npz`` of
-            another run; empty for random ones.
+            another run; empty for random ones. Units that a CompactFaceNet has more than the file
+            begin as identities.
         epochs: Length of the run; may be fractional.
         steps_per_epoch: Steps of an epoch; 0 is one pass over the crops.
         budget: Seconds that the run may take; its schedule then goes by the clock and ``epochs``

@@ -163,9 +163,9 @@ def _initialiser(config: RunConfig, material: Material) -> Callable[[tf.keras.Mo
     if not config.start_from:
         return lambda embedder: None
     path = Path(config.start_from)
-    if path.suffix == ".npz":
-        return lambda embedder: restore_latent(path, embedder)
     network = stages_of(config, 1)[0].network
+    if path.suffix == ".npz":
+        return lambda embedder: restore_latent(path, embedder, network)
     if not isinstance(network, CompactFaceNetConfig) or network.variant != "QB":
         raise InputError(
             "start_from takes a .tflite only for CompactFaceNet of variant QB, else a latent.npz"

@@ -10,7 +10,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from facesdk.errors import InputError
+from facesdk_training.architectures.registry import NetworkConfig
 from facesdk_training.runs import latent
+from facesdk_training.runs.deepening import deepened
 
 
 def latent_weights(model: tf.keras.Model) -> list[tf.Variable]:
@@ -62,8 +64,16 @@ def save_latent(path: Path, model: tf.keras.Model) -> None:
     )
 
 
-def restore_latent(path: Path, model: tf.keras.Model) -> list[str]:
+def restore_latent(
+    path: Path, model: tf.keras.Model, shape: NetworkConfig | None = None
+) -> list[str]:
     """Sets the weights of the layers that the file has.
+
+    Args:
+        path: The file.
+        model: Whose.
+        shape: That of the network, if the units that it has more than the file are to begin as
+            identities; see :func:`~facesdk_training.runs.deepening.deepened`.
 
     Returns:
         Names of the layers with weights that it lacks, which keep what they had.
@@ -72,6 +82,8 @@ def restore_latent(path: Path, model: tf.keras.Model) -> list[str]:
         InputError: The file cannot be read, or a layer has other shapes.
     """
     weights = latent.read(path)
+    if shape:
+        weights = deepened(weights, shape)
     missing = []
     for layer in model.layers:
         if not layer.weights:

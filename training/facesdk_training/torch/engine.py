@@ -15,6 +15,7 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract
 from facesdk.recognition.embedding import CropEmbedder
 from facesdk_training.config.run import RunConfig, TeacherConfig, TeacherFile
+from facesdk_training.config.stages import stages_of
 from facesdk_training.data.material import Material
 from facesdk_training.data.people import targets_of
 from facesdk_training.data.teacher import IN_TFLITE, TeacherRuntime, load_teacher
@@ -252,4 +253,4 @@ def _initialise(network: Network, config: RunConfig) -> None:
             'the training engine "torch" starts from the latent.npz of a run: a .tflite needs '
             "--engine keras"
         )
-    restore_latent(path, network)
+    restore_latent(path, network, stages_of(config, 1)[0].network)

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from facesdk.errors import InputError
+from facesdk_training.architectures.registry import NetworkConfig
 from facesdk_training.runs import latent
+from facesdk_training.runs.deepening import deepened
 from facesdk_training.torch.networks.layers import ChannelShift, Convolution, Dense, PReLU
 from facesdk_training.torch.networks.network import Network
 
@@ -75,13 +77,20 @@ def save_latent(path: Path, network: Network) -> None:
     latent.save(path, keras_weights(network), {(name, 0) for name, _ in _quantized(network)})
 
 
-def restore_latent(path: Path, network: Network) -> list[str]:
+def restore_latent(path: Path, network: Network, shape: NetworkConfig | None = None) -> list[str]:
     """Sets the weights of the layers that the file has; see :func:`set_keras_weights`.
+
+    Args:
+        path: The file.
+        network: Whose.
+        shape: That of the network, if the units that it has more than the file are to begin as
+            identities; see :func:`~facesdk_training.runs.deepening.deepened`.
 
     Raises:
         InputError: The file cannot be read, or a layer has other shapes.
     """
-    return set_keras_weights(network, latent.read(path), str(path))
+    weights = latent.read(path)
+    return set_keras_weights(network, deepened(weights, shape) if shape else weights, str(path))
 
 
 def _quantized(network: Network) -> list[tuple[str, Convolution]]:

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 from facesdk_training.architectures.registry import NetworkConfig, configure
 from facesdk_training.keras import weights as keras_weights
 from facesdk_training.keras.networks.build import build_embedder as build_keras
@@ -126,6 +127,31 @@ def test_a_part_that_is_looked_into_keeps_its_layers() -> None:
     assert mine.use_kernels()
     kept = [part for part in mine.modules() if getattr(part, "with_kernels", None) is False]
     assert kept == [mine.features]
+
+
+def test_units_added_to_weights_begin_as_identities(tmp_path: Path) -> None:
+    shape = CompactFaceNetConfig(stem_channels=(8, 32), stages=((32, 1), (64, 2)))
+    deeper = replace(shape, stages=((32, 2), (64, 5)))
+    source = build_keras(shape)
+    randomise(source)
+    keras_weights.save_latent(tmp_path / "latent.npz", source)
+    keras_weights.restore_latent(tmp_path / "latent.npz", source)
+    theirs, mine = build_keras(deeper), build_embedder(deeper).eval()
+    added = ["stage1_unit2", "stage2_unit3", "stage2_unit4", "stage2_unit5"]
+    kernels = [f"{unit}_conv" for unit in added]
+    assert keras_weights.restore_latent(tmp_path / "latent.npz", theirs, deeper) == kernels
+    assert weights.restore_latent(tmp_path / "latent.npz", mine, deeper) == kernels
+    x = faces(2)
+    with torch.no_grad():
+        y = mine(torch.from_numpy(x.transpose(0, 3, 1, 2)[..., :96]))
+    expected = np.asarray(source(x[:, :, :96], training=False))
+    np.testing.assert_allclose(theirs(x[:, :, :96], training=False), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-4)
+    mine.train()(torch.from_numpy(x.transpose(0, 3, 1, 2)[..., :96])).square().sum().backward()
+    for unit in added:
+        gain = mine.layers[f"{unit}_bn"].weight
+        assert gain.grad is not None
+        assert gain.grad.abs().max() > 0
 
 
 @pytest.mark.parametrize("config", CASES.values(), ids=CASES)
