@@ -4,7 +4,10 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -164,6 +167,30 @@ def test_a_budget_of_time_ends_a_run_and_starts_another(material: Path, tmp_path
         restored[0], keras_weights(trainer._learner.network)["embedding"][0]
     )
     assert restore_latent(tmp_path / "run" / run_folder.LATENT, other._learner.network) == []
+
+
+def test_a_budget_counts_validations(
+    material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step takes a second and a validation ten, by a clock that nothing else moves."""
+    config = small_config(material, budget=40.0)
+    config = replace(config, validation=replace(config.validation, every=5))
+    trainer = trainer_of(tmp_path / "run", config)
+    now = [0.0]
+    monkeypatch.setattr("facesdk_training.torch.trainer.time.monotonic", lambda: now[0])
+
+    def taking(seconds: float, function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any) -> Any:
+            now[0] += seconds
+            return function(*arguments)
+
+        return run
+
+    monkeypatch.setattr(trainer._learner, "step", taking(1.0, trainer._learner.step))
+    monkeypatch.setattr(trainer, "_validate", taking(10.0, trainer._validate))
+    losses_of(trainer)
+    seconds = [row["seconds"] for row in run_folder.read_log(tmp_path / "run")]
+    assert seconds == [5.0, 20.0, 35.0, 46.0]  # the budget ends in the third validation
 
 
 @pytest.mark.parametrize(

@@ -311,8 +311,9 @@ class RunConfig:
             begin as identities.
         epochs: Length of the run; may be fractional.
         steps_per_epoch: Steps of an epoch; 0 is one pass over the crops.
-        budget: Seconds that the run may take; its schedule then goes by the clock and ``epochs``
-            says nothing. 0 is no limit. Needs the training engine "torch".
+        budget: Seconds that the run may take, validations and checkpoints included, its last ones
+            not; its schedule then goes by the clock and ``epochs`` says nothing. 0 is no limit.
+            Needs the training engine "torch".
         batch_size: Crops per step, of all replicas together.
         distortions: What is done to a crop, row by row, instead of ``augmentation``.
         blends: Share of a batch that is made of two faces each, for which the teacher is asked on

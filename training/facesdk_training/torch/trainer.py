@@ -175,7 +175,6 @@ class Trainer:
             stopping = setting.processes.agree(self._stopping)
             if validates or stopping:
                 self._save()
-            started = time.monotonic()
             if stopping and not course.ended:
                 self._write_latent()
                 return False
