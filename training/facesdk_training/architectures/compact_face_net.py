@@ -29,6 +29,8 @@ class CompactFaceNetConfig:
         stem_channels: Output channels of the two stride-2 stem convolutions; the second must equal
             the channels of the first stage.
         stages: (channels, residual units) of each stage; height and width halve between stages.
+        thresholds: Thresholds per channel in the units of each stage, 1 or 2; empty is 1 in all.
+            With two, an activation is two signs, and the binary work is twice as much.
         embedding_length: Length of the embedding.
 
     Raises:
@@ -43,6 +45,7 @@ class CompactFaceNetConfig:
     input_width: int = 96
     stem_channels: tuple[int, int] = (32, 64)
     stages: tuple[tuple[int, int], ...] = ((64, 3), (128, 6), (256, 6))
+    thresholds: tuple[int, ...] = ()
     embedding_length: int = 192
 
     def __post_init__(self) -> None:
@@ -56,6 +59,15 @@ class CompactFaceNetConfig:
             )
         if any(channels < 32 or channels % 32 for channels, _ in self.stages):
             raise InputError(f"stage channels must be multiples of 32, but got {self.stages}")
+        if self.thresholds and (
+            len(self.thresholds) != len(self.stages)
+            or any(number not in (1, 2) for number in self.thresholds)
+            or self.variant == "float"
+        ):
+            raise InputError(
+                "thresholds must be 1 or 2 for each stage, or none, and none for variant float, "
+                f"but got {self.thresholds} for {len(self.stages)} stages, variant {self.variant}"
+            )
         if self.stem_channels[0] < 1 or self.stem_channels[1] != self.stages[0][0]:
             raise InputError(
                 "the second stem convolution must have as many channels as the first stage, and "
@@ -69,3 +81,7 @@ class CompactFaceNetConfig:
             )
         if self.embedding_length < 1:
             raise InputError(f"embedding_length must be above 0, but got {self.embedding_length}")
+
+    def thresholds_of(self, stage: int) -> int:
+        """Thresholds per channel in the units of a stage, counted from 0."""
+        return self.thresholds[stage] if self.thresholds else 1

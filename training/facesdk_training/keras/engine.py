@@ -166,9 +166,11 @@ def _initialiser(config: RunConfig, material: Material) -> Callable[[tf.keras.Mo
     network = stages_of(config, 1)[0].network
     if path.suffix == ".npz":
         return lambda embedder: restore_latent(path, embedder, network)
-    if not isinstance(network, CompactFaceNetConfig) or network.variant != "QB":
+    plain = isinstance(network, CompactFaceNetConfig) and network.variant == "QB"
+    if not plain or 2 in network.thresholds:
         raise InputError(
-            "start_from takes a .tflite only for CompactFaceNet of variant QB, else a latent.npz"
+            "start_from takes a .tflite only for CompactFaceNet of variant QB with one threshold "
+            "per channel, else a latent.npz"
         )
     source = ModelBundle.load(path)
 

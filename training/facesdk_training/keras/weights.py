@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facesdk.errors import InputError
 from facesdk_training.architectures.registry import NetworkConfig
 from facesdk_training.runs import latent
-from facesdk_training.runs.deepening import deepened
+from facesdk_training.runs.growth import grown
 
 
 def latent_weights(model: tf.keras.Model) -> list[tf.Variable]:
@@ -72,8 +72,8 @@ def restore_latent(
     Args:
         path: The file.
         model: Whose.
-        shape: That of the network, if the units that it has more than the file are to begin as
-            identities; see :func:`~facesdk_training.runs.deepening.deepened`.
+        shape: That of the network, if it may have more than the file; see
+            :func:`~facesdk_training.runs.growth.grown`.
 
     Returns:
         Names of the layers with weights that it lacks, which keep what they had.
@@ -83,7 +83,7 @@ def restore_latent(
     """
     weights = latent.read(path)
     if shape:
-        weights = deepened(weights, shape)
+        weights = grown(weights, shape)
     missing = []
     for layer in model.layers:
         if not layer.weights:

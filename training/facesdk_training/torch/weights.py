@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from facesdk.errors import InputError
 from facesdk_training.architectures.registry import NetworkConfig
 from facesdk_training.runs import latent
-from facesdk_training.runs.deepening import deepened
+from facesdk_training.runs.growth import grown
 from facesdk_training.torch.networks.layers import ChannelShift, Convolution, Dense, PReLU
 from facesdk_training.torch.networks.network import Network
 
@@ -83,14 +83,14 @@ def restore_latent(path: Path, network: Network, shape: NetworkConfig | None = N
     Args:
         path: The file.
         network: Whose.
-        shape: That of the network, if the units that it has more than the file are to begin as
-            identities; see :func:`~facesdk_training.runs.deepening.deepened`.
+        shape: That of the network, if it may have more than the file; see
+            :func:`~facesdk_training.runs.growth.grown`.
 
     Raises:
         InputError: The file cannot be read, or a layer has other shapes.
     """
     weights = latent.read(path)
-    return set_keras_weights(network, deepened(weights, shape) if shape else weights, str(path))
+    return set_keras_weights(network, grown(weights, shape) if shape else weights, str(path))
 
 
 def _quantized(network: Network) -> list[tuple[str, Convolution]]:

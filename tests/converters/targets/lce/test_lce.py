@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +158,25 @@ def test_every_binary_convolution_is_fast(converted: Converted) -> None:
         *unit,
         *head,
     ]
+
+
+def test_a_second_threshold_takes_no_second_kernel(tmp_path: Path) -> None:
+    """Both signs meet the same weights, which the file has once; each has a normalisation."""
+    run = finished_run(tmp_path / "run", replace(NETWORK, thresholds=(2, 1)))
+    result = convert(Request(run, tmp_path / "two.tflite"), target.target())
+    assert result.agreement is not None
+    assert result.agreement.min_cosine > 0.98
+    sign = ["ADD", "LceQuantize", "LceBconv2d"]
+    unit = [*sign, *sign, "ADD", "ADD", "PRELU"]
+    operators = ModelBundle.load(result.path).graph.operators
+    assert sorted(row.name for row in operators[2:20]) == sorted(2 * unit)
+    graph = schema.ModelT.InitFromPackedBuf(result.path.read_bytes()).subgraphs[0]
+    kernels = [
+        graph.tensors[operator.inputs[1]].buffer
+        for operator, row in zip(graph.operators, operators, strict=True)
+        if row.name == "LceBconv2d"
+    ]
+    assert (len(kernels), len(set(kernels))) == (5, 3)
 
 
 def test_a_network_that_computes_something_else_is_refused(

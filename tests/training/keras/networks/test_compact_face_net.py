@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import larq as lq
 import numpy as np
 import pytest
@@ -25,8 +27,18 @@ def tiny(variant: str) -> CompactFaceNetConfig:
     )
 
 
-def naive_unit(x: np.ndarray, layer: dict[str, np.ndarray], *, binary: bool) -> np.ndarray:
-    """PReLU(x + BN(conv(sign(x + b), sign(W)))) in float64, one output channel row at a time."""
+def naive_unit(
+    x: np.ndarray, layer: dict[str, np.ndarray], *others: dict[str, np.ndarray], binary: bool
+) -> np.ndarray:
+    """PReLU(x + BN(conv(sign(x + b), sign(W))) + ...) in float64, a term for each threshold."""
+    total = x + sum(
+        naive_branch(x, {**layer, **plane}, binary=binary) for plane in (layer, *others)
+    )
+    return np.where(total < 0, layer["alpha"] * total, total)
+
+
+def naive_branch(x: np.ndarray, layer: dict[str, np.ndarray], *, binary: bool) -> np.ndarray:
+    """BN(conv(sign(x + b), sign(W))), one output channel row at a time."""
     activation, kernel, border = x + layer["shift"], layer["kernel"], 0.0
     if binary:
         activation, kernel, border = sign(activation), sign(kernel), 1.0
@@ -38,24 +50,31 @@ def naive_unit(x: np.ndarray, layer: dict[str, np.ndarray], *, binary: bool) -> 
         for dx in range(3)
     )
     scale = layer["gamma"] / np.sqrt(layer["moving_variance"] + 1e-5)
-    total = x + (convolved - layer["moving_mean"]) * scale + layer["beta"]
-    return np.where(total < 0, layer["alpha"] * total, total)
+    return (convolved - layer["moving_mean"]) * scale + layer["beta"]
 
 
-@pytest.mark.parametrize("variant", ["QB", "float"])
-def test_a_unit_computes_its_formula(variant: str) -> None:
-    model = build_compact_face_net(tiny(variant))
+def parameters_of(model: tf.keras.Model, *layers: str) -> dict[str, np.ndarray]:
+    return {
+        variable.name.split("/")[-1].split(":")[0]: np.asarray(
+            tf.convert_to_tensor(variable), np.float64
+        )
+        for layer in layers
+        for variable in model.get_layer(layer).weights
+    }
+
+
+@pytest.mark.parametrize(("variant", "thresholds"), [("QB", ()), ("QB", (2, 1)), ("float", ())])
+def test_a_unit_computes_its_formula(variant: str, thresholds: tuple[int, ...]) -> None:
+    model = build_compact_face_net(replace(tiny(variant), thresholds=thresholds))
     randomise(model)
     inner = tf.keras.Model(
         model.input, [model.get_layer("stem2_bn").output, model.get_layer(f"{UNIT}_prelu").output]
     )
     x, y = (np.asarray(value, np.float64) for value in inner(faces()))
-    parameters = {}
-    for suffix in ("shift", "conv", "bn", "prelu"):
-        for variable in model.get_layer(f"{UNIT}_{suffix}").weights:
-            name = variable.name.split("/")[-1].split(":")[0]
-            parameters[name] = np.asarray(tf.convert_to_tensor(variable), np.float64)
-    expected = naive_unit(x, parameters, binary=variant == "QB")
+    first = parameters_of(model, *(f"{UNIT}_{part}" for part in ("shift", "conv", "bn", "prelu")))
+    planes = (f"{UNIT}_second_shift", f"{UNIT}_second_bn") if thresholds else ()
+    second = [parameters_of(model, *planes)] if planes else []
+    expected = naive_unit(x, first, *second, binary=variant == "QB")
     np.testing.assert_allclose(y, expected, atol=1e-3, rtol=1e-5)
 
 
@@ -119,6 +138,9 @@ def test_the_embedding_has_the_length_and_the_binary_layers_one_bit() -> None:
         ({"variant": "Q"}, "variant must be"),
         ({"stem_channels": (16, 32)}, "as many channels as the first stage"),
         ({"stem_channels": (16, 48), "stages": ((48, 1),)}, "multiples of 32"),
+        ({"thresholds": (1, 2)}, r"1 or 2 for each stage.*got \(1, 2\) for 3 stages"),
+        ({"thresholds": (1, 2, 3)}, "thresholds must be 1 or 2"),
+        ({"thresholds": (1, 1, 2), "variant": "float"}, "none for variant float"),
     ],
 )
 def test_impossible_shapes_are_refused(fields: dict[str, object], message: str) -> None:

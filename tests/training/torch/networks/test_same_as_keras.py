@@ -14,6 +14,7 @@ from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 from facesdk_training.architectures.registry import NetworkConfig, configure
 from facesdk_training.keras import weights as keras_weights
 from facesdk_training.keras.networks.build import build_embedder as build_keras
+from facesdk_training.runs import growth
 from training.networks import faces, randomise
 
 pytest.importorskip("torch.nn", reason="needs PyTorch: `make torch` installs it")
@@ -41,6 +42,7 @@ CASES = {
         "CompactFaceNet", variant="binary-activations", **COMPACT
     ),
     "compact-float": configure("CompactFaceNet", variant="float", **COMPACT),
+    "compact-two-thresholds": configure("CompactFaceNet", thresholds=(2, 2), **COMPACT),
     "mobile": configure(
         "MobileFaceNet",
         stem_channels=8,
@@ -129,27 +131,32 @@ def test_a_part_that_is_looked_into_keeps_its_layers() -> None:
     assert kept == [mine.features]
 
 
-def test_units_added_to_weights_begin_as_identities(tmp_path: Path) -> None:
+def test_a_larger_network_starts_where_the_smaller_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the two thresholds of a channel in one place, it computes the same."""
+    monkeypatch.setattr(growth, "APART", 0.0)
     shape = CompactFaceNetConfig(stem_channels=(8, 32), stages=((32, 1), (64, 2)))
-    deeper = replace(shape, stages=((32, 2), (64, 5)))
+    larger = replace(shape, stages=((32, 2), (64, 5)), thresholds=(1, 2))
     source = build_keras(shape)
     randomise(source)
     keras_weights.save_latent(tmp_path / "latent.npz", source)
     keras_weights.restore_latent(tmp_path / "latent.npz", source)
-    theirs, mine = build_keras(deeper), build_embedder(deeper).eval()
+    theirs, mine = build_keras(larger), build_embedder(larger).eval()
     added = ["stage1_unit2", "stage2_unit3", "stage2_unit4", "stage2_unit5"]
     kernels = [f"{unit}_conv" for unit in added]
-    assert keras_weights.restore_latent(tmp_path / "latent.npz", theirs, deeper) == kernels
-    assert weights.restore_latent(tmp_path / "latent.npz", mine, deeper) == kernels
-    x = faces(2)
+    assert keras_weights.restore_latent(tmp_path / "latent.npz", theirs, larger) == kernels
+    assert weights.restore_latent(tmp_path / "latent.npz", mine, larger) == kernels
+    x = faces(2)[:, :112, :96]
+    given = torch.from_numpy(np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
     with torch.no_grad():
-        y = mine(torch.from_numpy(x.transpose(0, 3, 1, 2)[..., :96]))
-    expected = np.asarray(source(x[:, :, :96], training=False))
-    np.testing.assert_allclose(theirs(x[:, :, :96], training=False), expected, rtol=1e-5, atol=1e-5)
+        y = mine(given)
+    expected = np.asarray(source(x, training=False))
+    np.testing.assert_allclose(theirs(x, training=False), expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-4)
-    mine.train()(torch.from_numpy(x.transpose(0, 3, 1, 2)[..., :96])).square().sum().backward()
-    for unit in added:
-        gain = mine.layers[f"{unit}_bn"].weight
+    mine.train()(given).square().sum().backward()
+    for name in added:
+        gain = mine.layers[f"{name}_bn"].weight
         assert gain.grad is not None
         assert gain.grad.abs().max() > 0
 

@@ -11,6 +11,14 @@ offset of the batch normalisation, the one after it is absorbed by the next b an
 The gradient of the activation's sign is the piecewise polynomial of Z. Liu et al., "Bi-Real Net",
 ECCV 2018; the weight's is the clipped straight-through estimator.
 
+With two thresholds per channel, b and c, an activation is two signs that meet the same weights,
+each with a normalisation of its own,
+
+    x  ->  PReLU(x + BN(conv3x3(sign(x + b), sign(W))) + BN'(conv3x3(sign(x + c), sign(W))))
+
+as with the activations of X. Lin et al., "Towards Accurate Binary Convolutional Neural Network",
+NIPS 2017: twice the binary work, and no more bytes than the numbers of a channel.
+
 What stays float is small: a two-convolution stem, a 1x1 convolution after each 2x2 average pool,
 the additions, and the head of MobileFaceNet (S. Chen et al., CCBR 2018): a global depthwise
 convolution, batch normalisation, and a linear layer.
@@ -59,7 +67,11 @@ def build_compact_face_net(
             x = _transition(x, channels, name=f"transition{index + 1}")
         for unit in range(units):
             x = _residual_unit(
-                x, config.variant, convolution_dtype, name=f"stage{index + 1}_unit{unit + 1}"
+                x,
+                config.variant,
+                convolution_dtype,
+                thresholds=config.thresholds_of(index),
+                name=f"stage{index + 1}_unit{unit + 1}",
             )
     return keras.Model(
         inputs,
@@ -86,12 +98,13 @@ def _transition(x: tf.Tensor, channels: int, name: str) -> tf.Tensor:
     return batch_normalisation(x, name)
 
 
-def _residual_unit(x: tf.Tensor, variant: Variant, convolution_dtype: str, name: str) -> tf.Tensor:
+def _residual_unit(
+    x: tf.Tensor, variant: Variant, convolution_dtype: str, thresholds: int, name: str
+) -> tf.Tensor:
     channels = x.shape[-1]
-    shifted = ChannelShift(name=f"{name}_shift")(x)
     if variant != "float":
         binary = variant == "QB"
-        branch = ReducedPrecisionQuantConv2D(
+        convolution = ReducedPrecisionQuantConv2D(
             channels,
             3,
             padding="same",
@@ -103,10 +116,13 @@ def _residual_unit(x: tf.Tensor, variant: Variant, convolution_dtype: str, name:
             use_bias=False,
             convolution_dtype=convolution_dtype,
             name=f"{name}_conv",
-        )(shifted)
+        )
     else:
-        branch = keras.layers.Conv2D(
+        convolution = keras.layers.Conv2D(
             channels, 3, padding="same", use_bias=False, name=f"{name}_conv"
-        )(shifted)
-    branch = batch_normalisation(branch, name)
-    return prelu(keras.layers.Add(name=f"{name}_add")([x, branch]), name)
+        )
+    branches = [
+        batch_normalisation(convolution(ChannelShift(name=f"{plane}_shift")(x)), plane)
+        for plane in (name, f"{name}_second")[:thresholds]
+    ]
+    return prelu(keras.layers.Add(name=f"{name}_add")([x, *branches]), name)

@@ -35,8 +35,9 @@ class CompactFaceNet(Network):
             if stage > 1:
                 self.body.append(_Transition(self, f"transition{stage}", channels, filters))
                 size, channels = (size[0] // 2, size[1] // 2), filters
+            thresholds = config.thresholds_of(stage - 1)
             self.body.extend(
-                _Unit(self, f"stage{stage}_unit{unit}", channels, config.variant)
+                _Unit(self, f"stage{stage}_unit{unit}", channels, config.variant, thresholds)
                 for unit in range(1, units + 1)
             )
         self.head = EmbeddingHead(self, channels, size, config.embedding_length)
@@ -79,7 +80,9 @@ class _Transition(_Normalised):
 
 
 class _Unit(nn.Module):
-    def __init__(self, network: Network, name: str, channels: int, variant: Variant) -> None:
+    def __init__(
+        self, network: Network, name: str, channels: int, variant: Variant, thresholds: int
+    ) -> None:
         super().__init__()
         convolution = Convolution(
             channels,
@@ -93,12 +96,19 @@ class _Unit(nn.Module):
             glorot_uniform(convolution.weight)
         else:
             truncated_normal(convolution.weight, math.sqrt(1.0 / (9 * channels)))
-        self.shift = network.named(f"{name}_shift", ChannelShift(channels))
         self.convolution = network.named(f"{name}_conv", convolution)
-        self.normalisation = network.named(f"{name}_bn", batch_normalisation(channels))
+        planes = (name, f"{name}_second")[:thresholds]
+        self.shifts = nn.ModuleList(
+            network.named(f"{plane}_shift", ChannelShift(channels)) for plane in planes
+        )
+        self.normalisations = nn.ModuleList(
+            network.named(f"{plane}_bn", batch_normalisation(channels)) for plane in planes
+        )
         self.prelu = network.named(f"{name}_prelu", PReLU(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        branch = self.normalisation(self.convolution(self.shift(x)))
-        y: Tensor = self.prelu(x + branch)
+        total = x
+        for shift, normalisation in zip(self.shifts, self.normalisations, strict=True):
+            total = total + normalisation(self.convolution(shift(x)))
+        y: Tensor = self.prelu(total)
         return y
