@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
+from facesdk_training.architectures.compact_face_net import APART, CompactFaceNetConfig
 from facesdk_training.architectures.mobile_face_net import MobileFaceNetConfig
-from facesdk_training.runs.growth import APART, grown
+from facesdk_training.runs.growth import grown
 
 ONE = CompactFaceNetConfig(stages=((32, 1), (64, 1)), stem_channels=(8, 32))
 TWO = replace(ONE, thresholds=(1, 2))

@@ -13,6 +13,10 @@ from facesdk.errors import InputError
 
 Variant = Literal["QB", "binary-activations", "float"]
 
+APART = 0.7
+"""How far apart two thresholds of a channel begin, so that they learn different things; activations
+deviate by 1 to 1.7 from their mean."""
+
 _STEM_STRIDE = 4
 
 
@@ -85,3 +89,10 @@ class CompactFaceNetConfig:
     def thresholds_of(self, stage: int) -> int:
         """Thresholds per channel in the units of a stage, counted from 0."""
         return self.thresholds[stage] if self.thresholds else 1
+
+
+def planes_of(unit: str, thresholds: int) -> dict[str, float]:
+    """The name of each sign of a unit, and the shift that a new network begins with."""
+    if thresholds == 1:
+        return {unit: 0.0}
+    return {unit: -APART / 2, f"{unit}_second": APART / 2}

@@ -14,13 +14,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
+from facesdk_training.architectures.compact_face_net import APART, CompactFaceNetConfig
 from facesdk_training.architectures.registry import NetworkConfig
 
 Weights = dict[str, list[NDArray[np.float32]]]
-
-APART = 0.7
-"""How far apart two thresholds begin; activations deviate by 1 to 1.7 from their mean."""
 
 
 def grown(weights: Mapping[str, list[NDArray[np.float32]]], network: NetworkConfig) -> Weights:

@@ -161,6 +161,19 @@ def test_a_larger_network_starts_where_the_smaller_one_is(
         assert gain.grad.abs().max() > 0
 
 
+def test_two_thresholds_of_a_new_network_learn_different_things() -> None:
+    """In one place, both signs would be the same and have the same gradients for ever."""
+    config = CASES["compact-two-thresholds"]
+    theirs, mine = build_keras(config), build_embedder(config)
+    for unit in ("stage1_unit1", "stage2_unit1"):
+        names = (f"{unit}_shift", f"{unit}_second_shift")
+        first, second = (float(mine.layers[name].shift.detach().mean()) for name in names)
+        assert second - first == pytest.approx(0.7)
+        for name in names:
+            (given,) = theirs.get_layer(name).get_weights()
+            np.testing.assert_array_equal(given, mine.layers[name].shift.detach())
+
+
 @pytest.mark.parametrize("config", CASES.values(), ids=CASES)
 def test_outputs_are_those_of_keras(config: NetworkConfig, tmp_path: Path) -> None:
     theirs = build_keras(config)

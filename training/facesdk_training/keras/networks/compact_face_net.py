@@ -32,7 +32,7 @@ from __future__ import annotations
 import larq as lq
 import tensorflow as tf
 
-from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig, Variant
+from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig, Variant, planes_of
 from facesdk_training.keras.networks.layers import (
     ChannelShift,
     ReducedPrecisionQuantConv2D,
@@ -122,7 +122,7 @@ def _residual_unit(
             channels, 3, padding="same", use_bias=False, name=f"{name}_conv"
         )
     branches = [
-        batch_normalisation(convolution(ChannelShift(name=f"{plane}_shift")(x)), plane)
-        for plane in (name, f"{name}_second")[:thresholds]
+        batch_normalisation(convolution(ChannelShift(begin, name=f"{plane}_shift")(x)), plane)
+        for plane, begin in planes_of(name, thresholds).items()
     ]
     return prelu(keras.layers.Add(name=f"{name}_add")([x, *branches]), name)

@@ -38,12 +38,25 @@ class ReducedPrecisionQuantConv2D(lq.layers.QuantConv2D):
 
 @_REGISTERED
 class ChannelShift(keras.layers.Layer):
-    """Adds one learned value per channel, (..., C) -> (..., C): the movable threshold of RSign."""
+    """Adds one learned value per channel, (..., C) -> (..., C): the movable threshold of RSign.
+
+    Args:
+        begin: What the values are before training.
+    """
+
+    def __init__(self, begin: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.begin = begin
 
     def build(self, input_shape: tf.TensorShape) -> None:
-        """Creates the C values, all 0."""
-        self.shift = self.add_weight("shift", shape=(input_shape[-1],), initializer="zeros")
+        """Creates the C values."""
+        constant = keras.initializers.Constant(self.begin)
+        self.shift = self.add_weight("shift", shape=(input_shape[-1],), initializer=constant)
         super().build(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """What the constructor takes."""
+        return {**super().get_config(), "begin": self.begin}
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """The shifted input, of the same shape."""

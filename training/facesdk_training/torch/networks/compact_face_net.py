@@ -7,7 +7,7 @@ import math
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig, Variant
+from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig, Variant, planes_of
 from facesdk_training.torch.networks.layers import (
     ChannelShift,
     Convolution,
@@ -97,9 +97,10 @@ class _Unit(nn.Module):
         else:
             truncated_normal(convolution.weight, math.sqrt(1.0 / (9 * channels)))
         self.convolution = network.named(f"{name}_conv", convolution)
-        planes = (name, f"{name}_second")[:thresholds]
+        planes = planes_of(name, thresholds)
         self.shifts = nn.ModuleList(
-            network.named(f"{plane}_shift", ChannelShift(channels)) for plane in planes
+            network.named(f"{plane}_shift", ChannelShift(channels, begin))
+            for plane, begin in planes.items()
         )
         self.normalisations = nn.ModuleList(
             network.named(f"{plane}_bn", batch_normalisation(channels)) for plane in planes

@@ -110,11 +110,11 @@ class Dense(nn.Linear):
 
 
 class ChannelShift(nn.Module):
-    """Adds one learned value per channel: the movable threshold of RSign."""
+    """Adds one learned value per channel, at first ``begin``: the movable threshold of RSign."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, begin: float = 0.0) -> None:
         super().__init__()
-        self.shift = nn.Parameter(torch.zeros(channels))
+        self.shift = nn.Parameter(torch.full((channels,), begin))
 
     def forward(self, x: Tensor) -> Tensor:
         """The shifted input, [N, C, H, W]."""
