@@ -182,6 +182,7 @@ def test_outputs_are_those_of_keras(config: NetworkConfig, tmp_path: Path) -> No
     keras_weights.restore_latent(tmp_path / "latent.npz", theirs)
     mine = build_embedder(config).eval()
     assert weights.restore_latent(tmp_path / "latent.npz", mine) == []
+    assert list(mine.layers) == [layer.name for layer in theirs.layers if layer.weights]  # of HDF5
     x = faces(2)[:, : config.input_height, : config.input_width]
     with torch.no_grad():
         y = mine(torch.from_numpy(x.transpose(0, 3, 1, 2))).numpy()

@@ -95,6 +95,11 @@ class Fire(nn.Module):
             )
             for size, filters in ((1, half), (3, channels - half))
         )
+        for kind in ("", "_bn", "_prelu"):  # Keras lists layers side by side kind by kind
+            for size in (1, 3):
+                side = f"{name}_expand{size}{kind}"
+                if side in parts.network.layers:
+                    parts.network.named(side, parts.network.layers.pop(side))
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, H, W], as all of these."""

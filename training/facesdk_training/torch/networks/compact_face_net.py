@@ -96,12 +96,12 @@ class _Unit(nn.Module):
             glorot_uniform(convolution.weight)
         else:
             truncated_normal(convolution.weight, math.sqrt(1.0 / (9 * channels)))
-        self.convolution = network.named(f"{name}_conv", convolution)
         planes = planes_of(name, thresholds)
         self.shifts = nn.ModuleList(
             network.named(f"{plane}_shift", ChannelShift(channels, begin))
             for plane, begin in planes.items()
         )
+        self.convolution = network.named(f"{name}_conv", convolution)
         self.normalisations = nn.ModuleList(
             network.named(f"{plane}_bn", batch_normalisation(channels)) for plane in planes
         )
