@@ -81,7 +81,10 @@ class JpegFile:
         self.size = int.from_bytes(body[3:5], "big"), int.from_bytes(body[1:3], "big")
         for number in range(body[5]):
             name, sampling, _ = body[6 + 3 * number : 9 + 3 * number]
-            self._sampling[name] = sampling >> 4, sampling & 15
+            factors = sampling >> 4, sampling & 15
+            if 0 in factors:
+                raise ValueError("a sampling factor of 0")
+            self._sampling[name] = factors
             places = range(64) if self.progressive else range(1)
             self._missing.update({(name, place): 14 for place in places})
 
@@ -148,7 +151,7 @@ def essential(content: bytes) -> JpegFile:
             if _decides(marker, body, seen):
                 kept.append(content[at:end])
             at = end
-    except (IndexError, ValueError):
+    except (LookupError, ValueError):
         kept.append(content[at:])
         file._restarts_fit = False
     file.content = b"".join(kept)

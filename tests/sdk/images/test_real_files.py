@@ -583,6 +583,16 @@ def test_damaged_files_decode_or_raise_input_error(data: st.DataObject, kind: st
     assert "\n" not in message
 
 
+@pytest.mark.parametrize("place", [11, 12])
+def test_a_jpeg_whose_frame_cannot_be_counted_is_left_to_the_decoder(place: int) -> None:
+    """A scan of a component that the frame does not have, or a sampling factor of 0."""
+    content = bytearray(photos.encode(RGB[..., 0], "JPEG", restart_marker_blocks=1))
+    frame = content.index(b"\xff\xc0")
+    content[frame + place - 1 : frame + place] = b"\x00" if place == 12 else b"\x77"
+    with pytest.raises(InputError):
+        decode(bytes(content))
+
+
 def test_what_is_kept_of_a_sound_png_is_the_same_picture() -> None:
     """A palette with transparency keeps both."""
     image = Image.fromarray(RGB).quantize(4)
