@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def playwright() -> Iterator[Any]:
-    """Playwright; a process may start it once."""
+    """Playwright, for one test: as long as it lives, no other event loop runs in its thread."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as started:
@@ -26,7 +26,7 @@ def chromium_program() -> str:
     return program
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def browser(playwright: Any, chromium_program: str) -> Iterator[Any]:
     """Headless Chromium."""
     chromium = playwright.chromium.launch(executable_path=chromium_program, args=["--no-sandbox"])

@@ -31,11 +31,14 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="module")
-def chromium(
-    playwright: Any, chromium_program: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Any]:
-    video = tmp_path_factory.mktemp("video") / "face.y4m"
-    fake_camera.write_y4m(video, SAMPLES / "obama.jpg")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("video") / "face.y4m"
+    fake_camera.write_y4m(path, SAMPLES / "obama.jpg")
+    return path
+
+
+@pytest.fixture
+def chromium(playwright: Any, chromium_program: str, video: Path) -> Iterator[Any]:
     flags = [
         *fake_camera.FLAGS,
         f"--use-file-for-fake-video-capture={video}",
