@@ -110,12 +110,16 @@ def mirrored(replicas: int) -> tf.distribute.Strategy:
 def main() -> None:
     """Trains in a process of its own; with REPLICAS in the environment, on that many virtual CPUs.
 
+    The network is binary, or that of VARIANT "float".
+
     Arguments: folder of the material, run folder, validation interval, step after which the chief
     is told to stop.
     """
     folder, run, every = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     stop_at = int(sys.argv[4]) if len(sys.argv) > 4 else None
-    run_config = small_config(folder, validation={"sets": ["a"], "share": 0.5, "every": every})
+    changes = {"network": FLOAT_NETWORK} if os.environ.get("VARIANT") == "float" else {}
+    validation = {"sets": ["a"], "share": 0.5, "every": every}
+    run_config = small_config(folder, validation=validation, **changes)
     replicas = int(os.environ.get("REPLICAS", "0"))
     strategy = mirrored(replicas) if replicas else start().strategy
     trainer = trainer_of(run, run_config, strategy)
