@@ -1,143 +1,119 @@
-"""Shares of operators of the runtime, in networks of which they are known by construction."""
+"""Shares of operators of a simulated runtime, whose times are known to the nanosecond."""
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
+from collections.abc import Iterable
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from facesdk.bench.model import Parts, bench_models
-from facesdk.bench.network_part import nothing, part
-from facesdk.bench.network_profile import profile_operators
-from facesdk.bench.report import table
+from facesdk.bench import shares
 from facesdk.bench.shares import Share, measure_shares
 from facesdk.measure import timing
-from facesdk.measure.timing import Policy, measure
-from facesdk.models.bundle import ModelBundle
-from sdk.bench.networks import network
+from facesdk.measure.timing import Policy
 
-POLICY = Policy(15, 1, 0.02, lead=1)
-NUMBERS = pytest.mark.parametrize("quantized", [False, True], ids=["float32", "int8"])
-
-
-@pytest.fixture(autouse=True)
-def processor_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Times are of the processor: work of others, other tests for one, is in none of them."""
-    clock = {**vars(time), "perf_counter_ns": time.thread_time_ns}
-    monkeypatch.setattr(timing, "time", SimpleNamespace(**clock))
+POLICY = Policy(30, 1, 0.0, lead=1)
+CALL = 0.01  # milliseconds of calling the runtime, part of every time
+ALONE = {"pad": 0.9, "relu": 0.4}  # what they take where no convolution computes them too
 
 
-def times_of(*bundles: ModelBundle) -> list[float]:
-    """Medians of whole networks without the call, in turn."""
-    calls = {}
-    for number, bundle in enumerate(bundles):
-        graph = bundle.graph
-        calls[number] = part(bundle, graph, range(len(graph.operators)), 1).invoke
-    empty = nothing(bundles[0], bundles[0].graph, 1)
-    assert empty is not None
-    times = measure({**calls, -1: empty.invoke}, POLICY)
-    return [float(np.median(times[number] - times[-1])) for number in calls]
+class Runtime:
+    """Runs operators by their names, on a clock that only it advances.
+
+    A name is ``"pad"``, ``"relu"``, or what a convolution takes in milliseconds: that computes a
+    PAD before it and a ReLU after it in no time.
+
+    Attributes:
+        disturbed: Share of the calls that other work makes twice as long, 0 to 1.
+    """
+
+    def __init__(self, names: str, disturbed: float = 0.0) -> None:
+        self.names = names.split()
+        self.disturbed = disturbed
+        self._now = 0
+        self._rng = np.random.default_rng(1)
+
+    def perf_counter_ns(self) -> int:
+        return self._now
+
+    def perf_counter(self) -> float:
+        return self._now / 1e9
+
+    def ms(self, places: Iterable[int]) -> float:
+        """Milliseconds of a network of some operators that follow each other, without the call."""
+        names = [self.names[place] for place in places]
+        time = 0.0
+        for before, name, after in zip(["", *names], names, [*names[1:], ""], strict=False):
+            merged = after if name == "pad" else before
+            time += ALONE.get(name, 0.0) if merged in ("", *ALONE) else 0.0
+            time += 0.0 if name in ALONE else float(name)
+        return time
+
+    def part(self, bundle: None, graph: None, places: Iterable[int], threads: int) -> Any:
+        """In place of :func:`facesdk.bench.network_part.part`."""
+        taken = round(1e6 * (self.ms(places) + CALL))
+
+        def invoke() -> None:
+            self._now += taken * (2 if self._rng.random() < self.disturbed else 1)
+
+        return SimpleNamespace(invoke=invoke)
 
 
-def shares_of_rows(bundle: ModelBundle, *rows: str) -> tuple[Share, ...]:
-    """Shares of the rows of these names: other work may hide twice what a cut costs."""
-    for _ in range(3):
-        names, shares = shares_of(bundle)
-        if names == rows:
-            break
-    assert names == rows
-    return shares
+def shares_of(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, stretch: float | None = None
+) -> tuple[Share, ...]:
+    """The shares that are measured of all operators; of the time that they take, or another."""
+    monkeypatch.setattr(timing, "time", runtime)
+    monkeypatch.setattr(shares, "part", runtime.part)
+    places = range(len(runtime.names))
+    whole = runtime.ms(places) if stretch is None else stretch
+    call = runtime.part(None, None, (), 1).invoke
+    nothing: Any = None
+    return measure_shares(nothing, nothing, places, whole, POLICY, call=call)
 
 
-def shares_of(bundle: ModelBundle) -> tuple[tuple[str, ...], tuple[Share, ...]]:
-    """Names and shares, these as parts of the whole."""
-    graph = bundle.graph
-    [whole] = times_of(bundle)
-    empty = nothing(bundle, graph, 1)
-    assert empty is not None
-    every = range(len(graph.operators))
-    shares = measure_shares(bundle, graph, every, whole, POLICY, call=empty.invoke)
-    names = tuple(
-        " + ".join(graph.operators[index].name for index in share.operators) for share in shares
-    )
-    assert [index for share in shares for index in share.operators] == list(
-        range(len(graph.operators))
-    )
-    assert sum(share.ms for share in shares) == pytest.approx(whole)
-    return names, tuple(Share(s.operators, s.ms / whole, s.error / whole) for s in shares)
-
-
-@NUMBERS
-def test_equal_convolutions_have_equal_shares_and_rows_of_their_own(quantized: bool) -> None:
-    shares = shares_of_rows(network(["conv"] * 4, quantized=quantized), *["CONV_2D"] * 4)
-    for share in shares:
-        assert share.ms == pytest.approx(0.25, abs=0.08)
-        assert 0 < share.error < 0.25
-
-
-@NUMBERS
-def test_a_pad_is_merged_with_the_convolution_that_computes_it(quantized: bool) -> None:
-    """Alone a PAD takes about as long as its convolution: a share by that would be half."""
-    built = network(["pad conv"] * 3, quantized=quantized)
-    shares = shares_of_rows(built, *["PAD + CONV_2D"] * 3)
-    for share in shares:
-        assert share.ms == pytest.approx(1 / 3, abs=0.1)
-
-
-@NUMBERS
-def test_a_share_is_what_the_network_saves_without_it(quantized: bool) -> None:
-    padded = network(["pad conv", "point", "point"], quantized=quantized)
-    whole, unpadded, rest = times_of(
-        padded,
-        network(["conv", "point", "point"], quantized=quantized),
-        network(["point", "point"], quantized=quantized),
-    )
-    assert whole == pytest.approx(unpadded, rel=0.2)
-    shares = shares_of_rows(padded, "PAD + CONV_2D", "CONV_2D", "CONV_2D")
-    assert shares[0].ms == pytest.approx(1 - rest / whole, abs=0.1)
-
-
-@NUMBERS
-def test_an_activation_among_the_options_of_a_convolution_costs_nothing(quantized: bool) -> None:
-    built = network(["conv", "active", "conv", "active"], quantized=quantized)
-    shares = shares_of_rows(built, *["CONV_2D"] * 4)
-    assert shares[1].ms + shares[3].ms == pytest.approx(0.5, abs=0.12)
-
-
-def test_an_activation_of_its_own_costs_little_beside_its_convolution() -> None:
-    names, shares = shares_of(network(["conv", "relu"] * 3))
-    for name, share in zip(names, shares, strict=True):
-        assert share.ms == pytest.approx(name.split(" + ").count("CONV_2D") / 3, abs=0.1)
-
-
-def test_a_table_shows_merged_operators_as_one_row_with_how_far_it_may_be_off() -> None:
-    profile = profile_operators(network(["pad conv", "point"]), "runtime", POLICY)
-    assert [row.name for row in profile.rows] == ["PAD + CONV_2D", "CONV_2D"]
-    merged = profile.rows[0]
-    assert merged.operator.name == "CONV_2D"
-    assert merged.shape == "1x64x64x4 float32 -> 1x64x64x4 float32"
-    record = merged.to_dict()
-    assert (record["index"], record["merged"], record["name"]) == (1, [0, 1], "PAD + CONV_2D")
-    assert record["macs"] == 64 * 64 * 4 * 4 * 9
-    assert 0 < record["share_error"] < record["share"]
-    assert record["error_ms"] < record["ms"]
-
-
-def test_kinds_add_up_to_the_rows_and_every_operator_is_listed_only_on_request(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("names", "rows"),
+    [
+        ("1 1 1 1", [1, 1, 1, 1]),
+        ("5 1 0.5", [5, 1, 0.5]),
+        ("pad 1 pad 1 pad 1", [("pad 1", 1)] * 3),
+        ("1 relu 1 relu", [("1 relu", 1)] * 2),
+        ("2 pad pad 1 relu", [2, ("pad", 0.9), ("pad 1 relu", 1)]),
+        ("pad 1 " * 10, [("pad 1", 1)] * 10),  # more than are measured at once
+        ("1 2 " * 10, [1, 2] * 10),
+    ],
+)
+def test_a_row_is_what_the_runtime_merges_and_its_share_the_time_that_it_adds(
+    names: str, rows: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "built.tflite"
-    path.write_bytes(network(["pad conv", "point", "conv"]).content)
-    report = bench_models([path], Policy(5, 1, 0.02, lead=1), parts=Parts(0))
-    (model,) = report.models
-    assert model.operators is not None
-    kinds, rows = model.operators.kinds(), model.operators.rows
-    assert sum(kind.ms for kind in kinds) == pytest.approx(sum(row.ms or 0 for row in rows))
-    assert sum(kind.count for kind in kinds) == len(rows)
-    short, long = table.to_text(report), table.to_text(report, long=True)
-    assert "where the time goes" in short
-    assert "operators as they run" not in short
-    assert "operators as they run" in long
+    runtime = Runtime(names)
+    found = shares_of(runtime, monkeypatch)
+    expected = [row if isinstance(row, tuple) else (str(row), row) for row in rows]
+    assert [" ".join(runtime.names[place] for place in share.operators) for share in found] == [
+        name for name, _ in expected
+    ]
+    assert [place for share in found for place in share.operators] == [*range(len(runtime.names))]
+    assert [share.ms for share in found] == pytest.approx([ms for _, ms in expected], rel=1e-5)
+
+
+def test_shares_add_up_to_the_stretch_and_say_how_much_that_changes_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = shares_of(Runtime("3 1"), monkeypatch, stretch=5.0)
+    assert [share.ms for share in found] == pytest.approx([3.75, 1.25], rel=1e-5)
+    assert [share.error for share in found] == pytest.approx([0.75, 0.25], rel=1e-3)
+
+
+def test_other_work_in_a_tenth_of_the_calls_is_in_no_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = shares_of(Runtime("pad 3 1 1 relu", disturbed=0.1), monkeypatch)
+    assert [share.operators for share in found] == [(0, 1), (2,), (3, 4)]
+    assert [share.ms for share in found] == pytest.approx([3, 1, 1], rel=1e-3)
+
+
+def test_nothing_is_told_of_operators_that_take_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shares_of(Runtime("0 0"), monkeypatch, stretch=1.0) == ()
