@@ -135,11 +135,6 @@ static void fuse_partial_sums(partition *self, const TfLiteContext *context) {
 
 /* ---- chains ---- */
 
-static void append_step(op_chain *chain, facesdk_step step, int tensor) {
-  chain->steps[chain->count] = step;
-  chain->tensors[chain->count++] = tensor;
-}
-
 /* Whether others may become part of it. */
 static bool starts_chain(const op_node *op) {
   return op->kind->chains || (is_float_convolution(op) && op->options.bconv2d.groups == 1 && !op->padded);
@@ -162,12 +157,12 @@ static bool append_to_chain(op_node *op, const op_node *next, bool keep) {
     return false;
   }
   if (keep) {
-    append_step(chain, (facesdk_step){.kind = FACESDK_STEP_STORE}, -1);
+    op_chain_append(chain, &(facesdk_step){.kind = FACESDK_STEP_STORE}, -1);
     op->side = op->output;
   }
   if (next->side >= 0) op->side = next->side;
-  if (signs) append_step(chain, (facesdk_step){.kind = FACESDK_STEP_SIGNS}, -1);
-  for (size_t i = 0; i < next->chain.count; ++i) append_step(chain, next->chain.steps[i], next->chain.tensors[i]);
+  if (signs) op_chain_append(chain, &(facesdk_step){.kind = FACESDK_STEP_SIGNS}, -1);
+  for (size_t i = 0; i < next->chain.count; ++i) op_chain_append(chain, &next->chain.steps[i], next->chain.tensors[i]);
   note_fused(op, next->node_index, keep ? -1 : op->output);
   for (size_t i = 0; i < next->fused_count; ++i) note_fused(op, next->fused[i], next->hidden[i]);
   op->output = next->output;

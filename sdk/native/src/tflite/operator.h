@@ -131,6 +131,9 @@ const op_kind *op_columns_kind(const TfLiteContext *context, const TfLiteNode *n
 /* The kind of a node with that builtin code if it is a chain of its own: float32, with constants by channel; else NULL. */
 const op_kind *op_chain_kind(const TfLiteContext *context, const TfLiteNode *node, int32_t builtin_code);
 
+/* Adds a step, with the tensor of its constants, or -1; the chain has room. */
+void op_chain_append(op_chain *chain, const facesdk_step *step, int tensor);
+
 /* Spreads the constants of a chain over the channels of `values`, and makes `output` the shape of its result. */
 facesdk_status op_prepare_chain(op_chain *chain, const TfLiteContext *context, const tensor_shape *values,
                                 tensor_shape *output, facesdk_error *error);

@@ -43,8 +43,8 @@ static bool can_compute(const op_kind *kind, const TfLiteContext *context, const
                           is_by_channel(tensor_of(context, node->inputs->data[1 - place]), shape.rank, channels));
 }
 
-static void append(op_chain *chain, facesdk_step step, int tensor) {
-  chain->steps[chain->count] = step;
+void op_chain_append(op_chain *chain, const facesdk_step *step, int tensor) {
+  chain->steps[chain->count] = *step;
   chain->tensors[chain->count++] = tensor;
 }
 
@@ -53,9 +53,9 @@ static facesdk_status read_steps(op_node *op, const TfLiteContext *context, cons
   (void)error;
   const int place = computed_place(op->kind, context, node);
   op->inputs[0] = node->inputs->data[place];
-  append(&op->chain, op->kind->step, has_constants(op->kind) ? node->inputs->data[1 - place] : -1);
+  op_chain_append(&op->chain, &op->kind->step, has_constants(op->kind) ? node->inputs->data[1 - place] : -1);
   const int activation = commutes(op->kind) ? ((const TfLiteAddParams *)node->builtin_data)->activation : 0;
-  if (activation > 0) append(&op->chain, activations[activation], -1);
+  if (activation > 0) op_chain_append(&op->chain, &activations[activation], -1);
   return FACESDK_OK;
 }
 
