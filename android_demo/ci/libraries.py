@@ -107,6 +107,7 @@ def _build_one(abi: str, jni: Path, work: Path) -> Path:
         *("-B", build_folder, "--toolchain", _HERE / "android.cmake"),
         *("-DCMAKE_BUILD_TYPE=Release", f"-DFACESDK_ABI={abi}", f"-DFACESDK_SYSROOT={sysroot}"),
         *(f"-DFACESDK_JNI={jni}", f"-DFACESDK_VERSION={project.version()}"),
+        "-DFACESDK_WERROR=ON",
     )
     run("cmake", "--build", build_folder, "--target", "facesdk_jni", "-j", "2")
     return build_folder / project.JNI_LIBRARY

@@ -73,6 +73,7 @@ def build(target: Target, folder: Path, source: Path = ROOT) -> Path:
         "cmake.toolchain-file": source / TOOLCHAIN,
         "cmake.define.FACESDK_TARGET": target.machine,
         "cmake.define.FACESDK_ZIG": Path(ziglang.__file__).with_name("zig"),
+        "cmake.define.FACESDK_WERROR": "ON",
         "install.strip": "false",  # the linker has done it; the host's strip knows no ARM
     }
     command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]

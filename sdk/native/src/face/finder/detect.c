@@ -38,7 +38,7 @@ static void plan(hunt *self, int32_t min_face, bool all) {
     return;
   }
   /* tiles show whole faces up to their lap, so the next level begins below that */
-  const double step = FACESDK_FINDER_LAP * FACESDK_FINDER_LARGEST / self->finder->sees_from;
+  const double step = FACESDK_FINDER_LAP * (double)FACESDK_FINDER_LARGEST / self->finder->sees_from;
   double falling[MOST_LOOKS] = {finest};
   int32_t count = 1;
   for (; falling[count - 1] > coarsest && count < MOST_LOOKS; ++count) {
