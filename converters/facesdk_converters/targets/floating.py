@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 import tensorflow as tf
 
@@ -44,21 +46,52 @@ def convert(source: Source, *, half: bool) -> ModelBundle:
     """
     if isinstance(source.network, FileNetwork) and not half:
         return source.network.bundle
-    if isinstance(source.network, FunctionNetwork):
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([source.network.function])
-    else:
-        converter = tf.lite.TFLiteConverter.from_keras_model(source.keras.convertible)
-    converter.allow_custom_ops = True  # the common flow refuses them, and names their layers
-    if half:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_types = [tf.float16]
-    network = source.network
+    network = source.network if isinstance(source.network, FunctionNetwork) else source.keras
     layers = network.computing_layers if isinstance(network, KerasNetwork) else ()
     with ExitStack() as forms:
         forms.enter_context(refusals.translated(source))
         for form in (plain_groups, unrolled, quantized_before):
             forms.enter_context(form(layers))
+        if isinstance(network, FunctionNetwork):
+            converter = tf.lite.TFLiteConverter.from_concrete_functions([network.function])
+        else:
+            folder = forms.enter_context(tempfile.TemporaryDirectory())
+            _save_function(network.convertible, folder)
+            converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.allow_custom_ops = True  # the common flow refuses them, and names their layers
+        if half:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_types = [tf.float16]
         content = bytes(converter.convert())
     bundle = refusals.verified(content, source)
     refusals.check_operators(bundle.graph, source)
     return in_order(bundle, source.network.input_names, source.network.output_names)
+
+
+def _save_function(model: Any, folder: str) -> None:
+    """Writes the SavedModel of what a Keras model computes, traced once.
+
+    The converter alone has Keras save the model, which traces each of its layers as well: three
+    quarters of the time of a conversion, for the same file.
+
+    Args:
+        model: A Keras 2 model.
+        folder: An empty folder.
+    """
+    inputs, outputs = (
+        [name if name.isidentifier() else f"{kind}_{place}" for place, name in enumerate(names)]
+        for kind, names in (("input", model.input_names), ("output", model.output_names))
+    )
+
+    def run(*given: Any) -> dict[str, Any]:
+        found = model(tf.nest.pack_sequence_as(model.input, list(given)), training=False)
+        return dict(zip(outputs, tf.nest.flatten(found), strict=True))
+
+    specs = [
+        tf.TensorSpec(one.shape, one.dtype, name=name)
+        for name, one in zip(inputs, model.inputs, strict=True)
+    ]
+    module = tf.Module()
+    module.captured = list(model.variables)
+    options = tf.saved_model.SaveOptions(save_debug_info=True, experimental_custom_gradients=False)
+    tf.saved_model.save(module, folder, tf.function(run).get_concrete_function(*specs), options)
