@@ -5,7 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,10 +153,15 @@ def _convert(
     import tensorflow as tf
 
     def convert_plain(model: Any) -> bytes:
-        content: bytes = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+        with _saved(model) as folder:
+            content: bytes = tf.lite.TFLiteConverter.from_saved_model(folder).convert()
         return content
 
-    convert_binary = larq_compute_engine.convert_keras_model
+    def convert_binary(model: Any) -> bytes:
+        with _saved(model) as folder:
+            content: bytes = larq_compute_engine.convert_saved_model(folder)
+        return content
+
     layer_makers: dict[str, Callable[[Layer], bytes]] = {
         "binary": lambda layer: convert_binary(_binary(layer)),
         "float": lambda layer: convert_plain(_plain(layer)),
@@ -170,6 +177,21 @@ def _convert(
     for network, kind in networks:
         tf.keras.utils.set_random_seed(0)
         _write(network.file(folder, kind), network_makers[kind](network))
+
+
+@contextmanager
+def _saved(model: Any) -> Iterator[str]:
+    """The folder of a SavedModel: Keras alone would trace each of the layers as well."""
+    import tensorflow as tf
+
+    spec = tf.TensorSpec(model.input.shape, model.input.dtype, name="image")
+    traced = tf.function(lambda image: model(image, training=False), autograph=False)
+    module = tf.Module()
+    module.captured = list(model.variables)
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, traced.get_concrete_function(spec), options)
+        yield folder
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -225,14 +247,15 @@ def _int8(layer: Layer) -> bytes:
     import tensorflow as tf
 
     random = np.random.default_rng(0)
-    converter = tf.lite.TFLiteConverter.from_keras_model(_plain(layer))
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: (
-        [random.standard_normal(layer.shape).astype(np.float32)] for _ in range(4)
-    )
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-    content: bytes = converter.convert()
+    with _saved(_plain(layer)) as folder:
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: (
+            [random.standard_normal(layer.shape).astype(np.float32)] for _ in range(4)
+        )
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+        content: bytes = converter.convert()
     return content
 
 
