@@ -35,26 +35,41 @@ from facesdk.recognition.embedding import CropEmbedder, Embedder
 from facesdk_converters.convert import Facts, Request, convert
 from facesdk_converters.targets.fixed_point.target import target
 from facesdk_converters.tflite.tree import write_contract
+from facesdk_training.config.run import RunConfig
+from facesdk_training.data.batches import BatchSampler, CropBatches
+from facesdk_training.data.crops import FaceCrops
+from facesdk_training.data.split import split_by_identity
 from facesdk_training.data.validation import calibration_of, figures
+from facesdk_training.keras.compensation import compensate
 from facesdk_training.keras.loading import load, predict
 from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.keras.weights import restore_latent
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs import record as run_record
 from tools.experiments.accuracy_tables import HeldOut, Model, held_out
+from tools.experiments.degraded_strangers import SETS, SHARE
 
 _BATCH = 32
 
 
-def finish(run: Path, people: HeldOut) -> None:
-    """Makes a run's weights.h5 of its latent.npz, and its calibration.json."""
+def finish(run: Path, people: HeldOut, faces: Path) -> None:
+    """Makes a run's weights.h5 of its latent.npz, and its calibration.json.
+
+    Args:
+        run: The run folder.
+        people: Whose pairs are calibrated on.
+        faces: Folder with manifest.csv: the crops by which nuisances are taken out.
+    """
     if (run / run_folder.WEIGHTS).exists() and (run / run_folder.CALIBRATION).exists():
         return
-    network = run_record.config_of(run).final_network
+    config = run_record.config_of(run)
+    network = config.final_network
     model = build_embedder(network)
     missing = restore_latent(run / run_folder.LATENT, model)
     if missing:
         raise SystemExit(f"{run / run_folder.LATENT} lacks the layers {', '.join(missing)}")
+    if config.nuisances:
+        compensate(model, config.nuisances, trained_on(faces, config).copies)
     model.save_weights(run / run_folder.WEIGHTS)
     size = network.input_height, network.input_width
     images = np.stack([central(crop, *size) for crop in people.crops])
@@ -65,6 +80,15 @@ def finish(run: Path, people: HeldOut) -> None:
     record = {**count, **figures(pairs), **calibration_of(pairs)}
     run_folder.write_record(run / run_folder.CALIBRATION, record)
     print("float network", {key: round(value, 5) for key, value in figures(pairs).items()})
+
+
+def trained_on(faces: Path, config: RunConfig) -> CropBatches:
+    """Crops of the sets that are validated on, but those of held-out people."""
+    crops = FaceCrops(faces, SETS)
+    split = split_by_identity(crops.records, None, validation_sets=SETS, validation_share=SHARE)
+    sampler = BatchSampler(split.train, _BATCH, config.seed)
+    size = config.final_network.input_height, config.final_network.input_width
+    return CropBatches(crops, split.train, sampler, config.augmentation, *size)
 
 
 def similarities(embedder: CropEmbedder, people: HeldOut) -> PairSimilarities:
@@ -90,7 +114,7 @@ def main() -> None:
     contract = Contract.read(Path("tools/peers/mobilefacenet.contract.json"))
     teacher = Model(Embedder.load(arguments.teacher, contract, trust=True), arguments.cache)
     people = held_out(arguments.faces, teacher)
-    finish(arguments.run, people)
+    finish(arguments.run, people, arguments.faces)
     name = arguments.output.name.partition(".")[0]
     made = convert(
         Request(arguments.run, arguments.output, facts=Facts(name=name)),

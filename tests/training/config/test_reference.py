@@ -41,7 +41,7 @@ def test_the_keys_are_those_that_a_file_may_have() -> None:
         names = {row.name for row in networks if name in row.table[9:-1].split(", ")}
         assert names == {field.name for field in dataclasses.fields(config)}
     plain = {name for name, value in written.items() if not isinstance(value, dict)}
-    repeated = {"stages", "distortions"}
+    repeated = {"stages", "distortions", "nuisances"}
     assert {key.name for key in keys() if not key.table} == plain - repeated
     assert repeated <= {key.table for key in keys()}
 

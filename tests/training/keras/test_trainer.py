@@ -20,7 +20,8 @@ from facesdk_training.keras.optimizers import optimized_groups
 from facesdk_training.keras.trainer import DivergedError, saved_step
 from facesdk_training.keras.weights import latent_weights, restore_latent, save_latent
 from facesdk_training.runs import folder as run_folder
-from training.small_runs import small_config, trainer_of, write_material
+from facesdk_training.runs.record import config_of
+from training.small_runs import DIM, small_config, trainer_of, write_material
 
 TESTS = Path(__file__).parents[2]
 
@@ -130,6 +131,29 @@ def test_nothing_partial_is_left_behind_and_curves_are_written(uninterrupted: Pa
         for value in event.summary.value
     }
     assert {"loss", "learning_rate", "images_per_second", "validation_accuracy"} <= tags
+
+
+def test_nuisances_are_taken_out_of_what_is_kept(material: Path, tmp_path: Path) -> None:
+    nuisances = [
+        {"distortion": "none", "weight": 1.0},
+        {"distortion": "blur", "least": 5.0, "most": 6.0, "directions": 2},
+    ]
+    run = tmp_path / "run"
+    losses_of(trainer_of(run, small_config(material, nuisances=nuisances)))
+    kept, last = (weights_of(run, name) for name in (run_folder.WEIGHTS, run_folder.BEST))
+    (kernel, bias), (before, _) = kept.pop("embedding"), last.pop("embedding")
+    assert np.linalg.matrix_rank(kernel, 1e-4) == np.linalg.matrix_rank(before) - 2
+    assert bias.shape == (DIM,)
+    for layer, values in kept.items():
+        for own, other in zip(values, last[layer], strict=True):
+            np.testing.assert_array_equal(own, other)
+    assert run_folder.read_record(run / run_folder.CALIBRATION)["thresholds"]
+
+
+def weights_of(run: Path, name: str) -> dict[str, list[np.ndarray]]:
+    model = build_embedder(config_of(run).final_network)
+    model.load_weights(run / name)
+    return {layer.name: layer.get_weights() for layer in model.layers}
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from facesdk.errors import InputError
 from facesdk_training.data.material import gather
 from facesdk_training.keras import loading
 from facesdk_training.runs import folder as run_folder
+from facesdk_training.runs import hdf5
 from facesdk_training.torch.engine import start
 from facesdk_training.torch.trainer import Trainer
 from facesdk_training.torch.weights import keras_weights, restore_latent
@@ -57,7 +58,6 @@ def test_a_finished_run_is_what_keras_would_have_left(finished: Path) -> None:
 
 
 def test_its_weights_compute_the_same_in_both_engines(finished: Path) -> None:
-    from facesdk_training.runs import hdf5
     from facesdk_training.runs.record import config_of
     from facesdk_training.torch.networks.build import build_embedder
     from facesdk_training.torch.weights import set_keras_weights
@@ -70,6 +70,22 @@ def test_its_weights_compute_the_same_in_both_engines(finished: Path) -> None:
         y = mine(torch.from_numpy(x.transpose(0, 3, 1, 2))).numpy()
     theirs = np.asarray(loading.load(finished).model(x, training=False))
     np.testing.assert_allclose(y, theirs, rtol=1e-3, atol=1e-4)
+
+
+def test_nuisances_are_taken_out_of_what_is_kept(material: Path, tmp_path: Path) -> None:
+    nuisances = [
+        {"distortion": "none", "weight": 1.0},
+        {"distortion": "blur", "least": 5.0, "most": 6.0, "directions": 2},
+    ]
+    run = tmp_path / "run"
+    losses_of(trainer_of(run, small_config(material, nuisances=nuisances)))
+    names = run_folder.WEIGHTS, run_folder.BEST
+    kept, last = (hdf5.read_weights((run / name).read_bytes()) for name in names)
+    (kernel, _), (before, _) = kept.pop("embedding"), last.pop("embedding")
+    assert np.linalg.matrix_rank(kernel, 1e-4) == np.linalg.matrix_rank(before) - 2
+    for layer, values in kept.items():
+        for own, other in zip(values, last[layer], strict=True):
+            np.testing.assert_array_equal(own, other)
 
 
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(material: Path, tmp_path: Path) -> None:

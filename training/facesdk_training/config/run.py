@@ -15,8 +15,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator
 
 from facesdk.errors import InputError
+from facesdk_training.architectures.face_res_net import FaceResNetConfig
 from facesdk_training.architectures.registry import ARCHITECTURES, NetworkConfig, configure
 from facesdk_training.config.distortions import DistortionConfig
+from facesdk_training.config.nuisances import NuisanceConfig
 
 Objective = Literal["softmax", "cosface", "arcface", "distillation"]
 Precision = Literal["float32", "bfloat16-convolutions", "mixed_bfloat16", "mixed_float16"]
@@ -321,6 +323,8 @@ class RunConfig:
         statistics: Batches of undistorted crops by which the running statistics of batch
             normalisation are measured anew when training ends; those are kept if the held-out
             figures agree. 0 leaves this out.
+        nuisances: What embeddings of bad photos have in common, row by row; it is taken out of the
+            last layer when training ends. Needs a network whose last layer is dense.
         precision: "bfloat16-convolutions" is for CPUs that have it, "mixed_..." for GPUs.
         seed: Seed of initial weights, permutations and augmentation.
         stages: Stage-wise binarization; empty trains one form only.
@@ -348,6 +352,7 @@ class RunConfig:
     distortions: tuple[DistortionConfig, ...] = ()
     blends: float = 0.0
     statistics: int = 0
+    nuisances: tuple[NuisanceConfig, ...] = ()
 
     def __post_init__(self) -> None:
         positive = {
@@ -388,6 +393,11 @@ class RunConfig:
             if value < 0:
                 raise ValueError(f"{name} must not be negative, but is {value:g}")
         self._check_distillation()
+        if self.nuisances and isinstance(self.final_network, FaceResNetConfig):
+            raise ValueError(
+                f"nuisances need a network whose last layer is dense, CompactFaceNet or "
+                f"MobileFaceNet: that of {self.final_network.architecture} is a convolution"
+            )
         for number, stage in enumerate(self.stages):
             for name in ("input_height", "input_width", "embedding_length"):
                 own, last = getattr(stage.network, name), getattr(self.final_network, name)

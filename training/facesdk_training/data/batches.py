@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -86,6 +86,7 @@ class CropBatches:
         workers: Threads that decode and distort.
         rows: Distortions instead of ``augmentation``.
         steps: Length of the run, by which the strengths of ``rows`` go.
+        copied: Crops that :meth:`copies` draws from; None for those of ``sampler``.
     """
 
     crops: Crops
@@ -97,6 +98,7 @@ class CropBatches:
     workers: int = 1
     rows: tuple[DistortionConfig, ...] = ()
     steps: int = 1
+    copied: NDArray[np.int64] | None = None
 
     def batches(self, first_step: int, last_step: int, part: slice) -> Iterator[Batch]:
         """Yields a part of each batch of the steps first_step <= step < last_step.
@@ -136,6 +138,26 @@ class CropBatches:
             )
             mirrored = rng.uniform(size=(len(rows), 1, 1, 1)) < 0.5
             yield INPUT.normalise(np.where(mirrored, images[:, :, ::-1], images))
+
+    def copies(self, rows: Sequence[DistortionConfig], count: int) -> Iterator[NDArray[np.float32]]:
+        """Yields batches of random crops that are distorted by all rows; the same crops every time.
+
+        Args:
+            rows: What is done to each; none leaves the window of undistorted crops.
+            count: Crops in all; all there are if there are fewer.
+
+        Raises:
+            InputError: A crop cannot be decoded.
+        """
+        rng = np.random.default_rng(self.sampler.seed)
+        pool = self.sampler.rows if self.copied is None else self.copied
+        chosen = rng.permutation(pool)[:count]
+        for start in range(0, len(chosen), self.sampler.batch_size):
+            images = [
+                distorted(self.crops.image(row), rows, self.height, self.width, 0.0, rng)
+                for row in chosen[start : start + self.sampler.batch_size]
+            ]
+            yield INPUT.normalise(np.stack(images))
 
     def _image(self, row: int, seed: tuple[int, int, int]) -> NDArray[np.uint8]:
         rng = np.random.default_rng(seed)

@@ -29,6 +29,7 @@ from facesdk_training.config.schedules import learning_rate_at
 from facesdk_training.config.stages import Stage, stage_of_step, stages_of, total_steps
 from facesdk_training.data.batches import CropBatches, prefetch
 from facesdk_training.data.validation import Validation, calibration_of, figures
+from facesdk_training.keras.compensation import compensate
 from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.keras.objectives import Objective
 from facesdk_training.keras.optimizers import OptimizedGroup, optimized_groups
@@ -430,6 +431,9 @@ class Trainer:
             if measured is not None:
                 pairs, statistics = measured, "undistorted"
                 write_atomic(self._run / run_folder.BEST, _hdf5(kept))
+        if self.config.nuisances:
+            compensate(kept, self.config.nuisances, self._batches.copies)
+            pairs = self._validation.pairs(self._network.embed)
         split = self._validation.split
         run_folder.write_record(
             self._run / run_folder.CALIBRATION,
@@ -441,7 +445,7 @@ class Trainer:
                 **calibration_of(pairs),
             },
         )
-        write_atomic(self._run / run_folder.WEIGHTS, (self._run / run_folder.BEST).read_bytes())
+        write_atomic(self._run / run_folder.WEIGHTS, _hdf5(kept))
 
     def _with_statistics(self, before: PairSimilarities) -> PairSimilarities | None:
         """Measures statistics anew; None, and the old ones, where the figures do not gain."""

@@ -13,7 +13,7 @@ best.h5            the weights with the best validation figure so far, in the la
 latent.npz         the last weights in few bytes, to start another run from; written at the end and
                    when a run is interrupted
 network.keras      the layers of a network that no configuration describes, in a compressed run
-weights.h5         the best weights; a run that has it is finished
+weights.h5         the best weights, nuisances taken out of them; a run that has it is finished
 projection.npz     of a run with several teachers: from their joined vectors to the student's length
 calibration.json   validation figures and thresholds of ``weights.h5``
 =================  =================================================================================

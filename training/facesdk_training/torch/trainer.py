@@ -23,6 +23,7 @@ from facesdk.files import write_atomic
 from facesdk_training.architectures.registry import NetworkConfig
 from facesdk_training.config.run import RunConfig
 from facesdk_training.config.stages import Stage
+from facesdk_training.data.compensation import COPIES, LAST_LAYER, compensation, folded
 from facesdk_training.data.validation import calibration_of, figures
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs import hdf5
@@ -292,6 +293,9 @@ class Trainer:
             if measured is not None:
                 pairs, statistics = measured, "undistorted"
             self._write_weights(run_folder.BEST, kept)
+        if self._config.nuisances:
+            self._compensate(kept)
+            pairs = held_out.pairs(kept)
         run_folder.write_record(
             self._run / run_folder.CALIBRATION,
             {
@@ -302,7 +306,17 @@ class Trainer:
                 **calibration_of(pairs),
             },
         )
-        write_atomic(self._run / run_folder.WEIGHTS, (self._run / run_folder.BEST).read_bytes())
+        self._write_weights(run_folder.WEIGHTS, kept)
+
+    def _compensate(self, network: Network) -> None:
+        """Folds what compensates the nuisances into the last layer of a network."""
+        nuisances, batches = self._config.nuisances, self._setting.batches
+        vectors = [
+            batches.copies(network, row.distortions, COPIES).cpu().numpy() for row in nuisances
+        ]
+        last = keras_weights(network)[LAST_LAYER]
+        changed = {LAST_LAYER: folded(last, compensation(nuisances, vectors))}
+        set_keras_weights(network, changed, "nuisances")
 
     def _with_statistics(
         self, network: Network, before: PairSimilarities

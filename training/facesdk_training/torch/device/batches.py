@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from facesdk_training.config.distortions import DistortionConfig
 from facesdk_training.torch.device.acceleration import Recorded, Varied
 from facesdk_training.torch.device.blends import BlendPool
 from facesdk_training.torch.device.distortions import Distortions
 from facesdk_training.torch.device.teachers import Ensemble
+
+_COPIES = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +54,7 @@ class DeviceBatches:
         blends: float = 0.0,
         strangers: int = 16384,
         record: bool = False,
+        copied: NDArray[np.int64] | None = None,
     ) -> None:
         """Holds what batches are made of.
 
@@ -60,8 +67,10 @@ class DeviceBatches:
             blends: Share of a batch that is blended with other crops.
             strangers: How many targets of other crops come with a batch.
             record: Whether to record the teachers' forward pass and the distortions as CUDA graphs.
+            copied: Which of the crops :meth:`copies` draws from; None for all.
         """
         self._crops, self._targets, self._distortions = crops, targets, distortions
+        self._copied = np.arange(len(crops)) if copied is None else copied
         self._size = batch_size
         self._blended = round(batch_size * blends) if teachers is not None else 0
         self._strangers = min(strangers, len(crops)) if targets.ndim > 1 else 0
@@ -132,6 +141,24 @@ class DeviceBatches:
         plain = Distortions((), self._distortions.height, self._distortions.width)
         return plain(torch.where(mirrored, x.flip(3), x), 1.0)
 
+    def copies(
+        self, network: torch.nn.Module, rows: Sequence[DistortionConfig], count: int
+    ) -> Tensor:
+        """Unit embeddings of crops that are distorted by all rows; the same crops every time.
+
+        Args:
+            network: What embeds, in evaluation mode.
+            rows: What is done to each crop; none leaves them as they are.
+            count: Crops in all; all there are if there are fewer.
+
+        Returns:
+            float32 [count, D].
+        """
+        chosen = np.random.default_rng(0).permutation(self._copied)[:count]
+        crops = self._crops[torch.from_numpy(chosen).to(self._crops.device)]
+        done = Distortions(rows, self._distortions.height, self._distortions.width)
+        return embedded(network, crops, done, _COPIES)
+
     def _next_rows(self, count: int) -> Tensor:
         if count > len(self._crops):
             return torch.randint(0, len(self._crops), (count,), device=self._crops.device)
@@ -142,15 +169,15 @@ class DeviceBatches:
         return self._order[self._position - count : self._position]
 
 
-def embedded(network: torch.nn.Module, crops: Tensor, plain: Distortions, size: int) -> Tensor:
-    """Unit embeddings of undistorted crops by a network in evaluation mode, float32 [N, D].
+def embedded(network: torch.nn.Module, crops: Tensor, done: Distortions, size: int) -> Tensor:
+    """Unit embeddings of crops by a network in evaluation mode, float32 [N, D].
 
     Args:
         network: What embeds.
         crops: uint8 [N, 3, S, S], RGB.
-        plain: Distortions without rows, of the network's input.
+        done: What is done to the crops, for the network's input.
         size: Crops per call.
     """
     with torch.no_grad():
-        parts = [network(plain(part.float(), 1.0)).float() for part in crops.split(size)]
+        parts = [network(done(part.float(), 0.0)).float() for part in crops.split(size)]
     return functional.normalize(torch.cat(parts), dim=1)

@@ -1,0 +1,117 @@
+r"""A map after the last layer that takes out what embeddings of bad photos have in common.
+
+    y = x N (I + D sum_k w_k N S_k N) ^ (-1/4)
+
+``x`` [D] is an embedding, ``S_k`` [D, D] the second moment of unit embeddings of undistorted or
+distorted crops, row k of :mod:`facesdk_training.config.nuisances`. ``N`` projects to what is
+orthogonal to the first eigenvectors of the S_k whose row says so: nuisance attribute projection (W.
+Campbell, D. Sturim, D. Reynolds and A. Solomonoff, "SVM Based Speaker Verification using a GMM
+Supervector Kernel and NAP Variability Compensation", ICASSP 2006). The power is half of what would
+whiten them, as within-class covariance normalisation does (A. Hatch, S. Kajarekar and A. Stolcke,
+Interspeech 2006). The map is linear, so it folds into a dense last layer and costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facesdk.errors import InputError
+from facesdk_training.config.nuisances import NuisanceConfig
+from facesdk_training.config.run import RunConfig
+from facesdk_training.data.crops import CropRecord
+
+COPIES = 2048
+"""Crops per row."""
+
+LAST_LAYER = "embedding"
+"""The dense layer that the map folds into."""
+
+_POWER = -0.25
+
+Matrix = NDArray[np.float64]
+
+
+def copied_rows(
+    records: Sequence[CropRecord], rows: NDArray[np.int64], config: RunConfig
+) -> NDArray[np.int64]:
+    """The training crops that embeddings are made of: those of the sets that are validated on.
+
+    Thresholds come from people of these sets; what they have in common is taken out, not what a
+    set has that is cut or lit in another way.
+
+    Args:
+        records: What is known of each crop.
+        rows: Those that are trained on.
+        config: Says the sets, and whether there are nuisances.
+
+    Raises:
+        InputError: There are nuisances but no such crop.
+    """
+    sets = config.validation.sets
+    if not sets:
+        return rows
+    chosen = np.array([row for row in rows if records[row].set in sets], np.int64)
+    if config.nuisances and not len(chosen):
+        raise InputError(
+            f"nuisances are taken out by training crops of the sets {', '.join(sets)}, which are "
+            "validated on, but all of those are held out: lower validation.share"
+        )
+    return chosen
+
+
+def compensation(
+    nuisances: Sequence[NuisanceConfig], embeddings: Sequence[NDArray[np.floating]]
+) -> Matrix:
+    """The map.
+
+    Args:
+        nuisances: The rows.
+        embeddings: For each row [N, D], of crops distorted by it; their lengths do not matter.
+
+    Returns:
+        [D, D], to multiply embeddings with from the right.
+
+    Raises:
+        InputError: As many directions are to be removed as there are, or an embedding is 0.
+    """
+    moments = [_second_moment(rows) for rows in embeddings]
+    length = len(moments[0])
+    pairs = list(zip(nuisances, moments, strict=True))
+    removed = [_leading(moment, row.directions) for row, moment in pairs if row.directions]
+    projection = np.eye(length)
+    if removed:
+        directions = np.concatenate(removed, axis=1)
+        if directions.shape[1] >= length:
+            raise InputError(
+                f"nuisances remove {directions.shape[1]} directions of {length}: remove fewer"
+            )
+        basis, _ = np.linalg.qr(directions)
+        projection -= basis @ basis.T
+    divided = np.eye(length)
+    for row, moment in pairs:
+        divided += length * row.weight * (projection @ moment @ projection)
+    values, vectors = np.linalg.eigh(divided)
+    return np.asarray(projection @ (vectors * values**_POWER) @ vectors.T)
+
+
+def folded(last: Sequence[NDArray[np.floating]], change: Matrix) -> list[NDArray[np.float32]]:
+    """Weights of a dense layer, kernel [F, D] and bias [D], followed by a map [D, D]."""
+    return [np.asarray(values @ change, np.float32) for values in last]
+
+
+def _second_moment(embeddings: NDArray[np.floating]) -> Matrix:
+    rows = np.asarray(embeddings, np.float64)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    if not (lengths > 0).all():
+        raise InputError("an embedding of a distorted crop has no direction")
+    unit = rows / lengths
+    return np.asarray(unit.T @ unit / len(unit))
+
+
+def _leading(moment: Matrix, count: int) -> Matrix:
+    """The eigenvectors of the largest eigenvalues, [D, count]."""
+    _, vectors = np.linalg.eigh(moment)
+    return np.asarray(vectors[:, ::-1][:, :count])
