@@ -117,6 +117,18 @@ def test_costs_by_hand() -> None:
     assert network.flops == 864 * 12 + 384 + 160 + 2 * (9216 * 12 // 64)
 
 
+def test_a_shared_kernel_costs_as_often_as_it_runs_and_is_stored_once() -> None:
+    shared = tf.keras.layers.Conv2D(4, 3, padding="same", use_bias=False, name="shared")
+    inputs = tf.keras.Input((8, 6, 4))
+    x = tf.keras.layers.Add()([shared(inputs), shared(tf.keras.layers.ReLU()(inputs))])
+    network = complexity.measure(tf.keras.Model(inputs, shared(x)))
+    (layer,) = (layer for layer in network.layers if layer.name == "shared")
+    assert (layer.calls, network.parameters) == (3, 9 * 4 * 4)
+    assert layer.multiply_adds == layer.input_multiply_adds == 3 * (8 * 6) * (9 * 4 * 4)
+    assert layer.bytes_moved == 3 * 4 * (8 * 6 * 4 + 9 * 4 * 4 + 8 * 6 * 4)
+    assert network.flops == layer.multiply_adds
+
+
 PEAKS = Peaks(threads=1, memory=1e6, float32=2e9, binary=6e10)
 
 

@@ -4,10 +4,11 @@ All figures are counted on a built Keras model, none is looked up.
 
 Two ways to count are kept apart:
 
-* **A layer's cost** is counted as it runs: multiply-adds at the size of a convolution's output, and
-  the bytes of input, weights and output. Batch normalisation, activations and signs are taken as
-  folded into the layer before them, so an output that only signs read counts one bit per value.
-  Arithmetic intensity is multiply-adds per byte (S. Williams et al., "Roofline", CACM 52(4), 2009).
+* **A layer's cost** is counted as it runs, as often as it runs: multiply-adds at the size of a
+  convolution's output, and the bytes of input, weights and output. Batch normalisation,
+  activations and signs are taken as folded into the layer before them, so an output that only signs
+  read counts one bit per value. Arithmetic intensity is multiply-adds per byte (S. Williams et al.,
+  "Roofline", CACM 52(4), 2009).
 * **The paper's figures** (G. Zhou et al., 2018, table 3) count only the kernels of convolutions and
   dense layers as parameters; a convolution's multiply-adds at the size of its *input*; everything
   but Fc6 in FLOPs and efficiency; and half of the FLOPs where weights have one bit and activations
@@ -56,10 +57,12 @@ class LayerCost:
         weight_bits: Bits of each.
         input_bits: Bits of an input value.
         output_bits: Bits of an output value.
-        multiply_adds: Products summed, at the size of the output.
+        multiply_adds: Products summed in all calls, at the size of the output.
         input_multiply_adds: The same at the size of the input, as the paper counts convolutions;
             a stride divides it.
-        inputs: Number of inputs, all of ``input_shape``.
+        inputs: Number of inputs of a call, all of ``input_shape``.
+        calls: How often the network runs it, with the same kernel: twice for one that the two
+            thresholds of a channel share.
     """
 
     name: str
@@ -74,6 +77,7 @@ class LayerCost:
     multiply_adds: int
     input_multiply_adds: int
     inputs: int
+    calls: int
 
     @property
     def precision(self) -> str:
@@ -86,10 +90,15 @@ class LayerCost:
         return _bytes(self.weights, self.weight_bits)
 
     @property
-    def bytes_moved(self) -> int:
-        """Bytes of all inputs, the kernel and the output."""
+    def activation_bytes(self) -> int:
+        """Bytes of all inputs and the output of a call."""
         read = self.inputs * _bytes(math.prod(self.input_shape), self.input_bits)
-        return read + self.weight_bytes + _bytes(math.prod(self.output_shape), self.output_bits)
+        return read + _bytes(math.prod(self.output_shape), self.output_bits)
+
+    @property
+    def bytes_moved(self) -> int:
+        """Bytes of all inputs, the kernel and the output, in all calls."""
+        return self.calls * (self.activation_bytes + self.weight_bytes)
 
     @property
     def arithmetic_intensity(self) -> float:
@@ -171,6 +180,7 @@ def measure(model: keras.Model) -> Complexity:
 def _cost(layer: keras.layers.Layer) -> LayerCost:
     shapes = layer.input_shape if isinstance(layer.input_shape, list) else [layer.input_shape]
     source, target = tuple(shapes[0][1:]), tuple(layer.output_shape[1:])
+    calls = len(layer.inbound_nodes)
     kernel: tuple[int, ...] = ()
     at_output = at_input = 0
     if isinstance(layer, _KERNELS):
@@ -191,9 +201,10 @@ def _cost(layer: keras.layers.Layer) -> LayerCost:
         weight_bits=_bits(getattr(layer, "kernel_quantizer", None)),
         input_bits=_bits(getattr(layer, "input_quantizer", None)),
         output_bits=max(map(_read_bits, _consumers(layer)), default=FLOAT_BITS),
-        multiply_adds=at_output,
-        input_multiply_adds=at_input,
+        multiply_adds=calls * at_output,
+        input_multiply_adds=calls * at_input,
         inputs=len(shapes),
+        calls=calls,
     )
 
 

@@ -99,8 +99,10 @@ def _of_network(path: Path) -> Facts:
     found = measure(loading.load(path).model)
     layers = [layer for layer in found.layers if layer.weights]
     weights = found.parameters
-    dense = sum(layer.weights for layer in layers if layer.multiply_adds == layer.weights)
-    moved = max((layer.bytes_moved - layer.weight_bytes for layer in found.layers), default=0)
+    dense = sum(
+        layer.weights for layer in layers if layer.multiply_adds == layer.calls * layer.weights
+    )
+    moved = max((layer.activation_bytes for layer in found.layers), default=0)
     return Facts(
         str(path),
         weights,

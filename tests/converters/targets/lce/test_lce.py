@@ -14,13 +14,17 @@ from facesdk.errors import ContractError, InputError, ModelError
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Conversion
 from facesdk.recognition.embedding import Embedder
+from facesdk.tflite.operators import BCONV2D
 from facesdk_converters.convert import Request, convert
 from facesdk_converters.inspection.converted import Converted
+from facesdk_converters.inspection.explanation import explain
 from facesdk_converters.sources import source
 from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.targets.lce import target
 from facesdk_converters.tflite import float16
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
+from facesdk_training.complexity.layers import measure
+from facesdk_training.compression.facts import facts_of
 from facesdk_training.data.crops import INPUT
 from facesdk_training.keras.networks.compact_face_net import build_compact_face_net
 from facesdk_training.keras.warm_start import restore_weights
@@ -113,6 +117,20 @@ def test_facesdks_runtime_agrees_with_keras(converted: Converted, run: Path) -> 
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     got = Embedder.load(converted.path).embed(crops)
     assert np.sum(got * expected, axis=1).min() > 0.999
+
+
+def test_what_two_thresholds_multiply_counts_alike_in_the_network_and_in_its_file(
+    tmp_path: Path,
+) -> None:
+    network = replace(NETWORK, thresholds=(1, 2))
+    run = finished_run(tmp_path / "run", network)
+    file = convert(Request(run, tmp_path / "model.tflite"), target.target()).path
+    bundle = ModelBundle.load(file)
+    convolutions = [row for row in bundle.graph.operators if row.name == BCONV2D]
+    assert [row.outputs[0].shape[-1] for row in convolutions] == [32, 32, 64, 64]
+    counted = measure(build_compact_face_net(network))
+    assert counted.multiply_adds == explain(bundle.graph).multiply_adds
+    assert facts_of(run).multiply_adds == facts_of(file).multiply_adds == counted.multiply_adds
 
 
 def test_the_file_carries_the_contract_of_the_run(converted: Converted, run: Path) -> None:

@@ -66,13 +66,14 @@ def timed(space: Space, model: tf.keras.Model, times: Times) -> Space:
     costs = [cost for cost in measure(model).layers if cost.multiply_adds]
     terms = []
     for term, cost in zip(space.terms, costs, strict=True):
-        took = times.get((cost.multiply_adds, cost.weights))
+        once = cost.multiply_adds // cost.calls
+        took = times.get((once, cost.weights))
         if took is None:
             raise InputError(
-                f"the table has no operator of {cost.name} ({cost.multiply_adds:,} multiply-adds, "
+                f"the table has no operator of {cost.name} ({once:,} multiply-adds, "
                 f"{cost.weights:,} weights): measure the network's own file, `facesdk convert "
                 "float32 RUN -o own.tflite; facesdk bench ops own.tflite --json`"
             )
         channels = math.prod(space.units[unit].channels for unit in term.units)
-        terms.append(replace(term, each=max(1, round(took * PICOSECONDS / channels))))
+        terms.append(replace(term, each=max(1, round(cost.calls * took * PICOSECONDS / channels))))
     return replace(space, terms=tuple(terms))
