@@ -31,6 +31,9 @@ LAST_LAYER = "embedding"
 
 _POWER = -0.25
 
+_SAME = 1e-6
+"""Length of what a direction adds to others, below which it is one of theirs."""
+
 Matrix = NDArray[np.float64]
 
 
@@ -75,21 +78,16 @@ def compensation(
         [D, D], to multiply embeddings with from the right.
 
     Raises:
-        InputError: As many directions are to be removed as there are, or an embedding is 0.
+        InputError: All directions are to be removed, or an embedding is 0.
     """
     moments = [_second_moment(rows) for rows in embeddings]
     length = len(moments[0])
     pairs = list(zip(nuisances, moments, strict=True))
-    removed = [_leading(moment, row.directions) for row, moment in pairs if row.directions]
-    projection = np.eye(length)
-    if removed:
-        directions = np.concatenate(removed, axis=1)
-        if directions.shape[1] >= length:
-            raise InputError(
-                f"nuisances remove {directions.shape[1]} directions of {length}: remove fewer"
-            )
-        basis, _ = np.linalg.qr(directions)
-        projection -= basis @ basis.T
+    removed = [_leading(moment, row.directions) for row, moment in pairs]
+    basis = _basis(np.concatenate(removed, axis=1))
+    if basis.shape[1] >= length:
+        raise InputError(f"nuisances remove all {length} directions of embeddings: remove fewer")
+    projection = np.eye(length) - basis @ basis.T
     divided = np.eye(length)
     for row, moment in pairs:
         divided += length * row.weight * (projection @ moment @ projection)
@@ -115,3 +113,9 @@ def _leading(moment: Matrix, count: int) -> Matrix:
     """The eigenvectors of the largest eigenvalues, [D, count]."""
     _, vectors = np.linalg.eigh(moment)
     return np.asarray(vectors[:, ::-1][:, :count])
+
+
+def _basis(directions: Matrix) -> Matrix:
+    """Orthonormal columns that span unit columns; rows of a kind may share a direction."""
+    vectors, sizes, _ = np.linalg.svd(directions, full_matrices=False)
+    return np.asarray(vectors[:, sizes > _SAME])

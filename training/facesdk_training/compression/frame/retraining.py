@@ -171,7 +171,10 @@ def _by_torch(
 def retraining_config(
     config: RunConfig, settings: Retraining, loss: LossConfig, teacher: Path
 ) -> RunConfig:
-    """The configuration of a retraining, of a run's network and data."""
+    """The configuration of a retraining, of a run's network and data.
+
+    Nuisances are taken out of what is imitated already.
+    """
     return dataclasses.replace(
         config,
         network=config.final_network,
@@ -189,4 +192,5 @@ def retraining_config(
         optimizer=OptimizerConfig(),
         validation=dataclasses.replace(config.validation, every=max(1, settings.steps // 4)),
         stages=(),
+        nuisances=(),
     )
