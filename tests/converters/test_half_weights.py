@@ -125,6 +125,31 @@ def test_a_file_with_float16_weights_says_so(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "made", [("float16",), ("binary-weights", "--float16")], ids=["tensorflow", "facesdk"]
+)
+def test_a_file_with_float16_weights_is_a_source(
+    folder: Path, tmp_path: Path, made: tuple[str, ...]
+) -> None:
+    half = tmp_path / "half.tflite"
+    verb, *option = made
+    assert invoke(verb, folder / "weights.h5", *PIXELS, *option, "-o", half).exit_code == 0
+    verbs = {"float32": 0.9999, "fixed-point": 0.98, "binary-weights": 0.9999}
+    if option:  # its kernels of one bit are packed already
+        del verbs["binary-weights"]
+    for verb, least in verbs.items():
+        output = tmp_path / f"{verb}.tflite"
+        done = invoke(verb, half, "-o", output)
+        assert done.exit_code == 0, done.output
+        explained = json.loads(invoke("explain", output, "--json").stdout)
+        assert "16-bit weights" not in explained["bytes_by_kind"]
+        assert ("1-bit weights" in explained["bytes_by_kind"]) == (
+            verb == "binary-weights" or bool(option)
+        )
+        assert cosines(half, output).min() > least
+
+
+@pytest.mark.slow
 def test_it_goes_with_integers_and_with_the_container(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "half.tflite.pack"
     done = invoke(

@@ -18,6 +18,7 @@ from facesdk_converters.targets.group_normalization import plain_groups
 from facesdk_converters.targets.large_kernels import quantized_before
 from facesdk_converters.targets.recurrence import unrolled
 from facesdk_converters.targets.target import Target, at_once
+from facesdk_converters.tflite.float16 import widened
 from facesdk_converters.tflite.ports import in_order
 
 
@@ -35,7 +36,7 @@ def convert(source: Source, *, half: bool) -> ModelBundle:
     """Converts a network.
 
     Args:
-        source: The network; a float32 model file is taken as it is.
+        source: The network; a float32 model file is taken as it is, float16 weights are widened.
         half: Whether to store weights as float16.
 
     Returns:
@@ -45,7 +46,7 @@ def convert(source: Source, *, half: bool) -> ModelBundle:
         ModelError: TensorFlow's converter refuses the network, or runtimes lack an operator of it.
     """
     if isinstance(source.network, FileNetwork) and not half:
-        return source.network.bundle
+        return widened(source.network.bundle)
     network = source.network if isinstance(source.network, FunctionNetwork) else source.keras
     layers = network.computing_layers if isinstance(network, KerasNetwork) else ()
     with ExitStack() as forms:

@@ -71,6 +71,33 @@ def stored(bundle: ModelBundle) -> ModelBundle:
     return ModelBundle.from_bytes(tree.to_bytes(), bundle.path)
 
 
+def widened(bundle: ModelBundle) -> ModelBundle:
+    """The same network with float32 constants in place of those that are stored as float16.
+
+    Args:
+        bundle: A file; one without such constants is returned as it is.
+    """
+    half = {
+        row.outputs[0].index
+        for row in bundle.graph.operators
+        if row.widens_constant and row.inputs[0] is not None and row.inputs[0].dtype == "float16"
+    }
+    if not half:
+        return bundle
+    tree = Tree.of(bundle)
+    kept = []
+    for operator in tree.operators:
+        wide = int(operator.outputs[0])
+        if wide in half:
+            constant = tree.data(int(operator.inputs[0]))
+            tree.set_constant(wide, np.frombuffer(constant, "<f2"))
+        else:
+            kept.append(operator)
+    tree.operators = kept
+    tree.compact()
+    return ModelBundle.from_bytes(tree.to_bytes(), bundle.path)
+
+
 def why_float32(kind: str, values: FloatArray) -> str:
     """Why weights are better left in float32, in words; empty if float16 suits them.
 

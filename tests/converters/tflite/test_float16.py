@@ -20,7 +20,7 @@ from facesdk.tflite import macs, weights
 from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.targets.lce import target as lce
 from facesdk_converters.tflite.chain import Chain
-from facesdk_converters.tflite.float16 import LARGEST, LEAST, stored, why_float32
+from facesdk_converters.tflite.float16 import LARGEST, LEAST, stored, why_float32, widened
 from facesdk_converters.tflite.tree import Tree
 from runtimes import RUNTIMES
 
@@ -213,6 +213,16 @@ def test_weights_of_all_kinds_are_stored_and_nothing_else(files: tuple[Path, Pat
     saved = single.file_bytes - half.file_bytes
     halves = sum(len(row.stored[0].data) for row in widened)
     assert 0 < halves - saved < 150 * len(widened)
+
+
+def test_widened_weights_are_those_that_numpy_rounded(files: tuple[Path, Path]) -> None:
+    single, half = map(ModelBundle.load, files)
+    wide = widened(half).graph
+    for one, other in zip(single.graph.operators, wide.operators, strict=True):
+        assert (one.name, one.options) == (other.name, other.options)
+        for first, second in zip(one.stored, other.stored, strict=True):
+            assert (first and (first.text, first.data)) == (second and (second.text, second.data))
+    assert widened(single) is single
 
 
 def sharing(*, elsewhere: bool) -> ModelBundle:
