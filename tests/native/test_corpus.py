@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -84,7 +85,14 @@ def same_model(fresh: bytes, recorded: bytes) -> None:
 @pytest.mark.slow
 def test_converter_writes_the_recorded_models(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "native.support.make_corpus", str(tmp_path), *CASES]
-    result = subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True)
+    tests = HERE.parent
+    result = subprocess.run(
+        command,
+        cwd=tests.parent,
+        env={**os.environ, "PYTHONPATH": str(tests)},
+        capture_output=True,
+        text=True,
+    )
     assert result.returncode == 0, result.stderr
     for name in CASES:
         same_model(content(tmp_path, name), content(CORPUS, name))

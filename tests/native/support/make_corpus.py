@@ -1,4 +1,4 @@
-"""Write the corpus: ``cd tests && python -m native.make_corpus FOLDER [CASE...]``.
+"""Write the corpus: ``PYTHONPATH=tests python -m native.support.make_corpus FOLDER [CASE...]``.
 
 For each case: ``CASE.tflite``, and in ``CASE.npz`` the input's seed and what LCE's own interpreter
 computes. ``optimized`` is LCE's ``use_indirect_bgemm`` (XNNPACK off), ``reference`` its reference

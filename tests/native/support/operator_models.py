@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-import tempfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -304,6 +303,8 @@ def build(name: str) -> bytes:
     import larq_compute_engine
     import tensorflow as tf
 
+    from tools.bench.ops.models import saved
+
     case = CASES[name]
     keras = tf.keras
     keras.backend.clear_session()
@@ -372,15 +373,7 @@ def build(name: str) -> bytes:
             x = binary(x, layer)
         x = fake_quantize(x)
     kind = tf.int8 if case.int8 else tf.float32
-    model = keras.Model(inputs, x)
-    spec = tf.TensorSpec(inputs.shape, inputs.dtype, name="image")
-    # LCE alone has Keras save the model, which traces each of its layers as well.
-    traced = tf.function(lambda image: model(image, training=False), autograph=False)
-    module = tf.Module()
-    module.captured = list(model.variables)
-    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(module, folder, traced.get_concrete_function(spec), options)
+    with saved(keras.Model(inputs, x)) as folder:
         content = larq_compute_engine.convert_saved_model(
             folder, inference_input_type=kind, inference_output_type=kind
         )

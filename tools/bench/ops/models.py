@@ -153,12 +153,12 @@ def _convert(
     import tensorflow as tf
 
     def convert_plain(model: Any) -> bytes:
-        with _saved(model) as folder:
+        with saved(model) as folder:
             content: bytes = tf.lite.TFLiteConverter.from_saved_model(folder).convert()
         return content
 
     def convert_binary(model: Any) -> bytes:
-        with _saved(model) as folder:
+        with saved(model) as folder:
             content: bytes = larq_compute_engine.convert_saved_model(folder)
         return content
 
@@ -180,8 +180,14 @@ def _convert(
 
 
 @contextmanager
-def _saved(model: Any) -> Iterator[str]:
-    """The folder of a SavedModel: Keras alone would trace each of the layers as well."""
+def saved(model: Any) -> Iterator[str]:
+    """The folder of a SavedModel, as long as it is needed.
+
+    Keras alone would trace each of the layers as well.
+
+    Args:
+        model: A Keras model of one input and one output.
+    """
     import tensorflow as tf
 
     spec = tf.TensorSpec(model.input.shape, model.input.dtype, name="image")
@@ -247,7 +253,7 @@ def _int8(layer: Layer) -> bytes:
     import tensorflow as tf
 
     random = np.random.default_rng(0)
-    with _saved(_plain(layer)) as folder:
+    with saved(_plain(layer)) as folder:
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: (
