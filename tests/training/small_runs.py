@@ -32,6 +32,10 @@ FLOAT_NETWORK = {
     "variant": "float",
     "embedding_length": DIM,
 }
+NUISANCES = [
+    {"distortion": "none", "weight": 1.0},
+    {"distortion": "blur", "least": 5.0, "most": 6.0, "directions": 2},
+]
 FEW_STEPS = {"steps": 2, "batch_size": 8}
 
 

@@ -21,7 +21,7 @@ from facesdk_training.keras.trainer import DivergedError, saved_step
 from facesdk_training.keras.weights import latent_weights, restore_latent, save_latent
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs.record import config_of
-from training.small_runs import DIM, small_config, trainer_of, write_material
+from training.small_runs import DIM, NUISANCES, small_config, trainer_of, write_material
 
 TESTS = Path(__file__).parents[2]
 
@@ -134,12 +134,8 @@ def test_nothing_partial_is_left_behind_and_curves_are_written(uninterrupted: Pa
 
 
 def test_nuisances_are_taken_out_of_what_is_kept(material: Path, tmp_path: Path) -> None:
-    nuisances = [
-        {"distortion": "none", "weight": 1.0},
-        {"distortion": "blur", "least": 5.0, "most": 6.0, "directions": 2},
-    ]
     run = tmp_path / "run"
-    losses_of(trainer_of(run, small_config(material, nuisances=nuisances)))
+    losses_of(trainer_of(run, small_config(material, nuisances=NUISANCES)))
     kept, last = (weights_of(run, name) for name in (run_folder.WEIGHTS, run_folder.BEST))
     (kernel, bias), (before, _) = kept.pop("embedding"), last.pop("embedding")
     assert np.linalg.matrix_rank(kernel, 1e-4) == np.linalg.matrix_rank(before) - 2

@@ -26,7 +26,7 @@ from facesdk_training.torch.engine import start
 from facesdk_training.torch.trainer import Trainer
 from facesdk_training.torch.weights import keras_weights, restore_latent
 from training.networks import faces
-from training.small_runs import small_config, write_material
+from training.small_runs import NUISANCES, small_config, write_material
 from training.torch.small_torch_runs import losses_of, trainer_of
 
 TESTS = Path(__file__).parents[2]
@@ -73,12 +73,8 @@ def test_its_weights_compute_the_same_in_both_engines(finished: Path) -> None:
 
 
 def test_nuisances_are_taken_out_of_what_is_kept(material: Path, tmp_path: Path) -> None:
-    nuisances = [
-        {"distortion": "none", "weight": 1.0},
-        {"distortion": "blur", "least": 5.0, "most": 6.0, "directions": 2},
-    ]
     run = tmp_path / "run"
-    losses_of(trainer_of(run, small_config(material, nuisances=nuisances)))
+    losses_of(trainer_of(run, small_config(material, nuisances=NUISANCES)))
     names = run_folder.WEIGHTS, run_folder.BEST
     kept, last = (hdf5.read_weights((run / name).read_bytes()) for name in names)
     (kernel, _), (before, _) = kept.pop("embedding"), last.pop("embedding")

@@ -308,14 +308,16 @@ class Trainer:
         )
         self._write_weights(run_folder.WEIGHTS, kept)
 
+    @torch.no_grad()
     def _compensate(self, network: Network) -> None:
         """Folds what compensates the nuisances into the last layer of a network."""
-        nuisances, batches = self._config.nuisances, self._setting.batches
-        vectors = [
-            batches.copies(network, row.distortions, COPIES).cpu().numpy() for row in nuisances
+        nuisances, copies = self._config.nuisances, self._setting.batches.copies
+        embeddings = [
+            torch.cat([network(x).float() for x in copies(row.distortions, COPIES)]).cpu().numpy()
+            for row in nuisances
         ]
         last = keras_weights(network)[LAST_LAYER]
-        changed = {LAST_LAYER: folded(last, compensation(nuisances, vectors))}
+        changed = {LAST_LAYER: folded(last, compensation(nuisances, embeddings))}
         set_keras_weights(network, changed, "nuisances")
 
     def _with_statistics(

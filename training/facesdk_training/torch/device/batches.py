@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,23 +141,21 @@ class DeviceBatches:
         plain = Distortions((), self._distortions.height, self._distortions.width)
         return plain(torch.where(mirrored, x.flip(3), x), 1.0)
 
-    def copies(
-        self, network: torch.nn.Module, rows: Sequence[DistortionConfig], count: int
-    ) -> Tensor:
-        """Unit embeddings of crops that are distorted by all rows; the same crops every time.
+    @torch.no_grad()
+    def copies(self, rows: Sequence[DistortionConfig], count: int) -> Iterator[Tensor]:
+        """Yields batches of random crops that are distorted by all rows; the same crops every time.
 
         Args:
-            network: What embeds, in evaluation mode.
-            rows: What is done to each crop; none leaves them as they are.
+            rows: What is done to each; none leaves the window of undistorted crops.
             count: Crops in all; all there are if there are fewer.
 
-        Returns:
-            float32 [count, D].
+        Yields:
+            float32 [N, 3, height, width], normalised.
         """
-        chosen = np.random.default_rng(0).permutation(self._copied)[:count]
-        crops = self._crops[torch.from_numpy(chosen).to(self._crops.device)]
+        chosen = torch.from_numpy(np.random.default_rng(0).permutation(self._copied)[:count])
         done = Distortions(rows, self._distortions.height, self._distortions.width)
-        return embedded(network, crops, done, _COPIES)
+        for part in self._crops[chosen.to(self._crops.device)].split(_COPIES):
+            yield done(part.float(), 0.0)
 
     def _next_rows(self, count: int) -> Tensor:
         if count > len(self._crops):
@@ -169,15 +167,15 @@ class DeviceBatches:
         return self._order[self._position - count : self._position]
 
 
-def embedded(network: torch.nn.Module, crops: Tensor, done: Distortions, size: int) -> Tensor:
-    """Unit embeddings of crops by a network in evaluation mode, float32 [N, D].
+def embedded(network: torch.nn.Module, crops: Tensor, plain: Distortions, size: int) -> Tensor:
+    """Unit embeddings of undistorted crops by a network in evaluation mode, float32 [N, D].
 
     Args:
         network: What embeds.
         crops: uint8 [N, 3, S, S], RGB.
-        done: What is done to the crops, for the network's input.
+        plain: Distortions without rows, of the network's input.
         size: Crops per call.
     """
     with torch.no_grad():
-        parts = [network(done(part.float(), 0.0)).float() for part in crops.split(size)]
+        parts = [network(plain(part.float(), 1.0)).float() for part in crops.split(size)]
     return functional.normalize(torch.cat(parts), dim=1)
