@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from facesdk.runtime.operator_library import describe_library
 from native.support.workers import PATHS
 
 SOURCE = Path(__file__).parents[2] / "sdk" / "native"
@@ -40,17 +44,21 @@ def run(command: list[str], **environment: str) -> str:
     return done.stdout + done.stderr
 
 
-def build(
-    folder: Path, compiler: str, sanitizers: str, *options: str, targets: Sequence[str] = ("all",)
-) -> None:
+def configure(folder: Path, compiler: str, sanitizers: str, *options: str) -> str:
+    """Returns CMake's program."""
     cmake = tool("cmake", "pip install cmake")
-    if compiler in PACKAGES:
-        compiler = tool(compiler, PACKAGES[compiler])
     options = (
         "-DFACESDK_TESTS=ON", "-DFACESDK_WERROR=ON", f"-DFACESDK_SANITIZE={sanitizers}",
         f"-DCMAKE_C_COMPILER={compiler}", *options,
     )  # fmt: skip
     run([cmake, "-S", str(SOURCE), "-B", str(folder), *options])
+    return cmake
+
+
+def build(
+    folder: Path, compiler: str, sanitizers: str, *options: str, targets: Sequence[str] = ("all",)
+) -> None:
+    cmake = configure(folder, tool(compiler, PACKAGES[compiler]), sanitizers, *options)
     run([cmake, "--build", str(folder), "--parallel", "2", "--target", *targets])
 
 
@@ -65,9 +73,11 @@ def test_c_suite_under_the_sanitizers_of_gcc(tmp_path: Path) -> None:
     build(tmp_path, "gcc", "address,undefined", "-DFACESDK_FUZZ_INPUTS=1000", *O1)
     ctest(tmp_path)
     fuzzer = str(tmp_path / "tests" / "fuzz_delegate")
-    for seed, path in enumerate(PATHS, start=2):  # what uses the default path, on the others
-        ctest(tmp_path, "-R", "test_delegate|memory|thread_pool", FACESDK_OPS_ISA=path)
+    for seed, path in enumerate(PATHS, start=2):
         run([fuzzer, str(FUZZ_INPUTS // len(PATHS)), str(seed)], FACESDK_OPS_ISA=path)
+    for path in {*PATHS} - {describe_library().isa}:  # what uses the default path, on the others
+        threaded = "" if path == "reference" else "|thread_pool"  # its convolutions use no pool
+        ctest(tmp_path, "-R", f"test_delegate|memory{threaded}", FACESDK_OPS_ISA=path)
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +94,18 @@ def test_c_suite_under_the_sanitizers_of_clang(clang_build: Path) -> None:
 
 
 def test_a_newer_clang_has_no_warnings(tmp_path: Path) -> None:
-    """Zig's, which compiles the wheels."""
+    """Zig's, which compiles the wheels; here it reads the tests as well, and writes no code."""
     zig = Path(str(importlib.import_module("ziglang").__file__)).with_name("zig")
-    build(tmp_path, str(zig), "", "-DCMAKE_C_COMPILER_ARG1=cc", *O1)
+    options = ("-DCMAKE_C_COMPILER_ARG1=cc", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON")
+    configure(tmp_path, str(zig), "", *options)
+    rows = json.loads((tmp_path / "compile_commands.json").read_text())
+    given = {row["file"]: shlex.split(row["command"])[2:] for row in rows}
+    assert {str(path) for path in SOURCE.rglob("tests/*/*.c")} <= set(given)
+    assert all("-Werror" in options for options in given.values())
+    clang = [str(zig), "clang", "-isystem", str(zig.parent / "lib" / "include")]
+    reading = ["-fsyntax-only", "-Wno-unused-command-line-argument"]  # such as -c
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(run, [[*clang, *options, *reading] for options in given.values()]))
 
 
 def test_libfuzzer_finds_nothing(clang_build: Path, tmp_path: Path) -> None:
