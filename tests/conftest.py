@@ -15,6 +15,8 @@ import lfw
 settings.register_profile("facesdk", deadline=None)
 settings.load_profile("facesdk")
 
+gc.disable()  # until everything is imported
+
 
 def data_is_expected() -> bool:
     """Whether a test that needs photos must run: it fails if they are missing then."""
@@ -41,6 +43,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
+    gc.enable()
 
 
 @pytest.hookimpl(trylast=True)
