@@ -11,85 +11,13 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper, numpy_helper
 from typer.testing import CliRunner
 
+from converters.onnx_graphs import Graph, both, kinds, random, require_equal
 from facesdk.cli.main import app
 from facesdk.errors import InputError, ModelError
 from facesdk.models.bundle import ModelBundle
 from facesdk_converters.sources import source
-from facesdk_converters.sources.onnx import network as onnx_network
-from facesdk_training.keras import loading
-
-RNG = np.random.default_rng(11)
-
-
-class Graph:
-    """Writes a graph, node by node; each result is named t0, t1, ..."""
-
-    def __init__(self, *shape: int | str, opset: int = 15) -> None:
-        self.shape, self.opset = shape, opset
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-
-    def constant(self, values: Any) -> str:
-        array = np.asarray(values)
-        if array.dtype == np.float64:
-            array = array.astype(np.float32)
-        name = f"c{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(array, name))
-        return name
-
-    def add(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> Any:
-        names = [f"t{len(self.nodes)}_{number}" for number in range(outputs)]
-        node = helper.make_node(kind, inputs, names, f"/{kind}/{len(self.nodes)}", **attributes)
-        self.nodes.append(node)
-        return names[0] if outputs == 1 else names
-
-    def conv(self, x: str, kernel: Any, bias: Any = None, **attributes: Any) -> str:
-        weights = [self.constant(kernel), *([] if bias is None else [self.constant(bias)])]
-        return str(self.add("Conv", x, *weights, **attributes))
-
-    def save(self, path: Path, *outputs: str) -> Path:
-        info = helper.make_tensor_value_info
-        graph = helper.make_graph(
-            self.nodes,
-            "net",
-            [info("x", TensorProto.FLOAT, self.shape)],
-            [info(name, TensorProto.FLOAT, None) for name in outputs],
-            self.constants,
-        )
-        opsets = [helper.make_opsetid("", self.opset)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
-        model = onnx.shape_inference.infer_shapes(model)
-        for output in model.graph.output:
-            if not output.type.tensor_type.HasField("shape"):
-                output.type.tensor_type.shape.dim.add().dim_param = "n"
-                output.type.tensor_type.shape.dim.add().dim_param = "m"
-        onnx.save(model, path)
-        return path
-
-
-def both(path: Path, count: int = 2) -> tuple[Any, Any, Any]:
-    """The network, what ONNX's reference computes, and what the translation computes."""
-    network = onnx_network.load(path)
-    inputs = RNG.normal(0, 1, (network.batch or count, *network.input_shapes[0])).astype(np.float32)
-    return network, network.predict(inputs)[0], loading.predict(network.model, inputs)
-
-
-def require_equal(path: Path) -> Any:
-    network, expected, got = both(path)
-    assert expected.shape == got.shape
-    np.testing.assert_allclose(got, expected, atol=3e-6 * max(1, np.abs(expected).max()))
-    return network
-
-
-def kinds(network: Any) -> list[str]:
-    return [type(row).__name__ for row in network.layers]
-
-
-def random(*shape: int, scale: float = 1.0) -> Any:
-    return RNG.normal(0, scale, shape).astype(np.float32)
 
 
 def test_a_float_network_is_translated(tmp_path: Path) -> None:
@@ -185,7 +113,43 @@ def _sign_of_sign(graph: Graph, x: str) -> str:
     return str(graph.add("Sign", inner))
 
 
-WAYS = [_sign, _polynomial, _where, _where_not_below, _where_below, _step, _sign_of_sign]
+def _negated_step(graph: Graph, x: str) -> str:
+    step = graph.add("Cast", graph.add("Less", x, graph.constant(np.float32(0))), to=1)
+    doubled = graph.add("Mul", step, graph.constant(np.float32(2)))
+    return str(graph.add("Sub", graph.constant(np.float32(1)), doubled))
+
+
+def _shifted_step(graph: Graph, x: str) -> str:
+    step = graph.add("Cast", graph.add("GreaterOrEqual", x, graph.constant(np.float32(0))), to=1)
+    shifted = graph.add("Sub", step, graph.constant(np.float32(0.5)))
+    return str(graph.add("Div", shifted, graph.constant(np.float32(0.5))))
+
+
+def _difference(graph: Graph, x: str) -> str:
+    below = graph.add("Less", x, graph.constant(np.float32(0)))
+    steps = [graph.add("Cast", one, to=1) for one in (graph.add("Not", below), below)]
+    return str(graph.add("Sub", *steps))
+
+
+def _masked(graph: Graph, x: str) -> str:
+    """``torch.ones_like(x).masked_fill(x < 0, -1)``."""
+    mask = graph.add("Cast", graph.add("Less", x, graph.constant(np.float32(0))), to=9)
+    return str(graph.add("Where", mask, graph.constant(np.float32(-1)), _ones(graph, 1)))
+
+
+WAYS = [
+    _negated_step,
+    _shifted_step,
+    _difference,
+    _masked,
+    _sign,
+    _polynomial,
+    _where,
+    _where_not_below,
+    _where_below,
+    _step,
+    _sign_of_sign,
+]
 
 
 @pytest.mark.parametrize("write", WAYS)
@@ -316,7 +280,17 @@ def _refused() -> dict[str, tuple[Graph, list[str], str]]:
         "volume": (volume, [volume.conv("x", random(4, 3, 3, 3, 3))], "3 dimensions"),
         "ceiling": (
             pool,
-            [pool.add("MaxPool", "x", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)],
+            [
+                pool.add(
+                    "AveragePool",
+                    "x",
+                    kernel_shape=[3, 3],
+                    strides=[2, 2],
+                    ceil_mode=1,
+                    pads=[1, 1, 1, 1],
+                    count_include_pad=1,
+                )
+            ],
             "rounds its size up",
         ),
         "kernel": (kernel, [kernel.add("Conv", "x", weights)], "must be a constant"),

@@ -18,10 +18,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from facesdk.errors import ModelError, one_line
-from facesdk_converters.sources.onnx.file import (
-    Node,
-    OnnxModel,
-)
+from facesdk_converters.sources.onnx.graph import Node, OnnxModel, evaluated
 
 LAYERS = tf.keras.layers
 NHWC = (0, 2, 3, 1)
@@ -69,6 +66,7 @@ class Translator:
         self.onnx = model
         self.path = path
         self.operators = operators
+        self.constants = dict(model.constants)
         self.values: dict[str, Any] = {}
         self.names: set[str] = set()
 
@@ -86,14 +84,23 @@ class Translator:
         for node in self.onnx.nodes:
             self._add(node)
         for name in self.onnx.outputs:
-            if name in self.onnx.constants:
+            if name in self.constants:
                 raise ModelError(f"{self.path} gives {name} as an output, which is a constant")
-        outputs = [self.tensor(name) for name in self.onnx.outputs]
+        outputs = [_as_float(self.tensor(name)) for name in self.onnx.outputs]
         if all(any(output is one for one in given) for output in outputs):
             raise ModelError(f"{self.path} computes nothing")
         return tf.keras.Model(given, outputs, name=_legal(self.path.stem))
 
     def _add(self, node: Node) -> None:
+        given = [name for name in node.inputs if name]
+        if all(name in self.constants for name in given) and "Random" not in node.kind:
+            self.constants |= evaluated(node, self.constants, self.onnx.opsets)
+            return
+        if node.kind == "Shape":
+            places = slice(node.attributes.get("start", 0), node.attributes.get("end"))
+            sizes = sizes_of(self.raw(node.inputs[0]))[places]
+            self.constants[node.outputs[0]] = np.array(sizes, np.int64)
+            return
         function = self.operators.get(node.kind)
         if function is None:
             raise ModelError(
@@ -128,7 +135,7 @@ class Translator:
 
     def constant(self, name: str) -> NDArray[Any] | None:
         """The numbers of a tensor of the file; None if it is computed."""
-        return self.onnx.constants.get(name)
+        return self.constants.get(name)
 
     def given(self, node: Node, place: int) -> NDArray[Any]:
         """A constant input; raises where it is computed."""
@@ -161,12 +168,12 @@ class Translator:
         self.values[name] = value
         return value
 
-    def operand(self, name: str, rank: int) -> Any:
-        """A tensor, or a constant that broadcasts with tensors of that rank."""
+    def operand(self, name: str, rank: int, kind: Any = tf.float32) -> Any:
+        """A tensor, or a constant of a type that broadcasts with tensors of that rank."""
         values = self.constant(name)
         if values is None:
-            return self.tensor(name)
-        values = np.asarray(values, np.float32)
+            return _of_rank(self.tensor(name), rank)
+        values = np.asarray(values, kind.as_numpy_dtype)
         if rank == 4 and values.ndim:
             values = values.reshape((1,) * (4 - values.ndim) + values.shape).transpose(NHWC)
             return values if values.shape[:3] != (1, 1, 1) else values.reshape(-1)
@@ -181,6 +188,49 @@ def _legal(name: str) -> str:
 def rank_of(value: Any) -> int:
     """Number of axes, the batch among them."""
     return len(value.shape)
+
+
+def sizes_of(value: Any) -> list[int]:
+    """ONNX's shape of a value; a batch of any size counts as 1."""
+    x = value.of if isinstance(value, Signs) else value
+    shape = x.picture.shape if isinstance(x, Flat) else x.shape
+    sizes = [1 if size is None else int(size) for size in shape]
+    if isinstance(x, Flat):
+        return [sizes[0], int(np.prod(sizes[1:]))]
+    return [sizes[place] for place in PLACES] if len(sizes) == 4 else sizes
+
+
+def batch_axis(value: Any) -> int | None:
+    """Which of ONNX's axes counts the inputs of a batch of any size; None if it is fixed."""
+    x = value.of if isinstance(value, Signs) else value
+    shape = list(x.picture.shape[:1] if isinstance(x, Flat) else x.shape)
+    if None not in shape:
+        return None
+    place = shape.index(None)
+    return PLACES.index(place) if len(shape) == 4 else place
+
+
+def ordered(x: Any) -> Any:
+    """A tensor with its axes in ONNX's order."""
+    return tf.transpose(x, NCHW) if rank_of(x) == 4 else x
+
+
+def stored(x: Any) -> Any:
+    """A tensor with its axes in ONNX's order as it is kept here."""
+    return tf.transpose(x, NHWC) if rank_of(x) == 4 else x
+
+
+def _of_rank(x: Any, rank: int) -> Any:
+    """A tensor that broadcasts with those of a rank as ONNX's would."""
+    if rank != 4 or rank_of(x) == 4 or rank_of(x) == 0:
+        return x
+    for _ in range(4 - rank_of(x)):
+        x = tf.expand_dims(x, 0)
+    return stored(x)
+
+
+def _as_float(x: Any) -> Any:
+    return x if x.dtype == tf.float32 else tf.cast(x, tf.float32)
 
 
 def as_vector(picture: Any) -> Any:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from onnx import TensorProto
 
 from facesdk.errors import ModelError
-from facesdk_converters.sources.onnx.file import (
+from facesdk_converters.sources.onnx.graph import Node, clip_bounds
+from facesdk_converters.sources.onnx.signs import (
     SIGN_OF_ZERO_IS_MINUS_ONE,
     SIGN_OF_ZERO_IS_ZERO,
-    Node,
-    clip_bounds,
     gives_zeros,
     is_sum_of_signs,
 )
@@ -41,9 +41,9 @@ def binary(function: Callable[..., Any]) -> Callable[[Translator, Node], Any]:
     """Of two tensors or more, from left to right; constants broadcast."""
 
     def combine(translator: Translator, node: Node) -> Any:
-        tensors = [translator.tensor(n) for n in node.inputs if translator.constant(n) is None]
-        rank = max(map(rank_of, tensors))
-        parts = [translator.operand(name, rank) for name in node.inputs]
+        tensors = _tensors(translator, node)
+        rank = max(rank_of(value) for value in _operands(translator, node))
+        parts = [translator.operand(name, rank, tensors[0].dtype) for name in node.inputs]
         result = parts[0]
         for part in parts[1:]:
             result = function(result, part)
@@ -52,9 +52,23 @@ def binary(function: Callable[..., Any]) -> Callable[[Translator, Node], Any]:
     return combine
 
 
+def _tensors(translator: Translator, node: Node) -> list[Any]:
+    """The tensors that a node reads, without the constants."""
+    return [translator.tensor(n) for n in node.inputs if translator.constant(n) is None]
+
+
+def _operands(translator: Translator, node: Node) -> list[Any]:
+    """The tensors and constants that a node reads."""
+    constants = [translator.constant(name) for name in node.inputs]
+    return [
+        translator.tensor(name) if values is None else values
+        for name, values in zip(node.inputs, constants, strict=True)
+    ]
+
+
 def add(translator: Translator, node: Node) -> Any:
     """A sum; of two tensors of one shape a layer."""
-    shapes = [translator.tensor(n).shape for n in node.inputs if translator.constant(n) is None]
+    shapes = [tensor.shape for tensor in _tensors(translator, node)]
     if len(shapes) == 2 and tuple(shapes[0]) == tuple(shapes[1]):
         parts = [translator.tensor(name) for name in node.inputs]
         return LAYERS.Add(name=translator.layer_name(node))(parts)
@@ -80,17 +94,29 @@ def clip(translator: Translator, node: Node) -> Any:
 
 
 def cast(translator: Translator, node: Node) -> Any:
-    """To float32; integers are refused."""
-    if int(node.attributes["to"]) not in (1, 10, 11):
-        raise ModelError("casts to integers")
-    return tf.cast(translator.tensor(node.inputs[0]), tf.float32)
+    """To float32; integers and truth values stay what they are, and floats become neither."""
+    x, wanted = translator.tensor(node.inputs[0]), int(node.attributes["to"])
+    if wanted in (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE):
+        return tf.cast(x, tf.float32)
+    if wanted in (TensorProto.INT32, TensorProto.INT64) and x.dtype.is_integer:
+        return x
+    if wanted == TensorProto.BOOL and x.dtype == tf.bool:
+        return x
+    raise ModelError("casts to integers")
+
+
+def divide(translator: Translator, node: Node) -> Any:
+    """``Div`` of floats."""
+    if any(value.dtype.is_integer for value in _tensors(translator, node)):
+        raise ModelError("divides integers: cast them to float before it")
+    return binary(tf.divide)(translator, node)
 
 
 def where(translator: Translator, node: Node) -> Any:
     """``Where``."""
-    condition = translator.tensor(node.inputs[0])
-    parts = [translator.operand(name, rank_of(condition)) for name in node.inputs[1:]]
-    return tf.where(condition, *parts)
+    rank = max(rank_of(value) for value in _operands(translator, node))
+    condition = translator.operand(node.inputs[0], rank, tf.bool)
+    return tf.where(condition, *(translator.operand(name, rank) for name in node.inputs[1:]))
 
 
 def hard_sigmoid(translator: Translator, node: Node) -> Any:
@@ -110,3 +136,23 @@ def elu(translator: Translator, node: Node) -> Any:
     """``Elu``."""
     layer = LAYERS.ELU(node.attributes.get("alpha", 1.0), name=translator.layer_name(node))
     return layer(translator.tensor(node.inputs[0]))
+
+
+def celu(translator: Translator, node: Node) -> Any:
+    """``Celu``."""
+    x, alpha = translator.tensor(node.inputs[0]), float(node.attributes.get("alpha", 1.0))
+    return tf.maximum(x, 0.0) + alpha * tf.nn.elu(tf.minimum(x, 0.0) / alpha)
+
+
+def selu(translator: Translator, node: Node) -> Any:
+    """``Selu``."""
+    x = translator.tensor(node.inputs[0])
+    alpha = float(node.attributes.get("alpha", 1.67326319217681884765625))
+    gamma = float(node.attributes.get("gamma", 1.05070102214813232421875))
+    return gamma * (tf.maximum(x, 0.0) + alpha * tf.nn.elu(tf.minimum(x, 0.0)))
+
+
+def gelu(translator: Translator, node: Node) -> Any:
+    """``Gelu``."""
+    approximate = node.attributes.get("approximate", b"none") == b"tanh"
+    return tf.nn.gelu(translator.tensor(node.inputs[0]), approximate)

@@ -1,16 +1,14 @@
-"""Padding, and pools over windows of a picture."""
+"""Windows of a picture, and pools over them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from facesdk.errors import ModelError
-from facesdk_converters.sources.onnx.file import (
-    Node,
-)
+from facesdk_converters.sources.onnx.graph import Node
+from facesdk_converters.sources.onnx.translations.padding import padded
 from facesdk_converters.sources.onnx.translator import LAYERS, Translator
 
 
@@ -31,16 +29,6 @@ def window(node: Node, size: list[int]) -> tuple[list[int], list[int], list[int]
     return strides, dilations, _pads(node)
 
 
-def padded(x: Any, pads: list[int], value: float = 0.0) -> Any:
-    """With a value around it: pads are those before rows and columns, then those after them."""
-    if not any(pads):
-        return x
-    top, left, bottom, right = pads
-    if value == 0.0:
-        return LAYERS.ZeroPadding2D(((top, bottom), (left, right)))(x)
-    return tf.pad(x, [[0, 0], [top, bottom], [left, right], [0, 0]], constant_values=value)
-
-
 def is_same(x: Any, pads: list[int], size: list[int], strides: list[int], steps: list[int]) -> bool:
     """Whether explicit zeros are those of Keras's "same"."""
     for axis in range(2):
@@ -51,16 +39,30 @@ def is_same(x: Any, pads: list[int], size: list[int], strides: list[int], steps:
     return True
 
 
+def _rounded_up(x: Any, size: list[int], strides: list[int], pads: list[int]) -> list[int]:
+    """Rows and columns that the last windows reach beyond the padding, if the size is rounded up.
+
+    A window that begins there is left out.
+    """
+    more = []
+    for axis in range(2):
+        length = int(x.shape[1 + axis]) + pads[axis]
+        span = length + pads[axis + 2] - size[axis]
+        last = -(-span // strides[axis]) * strides[axis]
+        more.append(max(last - span, 0) if last < length else 0)
+    return more
+
+
 def pool(translator: Translator, node: Node) -> Any:
     """Largest or mean value of windows."""
     x = translator.tensor(node.inputs[0])
     size = list(node.attributes["kernel_shape"])
     strides, dilations, pads = window(node, size)
-    if node.attributes.get("ceil_mode", 0):
-        for axis in range(2):
-            length = int(x.shape[1 + axis]) + pads[axis] + pads[axis + 2] - size[axis]
-            if length % strides[axis]:
-                raise ModelError("rounds its size up (ceil_mode), which TensorFlow Lite does not")
+    more = _rounded_up(x, size, strides, pads) if node.attributes.get("ceil_mode", 0) else [0, 0]
+    counted = any(pads) and not node.attributes.get("count_include_pad", 0)
+    if node.kind == "AveragePool" and any(more) and any(pads) and not counted:
+        raise ModelError("averages with its padding and rounds its size up (ceil_mode)")
+    pads = [*pads[:2], *(pad + rest for pad, rest in zip(pads[2:], more, strict=True))]
     if dilations != [1, 1]:
         raise ModelError("has dilations")
     name = translator.layer_name(node)
@@ -68,7 +70,7 @@ def pool(translator: Translator, node: Node) -> Any:
         if any(pads):
             x = padded(x, pads, float(np.finfo(np.float32).min))
         return LAYERS.MaxPool2D(size, strides, name=name)(x)
-    if any(pads) and not node.attributes.get("count_include_pad", 0):
+    if counted or any(more):
         if not is_same(x, pads, size, strides, [1, 1]):
             raise ModelError("averages without its padding, at places that are not those of `same`")
         return LAYERS.AvgPool2D(size, strides, padding="same", name=name)(x)

@@ -13,11 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.errors import ModelError
-from facesdk_converters.sources.onnx.file import (
-    Node,
+from facesdk_converters.sources.onnx.graph import Node
+from facesdk_converters.sources.onnx.translations.padding import padded
+from facesdk_converters.sources.onnx.translations.windows import is_same, window
+from facesdk_converters.sources.onnx.translator import (
+    LAYERS,
+    Flat,
+    Signs,
+    Translator,
+    ordered,
+    rank_of,
+    stored,
 )
-from facesdk_converters.sources.onnx.translator import LAYERS, Flat, Signs, Translator, rank_of
-from facesdk_converters.sources.onnx.windows import is_same, padded, window
 
 _ROUNDING = 2.5e-7
 """What ``w - clip(w) + clip(w)`` adds to a weight where the file has its result: two float steps
@@ -167,15 +174,14 @@ def gemm(translator: Translator, node: Node) -> Any:
     if magnitudes is None or rank_of(x) != 2:
         if signs is not None:
             x = translator.tensor(node.inputs[0])
-            kernel = np.asarray(kernel)
         layer = LAYERS.Dense(kernel.shape[1], **options)
-    else:
-        turned = -1.0 if signs is not None and signs.turned else 1.0
-        kernel = np.sign(kernel) * magnitudes.reshape(1, -1) * turned
-        quantizers = {"kernel_quantizer": "magnitude_aware_sign"}
-        if signs is not None:
-            quantizers["input_quantizer"] = "ste_sign"
-        layer = lq.layers.QuantDense(kernel.shape[1], **quantizers, **options)
+        return stored(_with_weights(layer, ordered(x), [kernel], bias))
+    turned = -1.0 if signs is not None and signs.turned else 1.0
+    kernel = np.sign(kernel) * magnitudes.reshape(1, -1) * turned
+    quantizers = {"kernel_quantizer": "magnitude_aware_sign"}
+    if signs is not None:
+        quantizers["input_quantizer"] = "ste_sign"
+    layer = lq.layers.QuantDense(kernel.shape[1], **quantizers, **options)
     return _with_weights(layer, x, [kernel], bias)
 
 
@@ -191,7 +197,9 @@ def batch_norm(translator: Translator, node: Node) -> Any:
     x = translator.tensor(node.inputs[0])
     gamma, beta, mean, variance = (translator.given(node, place) for place in range(1, 5))
     layer = LAYERS.BatchNormalization(
-        epsilon=node.attributes.get("epsilon", 1e-5), name=translator.layer_name(node)
+        axis=-1 if rank_of(x) == 4 else 1,
+        epsilon=node.attributes.get("epsilon", 1e-5),
+        name=translator.layer_name(node),
     )
     output = layer(x)
     layer.set_weights([gamma, beta, mean, variance])

@@ -1,0 +1,99 @@
+"""An ONNX graph as plain data: its nodes, its constants, what it reads and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx.reference import ReferenceEvaluator
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An operator of the graph.
+
+    Attributes:
+        kind: Its type, ``Conv`` for example, or one of
+            :data:`facesdk_converters.sources.onnx.signs.SIGNS`.
+        name: Its name; never empty.
+        inputs: Names of the tensors that it takes; empty for those left out.
+        outputs: Names of those that it makes.
+        attributes: Numbers, lists, text and arrays by name.
+        proto: The operator as it is in the file.
+    """
+
+    kind: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: dict[str, Any]
+    proto: onnx.NodeProto
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxModel:
+    """A graph.
+
+    Attributes:
+        nodes: What is needed for the outputs, in order of execution.
+        constants: Arrays by name.
+        inputs: Names of the inputs.
+        input_shapes: Their shapes, the batch included; the batch is None where any will do.
+        outputs: Names of the tensors that are the outputs.
+        proto: The file.
+    """
+
+    nodes: tuple[Node, ...]
+    constants: dict[str, NDArray[Any]]
+    inputs: tuple[str, ...]
+    input_shapes: tuple[tuple[int | None, ...], ...]
+    outputs: tuple[str, ...]
+    proto: onnx.ModelProto
+
+    @property
+    def opsets(self) -> dict[str, int]:
+        """Version of the operators of each domain."""
+        return {row.domain: row.version for row in self.proto.opset_import}
+
+    def maker(self, tensor: str) -> Node | None:
+        """The node that computes a tensor; None for an input or a constant."""
+        return next((node for node in self.nodes if tensor in node.outputs), None)
+
+    def number(self, tensor: str) -> float | None:
+        """The value of a constant of equal numbers; None for any other tensor."""
+        values = self.constants.get(tensor)
+        if values is None or values.size == 0 or not (values == values.flat[0]).all():
+            return None
+        return float(values.flat[0])
+
+
+def evaluated(
+    node: Node, constants: Mapping[str, NDArray[Any]], opsets: Mapping[str, int]
+) -> dict[str, NDArray[Any]]:
+    """What a node makes of constants, by ONNX's reference implementation.
+
+    Args:
+        node: A node all of whose inputs are among the constants.
+        constants: Arrays by name.
+        opsets: Version of the operators of each domain.
+
+    Returns:
+        Its outputs by name.
+    """
+    evaluator = ReferenceEvaluator(node.proto, opsets=dict(opsets))
+    renamed = dict(zip(node.proto.input, node.inputs, strict=True))
+    results = evaluator.run(None, {old: constants[new] for old, new in renamed.items() if old})
+    return {name: np.asarray(values) for name, values in zip(node.outputs, results, strict=True)}
+
+
+def clip_bounds(model: OnnxModel, node: Node) -> tuple[float, float]:
+    """The bounds of a Clip: inputs since opset 11, attributes before."""
+    bounds = [node.attributes.get("min", -np.inf), node.attributes.get("max", np.inf)]
+    for place, name in enumerate(node.inputs[1:3]):
+        if name:
+            bounds[place] = float(model.constants[name])
+    return float(bounds[0]), float(bounds[1])
