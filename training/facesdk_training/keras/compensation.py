@@ -28,7 +28,7 @@ def compensate(model: tf.keras.Model, nuisances: Sequence[NuisanceConfig], copie
     Raises:
         InputError: A crop cannot be decoded, or the nuisances leave nothing.
     """
-    embed = tf.function(lambda images: model(images, training=False))
+    embed = tf.function(lambda images: model(images, training=False), autograph=False)
     embeddings = [
         np.concatenate([np.asarray(embed(images)) for images in copies(row.distortions, COPIES)])
         for row in nuisances

@@ -76,7 +76,7 @@ class _Network:
             self.groups: list[OptimizedGroup] = optimized_groups(config.optimizer, self.model)
         self.kept = build(shape)
         self.kept.set_weights(self.embedder.get_weights())
-        self._embed = tf.function(lambda images: self.kept(images, training=False))
+        self._embed = tf.function(lambda images: self.kept(images, training=False), autograph=False)
 
     def embed(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embeddings by the weights that would be kept, float32 [N, D]."""
@@ -262,8 +262,9 @@ class Trainer:
         # Every worker takes part in a save; the chief's is the one that is kept.
         folder = self._run / run_folder.CHECKPOINTS if self._scratch is None else self._scratch.path
         self._checkpoints = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=2)
-        self._distributed_step = tf.function(self._step_on_all_replicas)
-        self._average = tf.function(self._update_average)
+        # No branch of a step depends on a tensor; rewriting its code would take a second.
+        self._distributed_step = tf.function(self._step_on_all_replicas, autograph=False)
+        self._average = tf.function(self._update_average, autograph=False)
 
     def _restore(self) -> None:
         latest = tf.train.latest_checkpoint(str(self._run / run_folder.CHECKPOINTS))
