@@ -103,6 +103,19 @@ def trainer_of(run: Path, run_config: RunConfig, strategy: Any = None) -> Traine
     return trainer
 
 
+def losses_of(trainer: Trainer, stop_at: int | None = None) -> list[float]:
+    """Trains to the end, or to a step after which it is told to stop; returns the losses."""
+    losses: list[float] = []
+
+    def on_step(step: int, loss: float, speed: float) -> None:
+        losses.append(loss)
+        if step == stop_at:
+            trainer.stop()
+
+    assert trainer.train(on_step) == (stop_at is None)
+    return losses
+
+
 def mirrored(replicas: int) -> tf.distribute.Strategy:
     """What several GPUs get, with virtual CPUs in their place."""
     cpu = tf.config.list_physical_devices("CPU")[0]
