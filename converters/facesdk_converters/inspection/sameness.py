@@ -21,7 +21,7 @@ def first_the_same(model: Any, inputs: Sequence[FloatArray]) -> Any:
 
     Args:
         model: The model.
-        inputs: For each input float32 ``(N, ...)``, N from 2.
+        inputs: For each input float32 ``(N, ...)``, N from 2 and a multiple of the model's batch.
     """
     outputs = [
         (layer, one)
@@ -31,9 +31,14 @@ def first_the_same(model: Any, inputs: Sequence[FloatArray]) -> Any:
         if hasattr(one, "_keras_history")
     ]
     every = tf.keras.Model(model.inputs, [one for _, one in outputs])
-    values = tf.nest.flatten(every(list(inputs), training=False))
-    for (layer, _), reached in zip(outputs, values, strict=True):
-        rows = np.asarray(reached, np.float64)
+    size = model.inputs[0].shape[0] or 1
+    runs = [
+        tf.nest.flatten(every([one[start : start + size] for one in inputs], training=False))
+        for start in range(0, len(inputs[0]), size)
+    ]
+    together = np.stack if size == 1 else np.concatenate
+    for (layer, _), reached in zip(outputs, zip(*runs, strict=True), strict=True):
+        rows = together([np.asarray(one, np.float64) for one in reached])
         if np.ptp(rows, axis=0).max(initial=0) <= _SAME * np.abs(rows).max(initial=0):
             return layer
     return None

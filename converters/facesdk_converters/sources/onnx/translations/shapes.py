@@ -101,6 +101,8 @@ def _reshaped(translator: Translator, node: Node, value: Any, target: list[int])
                 f"puts inputs of a batch together, {target} of {sizes}: {_ONE_AT_A_TIME}"
             )
         target[batch if batch in places else places[0]] = -1
+    elif target[0] == sizes[0]:
+        target[0] = -1
     return stored(tf.reshape(x, target))
 
 
