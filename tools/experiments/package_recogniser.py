@@ -4,16 +4,21 @@ r"""From a trained float network to the packaged file: fixed-point weights, thre
         --width depthwise=8 --faces faces --teacher MobileFaceNet.tflite
 
 RUN has ``config.json`` and ``latent.npz``, as a run leaves them; ``weights.h5`` and
-``calibration.json`` are made where they are missing. The file's thresholds and probability are
-those of the file itself, not of the float network, on all pairs of the held-out people: the split
-of training, which MobileFaceNet as the teacher helps to make. Prints what a model card needs.
+``calibration.json`` are made where they are missing. Nuisances of the configuration are taken out
+as a file has them, whose rounding adds to them. Thresholds and probability are those of the file
+itself, not of the float network, on all pairs of the held-out people: the split of training, which
+MobileFaceNet as the teacher helps to make. Prints what a model card needs.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,15 +37,16 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract
 from facesdk.recognition.alignment import central
 from facesdk.recognition.embedding import CropEmbedder, Embedder
-from facesdk_converters.convert import Facts, Request, convert
+from facesdk_converters.convert import Converted, Facts, Request, convert
 from facesdk_converters.targets.fixed_point.target import target
 from facesdk_converters.tflite.tree import write_contract
 from facesdk_training.config.run import RunConfig
 from facesdk_training.data.batches import BatchSampler, CropBatches
-from facesdk_training.data.crops import FaceCrops
+from facesdk_training.data.compensation import copied_rows
+from facesdk_training.data.crops import INPUT, FaceCrops
 from facesdk_training.data.split import split_by_identity
 from facesdk_training.data.validation import calibration_of, figures
-from facesdk_training.keras.compensation import compensate
+from facesdk_training.keras.compensation import Embed, compensate, fold
 from facesdk_training.keras.loading import load, predict
 from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.keras.weights import restore_latent
@@ -49,44 +55,81 @@ from facesdk_training.runs import record as run_record
 from tools.experiments.accuracy_tables import HeldOut, Model, held_out
 from tools.experiments.degraded_strangers import SETS, SHARE
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+COMPENSATION = "compensation.npz"
+"""The map in a run folder: float32 [D, D]."""
+
 _BATCH = 32
 
 
-def finish(run: Path, people: HeldOut, faces: Path) -> None:
+def finish(
+    run: Path, people: HeldOut, faces: Path, file_of: Callable[[Path], CropEmbedder] | None = None
+) -> None:
     """Makes a run's weights.h5 of its latent.npz, and its calibration.json.
+
+    The map that takes nuisances out is kept beside them, and taken where there is one.
 
     Args:
         run: The run folder.
         people: Whose pairs are calibrated on.
         faces: Folder with manifest.csv: the crops by which nuisances are taken out.
+        file_of: Converts a run folder. Nuisances are then those of the file's embeddings, by
+            default those of the float network's.
     """
     if (run / run_folder.WEIGHTS).exists() and (run / run_folder.CALIBRATION).exists():
         return
     config = run_record.config_of(run)
-    network = config.final_network
-    model = build_embedder(network)
+    model = build_embedder(config.final_network)
     missing = restore_latent(run / run_folder.LATENT, model)
     if missing:
         raise SystemExit(f"{run / run_folder.LATENT} lacks the layers {', '.join(missing)}")
-    if config.nuisances:
-        compensate(model, config.nuisances, trained_on(faces, config).copies)
+    kept = run / COMPENSATION
+    if kept.exists():
+        fold(model, np.load(kept)["compensation"])
+    elif config.nuisances:
+        embed = None
+        if file_of is not None:
+            with TemporaryDirectory() as name:
+                before = Path(name)
+                shutil.copy(run / run_folder.CONFIG, before)
+                _write(model, before, people)
+                embed = _of_normalised(file_of(before))
+        change = compensate(model, config.nuisances, trained_on(faces, config).copies, embed)
+        np.savez_compressed(kept, compensation=change.astype(np.float32))
+    found = _write(model, run, people)
+    print("float network", {key: round(value, 5) for key, value in found.items()})
+
+
+def _write(model: tf.keras.Model, run: Path, people: HeldOut) -> dict[str, float]:
+    """Writes weights.h5 and calibration.json; how well held-out people are told apart."""
     model.save_weights(run / run_folder.WEIGHTS)
-    size = network.input_height, network.input_width
-    images = np.stack([central(crop, *size) for crop in people.crops])
-    vectors = predict(model, (images.astype(np.float32) - 127.5) / 128)
+    _, height, width, _ = model.input_shape
+    images = np.stack([central(crop, height, width) for crop in people.crops])
+    vectors = predict(model, INPUT.normalise(images))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     pairs = all_pairs(vectors, people.people)
     count = {"crops": len(people.crops), "identities": int(people.people.max()) + 1}
-    record = {**count, **figures(pairs), **calibration_of(pairs)}
-    run_folder.write_record(run / run_folder.CALIBRATION, record)
-    print("float network", {key: round(value, 5) for key, value in figures(pairs).items()})
+    found = figures(pairs)
+    run_folder.write_record(
+        run / run_folder.CALIBRATION, {**count, **found, **calibration_of(pairs)}
+    )
+    return found
+
+
+def _of_normalised(embedder: CropEmbedder) -> Embed:
+    return lambda images: embedder.embed(
+        np.rint(images * INPUT.scale + INPUT.mean).astype(np.uint8)
+    )
 
 
 def trained_on(faces: Path, config: RunConfig) -> CropBatches:
-    """Crops of the sets that are validated on, but those of held-out people."""
-    crops = FaceCrops(faces, SETS)
+    """The crops, but those of held-out people."""
+    crops = FaceCrops(faces)
     split = split_by_identity(crops.records, None, validation_sets=SETS, validation_share=SHARE)
-    sampler = BatchSampler(split.train, _BATCH, config.seed)
+    rows = copied_rows(crops.records, split.train)
+    sampler = BatchSampler(rows, _BATCH, config.seed)
     size = config.final_network.input_height, config.final_network.input_width
     return CropBatches(crops, split.train, sampler, config.augmentation, *size)
 
@@ -114,19 +157,28 @@ def main() -> None:
     contract = Contract.read(Path("tools/peers/mobilefacenet.contract.json"))
     teacher = Model(Embedder.load(arguments.teacher, contract, trust=True), arguments.cache)
     people = held_out(arguments.faces, teacher)
-    finish(arguments.run, people, arguments.faces)
     name = arguments.output.name.partition(".")[0]
-    made = convert(
-        Request(arguments.run, arguments.output, facts=Facts(name=name)),
-        target(
-            bits=arguments.bits,
-            activations=8,
-            filter_scales="free",
-            storage="int8",
-            calibrate_on=arguments.faces / "celeba_wild.zip",
-            widths=tuple(arguments.width),
-        ),
-    )
+
+    def converted(run: Path, output: Path) -> tuple[ModelBundle, Converted]:
+        made = convert(
+            Request(run, output, facts=Facts(name=name)),
+            target(
+                bits=arguments.bits,
+                activations=8,
+                filter_scales="free",
+                storage="int8",
+                calibrate_on=arguments.faces / "celeba_wild.zip",
+                widths=tuple(arguments.width),
+            ),
+        )
+        return ModelBundle.load(output, trust=True), made
+
+    def file_of(run: Path) -> CropEmbedder:
+        bundle, _ = converted(run, run / arguments.output.name)
+        return Embedder(bundle, bundle.contract)
+
+    finish(arguments.run, people, arguments.faces, file_of)
+    bundle, made = converted(arguments.run, arguments.output)
     bundle = ModelBundle.load(arguments.output, trust=True)
     pairs = similarities(Embedder(bundle, bundle.contract), people)
     source = run_folder.read_record(arguments.run / run_folder.CALIBRATION)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from facesdk.errors import InputError
 from facesdk_training.config import toml
 from facesdk_training.config.nuisances import NuisanceConfig
-from facesdk_training.data.compensation import compensation, copied_rows, folded
+from facesdk_training.data.compensation import COPIES, compensation, copied_rows, folded
 from facesdk_training.data.crops import CropRecord
 
 LENGTH = 12
@@ -107,23 +107,20 @@ def test_a_map_that_leaves_nothing_is_refused() -> None:
         compensation([BLUR], [np.zeros((4, LENGTH))])
 
 
-def test_crops_are_of_the_sets_that_are_validated_on() -> None:
-    records = [CropRecord(name, "", "x.webp", None) for name in "abab"]
-    rows = np.array([0, 1, 3])
-    config = toml.parse(
-        {
-            "objective": "distillation",
-            "network": {"architecture": "CompactFaceNet"},
-            "validation": {"sets": ["b"]},
-            "nuisances": [{"distortion": "blur", "directions": 1}],
-        },
-        "test",
-    )
-    assert copied_rows(records, rows, config).tolist() == [1, 3]
-    anywhere = replace(config, validation=replace(config.validation, sets=()))
-    assert copied_rows(records, rows, anywhere) is rows
-    with pytest.raises(InputError, match="all of those are held out"):
-        copied_rows(records, rows[:1], config)
+def test_as_many_crops_are_copied_of_each_set() -> None:
+    count = {"large": 5000, "some": 1500, "small": 40}
+    records = [
+        CropRecord(name, "", "x.webp", None) for name, crops in count.items() for _ in range(crops)
+    ]
+    held_out = {3, 6501}
+    rows = np.array([row for row in range(len(records)) if row not in held_out])
+    chosen = copied_rows(records, rows)
+    assert len(chosen) == len(set(chosen.tolist())) == COPIES
+    assert not held_out & set(chosen.tolist())
+    drawn = Counter(records[row].set for row in chosen)
+    assert drawn["small"] == 39
+    assert abs(drawn["large"] - drawn["some"]) <= 1
+    np.testing.assert_array_equal(copied_rows(records, rows[-70:]), rows[-70:])
 
 
 def test_a_last_layer_that_is_no_dense_one_is_refused() -> None:

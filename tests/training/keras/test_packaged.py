@@ -14,11 +14,13 @@ from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.samples import BIDEN, OBAMA, OBAMA2
 from facesdk.tflite import weights
+from facesdk_training.keras.compensation import fold
 from facesdk_training.keras.loading import predict
 from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.keras.weights import restore_latent
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs.record import config_of
+from tools.experiments.package_recogniser import COMPENSATION
 
 RUN = Path(__file__).parents[3] / "training" / "runs" / "recogniser"
 
@@ -27,6 +29,7 @@ RUN = Path(__file__).parents[3] / "training" / "runs" / "recogniser"
 def model() -> Any:
     model = build_embedder(config_of(RUN).final_network)
     assert restore_latent(RUN / run_folder.LATENT, model) == []
+    fold(model, np.load(RUN / COMPENSATION)["compensation"])
     return model
 
 

@@ -5,10 +5,11 @@ r"""What taking nuisances out of a packaged recogniser brings, without training.
         --faces faces --cache build/accuracy
 
 The file has rows ``[[nuisances]]`` as a recipe of ``facesdk train``. The map of
-:mod:`facesdk_training.data.compensation` is fitted on training people of the sets that the held-out
-people are from, and judged on these: at the threshold for an FMR of 1e-3, which is calibrated anew,
-all pairs of undistorted crops, and every fourth person's in the 64 ways to spoil both photos of
-:mod:`tools.experiments.accuracy_tables`, whose cache holds the embeddings.
+:mod:`facesdk_training.data.compensation` is fitted on training crops, and judged on the held-out
+people at the threshold for an FMR of 1e-3, which is calibrated anew: all pairs of undistorted
+crops, and every fourth person's in the 64 ways to spoil both photos of
+:mod:`tools.experiments.accuracy_tables`, whose cache holds the embeddings; and by how many
+strangers of other sets pass.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pydantic import TypeAdapter
 from facesdk.evaluation.calibration import FMRS, all_pairs, balanced_accuracy, calibrate
 from facesdk_training.config import toml
 from facesdk_training.config.nuisances import NuisanceConfig
-from facesdk_training.data.compensation import COPIES, compensation
+from facesdk_training.data.compensation import compensation, copied_rows
 from facesdk_training.data.crops import FaceCrops
 from facesdk_training.data.distortions import distorted
 from facesdk_training.data.split import split_by_identity
@@ -39,6 +40,7 @@ from tools.experiments.accuracy_tables import (
     table,
 )
 from tools.experiments.degraded_strangers import SETS, SHARE
+from tools.experiments.recogniser.strangers_elsewhere import elsewhere, passing
 
 _BATCH = 32
 
@@ -60,7 +62,7 @@ def copies(
 
 
 def judged(
-    model: Model, change: NDArray[np.float64], people: HeldOut
+    model: Model, change: NDArray[np.float64], people: HeldOut, faces: Path
 ) -> Iterator[tuple[str, float, float]]:
     """Condition, FMR and FNMR at the threshold for 1e-3; the first is all undistorted pairs."""
 
@@ -74,6 +76,8 @@ def judged(
         f"accuracy {percent(balanced_accuracy(clean), 2)} %, TAR",
         *(f"{1 - rates(clean, level)[1]:.4f} at {fmr:g}" for fmr, level in points.items()),
     )
+    for whom, vectors in elsewhere(model, faces):
+        print(f"  {whom}: {percent(passing(mapped(vectors), points[1e-3]), 2)} % pass at 0.001")
     some = people.part()
     for kind, level, crops in degraded(some):
         name = f"{kind} {level}"
@@ -95,14 +99,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     people = held_out(given.faces, load(given.teacher, given.cache))
     model = load(given.model, given.cache)
-    crops = FaceCrops(given.faces, SETS)
+    crops = FaceCrops(given.faces)
     split = split_by_identity(crops.records, None, validation_sets=SETS, validation_share=SHARE)
-    chosen = np.random.default_rng(1).permutation(split.train)[:COPIES]
+    chosen = copied_rows(crops.records, split.train)
     change = compensation(rows, [copies(model, crops, chosen, row) for row in rows])
     cells = []
     for name, what in (("as it is", np.eye(len(change))), ("compensated", change)):
         print(f"{model.embedder.name}, {name}: ", end="")
-        found = list(judged(model, what, people))
+        found = list(judged(model, what, people, given.faces))
         fmrs, fnmrs = (np.array([row[place] for row in found]) for place in (1, 2))
         print("\n".join(f"  {row[0]}: {percent(row[1], 2)} %" for row in found if row[1] > 0.008))
         worse = np.count_nonzero(fmrs > 0.01)

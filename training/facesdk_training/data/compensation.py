@@ -13,6 +13,7 @@ Interspeech 2006). The map is linear, so it folds into a dense last layer and co
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,7 +21,6 @@ from numpy.typing import NDArray
 
 from facesdk.errors import InputError
 from facesdk_training.config.nuisances import NuisanceConfig
-from facesdk_training.config.run import RunConfig
 from facesdk_training.data.crops import CropRecord
 
 COPIES = 2048
@@ -37,32 +37,24 @@ _SAME = 1e-6
 Matrix = NDArray[np.float64]
 
 
-def copied_rows(
-    records: Sequence[CropRecord], rows: NDArray[np.int64], config: RunConfig
-) -> NDArray[np.int64]:
-    """The training crops that embeddings are made of: those of the sets that are validated on.
+def copied_rows(records: Sequence[CropRecord], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The training crops that embeddings are made of, at most :data:`COPIES`.
 
-    Thresholds come from people of these sets; what they have in common is taken out, not what a
-    set has that is cut or lit in another way.
+    As many are drawn from each set as from the others, as far as it has them: what is divided by is
+    what faces have in common, and fitted to some people alone it lets more strangers pass among
+    others.
 
     Args:
         records: What is known of each crop.
         rows: Those that are trained on.
-        config: Says the sets, and whether there are nuisances.
-
-    Raises:
-        InputError: There are nuisances but no such crop.
     """
-    sets = config.validation.sets
-    if not sets:
-        return rows
-    chosen = np.array([row for row in rows if records[row].set in sets], np.int64)
-    if config.nuisances and not len(chosen):
-        raise InputError(
-            f"nuisances are taken out by training crops of the sets {', '.join(sets)}, which are "
-            "validated on, but all of those are held out: lower validation.share"
-        )
-    return chosen
+    order = np.random.default_rng(0).permutation(rows)
+    drawn: Counter[str] = Counter()
+    turns = []
+    for row in order:
+        turns.append(drawn[records[row].set])
+        drawn[records[row].set] += 1
+    return np.asarray(np.sort(order[np.argsort(turns, kind="stable")[:COPIES]]), np.int64)
 
 
 def compensation(

@@ -10,28 +10,50 @@ from numpy.typing import NDArray
 
 from facesdk_training.config.distortions import DistortionConfig
 from facesdk_training.config.nuisances import NuisanceConfig
-from facesdk_training.data.compensation import COPIES, LAST_LAYER, compensation, folded
+from facesdk_training.data.compensation import COPIES, LAST_LAYER, Matrix, compensation, folded
 
 Copies = Callable[[Sequence[DistortionConfig], int], Iterable[NDArray[np.float32]]]
 """Batches of so many training crops that are distorted by all rows, see
 :meth:`facesdk_training.data.batches.CropBatches.copies`."""
 
 
-def compensate(model: tf.keras.Model, nuisances: Sequence[NuisanceConfig], copies: Copies) -> None:
+Embed = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""Embeddings [N, D] of crops [N, H, W, 3] in [-1, 1]."""
+
+
+def compensate(
+    model: tf.keras.Model,
+    nuisances: Sequence[NuisanceConfig],
+    copies: Copies,
+    embed: Embed | None = None,
+) -> Matrix:
     """Changes the last layer, see :mod:`facesdk_training.data.compensation`.
 
     Args:
         model: Whose last layer is dense and named "embedding".
         nuisances: What is taken out.
         copies: Gives the crops.
+        embed: What embeds them; by default the network. A file made of it, where rounding adds to
+            what bad photos have in common.
+
+    Returns:
+        The map that was folded in.
 
     Raises:
         InputError: A crop cannot be decoded, or the nuisances leave nothing.
     """
-    embed = tf.function(lambda images: model(images, training=False), autograph=False)
+    own = tf.function(lambda images: model(images, training=False), autograph=False)
+    embed = embed or (lambda images: np.asarray(own(images)))
     embeddings = [
-        np.concatenate([np.asarray(embed(images)) for images in copies(row.distortions, COPIES)])
+        np.concatenate([embed(images) for images in copies(row.distortions, COPIES)])
         for row in nuisances
     ]
+    change = compensation(nuisances, embeddings)
+    fold(model, change)
+    return change
+
+
+def fold(model: tf.keras.Model, change: Matrix) -> None:
+    """Lets a map [D, D] follow the last layer."""
     last = model.get_layer(LAST_LAYER)
-    last.set_weights(folded(last.get_weights(), compensation(nuisances, embeddings)))
+    last.set_weights(folded(last.get_weights(), change))

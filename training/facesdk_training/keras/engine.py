@@ -106,7 +106,7 @@ class KerasEngine:
                 config.data.workers,
                 config.distortions,
                 total_steps(config, sampler.steps_per_epoch),
-                copied_rows(material.crops.records, sampler.rows, config),
+                copied_rows(material.crops.records, sampler.rows),
             ),
             Validation(material.crops, material.split, height, width),
             strategy=self.strategy,

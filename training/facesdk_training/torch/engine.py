@@ -101,7 +101,7 @@ class TorchEngine:
         crops = on_device(material.crops, split.train, device, workers)
         fast = device.type == "cuda"
         distortions = Distortions(config.distortion_rows, *size)
-        copied = copied_rows(material.crops.records, split.train, config)
+        copied = copied_rows(material.crops.records, split.train)
         batches = DeviceBatches(
             crops,
             torch.from_numpy(targets_of(config, material)[split.train]).to(device),
