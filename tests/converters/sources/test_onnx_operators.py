@@ -234,11 +234,15 @@ def test_a_gelu_is_one_in_any_order(path: Path, order: tuple[int, ...]) -> None:
     assert "Erf" not in [node.kind for node in network.onnx.nodes]
 
 
-def test_a_product_that_is_almost_a_gelu_is_none(path: Path) -> None:
+@pytest.mark.parametrize(
+    ("inner", "number", "outer"),
+    [("Div", 1.5, "Mul"), ("Add", np.sqrt(0.5), "Mul"), ("Div", np.sqrt(2), "Div")],
+)
+def test_what_is_almost_a_gelu_is_none(path: Path, inner: str, number: float, outer: str) -> None:
     graph = Graph("n", 5, 4)
-    inner = graph.add("Div", "x", graph.constant(1.5))
-    sum_ = graph.add("Add", graph.add("Erf", inner), graph.constant(1.0))
-    x = graph.add("Mul", graph.add("Mul", "x", sum_), graph.constant(0.5))
+    scaled = graph.add(inner, "x", graph.constant(number))
+    sum_ = graph.add("Add", graph.add("Erf", scaled), graph.constant(1.0))
+    x = graph.add(outer, graph.add("Mul", "x", graph.constant(0.5)), sum_)
     with pytest.raises(ModelError, match="is Erf, which facesdk does not translate"):
         source.load(graph.save(path, x))
 

@@ -50,14 +50,16 @@ def _source(model: OnnxModel, node: Node, makers: Mapping[str, Node]) -> str | N
 
 def _factors(model: OnnxModel, node: Node, makers: Mapping[str, Node]) -> tuple[list[str], float]:
     """The tensors whose product a node gives, and the number that it is multiplied by."""
-    names, factor = [], 1.0
-    for place, name in enumerate(node.inputs):
+    divisor = model.number(node.inputs[1]) if node.kind == "Div" else 1.0
+    if node.kind not in ("Mul", "Div") or not divisor:
+        return [node.outputs[0]], 1.0
+    names, factor = [], 1 / divisor
+    for name in node.inputs[: 1 if node.kind == "Div" else 2]:
         number = model.number(name)
-        maker = makers.get(name)
         if number is not None:
-            factor *= 1 / number if node.kind == "Div" and place else number
-        elif maker is not None and maker.kind == "Mul" and not (node.kind == "Div" and place):
-            inner, times = _factors(model, maker, makers)
+            factor *= number
+        elif name in makers and makers[name].kind == "Mul":
+            inner, times = _factors(model, makers[name], makers)
             names += inner
             factor *= times
         else:
