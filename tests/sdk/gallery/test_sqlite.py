@@ -337,8 +337,10 @@ def test_a_changed_file_is_an_error(tmp_path, statements, words):
 
 def test_thresholds_cannot_be_lowered_in_the_file(tmp_path):
     new_gallery(tmp_path, 1).close()
+    said = repr(STRICTEST.similarity)
     change(
-        tmp_path, "UPDATE about SET value = replace(value, '0.49', '0.09') WHERE name = 'contract'"
+        tmp_path,
+        f"UPDATE about SET value = replace(value, '{said}', '0.09') WHERE name = 'contract'",
     )
     with pytest.raises(GalleryError, match="description was changed"):
         open_again(tmp_path)
