@@ -103,8 +103,11 @@ def trainer_of(run: Path, run_config: RunConfig, strategy: Any = None) -> Traine
     return trainer
 
 
-def losses_of(trainer: Trainer, stop_at: int | None = None) -> list[float]:
-    """Trains to the end, or to a step after which it is told to stop; returns the losses."""
+def losses_of(trainer: Any, stop_at: int | None = None) -> list[float]:
+    """Trains to the end, or to a step after which it is told to stop; returns the losses.
+
+    The trainer is one of either engine.
+    """
     losses: list[float] = []
 
     def on_step(step: int, loss: float, speed: float) -> None:

@@ -32,19 +32,6 @@ def trainer_of(run: Path, config: RunConfig) -> Trainer:
     return trainer
 
 
-def losses_of(trainer: Trainer, stop_at: int | None = None) -> list[float]:
-    """Trains and returns the mean losses that were told."""
-    losses: list[float] = []
-
-    def on_step(step: int, loss: float, speed: float) -> None:
-        losses.append(loss)
-        if step == stop_at:
-            trainer.stop()
-
-    assert trainer.train(on_step) == (stop_at is None)
-    return losses
-
-
 def main() -> None:
     """One of several processes; arguments: folder of the material, run folder."""
     folder, run = Path(sys.argv[1]), Path(sys.argv[2])

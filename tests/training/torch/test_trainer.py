@@ -26,8 +26,8 @@ from facesdk_training.torch.engine import start
 from facesdk_training.torch.trainer import Trainer
 from facesdk_training.torch.weights import keras_weights, restore_latent
 from training.networks import faces
-from training.small_runs import NUISANCES, small_config, write_material
-from training.torch.small_torch_runs import losses_of, trainer_of
+from training.small_runs import NUISANCES, losses_of, small_config, write_material
+from training.torch.small_torch_runs import trainer_of
 
 TESTS = Path(__file__).parents[2]
 

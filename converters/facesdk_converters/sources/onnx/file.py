@@ -7,7 +7,7 @@ sign, up to rounding, and so it is replaced by it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -238,15 +238,3 @@ def _folded(model: OnnxModel) -> OnnxModel:
         else:
             kept.append(node)
     return replace(model, nodes=tuple(kept), constants=constants)
-
-
-_STEPS: tuple[Callable[[OnnxModel], OnnxModel], ...] = (
-    _without_copies,
-    _without_detours,
-    _with_softmaxes,
-    _with_shapes,
-    _folded,
-    with_signs,
-    with_gelus,
-    _needed,
-)

@@ -20,7 +20,7 @@ from facesdk_converters.tflite import float16
 from facesdk_converters.tflite.chain import Chain
 from facesdk_converters.tflite.tree import Tree, write_contract
 from training.faces import write_data, write_teacher
-from training.small_runs import small_config
+from training.small_runs import losses_of, small_config
 
 pytest.importorskip("torch.nn", reason="needs PyTorch: `make torch` installs it")
 
@@ -37,7 +37,7 @@ from facesdk_training.torch.device.embedder import DeviceEmbedder
 from facesdk_training.torch.device.teacher_files import UnknownOperatorError, read_teacher
 from facesdk_training.torch.device.teachers import Ensemble
 from facesdk_training.torch.engine import device_embedder
-from training.torch.small_torch_runs import losses_of, trainer_of
+from training.torch.small_torch_runs import trainer_of
 
 DIM = 24
 
