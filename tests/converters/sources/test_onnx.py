@@ -305,6 +305,28 @@ def test_what_cannot_be_translated_is_named(tmp_path: Path, case: str) -> None:
         source.load(graph.save(tmp_path / "net.onnx", *outputs))
 
 
+def test_what_cannot_be_computed_from_constants_is_named(tmp_path: Path) -> None:
+    far = np.array([99], np.int64)
+    graph = Graph(1, 3, 8, 8)
+    row = graph.add("Gather", graph.constant(random(3)), graph.constant(far))
+    with pytest.raises(ModelError, match=r"net.onnx: node /Gather/0 .* \(index 99 is out of"):
+        source.load(graph.save(tmp_path / "net.onnx", graph.add("Add", "x", row)))
+    graph = Graph(1, 3, 8, 8)
+    size = graph.add("Shape", graph.add("AveragePool", "x", kernel_shape=[2, 2], ceil_mode=1))
+    size = graph.add("Gather", size, graph.constant(far))
+    with pytest.raises(ModelError, match=r"net.onnx: node /Gather/2 .* \(index 99 is out of"):
+        source.load(graph.save(tmp_path / "net.onnx", graph.add("Reshape", "x", size)))
+
+
+@pytest.mark.parametrize("signs", [False, True])
+def test_a_clip_by_a_computed_bound_is_named(tmp_path: Path, signs: bool) -> None:
+    graph = Graph(1, 3, 8, 8)
+    x = graph.add("Clip", "x", graph.add("ReduceMin", "x", axes=[0, 1, 2, 3], keepdims=0))
+    x = graph.add("Sign", x) if signs else x
+    with pytest.raises(ModelError, match=r"node /Clip/1 \(Clip\) has a bound"):
+        source.load(graph.save(tmp_path / "net.onnx", x))
+
+
 def test_files_that_are_none_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         source.load(tmp_path / "none.onnx")

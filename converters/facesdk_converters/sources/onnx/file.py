@@ -19,7 +19,8 @@ from onnx import numpy_helper
 from facesdk.errors import InputError, ModelError, one_line
 from facesdk.files import require_regular
 from facesdk_converters.sources.onnx.gelus import with_gelus
-from facesdk_converters.sources.onnx.graph import Node, OnnxModel, evaluated
+from facesdk_converters.sources.onnx.graph import Node, OnnxModel
+from facesdk_converters.sources.onnx.reference import evaluated
 from facesdk_converters.sources.onnx.signs import with_signs
 
 _OPSET = 15
@@ -69,7 +70,10 @@ def read(path: Path) -> OnnxModel:
     nodes = tuple(_node(row, number) for number, row in enumerate(graph.node))
     names = tuple(row.name for row in inputs)
     outputs = tuple(row.name for row in graph.output)
-    return _simplified(OnnxModel(nodes, constants, names, shapes, outputs, proto))
+    try:
+        return _simplified(OnnxModel(nodes, constants, names, shapes, outputs, proto))
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
 
 
 def _of_known_opset(proto: onnx.ModelProto, path: Path) -> onnx.ModelProto:
@@ -232,8 +236,7 @@ def _folded(model: OnnxModel) -> OnnxModel:
     """With the results of nodes that read constants alone in their place."""
     constants, kept = dict(model.constants), []
     for node in model.nodes:
-        given = [name for name in node.inputs if name]
-        if all(name in constants for name in given) and "Random" not in node.kind:
+        if node.reads_only(constants):
             constants |= evaluated(node, constants, model.opsets)
         else:
             kept.append(node)

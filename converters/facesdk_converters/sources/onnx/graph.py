@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx.reference import ReferenceEvaluator
+
+from facesdk.errors import ModelError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,10 @@ class Node:
     outputs: tuple[str, ...]
     attributes: dict[str, Any]
     proto: onnx.NodeProto
+
+    def reads_only(self, constants: Container[str]) -> bool:
+        """Whether it makes the same of these tensors each time."""
+        return "Random" not in self.kind and all(name in constants for name in self.inputs if name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,29 +76,16 @@ class OnnxModel:
         return float(values.flat[0])
 
 
-def evaluated(
-    node: Node, constants: Mapping[str, NDArray[Any]], opsets: Mapping[str, int]
-) -> dict[str, NDArray[Any]]:
-    """What a node makes of constants, by ONNX's reference implementation.
-
-    Args:
-        node: A node all of whose inputs are among the constants.
-        constants: Arrays by name.
-        opsets: Version of the operators of each domain.
-
-    Returns:
-        Its outputs by name.
-    """
-    evaluator = ReferenceEvaluator(node.proto, opsets=dict(opsets))
-    renamed = dict(zip(node.proto.input, node.inputs, strict=True))
-    results = evaluator.run(None, {old: constants[new] for old, new in renamed.items() if old})
-    return {name: np.asarray(values) for name, values in zip(node.outputs, results, strict=True)}
-
-
 def clip_bounds(model: OnnxModel, node: Node) -> tuple[float, float]:
-    """The bounds of a Clip: inputs since opset 11, attributes before."""
+    """The bounds of a Clip: inputs since opset 11, attributes before.
+
+    Raises:
+        ModelError: One of them is computed, or not one number.
+    """
     bounds = [node.attributes.get("min", -np.inf), node.attributes.get("max", np.inf)]
     for place, name in enumerate(node.inputs[1:3]):
         if name:
-            bounds[place] = float(model.constants[name])
+            bounds[place] = model.number(name)
+    if None in bounds:
+        raise ModelError("has a bound that is not a number of the file: export it as one")
     return float(bounds[0]), float(bounds[1])

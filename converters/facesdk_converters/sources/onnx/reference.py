@@ -6,17 +6,51 @@ of the first to all, and it refuses dilations.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
+
+from facesdk.errors import ModelError, one_line
+from facesdk_converters.sources.onnx.graph import Node
 
 
 def evaluator(proto: onnx.ModelProto) -> ReferenceEvaluator:
     """What runs a model."""
     return ReferenceEvaluator(proto, new_ops=[ConvTranspose])
+
+
+def evaluated(
+    node: Node, constants: Mapping[str, NDArray[Any]], opsets: Mapping[str, int]
+) -> dict[str, NDArray[Any]]:
+    """What a node makes of constants.
+
+    Args:
+        node: A node all of whose inputs are among the constants.
+        constants: Arrays by name.
+        opsets: Version of the operators of each domain.
+
+    Returns:
+        Its outputs by name.
+
+    Raises:
+        ModelError: They cannot be computed: places out of range, or a result too large.
+    """
+    renamed = dict(zip(node.proto.input, node.inputs, strict=True))
+    feeds = {old: constants[new] for old, new in renamed.items() if old}
+    try:
+        runner = ReferenceEvaluator(node.proto, opsets=dict(opsets), new_ops=[ConvTranspose])
+        results = runner.run(None, feeds)
+    except Exception as error:  # NumPy's and ONNX's own, of what a file asks for
+        raise ModelError(
+            f"node {node.name} ({node.kind}) cannot be computed from its constants "
+            f"({one_line(error, 150)})"
+        ) from None
+    return {name: np.asarray(values) for name, values in zip(node.outputs, results, strict=True)}
 
 
 class ConvTranspose(OpRun):

@@ -129,6 +129,8 @@ def _of_a_clip(model: OnnxModel, node: Node) -> tuple[str, str] | None:
     clip = model.maker(node.inputs[0])
     if clip is None or clip.kind != "Clip":
         return None
+    if any(model.number(bound) is None for bound in clip.inputs[1:3] if bound):
+        return None
     low, high = clip_bounds(model, clip)
     return (SIGN_OF_ZERO_IS_ZERO, clip.inputs[0]) if low < 0 < high else None
 

@@ -18,7 +18,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from facesdk.errors import ModelError, one_line
-from facesdk_converters.sources.onnx.graph import Node, OnnxModel, evaluated
+from facesdk_converters.sources.onnx.graph import Node, OnnxModel
+from facesdk_converters.sources.onnx.reference import evaluated
 
 LAYERS = tf.keras.layers
 NHWC = (0, 2, 3, 1)
@@ -92,9 +93,11 @@ class Translator:
         return tf.keras.Model(given, outputs, name=_legal(self.path.stem))
 
     def _add(self, node: Node) -> None:
-        given = [name for name in node.inputs if name]
-        if all(name in self.constants for name in given) and "Random" not in node.kind:
-            self.constants |= evaluated(node, self.constants, self.onnx.opsets)
+        if node.reads_only(self.constants):
+            try:
+                self.constants |= evaluated(node, self.constants, self.onnx.opsets)
+            except ModelError as error:
+                raise ModelError(f"{self.path}: {error}") from None
             return
         if node.kind == "Shape":
             places = slice(node.attributes.get("start", 0), node.attributes.get("end"))

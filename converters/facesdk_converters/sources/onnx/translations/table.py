@@ -9,9 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from facesdk_converters.sources.onnx.graph import Node, OnnxModel
-from facesdk_converters.sources.onnx.signs import (
-    SIGNS,
-)
+from facesdk_converters.sources.onnx.signs import SIGNS
 from facesdk_converters.sources.onnx.translations.normalizations import (
     group_norm,
     instance_norm,

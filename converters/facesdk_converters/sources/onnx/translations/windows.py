@@ -59,8 +59,8 @@ def pool(translator: Translator, node: Node) -> Any:
     size = list(node.attributes["kernel_shape"])
     strides, dilations, pads = window(node, size)
     more = _rounded_up(x, size, strides, pads) if node.attributes.get("ceil_mode", 0) else [0, 0]
-    counted = any(pads) and not node.attributes.get("count_include_pad", 0)
-    if node.kind == "AveragePool" and any(more) and any(pads) and not counted:
+    left_out = any(pads) and not node.attributes.get("count_include_pad", 0)
+    if node.kind == "AveragePool" and any(more) and any(pads) and not left_out:
         raise ModelError("averages with its padding and rounds its size up (ceil_mode)")
     pads = [*pads[:2], *(pad + rest for pad, rest in zip(pads[2:], more, strict=True))]
     if dilations != [1, 1]:
@@ -70,7 +70,7 @@ def pool(translator: Translator, node: Node) -> Any:
         if any(pads):
             x = padded(x, pads, float(np.finfo(np.float32).min))
         return LAYERS.MaxPool2D(size, strides, name=name)(x)
-    if counted or any(more):
+    if left_out or any(more):
         if not is_same(x, pads, size, strides, [1, 1]):
             raise ModelError("averages without its padding, at places that are not those of `same`")
         return LAYERS.AvgPool2D(size, strides, padding="same", name=name)(x)
