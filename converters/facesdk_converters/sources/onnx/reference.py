@@ -1,12 +1,13 @@
 """ONNX's reference implementation, with what it computes wrongly or not at all.
 
 Of a transposed convolution with groups onnx 1.22 keeps one filter of each group and adds the bias
-of the first to all, and it refuses dilations.
+of the first to all, and it refuses dilations. For ``auto_pad`` it takes sizes of other axes, or
+none at all, and the max pool that it has for strides of 1 fails at some pads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,18 @@ import onnx
 from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 from onnx.reference.op_run import OpRun
+from onnx.reference.ops.op_average_pool import AveragePool_19
+from onnx.reference.ops.op_max_pool import MaxPool as _MaxPool
+from onnx.reference.ops_optimized.op_conv_optimized import Conv as _Conv
 
 from facesdk.errors import ModelError, one_line
+from facesdk_converters.sources.onnx.auto_pad import EXPLICIT, SAME, same_pads, transposed_pads
 from facesdk_converters.sources.onnx.graph import Node
 
 
 def evaluator(proto: onnx.ModelProto) -> ReferenceEvaluator:
     """What runs a model."""
-    return ReferenceEvaluator(proto, new_ops=[ConvTranspose])
+    return ReferenceEvaluator(proto, new_ops=list(_OWN), optimized=False)
 
 
 def evaluated(
@@ -43,7 +48,9 @@ def evaluated(
     renamed = dict(zip(node.proto.input, node.inputs, strict=True))
     feeds = {old: constants[new] for old, new in renamed.items() if old}
     try:
-        runner = ReferenceEvaluator(node.proto, opsets=dict(opsets), new_ops=[ConvTranspose])
+        runner = ReferenceEvaluator(
+            node.proto, opsets=dict(opsets), new_ops=list(_OWN), optimized=False
+        )
         results = runner.run(None, feeds)
     except Exception as error:  # NumPy's and ONNX's own, of what a file asks for
         raise ModelError(
@@ -51,6 +58,47 @@ def evaluated(
             f"({one_line(error, 150)})"
         ) from None
     return {name: np.asarray(values) for name, values in zip(node.outputs, results, strict=True)}
+
+
+def _with_pads(pictures: Any, taps: Sequence[int], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of an operator of windows, with pads in place of ``auto_pad``."""
+    mode = options.get("auto_pad") or EXPLICIT
+    if mode == EXPLICIT:
+        return dict(options)
+    lengths = pictures.shape[2:]
+    steps = [options.get(name) or [1] * len(lengths) for name in ("strides", "dilations")]
+    found = {**options, "pads": same_pads(mode, lengths, taps, *steps), "auto_pad": EXPLICIT}
+    return {**found, "ceil_mode": 0} if mode in SAME and "ceil_mode" in found else found
+
+
+class Conv(_Conv):
+    """With pads by ``auto_pad``."""
+
+    op_domain = ""
+
+    def _run(self, *inputs: Any, **options: Any) -> Any:
+        run: Any = super()._run
+        return run(*inputs, **_with_pads(inputs[0], inputs[1].shape[2:], options))
+
+
+class AveragePool(AveragePool_19):
+    """With pads by ``auto_pad``."""
+
+    op_domain = ""
+
+    def _run(self, *inputs: Any, **options: Any) -> Any:
+        run: Any = super()._run
+        return run(*inputs, **_with_pads(inputs[0], options["kernel_shape"], options))
+
+
+class MaxPool(_MaxPool):
+    """With pads by ``auto_pad``, and without the detour that ONNX takes where strides are 1."""
+
+    op_domain = ""
+
+    def _run(self, *inputs: Any, **options: Any) -> Any:
+        run: Any = self._max_pool
+        return run(*inputs, **_with_pads(inputs[0], options["kernel_shape"], options))
 
 
 class ConvTranspose(OpRun):
@@ -76,6 +124,11 @@ class ConvTranspose(OpRun):
         taps = kernel.shape[2:]
         strides, dilations = strides or [1, 1], dilations or [1, 1]
         pads, more, count = pads or [0] * 4, output_padding or [0, 0], group or 1
+        mode, lengths = auto_pad or EXPLICIT, pictures.shape[2:]
+        if mode != EXPLICIT or output_shape:
+            pads, more = transposed_pads(
+                mode, lengths, taps, strides, dilations, more, output_shape or []
+            )
         rows, columns = (
             strides[axis] * (pictures.shape[2 + axis] - 1)
             + (taps[axis] - 1) * dilations[axis]
@@ -96,3 +149,6 @@ class ConvTranspose(OpRun):
         bottom, right = (min(more[axis] - pads[2 + axis], 0) or None for axis in range(2))
         cut = whole[:, :, pads[0] : bottom, pads[1] : right]
         return (cut if bias is None else cut + bias.reshape(-1, 1, 1),)
+
+
+_OWN = (Conv, AveragePool, MaxPool, ConvTranspose)

@@ -162,13 +162,7 @@ class Translator:
 
     def tensor(self, name: str) -> Any:
         """A tensor, computed."""
-        value = self.values[name]
-        if isinstance(value, Signs):
-            signs = LAYERS.Activation(lq.quantizers.SteSign())(value.of)
-            value = -signs if value.turned else signs
-        elif isinstance(value, Flat):
-            value = as_vector(value.picture)
-        self.values[name] = value
+        self.values[name] = value = computed(self.values[name])
         return value
 
     def operand(self, name: str, rank: int, kind: Any = tf.float32) -> Any:
@@ -186,6 +180,14 @@ class Translator:
 def _legal(name: str) -> str:
     """A name that Keras takes: ``/layer1/conv/Conv`` becomes ``layer1_conv_Conv``."""
     return re.sub(r"[^A-Za-z0-9_.]", "_", name.strip("/")).lstrip("_.") or "node"
+
+
+def computed(value: Any) -> Any:
+    """The tensor of signs or of a vector that are not computed yet; a tensor as it is."""
+    if isinstance(value, Signs):
+        signs = LAYERS.Activation(lq.quantizers.SteSign())(value.of)
+        return -signs if value.turned else signs
+    return as_vector(value.picture) if isinstance(value, Flat) else value
 
 
 def rank_of(value: Any) -> int:

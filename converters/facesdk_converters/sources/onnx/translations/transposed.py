@@ -9,10 +9,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from facesdk.errors import ModelError
+from facesdk_converters.sources.onnx.auto_pad import EXPLICIT, transposed_pads
 from facesdk_converters.sources.onnx.graph import Node
 from facesdk_converters.sources.onnx.translations.padding import resized
-from facesdk_converters.sources.onnx.translations.windows import window
-from facesdk_converters.sources.onnx.translator import LAYERS, Translator
+from facesdk_converters.sources.onnx.translations.windows import Window, pad_mode, window
+from facesdk_converters.sources.onnx.translator import LAYERS, Translator, sizes_of
 
 
 def conv_transpose(translator: Translator, node: Node) -> Any:
@@ -24,12 +25,15 @@ def conv_transpose(translator: Translator, node: Node) -> Any:
     """
     kernel = np.asarray(translator.given(node, 1), np.float32)
     size = list(kernel.shape[2:])
-    strides, dilations, pads = window(node, size)
-    if "output_shape" in node.attributes:
-        raise ModelError("has output_shape: export it with pads and output_padding")
-    more = list(node.attributes.get("output_padding", [0, 0]))
-    groups = int(node.attributes.get("group", 1))
     x = translator.tensor(node.inputs[0])
+    lengths = sizes_of(x)[2:]
+    given = window(node, size, lengths)
+    strides, dilations, pads = given.strides, given.dilations, given.pads
+    more = list(node.attributes.get("output_padding", [0, 0]))
+    mode, wanted = pad_mode(node), list(node.attributes.get("output_shape", []))
+    if mode != EXPLICIT or wanted:
+        pads, more = transposed_pads(mode, lengths, size, strides, dilations, more, wanted)
+    groups = int(node.attributes.get("group", 1))
     if groups == 1 and dilations == [1, 1]:
         more = [m - max(s - taps, 0) for m, s, taps in zip(more, strides, size, strict=True)]
         cuts = [[pads[axis], pads[axis + 2] - more[axis]] for axis in range(2)]
@@ -48,27 +52,24 @@ def conv_transpose(translator: Translator, node: Node) -> Any:
         if same:
             pads, more = [0] * 4, [0] * 2
     else:
-        y = _over_zeros(translator, node, x, kernel, groups)
+        y = _over_zeros(translator.layer_name(node), given, x, kernel, groups)
     y = resized(y, [[-pads[axis], more[axis] - pads[axis + 2]] for axis in range(2)])
     if len(node.inputs) > 2 and node.inputs[2]:
         y += np.asarray(translator.given(node, 2), np.float32)
     return y
 
 
-def _over_zeros(
-    translator: Translator, node: Node, x: Any, kernel: NDArray[np.float32], groups: int
-) -> Any:
+def _over_zeros(name: str, given: Window, x: Any, kernel: NDArray[np.float32], groups: int) -> Any:
     """The whole result, without pads: a convolution of the picture with zeros between its pixels.
 
     Args:
-        translator: What names the layer.
-        node: The node.
+        name: Of the layer.
+        given: Strides and dilations.
         x: ``(batch, height, width, channels)``.
         kernel: ``(channels, filters of a group, rows, columns)``.
         groups: Number of groups of channels.
     """
-    size = list(kernel.shape[2:])
-    strides, dilations, _ = window(node, size)
+    size, strides, dilations = given.size, given.strides, given.dilations
     if strides[0] != strides[1]:
         raise ModelError("has groups or dilations, and strides that differ")
     stride = strides[0]
@@ -79,7 +80,7 @@ def _over_zeros(
     spans = [(taps - 1) * step for taps, step in zip(size, dilations, strict=True)]
     x = resized(x, [[span, span - stride + 1] for span in spans])
     turned = kernel[:, :, ::-1, ::-1]
-    name, options = translator.layer_name(node), {"dilation_rate": dilations, "use_bias": False}
+    options = {"dilation_rate": dilations, "use_bias": False}
     if groups == len(kernel) and groups > 1:
         layer = LAYERS.DepthwiseConv2D(size, depth_multiplier=kernel.shape[1], name=name, **options)
         weights = turned.transpose(2, 3, 0, 1)

@@ -6,6 +6,7 @@ a binary layer; the kernel keeps the magnitude of each filter.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import larq as lq
@@ -15,14 +16,16 @@ from numpy.typing import NDArray
 from facesdk.errors import ModelError
 from facesdk_converters.sources.onnx.graph import Node
 from facesdk_converters.sources.onnx.translations.padding import padded
-from facesdk_converters.sources.onnx.translations.windows import is_same, window
+from facesdk_converters.sources.onnx.translations.windows import Window, thinned, window
 from facesdk_converters.sources.onnx.translator import (
     LAYERS,
     Flat,
     Signs,
     Translator,
+    computed,
     ordered,
     rank_of,
+    sizes_of,
     stored,
 )
 
@@ -40,49 +43,59 @@ def _magnitudes(kernel: NDArray[np.float32]) -> NDArray[np.float32] | None:
 
 
 def conv(translator: Translator, node: Node) -> Any:
-    """A convolution: depthwise, of bits, of signs in float, or plain."""
+    """A convolution: depthwise, of bits, of signs in float, or plain.
+
+    Keras takes no strides with dilations. Where a dilation has a factor of its stride, only every
+    so many rows are read: the others are taken out before it. What is left of the strides beside
+    dilations is done after it, on its result.
+    """
     kernel = np.asarray(translator.given(node, 1), np.float32)
-    size = list(kernel.shape[2:])
-    strides, dilations, pads = window(node, size)
-    if max(strides) > 1 and max(dilations) > 1:
-        raise ModelError("has strides and dilations, which Keras does not take together")
     bias = None
     if len(node.inputs) > 2 and node.inputs[2]:
         bias = np.asarray(translator.given(node, 2), np.float32)
-    groups = int(node.attributes.get("group", 1))
     value = translator.raw(node.inputs[0])
-    binary = _magnitudes(kernel)
-    if (
-        isinstance(value, Signs)
-        and binary is not None
-        and _has_binary_form(value.of, pads, size, strides, dilations)
-    ):
-        return _binary_conv(translator, node, value, kernel, binary, bias, groups)
-    x = translator.tensor(node.inputs[0])
-    name = translator.layer_name(node)
+    given = window(node, list(kernel.shape[2:]), sizes_of(value)[2:])
+    steps = [1, 1]
+    if max(given.strides) > 1 and max(given.dilations) > 1:
+        value, given = thinned(value, given)
+        if max(given.dilations) > 1:
+            steps, given = given.strides, replace(given, strides=[1, 1])
+    groups = int(node.attributes.get("group", 1))
+    y = _convolution(translator.layer_name(node), value, given, kernel, bias, groups)
+    return y if steps == [1, 1] else y[:, :: steps[0], :: steps[1]]
+
+
+def _convolution(
+    name: str, value: Any, given: Window, kernel: NDArray[np.float32], bias: Any, groups: int
+) -> Any:
+    magnitudes = _magnitudes(kernel)
+    if isinstance(value, Signs):
+        if magnitudes is not None and _has_binary_form(value.of, given):
+            return _binary_conv(name, value, given, kernel, magnitudes, bias, groups)
+        value = computed(value)
     options: dict[str, Any] = {
-        "strides": strides,
-        "dilation_rate": dilations,
+        "strides": given.strides,
+        "dilation_rate": given.dilations,
         "use_bias": bias is not None,
         "name": name,
     }
-    if any(pads) and is_same(x, pads, size, strides, dilations):
+    if any(given.pads) and given.is_same(sizes_of(value)[2:]):
         options["padding"] = "same"
     else:
-        x = padded(x, pads)
+        value = padded(value, given.pads)
     weights = [kernel.transpose(2, 3, 1, 0)]
-    if groups > 1 and groups == x.shape[-1] and kernel.shape[1] == 1:
+    if groups > 1 and groups == value.shape[-1] and kernel.shape[1] == 1:
         times = len(kernel) // groups
-        layer = LAYERS.DepthwiseConv2D(size, depth_multiplier=times, **options)
-        weights = [kernel.reshape(groups, times, *size).transpose(2, 3, 0, 1)]
-    elif binary is not None and groups == 1:
+        layer = LAYERS.DepthwiseConv2D(given.size, depth_multiplier=times, **options)
+        weights = [kernel.reshape(groups, times, *given.size).transpose(2, 3, 0, 1)]
+    elif magnitudes is not None and groups == 1:
         layer = lq.layers.QuantConv2D(
-            len(kernel), size, kernel_quantizer="magnitude_aware_sign", **options
+            len(kernel), given.size, kernel_quantizer="magnitude_aware_sign", **options
         )
-        weights = [(np.sign(kernel) * binary.reshape(-1, 1, 1, 1)).transpose(2, 3, 1, 0)]
+        weights = [(np.sign(kernel) * magnitudes.reshape(-1, 1, 1, 1)).transpose(2, 3, 1, 0)]
     else:
-        layer = LAYERS.Conv2D(len(kernel), size, groups=groups, **options)
-    return _with_weights(layer, x, weights, bias)
+        layer = LAYERS.Conv2D(len(kernel), given.size, groups=groups, **options)
+    return _with_weights(layer, value, weights, bias)
 
 
 def _with_weights(layer: Any, x: Any, weights: list[Any], bias: Any) -> Any:
@@ -91,17 +104,15 @@ def _with_weights(layer: Any, x: Any, weights: list[Any], bias: Any) -> Any:
     return output
 
 
-def _has_binary_form(
-    x: Any, pads: list[int], size: list[int], strides: list[int], dilations: list[int]
-) -> bool:
+def _has_binary_form(x: Any, given: Window) -> bool:
     """Whether a convolution of signs with these zeros around them has a binary form."""
-    if not any(pads):
+    if not any(given.pads):
         return True
     for axis in range(2):
-        half = (size[axis] - 1) * dilations[axis] // 2
-        if size[axis] % 2 == 0 or [pads[axis], pads[axis + 2]] != [half, half]:
+        half = (given.size[axis] - 1) * given.dilations[axis] // 2
+        if given.size[axis] % 2 == 0 or given.pads[axis::2] != [half, half]:
             return False
-        length, stride = int(x.shape[1 + axis]), strides[axis]
+        length, stride = int(x.shape[1 + axis]), given.strides[axis]
         last = (length - 1) // stride * stride
         if (length - 1) % stride and last + half > length - 1:
             return False
@@ -109,9 +120,9 @@ def _has_binary_form(
 
 
 def _binary_conv(
-    translator: Translator,
-    node: Node,
+    name: str,
     signs: Signs,
+    given: Window,
     kernel: NDArray[np.float32],
     magnitudes: NDArray[np.float32],
     bias: Any,
@@ -122,26 +133,24 @@ def _binary_conv(
     "Same" has as many zeros before as after where the stride divides the last row's number; rows
     and columns are added to make that so, and what they alone give is cut off.
     """
-    size = list(kernel.shape[2:])
-    strides, dilations, pads = window(node, size)
     x, options = signs.of, {"padding": "valid", "pad_values": 0.0}
     more = [0, 0]
-    if any(pads):
+    if any(given.pads):
         options["padding"] = "same"
-        more = [(1 - int(n)) % s for n, s in zip(x.shape[1:3], strides, strict=True)]
+        more = [(1 - int(n)) % s for n, s in zip(x.shape[1:3], given.strides, strict=True)]
         if any(more):
             x = LAYERS.ZeroPadding2D(((0, more[0]), (0, more[1])))(x)
     factor = magnitudes.reshape(-1, 1, 1, 1) * (-1.0 if signs.turned else 1.0)
     layer = lq.layers.QuantConv2D(
         len(kernel),
-        size,
-        strides=strides,
-        dilation_rate=dilations,
+        given.size,
+        strides=given.strides,
+        dilation_rate=given.dilations,
         groups=groups,
         input_quantizer="ste_sign",
         kernel_quantizer="magnitude_aware_sign",
         use_bias=bias is not None,
-        name=translator.layer_name(node),
+        name=name,
         **options,
     )
     y = _with_weights(layer, x, [(np.sign(kernel) * factor).transpose(2, 3, 1, 0)], bias)
