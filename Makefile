@@ -31,8 +31,9 @@ demo: .venv/.device
 test: .venv/.dev
 	$(PYTEST) $(PYTEST_ARGS)
 
+# A process more than processors: some wait for a server, a browser or a program that they have killed.
 test-slow: .venv/.dev .venv/.wheels .venv/.browser clang browser minisign mosquitto torch xvfb systemd
-	$(PYTEST) -m "slow and not arm and not android" --numprocesses auto --dist worksteal --durations 25
+	$(PYTEST) -m "slow and not arm and not android" --numprocesses $$(($$(nproc) + 1)) --dist worksteal --durations 25
 
 # Enrolment in processes of Ray, which is too big for the other tests' sake.
 test-scale: .venv/.dev

@@ -25,8 +25,8 @@ def data_is_expected() -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # Files that train are the longest: several processes end together if these are not the last.
-    items.sort(key=lambda item: "training" not in item.path.parts)
+    # Files that compile or train are the longest: processes end together if these are not the last.
+    items.sort(key=lambda item: {"native", "training"}.isdisjoint(item.path.parts))
     if data_is_expected():
         return
     missing = pytest.mark.skip(
