@@ -137,7 +137,40 @@ def _masked(graph: Graph, x: str) -> str:
     return str(graph.add("Where", mask, graph.constant(np.float32(-1)), _ones(graph, 1)))
 
 
+def _assigned(graph: Graph, x: str) -> str:
+    """``y[x >= 0] = 1; y[x < 0] = -1``."""
+    zero = graph.constant(np.float32(0))
+    first = graph.add("Where", graph.add("GreaterOrEqual", x, zero), _ones(graph, 1), x)
+    return str(graph.add("Where", graph.add("Less", x, zero), _ones(graph, -1), first))
+
+
+def _without_zeros(graph: Graph, x: str) -> str:
+    signs = graph.add("Sign", x)
+    zeros = graph.add("Equal", signs, graph.constant(np.float32(0)))
+    return str(graph.add("Where", zeros, _ones(graph, 1), signs))
+
+
+def _thresholds(graph: Graph, x: str) -> str:
+    above = graph.add("Greater", x, graph.constant(np.abs(random(32, 1, 1))))
+    return str(graph.add("Where", above, _ones(graph, 1), _ones(graph, -1)))
+
+
+def _two_levels(graph: Graph, x: str) -> str:
+    step = graph.add("Cast", graph.add("Greater", x, graph.constant(np.float32(0))), to=1)
+    return str(graph.add("Add", graph.add("Mul", step, graph.constant(-1.5)), graph.constant(0.25)))
+
+
+def _zero_and_one(graph: Graph, x: str) -> str:
+    bounds = [graph.constant(np.float32(n)) for n in (0, 1)]
+    return str(graph.add("Round", graph.add("Clip", x, *bounds)))
+
+
 WAYS = [
+    _assigned,
+    _without_zeros,
+    _thresholds,
+    _two_levels,
+    _zero_and_one,
     _negated_step,
     _shifted_step,
     _difference,
@@ -164,6 +197,50 @@ def test_every_way_to_write_a_sign_is_one(tmp_path: Path, write: Any) -> None:
     network = require_equal(graph.save(tmp_path / "net.onnx", x))
     (layer,) = [row for row in network.layers if type(row).__name__ == "QuantConv2D"]
     assert layer.input_quantizer is not None and layer.kernel_quantizer is not None
+
+
+def _steep(graph: Graph, x: str) -> str:
+    bounds = [graph.constant(np.float32(n)) for n in (-1, 1)]
+    return str(graph.add("Clip", graph.add("Mul", x, graph.constant(10.0)), *bounds))
+
+
+def _three_levels(graph: Graph, x: str) -> str:
+    bounds = [graph.constant(np.float32(n)) for n in (0, 2)]
+    return str(graph.add("Round", graph.add("Clip", x, *bounds)))
+
+
+def _half_assigned(graph: Graph, x: str) -> str:
+    below = graph.add("Less", x, graph.constant(np.float32(0)))
+    return str(graph.add("Where", below, _ones(graph, -1), x))
+
+
+def _other_quotient(graph: Graph, x: str) -> str:
+    return str(graph.add("Div", x, graph.add("Abs", graph.add("Add", x, graph.constant(0.5)))))
+
+
+@pytest.mark.parametrize("write", [_steep, _three_levels, _half_assigned, _other_quotient])
+def test_what_is_almost_a_sign_is_none(tmp_path: Path, write: Any) -> None:
+    graph = Graph("n", 32, 6, 6)
+    x = graph.conv(write(graph, "x"), np.sign(random(16, 32, 3, 3)))
+    network = require_equal(graph.save(tmp_path / "net.onnx", x))
+    assert not [row for row in network.layers if getattr(row, "input_quantizer", None)]
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_weights_of_two_values_a_filter_are_bits(tmp_path: Path, stride: int) -> None:
+    """Also where one filter has a magnitude and its opposite, and one a single value."""
+    kernel = np.where(random(16, 32, 3, 3) > 0, random(16, 1, 1, 1), random(16, 1, 1, 1))
+    kernel[0] = np.where(kernel[0] == kernel[0].max(), 0.5, -0.5)
+    kernel[1] = 0.25
+    graph = Graph("n", 32, 7, 7)
+    x = graph.conv(_two_levels(graph, "x"), kernel, random(16), strides=[stride] * 2,
+                   pads=[1, 1, 1, 1])  # fmt: skip
+    x = graph.add("Flatten", _where(graph, x))
+    rows = 16 * (7 if stride == 1 else 4) ** 2
+    dense = np.where(random(rows, 5) > 0, 0.25, -0.125)
+    x = graph.add("MatMul", x, graph.constant(dense))
+    network = require_equal(graph.save(tmp_path / "net.onnx", x))
+    assert [kinds(network).count(kind) for kind in ("QuantConv2D", "QuantDense")] == [2, 2]
 
 
 def test_a_kernel_that_is_binarized_in_the_file_is_binary(tmp_path: Path) -> None:

@@ -30,15 +30,27 @@ PLACES = NCHW
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """Signs that are not computed yet: a binary layer takes them itself.
+    """Two levels by signs that are not computed yet: a binary layer takes the signs itself.
 
     Attributes:
         of: The tensor whose signs they are, +1 where it is 0 or more.
-        turned: Whether they are the opposite of that.
+        scale: By what signs are multiplied; -1 for their opposite.
+        offset: What is added then.
+        written: The tensor as the file computes it; None if that is a sign.
     """
 
     of: Any
-    turned: bool
+    scale: float = 1.0
+    offset: float = 0.0
+    written: Any = None
+
+    def sign_of(self, value: float) -> float:
+        """The sign that gives a value; another number if none does."""
+        return (value - self.offset) / self.scale
+
+    def moved(self, of: Any) -> Signs:
+        """The levels of another tensor."""
+        return Signs(of, self.scale, self.offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +116,13 @@ class Translator:
             sizes = sizes_of(self.raw(node.inputs[0]))[places]
             self.constants[node.outputs[0]] = np.array(sizes, np.int64)
             return
-        function = self.operators.get(node.kind)
-        if function is None:
+        if node.kind not in self.operators:
             raise ModelError(
                 f"{self.path}: node {node.name} is {node.kind}, which facesdk does not translate "
                 "from ONNX (docs/train/convert.md lists what it does)"
             )
         try:
-            results = function(self, node)
+            results = self.translated(node)
         except ModelError as error:
             raise ModelError(f"{self.path}: node {node.name} ({node.kind}) {error}") from None
         except Exception as error:  # shapes and attributes that Keras does not take
@@ -122,6 +133,10 @@ class Translator:
         outputs = results if isinstance(results, list) else [results]
         for name, value in zip(node.outputs, outputs, strict=False):
             self.values[name] = value
+
+    def translated(self, node: Node) -> Any:
+        """What a node of a known operator gives: its output, or a list of them."""
+        return self.operators[node.kind](self, node)
 
     def layer_name(self, node: Node) -> str:
         """A name for a layer of a node, which no other has."""
@@ -185,8 +200,14 @@ def _legal(name: str) -> str:
 def computed(value: Any) -> Any:
     """The tensor of signs or of a vector that are not computed yet; a tensor as it is."""
     if isinstance(value, Signs):
+        if value.written is not None:
+            return value.written
         signs = LAYERS.Activation(lq.quantizers.SteSign())(value.of)
-        return -signs if value.turned else signs
+        if (value.scale, value.offset) == (1.0, 0.0):
+            return signs
+        if (value.scale, value.offset) == (-1.0, 0.0):
+            return -signs
+        return signs * value.scale + value.offset
     return as_vector(value.picture) if isinstance(value, Flat) else value
 
 

@@ -28,9 +28,8 @@ def pad(translator: Translator, node: Node) -> Any:
         return _with_its_own(translator.tensor(node.inputs[0]), widths, _OWN[mode])
     if mode != "constant":
         raise ModelError(f"pads by the mode {mode}")
-    if isinstance(source, Signs) and of_picture and abs(value) == 1.0:
-        inner = -value if source.turned else value
-        return Signs(resized(source.of, widths[1:3], inner), source.turned)
+    if isinstance(source, Signs) and of_picture and abs(source.sign_of(value)) == 1.0:
+        return source.moved(resized(source.of, widths[1:3], source.sign_of(value)))
     x = translator.tensor(node.inputs[0])
     if of_picture:
         return resized(x, widths[1:3], value)

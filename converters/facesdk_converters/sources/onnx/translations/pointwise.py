@@ -22,19 +22,25 @@ from facesdk_converters.sources.onnx.translator import LAYERS, Signs, Translator
 
 def sign(translator: Translator, node: Node) -> Any:
     """Signs that the layer reading them takes; refused where 0 would be a third value."""
+    source = node.inputs[0]
+    written: Any = node.attributes.get("written")
+    x = translator.tensor(source)
     if node.kind == SIGN_OF_ZERO_IS_ZERO:
-        culprit = gives_zeros(translator.onnx, node.inputs[0])
-        if culprit:
+        culprit = gives_zeros(translator.onnx, source)
+        if culprit and written is None:
             raise ModelError(
                 f"takes signs of what {culprit} gives, which often is exactly 0: there ONNX gives "
                 "0, so that there are three values, and a bit has two. Write "
                 "torch.where(x >= 0, 1.0, -1.0) or (x > 0), and train with it"
             )
-    x = translator.tensor(node.inputs[0])
-    if node.kind == SIGN_OF_ZERO_IS_ZERO and is_sum_of_signs(translator.onnx, node.inputs[0]):
-        return tf.sign(x)
-    turned = node.kind == SIGN_OF_ZERO_IS_MINUS_ONE
-    return Signs(0.0 - x if turned else x, turned)  # -x would make -0.0 of 0
+        if culprit or is_sum_of_signs(translator.onnx, source):
+            return tf.sign(x) if written is None else translator.translated(written)
+    low, high = (node.attributes.get(name, level) for name, level in (("low", -1.0), ("high", 1.0)))
+    scale, offset = (high - low) / 2, (high + low) / 2
+    tensor = None if (low, high) == (-1.0, 1.0) else translator.translated(written)
+    if node.kind == SIGN_OF_ZERO_IS_MINUS_ONE:
+        return Signs(0.0 - x, -scale, offset, tensor)  # -x would make -0.0 of 0
+    return Signs(x, scale, offset, tensor)
 
 
 def binary(function: Callable[..., Any]) -> Callable[[Translator, Node], Any]:

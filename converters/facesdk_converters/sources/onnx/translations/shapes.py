@@ -108,7 +108,7 @@ def _reshaped(translator: Translator, node: Node, value: Any, target: list[int])
 
 def _flattened(value: Any) -> Any:
     if isinstance(value, Signs):
-        return Signs(as_vector(value.of), value.turned)
+        return value.moved(as_vector(value.of))
     if isinstance(value, Flat):
         return value
     return Flat(value) if rank_of(value) == 4 else LAYERS.Flatten()(value)

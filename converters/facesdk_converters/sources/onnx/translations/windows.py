@@ -84,7 +84,7 @@ def thinned(value: Any, given: Window) -> tuple[Any, Window]:
     dilations = [step // factor for step, factor in zip(given.dilations, factors, strict=True)]
     if factors != [1, 1]:
         rows = slice(None), slice(None, None, factors[0]), slice(None, None, factors[1])
-        value = replace(value, of=value.of[rows]) if isinstance(value, Signs) else value[rows]
+        value = value.moved(value.of[rows]) if isinstance(value, Signs) else value[rows]
     return value, Window(given.size, strides, dilations, [*before, *behind])
 
 

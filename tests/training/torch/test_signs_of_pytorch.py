@@ -1,0 +1,185 @@
+"""The ways in which published binary networks take signs, exported from PyTorch: all become bits.
+
+Each is an activation or a kernel as training scripts write it in evaluation; PyTorch's own result
+is what the file must give.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from facesdk_converters.inspection.parity import EXACT, check
+from facesdk_converters.sources import source
+from facesdk_converters.targets.lce import target
+from facesdk_training.keras import loading
+
+
+class SignOf(torch.autograd.Function):
+    """With a gradient of its own: XNOR-Net, IR-Net, RBNN, ReCU."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        return torch.sign(x)
+
+
+class Assigned(torch.autograd.Function):
+    """Written into a tensor, mask by mask."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        y = x.clone()
+        y[x >= 0] = 1
+        y[x < 0] = -1
+        return y
+
+
+class Filled(torch.autograd.Function):
+    """Written into memory that nothing has been written into."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        y = x.new(x.size())
+        y[x >= 0] = 1
+        y[x < 0] = -1
+        return y
+
+
+def detour(signs: Any, x: Any) -> Any:
+    clipped = x.clamp(-1, 1)
+    return signs.detach() - clipped.detach() + clipped
+
+
+def twice(x: Any) -> Any:
+    """BiMatting's: a detour of a detour."""
+    inner = detour(torch.sign(x), x)
+    return torch.sign(x).detach() - inner.detach() + inner
+
+
+def without_zeros(x: Any) -> Any:
+    signs = x.sign()
+    return torch.where(signs == 0, torch.ones_like(signs), signs)
+
+
+THRESHOLDS = torch.linspace(-0.5, 0.5, 32).view(1, 32, 1, 1)
+
+ACTIVATIONS = {
+    "function": SignOf.apply,
+    "assigned": Assigned.apply,
+    "filled memory": Filled.apply,
+    "detour": lambda x: detour(torch.sign(x), x),
+    "twice": twice,
+    "residual": lambda x: x + (torch.sign(x) - x).detach(),
+    "not at zero": lambda x: torch.sign(x + 1e-6),
+    "without zeros": without_zeros,
+    "zeros added": lambda x: x.sign() + (x == 0).float(),
+    "double": lambda x: torch.sign(torch.sign(x) + 0.1),
+    "probability": lambda x: x.add(1).div(2).clamp(0, 1).round().mul(2).add(-1),
+    "where": lambda x: torch.where(x >= 0, torch.ones_like(x), -torch.ones_like(x)),
+    "thresholds": lambda x: torch.where(x >= THRESHOLDS, torch.ones_like(x), -torch.ones_like(x)),
+    "filled": lambda x: torch.ones_like(x).masked_fill(x < 0, -1.0),
+    "step": lambda x: (x > 0).float() * 2 - 1,
+    "quotient": lambda x: x / x.abs(),
+    "steep": lambda x: torch.clamp(x * 1e20, -1, 1),
+    "steep tanh": lambda x: torch.tanh(x * 1e7),
+    "one and zero": lambda x: (x > 0).float(),
+    "from sign": lambda x: (torch.sign(x) + 1) / 2,
+    "one bit of DoReFa": lambda x: x.clamp(0, 1).round(),
+    "scaled": lambda x: torch.sign(x) * 0.37,
+    "AdaBin": lambda x: 0.7 * (torch.sign((x - 0.2) / 0.7) + 0.2),
+    "elastic": lambda x: ((x - 0.1) / 0.6).clamp(0, 1).round() * 0.6,
+}
+
+
+def plain(w: Any) -> Any:
+    return torch.sign(w)
+
+
+def of_filters(w: Any) -> Any:
+    return detour(w.abs().mean((1, 2, 3), keepdim=True) * torch.sign(w), w)
+
+
+def balanced(w: Any) -> Any:
+    """IR-Net's: around its mean, with a power of two as scale."""
+    w = w - w.mean((1, 2, 3), keepdim=True)
+    w = w / w.std((1, 2, 3), keepdim=True)
+    scale = 2 ** (w.abs().mean((1, 2, 3), keepdim=True).log2().round())
+    return SignOf.apply(w) * scale
+
+
+def adaptive(w: Any) -> Any:
+    """AdaBin's: two values around the mean."""
+    middle, half = w.mean((1, 2, 3), keepdim=True), w.std((1, 2, 3), keepdim=True)
+    return SignOf.apply((w - middle) / half) * half + middle
+
+
+KERNELS = {"plain": plain, "of filters": of_filters, "balanced": balanced, "adaptive": adaptive}
+
+
+class Network(nn.Module):
+    def __init__(self, activation: Any, binarize: Any, padding: int, stride: int) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 32, 3, 2)
+        self.weight = nn.Parameter(torch.randn(16, 32, 3, 3) * 0.1 + 0.02)
+        self.scale = nn.Parameter(torch.rand(1, 16, 1, 1) + 0.5)
+        self.activation, self.binarize = activation, binarize
+        self.options = {"padding": padding, "stride": stride}
+
+    def forward(self, x: Any) -> Any:
+        x = self.activation(self.stem(x))
+        x = nn.functional.conv2d(x, self.binarize(self.weight), **self.options)
+        return (x * self.scale).mean((2, 3))
+
+
+def _converted(path: Path, network: nn.Module) -> Any:
+    torch.manual_seed(2)
+    pictures = torch.randn(4, 3, 24, 24)
+    torch.onnx.export(network.eval(), pictures[:1], path, opset_version=13)
+    read = source.load(path)
+    with torch.no_grad():
+        expected = np.concatenate([network(one[None]).numpy() for one in pictures])
+    inputs = pictures.numpy().transpose(0, 2, 3, 1)
+    for got in (read.network.predict(inputs), loading.predict(read.keras.model, inputs)):
+        np.testing.assert_allclose(np.asarray(got).reshape(expected.shape), expected, 1e-5, 1e-5)
+    return read
+
+
+def _binary_layers(read: Any) -> list[Any]:
+    layers = [row for row in read.network.layers if type(row).__name__ == "QuantConv2D"]
+    return [row for row in layers if row.input_quantizer is not None]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(("padding", "stride"), [(0, 1), (1, 2)])
+def test_every_activation_is_bits(
+    tmp_path: Path, activation: str, padding: int, stride: int
+) -> None:
+    torch.manual_seed(1)
+    network = Network(ACTIVATIONS[activation], of_filters, padding, stride)
+    assert len(_binary_layers(_converted(tmp_path / "net.onnx", network))) == 1
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("activation", ["detour", "AdaBin", "one and zero"])
+def test_every_kernel_is_bits(tmp_path: Path, kernel: str, activation: str) -> None:
+    torch.manual_seed(1)
+    network = Network(ACTIVATIONS[activation], KERNELS[kernel], 1, 1)
+    layers = _binary_layers(_converted(tmp_path / "net.onnx", network))
+    assert len(layers) == (2 if kernel == "adaptive" else 1)
+
+
+@pytest.mark.parametrize("activation", ["AdaBin", "one and zero"])
+def test_two_levels_meet_as_bits_in_the_file(tmp_path: Path, activation: str) -> None:
+    torch.manual_seed(1)
+    network = Network(ACTIVATIONS[activation], adaptive, 1, 1)
+    read = _converted(tmp_path / "net.onnx", network)
+    bundle = target.convert(read)
+    assert [row.name for row in bundle.graph.operators].count("LceBconv2d") == 2
+    crops = np.random.default_rng(1).integers(0, 256, (4, 112, 112, 3), np.uint8)
+    assert check(read, bundle, crops).meets(EXACT)
