@@ -314,10 +314,64 @@ def test_inputs_below_each_other_need_a_batch_of_a_known_size(path: Path) -> Non
     network = source.load(_together(1).save(path, "t1_0")).keras
     values = random(1, 3, 2, 8)
     np.testing.assert_array_equal(np.asarray(network.model(values)), values.reshape(12, 4))
-    with pytest.raises(
-        ModelError, match=r"inputs of a batch together, \[12, 4\] of \[1, 3, 2, 8\]"
-    ):
+    with pytest.raises(ModelError, match="inputs of a batch together in its output t1_0"):
         source.load(_together("n").save(path, "t1_0"))
+
+
+def _heads_beside_inputs(graph: Graph) -> str:
+    """PyTorch's attention: positions, inputs and heads together, numbers of a head."""
+    x = graph.add("Transpose", "x", perm=[1, 0, 2])
+    x = graph.add("Reshape", x, graph.constant(integers([4, -1, 2])))
+    x = graph.add("Transpose", x, perm=[1, 0, 2])
+    x = graph.add("MatMul", x, graph.add("Transpose", x, perm=[0, 2, 1]))
+    x = graph.add("Transpose", x, perm=[1, 0, 2])
+    sizes = graph.add("Shape", "x", end=1)
+    positions = graph.add("Mul", sizes, graph.constant(integers([4])))
+    shape = graph.add("Concat", positions, graph.constant(integers([12])), axis=0)
+    x = graph.add("Reshape", x, shape)
+    x = graph.add("Gemm", x, graph.constant(random(12, 5)), graph.constant(random(5)))
+    shape = graph.add("Concat", graph.constant(integers([4])), sizes, graph.constant(integers([5])),
+                      axis=0)  # fmt: skip
+    return str(graph.add("Transpose", graph.add("Reshape", x, shape), perm=[1, 0, 2]))
+
+
+def _channels_as_inputs(graph: Graph) -> str:
+    x = graph.add("Reshape", "x", graph.constant(integers([-1, 1, 6])))
+    x = graph.add("Mul", x, graph.add("ReduceMax", x, axes=[2]))
+    sizes = graph.add("Shape", "x", start=0, end=1)
+    return str(graph.add("Reshape", x, graph.add("Concat", sizes, graph.constant(integers([-1])),
+                                                 axis=0)))  # fmt: skip
+
+
+def _shuffled(graph: Graph) -> str:
+    """ShuffleNetV2's: pairs of channels of all inputs, told apart by an axis before them."""
+    x = graph.add("Transpose", "x", perm=[0, 2, 1])
+    x = graph.add("Reshape", x, graph.constant(integers([-1, 2, 4])))
+    x = graph.add("Transpose", x, perm=[1, 0, 2])
+    x = graph.add("Reshape", x, graph.constant(integers([2, -1, 3, 4])))
+    first, second = (graph.add("Gather", x, graph.constant(integers(n)), axis=0) for n in range(2))
+    return str(graph.add("Concat", second, first, axis=1))
+
+
+@pytest.mark.parametrize("write", [_heads_beside_inputs, _channels_as_inputs, _shuffled])
+def test_inputs_of_a_batch_lie_beside_other_axes(path: Path, write: Any) -> None:
+    graph = Graph("n", 4, 6)
+    require_equal(graph.save(path, write(graph)))
+
+
+def test_inputs_behind_others_are_not_brought_before_them(path: Path) -> None:
+    graph = Graph("n", 4, 6)
+    x = graph.add("Transpose", "x", perm=[1, 2, 0])
+    path = graph.save(path, graph.add("Reshape", x, graph.constant(integers([-1, 4, 6]))))
+    with pytest.raises(ModelError, match=r"inputs of a batch together, \[1, 4, 6\] of \[4, 6, 1\]"):
+        source.load(path)
+
+
+def test_batches_behind_each_other_are_refused(path: Path) -> None:
+    graph = Graph("n", 4, 6)
+    path = graph.save(path, graph.add("Concat", "x", graph.add("Neg", "x"), axis=0))
+    with pytest.raises(ModelError, match="puts batches behind each other"):
+        source.load(path)
 
 
 @pytest.mark.parametrize("batch", [1, "n"])

@@ -19,8 +19,8 @@ from onnx import numpy_helper
 from facesdk.errors import InputError, ModelError, one_line
 from facesdk.files import require_regular
 from facesdk_converters.sources.onnx.gelus import with_gelus
-from facesdk_converters.sources.onnx.graph import Node, OnnxModel
-from facesdk_converters.sources.onnx.reference import evaluated
+from facesdk_converters.sources.onnx.graph import SEVERAL, Node, OnnxModel
+from facesdk_converters.sources.onnx.reference import evaluated, evaluated_for_several
 from facesdk_converters.sources.onnx.signs import with_signs
 
 _OPSET = 15
@@ -180,26 +180,35 @@ def _softmax_of(node: Node, makers: Mapping[str, Node]) -> Node | None:
 
 def _with_shapes(model: OnnxModel) -> OnnxModel:
     """With the results of Shape in its place; a batch of any size counts as 1."""
+    shapes, others = _shapes(model, 1), _shapes(model, SEVERAL)
+    constants, several, kept = dict(model.constants), {}, []
+    for node in model.nodes:
+        given = node.proto.input[0] if node.proto.input else ""
+        sizes = shapes.get(given, [])
+        if node.kind != "Shape" or not sizes or not all(sizes):
+            kept.append(node)
+            continue
+        part, (name,) = node.part_of_shape, node.outputs
+        constants[name] = np.array(sizes[part], np.int64)
+        if others[given][part] != sizes[part]:
+            several[name] = np.array(others[given][part], np.int64)
+    return replace(model, nodes=tuple(kept), constants=constants, several=several)
+
+
+def _shapes(model: OnnxModel, batch: int) -> dict[str, list[int]]:
+    """Sizes of tensors by their names in the file, 0 for unknown ones, for so many inputs."""
     proto = onnx.ModelProto()
     proto.CopyFrom(model.proto)
     for value in proto.graph.input:
         if value.name in model.inputs:
             shape = model.input_shapes[model.inputs.index(value.name)]
-            value.type.tensor_type.shape.dim[0].dim_value = shape[0] or 1
+            value.type.tensor_type.shape.dim[0].dim_value = shape[0] or batch
     del proto.graph.value_info[:]
     graph = onnx.shape_inference.infer_shapes(proto, data_prop=True).graph
-    shapes = {
+    return {
         value.name: [row.dim_value for row in value.type.tensor_type.shape.dim]
         for value in [*graph.value_info, *graph.input]
     }
-    constants, kept = dict(model.constants), []
-    for node in model.nodes:
-        sizes = shapes.get(node.proto.input[0] if node.proto.input else "", [])
-        if node.kind == "Shape" and sizes and all(sizes):
-            constants[node.outputs[0]] = np.array(sizes, np.int64)
-        else:
-            kept.append(node)
-    return replace(model, nodes=tuple(kept), constants=constants)
 
 
 def _without_detours(model: OnnxModel) -> OnnxModel:
@@ -234,10 +243,11 @@ def _needed(model: OnnxModel) -> OnnxModel:
 
 def _folded(model: OnnxModel) -> OnnxModel:
     """With the results of nodes that read constants alone in their place."""
-    constants, kept = dict(model.constants), []
+    constants, several, kept = dict(model.constants), dict(model.several), []
     for node in model.nodes:
         if node.reads_only(constants):
             constants |= evaluated(node, constants, model.opsets)
+            several |= evaluated_for_several(node, constants, several, model.opsets)
         else:
             kept.append(node)
-    return replace(model, nodes=tuple(kept), constants=constants)
+    return replace(model, nodes=tuple(kept), constants=constants, several=several)

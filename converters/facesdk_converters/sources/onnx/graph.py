@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,9 @@ import onnx
 from numpy.typing import NDArray
 
 from facesdk.errors import ModelError
+
+SEVERAL = 3
+"""The size of a batch by which to see what the size of any batch decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,11 @@ class Node:
         """Whether it makes the same of these tensors each time."""
         return "Random" not in self.kind and all(name in constants for name in self.inputs if name)
 
+    @property
+    def part_of_shape(self) -> slice:
+        """Which sizes a Shape gives."""
+        return slice(self.attributes.get("start", 0), self.attributes.get("end"))
+
 
 @dataclass(frozen=True, slots=True)
 class OnnxModel:
@@ -45,11 +53,12 @@ class OnnxModel:
 
     Attributes:
         nodes: What is needed for the outputs, in order of execution.
-        constants: Arrays by name.
+        constants: Arrays by name; those that the size of a batch decides are for one input.
         inputs: Names of the inputs.
         input_shapes: Their shapes, the batch included; the batch is None where any will do.
         outputs: Names of the tensors that are the outputs.
         proto: The file.
+        several: Constants that are others for :data:`SEVERAL` inputs, as they are then.
     """
 
     nodes: tuple[Node, ...]
@@ -58,6 +67,7 @@ class OnnxModel:
     input_shapes: tuple[tuple[int | None, ...], ...]
     outputs: tuple[str, ...]
     proto: onnx.ModelProto
+    several: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     @property
     def opsets(self) -> dict[str, int]:

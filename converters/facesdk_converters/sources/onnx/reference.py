@@ -23,6 +23,9 @@ from facesdk.errors import ModelError, one_line
 from facesdk_converters.sources.onnx.auto_pad import EXPLICIT, SAME, same_pads, transposed_pads
 from facesdk_converters.sources.onnx.graph import Node
 
+_SIZES = 64
+"""What has more numbers is no shape, and nothing that one is computed from."""
+
 
 def evaluator(proto: onnx.ModelProto) -> ReferenceEvaluator:
     """What runs a model."""
@@ -58,6 +61,37 @@ def evaluated(
             f"({one_line(error, 150)})"
         ) from None
     return {name: np.asarray(values) for name, values in zip(node.outputs, results, strict=True)}
+
+
+def evaluated_for_several(
+    node: Node,
+    constants: Mapping[str, NDArray[Any]],
+    several: Mapping[str, NDArray[Any]],
+    opsets: Mapping[str, int],
+) -> dict[str, NDArray[Any]]:
+    """What a node makes of constants that are others for several inputs.
+
+    Args:
+        node: A node whose inputs and outputs are among the constants.
+        constants: Arrays by name, for one input.
+        several: Those that are others for several inputs.
+        opsets: Version of the operators of each domain.
+
+    Returns:
+        Its outputs by name, where they are others too; none that are large, which are no sizes, or
+        that cannot be computed.
+    """
+    if several.keys().isdisjoint(node.inputs):
+        return {}
+    try:
+        results = evaluated(node, {**constants, **several}, opsets)
+    except ModelError:
+        return {}
+    return {
+        name: values
+        for name, values in results.items()
+        if values.size <= _SIZES and not np.array_equal(values, constants[name])
+    }
 
 
 def _with_pads(pictures: Any, taps: Sequence[int], options: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,12 +18,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from facesdk.errors import ModelError, one_line
-from facesdk_converters.sources.onnx.graph import Node, OnnxModel
-from facesdk_converters.sources.onnx.reference import evaluated
+from facesdk_converters.sources.onnx.graph import SEVERAL, Node, OnnxModel
+from facesdk_converters.sources.onnx.reference import evaluated, evaluated_for_several
 
 LAYERS = tf.keras.layers
 NHWC = (0, 2, 3, 1)
 NCHW = (0, 3, 1, 2)
+ONE_AT_A_TIME = "export it for a batch of 1, without dynamic_axes"
 PLACES = NCHW
 """Where each of ONNX's axes is."""
 
@@ -60,6 +61,19 @@ class Flat:
     picture: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """How the inputs of a batch of any size lie along the axis that has them.
+
+    Attributes:
+        outer: Parts of the axis, each with all inputs.
+        inner: Places of each input in a part.
+    """
+
+    outer: int = 1
+    inner: int = 1
+
+
 class Translator:
     """Makes a Keras model of a graph, node by node."""
 
@@ -80,6 +94,8 @@ class Translator:
         self.path = path
         self.operators = operators
         self.constants = dict(model.constants)
+        self.several = dict(model.several)
+        self.batches: dict[str, Batch] = {}
         self.values: dict[str, Any] = {}
         self.names: set[str] = set()
 
@@ -94,27 +110,40 @@ class Translator:
                 )
             )
             self.values[name] = given[-1]
+            if shape[0] is None:
+                self.batches[name] = Batch()
         for node in self.onnx.nodes:
             self._add(node)
         for name in self.onnx.outputs:
             if name in self.constants:
                 raise ModelError(f"{self.path} gives {name} as an output, which is a constant")
+            if self.batches.get(name, Batch()) != Batch():
+                raise ModelError(
+                    f"{self.path} puts inputs of a batch together in its output {name}: "
+                    f"{ONE_AT_A_TIME}"
+                )
         outputs = [_as_float(self.tensor(name)) for name in self.onnx.outputs]
         if all(any(output is one for one in given) for output in outputs):
             raise ModelError(f"{self.path} computes nothing")
         return tf.keras.Model(given, outputs, name=_legal(self.path.stem))
 
     def _add(self, node: Node) -> None:
+        opsets = self.onnx.opsets
         if node.reads_only(self.constants):
             try:
-                self.constants |= evaluated(node, self.constants, self.onnx.opsets)
+                self.constants |= evaluated(node, self.constants, opsets)
             except ModelError as error:
                 raise ModelError(f"{self.path}: {error}") from None
+            self.several |= evaluated_for_several(node, self.constants, self.several, opsets)
             return
         if node.kind == "Shape":
-            places = slice(node.attributes.get("start", 0), node.attributes.get("end"))
-            sizes = sizes_of(self.raw(node.inputs[0]))[places]
-            self.constants[node.outputs[0]] = np.array(sizes, np.int64)
+            one, several = (
+                np.array(self.sizes(node.inputs[0], count)[node.part_of_shape], np.int64)
+                for count in (1, SEVERAL)
+            )
+            self.constants[node.outputs[0]] = one
+            if not np.array_equal(one, several):
+                self.several[node.outputs[0]] = several
             return
         if node.kind not in self.operators:
             raise ModelError(
@@ -131,8 +160,16 @@ class Translator:
                 f"({one_line(error, 200)})"
             ) from None
         outputs = results if isinstance(results, list) else [results]
+        batches = {self.batches[name] for name in node.inputs if name in self.batches}
+        if len(batches) > 1:
+            raise ModelError(
+                f"{self.path}: node {node.name} ({node.kind}) meets inputs of a batch in another "
+                f"order: {ONE_AT_A_TIME}"
+            )
         for name, value in zip(node.outputs, outputs, strict=False):
             self.values[name] = value
+            if batches and name not in self.batches and batch_axis(value) is not None:
+                self.batches[name] = next(iter(batches))
 
     def translated(self, node: Node) -> Any:
         """What a node of a known operator gives: its output, or a list of them."""
@@ -179,6 +216,15 @@ class Translator:
         """A tensor, computed."""
         self.values[name] = value = computed(self.values[name])
         return value
+
+    def sizes(self, name: str, count: int = 1) -> list[int]:
+        """ONNX's shape of a tensor, for so many inputs if the batch is open."""
+        value = self.values[name]
+        sizes, axis = sizes_of(value), batch_axis(value)
+        if axis is not None:
+            batch = self.batches[name]
+            sizes[axis] = batch.outer * count * batch.inner
+        return sizes
 
     def operand(self, name: str, rank: int, kind: Any = tf.float32) -> Any:
         """A tensor, or a constant of a type that broadcasts with tensors of that rank."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from facesdk.errors import ModelError
 from facesdk_converters.sources.onnx.graph import Node
-from facesdk_converters.sources.onnx.translator import Translator, rank_of, sizes_of
+from facesdk_converters.sources.onnx.translator import Translator, rank_of
 
 _CLOSE = 1e-4
 """Places of a picture that are that close show the same, up to rounding."""
@@ -46,7 +46,7 @@ def resize(translator: Translator, node: Node) -> Any:
         raise ModelError(f"resizes by the mode {mode}, for which TensorFlow Lite has no operator")
     if node.attributes.get("antialias", 0):
         raise ModelError("has antialias, for which TensorFlow Lite has no operator")
-    given = sizes_of(x)
+    given = translator.sizes(node.inputs[0])
     target, scales = _target(translator, node, given)
     if target[:2] != given[:2]:
         raise ModelError(f"resizes other axes than height and width: {target} of {given}")

@@ -11,11 +11,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from facesdk.errors import ModelError
-from facesdk_converters.sources.onnx.graph import Node
+from facesdk_converters.sources.onnx.graph import SEVERAL, Node
 from facesdk_converters.sources.onnx.translator import (
     LAYERS,
     NHWC,
+    ONE_AT_A_TIME,
     PLACES,
+    Batch,
     Flat,
     Signs,
     Translator,
@@ -26,8 +28,6 @@ from facesdk_converters.sources.onnx.translator import (
     sizes_of,
     stored,
 )
-
-_ONE_AT_A_TIME = "export it for a batch of 1, without dynamic_axes"
 
 
 def reduced(function: Callable[..., Any]) -> Callable[[Translator, Node], Any]:
@@ -41,7 +41,7 @@ def reduced(function: Callable[..., Any]) -> Callable[[Translator, Node], Any]:
             return x
         axes = sorted({axis % rank for axis in axes or range(rank)})
         if batch_axis(x) in axes:
-            raise ModelError(f"takes the inputs of a batch together: {_ONE_AT_A_TIME}")
+            raise ModelError(f"takes the inputs of a batch together: {ONE_AT_A_TIME}")
         if rank == 4 and (keep or axes == [2, 3]):
             return function(x, [PLACES[axis] for axis in axes], keepdims=keep)
         return stored(function(ordered(x), axes, keepdims=keep))
@@ -61,49 +61,89 @@ def arg_max(translator: Translator, node: Node) -> Any:
 
 def flatten(translator: Translator, node: Node) -> Any:
     """``Flatten``: to two axes."""
-    value = translator.raw(node.inputs[0])
-    sizes = sizes_of(value)
-    axis = int(node.attributes.get("axis", 1)) % (len(sizes) + 1)
-    return _reshaped(translator, node, value, [math.prod(sizes[:axis]), math.prod(sizes[axis:])])
+    rank = len(translator.sizes(node.inputs[0]))
+    axis = int(node.attributes.get("axis", 1)) % (rank + 1)
+    one, several = (
+        [math.prod(sizes[:axis]), math.prod(sizes[axis:])]
+        for sizes in (translator.sizes(node.inputs[0], count) for count in (1, SEVERAL))
+    )
+    return _reshaped(translator, node, one, several)
 
 
 def reshape(translator: Translator, node: Node) -> Any:
     """``Reshape``."""
-    value = translator.raw(node.inputs[0])
-    target = [int(n) for n in translator.given(node, 1).reshape(-1)]
-    sizes = sizes_of(value)
-    if 0 in target and not node.attributes.get("allowzero", 0):
-        if not all(target[len(sizes) :]):
+    name, shape = node.inputs
+    keeps = not node.attributes.get("allowzero", 0)
+    target = translator.given(node, 1)
+    one = _resolved(target, translator.sizes(name), keeps)
+    batch = batch_axis(translator.raw(name))
+    if batch is not None and shape not in translator.several and 1 in one[: batch + 1]:
+        return _reshaped(translator, node, one, one)
+    wide = translator.several.get(shape, target)
+    return _reshaped(translator, node, one, _resolved(wide, translator.sizes(name, SEVERAL), keeps))
+
+
+def _resolved(target: NDArray[Any], sizes: list[int], keeps: bool) -> list[int]:
+    """The sizes that a target means: 0 for those that are kept, -1 for what is left."""
+    found = [int(n) for n in target.reshape(-1)]
+    if 0 in found and keeps:
+        if not all(found[len(sizes) :]):
             raise ModelError(f"keeps an axis that its input of {len(sizes)} axes does not have")
-        target = [size or sizes[place] for place, size in enumerate(target)]
-    if -1 in target:
-        target[target.index(-1)] = math.prod(sizes) // -math.prod(target)
-    return _reshaped(translator, node, value, target)
+        found = [size or sizes[place] for place, size in enumerate(found)]
+    if -1 in found:
+        found[found.index(-1)] = math.prod(sizes) // -math.prod(found)
+    return found
 
 
-def _reshaped(translator: Translator, node: Node, value: Any, target: list[int]) -> Any:
-    """With other sizes, numbers in ONNX's order; to one axis beside the batch it is a vector."""
-    sizes = sizes_of(value)
+def _reshaped(translator: Translator, node: Node, target: list[int], wide: list[int]) -> Any:
+    """With other sizes, numbers in ONNX's order; to one axis beside the batch it is a vector.
+
+    Args:
+        translator: What keeps the tensors.
+        node: The node.
+        target: The sizes for one input.
+        wide: Those for several, if the batch is open.
+    """
+    name = node.inputs[0]
+    value, sizes = translator.raw(name), translator.sizes(name)
     if math.prod(target) != math.prod(sizes):
         raise ModelError(f"makes {target} of {sizes}")
-    if len(target) == 2 and target[0] == sizes[0] and batch_axis(value) in (0, None):
+    place, axis = 0, batch_axis(value)
+    if axis is not None:
+        place, batch = _batch_in(translator, name, target, wide)
+        translator.batches[node.outputs[0]] = batch
+    if len(target) == 2 and target[0] == sizes[0] and place == 0 and axis in (0, None):
         return _flattened(value)
-    x = ordered(translator.tensor(node.inputs[0]))
-    batch = batch_axis(value)
-    if batch is not None:
-        places = [
-            place
-            for place, size in enumerate(target)
-            if size == 1 and math.prod(target[:place]) == math.prod(sizes[:batch])
-        ]
-        if not places:
-            raise ModelError(
-                f"puts inputs of a batch together, {target} of {sizes}: {_ONE_AT_A_TIME}"
-            )
-        target[batch if batch in places else places[0]] = -1
-    elif target[0] == sizes[0]:
-        target[0] = -1
+    x = ordered(translator.tensor(name))
+    if axis is not None or target[0] == sizes[0]:
+        target = [*target[:place], -1, *target[place + 1 :]]
     return stored(tf.reshape(x, target))
+
+
+def _batch_in(
+    translator: Translator, name: str, target: list[int], wide: list[int]
+) -> tuple[int, Batch]:
+    """Which axis has the inputs of a batch after a tensor is reshaped, and how.
+
+    They stay where they are among the numbers: behind as many of them as before. What grows with
+    their number tells the axis; of sizes that are the same for any number, it is an axis of 1.
+    """
+    sizes, batch = translator.sizes(name), translator.batches[name]
+    axis = batch_axis(translator.raw(name)) or 0
+    before = math.prod(sizes[:axis]) * batch.outer
+    places = [
+        place
+        for place, size in enumerate(target)
+        if size == 1 and math.prod(target[:place]) == before
+    ]
+    if math.prod(wide) == SEVERAL * math.prod(target):
+        grown = [place for place, size in enumerate(target) if wide[place] != size]
+        places = grown if len(grown) == 1 else []
+    for place in [axis, *places]:
+        outer, rest = divmod(before, math.prod(target[:place]))
+        if place in places and not rest and target[place] % outer == 0:
+            return place, Batch(outer, target[place] // outer)
+    raise ModelError(f"puts inputs of a batch together, {target} of {sizes}: {ONE_AT_A_TIME}")
 
 
 def _flattened(value: Any) -> Any:
@@ -117,10 +157,10 @@ def _flattened(value: Any) -> Any:
 def squeeze(translator: Translator, node: Node) -> Any:
     """``Squeeze``."""
     x = translator.tensor(node.inputs[0])
-    axes, sizes = translator.numbers(node, "axes", 1), sizes_of(x)
+    axes, sizes = translator.numbers(node, "axes", 1), translator.sizes(node.inputs[0])
     if axes is None:
         if batch_axis(x) is not None:
-            raise ModelError(f"has no axes, and takes a batch of 1 away too: {_ONE_AT_A_TIME}")
+            raise ModelError(f"has no axes, and takes a batch of 1 away too: {ONE_AT_A_TIME}")
         axes = [axis for axis, size in enumerate(sizes) if size == 1]
     axes = sorted(axis % len(sizes) for axis in axes)
     if len(sizes) == 4 and axes == [2, 3]:
@@ -164,7 +204,7 @@ def gather(translator: Translator, node: Node) -> Any:
     rank = rank_of(x)
     axis = int(node.attributes.get("axis", 0)) % rank
     if axis == batch_axis(x):
-        raise ModelError(f"takes inputs of a batch apart: {_ONE_AT_A_TIME}")
+        raise ModelError(f"takes inputs of a batch apart: {ONE_AT_A_TIME}")
     size = sizes_of(x)[axis]
     wanted = [int(place) % size for place in places.reshape(-1)]
     if places.ndim == 1:
@@ -182,6 +222,8 @@ def concat(translator: Translator, node: Node) -> Any:
     """``Concat``; a constant stands beside each input of a batch."""
     tensors = [translator.tensor(n) for n in node.inputs if translator.constant(n) is None]
     rank = max(map(rank_of, tensors))
+    if int(node.attributes.get("axis", 1)) % rank == batch_axis(tensors[0]):
+        raise ModelError(f"puts batches behind each other: {ONE_AT_A_TIME}")
     parts = []
     for name in node.inputs:
         values = translator.constant(name)
