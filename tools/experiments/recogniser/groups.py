@@ -6,7 +6,8 @@ r"""Strangers of one group, sex and age that pass, counted on FairFace's aligned
 The crops in the archive are numbered anew and photos without a face are missing, so the labels of
 each are found by :mod:`tools.experiments.recogniser.photo_order` with the embeddings of the first
 model. Crops that are not certain to be of one photo are left out. All crops are taken to be of
-different people, at the thresholds of the files.
+different people. Told are the shares that pass at the thresholds of the files, and the similarity
+at which one pair in a thousand would.
 """
 
 from __future__ import annotations
@@ -24,13 +25,16 @@ from numpy.typing import NDArray
 from facesdk.images.decode import decode
 from tools.experiments.accuracy_tables import AGES, MINORS, load, percent, table
 from tools.experiments.recogniser.photo_order import place
-from tools.experiments.recogniser.strangers_elsewhere import passing
+from tools.experiments.recogniser.strangers_elsewhere import similarities
 
 CERTAIN = 0.95
 """Probability of its photo from which a crop counts."""
 
-LEAST = 1000
-"""Pairs from which a share is told."""
+FMR = 1e-3
+"""For which a similarity is told."""
+
+LEAST = 30_000
+"""Pairs from which it is: thirty of them pass."""
 
 Row = dict[str, str]
 
@@ -107,20 +111,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     rows = []
     for by, which, belongs in parts([labels[photo] for photo in placement.photos[certain]]):
-        number = int(belongs.sum())
-        cells = [by, which, str(number), f"{number * (number - 1) // 2:,}"]
+        cells = [by, which, str(int(belongs.sum()))]
         for model, of_all in zip(models, vectors, strict=True):
+            alike = similarities(of_all[certain][belongs])
             for threshold in model.embedder.contract.thresholds:
-                told = passing(of_all[certain][belongs], threshold.similarity)
-                enough = number * (number - 1) // 2 >= LEAST
-                cells.append(percent(told, 2) if enough else "")
+                cells.append(percent(float(np.mean(alike >= threshold.similarity)), 2))
+            enough = len(alike) >= LEAST
+            cells.append(f"{np.quantile(alike, 1 - FMR):.3f}" if enough else "")
         rows.append(tuple(cells))
-    heads = (
-        f"{model.embedder.name}, FMR {threshold.fmr:g}, %"
+    heads = [
+        head
         for model in models
-        for threshold in model.embedder.contract.thresholds
-    )
-    table(("by", "", "crops", "pairs", *heads), rows)
+        for head in (
+            *(f"{model.embedder.name}, FMR {row.fmr:g}, %"
+              for row in model.embedder.contract.thresholds),
+            f"similarity for {FMR:g}",
+        )
+    ]  # fmt: skip
+    table(("by", "", "crops", *heads), rows)
 
 
 if __name__ == "__main__":

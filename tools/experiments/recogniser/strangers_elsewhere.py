@@ -39,10 +39,15 @@ def elsewhere(model: Model, faces: Path) -> Iterator[tuple[str, NDArray[np.float
         yield whom, model.vectors(f"some of {name}", images)
 
 
+def similarities(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of all pairs of two rows."""
+    pairs: NDArray[np.float32] = (vectors @ vectors.T)[np.triu_indices(len(vectors), 1)]
+    return pairs
+
+
 def passing(vectors: NDArray[np.float32], threshold: float) -> float:
     """Share of the pairs of two rows that are at least so alike."""
-    pairs = (vectors @ vectors.T)[np.triu_indices(len(vectors), 1)]
-    return float(np.mean(pairs >= threshold))
+    return float(np.mean(similarities(vectors) >= threshold))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
