@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import onnx.version_converter
+from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from facesdk.errors import InputError, ModelError, one_line
@@ -58,7 +60,7 @@ def read(path: Path) -> OnnxModel:
         raise ModelError(f"{path} is not an ONNX model ({one_line(error, 200)})") from None
     proto = _of_known_opset(proto, path)
     graph = proto.graph
-    constants = {row.name: numpy_helper.to_array(row) for row in graph.initializer}
+    constants = {row.name: _array(row, path) for row in graph.initializer}
     inputs = [row for row in graph.input if row.name not in constants]
     if not inputs or not graph.output:
         raise ModelError(f"{path} has {len(inputs)} inputs and {len(graph.output)} outputs")
@@ -90,11 +92,21 @@ def _of_known_opset(proto: onnx.ModelProto, path: Path) -> onnx.ModelProto:
         ) from None
 
 
+def _array(tensor: onnx.TensorProto, path: Path) -> NDArray[Any]:
+    try:
+        return numpy_helper.to_array(tensor)
+    except Exception as error:  # NumPy's and ONNX's own, of types and sizes that are none
+        raise ModelError(
+            f"{path} has weights {tensor.name} that are not of their type and shape "
+            f"({one_line(error, 150)})"
+        ) from None
+
+
 def _shape(value: onnx.ValueInfoProto, path: Path) -> tuple[int | None, ...]:
     kind = value.type.tensor_type
     if kind.elem_type != onnx.TensorProto.FLOAT:
         raise ModelError(f"{path} takes an input that is not float32: export the float network")
-    sizes = [row.dim_value if row.HasField("dim_value") else None for row in kind.shape.dim]
+    sizes = [row.dim_value if row.dim_value > 0 else None for row in kind.shape.dim]
     if len(sizes) < 2 or None in sizes[1:]:
         raise ModelError(
             f"{path} takes inputs of variable size {tuple(sizes)}: export it for an input of fixed "

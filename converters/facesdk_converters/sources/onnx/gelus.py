@@ -48,8 +48,13 @@ def _source(model: OnnxModel, node: Node, makers: Mapping[str, Node]) -> str | N
     return None
 
 
-def _factors(model: OnnxModel, node: Node, makers: Mapping[str, Node]) -> tuple[list[str], float]:
-    """The tensors whose product a node gives, and the number that it is multiplied by."""
+def _factors(
+    model: OnnxModel, node: Node, makers: Mapping[str, Node], most: int = 3
+) -> tuple[list[str], float]:
+    """The tensors whose product a node gives, and the number that it is multiplied by.
+
+    So many products, one of the other, are taken apart.
+    """
     divisor = model.number(node.inputs[1]) if node.kind == "Div" else 1.0
     if node.kind not in ("Mul", "Div") or not divisor:
         return [node.outputs[0]], 1.0
@@ -58,8 +63,8 @@ def _factors(model: OnnxModel, node: Node, makers: Mapping[str, Node]) -> tuple[
         number = model.number(name)
         if number is not None:
             factor *= number
-        elif name in makers and makers[name].kind == "Mul":
-            inner, times = _factors(model, makers[name], makers)
+        elif name in makers and makers[name].kind == "Mul" and most > 1:
+            inner, times = _factors(model, makers[name], makers, most - 1)
             names += inner
             factor *= times
         else:

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from facesdk.errors import ModelError
 
+LARGEST = 2**29
+"""Numbers that a tensor may have: 2 GiB, which devices do not have."""
+
 SEVERAL = 3
 """The size of a batch by which to see what the size of any batch decides."""
 

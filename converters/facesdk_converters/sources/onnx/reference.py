@@ -7,6 +7,7 @@ none at all, and the max pool that it has for strides of 1 fails at some pads.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ from onnx.reference.ops_optimized.op_conv_optimized import Conv as _Conv
 
 from facesdk.errors import ModelError, one_line
 from facesdk_converters.sources.onnx.auto_pad import EXPLICIT, SAME, same_pads, transposed_pads
-from facesdk_converters.sources.onnx.graph import Node
+from facesdk_converters.sources.onnx.graph import LARGEST, Node
 
 _SIZES = 64
 """What has more numbers is no shape, and nothing that one is computed from."""
@@ -46,10 +47,13 @@ def evaluated(
         Its outputs by name.
 
     Raises:
-        ModelError: They cannot be computed: places out of range, or a result too large.
+        ModelError: They cannot be computed: places out of range, or a result of more than
+            :data:`LARGEST` numbers.
     """
     renamed = dict(zip(node.proto.input, node.inputs, strict=True))
     feeds = {old: constants[new] for old, new in renamed.items() if old}
+    if _count(node, feeds, opsets) > LARGEST:
+        raise ModelError(f"node {node.name} ({node.kind}) makes more than {LARGEST:,} numbers")
     try:
         runner = ReferenceEvaluator(
             node.proto, opsets=dict(opsets), new_ops=list(_OWN), optimized=False
@@ -61,6 +65,22 @@ def evaluated(
             f"({one_line(error, 150)})"
         ) from None
     return {name: np.asarray(values) for name, values in zip(node.outputs, results, strict=True)}
+
+
+def _count(node: Node, feeds: Mapping[str, NDArray[Any]], opsets: Mapping[str, int]) -> int:
+    """How many numbers an output of a node has at most, where ONNX can tell beforehand."""
+    try:
+        schema = onnx.defs.get_schema(node.kind, opsets[""], "")
+        rows = {name: onnx.numpy_helper.from_array(values) for name, values in feeds.items()}
+        types = {
+            name: onnx.helper.make_tensor_type_proto(row.data_type, row.dims)
+            for name, row in rows.items()
+        }
+        found = onnx.shape_inference.infer_node_outputs(schema, node.proto, types, rows)
+    except Exception:  # ONNX's own, of what cannot be computed either
+        return 0
+    shapes = [kind.tensor_type.shape.dim for kind in found.values()]
+    return max((math.prod(row.dim_value for row in shape) for shape in shapes), default=0)
 
 
 def evaluated_for_several(

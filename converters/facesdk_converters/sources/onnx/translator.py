@@ -6,7 +6,9 @@ all others have ONNX's order.
 
 from __future__ import annotations
 
+import math
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +20,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from facesdk.errors import ModelError, one_line
-from facesdk_converters.sources.onnx.graph import SEVERAL, Node, OnnxModel
+from facesdk_converters.sources.onnx.graph import LARGEST, SEVERAL, Node, OnnxModel
 from facesdk_converters.sources.onnx.reference import evaluated, evaluated_for_several
 
 LAYERS = tf.keras.layers
@@ -27,6 +29,10 @@ NCHW = (0, 3, 1, 2)
 ONE_AT_A_TIME = "export it for a batch of 1, without dynamic_axes"
 PLACES = NCHW
 """Where each of ONNX's axes is."""
+
+
+_FRAMES, _DEEPEST = 4, 5000
+"""Calls in each other that an operator may take, and the most operators that may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +131,18 @@ class Translator:
         outputs = [_as_float(self.tensor(name)) for name in self.onnx.outputs]
         if all(any(output is one for one in given) for output in outputs):
             raise ModelError(f"{self.path} computes nothing")
-        return tf.keras.Model(given, outputs, name=_legal(self.path.stem))
+        return self._network(given, outputs)
+
+    def _network(self, given: list[Any], outputs: list[Any]) -> tf.keras.Model:
+        """Keras goes through layers by recursion, one in the other."""
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(limit + _FRAMES * min(len(self.onnx.nodes), _DEEPEST))
+        try:
+            return tf.keras.Model(given, outputs, name=_legal(self.path.stem))
+        except RecursionError:
+            raise ModelError(f"{self.path} has too many operators behind each other") from None
+        finally:
+            sys.setrecursionlimit(limit)
 
     def _add(self, node: Node) -> None:
         opsets = self.onnx.opsets
@@ -170,6 +187,11 @@ class Translator:
             self.values[name] = value
             if batches and name not in self.batches and batch_axis(value) is not None:
                 self.batches[name] = next(iter(batches))
+            if math.prod(sizes := self.sizes(name)) > LARGEST:
+                raise ModelError(
+                    f"{self.path}: node {node.name} ({node.kind}) makes a tensor of {sizes}, more "
+                    f"than {LARGEST:,} numbers"
+                )
 
     def translated(self, node: Node) -> Any:
         """What a node of a known operator gives: its output, or a list of them."""

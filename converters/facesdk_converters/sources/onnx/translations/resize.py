@@ -8,6 +8,7 @@ row by row and column by column; interpolation between any others is refused.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from facesdk.errors import ModelError
-from facesdk_converters.sources.onnx.graph import Node
+from facesdk_converters.sources.onnx.graph import LARGEST, Node
 from facesdk_converters.sources.onnx.translator import Translator, rank_of
 
 _CLOSE = 1e-4
@@ -50,6 +51,8 @@ def resize(translator: Translator, node: Node) -> Any:
     target, scales = _target(translator, node, given)
     if target[:2] != given[:2]:
         raise ModelError(f"resizes other axes than height and width: {target} of {given}")
+    if not 0 < math.prod(target) <= LARGEST:
+        raise ModelError(f"resizes to {target}")
     size = target[2:]
     places = [
         _places(node, old, new, scale)

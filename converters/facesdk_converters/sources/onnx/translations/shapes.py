@@ -206,6 +206,8 @@ def gather(translator: Translator, node: Node) -> Any:
     if axis == batch_axis(x):
         raise ModelError(f"takes inputs of a batch apart: {ONE_AT_A_TIME}")
     size = sizes_of(x)[axis]
+    if any(not -size <= place < size for place in places.reshape(-1)):
+        raise ModelError(f"takes places of an axis of {size} that it does not have")
     wanted = [int(place) % size for place in places.reshape(-1)]
     if places.ndim == 1:
         return tf.gather(x, wanted, axis=PLACES[axis] if rank == 4 else axis)

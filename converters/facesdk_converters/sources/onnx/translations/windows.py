@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.errors import ModelError
-from facesdk_converters.sources.onnx.auto_pad import EXPLICIT, SAME, UPPER, same_pads
+from facesdk_converters.sources.onnx.auto_pad import EXPLICIT, SAME, UPPER, VALID, same_pads
 from facesdk_converters.sources.onnx.graph import Node
 from facesdk_converters.sources.onnx.translations.padding import padded
 from facesdk_converters.sources.onnx.translator import (
@@ -45,13 +45,18 @@ class Window:
 
 def pad_mode(node: Node) -> str:
     """Who says what the pads of a node are."""
-    return str(node.attributes.get("auto_pad", EXPLICIT.encode()).decode())
+    mode = str(node.attributes.get("auto_pad", EXPLICIT.encode()).decode())
+    if mode not in (*SAME, VALID, EXPLICIT):
+        raise ModelError(f"has auto_pad {mode}, which ONNX does not have")
+    return mode
 
 
 def window(node: Node, size: list[int], lengths: list[int]) -> Window:
     """The window of a node over pictures of these rows and columns."""
     if len(size) != 2:
         raise ModelError(f"has {len(size)} dimensions, and only pictures are translated")
+    if list(node.attributes.get("kernel_shape", size)) != size:
+        raise ModelError(f"has weights of {size}, and another kernel_shape")
     strides = list(node.attributes.get("strides", [1, 1]))
     dilations = list(node.attributes.get("dilations", [1, 1]))
     mode = pad_mode(node)
