@@ -305,12 +305,16 @@ def test_a_dataset_that_cannot_be_trained_on_is_said_so(
         assert sentence.startswith(start)
 
 
-def prepare_crops(source: Path) -> list[str]:
-    """A command line without the folder to write to, which is its last argument."""
-    return [
-        *(sys.executable, "-m", "facesdk", "data", "prepare", str(source), "--aligned"),
-        *("--encoding", "png", "--shard-size", "40", "--workers", "2", "-o"),
-    ]
+def prepare_crops(source: Path, out: Path) -> list[str]:
+    """Arguments of ``facesdk data``."""
+    options = ("--aligned", "--encoding", "png", "--shard-size", "40", "--workers", "2")
+    return ["prepare", str(source), *options, "-o", str(out)]
+
+
+def prepare_here(source: Path, out: Path) -> None:
+    """In this process, which has loaded TensorFlow."""
+    done = CliRunner().invoke(app, prepare_crops(source, out))
+    assert done.exit_code == 0, done.output
 
 
 @pytest.fixture(scope="module")
@@ -322,7 +326,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undisturbed(many: Path) -> dict[str, bytes]:
     """What a preparation that nobody kills writes."""
     out = many.parent / "whole"
-    subprocess.run([*prepare_crops(many), str(out)], check=True)
+    prepare_here(many, out)
     return content(out)
 
 
@@ -331,30 +335,31 @@ def undisturbed(many: Path) -> dict[str, bytes]:
 def test_kill_9_leaves_nothing_behind_but_finished_work(
     many: Path, undisturbed: dict[str, bytes], tmp_path: Path, moment: str
 ) -> None:
-    command = prepare_crops(many)
+    out = tmp_path / "out"
 
     def started() -> bool:
         if moment == "write":
-            return any((tmp_path / "out").glob("*.tfrecord"))
+            return any(out.glob("*.tfrecord"))
         try:
-            with sqlite3.connect(tmp_path / "out" / "work.sqlite") as database:
+            with sqlite3.connect(out / "work.sqlite") as database:
                 return bool(database.execute("SELECT count(*) FROM photos").fetchone()[0])
         except sqlite3.Error:
             return False
 
-    process = subprocess.Popen([*command, str(tmp_path / "out")], start_new_session=True)
+    command = [sys.executable, "-m", "facesdk", "data", *prepare_crops(many, out)]
+    process = subprocess.Popen(command, start_new_session=True)
     while not started():
         assert process.poll() is None
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert not (tmp_path / "out" / "dataset.json").exists()
+    assert not (out / "dataset.json").exists()
     deadline = time.monotonic() + 60
     while _session_is_alive(process.pid):
         assert time.monotonic() < deadline, "the workers outlive their parent"
         time.sleep(0.1)
-    subprocess.run([*command, str(tmp_path / "out")], check=True)
-    assert content(tmp_path / "out") == undisturbed
+    prepare_here(many, out)
+    assert content(out) == undisturbed
 
 
 def _session_is_alive(session: int) -> bool:

@@ -217,6 +217,11 @@ class Trainer:
         """Whether this process writes the run folder: the first of several workers does."""
         return self._worker == 0
 
+    @property
+    def _own_folder(self) -> Path:
+        """Every worker takes part in a save; what the chief writes is the one that is kept."""
+        return self._run if self._scratch is None else self._scratch.path
+
     def stop(self) -> None:
         """Makes :meth:`train` save and return after the current step; safe in a signal handler."""
         self._stopping = True
@@ -259,8 +264,7 @@ class Trainer:
             kept=self._network.kept,
             step=self._step,
         )
-        # Every worker takes part in a save; the chief's is the one that is kept.
-        folder = self._run / run_folder.CHECKPOINTS if self._scratch is None else self._scratch.path
+        folder = self._own_folder / run_folder.CHECKPOINTS
         self._checkpoints = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=2)
         # No branch of a step depends on a tensor; rewriting its code would take a second.
         self._distributed_step = tf.function(self._step_on_all_replicas, autograph=False)
@@ -418,10 +422,7 @@ class Trainer:
 
     def _save_latent(self) -> None:
         """Every worker reads its weights, because a read of running statistics is collective."""
-        trained = self._build(self._stage.network)
-        trained.set_weights(self._network.embedder.get_weights())
-        if self.is_chief:
-            save_latent(self._run / run_folder.LATENT, trained)
+        save_latent(self._own_folder / run_folder.LATENT, self._network.embedder)
 
     def _finish(self) -> None:
         kept = self._network.kept
