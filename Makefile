@@ -22,6 +22,8 @@ endef
 
 # Python keeps what it compiles: TensorFlow's modules take twice as long to load where each process compiles them anew.
 unexport PYTHONDONTWRITEBYTECODE
+# Where Ninja is not installed, pip has the library compiled by make, which takes a single processor unless it is told.
+export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
 
 .PHONY: demo test test-scale test-android android-packages test-slow test-arm wheels lint docs clean clang browser minisign mosquitto torch xvfb shellcheck systemd machine
 
