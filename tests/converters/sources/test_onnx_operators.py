@@ -196,6 +196,36 @@ def test_axes_are_moved_picked_and_reduced(
 
 
 @FEW
+@given(
+    size=st.integers(1, 6),
+    axis=st.integers(1, 3),
+    start=st.sampled_from([-7, -6, -3, -1, 0, 2, 5, 2**63 - 1]),
+    end=st.sampled_from([-(2**63), -7, -4, -1, 0, 1, 4, 2**63 - 1]),
+    step=st.sampled_from([-2, -1, 1, 2, 3]),
+)
+def test_slices(path: Path, size: int, axis: int, start: int, end: int, step: int) -> None:
+    assume(len(range(size)[start:end:step]) > 0)
+    sizes = [2, 2, 2]
+    sizes[axis - 1] = size
+    graph = Graph("n", *sizes)
+    places = [graph.constant(integers([n])) for n in (start, end, axis, step)]
+    require_equal(graph.save(path, graph.add("Slice", "x", *places)))
+
+
+def test_channels_turned_round_are_turned_in_the_runtime(path: Path) -> None:
+    """``x.flip(1) - mean``, which pictures of other colours begin with."""
+    graph = Graph("n", 3, 6, 6)
+    places = [graph.constant(integers([n])) for n in (-1, -(2**63) + 1, 1, -1)]
+    turned = graph.add("Slice", "x", *places)
+    mean = random(3, 1, 1)
+    output = graph.add("Sub", turned, graph.constant(mean))
+    bundle = floating.convert(source.load(graph.save(path, output)), half=False)
+    values = random(1, 6, 6, 3)
+    (got,) = Interpreter(bundle).run(values)
+    np.testing.assert_allclose(got, values[..., ::-1] - mean.reshape(-1), atol=1e-6)
+
+
+@FEW
 @given(rank=st.integers(2, 5), first=st.booleans(), data=st.data())
 def test_matrix_products(path: Path, rank: int, first: bool, data: Any) -> None:
     """Of two tensors, and of one with a constant before or behind it."""

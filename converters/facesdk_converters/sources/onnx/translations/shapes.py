@@ -268,9 +268,15 @@ def sliced(translator: Translator, node: Node) -> Any:
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         axis %= rank_of(x)
         place = PLACES[axis] if picture else axis
-        limit = int(x.shape[place])
-        parts[place] = slice(start, end if abs(end) < limit else (None if end > 0 else end), step)
-    return x[tuple(parts)]
+        if axis == batch_axis(x):
+            raise ModelError(f"takes inputs of a batch apart: {ONE_AT_A_TIME}")
+        size = int(x.shape[place])
+        if step < 0:
+            x = tf.gather(x, range(size)[max(start, -size) : end : step], axis=place)
+        else:
+            first, last, _ = slice(start, end, step).indices(size)
+            parts[place] = slice(first, last if last < size else None, step)
+    return x if parts == [slice(None)] * rank_of(x) else x[tuple(parts)]
 
 
 def depth_to_space(translator: Translator, node: Node) -> Any:
