@@ -218,7 +218,26 @@ def _other_quotient(graph: Graph, x: str) -> str:
     return str(graph.add("Div", x, graph.add("Abs", graph.add("Add", x, graph.constant(0.5)))))
 
 
-@pytest.mark.parametrize("write", [_steep, _three_levels, _half_assigned, _other_quotient])
+def _turned_by_another(graph: Graph, x: str) -> str:
+    """Sign and its opposite, as something decides that no sign of x does."""
+    bounds = [graph.constant(np.float32(n)) for n in (0.3, -0.4)]
+    outside = [graph.add(*two) for two in (("Greater", x, bounds[0]), ("Less", x, bounds[1]))]
+    sign = graph.add("Sign", x)
+    return str(graph.add("Where", graph.add("Or", *outside), sign, graph.add("Neg", sign)))
+
+
+def _asked_for_truth(graph: Graph, x: str) -> str:
+    """1 where x is above a half: that it is positive says less."""
+    zero = graph.constant(np.float32(0))
+    steep = graph.add("Relu", graph.add("Sub", x, graph.constant(np.float32(0.5))))
+    kept = graph.add("Where", graph.add("Greater", x, zero), steep, zero)
+    return str(graph.add("Where", graph.add("Cast", kept, to=9), _ones(graph, 1), zero))
+
+
+ALMOST = [_steep, _three_levels, _half_assigned, _other_quotient, _turned_by_another]
+
+
+@pytest.mark.parametrize("write", ALMOST)
 def test_what_is_almost_a_sign_is_none(tmp_path: Path, write: Any) -> None:
     graph = Graph("n", 32, 6, 6)
     x = graph.conv(write(graph, "x"), np.sign(random(16, 32, 3, 3)))
@@ -338,7 +357,7 @@ def test_sizes_that_are_kept_are_known(tmp_path: Path) -> None:
 def _refused() -> dict[str, tuple[Graph, list[str], str]]:
     unknown, two = Graph(1, 3, 8, 8), Graph(1, 3, 8, 8)
     variable, volume, kernel = Graph(1, 3, "h", "w"), Graph(1, 3, 8, 8, 8), Graph(1, 3, 8, 8)
-    kept = Graph(1, 3, 8, 8)
+    kept, asked = Graph(1, 3, 8, 8), Graph(1, 3, 8, 8)
     axes = kept.constant(np.array([0, 0, 0, 0, 0], np.int64))
     weights = kernel.add("ReduceMean", "x", axes=[2, 3])
     return {
@@ -351,6 +370,7 @@ def _refused() -> dict[str, tuple[Graph, list[str], str]]:
         "size": (variable, [variable.add("Relu", "x")], "variable size"),
         "volume": (volume, [volume.conv("x", random(4, 3, 3, 3, 3))], "3 dimensions"),
         "kernel": (kernel, [kernel.add("Conv", "x", weights)], "must be a constant"),
+        "truth": (asked, [_asked_for_truth(asked, "x")], "casts to integers"),
         "axis": (kept, [kept.add("Reshape", "x", axes)], "keeps an axis that its input of 4 axes"),
     }
 

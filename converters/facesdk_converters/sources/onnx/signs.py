@@ -48,7 +48,8 @@ _ARITHMETIC: Mapping[str, Callable[..., Any]] = {
     "Sign": np.sign,
     "Where": np.where,
 }
-_FLOAT = onnx.TensorProto.FLOAT
+_ASKING = ("Not", "Where")
+"""They ask whether their first input is true, as what is no single value need not be."""
 _UP_TO_ROUNDING = ("Clip", "Div", "Tanh")
 _KEEP_ZEROS = ("MaxPool", "Identity", "Dropout", "Flatten", "Reshape", "Squeeze", "Transpose")
 _HALF = "a half"
@@ -100,11 +101,7 @@ class _Steps:
         if not known:
             return self._first(node)
         if node.kind == "Cast":
-            wanted = int(node.attributes["to"])
-            if wanted == onnx.TensorProto.BOOL:
-                truth = np.asarray(known[0].values != 0, np.float64)
-                return _Step(known[0].source, truth, True)
-            return replace(known[0], is_condition=False) if wanted == _FLOAT else None
+            return _cast(node, known[0])
         if node.kind not in _ARITHMETIC or len({step.source for step in known}) > 1:
             return None
         compares = node.kind in _COMPARISONS
@@ -116,6 +113,8 @@ class _Steps:
             if step is None and number is None and node.kind != "Where":
                 return None
             numbers.append(step.values if step else np.nan if number is None else number)
+        if node.kind in _ASKING and np.isnan(numbers[0]).any():
+            return None
         with np.errstate(all="ignore"):
             values = np.asarray(_ARITHMETIC[node.kind](*numbers), np.float64)
         if np.isinf(values).any() or np.isnan(values).all():
@@ -193,6 +192,15 @@ class _Steps:
             return None
         source = self._minus(clip.inputs[0], _HALF)
         return _Step(source, np.array([0.0, 0.0, 1.0]), False)
+
+
+def _cast(node: Node, step: _Step) -> _Step | None:
+    wanted = int(node.attributes["to"])
+    if wanted == onnx.TensorProto.FLOAT:
+        return replace(step, is_condition=False)
+    if wanted != onnx.TensorProto.BOOL or np.isnan(step.values).any():
+        return None
+    return _Step(step.source, np.asarray(step.values != 0, np.float64), True)
 
 
 def with_signs(model: OnnxModel) -> OnnxModel:
