@@ -79,6 +79,13 @@ def test_pools_whose_pads_onnx_works_out(
     _require(graph.save(path, x), values, _mirrored(y.numpy(), mode))
 
 
+@pytest.mark.parametrize("pads", [{"auto_pad": "SAME_UPPER"}, {"ceil_mode": 1}])
+def test_pads_that_a_pool_of_the_runtime_has_cost_no_operator(path: Path, pads: Any) -> None:
+    graph = Graph("n", 3, 8, 8)
+    x = graph.add("MaxPool", "x", kernel_shape=[3, 3], strides=[2, 2], **pads)
+    assert kinds(require_equal(graph.save(path, x))) == ["InputLayer", "MaxPooling2D"]
+
+
 @FEW
 @given(size=SIZES, taps=PAIRS, stride=st.integers(1, 3), mode=MODES, by_size=st.booleans())
 def test_transposed_convolutions_whose_pads_onnx_works_out(

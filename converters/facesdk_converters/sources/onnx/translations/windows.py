@@ -120,6 +120,8 @@ def pool(translator: Translator, node: Node) -> Any:
     whole = replace(given, pads=[*given.pads[:2], *behind])
     name = translator.layer_name(node)
     if node.kind == "MaxPool":
+        if whole.is_same(lengths):
+            return LAYERS.MaxPool2D(given.size, given.strides, padding="same", name=name)(x)
         if any(whole.pads):
             x = padded(x, whole.pads, float(np.finfo(np.float32).min))
         return LAYERS.MaxPool2D(given.size, given.strides, name=name)(x)
