@@ -35,6 +35,7 @@ FLOAT_NETWORK = {
 NUISANCES = [
     {"distortion": "none", "weight": 1.0},
     {"distortion": "blur", "least": 5.0, "most": 6.0, "directions": 2},
+    {"distortion": "noise", "directions": 1, "sets": ["a"]},
 ]
 FEW_STEPS = {"steps": 2, "batch_size": 8}
 

@@ -42,7 +42,7 @@ from facesdk_converters.targets.fixed_point.target import target
 from facesdk_converters.tflite.tree import write_contract
 from facesdk_training.config.run import RunConfig
 from facesdk_training.data.batches import BatchSampler, CropBatches
-from facesdk_training.data.compensation import copied_rows
+from facesdk_training.data.compensation import pools
 from facesdk_training.data.crops import INPUT, FaceCrops
 from facesdk_training.data.split import split_by_identity
 from facesdk_training.data.validation import calibration_of, figures
@@ -128,10 +128,10 @@ def trained_on(faces: Path, config: RunConfig) -> CropBatches:
     """The crops, but those of held-out people."""
     crops = FaceCrops(faces)
     split = split_by_identity(crops.records, None, validation_sets=SETS, validation_share=SHARE)
-    rows = copied_rows(crops.records, split.train)
-    sampler = BatchSampler(rows, _BATCH, config.seed)
+    sampler = BatchSampler(split.train, _BATCH, config.seed)
     size = config.final_network.input_height, config.final_network.input_width
-    return CropBatches(crops, split.train, sampler, config.augmentation, *size)
+    copied = pools(config.nuisances, crops.records, split.train)
+    return CropBatches(crops, split.train, sampler, config.augmentation, *size, copied=copied)
 
 
 def similarities(embedder: CropEmbedder, people: HeldOut) -> PairSimilarities:

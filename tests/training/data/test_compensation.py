@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from facesdk.errors import InputError
 from facesdk_training.config import toml
 from facesdk_training.config.nuisances import NuisanceConfig
-from facesdk_training.data.compensation import COPIES, compensation, copied_rows, folded
+from facesdk_training.data.compensation import COPIES, compensation, copied_rows, folded, pools
 from facesdk_training.data.crops import CropRecord
 
 LENGTH = 12
@@ -121,6 +121,18 @@ def test_as_many_crops_are_copied_of_each_set() -> None:
     assert drawn["small"] == 39
     assert abs(drawn["large"] - drawn["some"]) <= 1
     np.testing.assert_array_equal(copied_rows(records, rows[-70:]), rows[-70:])
+
+
+def test_a_row_of_some_sets_has_crops_of_these_alone() -> None:
+    records = [CropRecord(name, "", "x.webp", None) for name in ("a", "b", "c") * 30]
+    rows = np.arange(5, 90)
+    one, two = (NuisanceConfig("none", directions=1, sets=sets) for sets in (("b",), ("a", "c")))
+    drawn = pools([BLUR, one, two], records, rows)
+    assert list(drawn[()]) == list(rows)
+    assert [records[row].set for row in drawn["b",]] == ["b"] * 28
+    assert sorted(np.concatenate([drawn["b",], drawn["a", "c"]])) == list(rows)
+    with pytest.raises(InputError, match="no training crop is from lfw or d"):
+        pools([NuisanceConfig("none", directions=1, sets=("lfw", "d"))], records, rows)
 
 
 def test_a_last_layer_that_is_no_dense_one_is_refused() -> None:

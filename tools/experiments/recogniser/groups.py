@@ -1,13 +1,14 @@
 r"""Strangers of one group, sex and age that pass, counted on FairFace's aligned crops.
 
     python -m tools.experiments.recogniser.groups compactfacenet-qb mobilefacenet-w6a8 \
+        --placed-by MobileFaceNet.tflite:tools/peers/mobilefacenet.contract.json \
         --crops faces/fairface_val.zip --labels fairface_label_val.csv --cache build/accuracy
 
 The crops in the archive are numbered anew and photos without a face are missing, so the labels of
-each are found by :mod:`tools.experiments.recogniser.photo_order` with the embeddings of the first
-model. Crops that are not certain to be of one photo are left out. All crops are taken to be of
-different people. Told are the shares that pass at the thresholds of the files, and the similarity
-at which one pair in a thousand would.
+each are found by :mod:`tools.experiments.recogniser.photo_order` with the embeddings of a model
+that is not judged. Crops that are not certain to be of one photo are left out. All crops are taken
+to be of different people. Told are the shares that pass at the thresholds of the files, and the
+similarity at which one pair in a thousand would.
 """
 
 from __future__ import annotations
@@ -90,6 +91,7 @@ def _by_number(value: str) -> tuple[int, str]:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="+", help="names or FILE[:CONTRACT]")
+    parser.add_argument("--placed-by", required=True, help="FILE[:CONTRACT]")
     parser.add_argument("--crops", type=Path, required=True, help="archive of aligned crops")
     parser.add_argument("--labels", type=Path, required=True, help="FairFace's table")
     parser.add_argument("--cache", type=Path, required=True)
@@ -101,8 +103,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     labels = read_labels(given.labels)
     shown = indicators(labels)
-    placement = place(vectors[0], shown)
-    chance = place(vectors[0], shown[np.random.default_rng(0).permutation(len(shown))])
+    placing = load(given.placed_by, given.cache).vectors(f"all of {given.crops.stem}", images)
+    placement = place(placing, shown)
+    chance = place(placing, shown[np.random.default_rng(0).permutation(len(shown))])
     certain = placement.certainty >= CERTAIN
     print(
         f"{len(images)} crops of {len(labels)} photos, {certain.sum()} certain, mean certainty "

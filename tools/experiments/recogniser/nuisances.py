@@ -25,7 +25,7 @@ from pydantic import TypeAdapter
 from facesdk.evaluation.calibration import FMRS, all_pairs, balanced_accuracy, calibrate
 from facesdk_training.config import toml
 from facesdk_training.config.nuisances import NuisanceConfig
-from facesdk_training.data.compensation import compensation, copied_rows
+from facesdk_training.data.compensation import compensation, pools
 from facesdk_training.data.crops import FaceCrops
 from facesdk_training.data.distortions import distorted
 from facesdk_training.data.split import split_by_identity
@@ -101,8 +101,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = load(given.model, given.cache)
     crops = FaceCrops(given.faces)
     split = split_by_identity(crops.records, None, validation_sets=SETS, validation_share=SHARE)
-    chosen = copied_rows(crops.records, split.train)
-    change = compensation(rows, [copies(model, crops, chosen, row) for row in rows])
+    drawn = pools(rows, crops.records, split.train)
+    change = compensation(rows, [copies(model, crops, drawn[row.sets], row) for row in rows])
     cells = []
     for name, what in (("as it is", np.eye(len(change))), ("compensated", change)):
         print(f"{model.embedder.name}, {name}: ", end="")

@@ -34,6 +34,8 @@ class NuisanceConfig:
             such crops have in common, the mean of all crops first.
         weight: Share of their second moment in what the other directions are divided by; 0 leaves
             them as they are.
+        sets: Sets that the crops are from; all if there are none. The mean of a set whose people or
+            cameras are alike lets its strangers pass, and only this set tells it.
     """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "allow_inf_nan": False}
@@ -43,6 +45,7 @@ class NuisanceConfig:
     most: float | None = None
     directions: int = 0
     weight: float = 0.0
+    sets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.directions < 0 or self.weight < 0 or not (self.directions or self.weight):

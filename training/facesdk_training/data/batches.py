@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from facesdk.errors import InputError
 from facesdk.recognition.alignment import central
 from facesdk_training.config.distortions import DistortionConfig
+from facesdk_training.config.nuisances import NuisanceConfig
 from facesdk_training.config.run import AugmentationConfig
 from facesdk_training.data.augmentation import augmented
+from facesdk_training.data.compensation import Pools
 from facesdk_training.data.crops import INPUT, Crops
 from facesdk_training.data.distortions import distorted
 
@@ -86,7 +88,7 @@ class CropBatches:
         workers: Threads that decode and distort.
         rows: Distortions instead of ``augmentation``.
         steps: Length of the run, by which the strengths of ``rows`` go.
-        copied: Crops that :meth:`copies` draws from; None for those of ``sampler``.
+        copied: Crops that :meth:`copies` takes, by the sets of a row.
     """
 
     crops: Crops
@@ -98,7 +100,7 @@ class CropBatches:
     workers: int = 1
     rows: tuple[DistortionConfig, ...] = ()
     steps: int = 1
-    copied: NDArray[np.int64] | None = None
+    copied: Pools = field(default_factory=dict)
 
     def batches(self, first_step: int, last_step: int, part: slice) -> Iterator[Batch]:
         """Yields a part of each batch of the steps first_step <= step < last_step.
@@ -139,23 +141,22 @@ class CropBatches:
             mirrored = rng.uniform(size=(len(rows), 1, 1, 1)) < 0.5
             yield INPUT.normalise(np.where(mirrored, images[:, :, ::-1], images))
 
-    def copies(self, rows: Sequence[DistortionConfig], count: int) -> Iterator[NDArray[np.float32]]:
-        """Yields batches of random crops that are distorted by all rows; the same crops every time.
+    def copies(self, row: NuisanceConfig) -> Iterator[NDArray[np.float32]]:
+        """Yields batches of the crops of a nuisance, distorted by it; the same crops every time.
 
         Args:
-            rows: What is done to each; none leaves the window of undistorted crops.
-            count: Crops in all; all there are if there are fewer.
+            row: Which sets they are of, and what is done to each; nothing leaves the window of
+                undistorted crops.
 
         Raises:
             InputError: A crop cannot be decoded.
         """
         rng = np.random.default_rng(self.sampler.seed)
-        pool = self.sampler.rows if self.copied is None else self.copied
-        chosen = rng.permutation(pool)[:count]
+        chosen = rng.permutation(self.copied[row.sets])
         for start in range(0, len(chosen), self.sampler.batch_size):
             images = [
-                distorted(self.crops.image(row), rows, self.height, self.width, 0.0, rng)
-                for row in chosen[start : start + self.sampler.batch_size]
+                distorted(self.crops.image(n), row.distortions, self.height, self.width, 0.0, rng)
+                for n in chosen[start : start + self.sampler.batch_size]
             ]
             yield INPUT.normalise(np.stack(images))
 

@@ -37,6 +37,27 @@ _SAME = 1e-6
 Matrix = NDArray[np.float64]
 
 
+Pools = dict[tuple[str, ...], NDArray[np.int64]]
+"""The crops that embeddings are made of, for the sets of a row."""
+
+
+def pools(
+    nuisances: Sequence[NuisanceConfig], records: Sequence[CropRecord], rows: NDArray[np.int64]
+) -> Pools:
+    """What :func:`copied_rows` draws for each row, by its sets.
+
+    Raises:
+        InputError: A row's sets have no training crop.
+    """
+    drawn: Pools = {}
+    for sets in {row.sets for row in nuisances}:
+        among = rows[[not sets or records[row].set in sets for row in rows]]
+        if not len(among):
+            raise InputError(f"nuisances.sets: no training crop is from {' or '.join(sets)}")
+        drawn[sets] = copied_rows(records, among)
+    return drawn
+
+
 def copied_rows(records: Sequence[CropRecord], rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """The training crops that embeddings are made of, at most :data:`COPIES`.
 

@@ -8,12 +8,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from facesdk_training.config.distortions import DistortionConfig
 from facesdk_training.config.nuisances import NuisanceConfig
-from facesdk_training.data.compensation import COPIES, LAST_LAYER, Matrix, compensation, folded
+from facesdk_training.data.compensation import LAST_LAYER, Matrix, compensation, folded
 
-Copies = Callable[[Sequence[DistortionConfig], int], Iterable[NDArray[np.float32]]]
-"""Batches of so many training crops that are distorted by all rows, see
+Copies = Callable[[NuisanceConfig], Iterable[NDArray[np.float32]]]
+"""Batches of training crops that are distorted by a row, see
 :meth:`facesdk_training.data.batches.CropBatches.copies`."""
 
 
@@ -44,10 +43,7 @@ def compensate(
     """
     own = tf.function(lambda images: model(images, training=False), autograph=False)
     embed = embed or (lambda images: np.asarray(own(images)))
-    embeddings = [
-        np.concatenate([embed(images) for images in copies(row.distortions, COPIES)])
-        for row in nuisances
-    ]
+    embeddings = [np.concatenate([embed(images) for images in copies(row)]) for row in nuisances]
     change = compensation(nuisances, embeddings)
     fold(model, change)
     return change

@@ -19,7 +19,7 @@ from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 from facesdk_training.config.run import RunConfig
 from facesdk_training.config.stages import stages_of, total_steps
 from facesdk_training.data.batches import BatchSampler, CropBatches
-from facesdk_training.data.compensation import copied_rows
+from facesdk_training.data.compensation import pools
 from facesdk_training.data.crops import INPUT
 from facesdk_training.data.material import Material
 from facesdk_training.data.people import targets_of
@@ -106,7 +106,7 @@ class KerasEngine:
                 config.data.workers,
                 config.distortions,
                 total_steps(config, sampler.steps_per_epoch),
-                copied_rows(material.crops.records, sampler.rows),
+                pools(config.nuisances, material.crops.records, sampler.rows),
             ),
             Validation(material.crops, material.split, height, width),
             strategy=self.strategy,

@@ -17,7 +17,7 @@ from facesdk.models.contract import Contract
 from facesdk.recognition.embedding import CropEmbedder
 from facesdk_training.config.run import RunConfig, TeacherConfig, TeacherFile
 from facesdk_training.config.stages import stages_of
-from facesdk_training.data.compensation import copied_rows
+from facesdk_training.data.compensation import pools
 from facesdk_training.data.material import Material
 from facesdk_training.data.people import targets_of
 from facesdk_training.data.teacher import IN_TFLITE, TeacherRuntime, load_teacher
@@ -101,7 +101,7 @@ class TorchEngine:
         crops = on_device(material.crops, split.train, device, workers)
         fast = device.type == "cuda"
         distortions = Distortions(config.distortion_rows, *size)
-        copied = copied_rows(material.crops.records, split.train)
+        copied = pools(config.nuisances, material.crops.records, split.train)
         batches = DeviceBatches(
             crops,
             torch.from_numpy(targets_of(config, material)[split.train]).to(device),
@@ -111,7 +111,9 @@ class TorchEngine:
             blends=config.blends,
             strangers=config.loss.strangers if config.loss.stranger_weight else 0,
             record=fast,
-            copied=np.flatnonzero(np.isin(split.train, copied)),
+            copied={
+                sets: np.flatnonzero(np.isin(split.train, rows)) for sets, rows in copied.items()
+            },
         )
         held_out = HeldOut(
             on_device(material.crops, split.validation, device, workers),

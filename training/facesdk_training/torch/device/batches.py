@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from facesdk_training.config.distortions import DistortionConfig
+from facesdk_training.config.nuisances import NuisanceConfig
+from facesdk_training.data.compensation import Pools
 from facesdk_training.torch.device.acceleration import Recorded, Varied
 from facesdk_training.torch.device.blends import BlendPool
 from facesdk_training.torch.device.distortions import Distortions
@@ -54,7 +54,7 @@ class DeviceBatches:
         blends: float = 0.0,
         strangers: int = 16384,
         record: bool = False,
-        copied: NDArray[np.int64] | None = None,
+        copied: Pools | None = None,
     ) -> None:
         """Holds what batches are made of.
 
@@ -67,10 +67,10 @@ class DeviceBatches:
             blends: Share of a batch that is blended with other crops.
             strangers: How many targets of other crops come with a batch.
             record: Whether to record the teachers' forward pass and the distortions as CUDA graphs.
-            copied: Which of the crops :meth:`copies` draws from; None for all.
+            copied: Which of the crops :meth:`copies` takes, by the sets of a row.
         """
         self._crops, self._targets, self._distortions = crops, targets, distortions
-        self._copied = np.arange(len(crops)) if copied is None else copied
+        self._copied = copied or {}
         self._size = batch_size
         self._blended = round(batch_size * blends) if teachers is not None else 0
         self._strangers = min(strangers, len(crops)) if targets.ndim > 1 else 0
@@ -142,18 +142,18 @@ class DeviceBatches:
         return plain(torch.where(mirrored, x.flip(3), x), 1.0)
 
     @torch.no_grad()
-    def copies(self, rows: Sequence[DistortionConfig], count: int) -> Iterator[Tensor]:
-        """Yields batches of random crops that are distorted by all rows; the same crops every time.
+    def copies(self, row: NuisanceConfig) -> Iterator[Tensor]:
+        """Yields batches of the crops of a nuisance, distorted by it; the same crops every time.
 
         Args:
-            rows: What is done to each; none leaves the window of undistorted crops.
-            count: Crops in all; all there are if there are fewer.
+            row: Which sets they are of, and what is done to each; nothing leaves the window of
+                undistorted crops.
 
         Yields:
             float32 [N, 3, height, width], normalised.
         """
-        chosen = torch.from_numpy(np.random.default_rng(0).permutation(self._copied)[:count])
-        done = Distortions(rows, self._distortions.height, self._distortions.width)
+        chosen = torch.from_numpy(np.random.default_rng(0).permutation(self._copied[row.sets]))
+        done = Distortions(row.distortions, self._distortions.height, self._distortions.width)
         for part in self._crops[chosen.to(self._crops.device)].split(_COPIES):
             yield done(part.float(), 0.0)
 
