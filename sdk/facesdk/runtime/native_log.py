@@ -7,7 +7,7 @@ import re
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 _GREETING = re.compile(rb"INFO: Created TensorFlow Lite XNNPACK delegate for CPU\.\n")
 _one = threading.Lock()
@@ -37,8 +37,8 @@ def without_greeting() -> Iterator[None]:
 def without_lines(lines: re.Pattern[bytes]) -> Iterator[list[bytes]]:
     """Keep lines that C++ code writes, and has no switch for, off the terminal.
 
-    Meanwhile descriptor 2 is a temporary file; all else that came there follows at the end.
-    FACESDK_DEBUG=1 keeps the lines.
+    Meanwhile descriptor 2 is a temporary file; all else that came there follows at the end. Where
+    there is nowhere to put one, or with FACESDK_DEBUG=1, the lines stay.
 
     Args:
         lines: Each of them, with its end.
@@ -56,7 +56,12 @@ def without_lines(lines: re.Pattern[bytes]) -> Iterator[list[bytes]]:
         except OSError:  # closed: nobody sees the lines
             yield found
             return
-        with open(terminal, "wb", buffering=0) as descriptor, tempfile.TemporaryFile() as kept:
+        with open(terminal, "wb", buffering=0) as descriptor, ExitStack() as stack:
+            try:
+                kept = stack.enter_context(tempfile.TemporaryFile())
+            except OSError:
+                yield found
+                return
             os.dup2(kept.fileno(), 2)
             try:
                 yield found

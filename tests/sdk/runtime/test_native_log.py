@@ -61,3 +61,9 @@ def test_a_failure_passes_and_what_it_wrote_too() -> None:
 def test_a_closed_descriptor_is_no_fault() -> None:
     done = run("import os; os.close(2)\n" + USE)
     assert done.returncode == 0
+
+
+def test_nowhere_to_put_the_lines_is_no_fault() -> None:
+    done = run("import tempfile; tempfile.tempdir = '/nowhere'\n" + USE)
+    assert done.returncode == 0, done.stderr
+    assert "XNNPACK" in done.stderr
