@@ -44,7 +44,13 @@ def pytest_ignore_collect(config: pytest.Config) -> bool | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All are slow, and none may give a warning of PyTorch's own kind.
+
+    pytest-xdist ends at a warning whose class it cannot import in the process that hands tests out.
+    """
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.slow)
+            if _has_torch():
+                item.add_marker(pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning"))

@@ -65,7 +65,6 @@ class Shuffled(nn.Module):
         return x.reshape(count, channels, -1).norm(2, 2)
 
 
-@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 @pytest.mark.parametrize("network", [Attention, Windows, Shuffled])
 @pytest.mark.parametrize("opset", [11, 17])
 def test_a_file_of_any_batch_computes_what_pytorch_does(

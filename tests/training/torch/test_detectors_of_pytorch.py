@@ -58,7 +58,6 @@ class Transformer(nn.Module):
         return x[:, 0], x.argmax(1).float()
 
 
-@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 @pytest.mark.parametrize("network", [Pyramid, Transformer])
 @pytest.mark.parametrize(("opset", "open_batch"), [(11, False), (12, True), (17, True)])
 def test_the_runtime_computes_what_pytorch_does(
