@@ -7,8 +7,8 @@ r"""The tables of docs/numbers/accuracy.md: every recogniser on every set, clean
         --fairface val fairface_label_val.csv --cache /tmp/accuracy
 
 A model is a name or a file, with a contract after a colon where it carries none. Embeddings are
-kept in the cache by model and set, so that a table is made anew in seconds, and an interrupted run
-goes on. Thresholds are those of the contract; a model without any gets those that the held-out
+kept in the cache by model and crops, so that a table is made anew in seconds, and an interrupted
+run goes on. Thresholds are those of the contract; a model without any gets those that the held-out
 people give, by the rule of ``facesdk calibrate``.
 
 Sets: all pairs of the held-out people (the split of training, which the teacher helps to make);
@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -99,6 +100,18 @@ def turned(degrees: float) -> Degradation:
     )
 
 
+def seen_from(top: float, bottom: float) -> Degradation:
+    """A face whose upper or lower edge is so many pixels narrower on each side."""
+    corners = np.float32([[0, 0], [SIDE - 1, 0], [SIDE - 1, SIDE - 1], [0, SIDE - 1]])
+    moved = corners + np.float32([[top, 0], [-top, 0], [-bottom, 0], [bottom, 0]])
+    matrix = cv2.getPerspectiveTransform(corners, moved)
+
+    def change(crop: Crops, _: np.random.Generator) -> Crops:
+        return cv2.warpPerspective(crop, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
+
+    return change
+
+
 def mask(top: int) -> Degradation:
     return drawn(lambda draw: draw.rectangle((14, top, 97, SIDE - 1), fill=(150, 190, 220)))
 
@@ -130,6 +143,7 @@ def large(draw: ImageDraw.ImageDraw) -> None:
     draw.line((54, 50, 58, 50), fill=INK, width=4)
 
 
+NARROWER = (1.5, 3, 4.5, 6, 7.5, 9, 10.5, 12)
 SIZES = (74, 60, 50, 40, 34, 28, 24, 20)
 
 DEGRADED: dict[str, dict[str, Degradation]] = {
@@ -143,6 +157,8 @@ DEGRADED: dict[str, dict[str, Degradation]] = {
     },
     "noise, sigma in levels": {f"{s}": noise(s) for s in (5, 10, 15, 20, 25, 30, 40, 50)},
     "turned, degrees": {f"{d}": turned(d) for d in (2, 5, 8, 12, 16, 20, 30, 45)},
+    "from below, upper edge narrower by": {f"{n:g}": seen_from(n, 0) for n in NARROWER},
+    "from above, lower edge narrower by": {f"{n:g}": seen_from(0, n) for n in NARROWER},
     "mask, from row": {f"{top}": mask(top) for top in (106, 100, 94, 88, 82, 76, 70, 64)},
     "glasses": {
         "rims": drawn(rims),
@@ -198,8 +214,9 @@ class Model:
     cache: Path
 
     def vectors(self, name: str, crops: Crops) -> FloatArray:
-        """Embeddings of crops, kept in the cache by the name of their set."""
-        path = self.cache / f"{self.embedder.model_id[:16]}-{name}.npy"
+        """Embeddings of crops, kept in the cache by the name of their set and their pixels."""
+        pixels = hashlib.sha256(np.ascontiguousarray(crops)).hexdigest()
+        path = self.cache / f"{self.embedder.model_id[:16]}-{name}-{pixels[:16]}.npy"
         if path.exists():
             return np.load(path)
         size = self.embedder.contract.input.height, self.embedder.contract.input.width

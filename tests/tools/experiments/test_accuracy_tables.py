@@ -1,4 +1,4 @@
-"""What the tables of accuracy are made of, without a network."""
+"""What the tables of accuracy are made of."""
 
 from __future__ import annotations
 
@@ -53,3 +53,13 @@ def test_photos_of_each_group_in_the_order_of_the_file(tmp_path: Path) -> None:
     rows = accuracy_tables._labelled(path)
     assert len(rows) == 2 * accuracy_tables.PER_GROUP
     assert [row["file"] for row in rows[:2]] == ["val/0.jpg", "val/2.jpg"]
+
+
+def test_other_crops_of_one_name_are_not_taken_from_the_cache(tmp_path: Path) -> None:
+    model = accuracy_tables.load("compactfacenet-qb", tmp_path)
+    crops = np.random.default_rng(0).integers(0, 256, (2, 2, 112, 112, 3), np.uint8)
+    found = [model.vectors("some", some) for some in (*crops, crops[0])]
+    assert len(list(tmp_path.iterdir())) == 2
+    np.testing.assert_array_equal(found[0], found[2])
+    for vectors, some in zip(found, crops, strict=False):
+        np.testing.assert_array_equal(vectors, model.embedder.embed(some[:, :, 8:104]))

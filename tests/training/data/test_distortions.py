@@ -37,6 +37,28 @@ def test_a_share_is_a_share_of_the_crops() -> None:
     assert 60 < sum(mirrored) < 120
 
 
+def leaning(image: np.ndarray, strength: float) -> np.ndarray:
+    """By the four corners, the edge of the first and last pixels."""
+    near, far = max(strength, 0), max(-strength, 0)
+    corners = np.array([(-0.5, -0.5), (111.5, -0.5), (111.5, 111.5), (-0.5, 111.5)], np.float32)
+    moved = corners + np.array([(near, 0), (-near, 0), (-far, 0), (far, 0)], np.float32)
+    matrix = cv2.getPerspectiveTransform(corners, moved)
+    return cv2.warpPerspective(image, matrix, (112, 112), borderMode=cv2.BORDER_REPLICATE)
+
+
+@pytest.mark.parametrize("strength", [-40, -7.5, 12, 40])
+def test_a_keystone_moves_the_corners(strength: float) -> None:
+    half = DistortionConfig("keystone", least=strength / 2, most=strength / 2)
+    whole = DistortionConfig("keystone", least=strength, most=strength)
+    expected = leaning(crop(), strength)
+    np.testing.assert_allclose(apply(whole).astype(int), expected, atol=2)
+    np.testing.assert_array_equal(apply(half, half), apply(whole))
+    window = distorted(crop(), (whole,), 112, 96, 0.0, np.random.default_rng(0))
+    np.testing.assert_allclose(window.astype(int), expected[:, 8:104], atol=2)
+    most = DistortionConfig("keystone", least=np.sign(strength) * 40, most=np.sign(strength) * 40)
+    np.testing.assert_array_equal(apply(most, whole), apply(most))
+
+
 @pytest.mark.parametrize(("strength", "level"), [(0.25, 25), (0.5, 50)])
 def test_darkness_is_a_factor(strength: float, level: int) -> None:
     flat = np.full((112, 112, 3), 100, np.uint8)

@@ -22,6 +22,7 @@ Name = Literal[
     "scale",
     "shift",
     "landmarks",
+    "keystone",
     "low-resolution",
     "blur",
     "contrast",
@@ -38,6 +39,9 @@ Name = Literal[
     "blocks",
     "noise",
 ]
+
+MOST_NARROWER = 40
+"""Strength of "keystone" at most, and of several rows of it together."""
 
 MILDER_FROM, MILDER_TO = 0.45, 0.65
 """Shares of the run between which a row goes over from ``share`` to ``late`` times it."""
@@ -72,6 +76,11 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "standard deviation of the five landmarks that the crop was cut by, in distances "
             "between the eyes",
             *(0.03, 0.1, 0, 0.5),
+        ),
+        "keystone": Kind(
+            "pixels by which the upper edge is narrower than the lower on each side, as seen from "
+            "below; less than 0: as from above",
+            *(-8, 8, -MOST_NARROWER, MOST_NARROWER),
         ),
         "low-resolution": Kind(
             "rows that the crop is shrunk to, and enlarged again", 22, 89, 4, 112
@@ -131,6 +140,24 @@ class Glasses:
             *(self.offset, self.apart, self.level, self.width, self.height),
             *(self.exponent, self.rim),
         )
+
+
+def keystone(narrower: Any) -> tuple[Any, Any]:
+    """The projective map of the distortion "keystone", from its result to the crop.
+
+    Coordinates are from the middle of a crop, -1 to 1 across. The pixel (x, y) of the result is at
+    (s x, y + r) / (1 + r y) of the crop: edges stay where they are, and the narrower one shows as
+    much of the crop as the other.
+
+    Args:
+        narrower: Strengths, a number, an array or a tensor.
+
+    Returns:
+        s and r, like the strengths.
+    """
+    share = abs(narrower) / 56
+    leaning = share / (2 - share)
+    return 1 + leaning, leaning * ((narrower > 0) * 2.0 - 1)
 
 
 GLASSES = Glasses()

@@ -15,7 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.models.templates import TEMPLATES
-from facesdk_training.config.distortions import GLASSES, DistortionConfig
+from facesdk_training.config.distortions import (
+    GLASSES,
+    MOST_NARROWER,
+    DistortionConfig,
+    keystone,
+)
 
 Levels = NDArray[np.float32]
 
@@ -62,10 +67,11 @@ def _moved(
     rng: np.random.Generator,
 ) -> Levels:
     """Resamples once, by the map from the result's pixels to the crop's, around the middle."""
-    turn, scale, mirror = 0.0, 1.0, 1.0
+    turn, scale, mirror, narrower = 0.0, 1.0, 1.0, 0.0
     shift = np.zeros(2)
     for row in chosen:
-        strength = rng.uniform(*row.strength) * rng.choice((-1.0, 1.0))
+        drawn = rng.uniform(*row.strength)
+        strength = drawn * rng.choice((-1.0, 1.0))
         if row.name == "mirror":
             mirror = -mirror
         elif row.name == "rotation":
@@ -77,16 +83,27 @@ def _moved(
         elif row.name == "landmarks":
             angle, size, moved = _misaligned(abs(strength), rng)
             turn, scale, shift = turn + angle, scale * size, shift + moved
+        elif row.name == "keystone":
+            narrower += drawn
     cosine, sine = scale * math.cos(turn), scale * math.sin(turn)
     linear = np.array([[cosine * mirror, -sine], [sine * mirror, cosine]])
     middle = (np.array(image.shape[1::-1]) - 1) / 2 + shift
     offset = middle - linear @ ((np.array([width, height]) - 1) / 2)
     matrix = np.column_stack([linear, offset])
     options = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    moved = cv2.warpAffine(
-        image, matrix, (width, height), flags=options, borderMode=cv2.BORDER_REPLICATE
-    )
-    return np.asarray(moved, np.float32)
+    how = {"flags": options, "borderMode": cv2.BORDER_REPLICATE}
+    if narrower:
+        whole = _leaning(narrower, len(image)) @ np.vstack([matrix, [0, 0, 1]])
+        return np.asarray(cv2.warpPerspective(image, whole, (width, height), **how), np.float32)
+    return np.asarray(cv2.warpAffine(image, matrix, (width, height), **how), np.float32)
+
+
+def _leaning(narrower: float, side: int) -> NDArray[np.float64]:
+    """The map of "keystone" between pixels of a square crop, float64 [3, 3]."""
+    wide, rise = keystone(max(-MOST_NARROWER, min(MOST_NARROWER, narrower)))
+    middle = np.array([[2 / side, 0, 1 / side - 1], [0, 2 / side, 1 / side - 1], [0, 0, 1]])
+    about = np.array([[wide, 0, 0], [0, 1, rise], [0, rise, 1]])
+    return np.asarray(np.linalg.inv(middle) @ about @ middle)
 
 
 def _misaligned(noise: float, rng: np.random.Generator) -> tuple[float, float, NDArray[np.float64]]:

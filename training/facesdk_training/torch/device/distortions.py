@@ -18,7 +18,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from facesdk.models.templates import TEMPLATES
-from facesdk_training.config.distortions import GLASSES, DistortionConfig
+from facesdk_training.config.distortions import (
+    GLASSES,
+    MOST_NARROWER,
+    DistortionConfig,
+    keystone,
+)
 from facesdk_training.data.crops import CROP_SIZE, INPUT
 
 _GREY = (0.299, 0.587, 0.114)
@@ -91,6 +96,7 @@ class Distortions:
         turn = torch.zeros(count, device=x.device)
         scale, mirror = torch.ones_like(turn), torch.ones_like(turn)
         shift = torch.zeros(count, 2, device=x.device)
+        narrower: Tensor | None = None
         for row, share in active:
             least, most = row.strength
             chosen = torch.rand(count, device=x.device) < share
@@ -106,6 +112,9 @@ class Distortions:
                 noise = chosen[:, None] * _uniform(x, least, most, 1)
                 angle, size, moved = _misaligned(noise)
                 turn, scale, shift = turn + angle, scale * size, shift + moved
+            elif row.name == "keystone":
+                drawn = chosen * _uniform(x, least, most, 1)[:, 0]
+                narrower = drawn if narrower is None else narrower + drawn
         # grid_sample takes coordinates from -1 to 1 across the whole crop
         half = CROP_SIZE / 2
         cosine, sine = scale * torch.cos(turn), scale * torch.sin(turn)
@@ -118,7 +127,18 @@ class Distortions:
             1,
         )
         grid = functional.affine_grid(matrix, [count, 3, self.height, self.width], False)
+        if narrower is not None:
+            grid = _leaning(grid, narrower)
         return functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
+
+
+def _leaning(grid: Tensor, narrower: Tensor) -> Tensor:
+    """Places [N, H, W, 2] of a crop under the map of "keystone", by strengths [N]."""
+    wide, rise = (
+        row[:, None, None] for row in keystone(narrower.clamp(-MOST_NARROWER, MOST_NARROWER))
+    )
+    x, y = grid.unbind(-1)
+    return torch.stack([wide * x, y + rise], -1) / (1 + rise * y)[..., None]
 
 
 def _misaligned(noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:

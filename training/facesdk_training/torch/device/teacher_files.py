@@ -46,6 +46,10 @@ def read_teacher(model: Path, contract: Path | None) -> Teacher:
     found = bundle.contract if contract is None else Contract.read(contract)
     if found is None:
         raise InputError(f"{model} carries no contract: give one with teacher.contract")
+    if found.removed_direction is not None:
+        raise UnknownOperatorError(
+            f"{model} takes a direction out of its embeddings, which a teacher on the device cannot"
+        )
     constants: dict[str, NDArray[Any]] = {}
     operators = [_described(operator, constants, model) for operator in bundle.graph.operators]
     graph = {
