@@ -70,6 +70,14 @@ def code(page: Path) -> Iterator[str]:
         yield from block.split()
 
 
+def test_the_index_of_decisions_has_each_of_them() -> None:
+    folder = ROOT / "docs" / "build" / "decisions"
+    texts = [page.read_text() for page in folder.glob("*.md") if page.name != "index.md"]
+    made = [row for text in texts for row in re.findall(r"^## (\d+)\. ", text, re.MULTILINE)]
+    listed = re.findall(r"^\| (\d+) \|", (folder / "index.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(made)
+
+
 @every_page
 def test_every_relative_link_and_anchor_resolves(page: Path) -> None:
     broken = []

@@ -11,11 +11,10 @@ from facesdk.cli import options, output
 from facesdk.errors import require_extra
 from facesdk.files import write_atomic
 from facesdk.models.bundle import ModelBundle
-from facesdk.models.contract import Contract
+from facesdk.models.contract import EMBEDDING_FIELDS, Contract
 from facesdk.models.contract_writer import replace_contract
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-_NETWORK = ("task", "input", "template", "dim", "flip_concatenation")
 
 
 @app.command("set-contract")
@@ -63,7 +62,7 @@ def set_contract(
         Embedder(bundle, wanted)
     own = bundle.embedded_contract
     keeps = own is not None and all(
-        getattr(own, name) == getattr(wanted, name) for name in _NETWORK
+        getattr(own, name) == getattr(wanted, name) for name in EMBEDDING_FIELDS
     )
     content = replace_contract(bundle, wanted) if keeps else write_contract(bundle, wanted)
     target = out or model

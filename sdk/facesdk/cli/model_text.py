@@ -84,7 +84,9 @@ def _contract_rows(contract: Contract) -> list[tuple[str, str]]:
     ]
     if contract.task == "recognition":
         flip = ", of the crop and its mirror image" if contract.flip_concatenation else ""
-        rows.append(("embedding", f"{contract.dim} numbers{flip}, template {contract.template}"))
+        lacks = ", a direction taken out" if contract.removed_direction is not None else ""
+        told = f"{contract.dim} numbers{flip}{lacks}, template {contract.template}"
+        rows.append(("embedding", told))
     if contract.thresholds:
         table = [("FMR", "threshold", "turned away", "pairs of one person, of two")]
         table += [

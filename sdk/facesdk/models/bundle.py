@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from facesdk.errors import ContractError, ModelError
 from facesdk.files import read_regular
 from facesdk.models import packed
-from facesdk.models.contract import METADATA_NAME, Contract, Original
+from facesdk.models.contract import EMBEDDING_FIELDS, METADATA_NAME, Contract, Original
 from facesdk.tflite.cut import cut
 from facesdk.tflite.flatbuffer import FlatbufferError, Table
 from facesdk.tflite.graph import Graph, custom_operators, read_graph
@@ -267,17 +267,13 @@ def _original(bundle: ModelBundle, original: Original) -> bytes:
             "model again"
         )
     now = bundle.contract
-    different = [name for name in _NETWORK if getattr(first, name) != getattr(now, name)]
+    different = [name for name in EMBEDDING_FIELDS if getattr(first, name) != getattr(now, name)]
     if first.original is not None or different:
         raise ContractError(
             f"{bundle.path} was given a contract of another network"
             + (f" ({', '.join(different)} differ)" if different else "")
         )
     return bytes(content)
-
-
-_NETWORK = ("task", "input", "template", "dim", "flip_concatenation")
-"""Fields of a contract that decide what the network's embeddings are."""
 
 
 def _vector(content: bytearray, start: int) -> bytes:

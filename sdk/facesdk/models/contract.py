@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,11 @@ if TYPE_CHECKING:  # NumPy takes longer to import than all that a list of models
     from numpy.typing import NDArray
 
 METADATA_NAME = "facesdk.json"
+
+EMBEDDING_FIELDS = (
+    *("task", "input", "template", "dim", "flip_concatenation", "removed_direction"),
+)
+"""Fields of a contract that decide what a model's embeddings are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +165,8 @@ class Contract:
         dim: Length of the embedding (recognition).
         flip_concatenation: Whether the embedding is that of the crop and of its mirror image,
             concatenated (then ``dim`` counts both).
+        removed_direction: What is taken out of an embedding before it is brought to length 1
+            (recognition): ``dim`` numbers, whose length is of no account; None for nothing.
         thresholds: Recommended thresholds, ascending in FMR (recognition).
         thresholds_source: What the thresholds were measured on, in words.
         thresholds_pixels: Version of facesdk's pixel functions
@@ -186,6 +194,7 @@ class Contract:
     template: str | None = None
     dim: int | None = None
     flip_concatenation: bool = False
+    removed_direction: tuple[float, ...] | None = None
     thresholds: tuple[Threshold, ...] = ()
     thresholds_source: str = ""
     thresholds_pixels: int | None = None
@@ -220,10 +229,17 @@ class Contract:
         Thresholds and probability hold for the contract's own choice only, so another one has none.
 
         Raises:
-            ContractError: The model is not for recognition.
+            ContractError: The model is not for recognition, or a direction is taken out of its
+                embeddings, which are of another length then.
         """
         if flip == self.flip_concatenation:
             return self
+        if self.removed_direction is not None:
+            raise ContractError(
+                f"embeddings of {self.name} lack a direction of {self.dim} numbers, and with or "
+                "without the mirror image they have another length: `facesdk calibrate --center` "
+                "finds a direction for it, with --flip or without"
+            )
         if self.task != "recognition":
             raise ContractError(
                 f"{self.name} is a model for {self.task}, but one for recognition is needed"
@@ -234,6 +250,14 @@ class Contract:
             flip_concatenation=flip,
             dim=2 * dim if flip else dim // 2,
         )
+
+    def with_removed_direction(self, direction: Sequence[float]) -> Contract:
+        """The same network with a direction taken out of its embeddings, and so no thresholds.
+
+        Raises:
+            ContractError: The direction is not one of ``dim`` numbers of -1 to 1, not all 0.
+        """
+        return replace(self.without_thresholds(), removed_direction=tuple(direction))
 
     def without_thresholds(self) -> Contract:
         """The same without what was measured on pairs of faces: of a network of other outputs."""
@@ -249,7 +273,7 @@ class Contract:
     def to_dict(self) -> dict[str, Any]:
         """The record of ``contract.schema.json``."""
         record = asdict(self)
-        left_out = (*_PARTS, "thresholds_pixels", "thresholds_detector")
+        left_out = (*_PARTS, "removed_direction", "thresholds_pixels", "thresholds_detector")
         return {
             key: value for key, value in record.items() if value is not None or key not in left_out
         }
@@ -300,6 +324,8 @@ class Contract:
         for name, kind in _PARTS.items():
             if name in record:
                 built[name] = _build(kind, record[name], name)
+        if isinstance(direction := record.get("removed_direction"), list):
+            built["removed_direction"] = tuple(direction)
         built["thresholds"] = tuple(_build(Threshold, row, "thresholds") for row in thresholds)
         contract: Contract = _build(Contract, built, "contract")
         return contract

@@ -8,6 +8,7 @@ One table. :func:`check` validates a contract by it, ``contract.schema.json`` be
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -139,6 +140,32 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
+class Direction:
+    """A vector that is not 0, of any length, or None."""
+
+    most: int
+
+    def wanted(self, value: object) -> str | None:
+        """See :class:`Kind`."""
+        if value is None or (isinstance(value, tuple) and self._holds(value)):
+            return None
+        return f"null or a list of 1 to {self.most:,} numbers from -1 to 1 that are not all 0"
+
+    def schema(self) -> Json:
+        """See :class:`Kind`."""
+        return {
+            "type": ["array", "null"],
+            "items": {"type": "number", "minimum": -1, "maximum": 1},
+            "contains": {"not": {"const": 0}},
+            "maxItems": self.most,
+        }
+
+    def _holds(self, value: tuple[object, ...]) -> bool:
+        right = all(Number(-1, 1).wanted(number) is None for number in value)
+        return right and len(value) <= self.most and any(value)
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """A record of its own, a key of :data:`PARTS`; with ``many`` any number of them."""
 
@@ -189,6 +216,7 @@ class Field:
     fixed: str = ""
 
 
+_LONGEST = 1 << 16
 _SIDE = Number(1, 1 << 14, whole=True, null=True)
 _PAIRS = Number(1, 1 << 60, whole=True)
 _COSINE = Number(-1, 1, null=True)
@@ -233,7 +261,7 @@ CONTRACT = (
     ),
     Field(
         "dim",
-        Number(1, 1 << 16, whole=True, null=True),
+        Number(1, _LONGEST, whole=True, null=True),
         "Length of the embedding.",
         None,
         fixed=_TRAINED,
@@ -246,6 +274,15 @@ CONTRACT = (
         False,
         fixed="its embeddings are of another length; `facesdk calibrate --flip` makes another "
         "model with both",
+    ),
+    Field(
+        "removed_direction",
+        Direction(_LONGEST),
+        "What is taken out of an embedding, its length of no account: what the photos of one place "
+        "have in common. Null: nothing.",
+        None,
+        fixed="it is measured, and embeddings with and without it do not compare; `facesdk "
+        "calibrate --center` makes another model with it",
     ),
     Field(
         "thresholds",
@@ -385,6 +422,7 @@ _RECOGNITION: dict[str, tuple[object, Any]] = {
     "template": (None, {"type": "null"}),
     "dim": (None, {"type": "null"}),
     "flip_concatenation": (False, {"const": False}),
+    "removed_direction": (None, {"type": "null"}),
     "thresholds": ((), {"maxItems": 0}),
     "thresholds_pixels": (None, {"type": "null"}),
     "thresholds_detector": (None, {"type": "null"}),
@@ -399,7 +437,7 @@ class Rule:
 
     Attributes:
         broken: What is wrong with a record, in words; None if nothing is.
-        schema: The same as a JSON schema.
+        schema: The same as a JSON schema; empty where that cannot say it.
     """
 
     broken: Callable[[Any], str | None]
@@ -429,6 +467,13 @@ def _size(contract: Any) -> str | None:
 def _even(contract: Any) -> str | None:
     wrong = contract.flip_concatenation and (contract.dim or 0) % 2
     return "dim must be even where flip_concatenation is true" if wrong else None
+
+
+def _length(contract: Any) -> str | None:
+    direction = contract.removed_direction
+    if direction is None or len(direction) == contract.dim:
+        return None
+    return f"removed_direction must have dim = {contract.dim} numbers, but has {len(direction)}"
 
 
 def _color(contract: Any) -> str | None:
@@ -504,6 +549,7 @@ RULES = {
                 {"properties": {"input": {"properties": {"color": {"enum": list(COLORS)}}}}},
             ),
         ),
+        Rule(_length, {}),
     ),
     "conversion": (
         Rule(
@@ -545,7 +591,8 @@ def _check(record: Any, fields: tuple[Field, ...], part: str, prefix: str) -> No
         wanted = field.kind.wanted(value)
         if wanted is not None:
             raise ContractError(
-                f"the model's contract: {prefix}{field.name} must be {wanted}, but got {value!r}"
+                f"the model's contract: {prefix}{field.name} must be {wanted}, but got "
+                f"{_short(value)}"
             )
         if isinstance(field.kind, Part) and value is not None:
             for row in value if field.kind.many else (value,):
@@ -553,6 +600,10 @@ def _check(record: Any, fields: tuple[Field, ...], part: str, prefix: str) -> No
     for rule in RULES.get(part, ()):
         if (words := rule.broken(record)) is not None:
             raise ContractError(f"the model's contract: {prefix}{words}")
+
+
+def _short(value: object) -> str:
+    return reprlib.repr(value) if isinstance(value, tuple) else repr(value)
 
 
 def schema_text() -> str:
@@ -563,11 +614,11 @@ def schema_text() -> str:
         "title": "facesdk model contract",
         "description": "What a .tflite file says about itself in its TFLite metadata buffer "
         "facesdk.json.",
-        "$comment": "Written from facesdk/models/contract_fields.py. Two of its rules cannot be "
-        "said here: an integer is written without a fraction (112, not 112.0), and a name has no "
-        "character that Unicode calls unprintable.",
+        "$comment": "Written from facesdk/models/contract_fields.py. Three of its rules cannot be "
+        "said here: an integer is written without a fraction (112, not 112.0), a name has no "
+        "character that Unicode calls unprintable, and removed_direction has dim numbers.",
         **_object(CONTRACT),
-        "allOf": [rule.schema for rule in RULES["contract"]],
+        "allOf": [rule.schema for rule in RULES["contract"] if rule.schema],
         "$defs": {
             name: {
                 "description": _MEANINGS[name],

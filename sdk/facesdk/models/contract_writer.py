@@ -35,21 +35,22 @@ def replace_contract(bundle: ModelBundle, contract: Contract) -> bytes:
     return with_contract_text(bundle, replace(contract, original=original_of(bundle)).to_json())
 
 
-def flipped(bundle: ModelBundle) -> ModelBundle:
-    """A model whose embedding is that of the crop and of its mirror image, concatenated.
+def derived(bundle: ModelBundle, contract: Contract) -> ModelBundle:
+    """A model of the same network with other embeddings.
 
-    It is another model, with another :attr:`ModelBundle.model_id`, without thresholds; equal models
-    give equal ones, whatever they were calibrated on.
+    It is another model, with another :attr:`ModelBundle.model_id`; equal contracts give equal ones,
+    whatever thresholds the file had.
 
     Args:
-        bundle: A recognition model whose embedding is that of the crop alone.
+        bundle: A recognition model.
+        contract: What its contract became by :meth:`Contract.with_flip`, which embeds the mirror
+            image as well, or by :meth:`Contract.with_removed_direction`.
 
     Raises:
         ModelError: The new file would be too large.
         ContractError: The model carries no contract, or not the original that it names.
     """
-    contract = replace(bundle.contract.with_flip(True), original=None)
-    content = with_contract_text(bundle, contract.to_json())
+    content = with_contract_text(bundle, replace(contract, original=None).to_json())
     return ModelBundle.from_bytes(content, bundle.path, trust=bundle.trusted)
 
 

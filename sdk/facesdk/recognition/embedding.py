@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
@@ -45,6 +46,8 @@ class CropEmbedder(ABC):
         self.template: str = contract.template
         self.dim: int = contract.dim
         self._crop_shape = (*TEMPLATES[contract.template].size, 3)
+        removed = contract.removed_direction
+        self._removed = None if removed is None else unit_direction(removed)
 
     @abstractmethod
     def forward(self, pixels: FloatArray) -> FloatArray:
@@ -71,7 +74,9 @@ class CropEmbedder(ABC):
         """Embed aligned crops.
 
         Where the contract says ``flip_concatenation``, the output of each crop is followed by that
-        of its mirror image before the whole is normalised (paper, section 4: test protocol).
+        of its mirror image before the whole is normalised (paper, section 4: test protocol). Where
+        it names a ``removed_direction``, that is taken out of the unit vector, and the rest brought
+        to length 1 again.
 
         Args:
             crops: uint8 RGB ``(N, height, width, 3)`` in the contract's template size.
@@ -92,15 +97,21 @@ class CropEmbedder(ABC):
         vectors = self._forward(crops)
         if self.contract.flip_concatenation:
             vectors = np.concatenate([vectors, self._forward(crops[:, :, ::-1])], axis=1)
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        if not np.isfinite(norms).all() or (norms < 1e-12).any():
-            raise ModelError(f"model {self.name} returned an embedding without a direction")
-        unit: FloatArray = vectors / norms
-        return unit
+        unit = self._normalised(vectors, 1e-12)
+        if self._removed is None:
+            return unit
+        return self._normalised(without_direction(unit, self._removed), 1e-6)
 
     def embed_one(self, crop: NDArray[np.uint8]) -> Embedding:
         """Embed one aligned crop, uint8 RGB ``(height, width, 3)``; errors as in :meth:`embed`."""
         return Embedding(self.embed(np.asarray(crop)[None])[0], self.name, self.model_id)
+
+    def _normalised(self, vectors: FloatArray, least: float) -> FloatArray:
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        if not np.isfinite(norms).all() or (norms < least).any():
+            raise ModelError(f"model {self.name} returned an embedding without a direction")
+        unit: FloatArray = vectors / norms
+        return unit
 
     def _forward(self, crops: NDArray[np.uint8]) -> FloatArray:
         return self.forward(self.contract.input.normalise(crops))
@@ -187,6 +198,18 @@ class Embedder(CropEmbedder):
                 found = self._returned.dequantize(found)
             vectors[start : start + count] = found.reshape(self._slots, -1)[:count]
         return vectors
+
+
+def unit_direction(vector: Sequence[float]) -> FloatArray:
+    """A vector brought to length 1, float32 ``(D,)``, however small its numbers; not all are 0."""
+    scaled = np.asarray(vector, np.float64) / np.abs(vector).max()
+    return np.asarray(scaled / np.linalg.norm(scaled), np.float32)
+
+
+def without_direction(vectors: FloatArray, direction: FloatArray) -> FloatArray:
+    """What is left of vectors ``(N, D)`` at right angles to a direction ``(D,)`` of length 1."""
+    rest: FloatArray = vectors - np.outer(vectors @ direction, direction)
+    return rest
 
 
 def warn_of_other_pixels(contract: Contract) -> None:

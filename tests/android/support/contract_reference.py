@@ -49,6 +49,11 @@ CHANGES: dict[str, tuple[Callable[[Record], object], str]] = {
     "dim_fraction": (_set("dim", value=1.5), "dim must be a whole number"),
     "dim_other": (_set("dim", value=100), "must have one output of shape (1, 100)"),
     "flip": (_set("flip_concatenation", value=1), "flip_concatenation must be true or false"),
+    "direction": (_set("removed_direction", value=0), "removed_direction must be null or a list"),
+    "direction_text": (_set("removed_direction", value=["1"]), "must be null or a list of 1 to"),
+    "direction_large": (_set("removed_direction", value=[1.5]), "must be null or a list of 1 to"),
+    "direction_zero": (_set("removed_direction", value=[0, 0.0]), "that are not all 0"),
+    "direction_short": (_set("removed_direction", value=[1]), "dim = 192 numbers, but has 1"),
     "thresholds": (_set("thresholds", value={}), "thresholds must be a list"),
     "pixels": (_set("thresholds_pixels", value=0), "thresholds_pixels must be a whole number from"),
     "pixels_fraction": (_set("thresholds_pixels", value=1.5), "thresholds_pixels must be a whole"),
@@ -104,6 +109,9 @@ def _good(folder: Path, bundle: ModelBundle, crop: np.ndarray, values: dict[str,
         "bgr": replace(named, input=replace(named.input, color="BGR")),
         "scaled": replace(named, input=replace(named.input, mean=100.25, scale=77.5)),
         "flipped": named.with_flip(True),
+        "centered": named.with_removed_direction(_direction(192, 1.0)),
+        "centered_small": named.with_removed_direction(_direction(192, 1e-290)),
+        "both": named.with_flip(True).with_removed_direction(_direction(384, 0.5)),
     }
     for name, contract in contracts.items():
         content = with_contract_text(bundle, replace(contract, original=None).to_json())
@@ -111,6 +119,10 @@ def _good(folder: Path, bundle: ModelBundle, crop: np.ndarray, values: dict[str,
         made = Embedder(ModelBundle.from_bytes(content, name, trust=True), contract)
         (folder / f"{name}.vector").write_bytes(made.embed(crop[None])[0].astype("<f4").tobytes())
     values["good_contracts"] = ",".join(contracts)
+
+
+def _direction(count: int, scale: float) -> list[float]:
+    return [float(x) for x in scale * np.random.default_rng(count).uniform(-1, 1, count)]
 
 
 def _other_pixels(folder: Path, bundle: ModelBundle, values: dict[str, object]) -> None:

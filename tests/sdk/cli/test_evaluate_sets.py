@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pickle
+import shutil
 import tracemalloc
 import zipfile
 from collections.abc import Iterator
@@ -294,6 +295,57 @@ def test_calibrate_makes_a_model_that_looks_in_the_mirror(crops: Path, tmp_path:
     assert "finder is a model for detection, but one for recognition" in done.stderr
     verify = ["verify", str(OBAMA), str(OBAMA2), "--model", str(both), "--json"]
     assert json.loads(CliRunner().invoke(app, verify).stdout)["fmr"] == 0.2
+
+
+def test_calibrate_takes_out_what_the_photos_have_in_common(crops: Path, tmp_path: Path) -> None:
+    door, again = tmp_path / "door.tflite", tmp_path / "again.tflite"
+    arguments = ("calibrate", MODEL, str(crops), "--aligned", "--fmr", "0.1")
+    refused = invoke(*arguments, "--center", status=2).stderr
+    assert "--center makes another model: name its file with -o FILE" in refused
+    record = json.loads(invoke(*arguments, "--center", "-o", str(door), "--json").stdout)
+    jsonschema.validate(record, vocabulary.schema("calibrate"))
+    plain, centered = Embedder.load(registry.resolve(MODEL)), Embedder.load(door)
+    assert record["model_id"] == ModelBundle.load(door).model_id != plain.model_id
+    shown = [crop(*divmod(place, CROPS))[:, 8:104] for place in range(PEOPLE * CROPS)]
+    vectors = plain.embed(np.stack(shown)).astype(np.float64)
+    mean = vectors.reshape(PEOPLE, CROPS, -1).mean(axis=(0, 1))
+    assert record["center"]["shared"] == pytest.approx(np.linalg.norm(mean), abs=1e-5)
+    assert record["center"]["people"] == PEOPLE
+    unit = mean / np.linalg.norm(mean)
+    rest = vectors - np.outer(vectors @ unit, unit)
+    rest /= np.linalg.norm(rest, axis=1, keepdims=True)
+    np.testing.assert_allclose(centered.embed(np.stack(shown)), rest, atol=1e-5)
+    plainly = json.loads(invoke(*arguments, "-o", str(again), "--json").stdout)
+    assert plainly["center"] is None
+    assert record["center"]["thresholds_without"] == plainly["contract"]["thresholds"]
+    assert "192 numbers, a direction taken out" in invoke("models", "show", str(door)).stdout
+    first = door.read_bytes()
+    invoke("calibrate", str(door), *arguments[2:-1], "0.2")
+    assert Embedder.load(door).model_id == centered.model_id
+    invoke("calibrate", str(again), *arguments[2:], "--center", "-o", str(again) + "2")
+    assert Path(str(again) + "2").read_bytes() == first
+    done = invoke("calibrate", str(door), *arguments[2:], "--center", "-o", str(again), status=2)
+    assert "was made by --center" in done.stderr
+    verify = ["verify", str(OBAMA), str(OBAMA2), "--model", str(door), "--json"]
+    assert json.loads(CliRunner().invoke(app, verify).stdout)["fmr"] == 0.2
+    invoke("calibrate", MODEL, *arguments[2:], "--center", "--flip", "-o", str(again))
+    assert len(ModelBundle.load(again).contract.removed_direction or ()) == 2 * plain.dim
+    done = invoke("calibrate", str(door), *arguments[2:], "--flip", "-o", str(again), status=2)
+    assert "lack a direction of 192 numbers" in done.stderr
+    evaluate = ("evaluate", "folder", str(door), "--images", str(crops), "--aligned", "--flip")
+    assert "lack a direction of 192 numbers" in invoke(*evaluate, status=2).stderr
+
+
+def test_what_photos_have_in_common_is_not_taken_from_few_people(
+    crops: Path, tmp_path: Path
+) -> None:
+    for folder in sorted(crops.iterdir())[9:]:
+        shutil.rmtree(folder)
+    door = str(tmp_path / "door.tflite")
+    arguments = ("calibrate", MODEL, str(crops), "--aligned", "--fmr", "0.2", "--center")
+    done = invoke(*arguments, "-o", door, "--json", status=2)
+    assert "takes 10 people or more, but these are 9" in done.stderr
+    assert not Path(door).exists()
 
 
 def test_a_model_that_tells_nobody_apart_is_not_calibrated(tmp_path: Path) -> None:

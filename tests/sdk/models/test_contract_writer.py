@@ -14,7 +14,7 @@ from facesdk.errors import ContractError
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle, contract_offset
 from facesdk.models.contract import Contract, InputSpec, Original, Threshold
-from facesdk.models.contract_writer import replace_contract
+from facesdk.models.contract_writer import derived, replace_contract
 from facesdk.models.templates import TEMPLATES
 from facesdk.recognition.embedding import Embedder
 from facesdk.recognition.matching import compare
@@ -158,3 +158,27 @@ def replaced(content: bytes, said: bytes, lied: bytes) -> bytes:
     assert content.endswith(said)
     start = len(content) - len(said)
     return content[: start - 4] + struct.pack("<I", len(lied)) + lied
+
+
+def test_a_direction_makes_another_model_and_thresholds_do_not() -> None:
+    direction = [float(x) for x in np.random.default_rng(2).uniform(-1, 1, CONTRACT.dim or 0)]
+    other, third = (
+        derived(BUNDLE, CONTRACT.with_removed_direction(row))
+        for row in (direction, direction[::-1])
+    )
+    assert other.contract.removed_direction == tuple(direction)
+    assert other.contract.thresholds == ()
+    assert len({BUNDLE.model_id, other.model_id, third.model_id}) == 3
+    rows = changed("").thresholds
+    calibrated = replace_contract(other, dataclasses.replace(other.contract, thresholds=rows))
+    again = ModelBundle.from_bytes(calibrated, PATH)
+    assert (again.model_id, again.contract.thresholds) == (other.model_id, rows)
+    taken = dataclasses.replace(again.contract, removed_direction=tuple(direction[::-1]))
+    stolen = ModelBundle.from_bytes(replace_contract(again, taken), PATH)
+    with pytest.raises(ContractError, match=r"another network \(removed_direction differ\)"):
+        stolen.model_id  # noqa: B018
+
+
+def test_a_direction_of_another_length_is_refused() -> None:
+    with pytest.raises(ContractError, match="must have dim = 192 numbers, but has 3"):
+        CONTRACT.with_removed_direction([1.0, 0.0, 0.0])

@@ -51,6 +51,27 @@ def test_the_mean_of_a_crop(kind: str, scale: float | None, zero_point: int) -> 
     assert np.abs(vector - mean / np.linalg.norm(mean)).max() < (0.02 if scale else 1e-5)
 
 
+@pytest.mark.parametrize("scale", [1.0, 0.3, 1e-200])
+def test_a_direction_is_taken_out(scale: float) -> None:
+    """Whatever length it has in the contract; the definition in float64."""
+    bundle = ModelBundle.from_bytes(file_of(pooled(SIDE, "FLOAT32")), "mean.tflite", trust=True)
+    wanted = contract().with_removed_direction([scale * x for x in (0.5, -1.0, 0.25)])
+    vector = Embedder(bundle, wanted).embed(crop())[0]
+    unit = np.array([0.5, -1.0, 0.25]) / np.linalg.norm([0.5, -1.0, 0.25])
+    mean = ((crop()[0].astype(np.float64) - 127.5) / 128.0).mean(axis=(0, 1))
+    rest = mean - (mean @ unit) * unit
+    np.testing.assert_allclose(vector, rest / np.linalg.norm(rest), atol=1e-6)
+    assert abs(vector @ unit) < 1e-6
+
+
+def test_an_embedding_that_is_that_direction_alone_has_none() -> None:
+    bundle = ModelBundle.from_bytes(file_of(pooled(SIDE, "FLOAT32")), "mean.tflite", trust=True)
+    own = Embedder(bundle, contract()).embed(crop())[0]
+    centered = contract().with_removed_direction([float(x) for x in own])
+    with pytest.raises(ModelError, match="without a direction"):
+        Embedder(bundle, centered).embed(crop())
+
+
 def test_an_output_of_another_length_is_refused() -> None:
     bundle = ModelBundle.from_bytes(file_of(pooled(SIDE, "FLOAT32")), "mean.tflite", trust=True)
     with pytest.raises(ModelError, match=r"output of shape \(1, 64\)"):

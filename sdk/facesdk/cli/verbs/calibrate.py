@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -16,7 +17,11 @@ from facesdk.evaluation.calibration import COMMON_FMRS
 from facesdk.models import registry
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from facesdk.evaluation.sets.verification_set import VerificationSet
+    from facesdk.models.contract import Threshold
 
 
 def calibrate(
@@ -65,6 +70,15 @@ def calibrate(
             "compare. Needs -o.",
         ),
     ] = False,
+    center: Annotated[
+        bool,
+        typer.Option(
+            "--center",
+            help="Write a model that takes out of embeddings what those of the photos have in "
+            "common, so that fewer strangers before the same camera pass; another model, to whose "
+            "embeddings earlier ones do not compare. Needs -o, and photos of many people.",
+        ),
+    ] = False,
     trust: options.Trust = False,
     detector: options.DetectorName = DEFAULT_DETECTOR,
     threads: options.Threads = 1,
@@ -77,7 +91,8 @@ def calibrate(
     Use photos of people that the model was not trained on, taken like those that it will see. A
     rate needs 30 expected false matches: 30,000 pairs of different people for 0.001. The thresholds
     replace those in the file, and so does the curve from a similarity to a probability; the network
-    stays as it is, byte by byte, and embeddings made before still compare, unless with --flip.
+    stays as it is, byte by byte, and embeddings made before still compare, unless with --flip or
+    --center.
 
     Examples:
 
@@ -90,6 +105,8 @@ def calibrate(
         facesdk calibrate my.tflite staff.zip --fmr 0.01 --fmr 0.0001 -o calibrated.tflite
 
         facesdk calibrate compactfacenet-qb staff/ --flip -o twice.tflite
+
+        facesdk calibrate mobilefacenet-w6a8 visitors/ --center -o door.tflite
     """
     import numpy as np
 
@@ -102,11 +119,12 @@ def calibrate(
     )
     from facesdk.evaluation.calibration import calibrate as thresholds_of
     from facesdk.evaluation.calibration import probability as probability_of
+    from facesdk.evaluation.centering import Centering, people_of
     from facesdk.evaluation.evaluation import pair_similarities
     from facesdk.files import write_atomic
     from facesdk.images import pixels
     from facesdk.models.bundle import ModelBundle
-    from facesdk.models.contract_writer import flipped, replace_contract
+    from facesdk.models.contract_writer import derived, replace_contract
     from facesdk.models.run_files import is_run, model_files
     from facesdk.recognition.embedding import Embedder
 
@@ -120,18 +138,23 @@ def calibrate(
         raise InputError(f"{target} exists: name the file to write with -o FILE")
     if is_run(source) and out is None:
         raise InputError(f"{source} is a run: name the model file to write with -o FILE")
-    if flip and (out is None or out.resolve() == source.resolve()):
-        raise InputError("--flip makes another model: name its file with -o FILE")
+    if (flip or center) and (out is None or out.resolve() == source.resolve()):
+        option = "--flip" if flip else "--center"
+        raise InputError(f"{option} makes another model: name its file with -o FILE")
     with model_files([model], output.emit_error) as (path,):
         loaded = ModelBundle.load(path, trust=trust)
     if flip and loaded.contract.flip_concatenation:
         raise InputError(f"{source} embeds the mirror image already: leave out --flip")
-    bundle = flipped(loaded) if flip else loaded
+    if center and loaded.contract.removed_direction is not None:
+        raise InputError(f"{source} was made by --center: leave it out, or give the model before")
+    bundle = derived(loaded, loaded.contract.with_flip(True)) if flip else loaded
     embedder = Embedder(bundle, bundle.contract, threads=threads)
     people = _open(pairs, aligned=aligned)
     output.tell_left_out(people.left_out, verbose=verbose)
     count = None if people.people is None else len(np.unique(people.people))
     require_enough(people.same, len(people.names), fmrs, count)
+    if center:
+        people_of(people)
     with output.progress_bar("photos") as progress:
         measured, embedded = subject.embed(
             *(people, embedder),
@@ -140,21 +163,35 @@ def calibrate(
             cache=evaluate.cache(no_cache),
             progress=progress,
         )
-    scores = pair_similarities(people, embedded.vectors).astype("float32")
-    labelled = PairSimilarities(scores[people.same], scores[~people.same])
-    found = thresholds_of(labelled, fmrs)
+
+    def labelled(scores: NDArray[np.float64]) -> PairSimilarities:
+        rounded = scores.astype("float32")
+        return PairSimilarities(rounded[people.same], rounded[~people.same])
+
+    similar = labelled(pair_similarities(people, embedded.vectors))
+    found = thresholds_of(similar, fmrs)
+    taken = None
+    if center:
+        centering = Centering(people, embedded.vectors)
+        taken = _Center(float(np.linalg.norm(centering.mean)), centering.people, found)
+        mean = [round(float(number), 7) for number in centering.mean]
+        bundle = derived(loaded, bundle.contract.with_removed_direction(mean))
+        similar = labelled(centering.similarities())
+        found = thresholds_of(similar, fmrs)
     require_hope(found)
-    probability = probability_of(labelled)
+    probability = probability_of(similar)
     warnings = [
         *warnings_of(found),
         *([] if probability else ["similarities do not tell how likely it is one person"]),
+        *([] if taken is None else taken.warnings(found)),
     ]
     contract = dataclasses.replace(
         bundle.contract,
         thresholds=found,
         probability=probability,
         thresholds_source=f"{len(people.same)} pairs of {len(people.names)} photos in "
-        f"{pairs.name}, facesdk calibrate",
+        f"{pairs.name}, facesdk calibrate"
+        + (", each without the mean of all other people" if center else ""),
         thresholds_pixels=None if people.aligned else pixels.VERSION,
         thresholds_detector=None if people.aligned else measured.detector,
     )
@@ -163,6 +200,7 @@ def calibrate(
         "path": str(target),
         "model_id": bundle.model_id,
         "contract": contract.to_dict(),
+        "center": None if taken is None else taken.to_dict(),
         "warnings": warnings,
         "left_out": output.left_out_record(people.left_out, verbose=verbose),
     }
@@ -171,6 +209,8 @@ def calibrate(
         f"({row.positive_pairs} pairs of one person, {row.negative_pairs} of two)"
         for row in found
     ]
+    if taken is not None:
+        lines.append(taken.told())
     if probability:
         lines.append(
             f"probability of one person: 1 / (1 + exp(-({probability.slope:.4g} s "
@@ -179,6 +219,44 @@ def calibrate(
     for words in warnings:
         output.emit_error(f"warning: {words}")
     output.emit(record, json=json, text="\n".join([f"{target}:", *lines]))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Center:
+    """What --center took out.
+
+    Attributes:
+        shared: Length of the mean of the people's embeddings, 0 to 1.
+        people: How many people it is the mean of.
+        without: The thresholds that the same photos give without it.
+    """
+
+    shared: float
+    people: int
+    without: tuple[Threshold, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        return {
+            "shared": round(self.shared, 6),
+            "people": self.people,
+            "thresholds_without": [dataclasses.asdict(row) for row in self.without],
+        }
+
+    def told(self) -> str:
+        rates = ", ".join(f"{row.fnmr:.4f} at FMR {row.fmr:g}" for row in self.without)
+        return (
+            f"taken out: {self.shared:.3f} of an embedding's length, the mean of {self.people} "
+            f"people; FNMR if it is left in: {rates}"
+        )
+
+    def warnings(self, found: Sequence[Threshold]) -> list[str]:
+        before, now = self.without[0], found[0]
+        if now.fnmr < before.fnmr:
+            return []
+        return [
+            f"--center does not help on these photos: FNMR at FMR {now.fmr:g} is {now.fnmr:.4f}, "
+            f"and {before.fnmr:.4f} without"
+        ]
 
 
 def _open(path: Path, *, aligned: bool) -> VerificationSet:

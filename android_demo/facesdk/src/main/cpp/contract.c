@@ -1,5 +1,6 @@
 #include "contract.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { SCHEMA_VERSION = 1, SQUARE = 112, NARROW = 96 };
@@ -82,6 +83,29 @@ static bool read_thresholds(const source *from, const json_value *record, contra
   return true;
 }
 
+/* Its length is of no account, so that its greatest number may be any but 0. */
+static bool read_direction(const source *from, const json_value *record, contract *self) {
+  static const char wanted[] = "null or a list of 1 to 65,536 numbers from -1 to 1 that are not all 0";
+  const json_value *list = json_member(record, "removed_direction");
+  if (list == NULL || list->kind == JSON_NULL) return true;
+  if (list->kind != JSON_ARRAY) return wrong(from, "removed_direction", wanted);
+  double greatest = 0;
+  int32_t count = 0;
+  for (const json_value *row = list->first; row != NULL; row = row->next, ++count) {
+    if (row->kind != JSON_NUMBER || !(fabs(row->number) <= 1)) return wrong(from, "removed_direction", wanted);
+    if (fabs(row->number) > greatest) greatest = fabs(row->number);
+  }
+  if (greatest == 0) return wrong(from, "removed_direction", wanted);
+  if (count != self->dim) {
+    return fail(from->failure, FAILURE_CONTRACT,
+                "%s: the model's contract: removed_direction must have dim = %d numbers, but has %d", from->file, self->dim,
+                count);
+  }
+  self->removed_direction = list->first;
+  self->removed_scale = 1 / (greatest > 1e-300 ? greatest : 1e-300);
+  return true;
+}
+
 static bool read_recognition(const source *from, const json_value *record, contract *self) {
   const json_value *flip = json_member(record, "flip_concatenation");
   double dim;
@@ -102,7 +126,7 @@ static bool read_recognition(const source *from, const json_value *record, contr
   if (self->flip_concatenation && self->dim % 2 != 0) {
     return wrong(from, "dim", "even where flip_concatenation is true");
   }
-  return true;
+  return read_direction(from, record, self);
 }
 
 /* Another contract is at the end of a file, from the next place that is aligned. */

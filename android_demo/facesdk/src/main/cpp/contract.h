@@ -20,6 +20,8 @@ typedef struct contract {
   double original_bytes;                  /* the file before it was given this contract; 0: the file itself */
   double original_offset, offset_at;      /* what it has at the position of the contract's offset */
   bool bgr, flip_concatenation;
+  const json_value *removed_direction;    /* numbers to take out of an embedding, in the document; NULL: none */
+  double removed_scale;                   /* 1 / the greatest of them, at most 1e300 */
   float mean, scale;
   int32_t thresholds_pixels;              /* version of the pixel functions that cut their crops; 0: the crops were given */
   int32_t threshold_count;

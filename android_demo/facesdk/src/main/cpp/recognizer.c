@@ -87,20 +87,43 @@ static bool forward(recognizer *self, const contract *contract, const uint8_t *c
   return true;
 }
 
+/* Brings a vector to length 1, which must have been least or more. */
+static bool normalize(const contract *contract, float *vector, float least, failure *failure) {
+  double sum = 0;
+  for (int32_t i = 0; i < contract->dim; ++i) sum += (double)vector[i] * (double)vector[i];
+  const float norm = __builtin_sqrtf((float)sum);
+  if (!(norm >= least) || !isfinite(norm)) {
+    return fail(failure, FAILURE_MODEL, "model %s returned an embedding without a direction", contract->name);
+  }
+  for (int32_t i = 0; i < contract->dim; ++i) vector[i] /= norm;
+  return true;
+}
+
+/* Leaves what is at right angles to the direction. */
+static void remove_direction(const contract *contract, float *vector) {
+  double along = 0, squares = 0;
+  int32_t i = 0;
+  for (const json_value *row = contract->removed_direction; row != NULL; row = row->next, ++i) {
+    const double number = row->number * contract->removed_scale;
+    along += number * (double)vector[i];
+    squares += number * number;
+  }
+  i = 0;
+  for (const json_value *row = contract->removed_direction; row != NULL; row = row->next, ++i) {
+    vector[i] = (float)((double)vector[i] - along / squares * (row->number * contract->removed_scale));
+  }
+}
+
 bool recognizer_embed(recognizer *self, const contract *contract, const uint8_t *crop, float *vector, failure *failure) {
   if (!forward(self, contract, crop, false, vector, failure)) return false;
   if (contract->flip_concatenation &&
       !forward(self, contract, crop, true, vector + network_dim(contract), failure)) {
     return false;
   }
-  double sum = 0;
-  for (int32_t i = 0; i < contract->dim; ++i) sum += (double)vector[i] * (double)vector[i];
-  const float norm = __builtin_sqrtf((float)sum);
-  if (!(norm >= 1e-12f) || !isfinite(norm)) {
-    return fail(failure, FAILURE_MODEL, "model %s returned an embedding without a direction", contract->name);
-  }
-  for (int32_t i = 0; i < contract->dim; ++i) vector[i] /= norm;
-  return true;
+  if (!normalize(contract, vector, 1e-12f, failure)) return false;
+  if (contract->removed_direction == NULL) return true;
+  remove_direction(contract, vector);
+  return normalize(contract, vector, 1e-6f, failure);
 }
 
 void recognizer_close(recognizer *self) {

@@ -17,7 +17,7 @@ bool recognizer_open(recognizer *recognizer, const runtime *lite, const contract
                      const char *name, int32_t threads, failure *failure);
 
 /* Embeds a crop of 112 rows and the template's width, RGB. With flip-concatenation the vector of the crop is followed by
- * that of its mirror image before the whole is brought to length 1. */
+ * that of its mirror image before the whole is brought to length 1; the contract's direction is taken out of that. */
 bool recognizer_embed(recognizer *recognizer, const contract *contract, const uint8_t *crop, float *vector,
                       failure *failure);
 
