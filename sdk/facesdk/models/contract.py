@@ -26,9 +26,7 @@ if TYPE_CHECKING:  # NumPy takes longer to import than all that a list of models
 
 METADATA_NAME = "facesdk.json"
 
-EMBEDDING_FIELDS = (
-    *("task", "input", "template", "dim", "flip_concatenation", "removed_direction"),
-)
+EMBEDDING_FIELDS = ("task", "input", "template", "dim", "flip_concatenation", "removed_direction")
 """Fields of a contract that decide what a model's embeddings are."""
 
 

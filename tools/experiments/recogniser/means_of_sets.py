@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.evaluation.calibration import all_pairs, calibrate
+from facesdk.recognition.embedding import without_direction
 from facesdk_training.data.crops import FaceCrops
 from tools.experiments.accuracy_tables import HeldOut, Model, held_out, load, percent, table
 
@@ -67,7 +68,7 @@ class Strangers:
 
 def without(vectors: Vectors, direction: Vectors) -> Vectors:
     """Unit vectors without a direction ``(D,)``, which may be 0."""
-    rest = vectors - np.outer(vectors @ direction, direction)
+    rest = without_direction(vectors, direction)
     return np.asarray(rest / np.linalg.norm(rest, axis=1, keepdims=True), np.float32)
 
 
