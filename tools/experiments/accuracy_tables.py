@@ -298,6 +298,34 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f}"
 
 
+@dataclass(frozen=True)
+class Given:
+    """What a tool about recognisers and held-out people was given.
+
+    Attributes:
+        models: The recognisers.
+        people: The held-out people.
+        faces: The folder with manifest.csv.
+    """
+
+    models: tuple[Model, ...]
+    people: HeldOut
+    faces: Path
+
+
+def from_command_line(documentation: str, arguments: Sequence[str] | None) -> Given:
+    """Reads the command line of a tool that has no options of its own."""
+    parser = argparse.ArgumentParser(description=documentation.splitlines()[0])
+    parser.add_argument("models", nargs="+", help="names or FILE[:CONTRACT]")
+    parser.add_argument("--teacher", required=True, help="FILE[:CONTRACT], for the split")
+    parser.add_argument("--faces", type=Path, required=True, help="folder with manifest.csv")
+    parser.add_argument("--cache", type=Path, required=True)
+    found = parser.parse_args(arguments)
+    found.cache.mkdir(parents=True, exist_ok=True)
+    people = held_out(found.faces, load(found.teacher, found.cache))
+    return Given(tuple(load(text, found.cache) for text in found.models), people, found.faces)
+
+
 def held_out_tables(models: Sequence[Model], people: HeldOut) -> None:
     print(f"## Held-out people\n\n{len(people.crops)} crops of {people.people.max() + 1} people\n")
     rows, found = [], []

@@ -13,7 +13,6 @@ people.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 from facesdk.evaluation.calibration import all_pairs, calibrate
 from facesdk.recognition.embedding import without_direction
 from facesdk_training.data.crops import FaceCrops
-from tools.experiments.accuracy_tables import HeldOut, Model, held_out, load, percent, table
+from tools.experiments.accuracy_tables import HeldOut, Model, from_command_line, percent, table
 
 Vectors = NDArray[np.float32]
 
@@ -98,17 +97,10 @@ def rows_of(model: Model, faces: Path, people: HeldOut) -> list[tuple[str, ...]]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", nargs="+", help="names or FILE[:CONTRACT]")
-    parser.add_argument("--teacher", required=True, help="FILE[:CONTRACT], for the split")
-    parser.add_argument("--faces", type=Path, required=True, help="folder with manifest.csv")
-    parser.add_argument("--cache", type=Path, required=True)
-    given = parser.parse_args(arguments)
-    given.cache.mkdir(parents=True, exist_ok=True)
-    people = held_out(given.faces, load(given.teacher, given.cache))
+    given = from_command_line(__doc__, arguments)
     rows = []
-    for text in given.models:
-        rows += rows_of(load(text, given.cache), given.faces, people)
+    for model in given.models:
+        rows += rows_of(model, given.faces, given.people)
     table(
         ("model", "the mean taken out", f"TAR at FMR {FMR:g}", *(f"{n}, %" for n in JUDGED)), rows
     )

@@ -11,9 +11,7 @@ have nothing to do with either. Several draws of people are averaged.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -29,8 +27,7 @@ from tools.experiments.accuracy_tables import (
     Crops,
     HeldOut,
     Model,
-    held_out,
-    load,
+    from_command_line,
     percent,
     rates,
     seen_from,
@@ -130,15 +127,8 @@ def rows_of(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", nargs="+", help="names or FILE[:CONTRACT]")
-    parser.add_argument("--teacher", required=True, help="FILE[:CONTRACT], for the split")
-    parser.add_argument("--faces", type=Path, required=True, help="folder with manifest.csv")
-    parser.add_argument("--cache", type=Path, required=True)
-    given = parser.parse_args(arguments)
-    given.cache.mkdir(parents=True, exist_ok=True)
-    people = held_out(given.faces, load(given.teacher, given.cache))
-    models = [load(text, given.cache) for text in given.models]
+    given = from_command_line(__doc__, arguments)
+    models, people = given.models, given.people
     head = ("model", "place", "people who calibrate", "mean's length")
     rates_head = ("FMR / FNMR of the others, %", "with --center")
     print("## For an FMR of 1e-3\n")

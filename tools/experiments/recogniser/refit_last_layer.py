@@ -16,7 +16,6 @@ cache as by :mod:`tools.experiments.accuracy_tables`.
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from numpy.typing import NDArray
 from facesdk.evaluation.calibration import FMRS, all_pairs, balanced_accuracy, calibrate
 from facesdk_training.data.crops import FaceCrops
 from facesdk_training.data.split import split_by_identity
-from tools.experiments.accuracy_tables import Crops, Model, held_out, load, percent, table
+from tools.experiments.accuracy_tables import Crops, Model, from_command_line, percent, table
 from tools.experiments.degraded_strangers import SETS, SHARE
 
 Vectors = NDArray[np.float64]
@@ -155,19 +154,12 @@ def rows_of(model: Model, known: Labelled, crops: Crops, people: People) -> list
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", nargs="+", help="name or FILE[:CONTRACT]")
-    parser.add_argument("--teacher", required=True, help="FILE[:CONTRACT], for the split")
-    parser.add_argument("--faces", type=Path, required=True, help="folder with manifest.csv")
-    parser.add_argument("--cache", type=Path, required=True)
-    given = parser.parse_args(arguments)
-    given.cache.mkdir(parents=True, exist_ok=True)
-    people = held_out(given.faces, load(given.teacher, given.cache))
+    given = from_command_line(__doc__, arguments)
     known = labelled(given.faces)
     print(f"{len(known.crops):,} crops of {known.people.max() + 1:,} training people\n")
     rows = []
-    for text in given.models:
-        rows += rows_of(load(text, given.cache), known, people.crops, people.people)
+    for model in given.models:
+        rows += rows_of(model, known, given.people.crops, given.people.people)
     names = [f"{fmr:g}" for fmr in sorted(FMRS, reverse=True)]
     table(("model", "", "accuracy, %", f"TAR at FMR {names[0]}", *names[1:]), rows)
 
