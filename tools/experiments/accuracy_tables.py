@@ -23,6 +23,7 @@ import argparse
 import csv
 import hashlib
 import io
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -112,6 +113,26 @@ def seen_from(top: float, bottom: float) -> Degradation:
     return change
 
 
+def moved(pixels: int, direction: float) -> Degradation:
+    """A face that moves so many pixels on a straight line while it is exposed."""
+    steps = np.linspace(-pixels / 2, pixels / 2, 4 * pixels + 1)
+    places = [(math.cos(direction) * step, math.sin(direction) * step) for step in steps]
+
+    def change(crop: Crops, _: np.random.Generator) -> Crops:
+        seen = [
+            cv2.warpAffine(
+                crop.astype(np.float32),
+                np.float32([[1, 0, across], [0, 1, down]]),
+                (SIDE, SIDE),
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+            for across, down in places
+        ]
+        return np.round(np.mean(seen, axis=0)).astype(np.uint8)
+
+    return change
+
+
 def mask(top: int) -> Degradation:
     return drawn(lambda draw: draw.rectangle((14, top, 97, SIDE - 1), fill=(150, 190, 220)))
 
@@ -143,11 +164,14 @@ def large(draw: ImageDraw.ImageDraw) -> None:
     draw.line((54, 50, 58, 50), fill=INK, width=4)
 
 
+MOVED = (3, 5, 7, 9, 11, 13, 15, 17)
 NARROWER = (1.5, 3, 4.5, 6, 7.5, 9, 10.5, 12)
 SIZES = (74, 60, 50, 40, 34, 28, 24, 20)
 
 DEGRADED: dict[str, dict[str, Degradation]] = {
     "blur, sigma in pixels of 112": {f"{s:g}": blur(s) for s in (0.5, 1, 1.5, 2, 3, 4, 5, 6)},
+    "moved sideways, pixels": {str(n): moved(n, 0) for n in MOVED},
+    "moved up or down, pixels": {str(n): moved(n, math.pi / 2) for n in MOVED},
     "size, pixels between brows and chin": {
         str(size): shrunk(round(size / BROW_TO_CHIN)) for size in SIZES
     },

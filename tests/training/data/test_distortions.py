@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facesdk_training.config.distortions import KINDS, DistortionConfig
+from facesdk_training.config.distortions import KINDS, DistortionConfig, motion_kernel
 from facesdk_training.data.distortions import distorted
 
 
@@ -57,6 +57,30 @@ def test_a_keystone_moves_the_corners(strength: float) -> None:
     np.testing.assert_allclose(window.astype(int), expected[:, 8:104], atol=2)
     most = DistortionConfig("keystone", least=np.sign(strength) * 40, most=np.sign(strength) * 40)
     np.testing.assert_array_equal(apply(most, whole), apply(most))
+
+
+@pytest.mark.parametrize("pixels", [1, 4, 9.5, 30])
+@pytest.mark.parametrize("degrees", [0, 30, 90, 135])
+def test_a_moving_face_is_the_mean_of_its_places(pixels: float, degrees: float) -> None:
+    """Many shifted copies, each interpolated, away from the border."""
+    angle = np.radians(degrees)
+    steps = np.linspace(-pixels / 2, pixels / 2, 241)
+    image = crop().astype(np.float32)
+    copies = [
+        cv2.warpAffine(
+            image,
+            np.array([[1, 0, step * np.cos(angle)], [0, 1, step * np.sin(angle)]], np.float32),
+            (112, 112),
+        )
+        for step in steps
+    ]
+    kernel = motion_kernel(pixels, float(angle))
+    assert kernel.shape[0] == kernel.shape[1] == 2 * np.ceil(pixels / 2) + 1
+    assert kernel.min() >= 0
+    assert kernel.sum() == pytest.approx(1)
+    np.testing.assert_allclose(kernel, kernel[::-1, ::-1], atol=1e-6)
+    moved = cv2.filter2D(image, -1, kernel)[16:-16, 16:-16]
+    np.testing.assert_allclose(moved, np.mean(copies, axis=0)[16:-16, 16:-16], atol=1.5)
 
 
 @pytest.mark.parametrize(("strength", "level"), [(0.25, 25), (0.5, 50)])

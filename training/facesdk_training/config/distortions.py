@@ -11,10 +11,14 @@ A row says which share of the crops is distorted, and how much: the strength is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 Name = Literal[
     "mirror",
@@ -25,6 +29,7 @@ Name = Literal[
     "keystone",
     "low-resolution",
     "blur",
+    "motion",
     "contrast",
     "brightness",
     "tint",
@@ -86,6 +91,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "rows that the crop is shrunk to, and enlarged again", 22, 89, 4, 112
         ),
         "blur": Kind("sigma of a Gaussian, in pixels", 0.6, 2.6, 0.1, 12),
+        "motion": Kind("pixels that a face moves while it is exposed, any way", 3, 11, 1, 30),
         "contrast": Kind("relative change, either way", 0, 0.35, 0, 1),
         "brightness": Kind("grey levels, either way", 0, 25, 0, 255),
         "tint": Kind("relative change of each colour, either way", 0, 0.15, 0, 1),
@@ -158,6 +164,27 @@ def keystone(narrower: Any) -> tuple[Any, Any]:
     share = abs(narrower) / 56
     leaning = share / (2 - share)
     return 1 + leaning, leaning * ((narrower > 0) * 2.0 - 1)
+
+
+def motion_kernel(pixels: float, direction: float) -> NDArray[np.float32]:
+    """The kernel of the distortion "motion": a line of even weight, one pixel wide.
+
+    Args:
+        pixels: Length of the line.
+        direction: Of the line, in radians from the rows.
+
+    Returns:
+        [K, K] with odd K, not negative, of sum 1; the line's middle is the middle.
+    """
+    reach = math.ceil(pixels / 2)
+    along = np.linspace(-pixels / 2, pixels / 2, 8 * reach + 1)
+    places = np.arange(-reach, reach + 1)
+    across, down = (
+        np.maximum(0, 1 - np.abs(along[:, None] * part - places))
+        for part in (math.cos(direction), math.sin(direction))
+    )
+    kernel = np.einsum("ni,nj->ij", down, across)
+    return np.asarray(kernel / kernel.sum(), np.float32)
 
 
 GLASSES = Glasses()

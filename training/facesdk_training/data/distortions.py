@@ -1,7 +1,7 @@
 """The distortions of :mod:`facesdk_training.config.distortions` on one crop, for the Keras engine.
 
-The training engine ``torch`` does the same to batches on the device; there low resolution, blur and
-blocks have one strength for several crops, here each crop has its own.
+The training engine ``torch`` does the same to batches on the device; there low resolution, blur,
+motion and blocks have one strength for several crops, here each crop has its own.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from facesdk_training.config.distortions import (
     MOST_NARROWER,
     DistortionConfig,
     keystone,
+    motion_kernel,
 )
 
 Levels = NDArray[np.float32]
@@ -132,6 +133,11 @@ def _blur(x: Levels, sigma: float, rng: np.random.Generator) -> Levels:
     return np.asarray(blurred)
 
 
+def _motion(x: Levels, pixels: float, rng: np.random.Generator) -> Levels:
+    kernel = motion_kernel(pixels, rng.uniform(0, math.pi))
+    return np.asarray(cv2.filter2D(x, -1, kernel, borderType=cv2.BORDER_REPLICATE))
+
+
 def _either(strength: float, rng: np.random.Generator) -> float:
     return strength * float(rng.choice((-1.0, 1.0)))
 
@@ -224,6 +230,7 @@ _ON_LEVELS: Mapping[str, Callable[[Levels, float, np.random.Generator], Levels]]
     {
         "low-resolution": _low_resolution,
         "blur": _blur,
+        "motion": _motion,
         "contrast": _contrast,
         "brightness": lambda x, strength, rng: x + np.float32(_either(strength, rng)),
         "tint": _tint,

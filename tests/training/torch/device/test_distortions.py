@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from facesdk.models.templates import TEMPLATES
-from facesdk_training.config.distortions import KINDS, DistortionConfig, Glasses
+from facesdk_training.config.distortions import KINDS, DistortionConfig, Glasses, motion_kernel
 from facesdk_training.data import distortions as keras_engine
 
 pytest.importorskip("torch.nn", reason="needs PyTorch: `make torch` installs it")
@@ -92,6 +92,16 @@ def test_a_keystone_is_that_of_the_other_engine(strength: float) -> None:
         levels = np.round(crop.permute(1, 2, 0).numpy()).astype(np.uint8)
         other = keras_engine.distorted(levels, (row,), 112, 112, 0.0, np.random.default_rng(0))
         np.testing.assert_allclose(found.permute(1, 2, 0), other.astype(int), atol=3)
+
+
+def test_a_moving_face_is_that_of_the_other_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (distortions, keras_engine):
+        monkeypatch.setattr(module, "motion_kernel", lambda pixels, _: motion_kernel(pixels, 0.6))
+    row = DistortionConfig("motion", least=9, most=9)
+    for crop, found in zip(crops(), distorted(crops(), row), strict=True):
+        levels = np.round(crop.permute(1, 2, 0).numpy()).astype(np.uint8)
+        other = keras_engine.distorted(levels, (row,), 112, 112, 0.0, np.random.default_rng(0))
+        np.testing.assert_allclose(found.permute(1, 2, 0), other.astype(int), atol=1.5)
 
 
 def shape(**values: float) -> Glasses:

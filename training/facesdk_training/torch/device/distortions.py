@@ -1,8 +1,8 @@
 """The distortions of :mod:`facesdk_training.config.distortions` on a batch that is on the device.
 
 All geometry of a crop is one transform, so it is interpolated once. What depends on a size that all
-crops of an operation share (low resolution, blur) is done to slices of the batch, whose order is
-random; everything else has a strength per crop.
+crops of an operation share (low resolution, blur, motion) is done to slices of the batch, whose
+order is random; everything else has a strength per crop.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from facesdk_training.config.distortions import (
     MOST_NARROWER,
     DistortionConfig,
     keystone,
+    motion_kernel,
 )
 from facesdk_training.data.crops import CROP_SIZE, INPUT
 
@@ -81,7 +82,7 @@ class Distortions:
         x = self._geometry(crops, active)
         first = 0
         for row, share in active:
-            if row.name in ("low-resolution", "blur"):
+            if row.name in ("low-resolution", "blur", "motion"):
                 first = _in_slices(x, row, share, first)
         x = photometric(x, _photometric_draws(x, active))
         for row, share in active:
@@ -174,6 +175,8 @@ def _in_slices(x: Tensor, row: DistortionConfig, share: float, first: int) -> in
         strength = float(torch.empty(()).uniform_(least, most))
         if row.name == "blur":
             x[rows] = _blurred(x[rows], strength)
+        elif row.name == "motion":
+            x[rows] = _moving(x[rows], strength, float(torch.empty(()).uniform_(0, math.pi)))
         else:
             height, width = x.shape[2:]
             small = (
@@ -194,6 +197,13 @@ def _blurred(x: Tensor, sigma: float) -> Tensor:
     x = functional.pad(x, (reach, reach, reach, reach), mode="replicate")
     x = functional.conv2d(x, kernel, groups=3)
     return functional.conv2d(x, kernel.transpose(2, 3), groups=3)
+
+
+def _moving(x: Tensor, pixels: float, direction: float) -> Tensor:
+    kernel = torch.from_numpy(motion_kernel(pixels, direction)).to(x.device)
+    reach = len(kernel) // 2
+    x = functional.pad(x, (reach, reach, reach, reach), mode="replicate")
+    return functional.conv2d(x, kernel.expand(3, 1, -1, -1), groups=3)
 
 
 Draws = dict[str, list[Tensor]]
