@@ -211,8 +211,10 @@ class Quality(_Result):
             is.
         eye_distance: Pixels between the eyes, of the photo as it was looked at (the service and
             enrolment reduce large ones); seen from the side, what it would be from the front.
-        sharpness: Mean fine detail divided by the contrast; about 0.15 of a sharp crop.
-        eyes: The same at the eye that has more of it: low where both are covered or in deep shadow.
+        sharpness: Fine detail along the lines that have least of it, divided by the contrast; about
+            0.09 of a sharp crop.
+        eyes: Fine detail in all directions, divided by the contrast, at the eye that has more of
+            it: low where both are covered or in deep shadow.
         mouth: The same around the mouth.
         brightness: Mean level.
         contrast: Standard deviation of the levels.

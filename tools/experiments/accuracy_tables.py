@@ -63,6 +63,7 @@ from tools.experiments.degraded_strangers import (
     blur,
     drawn,
     ellipses,
+    moved,
     noise,
     shrunk,
 )  # fmt: skip
@@ -109,26 +110,6 @@ def seen_from(top: float, bottom: float) -> Degradation:
 
     def change(crop: Crops, _: np.random.Generator) -> Crops:
         return cv2.warpPerspective(crop, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
-
-    return change
-
-
-def moved(pixels: int, direction: float) -> Degradation:
-    """A face that moves so many pixels on a straight line while it is exposed."""
-    steps = np.linspace(-pixels / 2, pixels / 2, 4 * pixels + 1)
-    places = [(math.cos(direction) * step, math.sin(direction) * step) for step in steps]
-
-    def change(crop: Crops, _: np.random.Generator) -> Crops:
-        seen = [
-            cv2.warpAffine(
-                crop.astype(np.float32),
-                np.float32([[1, 0, across], [0, 1, down]]),
-                (SIDE, SIDE),
-                borderMode=cv2.BORDER_REPLICATE,
-            )
-            for across, down in places
-        ]
-        return np.round(np.mean(seen, axis=0)).astype(np.uint8)
 
     return change
 

@@ -16,10 +16,12 @@ from __future__ import annotations
 
 import argparse
 import io
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
@@ -80,6 +82,26 @@ def shrunk(side: int) -> Degradation:
     )
 
 
+def moved(pixels: int, direction: float) -> Degradation:
+    """A face that moves so many pixels on a straight line while it is exposed."""
+    steps = np.linspace(-pixels / 2, pixels / 2, 4 * pixels + 1)
+    places = [(math.cos(direction) * step, math.sin(direction) * step) for step in steps]
+
+    def change(crop: Crop, _: np.random.Generator) -> Crop:
+        seen = [
+            cv2.warpAffine(
+                crop.astype(np.float32),
+                np.float32([[1, 0, across], [0, 1, down]]),
+                crop.shape[1::-1],
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+            for across, down in places
+        ]
+        return np.round(np.mean(seen, axis=0)).astype(np.uint8)
+
+    return change
+
+
 def drawn(draw: Callable[[ImageDraw.ImageDraw], None]) -> Degradation:
     def change(image: Image.Image) -> Image.Image:
         draw(ImageDraw.Draw(image))
@@ -110,6 +132,11 @@ DEGRADATIONS: dict[str, Degradation] = {
     "blur, sigma 3": blur(3),
     "blur, sigma 3.5": blur(3.5),
     "blur, sigma 6": blur(6),
+    "moved sideways by 9": moved(9, 0),
+    "moved sideways by 17": moved(17, 0),
+    "moved up or down by 9": moved(9, math.pi / 2),
+    "moved up or down by 17": moved(17, math.pi / 2),
+    "moved slantwise by 17": moved(17, math.pi / 4),
     "x 0.15, then noise of sigma 8": noise(8, 0.15),
     "x 0.15": noise(0, 0.15),
     "x 2.2, white above 255": noise(0, 2.2),

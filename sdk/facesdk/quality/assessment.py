@@ -78,7 +78,7 @@ FLOORS: dict[str, Floor] = {
         4, 8, 32, "the face is small (pixels between the eyes)", lambda v: v["eye_distance"]
     ),
     "sharpness": Floor(
-        0.01, 0.07, 0.15, "the face is blurred (sharpness)", lambda v: v["sharpness"]
+        0.006, 0.04, 0.09, "the face is blurred (sharpness)", lambda v: v["sharpness"]
     ),
     "brightness": Floor(
         4, 30, 80, "the face is dark (mean level of 255)", lambda v: v["brightness"]

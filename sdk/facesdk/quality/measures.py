@@ -4,8 +4,10 @@ The sums are made in C (``facesdk_measure_crop`` in ``facesdk_face.h``, which de
 integers) and are the same on every processor and on Android.
 
 Detail is what a blur by a few pixels takes away: the mean difference between averages over 3x3 and
-7x7 pixels. Divided by the contrast it does not depend on the light. It is asked of the whole face,
-where it tells blurred pictures, and of the eyes and the mouth, where it tells covered ones.
+7x7 pixels. Divided by the contrast it does not depend on the light. It is asked of the eyes and the
+mouth, where it tells covered ones. Of the whole face it is asked along lines, of 3 and 7 pixels in
+four directions, and the least counts: it tells blurred pictures, and faces that moved while they
+were exposed, which have detail across their way.
 """
 
 from __future__ import annotations

@@ -120,8 +120,8 @@ typedef struct facesdk_crop_measures {
   int32_t brightness;   /* mean, in levels / 256, rounded down */
   int32_t contrast;     /* standard deviation, in levels / 256, rounded down */
   int32_t noise;        /* standard deviation of the noise, in levels / 256: see below */
-  int32_t detail;       /* mean detail, in levels / 256: see below */
-  int32_t eye_detail;   /* the same of rows 47 to 56 and columns 32 to 44 or 67 to 79, whichever has more */
+  int32_t detail;       /* mean detail along the lines with least of it, in levels / 256: see below */
+  int32_t eye_detail;   /* mean detail, in levels / 256, of rows 47 to 56 and columns 32 to 44 or 67 to 79, whichever has more */
   int32_t mouth_detail; /* the same of rows 84 to 99 and columns 42 to 70 */
   int32_t dark, bright; /* share of pixels of at most 16 levels, and of at least 247, in 2^-16, rounded down */
 } facesdk_crop_measures;
@@ -129,7 +129,10 @@ typedef struct facesdk_crop_measures {
 /* Measures an aligned crop of 112x112 RGB pixels (the template arcface-112x112).
  *
  * Detail at a pixel is what a blur by a few pixels takes away: |49 a - 9 b| / 441 with a the sum of the 3x3 pixels around it
- * and b that of 7x7. Its mean is (256 sum) / (441 pixels), rounded down.
+ * and b that of 7x7. Its mean is (256 sum) / (441 pixels), rounded down. Along a line it is |7 a - 3 b| / 21 with a the
+ * sum of three pixels of the line and b that of seven, from one to the next (rows, columns) = (0, 1), (1, 0), (1, 1) or
+ * (1, -1); its mean is (256 sum) / (21 pixels). A face that moves while it is exposed has little detail along its way, and
+ * as much as ever across it.
  *
  * Noise is read off where the picture is smooth. The mask [1 -2 1; -2 4 -2; 1 -2 1] has no answer to planes and edges along
  * the axes, and one with 6 times the noise's deviation to noise (J. Immerkaer, "Fast noise variance estimation", Computer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from math import isqrt
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -40,6 +41,13 @@ def defined(crop: np.ndarray) -> dict[str, int]:
     windows = np.lib.stride_tricks.sliding_window_view(luma, (3, 3))
     answers = np.sort(np.pad(abs((windows * mask).sum(axis=(2, 3))), 1)[FACE], axis=None)
 
+    def along(rows: int, columns: int) -> int:
+        shifted = {
+            n: np.roll(luma, (-n * rows, -n * columns), axis=(0, 1))[FACE] for n in range(-3, 4)
+        }
+        fine, coarse = (sum(shifted[n] for n in range(-k, k + 1)) for k in (1, 3))
+        return int(abs(7 * fine - 3 * coarse).sum())
+
     def mean_detail(part: tuple[slice, slice]) -> int:
         return 256 * int(detail[part].sum()) // (441 * detail[part].size)
 
@@ -47,7 +55,7 @@ def defined(crop: np.ndarray) -> dict[str, int]:
         "brightness": 256 * int(face.sum()) // count,
         "contrast": isqrt(variance),
         "noise": 16194 * int(answers[(count + 1) // 2 - 1]) >> 8,
-        "detail": mean_detail(FACE),
+        "detail": 256 * min(map(along, (0, 1, 1, 1), (1, 0, 1, -1))) // (21 * count),
         "eye_detail": max(map(mean_detail, EYES)),
         "mouth_detail": mean_detail(MOUTH),
         "dark": 65536 * int((face <= 16).sum()) // count,
@@ -100,8 +108,29 @@ def test_blur_takes_sharpness_and_not_brightness(photo: str) -> None:
     ]
     falling = [row.sharpness for row in blurred]
     assert falling == sorted(falling, reverse=True)
-    assert falling[0] > 2 * falling[2] > 3.6 * falling[3]
+    assert falling[0] > 2 * falling[2] > 3 * falling[3]
     assert abs(blurred[0].brightness - blurred[3].brightness) < 5
+
+
+@PORTRAITS
+@pytest.mark.parametrize("degrees", [0, 45, 90, 135])
+def test_movement_takes_sharpness_in_any_direction(photo: str, degrees: float) -> None:
+    crop = aligned(photo)
+    measured = [
+        measure(cv2.filter2D(crop, -1, line(pixels, degrees), borderType=cv2.BORDER_REPLICATE))
+        for pixels in (1, 7, 13)
+    ]
+    still, moved, far = (row.sharpness for row in measured)
+    assert still > 1.4 * moved > 1.4 * 1.1 * far
+
+
+def line(pixels: int, degrees: float) -> np.ndarray:
+    """A line of even weight through the middle."""
+    kernel = np.zeros((pixels, pixels), np.float32)
+    kernel[pixels // 2] = 1
+    middle = (pixels // 2, pixels // 2)
+    turned = cv2.warpAffine(kernel, cv2.getRotationMatrix2D(middle, degrees, 1.0), (pixels, pixels))
+    return turned / turned.sum()
 
 
 @PORTRAITS

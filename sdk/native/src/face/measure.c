@@ -1,4 +1,5 @@
 /* Measures of an aligned crop, on the luma of its face region. */
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -55,6 +56,28 @@ static int32_t mean_detail(const luma *y, part p) {
     }
   }
   return (int32_t)(256 * sum / ((int64_t)(FINE_AREA * COARSE_AREA) * area_of(p)));
+}
+
+/* Pixels from one to the next of a line: across, down, and both slants. */
+static const struct { int rows, columns; } LINES[] = {{0, 1}, {1, 0}, {1, 1}, {1, -1}};
+
+/* The detail along the lines that have least of it, which is little where a face moved along them. */
+static int32_t least_detail(const luma *y, part p) {
+  int64_t least = INT64_MAX;
+  for (size_t i = 0; i < sizeof(LINES) / sizeof(LINES[0]); ++i) {
+    const ptrdiff_t step = (ptrdiff_t)LINES[i].rows * SIDE + LINES[i].columns;
+    int64_t sum = 0;
+    for (int row = p.top; row < p.bottom; ++row) {
+      for (int column = p.left; column < p.right; ++column) {
+        const uint8_t *here = &y->at[row][column];
+        const int fine = here[-step] + here[0] + here[step];
+        const int coarse = fine + here[-2 * step] + here[2 * step] + here[-3 * step] + here[3 * step];
+        sum += abs(7 * fine - 3 * coarse);
+      }
+    }
+    if (sum < least) least = sum;
+  }
+  return (int32_t)(256 * least / (21 * (int64_t)area_of(p)));
 }
 
 static int32_t response(const luma *y, int row, int column) {
@@ -114,7 +137,7 @@ facesdk_status facesdk_measure_crop(const facesdk_image *crop, facesdk_crop_meas
   sum_up(&y);
   measure_levels(&y, FACE, measures);
   measures->noise = noise_of(&y, FACE);
-  measures->detail = mean_detail(&y, FACE);
+  measures->detail = least_detail(&y, FACE);
   const int32_t left = mean_detail(&y, EYES[0]), right = mean_detail(&y, EYES[1]);
   measures->eye_detail = left > right ? left : right;
   measures->mouth_detail = mean_detail(&y, MOUTH);

@@ -16,7 +16,7 @@ typedef struct quality_floor {
 
 static const quality_floor FLOORS[QUALITY_FLOORS] = {
     {4, 8, 32, "the face is small (pixels between the eyes)"},
-    {0.01, 0.07, 0.15, "the face is blurred (sharpness)"},
+    {0.006, 0.04, 0.09, "the face is blurred (sharpness)"},
     {4, 30, 80, "the face is dark (mean level of 255)"},
     {1, 3, 20, "the face has no contrast (deviation in levels of 255)"},
     {1.0, 0.6, 0.15, "the face is noisy (noise divided by contrast)"},
