@@ -105,8 +105,8 @@ def turned(degrees: float) -> Degradation:
 def seen_from(top: float, bottom: float) -> Degradation:
     """A face whose upper or lower edge is so many pixels narrower on each side."""
     corners = np.float32([[0, 0], [SIDE - 1, 0], [SIDE - 1, SIDE - 1], [0, SIDE - 1]])
-    moved = corners + np.float32([[top, 0], [-top, 0], [-bottom, 0], [bottom, 0]])
-    matrix = cv2.getPerspectiveTransform(corners, moved)
+    narrower = corners + np.float32([[top, 0], [-top, 0], [-bottom, 0], [bottom, 0]])
+    matrix = cv2.getPerspectiveTransform(corners, narrower)
 
     def change(crop: Crops, _: np.random.Generator) -> Crops:
         return cv2.warpPerspective(crop, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)

@@ -164,7 +164,8 @@ class Contract:
         flip_concatenation: Whether the embedding is that of the crop and of its mirror image,
             concatenated (then ``dim`` counts both).
         removed_direction: What is taken out of an embedding before it is brought to length 1
-            (recognition): ``dim`` numbers, whose length is of no account; None for nothing.
+            (recognition): ``dim`` numbers of -1 to 1, whose Euclidean length is of no account; None
+            for nothing.
         thresholds: Recommended thresholds, ascending in FMR (recognition).
         thresholds_source: What the thresholds were measured on, in words.
         thresholds_pixels: Version of facesdk's pixel functions

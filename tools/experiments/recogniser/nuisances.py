@@ -7,7 +7,7 @@ r"""What taking nuisances out of a packaged recogniser brings, without training.
 The file has rows ``[[nuisances]]`` as a recipe of ``facesdk train``. The map of
 :mod:`facesdk_training.data.compensation` is fitted on training crops, and judged on the held-out
 people at the threshold for an FMR of 1e-3, which is calibrated anew: all pairs of undistorted
-crops, and every fourth person's in the 64 ways to spoil both photos of
+crops, and every fourth person's in the ways to spoil both photos of
 :mod:`tools.experiments.accuracy_tables`, whose cache holds the embeddings; and by how many
 strangers of other sets pass.
 """

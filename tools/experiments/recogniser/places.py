@@ -24,6 +24,7 @@ from facesdk.evaluation.sets.verification_set import VerificationSet
 from facesdk.recognition.embedding import unit_direction, without_direction
 from tools.experiments.accuracy_tables import (
     DEGRADED,
+    SIDE,
     Crops,
     HeldOut,
     Model,
@@ -36,7 +37,6 @@ from tools.experiments.accuracy_tables import (
 from tools.experiments.degraded_strangers import Degradation
 
 DRAWS = 10
-SIDE = 112
 
 
 def infrared(crop: Crops, rng: np.random.Generator) -> Crops:

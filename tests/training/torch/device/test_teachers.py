@@ -14,6 +14,7 @@ from contracts import recognition
 from facesdk.errors import FaceSDKWarning, InputError
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import InputSpec
+from facesdk.models.contract_writer import derived
 from facesdk.recognition.embedding import Embedder
 from facesdk.runtime.interpreter import Interpreter
 from facesdk_converters.tflite import float16
@@ -172,6 +173,24 @@ def test_an_operator_that_is_not_known_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has the operator MAX_POOL_2D"):
         read_teacher(path, None)
     with pytest.warns(FaceSDKWarning, match="MAX_POOL_2D.*embeds all crops on the CPU"):
+        asked = device_embedder(TeacherFile(str(path)), torch.device("cpu"))
+    crop = np.zeros((1, 112, 112, 3), np.uint8)
+    np.testing.assert_array_equal(asked.embed(crop), Embedder.load(path).embed(crop))
+
+
+@pytest.mark.parametrize("kind", ["flip", "center"])
+def test_embeddings_that_are_no_output_of_the_network_are_made_on_the_cpu(
+    tmp_path: Path, kind: str
+) -> None:
+    path = write_convolutional(tmp_path / "teacher.tflite")
+    bundle = ModelBundle.load(path)
+    other = bundle.contract.with_flip(True)
+    if kind == "center":
+        other = bundle.contract.with_removed_direction(np.linspace(-1, 1, DIM).tolist())
+    path.write_bytes(derived(bundle, other).content)
+    with pytest.raises(UnknownOperatorError, match="--flip` or --center"):
+        read_teacher(path, None)
+    with pytest.warns(FaceSDKWarning, match="embeds all crops on the CPU"):
         asked = device_embedder(TeacherFile(str(path)), torch.device("cpu"))
     crop = np.zeros((1, 112, 112, 3), np.uint8)
     np.testing.assert_array_equal(asked.embed(crop), Embedder.load(path).embed(crop))

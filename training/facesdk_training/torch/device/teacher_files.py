@@ -39,16 +39,18 @@ def read_teacher(model: Path, contract: Path | None) -> Teacher:
         contract: How to feed it, where the file does not say.
 
     Raises:
-        UnknownOperatorError: It has an operator that is not known here.
+        UnknownOperatorError: It has an operator that is not known here, or does more to its
+            embeddings than its operators do.
         InputError: It cannot be read, or carries no contract.
     """
     bundle = ModelBundle.load(model)
     found = bundle.contract if contract is None else Contract.read(contract)
     if found is None:
         raise InputError(f"{model} carries no contract: give one with teacher.contract")
-    if found.removed_direction is not None:
+    if found.removed_direction is not None or found.flip_concatenation:
         raise UnknownOperatorError(
-            f"{model} takes a direction out of its embeddings, which a teacher on the device cannot"
+            f"{model} has embeddings by `facesdk calibrate --flip` or --center, which a teacher on "
+            "the device has not"
         )
     constants: dict[str, NDArray[Any]] = {}
     operators = [_described(operator, constants, model) for operator in bundle.graph.operators]
