@@ -48,7 +48,7 @@ from facesdk.images import decode
 from facesdk.models import registry
 from facesdk.models.contract import Contract, Probability, Threshold
 from facesdk.quality.selection import select
-from facesdk.recognition.alignment import align_square, central
+from facesdk.recognition.alignment import align_square, central, template_points
 from facesdk.recognition.embedding import Embedder
 from facesdk.results import FloatArray
 from facesdk_training.data.crops import FaceCrops
@@ -114,6 +114,19 @@ def seen_from(top: float, bottom: float) -> Degradation:
     return change
 
 
+def stretched(times: float) -> Degradation:
+    """A face in a picture that is so many times wider by its height, aligned anew."""
+    points = np.asarray(template_points("arcface-112x112"), np.float64)
+    wide = points * (times, 1)
+    mean, spread = points.mean(0), wide - wide.mean(0)
+    scale = ((points - mean) * spread).sum() / (spread**2).sum()
+    matrix = np.float32([[scale * times, 0, 0], [0, scale, 0]])
+    matrix[:, 2] = mean - scale * wide.mean(0)
+    return lambda crop, _: cv2.warpAffine(
+        crop, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
 def mask(top: int) -> Degradation:
     return drawn(lambda draw: draw.rectangle((14, top, 97, SIDE - 1), fill=(150, 190, 220)))
 
@@ -147,6 +160,7 @@ def large(draw: ImageDraw.ImageDraw) -> None:
 
 MOVED = (3, 5, 7, 9, 11, 13, 15, 17)
 NARROWER = (1.5, 3, 4.5, 6, 7.5, 9, 10.5, 12)
+STRETCHED = (1.05, 1.1, 1.15, 1.2, 1.25, 1.33, 1.5, 1.78)
 SIZES = (74, 60, 50, 40, 34, 28, 24, 20)
 
 DEGRADED: dict[str, dict[str, Degradation]] = {
@@ -164,6 +178,8 @@ DEGRADED: dict[str, dict[str, Degradation]] = {
     "turned, degrees": {f"{d}": turned(d) for d in (2, 5, 8, 12, 16, 20, 30, 45)},
     "from below, upper edge narrower by": {f"{n:g}": seen_from(n, 0) for n in NARROWER},
     "from above, lower edge narrower by": {f"{n:g}": seen_from(0, n) for n in NARROWER},
+    "wider by its height, times": {f"{n:g}": stretched(n) for n in STRETCHED},
+    "narrower by its height, times": {f"{n:g}": stretched(1 / n) for n in STRETCHED},
     "mask, from row": {f"{top}": mask(top) for top in (106, 100, 94, 88, 82, 76, 70, 64)},
     "glasses": {
         "rims": drawn(rims),

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 import pytest
 
+from facesdk.models.templates import TEMPLATES
 from facesdk_training.config.distortions import KINDS, DistortionConfig, motion_kernel
 from facesdk_training.data.distortions import distorted
 
@@ -57,6 +60,28 @@ def test_a_keystone_moves_the_corners(strength: float) -> None:
     np.testing.assert_allclose(window.astype(int), expected[:, 8:104], atol=2)
     most = DistortionConfig("keystone", least=np.sign(strength) * 40, most=np.sign(strength) * 40)
     np.testing.assert_array_equal(apply(most, whole), apply(most))
+
+
+def stretched(image: np.ndarray, times: float) -> np.ndarray:
+    """A picture of other sides, aligned anew by its five points, which are stretched with it."""
+    points = np.array(TEMPLATES["arcface-112x112"].points, np.float32)
+    wide = cv2.resize(image, (round(112 * times), 112), interpolation=cv2.INTER_LINEAR)
+    there = (points + 0.5) * (wide.shape[1] / 112, 1) - 0.5
+    rows, centred = points - points.mean(0), there - there.mean(0)
+    scale = (rows * centred).sum() / (centred**2).sum()
+    offset = points.mean(0) - scale * there.mean(0)
+    matrix = np.array([[scale, 0, offset[0]], [0, scale, offset[1]]], np.float32)
+    return cv2.warpAffine(wide, matrix, (112, 112), borderMode=cv2.BORDER_REPLICATE)
+
+
+@pytest.mark.parametrize("times", [0.5, 0.75, 0.875, 1.25, 2])
+def test_aspect_is_what_aligning_a_stretched_picture_gives(times: float) -> None:
+    row = DistortionConfig("aspect", least=math.log(times), most=math.log(times))
+    apart = abs(apply(row).astype(int) - stretched(crop(), times))
+    assert apart.mean() < 1.2  # the other is resampled twice
+    assert apart.max() < 15
+    half = DistortionConfig("aspect", least=math.log(times) / 2, most=math.log(times) / 2)
+    np.testing.assert_array_equal(apply(half, half), apply(row))
 
 
 @pytest.mark.parametrize("pixels", [1, 4, 9.5, 30])

@@ -27,6 +27,7 @@ Name = Literal[
     "shift",
     "landmarks",
     "keystone",
+    "aspect",
     "low-resolution",
     "blur",
     "motion",
@@ -47,6 +48,13 @@ Name = Literal[
 
 MOST_NARROWER = 40
 """Strength of "keystone" at most, and of several rows of it together."""
+
+MOST_STRETCHED = 1.0
+"""Strength of "aspect" at most, and of several rows of it together."""
+
+_MEAN_ROW, _ACROSS, _DOWN = 0.29287, 0.38735, 0.61265
+"""Of the five points of "arcface-112x112": their mean row, from the middle of the crop in halves of
+its height, and the shares that columns and rows have of their squared distance to their mean."""
 
 MILDER_FROM, MILDER_TO = 0.45, 0.65
 """Shares of the run between which a row goes over from ``share`` to ``late`` times it."""
@@ -86,6 +94,11 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "pixels by which the upper edge is narrower than the lower on each side, as seen from "
             "below; less than 0: as from above",
             *(-8, 8, -MOST_NARROWER, MOST_NARROWER),
+        ),
+        "aspect": Kind(
+            "natural logarithm of how many times wider a face becomes than it was by its height, as "
+            "in a picture with a wrong aspect ratio; less than 0: narrower",
+            *(-0.3, 0.3, -MOST_STRETCHED, MOST_STRETCHED),
         ),
         "low-resolution": Kind(
             "rows that the crop is shrunk to, and enlarged again", 22, 89, 4, 112
@@ -164,6 +177,24 @@ def keystone(narrower: Any) -> tuple[Any, Any]:
     share = abs(narrower) / 56
     leaning = share / (2 - share)
     return 1 + leaning, leaning * ((narrower > 0) * 2.0 - 1)
+
+
+def stretch(wider: Any) -> tuple[Any, Any, Any]:
+    """The map of the distortion "aspect", from its result to the crop.
+
+    The picture is stretched and aligned anew: its five points, stretched with it, are brought to
+    where they were as nearly as turning, scaling and shifting can. Coordinates are from the middle
+    of a crop, -1 to 1 across. The pixel (x, y) of the result is at (a x, b y + c) of the crop.
+
+    Args:
+        wider: Strengths, a number, an array or a tensor.
+
+    Returns:
+        a, b and c, like the strengths.
+    """
+    times = math.e**wider
+    smaller = (_ACROSS * times**2 + _DOWN) / (_ACROSS * times + _DOWN)
+    return smaller / times, smaller, _MEAN_ROW * (1 - smaller)
 
 
 def motion_kernel(pixels: float, direction: float) -> NDArray[np.float32]:

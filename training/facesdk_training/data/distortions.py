@@ -18,9 +18,11 @@ from facesdk.models.templates import TEMPLATES
 from facesdk_training.config.distortions import (
     GLASSES,
     MOST_NARROWER,
+    MOST_STRETCHED,
     DistortionConfig,
     keystone,
     motion_kernel,
+    stretch,
 )
 
 Levels = NDArray[np.float32]
@@ -68,7 +70,7 @@ def _moved(
     rng: np.random.Generator,
 ) -> Levels:
     """Resamples once, by the map from the result's pixels to the crop's, around the middle."""
-    turn, scale, mirror, narrower = 0.0, 1.0, 1.0, 0.0
+    turn, scale, mirror, narrower, wider = 0.0, 1.0, 1.0, 0.0, 0.0
     shift = np.zeros(2)
     for row in chosen:
         drawn = rng.uniform(*row.strength)
@@ -86,6 +88,8 @@ def _moved(
             turn, scale, shift = turn + angle, scale * size, shift + moved
         elif row.name == "keystone":
             narrower += drawn
+        elif row.name == "aspect":
+            wider += drawn
     cosine, sine = scale * math.cos(turn), scale * math.sin(turn)
     linear = np.array([[cosine * mirror, -sine], [sine * mirror, cosine]])
     middle = (np.array(image.shape[1::-1]) - 1) / 2 + shift
@@ -93,18 +97,20 @@ def _moved(
     matrix = np.column_stack([linear, offset])
     options = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     how = {"flags": options, "borderMode": cv2.BORDER_REPLICATE}
-    if narrower:
-        whole = _leaning(narrower, len(image)) @ np.vstack([matrix, [0, 0, 1]])
+    if narrower or wider:
+        whole = _bent(narrower, wider, len(image)) @ np.vstack([matrix, [0, 0, 1]])
         return np.asarray(cv2.warpPerspective(image, whole, (width, height), **how), np.float32)
     return np.asarray(cv2.warpAffine(image, matrix, (width, height), **how), np.float32)
 
 
-def _leaning(narrower: float, side: int) -> NDArray[np.float64]:
-    """The map of "keystone" between pixels of a square crop, float64 [3, 3]."""
+def _bent(narrower: float, wider: float, side: int) -> NDArray[np.float64]:
+    """The map of "keystone", then "aspect", between pixels of a square crop, float64 [3, 3]."""
     wide, rise = keystone(max(-MOST_NARROWER, min(MOST_NARROWER, narrower)))
+    across, along, down = stretch(max(-MOST_STRETCHED, min(MOST_STRETCHED, wider)))
     middle = np.array([[2 / side, 0, 1 / side - 1], [0, 2 / side, 1 / side - 1], [0, 0, 1]])
-    about = np.array([[wide, 0, 0], [0, 1, rise], [0, rise, 1]])
-    return np.asarray(np.linalg.inv(middle) @ about @ middle)
+    leaning = np.array([[wide, 0, 0], [0, 1, rise], [0, rise, 1]])
+    stretched = np.array([[across, 0, 0], [0, along, down], [0, 0, 1]])
+    return np.asarray(np.linalg.inv(middle) @ leaning @ stretched @ middle)
 
 
 def _misaligned(noise: float, rng: np.random.Generator) -> tuple[float, float, NDArray[np.float64]]:

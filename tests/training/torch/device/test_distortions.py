@@ -85,12 +85,16 @@ def test_landmarks_move_a_crop_as_the_least_squares_similarity_does() -> None:
         np.testing.assert_allclose(shift[row], (dx, dy), atol=1e-3)
 
 
-@pytest.mark.parametrize("strength", [-40, -7.5, 12, 40])
-def test_a_keystone_is_that_of_the_other_engine(strength: float) -> None:
-    row = DistortionConfig("keystone", least=strength, most=strength)
-    for crop, found in zip(crops(), distorted(crops(), row), strict=True):
+@pytest.mark.parametrize(
+    "strengths",
+    [{"keystone": -40}, {"keystone": 12}, {"aspect": -0.5}, {"aspect": 0.3},
+     {"keystone": -7.5, "aspect": 0.2}],
+)  # fmt: skip
+def test_bent_crops_are_those_of_the_other_engine(strengths: dict[str, float]) -> None:
+    rows = [DistortionConfig(name, least=value, most=value) for name, value in strengths.items()]
+    for crop, found in zip(crops(), distorted(crops(), *rows), strict=True):
         levels = np.round(crop.permute(1, 2, 0).numpy()).astype(np.uint8)
-        other = keras_engine.distorted(levels, (row,), 112, 112, 0.0, np.random.default_rng(0))
+        other = keras_engine.distorted(levels, rows, 112, 112, 0.0, np.random.default_rng(0))
         np.testing.assert_allclose(found.permute(1, 2, 0), other.astype(int), atol=3)
 
 

@@ -21,9 +21,11 @@ from facesdk.models.templates import TEMPLATES
 from facesdk_training.config.distortions import (
     GLASSES,
     MOST_NARROWER,
+    MOST_STRETCHED,
     DistortionConfig,
     keystone,
     motion_kernel,
+    stretch,
 )
 from facesdk_training.data.crops import CROP_SIZE, INPUT
 
@@ -97,7 +99,7 @@ class Distortions:
         turn = torch.zeros(count, device=x.device)
         scale, mirror = torch.ones_like(turn), torch.ones_like(turn)
         shift = torch.zeros(count, 2, device=x.device)
-        narrower: Tensor | None = None
+        narrower, wider = torch.zeros_like(turn), torch.zeros_like(turn)
         for row, share in active:
             least, most = row.strength
             chosen = torch.rand(count, device=x.device) < share
@@ -114,8 +116,9 @@ class Distortions:
                 angle, size, moved = _misaligned(noise)
                 turn, scale, shift = turn + angle, scale * size, shift + moved
             elif row.name == "keystone":
-                drawn = chosen * _uniform(x, least, most, 1)[:, 0]
-                narrower = drawn if narrower is None else narrower + drawn
+                narrower = narrower + chosen * _uniform(x, least, most, 1)[:, 0]
+            elif row.name == "aspect":
+                wider = wider + chosen * _uniform(x, least, most, 1)[:, 0]
         # grid_sample takes coordinates from -1 to 1 across the whole crop
         half = CROP_SIZE / 2
         cosine, sine = scale * torch.cos(turn), scale * torch.sin(turn)
@@ -128,17 +131,18 @@ class Distortions:
             1,
         )
         grid = functional.affine_grid(matrix, [count, 3, self.height, self.width], False)
-        if narrower is not None:
-            grid = _leaning(grid, narrower)
+        if any(row.name in ("keystone", "aspect") for row, _ in active):
+            grid = _bent(grid, narrower, wider)
         return functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 
-def _leaning(grid: Tensor, narrower: Tensor) -> Tensor:
-    """Places [N, H, W, 2] of a crop under the map of "keystone", by strengths [N]."""
-    wide, rise = (
-        row[:, None, None] for row in keystone(narrower.clamp(-MOST_NARROWER, MOST_NARROWER))
-    )
+def _bent(grid: Tensor, narrower: Tensor, wider: Tensor) -> Tensor:
+    """Places [N, H, W, 2] of a crop under "keystone", then "aspect", by strengths [N]."""
+    leaning = keystone(narrower.clamp(-MOST_NARROWER, MOST_NARROWER))
+    stretched = stretch(wider.clamp(-MOST_STRETCHED, MOST_STRETCHED))
+    wide, rise, across, along, down = (row[:, None, None] for row in (*leaning, *stretched))
     x, y = grid.unbind(-1)
+    x, y = across * x, along * y + down
     return torch.stack([wide * x, y + rise], -1) / (1 + rise * y)[..., None]
 
 
