@@ -96,8 +96,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             *(-8, 8, -MOST_NARROWER, MOST_NARROWER),
         ),
         "aspect": Kind(
-            "natural logarithm of how many times wider a face becomes than it was by its height, as "
-            "in a picture with a wrong aspect ratio; less than 0: narrower",
+            "natural logarithm of how many times wider a face becomes by its height, as in a "
+            "picture with a wrong aspect ratio; less than 0: narrower",
             *(-0.3, 0.3, -MOST_STRETCHED, MOST_STRETCHED),
         ),
         "low-resolution": Kind(
