@@ -6,10 +6,10 @@
 ``faces`` takes the aligned crops of the held-out people (FOLDER has ``manifest.csv`` and a zip per
 set; the teacher tells people with two names), degrades all of them alike, and prints for each
 degradation the share of impostor pairs that pass the default threshold: without floors, and with
-them, of all pairs and of those that are compared. The last row, upside down, goes through the whole
-pipeline, as photos with a border. ``lfw`` prints what the floors refuse of LFW's photos and pairs,
-and the accuracy with and without. Both print how many of the pictures as they are, and how many of
-them with red and blue swapped, are taken for swapped.
+them, of all pairs and of those that are compared. The last rows go through the whole pipeline, as
+photos with a border, which are spoilt as a whole. ``lfw`` prints what the floors refuse of LFW's
+photos and pairs, and the accuracy with and without. Both print how many of the pictures as they
+are, and how many of them with red and blue swapped, are taken for swapped.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ import argparse
 import io
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
 
 from facesdk import FaceEngine
 from facesdk.cli.output import progress_bar
@@ -42,9 +41,20 @@ from facesdk.recognition.embedding import Embedder
 from facesdk.results import Face, FloatArray, Quality
 from facesdk_training.data.crops import FaceCrops
 from facesdk_training.data.split import split_by_identity
-
-Crop = NDArray[np.uint8]
-Degradation = Callable[[Crop, np.random.Generator], Crop]
+from tools.experiments.degradations import (
+    SIDE,
+    Crop,
+    Degradation,
+    aviators,
+    bar,
+    blur,
+    drawn,
+    ellipses,
+    moved,
+    noise,
+    shrunk,
+    stripes,
+)
 
 SETS, SHARE = ("celeba10k", "celeba_val_trung", "celeba_wild", "glint"), 0.12
 """Whose people are held out, and how many: those of training/runs/recogniser/config.json."""
@@ -55,73 +65,6 @@ FEWEST = 3000
 
 BORDER = 70
 """Pixels around a crop that make a photo of it."""
-
-INK = (18, 18, 20)
-EYES = ((38, 52), (74, 52))
-
-
-def noise(sigma: float, gain: float = 1.0) -> Degradation:
-    return lambda crop, rng: np.clip(
-        np.round(crop * gain + rng.normal(0, sigma, crop.shape)), 0, 255
-    ).astype(np.uint8)
-
-
-def picture(change: Callable[[Image.Image], Image.Image]) -> Degradation:
-    return lambda crop, _: np.asarray(change(Image.fromarray(crop)))
-
-
-def blur(sigma: float) -> Degradation:
-    return picture(lambda image: image.filter(ImageFilter.GaussianBlur(sigma)))
-
-
-def shrunk(side: int) -> Degradation:
-    return picture(
-        lambda image: image.resize((side, side), Image.Resampling.BOX).resize(
-            image.size, Image.Resampling.BILINEAR
-        )
-    )
-
-
-def moved(pixels: int, direction: float) -> Degradation:
-    """A face that moves so many pixels on a straight line while it is exposed."""
-    steps = np.linspace(-pixels / 2, pixels / 2, 4 * pixels + 1)
-    places = [(math.cos(direction) * step, math.sin(direction) * step) for step in steps]
-
-    def change(crop: Crop, _: np.random.Generator) -> Crop:
-        seen = [
-            cv2.warpAffine(
-                crop.astype(np.float32),
-                np.float32([[1, 0, across], [0, 1, down]]),
-                crop.shape[1::-1],
-                borderMode=cv2.BORDER_REPLICATE,
-            )
-            for across, down in places
-        ]
-        return np.round(np.mean(seen, axis=0)).astype(np.uint8)
-
-    return change
-
-
-def drawn(draw: Callable[[ImageDraw.ImageDraw], None]) -> Degradation:
-    def change(image: Image.Image) -> Image.Image:
-        draw(ImageDraw.Draw(image))
-        return image
-
-    return picture(change)
-
-
-def ellipses(draw: ImageDraw.ImageDraw) -> None:
-    for x, y in EYES:
-        draw.ellipse((x - 14, y - 10, x + 14, y + 10), fill=INK)
-    draw.line((52, 50, 60, 50), fill=INK, width=3)
-
-
-def aviators(draw: ImageDraw.ImageDraw) -> None:
-    for x, y in EYES:
-        corners = ((-14, -8), (14, -8), (12, 6), (0, 12), (-12, 6))
-        draw.polygon([(x + dx, y + dy) for dx, dy in corners], fill=INK)
-    draw.line((50, 46, 62, 46), fill=INK, width=2)
-
 
 DEGRADATIONS: dict[str, Degradation] = {
     "as they are": lambda crop, _: crop,
@@ -141,12 +84,58 @@ DEGRADATIONS: dict[str, Degradation] = {
     "x 0.15": noise(0, 0.15),
     "x 2.2, white above 255": noise(0, 2.2),
     "mask": drawn(lambda draw: draw.rectangle((14, 66, 97, 111), fill=(150, 190, 220))),
-    "glasses, a bar": drawn(lambda draw: draw.rectangle((14, 43, 97, 59), fill=INK)),
+    "glasses, a bar": drawn(bar),
     "glasses, ellipses": drawn(ellipses),
     "glasses, aviators": drawn(aviators),
     "shrunk to 28 pixels": shrunk(28),
     "shrunk to 20 pixels": shrunk(20),
     "shrunk to 14 pixels": shrunk(14),
+}
+
+
+def resized(across: float, down: float) -> Degradation:
+    """A photo of so many times as many columns and rows."""
+
+    def change(photo: Crop, _: np.random.Generator) -> Crop:
+        return cv2.resize(photo, None, fx=across, fy=down, interpolation=cv2.INTER_AREA)
+
+    return change
+
+
+def enlarged(times: int) -> Degradation:
+    """Each pixel a square of so many."""
+    return lambda photo, _: photo.repeat(times, axis=0).repeat(times, axis=1)
+
+
+def after(first: Degradation, then: Degradation) -> Degradation:
+    return lambda photo, rng: then(first(photo, rng), rng)
+
+
+def hidden(share: float) -> Degradation:
+    """A photo whose right part is plain, from where so much of the face's crop is left."""
+
+    def change(photo: Crop, _: np.random.Generator) -> Crop:
+        photo = photo.copy()
+        photo[:, round(BORDER + (1 - share) * SIDE) :] = (120, 110, 100)
+        return photo
+
+    return change
+
+
+OF_PHOTOS: dict[str, Degradation] = {
+    "as they are": lambda photo, _: photo,
+    "upside down": lambda photo, _: np.rot90(photo, 2),
+    "1.15 times too wide": resized(1, 1 / 1.15),
+    "1.33 times too wide": resized(1, 0.75),
+    "1.78 times too wide": resized(1, 1 / 1.78),
+    "1.33 times too narrow": resized(0.75, 1),
+    "behind stripes, 5 % of the light": stripes(0.05),
+    "behind stripes, 20 %": stripes(0.2),
+    "28 squares across the crop": after(resized(1 / 4, 1 / 4), enlarged(4)),
+    "19 squares": after(resized(1 / 6, 1 / 6), enlarged(6)),
+    "14 squares": after(resized(1 / 8, 1 / 8), enlarged(8)),
+    "covered from the right, 30 %": hidden(0.3),
+    "covered from the right, 45 %": hidden(0.45),
 }
 
 
@@ -221,13 +210,15 @@ def measure_faces(folder: Path, teacher: Path) -> None:
         print(f"| {name} | {pairs.row(vectors, quality)} |", flush=True)
     bad = [np.rot90(crop, 2) for crop in crops]
     alone = embedder.embed(np.stack([central(crop, *size) for crop in bad]))
-    through = [_in_photo(engine, crop) for crop in bad]
-    empty = np.zeros(embedder.dim, np.float32)
-    vectors = np.stack([empty if vector is None else vector for vector, _ in through])
-    quality = [one for _, one in through]
     no_floors = [assess_crop(crop, face_of(112)) for crop in bad]
-    print(f"| upside down, the crops alone | {pairs.row(alone, no_floors)} |")
-    print(f"| upside down, as photos | {pairs.row(vectors, quality)} |")
+    print(f"| upside down, the crops alone | {pairs.row(alone, no_floors)} |", flush=True)
+    empty = np.zeros(embedder.dim, np.float32)
+    for name, degrade in OF_PHOTOS.items():
+        rng = np.random.default_rng(1)
+        through = [_in_photo(engine, degrade(photo_of(crop), rng)) for crop in crops]
+        vectors = np.stack([empty if vector is None else vector for vector, _ in through])
+        row = pairs.row(vectors, [quality for _, quality in through])
+        print(f"| as photos: {name} | {row} |", flush=True)
 
 
 def _swapped(crops: Sequence[Crop]) -> str:
@@ -236,8 +227,12 @@ def _swapped(crops: Sequence[Crop]) -> str:
     return f"{right} look swapped, of the swapped {wrong} ({100 * wrong / len(crops):.1f} %)"
 
 
-def _in_photo(engine: FaceEngine, crop: Crop) -> tuple[FloatArray | None, Quality | None]:
-    photo = np.pad(crop, ((BORDER, BORDER), (BORDER, BORDER), (0, 0)), mode="edge")
+def photo_of(crop: Crop) -> Crop:
+    """The crop with a border of its last pixels."""
+    return np.pad(crop, ((BORDER, BORDER), (BORDER, BORDER), (0, 0)), mode="edge")
+
+
+def _in_photo(engine: FaceEngine, photo: Crop) -> tuple[FloatArray | None, Quality | None]:
     choice = select(engine.detector, photo, of_one_person=True)
     if choice is None:
         return None, None

@@ -9,25 +9,8 @@ import numpy as np
 import pytest
 
 from facesdk.evaluation.calibration import PairSimilarities
-from facesdk.images import decode
 from facesdk.models.contract import Probability
-from facesdk.recognition.alignment import align_square, template_points
-from facesdk.samples import OBAMA
 from tools.experiments import accuracy_tables
-
-CROP = align_square(decode.load(OBAMA)[200:500, 150:450], template_points("arcface-112x112"), 112)
-
-
-@pytest.mark.parametrize("kind", accuracy_tables.DEGRADED)
-def test_each_kind_has_eight_levels_that_leave_a_crop(kind: str) -> None:
-    levels = accuracy_tables.DEGRADED[kind]
-    made = [change(CROP.copy(), np.random.default_rng(1)) for change in levels.values()]
-    assert len(made) == 8
-    for crop in made:
-        assert (crop.dtype, crop.shape) == (np.uint8, CROP.shape)
-    if kind != "glasses":  # the others get worse from level to level
-        errors = [float(np.mean(np.abs(crop.astype(float) - CROP))) for crop in made]
-        assert errors == sorted(errors)
 
 
 def test_rates_are_those_of_counting() -> None:

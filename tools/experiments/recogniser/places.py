@@ -23,18 +23,15 @@ from facesdk.evaluation.evaluation import pair_similarities
 from facesdk.evaluation.sets.verification_set import VerificationSet
 from facesdk.recognition.embedding import unit_direction, without_direction
 from tools.experiments.accuracy_tables import (
-    DEGRADED,
-    SIDE,
     Crops,
     HeldOut,
     Model,
     from_command_line,
     percent,
     rates,
-    seen_from,
     table,
 )
-from tools.experiments.degraded_strangers import Degradation
+from tools.experiments.degradations import DEGRADED, SIDE, Degradation, seen_from
 
 DRAWS = 10
 

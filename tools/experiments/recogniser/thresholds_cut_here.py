@@ -26,7 +26,8 @@ from facesdk.quality.selection import select
 from facesdk.recognition.alignment import align_square, central
 from facesdk.recognition.embedding import Embedder
 from facesdk.results import FloatArray
-from tools.experiments.degraded_strangers import BORDER, Crop, held_out
+from tools.experiments.degradations import Crop
+from tools.experiments.degraded_strangers import held_out, photo_of
 
 SAMPLES = 100
 
@@ -37,7 +38,7 @@ def cut_here(detector: str, crops: list[Crop]) -> list[Crop | None]:
     finder = load_detector(detector)
     with progress_bar(detector) as progress:
         for number, crop in enumerate(crops):
-            photo = np.pad(crop, ((BORDER, BORDER), (BORDER, BORDER), (0, 0)), mode="edge")
+            photo = photo_of(crop)
             choice = select(finder, photo, of_one_person=True)
             cut = choice and align_square(photo, choice.face.landmarks, 112)
             found.append(cut)

@@ -1,0 +1,25 @@
+"""Ways to spoil a crop."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facesdk.images import decode
+from facesdk.recognition.alignment import align_square, template_points
+from facesdk.samples import OBAMA
+from tools.experiments import degradations
+
+CROP = align_square(decode.load(OBAMA)[200:500, 150:450], template_points("arcface-112x112"), 112)
+
+
+@pytest.mark.parametrize("kind", degradations.DEGRADED)
+def test_each_kind_has_eight_levels_that_leave_a_crop(kind: str) -> None:
+    levels = degradations.DEGRADED[kind]
+    made = [change(CROP.copy(), np.random.default_rng(1)) for change in levels.values()]
+    assert len(made) == 8
+    for crop in made:
+        assert (crop.dtype, crop.shape) == (np.uint8, CROP.shape)
+    if kind != "glasses":  # the others get worse from level to level
+        errors = [float(np.mean(np.abs(crop.astype(float) - CROP))) for crop in made]
+        assert errors == sorted(errors)
