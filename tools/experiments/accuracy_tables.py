@@ -1,4 +1,4 @@
-r"""The tables of docs/numbers/accuracy.md: every recogniser on every set, clean and degraded.
+r"""Every recogniser on every set: docs/numbers/accuracy.md and docs/numbers/degraded-photos.md.
 
     python -m tools.experiments.accuracy_tables compactfacenet-qb w8a8.tflite \
         MobileFaceNet.tflite:tools/peers/mobilefacenet.contract.json \
