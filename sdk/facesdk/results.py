@@ -219,6 +219,8 @@ class Quality(_Result):
         brightness: Mean level.
         contrast: Standard deviation of the levels.
         noise: Standard deviation of the noise, in levels.
+        pattern: Power of the strongest wave by that of others like it; about 5, and 20 and more
+            where stripes, a net or print lie over the face.
         dark: Share of pixels of at most 16 levels, 0 to 1.
         bright: Share of pixels of at least 247 levels, 0 to 1.
         yaw: Degrees; positive where the face looks to the right of the image.
@@ -236,6 +238,7 @@ class Quality(_Result):
     brightness: float
     contrast: float
     noise: float
+    pattern: float
     dark: float
     bright: float
     yaw: float
@@ -247,7 +250,7 @@ class Quality(_Result):
         return self.acceptable
 
     def __repr__(self) -> str:
-        return f"Quality(score={self.score:.3g}, reasons={list(self.reasons)}, <13 measures>)"
+        return f"Quality(score={self.score:.3g}, reasons={list(self.reasons)}, <14 measures>)"
 
     @property
     def acceptable(self) -> bool:

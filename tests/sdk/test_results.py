@@ -21,7 +21,7 @@ from facesdk.results import (
     side_by_side,
 )
 
-QUALITY = Quality(0.9, (), 40, 0.2, 0.3, 0.3, 130, 40, 1, 0, 0, 1, 2, 3, 0.999)
+QUALITY = Quality(0.9, (), 40, 0.2, 0.3, 0.3, 130, 40, 1, 5, 0, 0, 1, 2, 3, 0.999)
 FACE = Face([1, 2, 11, 22], 0.98765, np.arange(10).reshape(5, 2))
 
 
@@ -141,8 +141,8 @@ def test_results_are_shown_in_one_short_line(result: object) -> None:
 
 
 def test_arrays_are_shown_shortened() -> None:
-    assert repr(QUALITY) == "Quality(score=0.9, reasons=[], <13 measures>)"
-    assert len(QUALITY.measures()) == 13
+    assert repr(QUALITY) == "Quality(score=0.9, reasons=[], <14 measures>)"
+    assert len(QUALITY.measures()) == 14
     assert repr(EMBEDDING) == (
         "Embedding(vector=[0.6, 0.8, 0, 0, ... 6 in all], model='m', model_id='abc')"
     )

@@ -247,7 +247,7 @@ def pad(
 
 
 def measure_crop(crop: Picture) -> dict[str, int]:
-    """Brightness, contrast, noise and detail of an aligned crop, in units of the library.
+    """Brightness, contrast, noise, detail and pattern of an aligned crop, in units of the library.
 
     Args:
         crop: uint8 RGB ``(112, 112, 3)``.

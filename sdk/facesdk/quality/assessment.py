@@ -90,6 +90,10 @@ FLOORS: dict[str, Floor] = {
         1.0, 0.6, 0.15, "the face is noisy (noise divided by contrast)",
         lambda v: v["noise"] / v["contrast"] if v["contrast"] else 1.0,
     ),
+    "pattern": Floor(
+        100, 18, 10, "a pattern lies over the face (strongest wave by others like it)",
+        lambda v: v["pattern"],
+    ),
     "bright": Floor(
         0.9, 0.5, 0.02, "the face is overexposed (share of white pixels)", lambda v: v["bright"]
     ),

@@ -8,6 +8,9 @@ Detail is what a blur by a few pixels takes away: the mean difference between av
 mouth, where it tells covered ones. Of the whole face it is asked along lines, of 3 and 7 pixels in
 four directions, and the least counts: it tells blurred pictures, and faces that moved while they
 were exposed, which have detail across their way.
+
+A pattern over the face (stripes, a net, print, a screen that was photographed) is a wave of the
+picture's spectrum that is far stronger than those like it.
 """
 
 from __future__ import annotations
@@ -19,8 +22,8 @@ from numpy.typing import NDArray
 
 from facesdk.images import pixels
 
-LEVEL, SHARE = 256, 65536
-"""Units of the library in a level, and in 1."""
+LEVEL, SHARE, RATIO = 256, 65536, 16
+"""Units of the library in a level, and in 1 of a share and of a ratio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class CropMeasures:
     brightness: float
     contrast: float
     noise: float
+    pattern: float
     dark: float
     bright: float
 
@@ -59,6 +63,7 @@ def measure(crop: NDArray[np.uint8]) -> CropMeasures:
         brightness=units["brightness"] / LEVEL,
         contrast=contrast / LEVEL,
         noise=units["noise"] / LEVEL,
+        pattern=units["pattern"] / RATIO,
         dark=units["dark"] / SHARE,
         bright=units["bright"] / SHARE,
     )

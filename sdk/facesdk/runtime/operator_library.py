@@ -115,7 +115,9 @@ class Region(ctypes.Structure):
 class CropMeasures(ctypes.Structure):
     """``facesdk_crop_measures``."""
 
-    _fields_ = _int32("brightness contrast noise detail eye_detail mouth_detail dark bright")
+    _fields_ = _int32(
+        "brightness contrast noise detail eye_detail mouth_detail dark bright pattern"
+    )
 
 
 class FoundFace(ctypes.Structure):

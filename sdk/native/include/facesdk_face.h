@@ -124,6 +124,7 @@ typedef struct facesdk_crop_measures {
   int32_t eye_detail;   /* mean detail, in levels / 256, of rows 47 to 56 and columns 32 to 44 or 67 to 79, whichever has more */
   int32_t mouth_detail; /* the same of rows 84 to 99 and columns 42 to 70 */
   int32_t dark, bright; /* share of pixels of at most 16 levels, and of at least 247, in 2^-16, rounded down */
+  int32_t pattern;      /* power of the strongest wave by that of others like it, in 1/16, rounded down: see below */
 } facesdk_crop_measures;
 
 /* Measures an aligned crop of 112x112 RGB pixels (the template arcface-112x112).
@@ -137,7 +138,21 @@ typedef struct facesdk_crop_measures {
  * Noise is read off where the picture is smooth. The mask [1 -2 1; -2 4 -2; 1 -2 1] has no answer to planes and edges along
  * the axes, and one with 6 times the noise's deviation to noise (J. Immerkaer, "Fast noise variance estimation", Computer
  * Vision and Image Understanding 64(2), 1996); the median of its absolute value is 0.6745 times that. So with m this median
- * (the smallest value that half of the pixels do not exceed) noise is (16194 m) >> 8. */
+ * (the smallest value that half of the pixels do not exceed) noise is (16194 m) >> 8.
+ *
+ * A pattern (stripes, a net, print, another screen) is one wave that is stronger than others like it. Of the 64x64 pixels
+ * from row 32 and column 24 on, with m their mean, rounded down, C(n) = 1024 cos(2 pi n / 64), rounded, S(n) = C(n - 16) and
+ * the window h(n) = (1024 - C(n)) >> 4, x(r, c) = ((luma - m) h(r) h(c)) >> 10. Down the columns
+ *
+ *     E(v, c) = (sum over r of C(v r) x(r, c)) >> 12     O(v, c) = (sum over r of S(v r) x(r, c)) >> 12
+ *
+ * and along the rows, which gives v waves down and u waves across the power P(v, u) = R^2 + I^2,
+ *
+ *     R = (sum over c of C(u c) E(v, c) - S(u c) O(v, c)) >> 8     I = (sum over c of C(u c) O(v, c) + S(u c) E(v, c)) >> 8
+ *
+ * for v from 0 to 32, and u from 0 to 32 where v is 0 or 32; P(-v, -u) = P(v, u), and both go round at 64. Each wave with 5^2 <= v^2 + u^2 <= 31^2 is set against
+ * the 72 that are at most 4 away in both v and u, but more than 1 in one: with A their sum it is 16 * 72 P / (A + 72 * 512000);
+ * the largest counts. */
 FACESDK_OPS_API facesdk_status facesdk_measure_crop(const facesdk_image *crop, facesdk_crop_measures *measures,
                                                     facesdk_error *error);
 

@@ -27,6 +27,8 @@ def write(folder: Path, engine: FaceEngine, image: np.ndarray, values: dict[str,
     seen = Face(face.box - np.tile(shift, 2), face.score, face.landmarks - shift)
     rng = np.random.default_rng(5)
     noisy = np.clip(photo + rng.normal(0, 60, photo.shape), 0, 255).astype(np.uint8)
+    wave = np.sin(np.arange(photo.shape[1]) * (40 / photo.shape[1] * np.pi))
+    striped = np.clip(photo * (1 + 0.3 * wave[:, None]), 0, 255).astype(np.uint8)
     centre = seen.landmarks.mean(axis=0)
     squeezed = (seen.landmarks - centre) * (0.3, 1) + centre
     turned = (seen.landmarks - centre)[:, ::-1] * (-1, 1) + centre
@@ -35,6 +37,7 @@ def write(folder: Path, engine: FaceEngine, image: np.ndarray, values: dict[str,
         "dark": ((photo // 40).astype(np.uint8), seen),
         "bright": (np.maximum(photo, 250).astype(np.uint8), seen),
         "noisy": (noisy, seen),
+        "striped": (striped, seen),
         "flat": (np.full_like(photo, 90), seen),
         "tiny": (photo, Face(seen.box, 0.72, (seen.landmarks - centre) / 40 + centre)),
         "side": (photo, Face(seen.box, seen.score, squeezed)),

@@ -52,6 +52,7 @@ def defined(crop: np.ndarray) -> dict[str, int]:
         return 256 * int(detail[part].sum()) // (441 * detail[part].size)
 
     return {
+        "pattern": pattern(luma),
         "brightness": 256 * int(face.sum()) // count,
         "contrast": isqrt(variance),
         "noise": 16194 * int(answers[(count + 1) // 2 - 1]) >> 8,
@@ -63,10 +64,47 @@ def defined(crop: np.ndarray) -> dict[str, int]:
     }
 
 
+def pattern(luma: np.ndarray) -> int:
+    """The largest power of a wave by the mean of 72 beside it, in 1/16."""
+    n = np.arange(64)
+    cosines = np.rint(1024 * np.cos(2 * np.pi * n / 64)).astype(np.int64)
+    window = (1024 - cosines) >> 4
+    part = luma[32:96, 24:88]
+    x = ((part - (part.sum() >> 12)) * window[:, None] * window) >> 10
+    c, s = (of[np.outer(n, n) % 64] for of in (cosines, np.roll(cosines, 16)))
+    even, odd = (c @ x) >> 12, (s @ x) >> 12
+    power = ((even @ c - odd @ s) >> 8) ** 2 + ((odd @ c + even @ s) >> 8) ** 2
+    power[[0, 32], 33:] = power[[0, 32], 31:0:-1]
+    power[33:] = power[31:0:-1, -n % 64]
+
+    def around(reach: int) -> np.ndarray:
+        steps = range(-reach, reach + 1)
+        return sum(np.roll(power, (y, x), axis=(0, 1)) for y in steps for x in steps)
+
+    length = np.hypot(*np.meshgrid((n + 32) % 64 - 32, (n + 32) % 64 - 32))
+    ratio = 16 * 72 * power // (around(4) - around(1) + 72 * 512000)
+    return int(ratio[(length >= 5) & (length <= 31)].max())
+
+
+def test_the_cosines_make_a_fourier_transform() -> None:
+    """Against NumPy's, with a Hann window: the definition is one of powers."""
+    luma = np.random.default_rng(4).integers(0, 256, (112, 112))
+    part = luma[32:96, 24:88] - luma[32:96, 24:88].mean()
+    hann = np.hanning(65)[:64]
+    power = abs(np.fft.fft2(part * hann[:, None] * hann)) ** 2
+    spread = range(-4, 5)
+    near = [(y, x) for y in spread for x in spread if max(abs(y), abs(x)) > 1]
+    others = sum(np.roll(power, step, axis=(0, 1)) for step in near) / 72
+    length = np.hypot(*np.meshgrid(np.fft.fftfreq(64, 1 / 64), np.fft.fftfreq(64, 1 / 64)))
+    ratio = power / (others + 2000)
+    found = ratio[(length >= 5) & (length <= 31)].max()
+    assert pattern(luma) / 16 == pytest.approx(found, rel=0.02)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
-    kind=st.sampled_from(["noise", "extremes", "flat", "smooth", "upside down"]),
+    kind=st.sampled_from(["noise", "extremes", "flat", "smooth", "striped", "upside down"]),
 )
 def test_measured_as_defined(seed: int, kind: str) -> None:
     rng = np.random.default_rng(seed)
@@ -77,6 +115,8 @@ def test_measured_as_defined(seed: int, kind: str) -> None:
         crop[:] = crop[0, 0]
     elif kind == "smooth":
         crop = pixels.resize_bilinear(crop[:7, :7], 112, 112)
+    elif kind == "striped":
+        crop[:] = 255 * (np.arange(112) % rng.integers(2, 30) < 1)[:, None]
     elif kind == "upside down":
         crop = crop[::-1]
     assert pixels.measure_crop(crop) == defined(crop)
@@ -152,6 +192,24 @@ def test_noise_is_measured_in_levels_of_luma(photo: str, sigma: int) -> None:
 
 
 @PORTRAITS
+@pytest.mark.parametrize("pixels", [3, 4, 6])
+@pytest.mark.parametrize("degrees", [0, 30, 90])
+def test_stripes_are_a_pattern_and_noise_and_blur_are_none(
+    photo: str, pixels: int, degrees: float
+) -> None:
+    crop, angle = aligned(photo), np.radians(degrees)
+    rows, columns = np.mgrid[:112, :112]
+    wave = np.sin(2 * np.pi / pixels * (columns * np.cos(angle) + rows * np.sin(angle)))
+    striped = np.clip(crop * (1 + 0.3 * wave[..., None]), 0, 255).astype(np.uint8)
+    assert measure(crop).pattern < 12
+    assert measure(striped).pattern > 40
+    rng = np.random.default_rng(pixels)
+    noisy = np.clip(crop + rng.normal(0, 25, crop.shape), 0, 255).astype(np.uint8)
+    blurred = np.asarray(Image.fromarray(crop).filter(ImageFilter.GaussianBlur(pixels / 2)))
+    assert measure(noisy).pattern < 16 > measure(blurred).pattern
+
+
+@PORTRAITS
 def test_what_is_covered_has_no_detail(photo: str) -> None:
     crop, whole = aligned(photo), measure(aligned(photo))
     masked, one_eye, glasses = crop.copy(), crop.copy(), crop.copy()
@@ -166,5 +224,5 @@ def test_what_is_covered_has_no_detail(photo: str) -> None:
 
 def test_a_crop_of_one_level_has_nothing() -> None:
     flat = measure(np.full((112, 112, 3), 250, np.uint8))
-    assert (flat.sharpness, flat.eyes, flat.contrast, flat.noise) == (0, 0, 0, 0)
+    assert (flat.sharpness, flat.eyes, flat.contrast, flat.noise, flat.pattern) == (0, 0, 0, 0, 0)
     assert (flat.brightness, flat.dark, flat.bright) == (250, 0, 1)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "face/pattern.h"
 #include "face/picture.h"
 
 enum {
@@ -141,5 +142,6 @@ facesdk_status facesdk_measure_crop(const facesdk_image *crop, facesdk_crop_meas
   const int32_t left = mean_detail(&y, EYES[0]), right = mean_detail(&y, EYES[1]);
   measures->eye_detail = left > right ? left : right;
   measures->mouth_detail = mean_detail(&y, MOUTH);
+  measures->pattern = facesdk_pattern(y.at[0]);
   return FACESDK_OK;
 }

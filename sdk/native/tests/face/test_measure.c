@@ -1,5 +1,6 @@
 /* The measures of a crop against their definition in facesdk_face.h, pixel by pixel; and one checksum of all of them, which
  * is the same on every processor. */
+#include <math.h>
 #include <string.h>
 
 #include "check.h"
@@ -7,7 +8,7 @@
 
 enum { SIDE = FACESDK_CROP_SIDE, BYTES = 3 * SIDE * SIDE, ROUNDS = 24 };
 
-static const uint32_t EXPECTED_CHECKSUM = 3824532822u;
+static const uint32_t EXPECTED_CHECKSUM = 2692286798u;
 
 static int64_t luma[SIDE][SIDE];
 
@@ -69,6 +70,63 @@ static int64_t noise(void) {
   return 16194 * answers[count / 2 - 1] >> 8;
 }
 
+static int64_t cosines[64];
+
+static int64_t cosine(int n) { return cosines[(n % 64 + 64) % 64]; }
+
+static int64_t power[64][64];
+
+static void set_power(int down, int across, const int64_t e[64], const int64_t o[64]) {
+  int64_t real = 0, imaginary = 0;
+  for (int column = 0; column < 64; ++column) {
+    const int64_t c = cosine(across * column), s = cosine(across * column - 16);
+    real += c * e[column] - s * o[column];
+    imaginary += c * o[column] + s * e[column];
+  }
+  power[down][(across + 64) % 64] = (real >> 8) * (real >> 8) + (imaginary >> 8) * (imaginary >> 8);
+  power[(64 - down) % 64][(64 - across) % 64] = power[down][(across + 64) % 64];
+}
+
+static int64_t pattern(void) {
+  static int64_t x[64][64];
+  int64_t mean = 0, most = 0;
+  for (int i = 0; i < 4096; ++i) mean += luma[32 + i / 64][24 + i % 64];
+  mean /= 4096;
+  for (int i = 0; i < 4096; ++i) {
+    const int64_t weights = ((1024 - cosine(i / 64)) >> 4) * ((1024 - cosine(i % 64)) >> 4);
+    x[i / 64][i % 64] = ((luma[32 + i / 64][24 + i % 64] - mean) * weights) >> 10;
+  }
+  for (int down = 0; down <= 32; ++down) {
+    int64_t e[64] = {0}, o[64] = {0};
+    for (int column = 0; column < 64; ++column) {
+      for (int row = 0; row < 64; ++row) {
+        e[column] += cosine(down * row) * x[row][column];
+        o[column] += cosine(down * row - 16) * x[row][column];
+      }
+      e[column] >>= 12;
+      o[column] >>= 12;
+    }
+    for (int across = down % 32 == 0 ? 0 : -31; across <= 32; ++across) set_power(down, across, e, o);
+    if (down % 32 == 0) {
+      for (int across = 1; across < 32; ++across) power[down][64 - across] = power[down][across];
+    }
+  }
+  for (int v = -32; v < 32; ++v) {
+    for (int u = -32; u < 32; ++u) {
+      int64_t others = 0;
+      if (v * v + u * u < 25 || v * v + u * u > 961) continue;
+      for (int y = v - 4; y <= v + 4; ++y) {
+        for (int w = u - 4; w <= u + 4; ++w) {
+          if (abs(y - v) > 1 || abs(w - u) > 1) others += power[(y + 64) % 64][(w + 64) % 64];
+        }
+      }
+      const int64_t ratio = 16 * 72 * power[(v + 64) % 64][(u + 64) % 64] / (others + 72 * 512000);
+      if (ratio > most) most = ratio;
+    }
+  }
+  return most;
+}
+
 static facesdk_crop_measures expected(void) {
   int64_t sum = 0, squares = 0, dark = 0, bright = 0, deviation = 0;
   const int64_t count = 80 * 64;
@@ -88,20 +146,23 @@ static facesdk_crop_measures expected(void) {
       (int32_t)noise(),                     (int32_t)least_detail(),
       (int32_t)(left > right ? left : right), (int32_t)detail(84, 99, 42, 70),
       (int32_t)(65536 * dark / count),      (int32_t)(65536 * bright / count),
+      (int32_t)pattern(),
   };
 }
 
-/* Noise of a random strength around a random level, with rows apart or upside down. */
+/* Noise of a random strength around a random level, with or without stripes, with rows apart or upside down. */
 static uint32_t check_random(uint64_t *state, uint32_t checksum) {
   const int32_t level = random_between(state, 0, 255), strength = random_between(state, 0, 255);
   const ptrdiff_t row = 3 * SIDE + random_between(state, 0, 5);
   uint8_t *memory = allocate((size_t)row * (SIDE - 1) + 3 * SIDE);
   const int upside_down = random_between(state, 0, 1);
+  const int32_t stripe = random_between(state, 0, 40), period = random_between(state, 2, 12);
   for (int y = 0; y < SIDE; ++y) {
     uint8_t *pixel = memory + row * (upside_down ? SIDE - 1 - y : y);
     for (int x = 0; x < SIDE; ++x, pixel += 3) {
       for (int c = 0; c < 3; ++c) {
-        const int32_t value = level + (strength * random_between(state, -100, 100)) / 100;
+        const int32_t lit = level + (x + y / 2) % period * stripe;
+        const int32_t value = lit + (strength * random_between(state, -100, 100)) / 100;
         pixel[c] = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
       }
       luma[y][x] = (9798 * pixel[0] + 19235 * pixel[1] + 3735 * pixel[2] + (1 << 14)) >> 15;
@@ -136,6 +197,7 @@ static void check_refusals(void) {
 }
 
 int main(void) {
+  for (int n = 0; n < 64; ++n) cosines[n] = lround(1024 * cos(2 * 3.14159265358979323846 * n / 64));
   uint64_t state = 26;
   uint32_t checksum = 2166136261u;
   for (int round = 0; round < ROUNDS; ++round) checksum = check_random(&state, checksum);

@@ -20,6 +20,7 @@ static const quality_floor FLOORS[QUALITY_FLOORS] = {
     {4, 30, 80, "the face is dark (mean level of 255)"},
     {1, 3, 20, "the face has no contrast (deviation in levels of 255)"},
     {1.0, 0.6, 0.15, "the face is noisy (noise divided by contrast)"},
+    {100, 18, 10, "a pattern lies over the face (strongest wave by others like it)"},
     {0.9, 0.5, 0.02, "the face is overexposed (share of white pixels)"},
     {0.0, 0.06, 0.2, "the eyes are covered or cannot be seen (detail)"},
     {0.0, 0.03, 0.12, "the mouth is covered or cannot be seen (detail)"},
@@ -28,9 +29,9 @@ static const quality_floor FLOORS[QUALITY_FLOORS] = {
     {0.7, 0.95, 0.9999, "this may be no face (score of the detector)"},
 };
 
-enum { SHARPNESS_FLOOR = 1, EYES_FLOOR = 6, MOUTH_FLOOR = 7, DETECTOR_FLOOR = 10 };
+enum { SHARPNESS_FLOOR = 1, EYES_FLOOR = 7, MOUTH_FLOOR = 8, DETECTOR_FLOOR = 11 };
 
-static const double LEVEL = 256, SHARE = 65536;
+static const double LEVEL = 256, SHARE = 65536, RATIO = 16;
 
 /* The value that each floor is about. */
 static void values_of(const double m[QUALITY_MEASURES], double values[QUALITY_FLOORS]) {
@@ -40,6 +41,7 @@ static void values_of(const double m[QUALITY_MEASURES], double values[QUALITY_FL
       m[QUALITY_BRIGHTNESS],
       m[QUALITY_CONTRAST],
       m[QUALITY_CONTRAST] > 0 ? m[QUALITY_NOISE] / m[QUALITY_CONTRAST] : 1,
+      m[QUALITY_PATTERN],
       m[QUALITY_BRIGHT],
       m[QUALITY_EYES],
       m[QUALITY_MOUTH],
@@ -97,6 +99,7 @@ static void take(quality *self, const facesdk_crop_measures *of) {
   m[QUALITY_BRIGHTNESS] = of->brightness / LEVEL;
   m[QUALITY_CONTRAST] = contrast / LEVEL;
   m[QUALITY_NOISE] = of->noise / LEVEL;
+  m[QUALITY_PATTERN] = of->pattern / RATIO;
   m[QUALITY_DARK] = of->dark / SHARE;
   m[QUALITY_BRIGHT] = of->bright / SHARE;
 }

@@ -14,6 +14,7 @@ typedef enum quality_measure {
   QUALITY_BRIGHTNESS,
   QUALITY_CONTRAST,
   QUALITY_NOISE,
+  QUALITY_PATTERN,
   QUALITY_DARK,
   QUALITY_BRIGHT,
   QUALITY_YAW,
@@ -23,7 +24,7 @@ typedef enum quality_measure {
   QUALITY_MEASURES,
 } quality_measure;
 
-enum { QUALITY_FLOORS = 11, QUALITY_REASON = 128 };
+enum { QUALITY_FLOORS = 12, QUALITY_REASON = 128 };
 
 typedef struct quality {
   double score; /* 0 to 1; from 0.5 on there is no reason */

@@ -13,7 +13,7 @@ import java.util.List;
  * <p>Levels are those of the luma, 0 to 255, in the face region of the crop of 112x112 pixels.
  */
 public final class Quality {
-    static final int NUMBERS = 14;
+    static final int NUMBERS = 15;
 
     private final double[] numbers;
     private final List<String> reasons;
@@ -76,34 +76,42 @@ public final class Quality {
         return numbers[7];
     }
 
+    /**
+     * Power of the strongest wave by that of others like it; about 5, and 20 and more where
+     * stripes, a net or print lie over the face.
+     */
+    public double pattern() {
+        return numbers[8];
+    }
+
     /** Share of pixels of at most 16 levels, 0 to 1. */
     public double dark() {
-        return numbers[8];
+        return numbers[9];
     }
 
     /** Share of pixels of at least 247 levels, 0 to 1. */
     public double bright() {
-        return numbers[9];
+        return numbers[10];
     }
 
     /** Degrees; positive where the face looks to the right of the picture. */
     public double yaw() {
-        return numbers[10];
+        return numbers[11];
     }
 
     /** Degrees; positive where it looks up. */
     public double pitch() {
-        return numbers[11];
+        return numbers[12];
     }
 
     /** Degrees, -180 to 180; positive where the head is turned clockwise. */
     public double roll() {
-        return numbers[12];
+        return numbers[13];
     }
 
     /** The detector's confidence, 0 to 1. */
     public double detectorScore() {
-        return numbers[13];
+        return numbers[14];
     }
 
     @Override

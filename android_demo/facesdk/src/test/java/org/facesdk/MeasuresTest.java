@@ -57,6 +57,7 @@ public final class MeasuresTest {
                 found.brightness(),
                 found.contrast(),
                 found.noise(),
+                found.pattern(),
                 found.dark(),
                 found.bright(),
                 found.yaw(),

@@ -17,6 +17,7 @@ final class Hints {
         HINTS.put("the face is dark", R.string.hint_dark);
         HINTS.put("the face has no contrast", R.string.hint_contrast);
         HINTS.put("the face is noisy", R.string.hint_noisy);
+        HINTS.put("a pattern lies over the face", R.string.hint_pattern);
         HINTS.put("the face is overexposed", R.string.hint_bright);
         HINTS.put("the eyes are covered", R.string.hint_eyes);
         HINTS.put("the mouth is covered", R.string.hint_mouth);
