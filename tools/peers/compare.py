@@ -149,7 +149,7 @@ def peers(teacher: Path | None, twins: tuple[Path, Path]) -> list[Peer]:
     recogniser = "compactfacenet-qb"
     measured = "99.23 % (measured, with MTCNN's faces)"
     found = [
-        Peer("facesdk", "tools.peers.pipeline", (recogniser,), "98.48 % (measured)"),
+        Peer("facesdk", "tools.peers.pipeline", (recogniser,), "98.42 % (measured)"),
         Peer(
             "face_recognition (dlib: HOG, ResNet-29)",
             "tools.peers.dlib_recognition",

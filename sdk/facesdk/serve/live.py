@@ -27,7 +27,7 @@ class VerdictRecord(BaseModel):
 
     person: Who | None = Field(description="null for somebody who is not enrolled")
     similarity: float | None = Field(description="Of the best candidate.", examples=[0.71])
-    threshold: float = Field(examples=[0.3829])
+    threshold: float = Field(examples=[0.3847])
 
 
 class TrackedFace(FaceRecord):

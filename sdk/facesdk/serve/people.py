@@ -167,7 +167,7 @@ class IdentifiedFace(FaceRecord):
 
     person: Who | None = Field(description="null for somebody who is not enrolled")
     similarity: float | None = Field(description="Of the best candidate.", examples=[0.71])
-    threshold: float = Field(examples=[0.3829])
+    threshold: float = Field(examples=[0.3847])
     fmr: float | None
     fpir: float | None = Field(
         description="Share of strangers who are given a name: 1 - (1 - FMR)^N.", examples=[0.002]

@@ -14,7 +14,7 @@ from facesdk.recognition.open_set import operating_point
 from facesdk.results import Face
 from facesdk.samples import BIDEN, OBAMA, OBAMA2
 
-PICTURES = 48
+PICTURES = 96
 """Of each person, for quality."""
 
 
@@ -27,8 +27,6 @@ def write(folder: Path, engine: FaceEngine, image: np.ndarray, values: dict[str,
     seen = Face(face.box - np.tile(shift, 2), face.score, face.landmarks - shift)
     rng = np.random.default_rng(5)
     noisy = np.clip(photo + rng.normal(0, 60, photo.shape), 0, 255).astype(np.uint8)
-    wave = np.sin(np.arange(photo.shape[1]) * (40 / photo.shape[1] * np.pi))
-    striped = np.clip(photo * (1 + 0.3 * wave[:, None]), 0, 255).astype(np.uint8)
     centre = seen.landmarks.mean(axis=0)
     squeezed = (seen.landmarks - centre) * (0.3, 1) + centre
     turned = (seen.landmarks - centre)[:, ::-1] * (-1, 1) + centre
@@ -37,7 +35,6 @@ def write(folder: Path, engine: FaceEngine, image: np.ndarray, values: dict[str,
         "dark": ((photo // 40).astype(np.uint8), seen),
         "bright": (np.maximum(photo, 250).astype(np.uint8), seen),
         "noisy": (noisy, seen),
-        "striped": (striped, seen),
         "flat": (np.full_like(photo, 90), seen),
         "tiny": (photo, Face(seen.box, 0.72, (seen.landmarks - centre) / 40 + centre)),
         "side": (photo, Face(seen.box, seen.score, squeezed)),
@@ -77,7 +74,7 @@ def _degraded(engine: FaceEngine, rng: np.random.Generator) -> dict[str, tuple[n
         for index in range(PICTURES):
             picture, points = photo.astype(np.float64), seen.landmarks - shift
             score = seen.score
-            for way in rng.choice(10, int(rng.integers(1, 3)), replace=False):
+            for way in rng.choice(11, int(rng.integers(1, 3)), replace=False):
                 picture, points, score = _worse(int(way), picture, points, score, rng)
             made = np.clip(picture, 0, 255).astype(np.uint8)
             face = Face(seen.box - np.tile(shift, 2), score, points.astype(np.float32))
@@ -118,6 +115,9 @@ def _worse(
         picture = picture.copy()
         first, last = (points[2, 1], height) if way == 8 else (0, points[2, 1])
         picture[max(0, int(first)) : max(0, int(last))] = 200 * amount
+    elif way == 10:  # stripes
+        wave = np.sin(np.arange(height) * (2 * np.pi * (20 + 20 * amount) / height))
+        picture = picture * (1 + 0.4 * amount * wave[:, None, None])
     else:
         angle = rng.uniform(-np.pi, np.pi)
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])

@@ -62,7 +62,7 @@ def test_show_a_packaged_model() -> None:
     for words in (
         "24 LceBconv2d, 1x1 bits",
         "operator library",
-        "0.001    0.3829     19.2 %       6,087, 746,064",
+        "0.001    0.3847     19.5 %       6,087, 746,064",
         "192",
     ):
         assert words in text
