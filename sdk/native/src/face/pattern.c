@@ -7,6 +7,7 @@ enum {
   TOP = 32,
   LEFT = 24,
   HALF = SIDE / 2,
+  QUARTER = SIDE / 4,
   WAVES = HALF + 1,
   FEWEST = 5 * 5, /* squares of waves per window: a wave of 13 pixels */
   MOST = 31 * 31, /* and one of two */
@@ -67,22 +68,43 @@ static void tabulate(transform *self) {
 static int32_t even(int32_t here, int32_t there, int place) { return place % HALF != 0 ? here + there : here; }
 static int32_t odd(int32_t here, int32_t there, int place) { return place % HALF != 0 ? here - there : 0; }
 
+/* Sums over even and over odd places give two waves each: that of so many, and that of so many less than 32, whose cosines
+ * are the same at even places and the negative at odd ones, and whose sines are so the other way round. */
+static int32_t cosine_sum(int32_t at_even, int32_t at_odd, int less) { return less ? at_even - at_odd : at_even + at_odd; }
+static int32_t sine_sum(int32_t at_even, int32_t at_odd, int less) { return less ? at_odd - at_even : at_odd + at_even; }
+
+typedef struct row_sums {
+  int32_t at[2][QUARTER + 1]; /* over even and odd columns */
+} row_sums;
+
+static int64_t cosine_wave(const row_sums *of, int across) {
+  const int less = across > QUARTER, wave = less ? HALF - across : across;
+  return cosine_sum(of->at[0][wave], of->at[1][wave], less);
+}
+
+static int64_t sine_wave(const row_sums *of, int across) {
+  const int less = across > QUARTER, wave = less ? HALF - across : across;
+  return sine_sum(of->at[0][wave], of->at[1][wave], less);
+}
+
 static void transform_columns(transform *self) {
-  for (int wave = 0; wave < WAVES; ++wave) {
-    int32_t *cosine_sums = self->columns[0][wave], *sine_sums = self->columns[1][wave];
-    memset(cosine_sums, 0, SIDE * sizeof *cosine_sums);
-    memset(sine_sums, 0, SIDE * sizeof *sine_sums);
+  for (int wave = 0; wave <= QUARTER; ++wave) {
+    int32_t cosine_sums[2][SIDE] = {{0}}, sine_sums[2][SIDE] = {{0}};
     for (int row = 0; row < WAVES; ++row) {
       const int32_t c = self->cosines[wave][row], s = self->sines[wave][row];
       const int32_t *here = self->window[row], *there = self->window[(SIDE - row) % SIDE];
+      int32_t *with_cosine = cosine_sums[row % 2], *with_sine = sine_sums[row % 2];
       for (int column = 0; column < SIDE; ++column) {
-        cosine_sums[column] += c * even(here[column], there[column], row);
-        sine_sums[column] += s * odd(here[column], there[column], row);
+        with_cosine[column] += c * even(here[column], there[column], row);
+        with_sine[column] += s * odd(here[column], there[column], row);
       }
     }
     for (int column = 0; column < SIDE; ++column) {
-      cosine_sums[column] >>= 12;
-      sine_sums[column] >>= 12;
+      for (int less = 0; less < 2; ++less) {
+        const int same = less ? HALF - wave : wave;
+        self->columns[0][same][column] = cosine_sum(cosine_sums[0][column], cosine_sums[1][column], less) >> 12;
+        self->columns[1][same][column] = sine_sum(sine_sums[0][column], sine_sums[1][column], less) >> 12;
+      }
     }
   }
 }
@@ -91,25 +113,27 @@ static int64_t square(int64_t value) { return (value >> 8) * (value >> 8); }
 
 /* The powers of the waves with so many down, and of those that are the same read backwards. */
 static void transform_row(transform *self, int down) {
-  int32_t cc[WAVES] = {0}, cs[WAVES] = {0}, sc[WAVES] = {0}, ss[WAVES] = {0}; /* the first letter is that of the columns */
+  row_sums cc = {{{0}}}, cs = {{{0}}}, sc = {{{0}}}, ss = {{{0}}}; /* the first letter is that of the columns */
   const int32_t *cosine_sums = self->columns[0][down], *sine_sums = self->columns[1][down];
   for (int column = 0; column < WAVES; ++column) {
-    const int right = (SIDE - column) % SIDE;
+    const int right = (SIDE - column) % SIDE, part = column % 2;
     const int32_t even_c = even(cosine_sums[column], cosine_sums[right], column);
     const int32_t odd_c = odd(cosine_sums[column], cosine_sums[right], column);
     const int32_t even_s = even(sine_sums[column], sine_sums[right], column);
     const int32_t odd_s = odd(sine_sums[column], sine_sums[right], column);
     const int32_t *c = self->cosines[column], *s = self->sines[column];
-    for (int across = 0; across < WAVES; ++across) {
-      cc[across] += c[across] * even_c;
-      cs[across] += s[across] * odd_c;
-      sc[across] += c[across] * even_s;
-      ss[across] += s[across] * odd_s;
+    for (int across = 0; across <= QUARTER; ++across) {
+      cc.at[part][across] += c[across] * even_c;
+      cs.at[part][across] += s[across] * odd_c;
+      sc.at[part][across] += c[across] * even_s;
+      ss.at[part][across] += s[across] * odd_s;
     }
   }
   for (int across = 0; across < WAVES; ++across) {
-    const int64_t left = square((int64_t)cc[across] + ss[across]) + square((int64_t)sc[across] - cs[across]);
-    const int64_t right = square((int64_t)cc[across] - ss[across]) + square((int64_t)sc[across] + cs[across]);
+    const int64_t real = cosine_wave(&cc, across), turned = sine_wave(&ss, across);
+    const int64_t other = cosine_wave(&sc, across), back = sine_wave(&cs, across);
+    const int64_t left = square(real + turned) + square(other - back);
+    const int64_t right = square(real - turned) + square(other + back);
     self->power.at[down][(SIDE - across) % SIDE] = self->power.at[(SIDE - down) % SIDE][across] = left;
     self->power.at[down][across] = self->power.at[(SIDE - down) % SIDE][(SIDE - across) % SIDE] = right;
   }
