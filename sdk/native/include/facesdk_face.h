@@ -150,9 +150,9 @@ typedef struct facesdk_crop_measures {
  *
  *     R = (sum over c of C(u c) E(v, c) - S(u c) O(v, c)) >> 8     I = (sum over c of C(u c) O(v, c) + S(u c) E(v, c)) >> 8
  *
- * for v from 0 to 32, and u from 0 to 32 where v is 0 or 32; P(-v, -u) = P(v, u), and both go round at 64. Each wave with 5^2 <= v^2 + u^2 <= 31^2 is set against
- * the 72 that are at most 4 away in both v and u, but more than 1 in one: with A their sum it is 16 * 72 P / (A + 72 * 512000);
- * the largest counts. */
+ * for v from 0 to 32, and u from 0 to 32 where v is 0 or 32; P(-v, -u) = P(v, u), and both go round at 64. Each wave with
+ * 5^2 <= v^2 + u^2 <= 31^2 is set against the 72 that are at most 4 away in both v and u, but more than 1 in one: with A
+ * their sum it is 16 * 72 P / (A + 72 * 512000); the largest counts. */
 FACESDK_OPS_API facesdk_status facesdk_measure_crop(const facesdk_image *crop, facesdk_crop_measures *measures,
                                                     facesdk_error *error);
 

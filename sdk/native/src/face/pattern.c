@@ -37,7 +37,7 @@ typedef struct transform {
 } transform;
 
 static int32_t cosine(int n) { return COSINES[n % SIDE]; }
-static int32_t sine(int n) { return COSINES[(n + SIDE - SIDE / 4) % SIDE]; }
+static int32_t sine(int n) { return COSINES[(n + SIDE - QUARTER) % SIDE]; }
 static int32_t weight(int n) { return (1024 - cosine(n)) >> 4; } /* a Hann window, 0 to 128 */
 
 static void look_through(transform *self, const uint8_t *luma) {
