@@ -1,6 +1,6 @@
 /* The strongest wave across an aligned crop. */
-#ifndef FACESDK_FACE_PATTERN_H_
-#define FACESDK_FACE_PATTERN_H_
+#ifndef FACESDK_FACE_QUALITY_PATTERN_H_
+#define FACESDK_FACE_QUALITY_PATTERN_H_
 
 #include "facesdk_face.h"
 

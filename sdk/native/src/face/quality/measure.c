@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "face/pattern.h"
+#include "face/quality/pattern.h"
 #include "face/picture.h"
 
 enum {

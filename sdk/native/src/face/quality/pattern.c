@@ -1,4 +1,4 @@
-#include "face/pattern.h"
+#include "face/quality/pattern.h"
 
 #include <string.h>
 
