@@ -41,6 +41,7 @@ static void use(const facesdk_image *picture, const uint8_t *data, size_t size) 
   const facesdk_image cut = {crop, SIDE, SIDE, 3 * SIDE};
   CHECK(facesdk_measure_crop(&cut, &measures, &error) == FACESDK_OK);
   CHECK(measures.brightness >= 0 && measures.brightness <= 255 * 256 && measures.dark + measures.bright <= 1 << 16);
+  CHECK(measures.pattern >= 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
