@@ -18,6 +18,12 @@ def test_rates_are_those_of_counting() -> None:
     assert accuracy_tables.rates(pairs, 0.5) == (0.5, pytest.approx(1 / 3))
 
 
+def test_one_spoilt_photo_of_two_counts_strangers_both_ways() -> None:
+    people = accuracy_tables.HeldOut(np.zeros((3, 112, 112, 3), np.uint8), np.array([0, 0, 1]))
+    clean, spoilt = np.float32([[1, 0], [1, 0], [0, 1]]), np.float32([[0, 1], [1, 0], [0, 1]])
+    assert accuracy_tables.mixed_fmr(clean, spoilt, people, 0.5) == pytest.approx(1 / 4)
+
+
 def test_what_was_said_is_set_against_what_was() -> None:
     curve = Probability(10.0, -5.0, 100, 100)
     similarity = np.array([0.9, 0.8, 0.78, 0.1])
