@@ -59,4 +59,5 @@ def test_distillation(weights: dict[str, float]) -> None:
     parts[0].backward()
     assert len(parts) == len(mine.parts)
     assert parts[0].item() == pytest.approx(float(expected), rel=1e-5)
-    np.testing.assert_allclose(given.grad.numpy(), slope, rtol=1e-4, atol=1e-6)
+    close = 5e-6 * np.abs(slope).max()  # float32, summed in another order
+    np.testing.assert_allclose(given.grad.numpy(), slope, rtol=1e-4, atol=close)
