@@ -270,8 +270,8 @@ def degraded_tables(models: Sequence[Model], people: HeldOut) -> None:
             for row in points[id(model)]:
                 fmr, fnmr = rates(made, row.similarity)
                 cells.append(f"{percent(fmr, 2)} / {percent(fnmr)}")
-            level_of = {row.fmr: row.similarity for row in points[id(model)]}[1e-3]
-            mixed = mixed_fmr(model.vectors("as they are ", some.crops), vectors, some, level_of)
+            threshold = {row.fmr: row.similarity for row in points[id(model)]}[1e-3]
+            mixed = mixed_fmr(model.vectors("as they are ", some.crops), vectors, some, threshold)
             one_spoilt[id(model)] = max(one_spoilt[id(model)], mixed)
         rows.setdefault(kind, []).append((level, *cells))
     for model in models:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from facesdk.recognition.alignment import template_points
+from facesdk.recognition.alignment import similarity_transform, template_points
 
 Crop = NDArray[np.uint8]
 Degradation = Callable[[Crop, np.random.Generator], Crop]
@@ -121,12 +121,8 @@ def seen_from(top: float, bottom: float) -> Degradation:
 
 def stretched(times: float) -> Degradation:
     """A face in a picture that is so many times wider by its height, aligned anew."""
-    points = np.asarray(template_points("arcface-112x112"), np.float64)
-    wide = points * (times, 1)
-    mean, spread = points.mean(0), wide - wide.mean(0)
-    scale = ((points - mean) * spread).sum() / (spread**2).sum()
-    matrix = np.float32([[scale * times, 0, 0], [0, scale, 0]])
-    matrix[:, 2] = mean - scale * wide.mean(0)
+    points = template_points("arcface-112x112")
+    matrix = similarity_transform(points * (times, 1), points) @ np.diag((times, 1, 1))
     return lambda crop, _: cv2.warpAffine(
         crop, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )

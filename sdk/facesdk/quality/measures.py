@@ -10,7 +10,9 @@ four directions, and the least counts: it tells blurred pictures, and faces that
 were exposed, which have detail across their way.
 
 A pattern over the face (stripes, a net, print, a screen that was photographed) is a wave of the
-picture's spectrum that is far stronger than those like it.
+picture's spectrum that is far stronger than those beside it: the cell-averaging detector of a
+constant false alarm rate (H. Finn and R. Johnson, RCA Review 29, 1968) on a periodogram with a Hann
+window.
 """
 
 from __future__ import annotations

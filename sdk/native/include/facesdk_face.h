@@ -140,7 +140,8 @@ typedef struct facesdk_crop_measures {
  * Vision and Image Understanding 64(2), 1996); the median of its absolute value is 0.6745 times that. So with m this median
  * (the smallest value that half of the pixels do not exceed) noise is (16194 m) >> 8.
  *
- * A pattern (stripes, a net, print, another screen) is one wave that is stronger than others like it. Of the 64x64 pixels
+ * A pattern (stripes, a net, print, another screen) is one wave that is stronger than others like it: a cell-averaging
+ * detector of a constant false alarm rate (H. Finn and R. Johnson, RCA Review 29, 1968) on a periodogram. Of the 64x64 pixels
  * from row 32 and column 24 on, with m their mean, rounded down, C(n) = 1024 cos(2 pi n / 64), rounded, S(n) = C(n - 16) and
  * the window h(n) = (1024 - C(n)) >> 4, x(r, c) = ((luma - m) h(r) h(c)) >> 10. Down the columns
  *

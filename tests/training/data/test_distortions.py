@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facesdk.models.templates import TEMPLATES
+from facesdk.recognition.alignment import similarity_transform, template_points
 from facesdk_training.config.distortions import KINDS, DistortionConfig, motion_kernel
 from facesdk_training.data.distortions import distorted
 
@@ -64,13 +64,10 @@ def test_a_keystone_moves_the_corners(strength: float) -> None:
 
 def stretched(image: np.ndarray, times: float) -> np.ndarray:
     """A picture of other sides, aligned anew by its five points, which are stretched with it."""
-    points = np.array(TEMPLATES["arcface-112x112"].points, np.float32)
+    points = template_points("arcface-112x112")
     wide = cv2.resize(image, (round(112 * times), 112), interpolation=cv2.INTER_LINEAR)
     there = (points + 0.5) * (wide.shape[1] / 112, 1) - 0.5
-    rows, centred = points - points.mean(0), there - there.mean(0)
-    scale = (rows * centred).sum() / (centred**2).sum()
-    offset = points.mean(0) - scale * there.mean(0)
-    matrix = np.array([[scale, 0, offset[0]], [0, scale, offset[1]]], np.float32)
+    matrix = similarity_transform(there, points)
     return cv2.warpAffine(wide, matrix, (112, 112), borderMode=cv2.BORDER_REPLICATE)
 
 

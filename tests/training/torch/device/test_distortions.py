@@ -87,8 +87,8 @@ def test_landmarks_move_a_crop_as_the_least_squares_similarity_does() -> None:
 
 @pytest.mark.parametrize(
     "strengths",
-    [{"keystone": -40}, {"keystone": 12}, {"aspect": -0.5}, {"aspect": 0.3},
-     {"keystone": -7.5, "aspect": 0.2}],
+    [{"keystone": -40}, {"keystone": -7.5}, {"keystone": 12}, {"keystone": 40}, {"aspect": -0.5},
+     {"aspect": 0.3}, {"keystone": -7.5, "aspect": 0.2}],
 )  # fmt: skip
 def test_bent_crops_are_those_of_the_other_engine(strengths: dict[str, float]) -> None:
     rows = [DistortionConfig(name, least=value, most=value) for name, value in strengths.items()]

@@ -168,14 +168,18 @@ def test_what_an_operator_does_beside_is_not_left_out(
         read_teacher(path, None)
 
 
+def assert_asked_on_the_cpu(path: Path, reason: str = "") -> None:
+    with pytest.warns(FaceSDKWarning, match=f"{reason}embeds all crops on the CPU"):
+        asked = device_embedder(TeacherFile(str(path)), torch.device("cpu"))
+    crop = np.zeros((1, 112, 112, 3), np.uint8)
+    np.testing.assert_array_equal(asked.embed(crop), Embedder.load(path).embed(crop))
+
+
 def test_an_operator_that_is_not_known_is_named(tmp_path: Path) -> None:
     path = write_teacher(tmp_path / "pooled.tflite", DIM)
     with pytest.raises(InputError, match="has the operator MAX_POOL_2D"):
         read_teacher(path, None)
-    with pytest.warns(FaceSDKWarning, match="MAX_POOL_2D.*embeds all crops on the CPU"):
-        asked = device_embedder(TeacherFile(str(path)), torch.device("cpu"))
-    crop = np.zeros((1, 112, 112, 3), np.uint8)
-    np.testing.assert_array_equal(asked.embed(crop), Embedder.load(path).embed(crop))
+    assert_asked_on_the_cpu(path, "MAX_POOL_2D.*")
 
 
 @pytest.mark.parametrize("kind", ["flip", "center"])
@@ -190,10 +194,7 @@ def test_embeddings_that_are_no_output_of_the_network_are_made_on_the_cpu(
     path.write_bytes(derived(bundle, other).content)
     with pytest.raises(UnknownOperatorError, match="--flip` or --center"):
         read_teacher(path, None)
-    with pytest.warns(FaceSDKWarning, match="embeds all crops on the CPU"):
-        asked = device_embedder(TeacherFile(str(path)), torch.device("cpu"))
-    crop = np.zeros((1, 112, 112, 3), np.uint8)
-    np.testing.assert_array_equal(asked.embed(crop), Embedder.load(path).embed(crop))
+    assert_asked_on_the_cpu(path)
 
 
 def test_weights_of_integers_are_not_taken_for_what_they_stand_for(tmp_path: Path) -> None:
