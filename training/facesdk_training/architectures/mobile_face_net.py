@@ -26,6 +26,7 @@ class MobileFaceNetConfig:
         stem_channels: Output channels of the stride-2 convolution.
         stages: (channels, residual units) of each stage; its first unit halves height and width.
         expansion: Channels inside a unit, as a multiple of those that leave it.
+        first_units: Channels inside the first unit of each stage, in place of that; empty for none.
         head_channels: Channels before the global depthwise convolution.
         embedding_length: Length of the embedding.
 
@@ -42,6 +43,7 @@ class MobileFaceNetConfig:
     stem_channels: int = 64
     stages: tuple[tuple[int, int], ...] = ((64, 5), (128, 8), (192, 3))
     expansion: int = 2
+    first_units: tuple[int, ...] = ()
     head_channels: int = 512
     embedding_length: int = 192
 
@@ -51,11 +53,17 @@ class MobileFaceNetConfig:
                 "stages must be one or more, each of a channel and a unit or more, but got "
                 f"{self.stages}"
             )
+        if self.first_units and len(self.first_units) != len(self.stages):
+            raise InputError(
+                f"first_units must be empty or have a number for each of the {len(self.stages)} "
+                f"stages, but got {self.first_units}"
+            )
         counts = {
             "stem_channels": self.stem_channels,
             "expansion": self.expansion,
             "head_channels": self.head_channels,
             "embedding_length": self.embedding_length,
+            "first_units": min(self.first_units, default=1),
         }
         for name, value in counts.items():
             if value < 1:
@@ -66,6 +74,12 @@ class MobileFaceNetConfig:
                 f"the input must be a pixel high and wide or more, but got "
                 f"{self.input_height}x{self.input_width}"
             )
+
+    def hidden(self, stage: int, unit: int) -> int:
+        """Channels inside a unit; stages and units count from 0."""
+        if self.first_units and unit == 0:
+            return self.first_units[stage]
+        return self.expansion * self.stages[stage][0]
 
     def map_size(self, stage: int) -> tuple[int, int]:
         """Height and width that a stage leaves; each halving rounds up. -1 is the last stage."""

@@ -308,9 +308,10 @@ class RunConfig:
     Attributes:
         network: What is trained; stages change it.
         objective: What is minimised.
-        start_from: Weights to begin with: a ``.tflite`` of a CompactFaceNet, or ``latent.npz`` of
-            another run; empty for random ones. Units that a CompactFaceNet has more than the file
-            begin as identities, and a threshold becomes two.
+        start_from: Weights to begin with: ``latent.npz`` of another run, or a ``.tflite`` of a
+            published MobileFaceNet, or of a CompactFaceNet (training engine "keras" only); empty
+            for random ones. Units that a CompactFaceNet has more than the file begin as identities,
+            and a threshold becomes two.
         epochs: Length of the run; may be fractional.
         steps_per_epoch: Steps of an epoch; 0 is one pass over the crops.
         budget: Seconds that the run may take, validations and checkpoints included, its last ones

@@ -11,11 +11,14 @@ from typing import Any
 import cv2
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from facesdk.errors import InputError
 from facesdk.models.bundle import ModelBundle
 from facesdk.recognition.alignment import central
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
+from facesdk_training.architectures.mobile_face_net import MobileFaceNetConfig
+from facesdk_training.architectures.registry import NetworkConfig
 from facesdk_training.config.run import RunConfig
 from facesdk_training.config.stages import stages_of, total_steps
 from facesdk_training.data.batches import BatchSampler, CropBatches
@@ -29,7 +32,7 @@ from facesdk_training.keras import loading
 from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.keras.objectives import Distillation, objective_of
 from facesdk_training.keras.trainer import Trainer, saved_step
-from facesdk_training.keras.warm_start import restore_weights
+from facesdk_training.keras.warm_start import compact_face_net, mobile_face_net
 from facesdk_training.keras.weights import restore_latent
 
 _STATISTICS_CROPS = 512
@@ -168,12 +171,7 @@ def _initialiser(config: RunConfig, material: Material) -> Callable[[tf.keras.Mo
     network = stages_of(config, 1)[0].network
     if path.suffix == ".npz":
         return lambda embedder: restore_latent(path, embedder, network)
-    plain = isinstance(network, CompactFaceNetConfig) and network.variant == "QB"
-    if not plain or 2 in network.thresholds:
-        raise InputError(
-            "start_from takes a .tflite only for CompactFaceNet of variant QB with one threshold "
-            "per channel, else a latent.npz"
-        )
+    restore = _restorer(network, config.seed)
     source = ModelBundle.load(path)
 
     def initialise(embedder: tf.keras.Model) -> None:
@@ -182,6 +180,25 @@ def _initialiser(config: RunConfig, material: Material) -> Callable[[tf.keras.Mo
             central(material.crops.image(row), network.input_height, network.input_width)
             for row in rows[:_STATISTICS_CROPS]
         ]
-        restore_weights(embedder, network, source, INPUT.normalise(np.stack(images)), config.seed)
+        restore(embedder, source, INPUT.normalise(np.stack(images)))
 
     return initialise
+
+
+def _restorer(
+    network: NetworkConfig, seed: int
+) -> Callable[[tf.keras.Model, ModelBundle, NDArray[np.float32]], None]:
+    """What gives a network the weights of a model file."""
+    if isinstance(network, MobileFaceNetConfig):
+        return lambda embedder, source, images: mobile_face_net.restore_weights(
+            embedder, network, source, images
+        )
+    binary = isinstance(network, CompactFaceNetConfig) and network.variant == "QB"
+    if binary and 2 not in network.thresholds:
+        return lambda embedder, source, images: compact_face_net.restore_weights(
+            embedder, network, source, images, seed
+        )
+    raise InputError(
+        "start_from takes a .tflite only for MobileFaceNet, and CompactFaceNet of variant QB with "
+        "one threshold per channel, else a latent.npz"
+    )

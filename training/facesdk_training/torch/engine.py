@@ -15,6 +15,7 @@ from facesdk.errors import FaceSDKWarning, InputError
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract
 from facesdk.recognition.embedding import CropEmbedder
+from facesdk_training.architectures.mobile_face_net import MobileFaceNetConfig
 from facesdk_training.config.run import RunConfig, TeacherConfig, TeacherFile
 from facesdk_training.config.stages import stages_of
 from facesdk_training.data.compensation import pools
@@ -39,10 +40,13 @@ from facesdk_training.torch.objectives import objective_of
 from facesdk_training.torch.processes import Processes, join
 from facesdk_training.torch.terms import Terms
 from facesdk_training.torch.trainer import Setting, Trainer
+from facesdk_training.torch.warm_start import restore_weights
 from facesdk_training.torch.weights import restore_latent, set_keras_weights
 
 _CROPS_PER_CALL = 512
 """Of a teacher on a GPU."""
+
+_STATISTICS_CROPS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,7 @@ class TorchEngine:
                 record=fast and self.processes.count == 1,
             ),
             self.processes,
-            lambda fresh: _initialise(fresh, config),
+            lambda fresh: _initialise(fresh, config, crops),
             build_embedder if network is None else lambda _: copy.deepcopy(network),
         )
         return Trainer(run, config, setting)
@@ -250,13 +254,21 @@ def _ensemble(config: RunConfig, material: Material, device: torch.device) -> En
     return Ensemble(teachers, projection)
 
 
-def _initialise(network: Network, config: RunConfig) -> None:
+def _initialise(fresh: Network, config: RunConfig, crops: Tensor) -> None:
+    """Gives a network the weights to start from; crops are those that are trained on."""
     if not config.start_from:
         return
-    path = Path(config.start_from)
-    if path.suffix != ".npz":
+    path, shape = Path(config.start_from), stages_of(config, 1)[0].network
+    if path.suffix == ".npz":
+        restore_latent(path, fresh, shape)
+        return
+    if not isinstance(shape, MobileFaceNetConfig):
         raise InputError(
-            'the training engine "torch" starts from the latent.npz of a run: a .tflite needs '
-            "--engine keras"
+            'the training engine "torch" starts from the latent.npz of a run, and a MobileFaceNet '
+            "from a .tflite: with that of another network use --engine keras"
         )
-    restore_latent(path, network, stages_of(config, 1)[0].network)
+    same_everywhere = torch.Generator().manual_seed(config.seed)
+    rows = torch.randperm(len(crops), generator=same_everywhere)[:_STATISTICS_CROPS]
+    plain = Distortions((), shape.input_height, shape.input_width)
+    images = plain(crops[rows.to(crops.device)].float(), 1.0)
+    restore_weights(fresh, shape, ModelBundle.load(path), images)

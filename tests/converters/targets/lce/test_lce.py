@@ -27,7 +27,7 @@ from facesdk_training.complexity.layers import measure
 from facesdk_training.compression.facts import facts_of
 from facesdk_training.data.crops import INPUT
 from facesdk_training.keras.networks.compact_face_net import build_compact_face_net
-from facesdk_training.keras.warm_start import restore_weights
+from facesdk_training.keras.warm_start.compact_face_net import restore_weights
 from facesdk_training.runs import folder as run_folder
 
 NETWORK = CompactFaceNetConfig(

@@ -47,6 +47,7 @@ CASES = {
         "MobileFaceNet",
         stem_channels=8,
         stages=((8, 2), (16, 1)),
+        first_units=(16, 24),
         head_channels=24,
         embedding_length=12,
     ),

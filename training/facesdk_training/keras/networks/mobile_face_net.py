@@ -12,7 +12,9 @@ stride of its depthwise convolution and has no addition. Before them are a 3x3 c
 normalisation and a linear layer.
 
 Two differences from the paper's table 1: all units expand by one factor, relative to the channels
-that leave them, and the last stage is wider, which costs little where the map is 7x6.
+that leave them, and the last stage is wider, which costs little where the map is 7x6. With
+``first_units`` of 128, 256 and 512, and 5, 7 and 3 units of 64, 128 and 128 channels, it is the
+paper's.
 """
 
 from __future__ import annotations
@@ -61,16 +63,16 @@ class _Builder:
         inputs = keras.Input((config.input_height, config.input_width, 3), name="face")
         x = prelu(self._convolution(inputs, config.stem_channels, "stem1", 3, 2), "stem1")
         x = prelu(self._depthwise(x, "stem2"), "stem2")
-        for stage, (channels, units) in enumerate(config.stages, start=1):
-            for unit in range(1, units + 1):
-                x = self._unit(x, channels, f"stage{stage}_unit{unit}", 2 if unit == 1 else 1)
+        for stage, (channels, units) in enumerate(config.stages):
+            for unit in range(units):
+                name, hidden = f"stage{stage + 1}_unit{unit + 1}", config.hidden(stage, unit)
+                x = self._unit(x, hidden, channels, name, 1 if unit else 2)
         x = prelu(self._convolution(x, config.head_channels, "features"), "features")
         return keras.Model(
             inputs, embedding_head(x, config.embedding_length), name="mobile_face_net"
         )
 
-    def _unit(self, x: tf.Tensor, channels: int, name: str, stride: int) -> tf.Tensor:
-        hidden = self.config.expansion * channels
+    def _unit(self, x: tf.Tensor, hidden: int, channels: int, name: str, stride: int) -> tf.Tensor:
         branch = prelu(self._convolution(x, hidden, f"{name}_expand"), f"{name}_expand")
         branch = prelu(self._depthwise(branch, f"{name}_depthwise", stride), f"{name}_depthwise")
         branch = self._convolution(branch, channels, f"{name}_project")

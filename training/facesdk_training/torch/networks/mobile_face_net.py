@@ -25,10 +25,10 @@ class MobileFaceNet(Network):
             _Layer(self, "stem2", channels, channels, 3, depthwise=True),
         )
         self.body = nn.ModuleList()
-        for stage, (filters, units) in enumerate(config.stages, start=1):
-            for unit in range(1, units + 1):
-                name, stride = f"stage{stage}_unit{unit}", 2 if unit == 1 else 1
-                hidden = config.expansion * filters
+        for stage, (filters, units) in enumerate(config.stages):
+            for unit in range(units):
+                name, stride = f"stage{stage + 1}_unit{unit + 1}", 1 if unit else 2
+                hidden = config.hidden(stage, unit)
                 part = _Unit(self, name, channels, hidden, filters, stride)
                 if part.adds:
                     self.ends_with(f"{name}_add", part)

@@ -23,12 +23,11 @@ from facesdk.tflite import weights
 from facesdk.tflite.graph import Tensor
 from facesdk.tflite.operators import BCONV2D, CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
+from facesdk_training.keras.warm_start.folded import give_statistics, set_folded_normalisation
 
 LATENT_MAGNITUDE = 0.1
 """Latent weights start at +- this times the absolute value of a normal deviate: how near each was
 to changing its sign is not in the file."""
-
-_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ def restore_weights(
             f"{source.path} is no CompactFaceNet QB that fits the configured stages "
             f"{config.stages}: {error}"
         ) from None
-    _measure_statistics(model, images)
+    give_statistics(model, images)
 
 
 def _operators(source: ModelBundle) -> list[_Operator]:
@@ -104,17 +103,10 @@ def _take(operators: deque[_Operator], kind: str) -> tuple[NDArray[Any], ...]:
     return operator.constants
 
 
-def _set_folded_normalisation(
-    layer: tf.keras.layers.BatchNormalization, gain: NDArray[Any], offset: NDArray[Any]
-) -> None:
-    """Makes a batch normalisation compute gain * x + offset in inference."""
-    layer.set_weights([gain, offset, np.zeros_like(gain), np.full_like(gain, 1.0 - layer.epsilon)])
-
-
 def _restore_convolution(model: tf.keras.Model, name: str, operators: deque[_Operator]) -> None:
     kernel, bias = _take(operators, CONV_2D)
     model.get_layer(f"{name}_conv").set_weights([kernel.transpose(1, 2, 3, 0)])
-    _set_folded_normalisation(model.get_layer(f"{name}_bn"), np.ones_like(bias), bias)
+    set_folded_normalisation(model.get_layer(f"{name}_bn"), np.ones_like(bias), bias)
 
 
 def _restore_unit(
@@ -131,47 +123,23 @@ def _restore_unit(
     magnitudes = np.abs(rng.normal(scale=LATENT_MAGNITUDE, size=signs.shape)).clip(1e-4, 1.0)
     model.get_layer(f"{name}_shift").set_weights([shift])
     model.get_layer(f"{name}_conv").set_weights([signs * magnitudes])
-    _set_folded_normalisation(model.get_layer(f"{name}_bn"), gain, offset)
+    set_folded_normalisation(model.get_layer(f"{name}_bn"), gain, offset)
     model.get_layer(f"{name}_prelu").set_weights([slope])
 
 
 def _make_identity(model: tf.keras.Model, name: str) -> None:
     normalisation, prelu = model.get_layer(f"{name}_bn"), model.get_layer(f"{name}_prelu")
     nothing = np.zeros(normalisation.gamma.shape, np.float32)
-    _set_folded_normalisation(normalisation, nothing, nothing)
+    set_folded_normalisation(normalisation, nothing, nothing)
     prelu.set_weights([np.ones(prelu.alpha.shape, np.float32)])
 
 
 def _restore_head(model: tf.keras.Model, operators: deque[_Operator]) -> None:
     kernel, bias = _take(operators, DEPTHWISE_CONV_2D)
     model.get_layer("head_depthwise").set_weights([kernel.transpose(1, 2, 3, 0)])
-    _set_folded_normalisation(model.get_layer("head_bn"), np.ones_like(bias), bias)
+    set_folded_normalisation(model.get_layer("head_bn"), np.ones_like(bias), bias)
     matrix, *biases = _take(operators, FULLY_CONNECTED)  # the converter leaves out a bias of zeros
     bias = biases[0] if biases else np.zeros(len(matrix), np.float32)
     model.get_layer("embedding").set_weights([matrix.T, bias])
     if operators:
         raise ValueError(f"{len(operators)} operators are left over")
-
-
-def _measure_statistics(model: tf.keras.Model, images: NDArray[np.float32]) -> None:
-    """Gives batch normalisations the statistics of their inputs without changing the function."""
-    layers = [
-        layer for layer in model.layers if isinstance(layer, tf.keras.layers.BatchNormalization)
-    ]
-    probe = tf.keras.Model(model.input, [layer.input for layer in layers])
-    sums = [0.0] * len(layers)
-    squares = [0.0] * len(layers)
-    counts = [0] * len(layers)
-    for start in range(0, len(images), _BATCH):
-        for index, values in enumerate(probe.predict_on_batch(images[start : start + _BATCH])):
-            flat = values.reshape(-1, values.shape[-1]).astype(np.float64)
-            sums[index] = sums[index] + flat.sum(axis=0)
-            squares[index] = squares[index] + np.square(flat).sum(axis=0)
-            counts[index] += len(flat)
-    for layer, total, square, count in zip(layers, sums, squares, counts, strict=True):
-        gain, offset = (weight.numpy() for weight in (layer.gamma, layer.beta))
-        mean = total / count
-        variance = square / count - np.square(mean)
-        layer.set_weights(
-            [gain * np.sqrt(variance + layer.epsilon), offset + gain * mean, mean, variance]
-        )
