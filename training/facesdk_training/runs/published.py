@@ -95,9 +95,9 @@ def weights_of(source: ModelBundle, config: MobileFaceNetConfig) -> dict[str, Ar
         found |= _convolution("features", layers.popleft())
         return found | _head(layers)
     except (ValueError, IndexError, ModelError) as error:
+        why = "it has fewer layers" if isinstance(error, IndexError) else error
         raise InputError(
-            f"{source.path} is no MobileFaceNet with the configured stages {config.stages}: "
-            f"{error or 'it has fewer layers'}"
+            f"{source.path} is no MobileFaceNet with the configured stages {config.stages}: {why}"
         ) from None
 
 
@@ -139,6 +139,8 @@ def _layers(source: ModelBundle) -> list[_Layer]:
     for operator in source.graph.working:
         constants = _constants(operator)
         if operator.name in _LAYERS:
+            if not constants:
+                raise ValueError(f"the weights of its {operator.name} are no floats")
             kernel, *biases = constants
             outputs = kernel.shape[-1] if operator.name == DEPTHWISE_CONV_2D else len(kernel)
             found.append(_Layer(operator.name, kernel, biases[0] if biases else np.zeros(outputs)))

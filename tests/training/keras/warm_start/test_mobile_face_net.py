@@ -10,6 +10,8 @@ import tensorflow as tf
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 from facesdk.errors import InputError
+from facesdk.models.bundle import ModelBundle
+from facesdk.models.registry import resolve
 from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.keras.warm_start.mobile_face_net import restore_weights
 from training.published import SHAPE, images, in_five, in_one, published, written
@@ -42,3 +44,13 @@ def test_another_network_is_refused(source: dict[str, Any], message: str, tmp_pa
     model = build_embedder(SHAPE)
     with pytest.raises(InputError, match=message):
         restore_weights(model, SHAPE, written(published(**source), tmp_path), images())
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("accurate", "are no floats"), ("mtcnn-pnet", "no MobileFaceNet with the configured stages")],
+)
+def test_a_packaged_network_is_refused(name: str, message: str) -> None:
+    model, source = build_embedder(SHAPE), ModelBundle.load(resolve(name))
+    with pytest.raises(InputError, match=message):
+        restore_weights(model, SHAPE, source, images())
