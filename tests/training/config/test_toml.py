@@ -62,6 +62,8 @@ def test_assignments_change_tables_that_the_file_may_not_have(tmp_path: Path) ->
         ("optimizer.clip_norm=-1", "optimizer.clip_norm"),
         ("schedule.warmup_steps=-1", "schedule.warmup_steps"),
         ("stages=[{share=0}]", "stages.0.share must be above 0"),
+        ("alike.share=1", "alike.share must be at least 0 and below 1"),
+        ("alike.rows=[{name='fog'}]", "alike.rows"),
         ("precision=int8", "precision: "),
         ("objective.x=1", "objective is no table"),
         ("objective.x.y=1", "there is no x to change"),

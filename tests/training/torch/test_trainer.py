@@ -30,6 +30,11 @@ from training.small_runs import NUISANCES, losses_of, small_config, write_materi
 from training.torch.small_torch_runs import trainer_of
 
 TESTS = Path(__file__).parents[2]
+ALIKE = {
+    "share": 0.5,
+    "weight": 2.0,
+    "rows": [{"name": "blur", "share": 0.2, "least": 4.0, "most": 6.0}, {"name": "rotation"}],
+}
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +128,9 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(material: Path, tmp_pa
             },
             "distortions": [{"name": "noise", "share": 0.5}, {"name": "landmarks"}],
         },
+        {"alike": ALIKE},
     ],
-    ids=["softmax", "arcface", "people", "strangers in bfloat16", "mobile with rows"],
+    ids=["softmax", "arcface", "people", "strangers in bfloat16", "mobile with rows", "alike"],
 )
 def test_other_runs_learn(changes: dict[str, object], material: Path, tmp_path: Path) -> None:
     config = small_config(material, **changes)
@@ -212,6 +218,8 @@ def test_a_budget_counts_validations(
         ({"loss": {"label_weight": 1.0}, "blends": 0.25}, "blends show two people"),
         ({"budget": 5.0, "schedule": {"kind": "steps"}}, "schedule.kind"),
         ({"objective": "softmax", "blends": 0.25}, "blends need a teacher"),
+        ({"objective": "softmax", "alike": ALIKE}, "alike is for distillation"),
+        ({"alike": ALIKE, "blends": 0.7}, "must be below 1 together"),
     ],
 )
 def test_what_it_cannot_do_is_refused(

@@ -17,6 +17,7 @@ from pydantic import BeforeValidator
 from facesdk.errors import InputError
 from facesdk_training.architectures.face_res_net import FaceResNetConfig
 from facesdk_training.architectures.registry import ARCHITECTURES, NetworkConfig, configure
+from facesdk_training.config.alike import AlikeConfig
 from facesdk_training.config.distortions import DistortionConfig
 from facesdk_training.config.nuisances import NuisanceConfig
 
@@ -319,6 +320,8 @@ class RunConfig:
             Needs the training engine "torch".
         batch_size: Crops per step, of all replicas together.
         distortions: What is done to a crop, row by row, instead of ``augmentation``.
+        alike: The part of a batch whose crops are spoilt in one way. Needs the training engine
+            "torch".
         blends: Share of a batch that is made of two faces each, for which the teacher is asked on
             the spot. Needs the training engine "torch".
         statistics: Batches of undistorted crops by which the running statistics of batch
@@ -351,6 +354,7 @@ class RunConfig:
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     stages: tuple[StageConfig, ...] = ()
     distortions: tuple[DistortionConfig, ...] = ()
+    alike: AlikeConfig = field(default_factory=AlikeConfig)
     blends: float = 0.0
     statistics: int = 0
     nuisances: tuple[NuisanceConfig, ...] = ()
@@ -394,6 +398,8 @@ class RunConfig:
             if value < 0:
                 raise ValueError(f"{name} must not be negative, but is {value:g}")
         self._check_distillation()
+        if self.blends + self.alike.share >= 1:
+            raise ValueError("blends and alike.share must be below 1 together")
         if self.nuisances and isinstance(self.final_network, FaceResNetConfig):
             raise ValueError(
                 f"nuisances need a network whose last layer is dense, CompactFaceNet or "
@@ -410,6 +416,8 @@ class RunConfig:
 
     def _check_distillation(self) -> None:
         if self.objective != "distillation":
+            if self.alike.share:
+                raise ValueError(f"alike is for distillation, but objective is {self.objective}")
             return
         if not any(getattr(self.loss, name) for name in _DISTILLATION_WEIGHTS):
             names = ", ".join(_DISTILLATION_WEIGHTS)

@@ -134,6 +134,7 @@ def _require_possible(config: RunConfig) -> None:
     asked = {
         "budget": config.budget,
         "blends": config.blends,
+        "alike.share": config.alike.share,
         "loss.stranger_weight": config.loss.stranger_weight,
         "loss.pair_weight": config.loss.pair_weight,
     }

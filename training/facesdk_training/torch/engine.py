@@ -113,6 +113,7 @@ class TorchEngine:
             batch_size=config.batch_size // self.processes.count,
             teachers=_ensemble(config, material, device) if config.blends else None,
             blends=config.blends,
+            alike=config.alike,
             strangers=config.loss.strangers if config.loss.stranger_weight else 0,
             record=fast,
             copied={

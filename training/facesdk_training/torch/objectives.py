@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facesdk_training.config.alike import AlikeConfig
 from facesdk_training.config.run import LossConfig, RunConfig
 from facesdk_training.data.material import Material
 from facesdk_training.data.people import mean_directions
@@ -49,14 +50,19 @@ class Distillation(Objective):
     trained direction per person, as in the Keras engine.
     """
 
-    parts = ("loss", "cosine", "relation", "strangers", "pairs", "soft", "labels")
+    parts = ("loss", "cosine", "relation", "strangers", "pairs", "alike", "soft", "labels")
     people: Tensor | None
 
     def __init__(
-        self, config: LossConfig, length: int, people: NDArray[np.float32] | None = None
+        self,
+        config: LossConfig,
+        length: int,
+        people: NDArray[np.float32] | None = None,
+        alike: AlikeConfig | None = None,
     ) -> None:
         super().__init__()
         self._config = config
+        self._alike = alike or AlikeConfig()
         self.register_buffer("people", None if people is None else torch.from_numpy(people))
         self.directions = None if people is None else _directions(length, len(people))
 
@@ -68,7 +74,7 @@ class Distillation(Objective):
             targets, labels, strangers = targets[:, :-1], targets[:, -1].long(), strangers[:, :-1]
         student = functional.normalize(embeddings, dim=1)
         total = nothing = student.new_zeros(())
-        cosine = relation = far = near = soft = hard = nothing
+        cosine = relation = far = near = together = soft = hard = nothing
         if config.cosine_weight:
             cosine = losses.cosine_loss(student, targets)
             total = total + config.cosine_weight * cosine
@@ -83,13 +89,18 @@ class Distillation(Objective):
         if config.pair_weight:
             near = losses.pair_loss(student, targets, worst=_WORST_PAIRS, least=_STRANGERS_BELOW)
             total = total + config.pair_weight * near
+        if self._alike.weight and (count := self._alike.count(len(student))):
+            together = losses.pair_loss(
+                *(student[-count:], targets[-count:]), worst=_WORST_PAIRS, least=self._alike.above
+            )
+            total = total + self._alike.weight * together
         if self.people is not None and self.directions is not None:
             logits = config.scale * student @ functional.normalize(self.directions, dim=0)
             taught = config.scale * targets @ self.people.T
             soft = losses.soft_target_loss(logits, taught, config.temperature)
             hard = functional.cross_entropy(logits, labels)
             total = total + config.soft_target_weight * soft + config.label_weight * hard
-        return [total, cosine, relation, far, near, soft, hard]
+        return [total, cosine, relation, far, near, together, soft, hard]
 
 
 class Softmax(Objective):
@@ -137,7 +148,8 @@ def objective_of(config: RunConfig, material: Material) -> Objective:
     """The objective that a configuration names, without its :class:`.terms.Terms`."""
     loss, length = config.loss, config.final_network.embedding_length
     if config.objective == "distillation":
-        return Distillation(loss, length, mean_directions(material) if loss.needs_labels else None)
+        people = mean_directions(material) if loss.needs_labels else None
+        return Distillation(loss, length, people, config.alike)
     if config.objective == "softmax":
         return Softmax(loss, length, material.classes)
     return Margin(loss, length, material.classes, angular=config.objective == "arcface")

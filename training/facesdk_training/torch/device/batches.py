@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from facesdk_training.config.alike import AlikeConfig
+from facesdk_training.config.distortions import DistortionConfig
 from facesdk_training.config.nuisances import NuisanceConfig
 from facesdk_training.data.compensation import Pools
 from facesdk_training.torch.device.acceleration import Recorded, Varied
@@ -26,7 +28,8 @@ class Batch:
     """What a step gets.
 
     Attributes:
-        images: float32 [N, 3, height, width], normalised, channels last.
+        images: float32 [N, 3, height, width], normalised, channels last; the last ones are those
+            that are spoilt alike.
         targets: float32 [N, D] unit vectors, or int64 [N] labels.
         strangers: float32 [M, D], targets of other crops.
     """
@@ -52,6 +55,7 @@ class DeviceBatches:
         batch_size: int,
         teachers: Ensemble | None = None,
         blends: float = 0.0,
+        alike: AlikeConfig | None = None,
         strangers: int = 16384,
         record: bool = False,
         copied: Pools | None = None,
@@ -65,6 +69,7 @@ class DeviceBatches:
             batch_size: Crops per step.
             teachers: Give the targets of blends.
             blends: Share of a batch that is blended with other crops.
+            alike: What is done to the last part of a batch.
             strangers: How many targets of other crops come with a batch.
             record: Whether to record the teachers' forward pass and the distortions as CUDA graphs.
             copied: Which of the crops :meth:`copies` takes, by the sets of a row.
@@ -73,10 +78,13 @@ class DeviceBatches:
         self._copied = copied or {}
         self._size = batch_size
         self._blended = round(batch_size * blends) if teachers is not None else 0
+        self._alike = alike or AlikeConfig()
+        self._spoilt = self._alike.count(batch_size)
         self._strangers = min(strangers, len(crops)) if targets.ndim > 1 else 0
         self._order, self._position = torch.empty(0, dtype=torch.long), 0
         self.notes: list[str] = []
-        example = torch.zeros(batch_size, *crops.shape[1:], device=crops.device, dtype=crops.dtype)
+        shape = (batch_size - self._spoilt, *crops.shape[1:])
+        example = torch.zeros(shape, device=crops.device, dtype=crops.dtype)
         self._distorted = Varied(
             lambda x, progress: distortions(x.float(), progress), example, record=record
         )
@@ -97,14 +105,20 @@ class DeviceBatches:
             progress: Done share of the run, 0 to 1.
         """
         own = self._next_rows(self._size - self._blended)
+        spoilt, own = own[: self._spoilt], own[self._spoilt :]
         x, targets = self._crops[own], self._targets[own]
         if self._pool is not None:
             faces, vectors = self._pool.draw(self._blended)
             x, targets = torch.cat([faces, x]), torch.cat([vectors, targets])
-        order = torch.randperm(self._size, device=x.device)
+        order = torch.randperm(len(x), device=x.device)
         first = int(torch.randint(0, len(self._order) - self._strangers + 1, ()))
         strangers = self._targets[self._order[first : first + self._strangers]]
-        return Batch(self._distorted(x[order], progress), targets[order], strangers)
+        images, targets = self._distorted(x[order], progress), targets[order]
+        if self._spoilt:
+            images = torch.cat([images, self._spoilt_alike(self._crops[spoilt])])
+            images = images.contiguous(memory_format=torch.channels_last)
+            targets = torch.cat([targets, self._targets[spoilt]])
+        return Batch(images, targets, strangers)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -136,10 +150,7 @@ class DeviceBatches:
     def undistorted(self, count: int) -> Tensor:
         """Crops as the network will meet them, half of them mirrored: float32 [count, 3, h, w]."""
         rows = torch.randint(0, len(self._crops), (count,), device=self._crops.device)
-        x = self._crops[rows].float()
-        mirrored = torch.rand(count, 1, 1, 1, device=x.device) < 0.5
-        plain = Distortions((), self._distortions.height, self._distortions.width)
-        return plain(torch.where(mirrored, x.flip(3), x), 1.0)
+        return self._mirrored(self._crops[rows])
 
     @torch.no_grad()
     def copies(self, row: NuisanceConfig) -> Iterator[Tensor]:
@@ -156,6 +167,20 @@ class DeviceBatches:
         done = Distortions(row.distortions, self._distortions.height, self._distortions.width)
         for part in self._crops[chosen.to(self._crops.device)].split(_COPIES):
             yield done(part.float(), 0.0)
+
+    def _spoilt_alike(self, crops: Tensor) -> Tensor:
+        """Crops under one row of :class:`AlikeConfig`, by one strength."""
+        rows = self._alike.rows
+        chosen = rows[int(torch.multinomial(torch.tensor([row.share for row in rows]), 1))]
+        strength = float(torch.empty(()).uniform_(*chosen.strength))
+        return self._mirrored(crops, replace(chosen, share=1.0, least=strength, most=strength))
+
+    def _mirrored(self, crops: Tensor, *rows: DistortionConfig) -> Tensor:
+        """Half of the crops, which are uint8, mirrored; then distorted by the rows."""
+        x = crops.float()
+        mirrored = torch.rand(len(x), 1, 1, 1, device=x.device) < 0.5
+        done = Distortions(rows, self._distortions.height, self._distortions.width)
+        return done(torch.where(mirrored, x.flip(3), x), 0.0)
 
     def _next_rows(self, count: int) -> Tensor:
         if count > len(self._crops):
