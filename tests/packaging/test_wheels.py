@@ -63,7 +63,7 @@ def test_it_holds_operators_models_licences_and_photos(wheel: Path) -> None:
         "facesdk/_native/libfacesdk_ops.so",
         "facesdk/models/detection/LICENSE",
         "facesdk/models/recognition/compactfacenet-qb.tflite",
-        "facesdk/models/recognition/mobilefacenet-w6a8.tflite",
+        "facesdk/models/recognition/mobilefacenet-w7a8.tflite",
         "facesdk/samples/ORIGIN.md",
         "facesdk/samples/obama.jpg",
         "facesdk/py.typed",

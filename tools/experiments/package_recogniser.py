@@ -1,13 +1,14 @@
 r"""From a trained float network to the packaged file: fixed-point weights, thresholds, probability.
 
-    python -m tools.experiments.package_recogniser run mobilefacenet-w6a8.tflite --bits 6 \
+    python -m tools.experiments.package_recogniser run mobilefacenet-w7a8.tflite --bits 7 \
         --width depthwise=8 --faces faces --teacher MobileFaceNet.tflite
 
 RUN has ``config.json`` and ``latent.npz``, as a run leaves them; ``weights.h5`` and
-``calibration.json`` are made where they are missing. Nuisances of the configuration are taken out
-as a file has them, whose rounding adds to them. Thresholds and probability are those of the file
-itself, not of the float network, on all pairs of the held-out people: the split of training, which
-MobileFaceNet as the teacher helps to make. Prints what a model card needs.
+``calibration.json`` are made where they are missing. Ranges of activations are measured on crops of
+which most are spoilt (:mod:`.recogniser.spoilt_crops`). Nuisances of the configuration are taken
+out as a file has them, whose rounding adds to them. Thresholds and probability are those of the
+file itself, not of the float network, on all pairs of the held-out people: the split of training,
+which MobileFaceNet as the teacher helps to make. Prints what a model card needs.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs import record as run_record
 from tools.experiments.accuracy_tables import HeldOut, Model, held_out
 from tools.experiments.degraded_strangers import SETS, SHARE
+from tools.experiments.recogniser import spoilt_crops
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -158,6 +160,9 @@ def main() -> None:
     teacher = Model(Embedder.load(arguments.teacher, contract, trust=True), arguments.cache)
     people = held_out(arguments.faces, teacher)
     name = arguments.output.name.partition(".")[0]
+    measured_on = arguments.cache / "spoilt-crops"
+    shutil.rmtree(measured_on, ignore_errors=True)
+    spoilt_crops.write(measured_on, arguments.faces, run_record.config_of(arguments.run))
 
     def converted(run: Path, output: Path) -> tuple[ModelBundle, Converted]:
         made = convert(
@@ -167,7 +172,7 @@ def main() -> None:
                 activations=8,
                 filter_scales="free",
                 storage="int8",
-                calibrate_on=arguments.faces / "celeba_wild.zip",
+                calibrate_on=measured_on,
                 widths=tuple(arguments.width),
             ),
         )

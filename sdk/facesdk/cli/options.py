@@ -19,7 +19,7 @@ Model = Annotated[
     str,
     typer.Option(
         "--model",
-        help="fast (compactfacenet-qb), accurate (mobilefacenet-w6a8), or a .tflite or "
+        help="fast (compactfacenet-qb), accurate (mobilefacenet-w7a8), or a .tflite or "
         ".tflite.pack file.",
     ),
 ]

@@ -15,7 +15,7 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract
 
 DEFAULT_RECOGNIZER = "compactfacenet-qb"
-ALIASES = {"fast": DEFAULT_RECOGNIZER, "accurate": "mobilefacenet-w6a8"}
+ALIASES = {"fast": DEFAULT_RECOGNIZER, "accurate": "mobilefacenet-w7a8"}
 """Names by what a recogniser is chosen for. Embeddings of the two are never compared."""
 
 NEEDED = (DEFAULT_RECOGNIZER, "finder", "mtcnn-onet")

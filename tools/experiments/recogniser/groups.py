@@ -1,6 +1,6 @@
 r"""Strangers of one group, sex and age that pass, counted on FairFace's aligned crops.
 
-    python -m tools.experiments.recogniser.groups compactfacenet-qb mobilefacenet-w6a8 \
+    python -m tools.experiments.recogniser.groups compactfacenet-qb mobilefacenet-w7a8 \
         --placed-by MobileFaceNet.tflite:tools/peers/mobilefacenet.contract.json \
         --crops faces/fairface_val.zip --labels fairface_label_val.csv --cache build/accuracy
 

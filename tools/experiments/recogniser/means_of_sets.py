@@ -1,6 +1,6 @@
 r"""What the mean embedding of a set has to do with its strangers, and with those of other sets.
 
-    python -m tools.experiments.recogniser.means_of_sets compactfacenet-qb mobilefacenet-w6a8 \
+    python -m tools.experiments.recogniser.means_of_sets compactfacenet-qb mobilefacenet-w7a8 \
         --teacher MobileFaceNet.tflite:tools/peers/mobilefacenet.contract.json \
         --faces faces --cache build/accuracy
 

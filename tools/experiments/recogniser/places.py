@@ -1,6 +1,6 @@
 r"""What ``facesdk calibrate --center`` brings for the photos of one place.
 
-    python -m tools.experiments.recogniser.places compactfacenet-qb mobilefacenet-w6a8 \
+    python -m tools.experiments.recogniser.places compactfacenet-qb mobilefacenet-w7a8 \
         --teacher MobileFaceNet.tflite:tools/peers/mobilefacenet.contract.json \
         --faces faces --cache build/accuracy
 

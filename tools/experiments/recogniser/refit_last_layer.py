@@ -1,6 +1,6 @@
 r"""What a map after a finished recogniser's last layer brings, and a second look in a mirror.
 
-    python -m tools.experiments.recogniser.refit_last_layer compactfacenet-qb mobilefacenet-w6a8 \
+    python -m tools.experiments.recogniser.refit_last_layer compactfacenet-qb mobilefacenet-w7a8 \
         --teacher MobileFaceNet.tflite:tools/peers/mobilefacenet.contract.json \
         --faces faces --cache /tmp/accuracy
 

@@ -1,7 +1,7 @@
 r"""How many strangers pass who are not from the sets that thresholds come from.
 
     python -m tools.experiments.recogniser.strangers_elsewhere compactfacenet-qb \
-        mobilefacenet-w6a8 --faces faces --cache build/accuracy
+        mobilefacenet-w7a8 --faces faces --cache build/accuracy
 
 3,000 random crops of each of three sets without names, at the thresholds of the files. All crops of
 a set are taken to be of different people: All-Age-Faces and FairFace have about one photo of each,

@@ -106,7 +106,7 @@ def calibrate(
 
         facesdk calibrate compactfacenet-qb staff/ --flip -o twice.tflite
 
-        facesdk calibrate mobilefacenet-w6a8 visitors/ --center -o door.tflite
+        facesdk calibrate mobilefacenet-w7a8 visitors/ --center -o door.tflite
     """
     import numpy as np
 
