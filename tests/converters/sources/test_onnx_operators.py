@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import Phase, assume, given, settings
+from hypothesis import Phase, assume, example, given, settings
 from hypothesis import strategies as st
 
 from converters.onnx_graphs import Graph, random, require_equal
@@ -82,6 +82,8 @@ def test_transposed_convolutions(
 
 
 @FEW
+@example(size=(2, 4), times=(0.5, 2), by_size=True, places="pytorch_half_pixel", nearest="")
+@example(size=(6, 2), times=(3, 0.5), by_size=False, places="pytorch_half_pixel", nearest="")
 @given(
     size=st.tuples(st.integers(2, 6), st.integers(2, 6)),
     times=st.tuples(st.sampled_from([0.5, 1, 2, 3]), st.sampled_from([0.5, 1, 2, 4])),

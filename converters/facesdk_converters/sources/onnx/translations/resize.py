@@ -3,7 +3,8 @@
 ONNX says for each place of the result which place of the picture it shows, in several ways.
 TensorFlow Lite has operators for three of them: places start with the first, lie in the middle of
 squares, or end with the last (``align_corners``). Nearest neighbours of any other way are gathered
-row by row and column by column; interpolation between any others is refused.
+row by row and column by column; interpolation between any others is refused. Rows and columns may
+be of two ways, as PyTorch's are where a single one is left.
 """
 
 from __future__ import annotations
@@ -60,14 +61,7 @@ def resize(translator: Translator, node: Node) -> Any:
     ]
     if mode == "nearest":
         return _nearest(x, node, size, places)
-    for way, own in _OWN_PLACES.items():
-        if all(
-            np.allclose(_clipped(one, old), _clipped(own(old, new), old), 0, _CLOSE)
-            for one, old, new in zip(places, given[2:], size, strict=True)
-        ):
-            options = {way: True} if way else {}
-            return tf.compat.v1.image.resize_bilinear(x, size, **options)
-    raise ModelError("interpolates at places for which TensorFlow Lite has no operator")
+    return _linear(x, given[2:], size, places)
 
 
 def _target(translator: Translator, node: Node, given: list[int]) -> tuple[list[int], list[float]]:
@@ -104,6 +98,28 @@ def _places(node: Node, old: int, new: int, scale: float) -> NDArray[np.float64]
 
 def _clipped(places: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     return np.clip(places, 0, size - 1)
+
+
+def _linear(x: Any, given: list[int], size: list[int], places: list[NDArray[np.float64]]) -> Any:
+    """By one operator that has both rows and columns there, or else by one for each."""
+    rows, columns = (
+        [
+            way
+            for way, own in _OWN_PLACES.items()
+            if np.allclose(_clipped(one, old), _clipped(own(old, new), old), 0, _CLOSE)
+        ]
+        for one, old, new in zip(places, given, size, strict=True)
+    )
+    if not rows or not columns:
+        raise ModelError("interpolates at places for which TensorFlow Lite has no operator")
+    both = next((way for way in rows if way in columns), None)
+    if both is not None:
+        return _interpolated(x, size, both)
+    return _interpolated(_interpolated(x, [size[0], given[1]], rows[0]), size, columns[0])
+
+
+def _interpolated(x: Any, size: list[int], way: str) -> Any:
+    return tf.compat.v1.image.resize_bilinear(x, size, **({way: True} if way else {}))
 
 
 def _nearest(x: Any, node: Node, size: list[int], places: list[NDArray[np.float64]]) -> Any:
