@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from facesdk.recognition.alignment import similarity_transform, template_points
-from facesdk_training.config.distortions import KINDS, DistortionConfig, motion_kernel
+from facesdk_training.config.distortions import KINDS, STRIPES, DistortionConfig, motion_kernel
 from facesdk_training.data.distortions import distorted
 
 
@@ -119,3 +119,49 @@ def test_blocks_round_the_coefficients_of_the_cosine_transform() -> None:
     own = np.round(cv2.dct(crop()[8:16, 16:24, 1].astype(np.float32)) / 40) * 40
     expected = np.clip(cv2.idct(own), 0, 255)
     np.testing.assert_allclose(result[8:16, 16:24, 1], expected, atol=0.51)
+
+
+def flat(level: int = 100) -> np.ndarray:
+    return np.full((112, 112, 3), level, np.uint8)
+
+
+@pytest.mark.parametrize("squares", [8, 14, 28])
+def test_a_mosaic_is_the_crop_shrunk_by_areas_and_enlarged_by_pixels(squares: int) -> None:
+    row = DistortionConfig("mosaic", least=squares, most=squares)
+    small = cv2.resize(crop(), (squares, squares), interpolation=cv2.INTER_AREA)
+    expected = small.repeat(112 // squares, axis=0).repeat(112 // squares, axis=1)
+    np.testing.assert_allclose(apply(row).astype(int), expected, atol=1)
+    window = distorted(crop(), (row,), 112, 96, 0.0, np.random.default_rng(0))
+    np.testing.assert_allclose(window[:, 6:90].astype(int), expected[:, 14:98], atol=1)
+
+
+def test_squares_of_a_mosaic_may_be_any_number() -> None:
+    row = DistortionConfig("mosaic", least=17.3, most=17.3)
+    edges = np.flatnonzero(np.diff(apply(row)[0].astype(int), axis=0).any(axis=1)) + 1
+    np.testing.assert_array_equal(edges, np.ceil(np.arange(1, 18) * 112 / 17.3 - 0.5))
+
+
+def test_stripes_change_the_light_by_their_depth_and_repeat() -> None:
+    row = DistortionConfig("stripes", least=0.3, most=0.3)
+    for seed in range(8):
+        image = distorted(flat(), (row,), 112, 112, 0.0, np.random.default_rng(seed))
+        assert 70 <= image.min() < 72
+        assert 128 < image.max() <= 130
+        power = np.abs(np.fft.fft2(image[..., 0] - image[..., 0].mean()))
+        down, across = np.unravel_index(power.argmax(), power.shape)
+        waves = np.hypot(min(down, 112 - down), min(across, 112 - across))
+        assert STRIPES[0] * 0.95 < 112 / waves < STRIPES[1] * 1.05
+
+
+@pytest.mark.parametrize(("share", "columns"), [(0.25, 28), (0.5, 56)])
+def test_a_cover_hides_a_share_of_the_width_from_either_side(share: float, columns: int) -> None:
+    row = DistortionConfig("cover", least=share, most=share)
+    sides = set()
+    for seed in range(8):
+        hidden = (apply(row, seed=seed) != crop()).any(axis=(0, 2))
+        assert abs(hidden.sum() - columns) <= 1
+        sides.add("left" if hidden[0] else "right")
+        window = distorted(crop(), (row,), 112, 96, 0.0, np.random.default_rng(seed))
+        seen = (window != crop()[:, 8:104]).any(axis=(0, 2))
+        assert abs(seen.sum() - (columns - 8)) <= 1
+    assert sides == {"left", "right"}

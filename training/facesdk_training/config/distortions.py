@@ -37,11 +37,14 @@ Name = Literal[
     "gamma",
     "light",
     "darkness",
+    "stripes",
     "grey",
     "rectangle",
     "mask",
     "bar",
+    "cover",
     "glasses",
+    "mosaic",
     "blocks",
     "noise",
 ]
@@ -111,11 +114,23 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "gamma": Kind("natural logarithm of the exponent, either way", 0, 0.6, 0, 3),
         "light": Kind("slope of a gradient of light, either way", 0, 0.45, 0, 1),
         "darkness": Kind("factor of all levels", 0.15, 0.6, 0, 1),
+        "stripes": Kind(
+            "relative change of the light in waves of any direction, as behind a net",
+            0.02,
+            0.4,
+            0,
+            1,
+        ),
         "grey": Kind("colour removed; no strength", 0, 0, 0, 0),
         "rectangle": Kind("sides in pixels, of one colour, anywhere", 12, 45, 1, 112),
         "mask": Kind("first row that a mask of one colour covers", 62, 78, 40, 112),
         "bar": Kind("rows of a dark bar over the eyes", 12, 20, 1, 60),
+        "cover": Kind(
+            "share of the crop's width that something of one colour covers, from either side",
+            *(0.15, 0.5, 0, 1),
+        ),
         "glasses": Kind("share of the light that the lenses of drawn glasses take", 0, 1, 0, 1),
+        "mosaic": Kind("squares of one colour each across the crop", 12, 48, 4, 112),
         "blocks": Kind(
             "levels between steps of the 8x8 cosine transform, as of JPEG", 16, 60, 1, 255
         ),
@@ -220,6 +235,9 @@ def motion_kernel(pixels: float, direction: float) -> NDArray[np.float32]:
 
 GLASSES = Glasses()
 """Between which numbers each is drawn, evenly."""
+
+STRIPES = (3.5, 10.0)
+"""Pixels from one wave of "stripes" to the next, drawn evenly between them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,13 @@ from facesdk_training.config.distortions import (
     GLASSES,
     MOST_NARROWER,
     MOST_STRETCHED,
+    STRIPES,
     DistortionConfig,
     keystone,
     motion_kernel,
     stretch,
 )
+from facesdk_training.data.crops import CROP_SIZE
 
 Levels = NDArray[np.float32]
 
@@ -168,6 +170,14 @@ def _light(x: Levels, strength: float, rng: np.random.Generator) -> Levels:
     return np.asarray(x * (1 + slope[..., None]), np.float32)
 
 
+def _stripes(x: Levels, depth: float, rng: np.random.Generator) -> Levels:
+    apart, (direction, phase) = rng.uniform(*STRIPES), rng.uniform(0, math.tau, 2)
+    rows, columns = np.mgrid[: x.shape[0], : x.shape[1]]
+    along = columns * math.cos(direction) + rows * math.sin(direction)
+    wave = depth * np.sin(math.tau / apart * along + phase)
+    return np.asarray(x * (1 + wave[..., None]), np.float32)
+
+
 def _grey(x: Levels, strength: float, rng: np.random.Generator) -> Levels:
     return np.repeat((x @ _GREY)[..., None], 3, axis=2)
 
@@ -186,6 +196,13 @@ def _mask(x: Levels, top: float, rng: np.random.Generator) -> Levels:
 def _bar(x: Levels, rows: float, rng: np.random.Generator) -> Levels:
     top, left = rng.uniform(40, 47), rng.uniform(-2, 14)
     return _covered(x, (top, top + rows, left, left + rng.uniform(68, 92)), rng.uniform(0, 60, 3))
+
+
+def _cover(x: Levels, share: float, rng: np.random.Generator) -> Levels:
+    height, width = x.shape[:2]
+    reach = share * CROP_SIZE - (CROP_SIZE - width) / 2
+    left = width - reach if rng.uniform() < 0.5 else 0
+    return _covered(x, (0, height, left, left + reach), rng.uniform(0, 255, 3))
 
 
 def _glasses(x: Levels, taken: float, rng: np.random.Generator) -> Levels:
@@ -212,6 +229,20 @@ def _covered(
     x = x.copy()
     x[top:bottom, left:right] = colour
     return x
+
+
+def _mosaic(x: Levels, squares: float, rng: np.random.Generator) -> Levels:
+    """Squares are counted across the crop, of which the levels are the middle."""
+    down, across = (_same_square(side, squares) for side in x.shape[:2])
+    return np.asarray(np.einsum("ai,bj,ijc->abc", down, across, x, optimize=True), np.float32)
+
+
+def _same_square(side: int, squares: float) -> Levels:
+    """Share that each of ``side`` pixels has in the mean of each pixel's square, [side, side]."""
+    places = np.arange(side) + (CROP_SIZE - side) / 2 + 0.5
+    square = np.floor(places * squares / CROP_SIZE)
+    same = square[:, None] == square
+    return np.asarray(same / same.sum(1, keepdims=True), np.float32)
 
 
 def _blocks(x: Levels, step: float, rng: np.random.Generator) -> Levels:
@@ -243,11 +274,14 @@ _ON_LEVELS: Mapping[str, Callable[[Levels, float, np.random.Generator], Levels]]
         "gamma": _gamma,
         "darkness": lambda x, factor, rng: x * np.float32(factor),
         "light": _light,
+        "stripes": _stripes,
         "grey": _grey,
         "rectangle": _rectangle,
         "mask": _mask,
         "bar": _bar,
+        "cover": _cover,
         "glasses": _glasses,
+        "mosaic": _mosaic,
         "blocks": _blocks,
         "noise": _noise,
     }

@@ -7,7 +7,13 @@ import pytest
 from PIL import Image, ImageDraw
 
 from facesdk.models.templates import TEMPLATES
-from facesdk_training.config.distortions import KINDS, DistortionConfig, Glasses, motion_kernel
+from facesdk_training.config.distortions import (
+    KINDS,
+    STRIPES,
+    DistortionConfig,
+    Glasses,
+    motion_kernel,
+)
 from facesdk_training.data import distortions as keras_engine
 
 pytest.importorskip("torch.nn", reason="needs PyTorch: `make torch` installs it")
@@ -106,6 +112,44 @@ def test_a_moving_face_is_that_of_the_other_engine(monkeypatch: pytest.MonkeyPat
         levels = np.round(crop.permute(1, 2, 0).numpy()).astype(np.uint8)
         other = keras_engine.distorted(levels, (row,), 112, 112, 0.0, np.random.default_rng(0))
         np.testing.assert_allclose(found.permute(1, 2, 0), other.astype(int), atol=1.5)
+
+
+def same_in_the_other_engine(row: DistortionConfig, width: int) -> None:
+    levels = crops().round()
+    found = Distortions((row,), 112, width)(levels.clone(), 0.0) * 128 + 127.5
+    for crop, mine in zip(levels, found, strict=True):
+        image = crop.permute(1, 2, 0).numpy().astype(np.uint8)
+        other = keras_engine.distorted(image, (row,), 112, width, 0.0, np.random.default_rng(0))
+        np.testing.assert_allclose(mine.permute(1, 2, 0), other.astype(int), atol=0.6)
+
+
+@pytest.mark.parametrize("width", [112, 96])
+@pytest.mark.parametrize("squares", [4, 14, 17.3, 112])
+def test_mosaics_are_those_of_the_other_engine(squares: float, width: int) -> None:
+    same_in_the_other_engine(DistortionConfig("mosaic", least=squares, most=squares), width)
+
+
+def test_stripes_change_the_light_by_their_depth_and_repeat_in_any_direction() -> None:
+    row = DistortionConfig("stripes", least=0.3, most=0.3)
+    directions = set()
+    for crop in distorted(torch.full((16, 3, 112, 112), 100.0), row).numpy():
+        assert 70 <= crop.min() < 72
+        assert 128 < crop.max() <= 130
+        power = np.abs(np.fft.fft2(crop[0] - crop[0].mean()))
+        down, across = np.unravel_index(power.argmax(), power.shape)
+        waves = np.hypot(min(down, 112 - down), min(across, 112 - across))
+        assert STRIPES[0] * 0.95 < 112 / waves < STRIPES[1] * 1.05
+        directions.add(round(math.degrees(math.atan2(down, across))) // 10)
+    assert len(directions) > 5
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 1.0])
+def test_covers_hide_as_much_as_those_of_the_other_engine(share: float) -> None:
+    row = DistortionConfig("cover", least=share, most=share)
+    for crop, covered in zip(crops(), Distortions((row,), 112, 96)(crops(), 0.0), strict=True):
+        hidden = (covered * 128 + 127.5 - crop[:, :, 8:104]).abs().amax((0, 1)) > 0.01
+        assert abs(int(hidden.sum()) - max(0, share * 112 - 8)) <= 1 or share == 1.0
+        assert share < 1 or hidden.all()
 
 
 def shape(**values: float) -> Glasses:

@@ -22,6 +22,7 @@ from facesdk_training.config.distortions import (
     GLASSES,
     MOST_NARROWER,
     MOST_STRETCHED,
+    STRIPES,
     DistortionConfig,
     keystone,
     motion_kernel,
@@ -87,9 +88,10 @@ class Distortions:
             if row.name in ("low-resolution", "blur", "motion"):
                 first = _in_slices(x, row, share, first)
         x = photometric(x, _photometric_draws(x, active))
-        for row, share in active:
-            if row.name == "blocks":
-                x = _blocks(x, share, *row.strength)
+        for name, change in (("mosaic", _mosaic), ("blocks", _blocks)):
+            for row, share in active:
+                if row.name == name:
+                    x = change(x, share, *row.strength)
         x = with_noise(x, _noise_draws(x, active))
         return ((x - INPUT.mean) / INPUT.scale).contiguous(memory_format=torch.channels_last)
 
@@ -215,7 +217,7 @@ Draws = dict[str, list[Tensor]]
 
 def _photometric_draws(x: Tensor, active: Sequence[tuple[DistortionConfig, float]]) -> Draws:
     """Strengths per crop of what only changes levels, neutral where a crop is not chosen."""
-    names = ("gain", "offset", "tint", "gamma", "dark", "light_x", "light_y", "grey")
+    names = ("gain", "offset", "tint", "gamma", "dark", "light_x", "light_y", "stripes", "grey")
     draws: Draws = {name: [] for name in (*names, "box", "colour", "glasses", "frame")}
     for row, share in active:
         chosen, (least, most) = _chosen(x, share), row.strength
@@ -233,6 +235,9 @@ def _photometric_draws(x: Tensor, active: Sequence[tuple[DistortionConfig, float
             strength = chosen * _uniform(x, least, most)
             draws["light_x"].append(strength * _uniform(x, -1, 1))
             draws["light_y"].append(strength * _uniform(x, -1, 1))
+        elif row.name == "stripes":
+            waves = [_uniform(x, *each) for each in (STRIPES, (0, math.tau), (0, math.tau))]
+            draws["stripes"].append(torch.cat([chosen * _uniform(x, least, most), *waves], 1))
         elif row.name == "grey":
             draws["grey"].append(chosen.float())
         elif row.name in _BOXES:
@@ -263,11 +268,19 @@ def _bar(x: Tensor, least: float, most: float) -> tuple[Tensor, Tensor]:
     return torch.cat([top, bottom, left, right], 1), _uniform(x, 0, 60, 3, 1, 1)
 
 
+def _cover(x: Tensor, least: float, most: float) -> tuple[Tensor, Tensor]:
+    height, width = x.shape[2:]
+    reach = _uniform(x, least, most) * CROP_SIZE - (CROP_SIZE - width) / 2
+    left = torch.where(_chosen(x, 0.5), width - reach, 0.0)
+    box = torch.cat([torch.zeros_like(left), torch.full_like(left, height), left, left + reach], 1)
+    return box, _uniform(x, 0, 255, 3, 1, 1)
+
+
 def _glasses(x: Tensor, least: float, most: float) -> Tensor:
     return torch.cat([_uniform(x, *each) for each in ((least, most), *GLASSES.shape)], 1)
 
 
-_BOXES = {"rectangle": _rectangle, "mask": _mask, "bar": _bar}
+_BOXES = {"rectangle": _rectangle, "mask": _mask, "bar": _bar, "cover": _cover}
 
 
 def photometric(x: Tensor, draws: Draws) -> Tensor:
@@ -288,11 +301,15 @@ def photometric(x: Tensor, draws: Draws) -> Tensor:
     down = torch.linspace(-1, 1, x.shape[2], device=x.device).view(1, 1, -1, 1)
     for horizontal, vertical in zip(draws["light_x"], draws["light_y"], strict=True):
         x = x * (1 + across * horizontal + down * vertical)
+    rows = torch.arange(x.shape[2], device=x.device).view(1, 1, -1, 1)
+    columns = torch.arange(x.shape[3], device=x.device).view(1, 1, 1, -1)
+    for stripes in draws["stripes"]:
+        depth, apart, direction, phase = stripes.split(1, 1)
+        along = columns * torch.cos(direction) + rows * torch.sin(direction)
+        x = (x * (1 + depth * torch.sin(math.tau / apart * along + phase))).clamp(0, 255)
     weights = _constant(_GREY, x.device).view(1, 3, 1, 1)
     for chosen in draws["grey"]:
         x = torch.where(chosen > 0, (x * weights).sum(1, keepdim=True), x)
-    rows = torch.arange(x.shape[2], device=x.device).view(1, 1, -1, 1)
-    columns = torch.arange(x.shape[3], device=x.device).view(1, 1, 1, -1)
     for box, colour in zip(draws["box"], draws["colour"], strict=True):
         top, bottom, left, right = (box[:, n : n + 1] for n in range(4))
         hidden = (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
@@ -317,13 +334,37 @@ def _share_hidden(glasses: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     return torch.where(width > 0, share, 0.0)
 
 
-def _blocks(x: Tensor, share: float, least: float, most: float) -> Tensor:
-    """Rounds the coefficients of 8x8 cosine transforms, in place; one random crop in 1 / share."""
+def _mosaic(x: Tensor, share: float, least: float, most: float) -> Tensor:
+    """Gives each pixel its square's mean, in place; one random crop in 1 / share."""
+    rows = _some(x, share)
+    part = x[rows]
+    squares = _uniform(part, least, most, 1)
+    down, across = (_same_square(side, squares) for side in x.shape[2:])
+    x[rows] = down[:, None] @ part @ across[:, None].transpose(2, 3)
+    return x
+
+
+def _same_square(side: int, squares: Tensor) -> Tensor:
+    """Share of each of ``side`` pixels in the mean of each one's square, [N, side, side]."""
+    places = torch.arange(side, device=squares.device) + (CROP_SIZE - side) / 2 + 0.5
+    square = torch.floor(places * squares / CROP_SIZE)
+    same = (square[:, :, None] == square[:, None]).float()
+    return same / same.sum(2, keepdim=True)
+
+
+def _some(x: Tensor, share: float) -> slice:
+    """That share of a batch in random order, at least one of it."""
     count = max(1, round(len(x) * share))
     first = int(torch.randint(0, len(x) - count + 1, ()))
-    rows = slice(first, first + count)
+    return slice(first, first + count)
+
+
+def _blocks(x: Tensor, share: float, least: float, most: float) -> Tensor:
+    """Rounds the coefficients of 8x8 cosine transforms, in place; one random crop in 1 / share."""
+    rows = _some(x, share)
     height, width = (side // _BLOCK * _BLOCK for side in x.shape[2:])
     part = x[rows, :, :height, :width]
+    count = len(part)
     line = torch.arange(_BLOCK, device=x.device, dtype=torch.float32)
     basis = torch.cos(math.pi / _BLOCK * (line[None] + 0.5) * line[:, None]) * math.sqrt(2 / _BLOCK)
     basis[0] /= math.sqrt(2)
