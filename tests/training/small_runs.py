@@ -32,6 +32,17 @@ FLOAT_NETWORK = {
     "variant": "float",
     "embedding_length": DIM,
 }
+VARIANTS: dict[str, dict[str, Any]] = {
+    "binary": {},
+    "float": {"network": FLOAT_NETWORK},
+    "alike": {
+        "network": FLOAT_NETWORK,
+        "loss": {"pair_weight": 0.5},
+        "alike": {"share": 0.4, "weight": 3.0, "above": 0.1, "rows": [{"name": "darkness"}]},
+    },
+}
+"""What tests of several processes train, by name."""
+
 NUISANCES = [
     {"distortion": "none", "weight": 1.0},
     {"distortion": "blur", "least": 5.0, "most": 6.0, "directions": 2},
@@ -131,16 +142,16 @@ def mirrored(replicas: int) -> tf.distribute.Strategy:
 def main() -> None:
     """Trains in a process of its own; with REPLICAS in the environment, on that many virtual CPUs.
 
-    The network is binary, or that of VARIANT "float".
+    VARIANT there is a key of :data:`VARIANTS`.
 
     Arguments: folder of the material, run folder, validation interval, step after which the chief
     is told to stop.
     """
     folder, run, every = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     stop_at = int(sys.argv[4]) if len(sys.argv) > 4 else None
-    changes = {"network": FLOAT_NETWORK} if os.environ.get("VARIANT") == "float" else {}
     validation = {"sets": ["a"], "share": 0.5, "every": every}
-    run_config = small_config(folder, validation=validation, **changes)
+    variant = VARIANTS[os.environ.get("VARIANT", "binary")]
+    run_config = small_config(folder, validation=validation, **variant)
     replicas = int(os.environ.get("REPLICAS", "0"))
     strategy = mirrored(replicas) if replicas else start().strategy
     trainer = trainer_of(run, run_config, strategy)

@@ -19,6 +19,7 @@ import pytest
 from facesdk_training.runs import folder as run_folder
 from training.small_runs import (
     FLOAT_NETWORK,
+    VARIANTS,
     losses_of,
     small_config,
     trainer_of,
@@ -116,6 +117,16 @@ def test_two_mirrored_replicas_get_the_losses_of_one(
     mirrored = losses(start(material, tmp_path / "mirrored", REPLICAS="2"))
     assert mirrored == pytest.approx(alone, rel=1e-3)
     assert (tmp_path / "mirrored" / run_folder.WEIGHTS).exists()
+
+
+@pytest.mark.slow
+def test_two_mirrored_replicas_spoil_the_crops_of_a_batch_alike_as_one_does(
+    material: Path, tmp_path: Path
+) -> None:
+    """Of the 6 crops that are spoilt alike the second replica has all, the first none."""
+    mirrored = losses(start(material, tmp_path / "mirrored", VARIANT="alike", REPLICAS="2"))
+    one = here(material, tmp_path / "one", **VARIANTS["alike"])
+    assert mirrored == pytest.approx(one, rel=1e-3)
 
 
 @pytest.mark.slow

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from facesdk_training.config.run import LossConfig
+from facesdk_training.config.alike import AlikeConfig
+from facesdk_training.config.run import STRANGERS_BELOW, WORST_PAIRS, LossConfig
 from facesdk_training.keras.losses import (
     arcface_logits,
     cosface_logits,
     cosine_loss,
+    pair_loss,
     similarity_matrix_loss,
 )
 from facesdk_training.keras.objectives import Classification, CosineClassifier, Distillation
@@ -54,6 +56,37 @@ def test_similarity_matrix_loss_is_the_naive_mean_and_takes_other_lengths() -> N
     assert float(similarity_matrix_loss(student, teacher)) == pytest.approx(
         naive_similarity(student, teacher), abs=1e-6
     )
+
+
+def naive_pairs(student: np.ndarray, teacher: np.ndarray, worst: int, least: float) -> float:
+    total, count = 0.0, min(worst, len(student))
+    for i in range(len(student)):
+        others = [j for j in range(len(student)) if j != i]
+        excess = [
+            float(student[i] @ student[j] - max(teacher[i] @ teacher[j], least)) for j in others
+        ]
+        total += sum(max(0.0, value) ** 2 for value in sorted(excess, reverse=True)[:count])
+    return total / (len(student) * count)
+
+
+@pytest.mark.parametrize("worst", [1, 3, 9])
+@pytest.mark.parametrize("least", [-1.0, 0.1, 0.6])
+def test_pairs_of_a_batch_cost_what_their_likeness_exceeds(worst: int, least: float) -> None:
+    student, teacher = unit(7, 3, 1), unit(7, 5, 2)
+    assert float(pair_loss(student, teacher, worst=worst, least=least)) == pytest.approx(
+        naive_pairs(student, teacher, worst, least), rel=1e-5
+    )
+
+
+def test_the_objective_counts_the_pairs_of_a_batch_and_those_that_are_spoilt_alike() -> None:
+    student, teacher = unit(12, 3, 1), unit(12, 3, 2)
+    config = LossConfig(similarity_weight=0.0, pair_weight=0.7)
+    objective = Distillation(config, alike=AlikeConfig(weight=3.0, above=0.4), spoilt=5)
+    near = naive_pairs(student, teacher, WORST_PAIRS, STRANGERS_BELOW)
+    together = naive_pairs(student[-5:], teacher[-5:], WORST_PAIRS, 0.4)
+    assert together > 0
+    expected = naive_cosine(student, teacher) + 0.7 * near + 3.0 * together
+    assert float(objective.loss(2 * student, teacher, 1)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_parts_of_a_batch_against_all_of_it_average_to_the_whole() -> None:

@@ -17,7 +17,9 @@ alike among them adds to the loss:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any, ClassVar
 
 from facesdk_training.config.distortions import DistortionConfig
@@ -56,3 +58,16 @@ class AlikeConfig:
     def count(self, batch: int) -> int:
         """How many crops of a batch of so many are spoilt alike."""
         return round(batch * self.share)
+
+    def drawn(self, place: float, strength: float) -> DistortionConfig:
+        """What is done to all crops of a batch.
+
+        Args:
+            place: Where among the rows, each as long as its share, 0 to 1; drawn evenly.
+            strength: Where between the row's least and largest, 0 to 1; drawn evenly.
+        """
+        ends = list(accumulate(row.share for row in self.rows))
+        row = self.rows[bisect_right(ends, place * ends[-1], hi=len(ends) - 1)]
+        least, most = row.strength
+        value = least + strength * (most - least)
+        return replace(row, share=1.0, least=value, most=value, late=1.0)

@@ -27,6 +27,12 @@ _DISTILLATION_WEIGHTS = (
     *("cosine_weight", "similarity_weight", "soft_target_weight", "label_weight", "hint_weight"),
     *("attention_weight", "stranger_weight", "pair_weight"),
 )
+WORST_PAIRS = 8
+"""How many of a crop's pairs within a batch count in losses of pairs: those that are most alike."""
+
+STRANGERS_BELOW = 0.2
+"""Similarity of the teacher up to which any two crops count as strangers."""
+
 _FORBID_OTHER_KEYS = {"extra": "forbid", "allow_inf_nan": False}
 
 
@@ -320,8 +326,7 @@ class RunConfig:
             Needs the training engine "torch".
         batch_size: Crops per step, of all replicas together.
         distortions: What is done to a crop, row by row, instead of ``augmentation``.
-        alike: The part of a batch whose crops are spoilt in one way. Needs the training engine
-            "torch".
+        alike: The part of a batch whose crops are spoilt in one way.
         blends: Share of a batch that is made of two faces each, for which the teacher is asked on
             the spot. Needs the training engine "torch".
         statistics: Batches of undistorted crops by which the running statistics of batch

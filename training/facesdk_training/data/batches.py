@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from facesdk.errors import InputError
 from facesdk.recognition.alignment import central
+from facesdk_training.config.alike import AlikeConfig
 from facesdk_training.config.distortions import DistortionConfig
 from facesdk_training.config.nuisances import NuisanceConfig
 from facesdk_training.config.run import AugmentationConfig
@@ -27,6 +28,8 @@ from facesdk_training.data.crops import INPUT, Crops
 from facesdk_training.data.distortions import distorted
 
 T = TypeVar("T")
+
+_HALF_MIRRORED = DistortionConfig("mirror", share=0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ class CropBatches:
         rows: Distortions instead of ``augmentation``.
         steps: Length of the run, by which the strengths of ``rows`` go.
         copied: Crops that :meth:`copies` takes, by the sets of a row.
+        alike: What is done to the last crops of a batch instead, half of which are mirrored.
     """
 
     crops: Crops
@@ -101,6 +105,7 @@ class CropBatches:
     rows: tuple[DistortionConfig, ...] = ()
     steps: int = 1
     copied: Pools = field(default_factory=dict)
+    alike: AlikeConfig = field(default_factory=AlikeConfig)
 
     def batches(self, first_step: int, last_step: int, part: slice) -> Iterator[Batch]:
         """Yields a part of each batch of the steps first_step <= step < last_step.
@@ -161,12 +166,16 @@ class CropBatches:
             yield INPUT.normalise(np.stack(images))
 
     def _image(self, row: int, seed: tuple[int, int, int]) -> NDArray[np.uint8]:
-        rng = np.random.default_rng(seed)
+        rng, image = np.random.default_rng(seed), self.crops.image(row)
+        own, step, position = seed
+        size, batch = (self.height, self.width), self.sampler.batch_size
+        if position >= batch - self.alike.count(batch):
+            of_all = np.random.default_rng((own, step, batch))  # as of no position
+            spoilt = (_HALF_MIRRORED, self.alike.drawn(*of_all.uniform(size=2).tolist()))
+            return distorted(image, spoilt, *size, 0.0, rng)
         if self.rows:
-            _, step, _ = seed
-            progress, image = step / self.steps, self.crops.image(row)
-            return distorted(image, self.rows, self.height, self.width, progress, rng)
-        return augmented(self.crops.image(row), self.augmentation, self.height, self.width, rng)
+            return distorted(image, self.rows, *size, step / self.steps, rng)
+        return augmented(image, self.augmentation, *size, rng)
 
 
 def prefetch(items: Iterable[T], depth: int) -> Iterator[T]:

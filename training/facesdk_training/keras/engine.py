@@ -110,6 +110,7 @@ class KerasEngine:
                 config.distortions,
                 total_steps(config, sampler.steps_per_epoch),
                 pools(config.nuisances, material.crops.records, sampler.rows),
+                config.alike,
             ),
             Validation(material.crops, material.split, height, width),
             strategy=self.strategy,
@@ -134,9 +135,7 @@ def _require_possible(config: RunConfig) -> None:
     asked = {
         "budget": config.budget,
         "blends": config.blends,
-        "alike.share": config.alike.share,
         "loss.stranger_weight": config.loss.stranger_weight,
-        "loss.pair_weight": config.loss.pair_weight,
     }
     for name, value in asked.items():
         if value:

@@ -53,6 +53,29 @@ def similarity_matrix_loss(
     return tf.reduce_mean(tf.square(difference))
 
 
+def pair_loss(student: tf.Tensor, teacher: tf.Tensor, *, worst: int, least: float) -> tf.Tensor:
+    """Mean square of the excess of likeness among the crops of a batch.
+
+    The excess over what the teacher's own similarity explains, which counts as ``least`` or more;
+    of each crop the largest ``worst``. So degraded strangers do not meet.
+
+    Args:
+        student: float32 [N, D], unit vectors.
+        teacher: float32 [N, E], unit vectors.
+        worst: How many per crop.
+        least: Similarity of the teacher up to which any two are strangers.
+
+    Returns:
+        float32 scalar, 0 to 4.
+    """
+    taught = tf.maximum(tf.matmul(teacher, teacher, transpose_b=True), least)
+    excess = tf.matmul(student, student, transpose_b=True) - taught
+    excess = tf.linalg.set_diag(excess, tf.fill(tf.shape(excess)[:1], -4.0))
+    count = tf.minimum(worst, tf.shape(excess)[1])
+    largest = tf.math.top_k(excess, count, sorted=False).values
+    return tf.reduce_mean(tf.square(tf.nn.relu(largest)))
+
+
 def soft_target_loss(student: tf.Tensor, teacher: tf.Tensor, temperature: float) -> tf.Tensor:
     """T^2 times the mean of KL(softmax(teacher / T) || softmax(student / T)).
 

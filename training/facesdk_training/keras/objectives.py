@@ -7,7 +7,7 @@ batch, so the same numbers come out however a batch is split.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +15,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from facesdk.errors import InputError
-from facesdk_training.config.run import LossConfig, RunConfig
+from facesdk_training.config.alike import AlikeConfig
+from facesdk_training.config.run import STRANGERS_BELOW, WORST_PAIRS, LossConfig, RunConfig
 from facesdk_training.data.material import Material
 from facesdk_training.data.people import mean_directions
 from facesdk_training.keras.losses import (
@@ -24,6 +25,7 @@ from facesdk_training.keras.losses import (
     cosface_logits,
     cosine_loss,
     hint_loss,
+    pair_loss,
     similarity_matrix_loss,
     soft_target_loss,
 )
@@ -62,11 +64,15 @@ class Distillation:
         config: The weights of the losses.
         teacher: Loads the network whose layers are imitated.
         people: float32 [classes, D], the mean direction of each person by the teacher.
+        alike: What two of the last crops of a batch may have in common.
+        spoilt: How many crops these are.
     """
 
     config: LossConfig
     teacher: Callable[[], tf.keras.Model] | None = None
     people: NDArray[np.float32] | None = None
+    alike: AlikeConfig = field(default_factory=AlikeConfig)
+    spoilt: int = 0
 
     def model(self, embedder: tf.keras.Model) -> tf.keras.Model:
         """The embedder itself, or with further outputs for what else is compared."""
@@ -91,11 +97,10 @@ class Distillation:
         total = tf.zeros(())
         if config.cosine_weight:
             total += config.cosine_weight * cosine_loss(student, targets)
-        if config.similarity_weight:
-            relation = similarity_matrix_loss(
+        if config.similarity_weight or config.pair_weight or self.spoilt:
+            total += self._batch_loss(
                 student, targets, _gathered(student, replicas), _gathered(targets, replicas)
             )
-            total += config.similarity_weight * relation
         if config.needs_labels:
             total += self._people_loss(config.scale * parts["cosines"], targets, labels)
         for number in range(len(config.layers) if config.imitates_layers else 0):
@@ -107,6 +112,23 @@ class Distillation:
                 regressed = tf.cast(parts[f"regressed_{number}"], tf.float32)
                 total += config.hint_weight * hint_loss(regressed, theirs)
         return total / replicas
+
+    def _batch_loss(
+        self, student: tf.Tensor, targets: tf.Tensor, students: tf.Tensor, taught: tf.Tensor
+    ) -> tf.Tensor:
+        """Of distances within the batch, of which the first two are this replica's rows."""
+        config, total = self.config, tf.zeros(())
+        if config.similarity_weight:
+            relation = similarity_matrix_loss(student, targets, students, taught)
+            total += config.similarity_weight * relation
+        if config.pair_weight:
+            near = pair_loss(students, taught, worst=WORST_PAIRS, least=STRANGERS_BELOW)
+            total += config.pair_weight * near
+        if self.spoilt:
+            last = students[-self.spoilt :], taught[-self.spoilt :]
+            together = pair_loss(*last, worst=WORST_PAIRS, least=self.alike.above)
+            total += self.alike.weight * together
+        return total
 
     def _people_loss(self, logits: tf.Tensor, targets: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         config, total = self.config, tf.zeros(())
@@ -228,7 +250,8 @@ def objective_of(
     """
     if config.objective == "distillation":
         people = mean_directions(material) if config.loss.needs_labels else None
-        return Distillation(config.loss, teacher, people)
+        spoilt = config.alike.count(config.batch_size)
+        return Distillation(config.loss, teacher, people, config.alike, spoilt)
     margins = {"softmax": None, "cosface": cosface_logits, "arcface": arcface_logits}
     return Classification(config.loss, material.classes, margins[config.objective])
 

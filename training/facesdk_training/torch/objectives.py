@@ -12,15 +12,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facesdk_training.config.alike import AlikeConfig
-from facesdk_training.config.run import LossConfig, RunConfig
+from facesdk_training.config.run import STRANGERS_BELOW, WORST_PAIRS, LossConfig, RunConfig
 from facesdk_training.data.material import Material
 from facesdk_training.data.people import mean_directions
 from facesdk_training.torch import losses
 from facesdk_training.torch.networks.layers import glorot_uniform, truncated_normal
 
-_WORST_STRANGERS, _WORST_PAIRS = 32, 8
-_STRANGERS_BELOW = 0.2
-"""Similarity of the teacher up to which any two crops count as strangers."""
+_WORST_STRANGERS = 32
 
 
 class Objective(nn.Module, ABC):
@@ -83,15 +81,15 @@ class Distillation(Objective):
             total = total + config.similarity_weight * relation
         if config.stranger_weight:
             far = losses.stranger_loss(
-                student, targets, strangers, worst=_WORST_STRANGERS, least=_STRANGERS_BELOW
+                student, targets, strangers, worst=_WORST_STRANGERS, least=STRANGERS_BELOW
             )
             total = total + config.stranger_weight * far
         if config.pair_weight:
-            near = losses.pair_loss(student, targets, worst=_WORST_PAIRS, least=_STRANGERS_BELOW)
+            near = losses.pair_loss(student, targets, worst=WORST_PAIRS, least=STRANGERS_BELOW)
             total = total + config.pair_weight * near
         if self._alike.weight and (count := self._alike.count(len(student))):
             together = losses.pair_loss(
-                *(student[-count:], targets[-count:]), worst=_WORST_PAIRS, least=self._alike.above
+                *(student[-count:], targets[-count:]), worst=WORST_PAIRS, least=self._alike.above
             )
             total = total + self._alike.weight * together
         if self.people is not None and self.directions is not None:

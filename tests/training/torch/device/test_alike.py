@@ -47,7 +47,7 @@ def factors(batch: Batch) -> np.ndarray:
 
 
 def test_the_last_crops_of_a_batch_have_one_distortion_of_one_strength() -> None:
-    torch.manual_seed(3)
+    torch.manual_seed(5)
     made, drawn = batches(), []
     for _ in range(60):
         batch = made.next(0.0)

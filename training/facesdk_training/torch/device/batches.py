@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -170,10 +170,7 @@ class DeviceBatches:
 
     def _spoilt_alike(self, crops: Tensor) -> Tensor:
         """Crops under one row of :class:`AlikeConfig`, by one strength."""
-        rows = self._alike.rows
-        chosen = rows[int(torch.multinomial(torch.tensor([row.share for row in rows]), 1))]
-        strength = float(torch.empty(()).uniform_(*chosen.strength))
-        return self._mirrored(crops, replace(chosen, share=1.0, least=strength, most=strength))
+        return self._mirrored(crops, self._alike.drawn(*torch.rand(2).tolist()))
 
     def _mirrored(self, crops: Tensor, *rows: DistortionConfig) -> Tensor:
         """Half of the crops, which are uint8, mirrored; then distorted by the rows."""
