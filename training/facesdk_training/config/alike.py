@@ -69,5 +69,5 @@ class AlikeConfig:
         ends = list(accumulate(row.share for row in self.rows))
         row = self.rows[bisect_right(ends, place * ends[-1], hi=len(ends) - 1)]
         least, most = row.strength
-        value = least + strength * (most - least)
+        value = min(most, least + strength * (most - least))  # rounding may go beyond
         return replace(row, share=1.0, least=value, most=value, late=1.0)

@@ -116,10 +116,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "darkness": Kind("factor of all levels", 0.15, 0.6, 0, 1),
         "stripes": Kind(
             "relative change of the light in waves of any direction, as behind a net",
-            0.02,
-            0.4,
-            0,
-            1,
+            *(0.02, 0.4, 0, 1),
         ),
         "grey": Kind("colour removed; no strength", 0, 0, 0, 0),
         "rectangle": Kind("sides in pixels, of one colour, anywhere", 12, 45, 1, 112),
