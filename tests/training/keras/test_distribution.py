@@ -123,10 +123,15 @@ def test_two_mirrored_replicas_get_the_losses_of_one(
 def test_two_mirrored_replicas_spoil_the_crops_of_a_batch_alike_as_one_does(
     material: Path, tmp_path: Path
 ) -> None:
-    """Of the 6 crops that are spoilt alike the second replica has all, the first none."""
-    mirrored = losses(start(material, tmp_path / "mirrored", VARIANT="alike", REPLICAS="2"))
-    one = here(material, tmp_path / "one", **VARIANTS["alike"])
-    assert mirrored == pytest.approx(one, rel=1e-3)
+    """Of the 6 crops that are spoilt alike the second replica has all, the first none.
+
+    Which pairs are the worst turns on rounding, so the first steps are compared.
+    """
+    run = tmp_path / "mirrored"
+    mirrored = losses(start(material, run, "4", VARIANT="alike", REPLICAS="2"))
+    one = here(material, tmp_path / "one", stop_at=4, **VARIANTS["alike"])
+    assert len(one) == 4
+    assert mirrored == pytest.approx(one, rel=2e-4)
 
 
 @pytest.mark.slow
