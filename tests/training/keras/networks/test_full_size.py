@@ -1,4 +1,4 @@
-"""The paper's networks at full size take a training step."""
+"""The paper's networks at full size take training steps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from facesdk_training.keras.optimizers import latent_weights, optimized_groups
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["A", "C", "Q", "QB"])
-def test_a_step_changes_every_weight_and_lowers_the_loss(name: str) -> None:
+def test_steps_change_every_weight_and_lower_the_loss(name: str) -> None:
     tf.keras.utils.set_random_seed(1)
     embedder = build_embedder(configure(name))
     objective = Classification(LossConfig(dropout=0.0), PAPER_CLASSES, None)
@@ -27,21 +27,24 @@ def test_a_step_changes_every_weight_and_lowers_the_loss(name: str) -> None:
     images = np.random.default_rng(2).normal(0, 0.5, (4, 112, 96, 3)).astype(np.float32)
     labels = tf.constant([0, 1, 2, PAPER_CLASSES - 1])
 
-    def loss() -> tf.Tensor:
-        return objective.loss(model(images, training=True), labels, replicas=1)
+    def step() -> float:
+        with tf.GradientTape() as tape:
+            value = objective.loss(model(images, training=True), labels, replicas=1)
+        gradients = tape.gradient(value, model.trainable_variables)
+        assert all(np.isfinite(gradient.numpy()).all() for gradient in gradients)
+        idle = [
+            variable.name
+            for variable, gradient in zip(model.trainable_variables, gradients, strict=True)
+            if not np.any(gradient.numpy())
+        ]
+        assert not idle
+        for group in groups:
+            group.apply(gradients, model.trainable_variables)
+        return float(value)
 
-    with tf.GradientTape() as tape:
-        before = loss()
-    gradients = tape.gradient(before, model.trainable_variables)
-    assert abs(float(before) - math.log(PAPER_CLASSES)) < 6
-    assert all(np.isfinite(gradient.numpy()).all() for gradient in gradients)
-    idle = [
-        variable.name
-        for variable, gradient in zip(model.trainable_variables, gradients, strict=True)
-        if not np.any(gradient.numpy())
-    ]
-    assert not idle
     for group in groups:
-        group.optimizer.learning_rate.assign(1e-4)
-        group.apply(gradients, model.trainable_variables)
-    assert float(loss()) < float(before)
+        group.optimizer.learning_rate.assign(1e-5)
+    before, *after = (step() for _ in range(5))
+    assert abs(before - math.log(PAPER_CLASSES)) < 6
+    # Signs that turn move the loss of four pictures up and down: one step may raise it.
+    assert np.mean(after) < before
