@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+_ANY_SIGN = ("beta", "mean", "shift", "alpha", "bias", "head_correction")
+
 
 def randomise(model: Any) -> None:
     """Makes a Keras model look trained: statistics, offsets, slopes and shifts that matter."""
@@ -13,7 +15,7 @@ def randomise(model: Any) -> None:
     for variable in model.weights:
         if any(part in variable.name for part in ("gamma", "variance")):
             variable.assign(rng.uniform(0.5, 2, variable.shape))
-        elif any(part in variable.name for part in ("beta", "mean", "shift", "alpha", "bias")):
+        elif any(part in variable.name for part in _ANY_SIGN):
             variable.assign(rng.normal(0, 0.5, variable.shape))
 
 

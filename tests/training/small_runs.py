@@ -48,6 +48,7 @@ NUISANCES = [
     {"distortion": "blur", "least": 5.0, "most": 6.0, "directions": 2},
     {"distortion": "noise", "directions": 1, "sets": ["a"]},
 ]
+HIDDEN = {**FLOAT_NETWORK, "head_units": 8}
 FEW_STEPS = {"steps": 2, "batch_size": 8}
 
 

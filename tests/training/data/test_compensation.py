@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 from facesdk.errors import InputError
+from facesdk_training.architectures.registry import configure
 from facesdk_training.config import toml
 from facesdk_training.config.nuisances import NuisanceConfig
 from facesdk_training.data.compensation import COPIES, compensation, copied_rows, folded, pools
 from facesdk_training.data.crops import CropRecord
+from facesdk_training.keras.compensation import fold
+from facesdk_training.keras.networks.build import build_embedder
+from training.networks import faces, randomise
 
 LENGTH = 12
 BLUR = NuisanceConfig("blur", directions=1)
@@ -97,6 +102,20 @@ def test_the_map_folds_into_a_dense_layer() -> None:
     np.testing.assert_allclose(
         features @ new_kernel + new_bias, (features @ kernel + bias) @ change, atol=1e-5
     )
+
+
+@pytest.mark.parametrize("units", [0, 8])
+def test_a_folded_network_is_the_network_followed_by_the_map(units: int) -> None:
+    shape = {"input_height": 32, "input_width": 32, "stages": ((8, 1),), "head_channels": 16}
+    model = build_embedder(
+        configure("MobileFaceNet", embedding_length=LENGTH, head_units=units, **shape)
+    )
+    randomise(model)
+    crops = faces(3)[:, :32, :32]
+    before = np.asarray(model(crops, training=False))
+    change = compensation([BLUR], [strangers(8, 2.0)])
+    fold(model, change)
+    np.testing.assert_allclose(model(crops, training=False), before @ change, atol=1e-4)
 
 
 def test_a_map_that_leaves_nothing_is_refused() -> None:

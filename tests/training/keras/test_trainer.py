@@ -23,6 +23,7 @@ from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs.record import config_of
 from training.small_runs import (
     DIM,
+    HIDDEN,
     NUISANCES,
     losses_of,
     small_config,
@@ -137,11 +138,15 @@ def test_nothing_partial_is_left_behind_and_curves_are_written(uninterrupted: Pa
 
 def test_nuisances_are_taken_out_of_what_is_kept(material: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    losses_of(trainer_of(run, small_config(material, nuisances=NUISANCES)))
+    losses_of(trainer_of(run, small_config(material, network=HIDDEN, nuisances=NUISANCES)))
     kept, last = (weights_of(run, name) for name in (run_folder.WEIGHTS, run_folder.BEST))
     (kernel, bias), (before, _) = kept.pop("embedding"), last.pop("embedding")
     assert np.linalg.matrix_rank(kernel, 1e-4) == np.linalg.matrix_rank(before) - 3
     assert bias.shape == (DIM,)
+    (correction,), (other,) = kept.pop("head_correction"), last.pop("head_correction")
+    change = np.linalg.lstsq(before, kernel, rcond=None)[0]
+    assert np.abs(other).max() > 0
+    np.testing.assert_allclose(correction, other @ change, atol=1e-3 * np.abs(other).max())
     for layer, values in kept.items():
         for own, other in zip(values, last[layer], strict=True):
             np.testing.assert_array_equal(own, other)

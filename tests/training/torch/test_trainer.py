@@ -26,7 +26,7 @@ from facesdk_training.torch.engine import start
 from facesdk_training.torch.trainer import Trainer
 from facesdk_training.torch.weights import keras_weights, restore_latent
 from training.networks import faces
-from training.small_runs import NUISANCES, losses_of, small_config, write_material
+from training.small_runs import HIDDEN, NUISANCES, losses_of, small_config, write_material
 from training.torch.small_torch_runs import trainer_of
 
 TESTS = Path(__file__).parents[2]
@@ -79,11 +79,15 @@ def test_its_weights_compute_the_same_in_both_engines(finished: Path) -> None:
 
 def test_nuisances_are_taken_out_of_what_is_kept(material: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    losses_of(trainer_of(run, small_config(material, nuisances=NUISANCES)))
+    losses_of(trainer_of(run, small_config(material, network=HIDDEN, nuisances=NUISANCES)))
     names = run_folder.WEIGHTS, run_folder.BEST
     kept, last = (hdf5.read_weights((run / name).read_bytes()) for name in names)
     (kernel, _), (before, _) = kept.pop("embedding"), last.pop("embedding")
     assert np.linalg.matrix_rank(kernel, 1e-4) == np.linalg.matrix_rank(before) - 3
+    (correction,), (other,) = kept.pop("head_correction"), last.pop("head_correction")
+    change = np.linalg.lstsq(before, kernel, rcond=None)[0]
+    assert np.abs(other).max() > 0
+    np.testing.assert_allclose(correction, other @ change, atol=1e-3 * np.abs(other).max())
     for layer, values in kept.items():
         for own, other in zip(values, last[layer], strict=True):
             np.testing.assert_array_equal(own, other)

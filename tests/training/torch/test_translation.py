@@ -34,7 +34,15 @@ import torch
 from facesdk_training.compression.frame.translation import translated
 from training.torch.networks.test_same_as_keras import CASES
 
-FLOAT = ("compact-float", "mobile", "A-fire", "A-separable", "A-inverted", "A-shuffle")
+FLOAT = (
+    "compact-float",
+    "mobile",
+    "mobile-hidden",
+    "A-fire",
+    "A-separable",
+    "A-inverted",
+    "A-shuffle",
+)
 
 
 def of_torch(network: torch.nn.Module, x: np.ndarray) -> torch.Tensor:

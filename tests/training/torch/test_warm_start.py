@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,13 @@ from facesdk_training.torch.warm_start import restore_weights
 from training.published import SHAPE, images, published, written
 
 
-def test_the_network_computes_what_the_published_one_computes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("units", [0, 20])
+def test_the_network_computes_what_the_published_one_computes(units: int, tmp_path: Path) -> None:
     tf.keras.utils.set_random_seed(3)
-    source, network = published(), build_embedder(SHAPE)
+    shape = replace(SHAPE, head_units=units)
+    source, network = published(), build_embedder(shape)
     crops = torch.from_numpy(images()).permute(0, 3, 1, 2)
-    restore_weights(network, SHAPE, written(source, tmp_path), crops)
+    restore_weights(network, shape, written(source, tmp_path), crops)
     expected = np.concatenate([source(image[None]).numpy() for image in images()])
     with torch.no_grad():
         np.testing.assert_allclose(network(crops).numpy(), expected, rtol=1e-3, atol=1e-4)

@@ -36,6 +36,8 @@ class CompactFaceNetConfig:
         thresholds: Thresholds per channel in the units of each stage, 1 or 2; empty is 1 in all.
             With two, an activation is two signs, and the binary work is twice as much.
         embedding_length: Length of the embedding.
+        head_units: Units of a hidden layer with ReLU beside the last linear layer, whose output is
+            added to its; 0 leaves it out.
 
     Raises:
         InputError: A value has no network; the message says what is allowed.
@@ -51,6 +53,7 @@ class CompactFaceNetConfig:
     stages: tuple[tuple[int, int], ...] = ((64, 3), (128, 6), (256, 6))
     thresholds: tuple[int, ...] = ()
     embedding_length: int = 192
+    head_units: int = 0
 
     def __post_init__(self) -> None:
         if self.variant not in get_args(Variant):
@@ -85,6 +88,8 @@ class CompactFaceNetConfig:
             )
         if self.embedding_length < 1:
             raise InputError(f"embedding_length must be above 0, but got {self.embedding_length}")
+        if self.head_units < 0:
+            raise InputError(f"head_units must be 0 or above, but got {self.head_units}")
 
     def thresholds_of(self, stage: int) -> int:
         """Thresholds per channel in the units of a stage, counted from 0."""

@@ -29,6 +29,8 @@ class MobileFaceNetConfig:
         first_units: Channels inside the first unit of each stage, in place of that; empty for none.
         head_channels: Channels before the global depthwise convolution.
         embedding_length: Length of the embedding.
+        head_units: Units of a hidden layer with ReLU beside the last linear layer, whose output is
+            added to its; 0 leaves it out.
 
     Raises:
         InputError: A value has no network; the message says what is allowed.
@@ -46,6 +48,7 @@ class MobileFaceNetConfig:
     first_units: tuple[int, ...] = ()
     head_channels: int = 512
     embedding_length: int = 192
+    head_units: int = 0
 
     def __post_init__(self) -> None:
         if not self.stages or any(least < 1 for stage in self.stages for least in stage):
@@ -68,6 +71,8 @@ class MobileFaceNetConfig:
         for name, value in counts.items():
             if value < 1:
                 raise InputError(f"{name} must be above 0, but got {value}")
+        if self.head_units < 0:
+            raise InputError(f"head_units must be 0 or above, but got {self.head_units}")
         height, width = self.map_size(-1)
         if min(height, width) < 1 or min(self.input_height, self.input_width) < 1:
             raise InputError(

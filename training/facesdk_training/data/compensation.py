@@ -8,7 +8,7 @@ orthogonal to the first eigenvectors of the S_k whose row says so: nuisance attr
 Campbell, D. Sturim, D. Reynolds and A. Solomonoff, "SVM Based Speaker Verification using a GMM
 Supervector Kernel and NAP Variability Compensation", ICASSP 2006). The power is half of what would
 whiten them, as within-class covariance normalisation does (A. Hatch, S. Kajarekar and A. Stolcke,
-Interspeech 2006). The map is linear, so it folds into a dense last layer and costs nothing.
+Interspeech 2006). The map is linear, so it folds into dense last layers and costs nothing.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from facesdk_training.data.crops import CropRecord
 COPIES = 2048
 """Crops per row."""
 
-LAST_LAYER = "embedding"
-"""The dense layer that the map folds into."""
+LAST_LAYERS = ("embedding", "head_correction")
+"""The dense layers that the map folds into: the embedding is their sum. Not each network has the
+second, see ``network.head_units``."""
 
 _POWER = -0.25
 

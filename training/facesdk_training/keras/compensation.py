@@ -9,7 +9,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from facesdk_training.config.nuisances import NuisanceConfig
-from facesdk_training.data.compensation import LAST_LAYER, Matrix, compensation, folded
+from facesdk_training.data.compensation import LAST_LAYERS, Matrix, compensation, folded
 
 Copies = Callable[[NuisanceConfig], Iterable[NDArray[np.float32]]]
 """Batches of training crops that are distorted by a row, see
@@ -26,10 +26,11 @@ def compensate(
     copies: Copies,
     embed: Embed | None = None,
 ) -> Matrix:
-    """Changes the last layer, see :mod:`facesdk_training.data.compensation`.
+    """Changes the last layers, see :mod:`facesdk_training.data.compensation`.
 
     Args:
-        model: Whose last layer is dense and named "embedding".
+        model: Whose last layers are dense, see
+            :data:`facesdk_training.data.compensation.LAST_LAYERS`.
         nuisances: What is taken out.
         copies: Gives the crops.
         embed: What embeds them; by default the network. A file made of it, where rounding adds to
@@ -50,6 +51,7 @@ def compensate(
 
 
 def fold(model: tf.keras.Model, change: Matrix) -> None:
-    """Lets a map [D, D] follow the last layer."""
-    last = model.get_layer(LAST_LAYER)
-    last.set_weights(folded(last.get_weights(), change))
+    """Lets a map [D, D] follow the embedding."""
+    for layer in model.layers:
+        if layer.name in LAST_LAYERS:
+            layer.set_weights(folded(layer.get_weights(), change))

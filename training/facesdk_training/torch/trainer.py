@@ -23,7 +23,7 @@ from facesdk.files import write_atomic
 from facesdk_training.architectures.registry import NetworkConfig
 from facesdk_training.config.run import RunConfig
 from facesdk_training.config.stages import Stage
-from facesdk_training.data.compensation import LAST_LAYER, compensation, folded
+from facesdk_training.data.compensation import LAST_LAYERS, compensation, folded
 from facesdk_training.data.validation import calibration_of, figures
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs import hdf5
@@ -310,13 +310,13 @@ class Trainer:
 
     @torch.no_grad()
     def _compensate(self, network: Network) -> None:
-        """Folds what compensates the nuisances into the last layer of a network."""
+        """Folds what compensates the nuisances into the last layers of a network."""
         nuisances, copies = self._config.nuisances, self._setting.batches.copies
         embeddings = [
             torch.cat([network(x).float() for x in copies(row)]).cpu().numpy() for row in nuisances
         ]
-        last = keras_weights(network)[LAST_LAYER]
-        changed = {LAST_LAYER: folded(last, compensation(nuisances, embeddings))}
+        change, weights = compensation(nuisances, embeddings), keras_weights(network)
+        changed = {name: folded(weights[name], change) for name in LAST_LAYERS if name in weights}
         set_keras_weights(network, changed, "nuisances")
 
     def _with_statistics(

@@ -23,6 +23,9 @@ from facesdk_converters.targets.fixed_point.equalization import equalize
 from facesdk_converters.targets.fixed_point.levels import fit
 from facesdk_converters.targets.fixed_point.target import target
 from facesdk_converters.tflite.tree import Tree
+from facesdk_training.architectures.registry import configure
+from facesdk_training.keras.networks.build import build_embedder
+from training.networks import randomise
 
 SIDE = 24
 OPTIONS = {
@@ -157,6 +160,31 @@ def test_int8_computes_almost_what_keras_computes(network, inputs, calibrated, c
     assert cosines(got, np.asarray(network[0](inputs))).min() > 0.995
     types = types_of_weights(content)
     assert types == ["int8"] * 6
+
+
+def test_a_branch_beside_the_last_layer_is_int8_throughout(inputs):
+    import tensorflow as tf
+
+    model = build_embedder(
+        configure(
+            "MobileFaceNet",
+            input_height=SIDE,
+            input_width=SIDE,
+            stem_channels=8,
+            stages=((8, 2), (16, 1)),
+            head_channels=24,
+            embedding_length=12,
+            head_units=20,
+        )
+    )
+    randomise(model)
+    content = to_fixed_point(calibrate(float_file(model), [inputs]), FixedPointOptions())
+    expected = np.asarray(model(inputs, training=False))
+    without = tf.keras.Model(model.input, model.get_layer("embedding").output)
+    assert cosines(np.asarray(without(inputs, training=False)), expected).max() < 0.99
+    assert cosines(run(content, inputs), expected).min() > 0.995
+    assert [len(row.inputs) for row in of_kind(content, "FULLY_CONNECTED")] == [3, 3, 3]
+    assert set(types_of_weights(content)) == {"int8"}
 
 
 def test_without_equal_ranges_int8_is_worse(network, inputs, calibrated, monkeypatch):

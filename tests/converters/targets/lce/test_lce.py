@@ -33,6 +33,7 @@ from facesdk_training.runs import folder as run_folder
 NETWORK = CompactFaceNetConfig(
     stem_channels=(16, 32), stages=((32, 2), (64, 1)), embedding_length=24
 )
+BRANCHED = replace(NETWORK, head_units=20)
 THRESHOLD = {
     "fmr": 0.01,
     "similarity": 0.31,
@@ -50,7 +51,7 @@ def finished_run(run: Path, network: CompactFaceNetConfig = NETWORK) -> Path:
     for variable in model.weights:
         if any(part in variable.name for part in ("gamma", "variance")):
             variable.assign(rng.uniform(0.5, 2, variable.shape))
-        elif any(part in variable.name for part in ("beta", "mean", "shift")):
+        elif any(part in variable.name for part in ("beta", "mean", "shift", "head_correction")):
             variable.assign(rng.normal(0, 0.5, variable.shape))
     model.save_weights(run / run_folder.WEIGHTS)
     run_folder.write_record(
@@ -82,21 +83,47 @@ def converted(run: Path) -> Converted:
     return convert(Request(run, run.parent / "model.tflite"), target.target())
 
 
+@pytest.fixture(scope="module")
+def branched(tmp_path_factory: pytest.TempPathFactory) -> Converted:
+    """A file whose head has hidden units."""
+    run = finished_run(tmp_path_factory.mktemp("branched") / "run", BRANCHED)
+    return convert(Request(run, run.parent / "model.tflite"), target.target())
+
+
 @pytest.mark.parametrize("half", [False, True], ids=["float32", "float16"])
+@pytest.mark.parametrize(
+    ("file", "network"),
+    [("converted", NETWORK), ("branched", BRANCHED), ("converted", BRANCHED)],
+    ids=["plain", "hidden units", "new hidden units"],
+)
 def test_training_goes_on_from_a_converted_file(
-    converted: Converted, tmp_path: Path, half: bool
+    file: str,
+    network: CompactFaceNetConfig,
+    half: bool,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
-    path = converted.path
+    path = request.getfixturevalue(file).path
     if half:
+        content = float16.stored(ModelBundle.load(path)).content
         path = tmp_path / "half.tflite"
-        path.write_bytes(float16.stored(ModelBundle.load(converted.path)).content)
+        path.write_bytes(content)
     images = np.random.default_rng(5).integers(0, 256, (16, 112, 96, 3), np.uint8)
-    model = build_compact_face_net(NETWORK)
-    restore_weights(model, NETWORK, ModelBundle.load(path), INPUT.normalise(images), seed=1)
+    model = build_compact_face_net(network)
+    restore_weights(model, network, ModelBundle.load(path), INPUT.normalise(images), seed=1)
     assert {variable.dtype for variable in model.weights} == {tf.float32}
     got = model(INPUT.normalise(images), training=False).numpy()
     got /= np.linalg.norm(got, axis=1, keepdims=True)
     assert np.median(np.sum(got * Embedder.load(path).embed(images), axis=1)) > 0.9999
+
+
+@pytest.mark.parametrize("units", [0, 16])
+def test_other_hidden_units_are_refused(branched: Converted, units: int) -> None:
+    network = replace(NETWORK, head_units=units)
+    model, source = build_compact_face_net(network), ModelBundle.load(branched.path)
+    images = np.zeros((2, 112, 96, 3), np.float32)
+    with pytest.raises(InputError, match=f"20 hidden units where {units} are configured"):
+        restore_weights(model, network, source, images, seed=1)
 
 
 def test_keras_and_the_file_agree_on_real_faces(converted: Converted) -> None:
@@ -109,10 +136,14 @@ def test_keras_and_the_file_agree_on_real_faces(converted: Converted) -> None:
     assert (record["target"], record["parity"]["real_faces"]) == ("lce", True)
 
 
-def test_facesdks_runtime_agrees_with_keras(converted: Converted, run: Path) -> None:
+@pytest.mark.parametrize(("file", "network"), [("converted", NETWORK), ("branched", BRANCHED)])
+def test_facesdks_runtime_agrees_with_keras(
+    file: str, network: CompactFaceNetConfig, request: pytest.FixtureRequest
+) -> None:
+    converted = request.getfixturevalue(file)
     crops = np.random.default_rng(8).integers(0, 256, (4, 112, 96, 3), dtype=np.uint8)
-    model = build_compact_face_net(NETWORK)
-    model.load_weights(run / run_folder.WEIGHTS)
+    model = build_compact_face_net(network)
+    model.load_weights(converted.path.parent / "run" / run_folder.WEIGHTS)
     expected = np.array(model(INPUT.normalise(crops)))
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     got = Embedder.load(converted.path).embed(crops)

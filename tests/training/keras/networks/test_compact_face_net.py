@@ -78,6 +78,32 @@ def test_a_unit_computes_its_formula(variant: str, thresholds: tuple[int, ...]) 
     np.testing.assert_allclose(y, expected, atol=1e-3, rtol=1e-5)
 
 
+def test_a_hidden_layer_adds_to_the_embedding() -> None:
+    model = build_compact_face_net(replace(tiny("float"), head_units=8))
+    randomise(model)
+    names = "head_flatten", "head_add"
+    inner = tf.keras.Model(model.input, [model.get_layer(name).output for name in names])
+    x, y = (np.asarray(value, np.float64) for value in inner(faces()))
+    kernel, bias = model.get_layer("embedding").get_weights()
+    inwards, threshold = model.get_layer("head_hidden").get_weights()
+    (outwards,) = model.get_layer("head_correction").get_weights()
+    added = np.maximum(x @ inwards + threshold, 0) @ outwards
+    assert np.abs(added).max() > 0.1
+    np.testing.assert_allclose(y, x @ kernel + bias + added, atol=1e-4)
+    plain = {layer.name for layer in build_compact_face_net(tiny("float")).layers}
+    branch = {"head_hidden", "head_relu", "head_correction", "head_add"}
+    assert {layer.name for layer in model.layers} - plain == branch
+
+
+def test_a_new_hidden_layer_adds_nothing_and_learns() -> None:
+    model = build_compact_face_net(replace(tiny("float"), head_units=8))
+    kernel = model.get_layer("head_correction").kernel
+    assert not np.any(kernel)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(model(faces()) ** 2)
+    assert np.abs(tape.gradient(loss, kernel)).max() > 0
+
+
 def test_the_twin_has_the_same_variables() -> None:
     shapes = [
         [(weight.name, weight.shape) for weight in build_compact_face_net(tiny(variant)).weights]
@@ -138,6 +164,7 @@ def test_the_embedding_has_the_length_and_the_binary_layers_one_bit() -> None:
         ({"variant": "Q"}, "variant must be"),
         ({"stem_channels": (16, 32)}, "as many channels as the first stage"),
         ({"stem_channels": (16, 48), "stages": ((48, 1),)}, "multiples of 32"),
+        ({"head_units": -1}, "head_units must be 0 or above"),
         ({"thresholds": (1, 2)}, r"1 or 2 for each stage.*got \(1, 2\) for 3 stages"),
         ({"thresholds": (1, 2, 3)}, "thresholds must be 1 or 2"),
         ({"thresholds": (1, 1, 2), "variant": "float"}, "none for variant float"),

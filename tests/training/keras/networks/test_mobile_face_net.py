@@ -93,6 +93,7 @@ def test_reduced_precision_has_the_same_variables_and_nearly_the_same_function()
         ({"variant": "QB"}, "variant must be one of 'float'"),
         ({"stages": ()}, "stages must be one or more"),
         ({"stages": ((64, 0),)}, "a unit or more"),
+        ({"head_units": -1}, "head_units must be 0 or above"),
         ({"expansion": 0}, "expansion must be above 0"),
         ({"first_units": (128,)}, "a number for each of the 3 stages"),
         ({"first_units": (128, 0, 256)}, "first_units must be above 0"),

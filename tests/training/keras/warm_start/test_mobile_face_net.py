@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,14 @@ from facesdk_training.keras.warm_start.mobile_face_net import restore_weights
 from training.published import SHAPE, images, in_five, in_one, published, written
 
 
-@pytest.mark.parametrize("prelu", [in_five, in_one])
+@pytest.mark.parametrize(("prelu", "units"), [(in_five, 0), (in_one, 0), (in_one, 20)])
 def test_the_network_computes_what_the_published_one_computes(
-    prelu: Callable[[tf.Tensor], tf.Tensor], tmp_path: Path
+    prelu: Callable[[tf.Tensor], tf.Tensor], units: int, tmp_path: Path
 ) -> None:
     tf.keras.utils.set_random_seed(3)
-    source = published(prelu)
-    model = build_embedder(SHAPE)
-    restore_weights(model, SHAPE, written(source, tmp_path), images())
+    source, shape = published(prelu), replace(SHAPE, head_units=units)
+    model = build_embedder(shape)
+    restore_weights(model, shape, written(source, tmp_path), images())
     expected = np.concatenate([source(image[None]).numpy() for image in images()])
     np.testing.assert_allclose(model(images(), training=False), expected, rtol=1e-3, atol=1e-4)
     # Training, which normalises by the statistics of a batch, begins with the same function.

@@ -36,6 +36,13 @@ SMALL = {
     "input_width": 48,
     "embedding_length": 8,
 }
+MOBILE = {
+    "stem_channels": 8,
+    "stages": ((8, 2), (16, 1)),
+    "first_units": (16, 24),
+    "head_channels": 24,
+    "embedding_length": 12,
+}
 CASES = {
     "compact-QB": configure("CompactFaceNet", **COMPACT),
     "compact-binary-activations": configure(
@@ -43,14 +50,9 @@ CASES = {
     ),
     "compact-float": configure("CompactFaceNet", variant="float", **COMPACT),
     "compact-two-thresholds": configure("CompactFaceNet", thresholds=(2, 2), **COMPACT),
-    "mobile": configure(
-        "MobileFaceNet",
-        stem_channels=8,
-        stages=((8, 2), (16, 1)),
-        first_units=(16, 24),
-        head_channels=24,
-        embedding_length=12,
-    ),
+    "compact-hidden": configure("CompactFaceNet", head_units=20, **COMPACT),
+    "mobile": configure("MobileFaceNet", **MOBILE),
+    "mobile-hidden": configure("MobileFaceNet", head_units=20, **MOBILE),
     **{
         f"{letter}-{weights}-{activations}": configure(
             letter, weights=weights, activations=activations, **SMALL
@@ -138,16 +140,16 @@ def test_a_larger_network_starts_where_the_smaller_one_is(
     """With the two thresholds of a channel in one place, it computes the same."""
     monkeypatch.setattr(growth, "APART", 0.0)
     shape = CompactFaceNetConfig(stem_channels=(8, 32), stages=((32, 1), (64, 2)))
-    larger = replace(shape, stages=((32, 2), (64, 5)), thresholds=(1, 2))
+    larger = replace(shape, stages=((32, 2), (64, 5)), thresholds=(1, 2), head_units=8)
     source = build_keras(shape)
     randomise(source)
     keras_weights.save_latent(tmp_path / "latent.npz", source)
     keras_weights.restore_latent(tmp_path / "latent.npz", source)
     theirs, mine = build_keras(larger), build_embedder(larger).eval()
     added = ["stage1_unit2", "stage2_unit3", "stage2_unit4", "stage2_unit5"]
-    kernels = [f"{unit}_conv" for unit in added]
-    assert keras_weights.restore_latent(tmp_path / "latent.npz", theirs, larger) == kernels
-    assert weights.restore_latent(tmp_path / "latent.npz", mine, larger) == kernels
+    new = [*(f"{unit}_conv" for unit in added), "head_hidden", "head_correction"]
+    assert keras_weights.restore_latent(tmp_path / "latent.npz", theirs, larger) == new
+    assert weights.restore_latent(tmp_path / "latent.npz", mine, larger) == new
     x = faces(2)[:, :112, :96]
     given = torch.from_numpy(np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
     with torch.no_grad():
@@ -156,8 +158,8 @@ def test_a_larger_network_starts_where_the_smaller_one_is(
     np.testing.assert_allclose(theirs(x, training=False), expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-4)
     mine.train()(given).square().sum().backward()
-    for name in added:
-        gain = mine.layers[f"{name}_bn"].weight
+    for name in (*(f"{unit}_bn" for unit in added), "head_correction"):
+        gain = mine.layers[name].weight
         assert gain.grad is not None
         assert gain.grad.abs().max() > 0
 
@@ -173,6 +175,27 @@ def test_two_thresholds_of_a_new_network_learn_different_things() -> None:
         for name in names:
             (given,) = theirs.get_layer(name).get_weights()
             np.testing.assert_array_equal(given, mine.layers[name].shift.detach())
+
+
+@pytest.mark.parametrize("name", ["compact-hidden", "mobile-hidden"])
+def test_gradients_of_a_head_are_those_of_keras(name: str) -> None:
+    theirs, mine = build_keras(CASES[name]), build_embedder(CASES[name]).eval()
+    randomise(theirs)
+    given = {layer.name: layer.get_weights() for layer in theirs.layers if layer.weights}
+    assert weights.set_keras_weights(mine, given, "test") == []
+    kernels = {
+        layer: theirs.get_layer(layer).kernel
+        for layer in ("head_hidden", "embedding", "head_correction")
+    }
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(theirs(faces(2), training=False) ** 2)
+    slopes = tape.gradient(loss, kernels)
+    mine(torch.from_numpy(faces(2).transpose(0, 3, 1, 2))).square().sum().backward()
+    for layer, slope in slopes.items():
+        most = np.abs(slope).max()
+        assert most > 0
+        own = mine.layers[layer].weight.grad.T.numpy()
+        np.testing.assert_allclose(own, slope, rtol=1e-3, atol=1e-4 * most, err_msg=layer)
 
 
 @pytest.mark.parametrize("config", CASES.values(), ids=CASES)

@@ -38,7 +38,7 @@ def build_embedder(config: NetworkConfig, *, convolution_dtype: str = "float32")
 
     Returns:
         A Keras model float32 [N, height, width, 3], RGB scaled to about [-1, 1], to float32
-        [N, embedding length], not normalised. Its last layer is named ``embedding``.
+        [N, embedding length], not normalised.
 
     Raises:
         InputError: Only a file describes the network.
@@ -88,7 +88,8 @@ def build(
         overrides: Fields of the configuration.
 
     Returns:
-        The embedder, or the classifier on top of it, whose layer ``embedding`` has the embedding.
+        The embedder, or the classifier on top of it, whose layer ``embedding`` has the embedding;
+        ``head_add`` if the network has ``head_units``.
 
     Raises:
         InputError: There is no such architecture or field, or a value does not fit.

@@ -21,7 +21,7 @@ NIPS 2017: twice the binary work, and no more bytes than the numbers of a channe
 
 What stays float is small: a two-convolution stem, a 1x1 convolution after each 2x2 average pool,
 the additions, and the head of MobileFaceNet (S. Chen et al., CCBR 2018): a global depthwise
-convolution, batch normalisation, and a linear layer.
+convolution, batch normalisation, and a linear layer, with ``head_units`` a hidden layer beside it.
 
 The network obeys Larq Compute Engine's rules for fast inference: channels a multiple of 32,
 ``pad_values=1``, and BN directly after the binary convolution, so that the converter folds it in.
@@ -75,7 +75,7 @@ def build_compact_face_net(
             )
     return keras.Model(
         inputs,
-        embedding_head(x, config.embedding_length),
+        embedding_head(x, config.embedding_length, config.head_units),
         name=f"compact_face_net_{config.variant.lower()}",
     )
 

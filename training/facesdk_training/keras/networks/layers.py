@@ -127,11 +127,21 @@ def prelu(x: tf.Tensor, name: str) -> tf.Tensor:
     )(x)
 
 
-def embedding_head(x: tf.Tensor, embedding_length: int) -> tf.Tensor:
-    """MobileFaceNet's head: a depthwise convolution over the whole map, then a linear layer."""
+def embedding_head(x: tf.Tensor, embedding_length: int, hidden_units: int = 0) -> tf.Tensor:
+    """MobileFaceNet's head: a depthwise convolution over the whole map, then a linear layer.
+
+    With hidden units, what they add to the embedding is 0 at first.
+    """
     x = keras.layers.DepthwiseConv2D(x.shape[1:3], use_bias=False, name="head_depthwise")(x)
     x = keras.layers.Flatten(name="head_flatten")(batch_normalisation(x, "head"))
-    return keras.layers.Dense(embedding_length, name="embedding")(x)
+    embedding = keras.layers.Dense(embedding_length, name="embedding")(x)
+    if not hidden_units:
+        return embedding
+    hidden = keras.layers.Dense(hidden_units, name="head_hidden")(x)
+    correction = keras.layers.Dense(
+        embedding_length, use_bias=False, kernel_initializer="zeros", name="head_correction"
+    )(keras.layers.ReLU(name="head_relu")(hidden))
+    return keras.layers.Add(name="head_add")([embedding, correction])
 
 
 @_REGISTERED

@@ -9,7 +9,7 @@ with 1x1 convolutions to ``expansion`` times the channels and back, the inverted
 Sandler et al., "MobileNetV2", CVPR 2018. The first unit of a stage halves height and width by the
 stride of its depthwise convolution and has no addition. Before them are a 3x3 convolution of stride
 2 and a depthwise one; after them a 1x1 convolution, a global depthwise convolution, batch
-normalisation and a linear layer.
+normalisation and a linear layer, with ``head_units`` a hidden layer beside it.
 
 Two differences from the paper's table 1: all units expand by one factor, relative to the channels
 that leave them, and the last stage is wider, which costs little where the map is 7x6. With
@@ -68,9 +68,8 @@ class _Builder:
                 name, hidden = f"stage{stage + 1}_unit{unit + 1}", config.hidden(stage, unit)
                 x = self._unit(x, hidden, channels, name, 1 if unit else 2)
         x = prelu(self._convolution(x, config.head_channels, "features"), "features")
-        return keras.Model(
-            inputs, embedding_head(x, config.embedding_length), name="mobile_face_net"
-        )
+        embedding = embedding_head(x, config.embedding_length, config.head_units)
+        return keras.Model(inputs, embedding, name="mobile_face_net")
 
     def _unit(self, x: tf.Tensor, hidden: int, channels: int, name: str, stride: int) -> tf.Tensor:
         branch = prelu(self._convolution(x, hidden, f"{name}_expand"), f"{name}_expand")

@@ -30,10 +30,12 @@ LATENT_MAGNITUDE = 0.1
 to changing its sign is not in the file."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Operator:
     kind: str
     constants: tuple[NDArray[Any], ...]
+    reads: Tensor | None
+    makes: Tensor
 
 
 def restore_weights(
@@ -55,7 +57,7 @@ def restore_weights(
 
     Raises:
         InputError: The file is no CompactFaceNet QB, or its channels differ from the config's, or
-            it has more units in a stage.
+            it has more units in a stage, or other hidden units in its head than none or as many.
     """
     operators = deque(_operators(source))
     rng = np.random.default_rng(seed)
@@ -71,7 +73,7 @@ def restore_weights(
                     _restore_unit(model, name, channels, operators, rng)
                 else:
                     _make_identity(model, name)
-        _restore_head(model, operators)
+        _restore_head(model, config.head_units, operators)
     except (ValueError, IndexError, ModelError) as error:
         raise InputError(
             f"{source.path} is no CompactFaceNet QB that fits the configured stages "
@@ -86,7 +88,8 @@ def _operators(source: ModelBundle) -> list[_Operator]:
     for operator in source.graph.working:
         constants = [row for row in operator.stored if row is not None and row.constant]
         if constants:
-            found.append(_Operator(operator.name, tuple(map(_numbers, constants))))
+            numbers = tuple(map(_numbers, constants))
+            found.append(_Operator(operator.name, numbers, operator.data, operator.outputs[0]))
     return found
 
 
@@ -134,12 +137,40 @@ def _make_identity(model: tf.keras.Model, name: str) -> None:
     prelu.set_weights([np.ones(prelu.alpha.shape, np.float32)])
 
 
-def _restore_head(model: tf.keras.Model, operators: deque[_Operator]) -> None:
+def _restore_head(model: tf.keras.Model, units: int, operators: deque[_Operator]) -> None:
     kernel, bias = _take(operators, DEPTHWISE_CONV_2D)
     model.get_layer("head_depthwise").set_weights([kernel.transpose(1, 2, 3, 0)])
     set_folded_normalisation(model.get_layer("head_bn"), np.ones_like(bias), bias)
-    matrix, *biases = _take(operators, FULLY_CONNECTED)  # the converter leaves out a bias of zeros
-    bias = biases[0] if biases else np.zeros(len(matrix), np.float32)
-    model.get_layer("embedding").set_weights([matrix.T, bias])
+    joined = [(a, b) for a in operators for b in operators if a.makes == b.reads]
+    source = _restore_branch(model, units, operators, *joined[0]) if joined else operators[0].reads
+    if operators[0].reads != source:
+        raise ValueError("the layers of its head are joined otherwise")
+    model.get_layer("embedding").set_weights(_dense(_take(operators, FULLY_CONNECTED)))
     if operators:
         raise ValueError(f"{len(operators)} operators are left over")
+
+
+def _restore_branch(
+    model: tf.keras.Model,
+    units: int,
+    operators: deque[_Operator],
+    hidden: _Operator,
+    correction: _Operator,
+) -> Tensor | None:
+    """Takes the hidden layer and the one that reads it, and returns what the hidden one reads."""
+    if {hidden.kind, correction.kind} != {FULLY_CONNECTED}:
+        raise ValueError(f"{hidden.kind} and {correction.kind} at its end")
+    if (found := len(hidden.constants[0])) != units:
+        raise ValueError(f"its head has {found} hidden units where {units} are configured")
+    for operator in (hidden, correction):
+        operators.remove(operator)
+    model.get_layer("head_hidden").set_weights(_dense(hidden.constants))
+    (matrix,) = correction.constants
+    model.get_layer("head_correction").set_weights([matrix.T])
+    return hidden.reads
+
+
+def _dense(constants: tuple[NDArray[Any], ...]) -> list[NDArray[Any]]:
+    """Kernel and bias; the converter leaves out a bias of zeros."""
+    matrix, *biases = constants
+    return [matrix.T, biases[0] if biases else np.zeros(len(matrix), np.float32)]

@@ -32,9 +32,8 @@ def restore_weights(
     Raises:
         InputError: The file is no MobileFaceNet of that shape.
     """
-    weights = weights_of(source, config)
-    for layer in model.layers:
-        if layer.weights and not take_over(layer, weights[layer.name]):
-            raise InputError(f"{source.path} has other shapes for layer {layer.name}")
+    for name, arrays in weights_of(source, config).items():
+        if not take_over(model.get_layer(name), arrays):
+            raise InputError(f"{source.path} has other shapes for layer {name}")
     require_same(source, images, lambda some: np.asarray(model(some, training=False)))
     give_statistics(model, images)

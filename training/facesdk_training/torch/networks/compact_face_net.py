@@ -40,7 +40,7 @@ class CompactFaceNet(Network):
                 _Unit(self, f"stage{stage}_unit{unit}", channels, config.variant, thresholds)
                 for unit in range(1, units + 1)
             )
-        self.head = EmbeddingHead(self, channels, size, config.embedding_length)
+        self.head = EmbeddingHead(self, channels, size, config.embedding_length, config.head_units)
 
     def forward(self, x: Tensor) -> Tensor:
         """The embeddings, not normalised."""

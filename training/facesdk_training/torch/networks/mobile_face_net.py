@@ -36,7 +36,11 @@ class MobileFaceNet(Network):
                 channels = filters
         self.features = _Layer(self, "features", channels, config.head_channels)
         self.head = EmbeddingHead(
-            self, config.head_channels, config.map_size(-1), config.embedding_length
+            self,
+            config.head_channels,
+            config.map_size(-1),
+            config.embedding_length,
+            config.head_units,
         )
 
     def forward(self, x: Tensor) -> Tensor:

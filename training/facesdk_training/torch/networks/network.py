@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from facesdk.errors import InputError
 from facesdk_training.torch.networks.layers import (
@@ -105,22 +106,46 @@ def _note(seen: dict[str, Tensor], name: str, layer: nn.Module, _: Any, output: 
 
 
 class EmbeddingHead(nn.Module):
-    """MobileFaceNet's head: a depthwise convolution over the whole map, then a linear layer."""
+    """MobileFaceNet's head: a depthwise convolution over the whole map, then a linear layer.
+
+    With hidden units, what they add to the embedding is 0 at first.
+    """
 
     def __init__(
-        self, network: Network, channels: int, size: tuple[int, int], embedding_length: int
+        self,
+        network: Network,
+        channels: int,
+        size: tuple[int, int],
+        embedding_length: int,
+        hidden_units: int = 0,
     ) -> None:
         super().__init__()
         depthwise = Convolution(channels, channels, size, same=False, depthwise=True)
         glorot_uniform(depthwise.weight.transpose(0, 1))
-        dense = nn.Linear(channels, embedding_length)
-        glorot_uniform(dense.weight.view(embedding_length, channels, 1, 1))
-        nn.init.zeros_(dense.bias)
         self.depthwise = network.named("head_depthwise", depthwise)
         self.normalisation = network.named("head_bn", batch_normalisation(channels))
-        self.dense = network.named("embedding", dense)
+        self.hidden: nn.Linear | None = None
+        self.correction: nn.Linear | None = None
+        if hidden_units:
+            self.hidden = network.named("head_hidden", _dense(channels, hidden_units))
+        self.dense = network.named("embedding", _dense(channels, embedding_length))
+        if hidden_units:
+            correction = nn.Linear(hidden_units, embedding_length, bias=False)
+            nn.init.zeros_(correction.weight)
+            self.correction = network.named("head_correction", correction)
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, channels, height, width] to [N, embedding length]."""
-        embedding: Tensor = self.dense(self.normalisation(self.depthwise(x)).flatten(1))
+        features = self.normalisation(self.depthwise(x)).flatten(1)
+        embedding: Tensor = self.dense(features)
+        if self.hidden is not None and self.correction is not None:
+            embedding = embedding + self.correction(functional.relu(self.hidden(features)))
         return embedding
+
+
+def _dense(inputs: int, outputs: int) -> nn.Linear:
+    """A dense layer with Keras' initial weights."""
+    layer = nn.Linear(inputs, outputs)
+    glorot_uniform(layer.weight.view(outputs, inputs, 1, 1))
+    nn.init.zeros_(layer.bias)
+    return layer
