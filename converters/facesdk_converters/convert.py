@@ -50,8 +50,8 @@ class Request:
         ports: Type of the file's inputs and outputs: ``float32``, or one of
             :data:`facesdk_converters.tflite.integer_ports.TYPES`.
         pack: Whether to write the entropy-coded container (:mod:`facesdk.models.packed`).
-        float16: Whether to store the weights of float layers as float16
-            (:mod:`facesdk_converters.tflite.float16`).
+        float16: Which float layers to store weights of as float16
+            (:mod:`facesdk_converters.tflite.float16`); None for none.
     """
 
     source: Path
@@ -64,7 +64,7 @@ class Request:
     explain: bool = False
     ports: str = FLOAT
     pack: bool = False
-    float16: bool = False
+    float16: float16.Part | None = None
 
     def __post_init__(self) -> None:
         if self.ports not in (FLOAT, *TYPES):
@@ -100,7 +100,7 @@ def convert(request: Request, target: Target, *, progress: Progress = unwatched)
         _require(agreement, target, source)
     stored_half = None
     if request.float16:
-        stored_half, bundle, target = _in_half(request, source, bundle, target)
+        stored_half, bundle, target = _in_half(request, request.float16, source, bundle, target)
     if request.ports != FLOAT:
         bundle = in_integers(source, bundle, request.ports, faces.load(request.verify_on))
         target = rounding(target, request.ports)
@@ -120,8 +120,11 @@ def convert(request: Request, target: Target, *, progress: Progress = unwatched)
         progress(3, 4, "explain")
         graph = replace(bundle.graph, file_bytes=len(content), metadata_bytes=tree.metadata_bytes)
         baseline = write_contract(floating.convert(source, half=False), contract)
+        remark = target.remark
+        if request.float16:
+            remark = half.remarking(remark, graph, request.float16)
         explanation = explain(
-            graph, network=source.network, remark=target.remark, float32_bytes=len(baseline)
+            graph, network=source.network, remark=remark, float32_bytes=len(baseline)
         )
     packed_content = packed.pack(content, progress=progress) if request.pack else None
     write_atomic(request.output, packed_content or content)
@@ -140,16 +143,17 @@ def convert(request: Request, target: Target, *, progress: Progress = unwatched)
 
 
 def _in_half(
-    request: Request, source: Source, single: ModelBundle, target: Target
+    request: Request, part: float16.Part, source: Source, single: ModelBundle, target: Target
 ) -> tuple[HalfWeights, ModelBundle, Target]:
     """The file with float16 weights, what that did, and the target of such files.
 
     Raises:
         ModelError: The rounding changes too much of what the file computes.
     """
-    bundle = float16.stored(single)
-    found = half.examine(single, bundle)
-    bound = half.bound_of(bundle.graph, target.bound)
+    option = float16.OPTIONS[part]
+    bundle = float16.stored(single, part)
+    found = half.examine(single, bundle, part)
+    bound = half.bound_of(bundle.graph, target.bound, part)
     if request.verify:
         crops = faces.load(request.verify_on)
         found = replace(found, cosines=half.cosines(single, bundle, crops, source.contract))
@@ -157,11 +161,10 @@ def _in_half(
             raise ModelError(
                 f"float16 changes what {source.path} computes: {found.agreement}; needed are "
                 f"{bound.min_cosine} and {bound.median_cosine} in the median, so nothing was "
-                "written: leave --float16 out"
+                f"written: leave {option} out"
             )
-    options = f"{target.options} --float16".strip()
-    remark = half.remarking(target.remark)
-    return found, bundle, replace(target, bound=bound, options=options, remark=remark)
+    options = f"{target.options} {option}".strip()
+    return found, bundle, replace(target, bound=bound, options=options)
 
 
 def _check_output(request: Request) -> None:

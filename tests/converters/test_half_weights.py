@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 from converters import networks
+from converters.finished_runs import finished_run
 from facesdk.cli import vocabulary
 from facesdk.cli.main import app
 from facesdk.errors import ModelError
@@ -22,6 +23,7 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Conversion, Threshold
 from facesdk.models.registry import DEFAULT_RECOGNIZER, resolve
 from facesdk.recognition.embedding import Embedder
+from facesdk.tflite import weights
 from facesdk.tflite.verifier import is_accepted
 from facesdk_converters.convert import Request, convert
 from facesdk_converters.inspection import faces, half
@@ -29,8 +31,9 @@ from facesdk_converters.inspection.parity import EXACT, Bound
 from facesdk_converters.sources.facts import Facts
 from facesdk_converters.targets import registry
 from facesdk_converters.targets.target import Target, at_once
-from facesdk_converters.tflite.float16 import stored
+from facesdk_converters.tflite.float16 import SIGNS, stored
 from facesdk_converters.tflite.tree import Tree, write_contract
+from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 
 tf = networks.tf
 layers = tf.keras.layers
@@ -60,7 +63,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         networks.look_trained(network)
         stem = network.get_layer("stem")
-        stem.set_weights([gain * weights for weights in stem.get_weights()])
+        stem.set_weights([gain * values for values in stem.get_weights()])
         network.save(folder / f"{name}.h5")
     return folder
 
@@ -192,16 +195,81 @@ def test_thresholds_go_where_signs_turn_and_stay_where_none_are(
     )
     first.write_bytes(write_contract(ModelBundle.load(first), known))
     again = convert(
-        Request(first, tmp_path / "half.tflite", float16=True), registry.load("float32")
+        Request(first, tmp_path / "half.tflite", float16="all"), registry.load("float32")
     )
     assert (again.half.stored, len(again.contract.thresholds)) == (STEM + BINARY + DENSE, 1)
 
     packaged = tmp_path / "packaged.tflite"
     target = Target("any", at_once(lambda source: source.network.bundle))
     kept = convert(Request(resolve(DEFAULT_RECOGNIZER), packaged), target)
-    turned = convert(Request(resolve(DEFAULT_RECOGNIZER), packaged, float16=True), target)
+    turned = convert(Request(resolve(DEFAULT_RECOGNIZER), packaged, float16="all"), target)
     assert len(kept.contract.thresholds) == 3
     assert len(turned.contract.thresholds) == 0
+
+
+@pytest.fixture(scope="module")
+def branched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A calibrated run of a 1-bit network whose head has hidden units."""
+    shape = CompactFaceNetConfig(
+        stem_channels=(16, 32), stages=((32, 2), (64, 1)), embedding_length=24, head_units=20
+    )
+    return finished_run(tmp_path_factory.mktemp("branched") / "run", shape)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", ["lce", "binary-weights"])
+def test_the_head_alone_moves_an_embedding_by_rounding_only(
+    branched: Path, tmp_path: Path, verb: str
+) -> None:
+    single, output = tmp_path / "single.tflite", tmp_path / "head.tflite"
+    assert invoke(verb, branched, "-o", single).exit_code == 0
+    done = invoke(verb, branched, "-o", output, "--float16-head", "--explain", "--json")
+    assert done.exit_code == 0, done.output
+    record = json.loads(done.stdout)
+    jsonschema.validate(record, vocabulary.schema("convert"))
+    before, after = map(ModelBundle.load, (single, output))
+    last = max(row.index for row in before.graph.operators if row.name in SIGNS)
+    moved = set()
+    for one, other in zip(before.graph.working, after.graph.working, strict=True):
+        for first, second in zip(one.stored, other.stored, strict=True):
+            if first is not None and first.constant and first.dtype != second.dtype:
+                assert one.index > last
+                nearest = weights.array(first).astype(np.float16)
+                assert second.data == nearest.tobytes()
+                moved.add((one.name, first.shape[-1]))
+            elif first is not None:
+                assert first.data == second.data
+    assert moved == {("DEPTHWISE_CONV_2D", 64), ("FULLY_CONNECTED", 64), ("FULLY_CONNECTED", 20)}
+
+    crops = faces.fit(faces.load(), 112, 96, 3)
+    exact, rounded = (Embedder.load(path).embed(crops) for path in (single, output))
+    distances = np.linalg.norm(rounded - exact, axis=1)
+    assert 0 < distances.max() < 1e-3
+    own = "--activations 32 " if verb == "binary-weights" else ""
+    assert after.contract.conversion == Conversion(
+        verb, f"{own}--float16-head", True, EXACT.min_cosine, EXACT.median_cosine
+    )
+    assert after.contract.thresholds == before.contract.thresholds != ()
+    said = [row["remark"] for row in record["explanation"]["rows"] if row["weight_bits"] == 32]
+    assert said and all("its weights stay float32: a sign follows" in note for note in said)
+    assert [row for row in record["explanation"]["rows"] if row["weight_bits"] == 16]
+
+
+def test_a_rounded_weight_before_a_sign_is_found() -> None:
+    single = ModelBundle.load(resolve(DEFAULT_RECOGNIZER))
+    with pytest.raises(ModelError, match="float16 changed CONV_2D"):
+        half.examine(single, stored(single), "head")
+
+
+def test_the_packaged_recogniser_keeps_its_thresholds_with_a_rounded_head(tmp_path: Path) -> None:
+    target = Target("any", at_once(lambda source: source.network.bundle))
+    request = Request(resolve(DEFAULT_RECOGNIZER), tmp_path / "head.tflite", float16="head")
+    done = convert(request, target)
+    assert len(done.contract.thresholds) == 3
+    assert done.half is not None
+    assert 0 < done.half.stored < done.half.float_weights
+    assert done.half.left and all(row.endswith(": a sign follows") for row in done.half.left)
+    assert min(done.half.cosines) > 0.999999
 
 
 def test_the_packaged_recogniser_shrinks_and_gives_nearly_the_same(tmp_path: Path) -> None:
@@ -228,7 +296,7 @@ def test_a_file_that_changes_too_much_is_not_written(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(half, "SIGNS", Bound(0.9999999, 0.9999999))
-    request = Request(resolve(DEFAULT_RECOGNIZER), tmp_path / "half.tflite", float16=True)
+    request = Request(resolve(DEFAULT_RECOGNIZER), tmp_path / "half.tflite", float16="all")
     target = Target("any", at_once(lambda source: source.network.bundle))
     with pytest.raises(ModelError, match=r"float16 changes what .* leave --float16 out$"):
         convert(request, target)
@@ -243,8 +311,8 @@ def test_a_file_that_changes_too_much_is_not_written(
     "figures", [(0.95, 0.95, 0.69), (0.71, 0.89), (0.95, float("nan")), (0.71, 0.91, 0.91)]
 )
 def test_each_input_counts_and_a_figure_that_is_no_number_fails(figures: tuple[float, ...]) -> None:
-    weights = half.HalfWeights(1, 1, 1, (), figures)
-    assert weights.meets(half.SIGNS) == (figures == (0.71, 0.91, 0.91))
+    found = half.HalfWeights(1, 1, 1, (), figures)
+    assert found.meets(half.SIGNS) == (figures == (0.71, 0.91, 0.91))
 
 
 def damaged(change: str) -> ModelBundle:

@@ -192,6 +192,7 @@ def lce(
     training_data: shared.TrainingData = None,
     json: options.Json = False,
     float16: shared.Float16 = False,
+    float16_head: shared.Float16Head = False,
 ) -> None:
     """Convert to 1-bit weights and activations, bit-packed for Larq Compute Engine's operators.
 
@@ -204,6 +205,8 @@ def lce(
 
         facesdk convert lce run -o half.tflite --float16
 
+        facesdk convert lce run -o head.tflite --float16-head
+
         facesdk convert lce mine.h5 -o mine.tflite --custom mynet.layers:MyLayer
 
         facesdk convert lce mine.keras -o mine.tflite --task recognition --mean 127.5 --scale 128
@@ -212,7 +215,7 @@ def lce(
         source, out, custom, trust, verify_on, no_verify, explain, io, pack, name, task, color,
         mean, scale, license_words, training_data, json,
     )  # fmt: skip
-    shared.run("lce", common, float16=float16)
+    shared.run("lce", common, float16=float16, float16_head=float16_head)
 
 
 @app.command()
@@ -431,6 +434,7 @@ def binary_weights(
     training_data: shared.TrainingData = None,
     json: options.Json = False,
     float16: shared.Float16 = False,
+    float16_head: shared.Float16Head = False,
     activations: Annotated[
         int,
         typer.Option(
@@ -456,4 +460,10 @@ def binary_weights(
         source, out, custom, trust, verify_on, no_verify, explain, io, pack, name, task, color,
         mean, scale, license_words, training_data, json,
     )  # fmt: skip
-    shared.run("binary-weights", common, float16=float16, activations=activations)
+    shared.run(
+        "binary-weights",
+        common,
+        float16=float16,
+        float16_head=float16_head,
+        activations=activations,
+    )

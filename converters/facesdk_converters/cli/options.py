@@ -61,6 +61,14 @@ Float16 = Annotated[
     bool,
     typer.Option("--float16", help="Store the weights of float layers as float16: half the bytes."),
 ]
+Float16Head = Annotated[
+    bool,
+    typer.Option(
+        "--float16-head",
+        help="Store as float16 the weights after the last sign alone: an embedding moves by "
+        "rounding only.",
+    ),
+]
 Name = Annotated[Optional[str], typer.Option("--name", help="Name of the model.")]
 Task = Annotated[
     Optional[str],
@@ -102,18 +110,28 @@ class Common:
     json: bool
 
 
-def run(target: str, common: Common, *, float16: bool = False, **own: Any) -> None:
+def run(
+    target: str,
+    common: Common,
+    *,
+    float16: bool = False,
+    float16_head: bool = False,
+    **own: Any,
+) -> None:
     """Converts, and prints what became of it.
 
     Args:
         target: A key of :data:`facesdk_converters.targets.registry.TARGETS`.
         common: The common options.
-        float16: See :class:`facesdk_converters.convert.Request`.
+        float16: Whether to store the weights of all float layers as float16.
+        float16_head: Whether to store those so that no sign follows.
         own: The options of the target's verb.
     """
     require_extra("larq_compute_engine", extra="convert")
     if common.no_verify and common.verify_on is not None:
         raise InputError("--no-verify and --verify-on exclude each other")
+    if float16 and float16_head:
+        raise InputError("--float16 and --float16-head exclude each other")
     for path in (common.source, common.verify_on, own.get("calibrate_on")):
         if path is not None and not path.exists():
             raise InputError(f"{path} does not exist")
@@ -140,7 +158,7 @@ def run(target: str, common: Common, *, float16: bool = False, **own: Any) -> No
         explain=common.explain,
         ports=common.io,
         pack=common.pack,
-        float16=float16,
+        float16="all" if float16 else "head" if float16_head else None,
     )
     made = registry.load(target, **own)
     folders = [path for path in (common.verify_on, own.get("calibrate_on")) if path is not None]

@@ -2,12 +2,14 @@
 
 That the file is right is seen from its content: it is the float32 file, which was compared with its
 source, but for weights that are each the nearest float16. How much the rounding changes is measured
-on faces. A network without signs hardly changes; in a 1-bit network any change turns some signs.
+on faces. A network without signs hardly changes, nor does one whose layers after the last sign are
+rounded alone; before a sign any change turns some.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,7 @@ from facesdk.tflite.operators import QUANTIZE
 from facesdk_converters.inspection import parity
 from facesdk_converters.inspection.explanation import Remark
 from facesdk_converters.inspection.parity import Bound
-from facesdk_converters.tflite.float16 import STORABLE, why_float32
+from facesdk_converters.tflite.float16 import STORABLE, Part, kept_by, why_float32
 
 SIGNS = Bound(min_cosine=0.7, median_cosine=0.9)
 """Least agreement with the float32 file of a network that takes signs, see decision 58."""
@@ -83,29 +85,33 @@ class HalfWeights:
         return "\n".join(["; ".join(filter(None, (words, self.agreement))), *stays])
 
 
-def bound_of(graph: Graph, exact: Bound) -> Bound:
+def bound_of(graph: Graph, exact: Bound, part: Part = "all") -> Bound:
     """Least agreement of a file with its float32 form.
 
     Args:
         graph: The file.
-        exact: The bound of its target, which networks without signs keep.
+        exact: The bound of its target, which networks keep where no sign follows a rounded weight.
+        part: Which layers' weights were to be stored as float16.
     """
-    return SIGNS if any(row.name == QUANTIZE for row in graph.operators) else exact
+    turned = part == "all" and any(row.name == QUANTIZE for row in graph.operators)
+    return SIGNS if turned else exact
 
 
-def examine(single: ModelBundle, half: ModelBundle) -> HalfWeights:
+def examine(single: ModelBundle, half: ModelBundle, part: Part = "all") -> HalfWeights:
     """Proves that a file is its float32 form, but for weights that are each the nearest float16.
 
     Args:
         single: The file in float32.
         half: The file.
+        part: Which layers' weights were to be stored as float16.
 
     Raises:
         ModelError: It differs otherwise.
     """
+    kept = kept_by(single.graph, part)
     pairs = list(zip(single.graph.working, half.graph.working, strict=True))
     for one, other in pairs:
-        if not _same_but_rounded(one, other):
+        if not _same_but_rounded(one, other, rounded=one.index not in kept):
             raise ModelError(f"float16 changed {_named(one)}: please report it")
     layers = {
         kernel.index: pair for pair in pairs if (kernel := _float_weights(pair[0])) is not None
@@ -117,7 +123,7 @@ def examine(single: ModelBundle, half: ModelBundle) -> HalfWeights:
         float_weights=count,
         bytes_saved=single.graph.file_bytes - half.graph.file_bytes,
         left=tuple(
-            f"{_named(row)}: {_why(row) or 'its weights are used elsewhere'}" for row in left
+            f"{_named(row)}: {_why(row, kept) or 'its weights are used elsewhere'}" for row in left
         ),
     )
 
@@ -141,11 +147,18 @@ def cosines(
     return tuple(float(one) for pair in pairs for one in parity.cosines_between(*pair))
 
 
-def remarking(remark: Remark) -> Remark:
-    """A target's remarks, and why the weights of an operator stay float32."""
+def remarking(remark: Remark, graph: Graph, part: Part) -> Remark:
+    """A target's remarks, and why the weights of an operator stay float32.
+
+    Args:
+        remark: The target's.
+        graph: The file with float16 weights.
+        part: Which layers' weights were to be stored so.
+    """
+    kept = kept_by(graph, part)
 
     def remarked(operator: Operator, producer: Operator | None, layer: Any) -> str:
-        why = _why(operator)
+        why = _why(operator, kept)
         words = f"its weights stay float32: {why}" if why else ""
         return "; ".join(filter(None, (remark(operator, producer, layer), words)))
 
@@ -160,28 +173,32 @@ def _float_weights(operator: Operator) -> Tensor | None:
     return kernel if kernel.dtype == "float32" else None
 
 
-def _why(operator: Operator) -> str:
+def _why(operator: Operator, kept: frozenset[int]) -> str:
     kernel = _float_weights(operator)
-    return "" if kernel is None else why_float32(operator.name, weights.values(kernel))
+    if kernel is None:
+        return ""
+    if operator.index in kept:
+        return "a sign follows"
+    return why_float32(operator.name, weights.values(kernel))
 
 
 def _named(operator: Operator) -> str:
     return f"{operator.name} {operator.outputs[0].name.partition(';')[0]}"
 
 
-def _same_but_rounded(one: Operator, other: Operator) -> bool:
-    """Whether two operators do the same with the same constants, some of them rounded."""
+def _same_but_rounded(one: Operator, other: Operator, *, rounded: bool) -> bool:
+    """Whether two operators do the same with the same constants, or rounded ones if allowed."""
     return (one.name, one.options, len(one.stored)) == (
         other.name,
         other.options,
         len(other.stored),
-    ) and all(map(_same_or_rounded, one.stored, other.stored))
+    ) and all(map(partial(_same_or_rounded, rounded=rounded), one.stored, other.stored))
 
 
-def _same_or_rounded(one: Tensor | None, other: Tensor | None) -> bool:
+def _same_or_rounded(one: Tensor | None, other: Tensor | None, *, rounded: bool) -> bool:
     if one is None or other is None:
         return one is other
-    if (one.dtype, other.dtype) == ("float32", "float16"):
+    if rounded and (one.dtype, other.dtype) == ("float32", "float16"):
         return one.shape == other.shape and _nearest(weights.array(one), weights.array(other))
     return (one.name, one.text, one.data) == (other.name, other.text, other.data)
 

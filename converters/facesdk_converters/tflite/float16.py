@@ -7,15 +7,19 @@ with weights rounded to 11 significant bits, to nearest and ties to even.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from facesdk.models.bundle import ModelBundle
 from facesdk.results import FloatArray
+from facesdk.tflite.graph import Graph
 from facesdk.tflite.operators import (
     CONV_2D,
     DEPTHWISE_CONV_2D,
     FULLY_CONNECTED,
+    QUANTIZE,
     TRANSPOSE_CONV,
     WIDEN,
 )
@@ -23,6 +27,15 @@ from facesdk_converters.tflite.tree import Tree
 
 STORABLE = (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, TRANSPOSE_CONV)
 """The operators whose weights, their second input, may be float16: XNNPACK folds those of all."""
+
+SIGNS = (QUANTIZE, "SIGN")
+"""The operators that take signs of activations: LCE's, and TensorFlow Lite's own."""
+
+Part = Literal["all", "head"]
+"""Whose weights are stored so: those of all layers, or of those that no sign follows."""
+
+OPTIONS: dict[Part, str] = {"all": "--float16", "head": "--float16-head"}
+"""The option of ``facesdk convert`` that asks for each."""
 
 LEAST = 256
 """Fewest weights of a tensor that is stored so: its DEQUANTIZE takes some 100 bytes."""
@@ -38,14 +51,20 @@ _VERSION = 3
 """The version of DEQUANTIZE that reads float16."""
 
 
-def stored(bundle: ModelBundle) -> ModelBundle:
+def stored(bundle: ModelBundle, part: Part = "all") -> ModelBundle:
     """The same network with float16 weights, wherever :func:`why_float32` has nothing against it.
 
     Args:
         bundle: A file; constants that anything but a layer's weights refers to stay as they are.
+        part: Layers beside these keep their weights.
     """
     tree = Tree.of(bundle)
-    weights = {id(row): int(row.inputs[1]) for row in tree.operators if tree.kind(row) in STORABLE}
+    kept = kept_by(bundle.graph, part)
+    weights = {
+        id(row): int(row.inputs[1])
+        for place, row in enumerate(tree.operators)
+        if tree.kind(row) in STORABLE and place not in kept
+    }
     elsewhere = {tree.tensors[tensor].buffer for tensor in tree.outputs}
     for operator in tree.operators:
         others = [
@@ -69,6 +88,28 @@ def stored(bundle: ModelBundle) -> ModelBundle:
     tree.operators = [*widening, *tree.operators]
     tree.compact()
     return ModelBundle.from_bytes(tree.to_bytes(), bundle.path)
+
+
+def kept_by(graph: Graph, part: Part) -> frozenset[int]:
+    """Places of the operators that keep float32 weights because a sign follows.
+
+    Args:
+        graph: A file.
+        part: Whose weights may be float16; nothing is kept for ``all``.
+
+    Returns:
+        For ``head`` the operators of which a result reaches one of :data:`SIGNS`, directly or
+        through others.
+    """
+    found: set[int] = set()
+    reaching: set[int] = set()
+    for row in reversed(graph.operators if part == "head" else ()):
+        followed = any(tensor.index in reaching for tensor in row.outputs)
+        if followed:
+            found.add(row.index)
+        if followed or row.name in SIGNS:
+            reaching |= {tensor.index for tensor in row.inputs if tensor is not None}
+    return frozenset(found)
 
 
 def widened(bundle: ModelBundle) -> ModelBundle:

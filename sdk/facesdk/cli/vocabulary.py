@@ -71,7 +71,7 @@ KEYS: dict[str, tuple[str, str]] = {
     "false_per_photo": ("number", "the same per photo"),
     "files": ("any[]", "each file that was left out"),
     "fingerprint": ("text?", "SHA-256 of the certificate"),
-    "float16": ("half?", "what --float16 did; null without it"),
+    "float16": ("half?", "what --float16 or --float16-head did; null without both"),
     "float_weights": ("whole", "weights of the float layers"),
     "flip": (
         "flag?",

@@ -81,6 +81,30 @@ def test_without_options_a_verb_asks_for_the_plain_file(
     assert request == Request(Path("net.h5"), Path("net.tflite"), verify=False)
 
 
+@pytest.mark.parametrize("verb", ["lce", "binary-weights"])
+@pytest.mark.parametrize(
+    ("given", "expected"), [([], None), (["--float16"], "all"), (["--float16-head"], "head")]
+)
+def test_float_weights_are_stored_as_asked_for(
+    verb: str, given: list[str], expected: str | None, calls: list[tuple[Request, Target]]
+) -> None:
+    arguments = [verb, "net.h5", "--output", "net.tflite", *given]
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert [request.float16 for request, _ in calls] == [expected]
+
+
+@pytest.mark.parametrize("verb", ["lce", "binary-weights"])
+def test_float16_of_all_layers_and_of_the_head_exclude_each_other(
+    verb: str, calls: list[tuple[Request, Target]]
+) -> None:
+    options = ["--float16", "--float16-head"]
+    done = CliRunner().invoke(facesdk, ["convert", verb, "net.h5", "-o", "net.tflite", *options])
+    assert done.exit_code == 2
+    assert "--float16 and --float16-head exclude each other" in done.stderr
+    assert calls == []
+
+
 @pytest.mark.parametrize("words", [["convert", "lce"], ["evaluate", "folder"]])
 def test_help_says_that_custom_objects_and_trusted_files_run_code(words: list[str]) -> None:
     done = CliRunner().invoke(facesdk, [*words, "--help"], env={"COLUMNS": "200"})

@@ -20,7 +20,14 @@ from facesdk.tflite import macs, weights
 from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.targets.lce import target as lce
 from facesdk_converters.tflite.chain import Chain
-from facesdk_converters.tflite.float16 import LARGEST, LEAST, stored, why_float32, widened
+from facesdk_converters.tflite.float16 import (
+    LARGEST,
+    LEAST,
+    kept_by,
+    stored,
+    why_float32,
+    widened,
+)
 from facesdk_converters.tflite.tree import Tree
 from runtimes import RUNTIMES
 
@@ -223,6 +230,61 @@ def test_widened_weights_are_those_that_numpy_rounded(files: tuple[Path, Path]) 
         for first, second in zip(one.stored, other.stored, strict=True):
             assert (first and (first.text, first.data)) == (second and (second.text, second.data))
     assert widened(single) is single
+
+
+def test_of_the_head_only_weights_that_no_sign_follows_are_stored() -> None:
+    single = of_all_kinds()
+    half = stored(single, "head").graph
+    kinds = [(row.name, row.weights.dtype) for row in half.working if row.weights is not None]
+    assert kinds == [
+        ("CONV_2D", "float32"),
+        ("DEPTHWISE_CONV_2D", "float32"),
+        ("LceBconv2d", "int32"),
+        ("CONV_2D", "float16"),
+        ("TRANSPOSE_CONV", "float16"),
+        ("FULLY_CONNECTED", "float16"),
+    ]
+    kept = kept_by(single.graph, "head")
+    for one, other in zip(single.graph.working, half.working, strict=True):
+        if one.index in kept:
+            before, after = ([row and row.data for row in op.stored] for op in (one, other))
+            assert before == after
+    assert kept_by(single.graph, "all") == frozenset()
+
+
+def branching(sign: str) -> ModelBundle:
+    """A dense layer that is added to the next one's signs, and a third that reads the sum."""
+    chain = Chain("x", (1, 1, 1, 32), (0,), description="branches")
+    for seed in range(3):
+        chain.dense(np.random.default_rng(seed).normal(0, 0.2, (32, 32)), np.zeros(32))
+    tree = Tree.of(ModelBundle.from_bytes(chain.to_bytes(), "branching"))
+    first, second, third = tree.operators
+    shape = tree.shape(int(first.outputs[0]))
+    signs, total = tree.add_activation("signs", shape), tree.add_activation("total", shape)
+    taking = type(first)(tree.code(sign), list(second.outputs), [signs])
+    addition = type(first)(tree.code("ADD"), [signs, int(first.outputs[0])], [total])
+    third.inputs = [total, *third.inputs[1:]]
+    tree.operators = [first, second, taking, addition, third]
+    tree.compact()
+    return ModelBundle.from_bytes(tree.to_bytes(), "branching")
+
+
+@pytest.mark.parametrize(("sign", "kept"), [("SIGN", {0, 1}), ("ABS", set())])
+def test_a_layer_is_of_the_head_if_no_path_of_it_leads_to_a_sign(sign: str, kept: set[int]) -> None:
+    """The first layer reaches the sign through the second, and the output beside it."""
+    single = branching(sign)
+    assert kept_by(single.graph, "head") == kept
+    whole, head = stored(single), stored(single, "head")
+    assert (head.content == whole.content) == (not kept)
+
+
+def test_weights_that_a_layer_before_a_sign_shares_stay_as_they_are() -> None:
+    tree = Tree.of(branching("SIGN"))
+    first, *_, last = tree.operators
+    last.inputs = [int(last.inputs[0]), int(first.inputs[1]), int(last.inputs[2])]
+    tree.compact()
+    single = ModelBundle.from_bytes(tree.to_bytes(), "shared")
+    assert stored(single, "head").content == single.content
 
 
 def sharing(*, elsewhere: bool) -> ModelBundle:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+from converters.finished_runs import THRESHOLD, finished_run
 from facesdk.errors import ContractError, InputError, ModelError
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Conversion
@@ -34,48 +35,11 @@ NETWORK = CompactFaceNetConfig(
     stem_channels=(16, 32), stages=((32, 2), (64, 1)), embedding_length=24
 )
 BRANCHED = replace(NETWORK, head_units=20)
-THRESHOLD = {
-    "fmr": 0.01,
-    "similarity": 0.31,
-    "fnmr": 0.05,
-    "positive_pairs": 60,
-    "negative_pairs": 5000,
-}
-
-
-def finished_run(run: Path, network: CompactFaceNetConfig = NETWORK) -> Path:
-    """A run folder whose weights are random, batch statistics included."""
-    run.mkdir()
-    model = build_compact_face_net(network)
-    rng = np.random.default_rng(4)
-    for variable in model.weights:
-        if any(part in variable.name for part in ("gamma", "variance")):
-            variable.assign(rng.uniform(0.5, 2, variable.shape))
-        elif any(part in variable.name for part in ("beta", "mean", "shift", "head_correction")):
-            variable.assign(rng.normal(0, 0.5, variable.shape))
-    model.save_weights(run / run_folder.WEIGHTS)
-    run_folder.write_record(
-        run / run_folder.CONFIG,
-        {
-            "teacher": {"name": "projection"},
-            "teacher_sha256": "1" * 64,
-            "training_data": "synthetic patterns",
-            "license": "Apache-2.0",
-            "config": {
-                "objective": "distillation",
-                "network": {"architecture": "CompactFaceNet", **asdict(network)},
-            },
-        },
-    )
-    run_folder.write_record(
-        run / run_folder.CALIBRATION, {"crops": 120, "identities": 30, "thresholds": [THRESHOLD]}
-    )
-    return run
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return finished_run(tmp_path_factory.mktemp("runs") / "run")
+    return finished_run(tmp_path_factory.mktemp("runs") / "run", NETWORK)
 
 
 @pytest.fixture(scope="module")
