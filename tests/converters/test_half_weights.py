@@ -31,7 +31,7 @@ from facesdk_converters.inspection.parity import EXACT, Bound
 from facesdk_converters.sources.facts import Facts
 from facesdk_converters.targets import registry
 from facesdk_converters.targets.target import Target, at_once
-from facesdk_converters.tflite.float16 import SIGNS, stored
+from facesdk_converters.tflite.float16 import SIGNS, stored, widened
 from facesdk_converters.tflite.tree import Tree, write_contract
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 
@@ -81,7 +81,7 @@ def cosines(first: Path, second: Path) -> np.ndarray:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("verb", "name", "bound"),
-    [("lce", "signs", half.SIGNS), ("binary-weights", "weights", EXACT)],
+    [("lce", "signs", half.WITH_SIGNS), ("binary-weights", "weights", EXACT)],
 )
 def test_a_file_with_float16_weights_says_so(
     folder: Path, tmp_path: Path, verb: str, name: str, bound: Bound
@@ -161,7 +161,7 @@ def test_it_goes_with_integers_and_with_the_container(folder: Path, tmp_path: Pa
     assert done.exit_code == 0, done.output
     half_bundle = ModelBundle.load(output)
     assert half_bundle.contract.conversion.options == "--float16 io=int8"
-    assert half_bundle.contract.conversion.min_cosine == half.SIGNS.min_cosine
+    assert half_bundle.contract.conversion.min_cosine == half.WITH_SIGNS.min_cosine
     assert half_bundle.graph.inputs[0].dtype == "int8"
     unpacked = packed.unpack(output.read_bytes(), max_bytes=1 << 20)
     assert unpacked == half_bundle.content
@@ -263,7 +263,9 @@ def test_a_rounded_weight_before_a_sign_is_found() -> None:
 
 def test_the_packaged_recogniser_keeps_its_thresholds_with_a_rounded_head(tmp_path: Path) -> None:
     target = Target("any", at_once(lambda source: source.network.bundle))
-    request = Request(resolve(DEFAULT_RECOGNIZER), tmp_path / "head.tflite", float16="head")
+    single = tmp_path / "single.tflite"
+    single.write_bytes(widened(ModelBundle.load(resolve(DEFAULT_RECOGNIZER))).content)
+    request = Request(single, tmp_path / "head.tflite", float16="head")
     done = convert(request, target)
     assert len(done.contract.thresholds) == 3
     assert done.half is not None
@@ -289,13 +291,13 @@ def test_the_packaged_recogniser_shrinks_and_gives_nearly_the_same(tmp_path: Pat
     expected = cosines(single.path, path)
     figures = half.cosines(single, bundle, faces.load(), single.contract)
     np.testing.assert_allclose(figures, expected, atol=2e-6)
-    assert replace(found, cosines=figures).meets(half.SIGNS)
+    assert replace(found, cosines=figures).meets(half.WITH_SIGNS)
 
 
 def test_a_file_that_changes_too_much_is_not_written(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(half, "SIGNS", Bound(0.9999999, 0.9999999))
+    monkeypatch.setattr(half, "WITH_SIGNS", Bound(0.9999999, 0.9999999))
     request = Request(resolve(DEFAULT_RECOGNIZER), tmp_path / "half.tflite", float16="all")
     target = Target("any", at_once(lambda source: source.network.bundle))
     with pytest.raises(ModelError, match=r"float16 changes what .* leave --float16 out$"):
@@ -312,7 +314,7 @@ def test_a_file_that_changes_too_much_is_not_written(
 )
 def test_each_input_counts_and_a_figure_that_is_no_number_fails(figures: tuple[float, ...]) -> None:
     found = half.HalfWeights(1, 1, 1, (), figures)
-    assert found.meets(half.SIGNS) == (figures == (0.71, 0.91, 0.91))
+    assert found.meets(half.WITH_SIGNS) == (figures == (0.71, 0.91, 0.91))
 
 
 def damaged(change: str) -> ModelBundle:

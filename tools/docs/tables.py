@@ -76,7 +76,8 @@ def renewed(page: Table, printed: Table, names: Mapping[str, str]) -> tuple[Row,
             blocks.get(name, tuple(rows)) for name, rows in groupby(page.rows, lambda row: row[0])
         ]
         return tuple(row for rows in kept for row in rows)
-    columns = {_called(head, names): place for place, head in enumerate(printed.head) if place}
+    called = {_called(head, names): place for place, head in enumerate(printed.head) if place}
+    columns = {head: place for head, place in called.items() if head}
     shared = [(place, columns[head]) for place, head in enumerate(page.head) if head in columns]
     if not shared or not page.head[0].startswith(printed.head[0]):
         return None
@@ -96,12 +97,12 @@ def _cells(line: str) -> Row:
 
 
 def _called(head: str, names: Mapping[str, str]) -> str:
-    """A head "MODEL, FMR" as pages have it."""
+    """A head "MODEL, FMR" as pages have it; empty for any other."""
     model, comma, rate = head.rpartition(", ")
     try:
         short = f"{float(rate):.0e}".replace("e-0", "e-")
     except ValueError:
-        return head
+        return ""
     return f"{names.get(model, model)}{comma}{short}"
 
 

@@ -20,13 +20,12 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract
 from facesdk.tflite import weights
 from facesdk.tflite.graph import Graph, Operator, Tensor
-from facesdk.tflite.operators import QUANTIZE
 from facesdk_converters.inspection import parity
 from facesdk_converters.inspection.explanation import Remark
 from facesdk_converters.inspection.parity import Bound
-from facesdk_converters.tflite.float16 import STORABLE, Part, kept_by, why_float32
+from facesdk_converters.tflite.float16 import SIGNS, STORABLE, Part, kept_by, why_float32
 
-SIGNS = Bound(min_cosine=0.7, median_cosine=0.9)
+WITH_SIGNS = Bound(min_cosine=0.7, median_cosine=0.9)
 """Least agreement with the float32 file of a network that takes signs, see decision 58."""
 
 
@@ -93,8 +92,8 @@ def bound_of(graph: Graph, exact: Bound, part: Part = "all") -> Bound:
         exact: The bound of its target, which networks keep where no sign follows a rounded weight.
         part: Which layers' weights were to be stored as float16.
     """
-    turned = part == "all" and any(row.name == QUANTIZE for row in graph.operators)
-    return SIGNS if turned else exact
+    turned = part == "all" and any(row.name in SIGNS for row in graph.operators)
+    return WITH_SIGNS if turned else exact
 
 
 def examine(single: ModelBundle, half: ModelBundle, part: Part = "all") -> HalfWeights:

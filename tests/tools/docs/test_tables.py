@@ -32,9 +32,9 @@ PRINTED = """## Held-out
 | small | 0.25 | 8.5 |
 | small | 0.35 | 7.5 |
 
-| model | other |
-| --- | --- |
-| small | 1 |
+| model | other | threshold |
+| --- | --- | --- |
+| small | 1 | 0.1 |
 
 | blur, sigma | small, 0.001 | small, 0.01 |
 | --- | --- | --- |
@@ -74,7 +74,7 @@ def test_printed_rows_and_columns_take_their_places(
 ) -> None:
     assert run(tmp_path).read_text() == DONE
     said = capsys.readouterr().out.splitlines()
-    assert said == [f"{tmp_path / 'page.md'}: 2 tables changed", "no page has: model | other"]
+    assert said == [f"{tmp_path / 'page.md'}: 2 tables changed", "no page has: model | other | threshold"]
 
 
 def test_other_rows_are_refused_before_anything_is_written(tmp_path: Path) -> None:

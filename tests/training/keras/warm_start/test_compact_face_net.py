@@ -16,7 +16,9 @@ from facesdk_training.data.crops import INPUT
 from facesdk_training.keras.networks.compact_face_net import build_compact_face_net
 from facesdk_training.keras.warm_start.compact_face_net import restore_weights
 
-PACKAGED = CompactFaceNetConfig(stem_channels=(32, 96), stages=((96, 4), (192, 8), (256, 12)))
+PACKAGED = CompactFaceNetConfig(
+    stem_channels=(32, 96), stages=((96, 4), (192, 8), (256, 12)), head_units=96
+)
 DEEPER = replace(PACKAGED, stages=((96, 4), (192, 9), (256, 13)))
 
 
