@@ -74,7 +74,10 @@ def test_printed_rows_and_columns_take_their_places(
 ) -> None:
     assert run(tmp_path).read_text() == DONE
     said = capsys.readouterr().out.splitlines()
-    assert said == [f"{tmp_path / 'page.md'}: 2 tables changed", "no page has: model | other | threshold"]
+    assert said == [
+        f"{tmp_path / 'page.md'}: 2 tables changed",
+        "no page has: model | other | threshold",
+    ]
 
 
 def test_other_rows_are_refused_before_anything_is_written(tmp_path: Path) -> None:
