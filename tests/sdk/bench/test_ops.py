@@ -17,7 +17,7 @@ from facesdk.models.bundle import ModelBundle
 def test_the_shapes_of_a_model_are_all_of_its_operators(name: str) -> None:
     path = registry.resolve(name)
     report = bench_ops(path, Policy(2, 0, 0.0, lead=0))
-    operators = ModelBundle.load(path).graph.operators
+    operators = ModelBundle.load(path).graph.working
     counted: Counter[str] = Counter()
     for row in report.shapes:
         counted[row.operator.name] += row.count
