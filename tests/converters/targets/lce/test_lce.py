@@ -10,7 +10,7 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
-from converters.finished_runs import THRESHOLD, finished_run
+from converters.finished_runs import finished_run
 from facesdk.errors import ContractError, InputError, ModelError
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Conversion
@@ -30,6 +30,7 @@ from facesdk_training.data.crops import INPUT
 from facesdk_training.keras.networks.compact_face_net import build_compact_face_net
 from facesdk_training.keras.warm_start.compact_face_net import restore_weights
 from facesdk_training.runs import folder as run_folder
+from training.small_runs import THRESHOLD
 
 NETWORK = CompactFaceNetConfig(
     stem_channels=(16, 32), stages=((32, 2), (64, 1)), embedding_length=24
@@ -141,7 +142,7 @@ def test_the_file_carries_the_contract_of_the_run(converted: Converted, run: Pat
         "mean": 127.5,
         "scale": 128.0,
     }
-    assert [asdict(row) for row in contract.thresholds] == [THRESHOLD]
+    assert contract.thresholds == (THRESHOLD,)
     assert contract.thresholds_source == (
         "all pairs of 120 crops of 30 identities kept out of training"
     )
