@@ -49,6 +49,10 @@ def _each_pixel_puts_its_kernel(
 
 
 @FEW
+@example(
+    size=(1, 5), taps=(1, 1), stride=3, dilation=1, groups=2, pads=(2, 0, 0, 0), more=2,
+    biased=False,
+)  # fmt: skip
 @given(
     size=st.tuples(st.integers(1, 5), st.integers(1, 5)),
     taps=st.tuples(st.integers(1, 4), st.integers(1, 4)),

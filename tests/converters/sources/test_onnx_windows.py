@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import Phase, assume, given, settings
+from hypothesis import Phase, assume, example, given, settings
 from hypothesis import strategies as st
 
 from converters.onnx_graphs import Graph, kinds, random, require_equal
@@ -107,6 +107,8 @@ def test_transposed_convolutions_whose_pads_onnx_works_out(
 
 
 @FEW
+@example(size=(8, 5), taps=(3, 2), strides=(2, 1), dilations=(1, 1), pads=(1,) * 4, groups=4)
+@example(size=(7, 8), taps=(2, 3), strides=(2, 3), dilations=(1, 1), pads=(0, 1, 1, 0), groups=4)
 @given(
     size=SIZES,
     taps=st.tuples(st.sampled_from([1, 2, 3]), st.sampled_from([2, 3])),

@@ -33,7 +33,7 @@ def pad(translator: Translator, node: Node) -> Any:
     x = translator.tensor(node.inputs[0])
     if of_picture:
         return resized(x, widths[1:3], value)
-    return tf.pad(_cut(x, widths), np.maximum(widths, 0), constant_values=value)
+    return _cut(tf.pad(x, np.maximum(widths, 0), constant_values=value), widths)
 
 
 def _widths(translator: Translator, node: Node, rank: int) -> list[list[int]]:
@@ -49,14 +49,15 @@ def _widths(translator: Translator, node: Node, rank: int) -> list[list[int]]:
 def resized(x: Any, widths: list[list[int]], value: float = 0.0) -> Any:
     """A picture with rows and columns of a value around it, or without some of its own.
 
+    What is cut off may reach into what is put around the other side.
+
     Args:
         x: Rank 4, channels last.
         widths: Before and after the rows, and before and after the columns; negative ones cut.
         value: The value.
     """
-    x = _cut(x, [[0, 0], *widths, [0, 0]])
     (top, bottom), (left, right) = np.maximum(widths, 0).tolist()
-    return padded(x, [top, left, bottom, right], value)
+    return _cut(padded(x, [top, left, bottom, right], value), [[0, 0], *widths, [0, 0]])
 
 
 def _cut(x: Any, widths: list[list[int]]) -> Any:

@@ -6,6 +6,7 @@ binary layer.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -43,7 +44,8 @@ def conv(translator: Translator, node: Node) -> Any:
 
     Keras takes no strides with dilations. Where a dilation has a factor of its stride, only every
     so many rows are read: the others are taken out before it. What is left of the strides beside
-    dilations is done after it, on its result.
+    dilations is done after it, on its result. So is what the longer of two strides has beyond their
+    common divisor in a depthwise one, of which TensorFlow runs none with strides that differ.
     """
     kernel = np.asarray(translator.given(node, 1), np.float32)
     bias = None
@@ -57,6 +59,10 @@ def conv(translator: Translator, node: Node) -> Any:
         if max(given.dilations) > 1:
             steps, given = given.strides, replace(given, strides=[1, 1])
     groups = int(node.attributes.get("group", 1))
+    common = math.gcd(*given.strides)
+    if groups > 1 and kernel.shape[1] == 1 and given.strides != [common] * 2:
+        steps = [stride // common for stride in given.strides]
+        given = replace(given, strides=[common] * 2)
     y = _convolution(partial(translator.layer_name, node), value, given, kernel, bias, groups)
     return y if steps == [1, 1] else y[:, :: steps[0], :: steps[1]]
 
