@@ -1,7 +1,7 @@
 r"""From a trained float network to the packaged file: fixed-point weights, thresholds, probability.
 
     python -m tools.experiments.package_recogniser run mobilefacenet-w7a8.tflite --bits 7 \
-        --width depthwise=8 --faces faces --teacher MobileFaceNet.tflite
+        --width depthwise=8 --width stem=8 --faces faces --teacher MobileFaceNet.tflite
 
 RUN has ``config.json`` and ``latent.npz``, as a run leaves them; ``weights.h5`` and
 ``calibration.json`` are made where they are missing. Ranges of activations are measured on crops of
