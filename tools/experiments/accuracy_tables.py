@@ -125,10 +125,10 @@ class Model:
         return made
 
 
-def load(text: str, cache: Path) -> Model:
+def load(text: str, cache: Path, workers: int = 1) -> Model:
     name, _, contract = text.partition(":")
     said = Contract.read(Path(contract)) if contract else None
-    return Model(Embedder.load(registry.resolve(name), said, trust=True), cache)
+    return Model(Embedder.load(registry.resolve(name), said, workers=workers, trust=True), cache)
 
 
 def held_out(folder: Path, teacher: Model) -> HeldOut:

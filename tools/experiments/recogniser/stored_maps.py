@@ -1,8 +1,7 @@
-"""Features below a recogniser's head, of crops as they are and spoilt, kept in parts.
+"""What a layer of a recogniser makes of crops, as they are and spoilt, kept in parts.
 
-A group is so many crops that are spoilt in one way, as the ``alike`` table of a run's configuration
-draws it, or, one in six, each in its own way as the run's ``distortions`` have it. Which crops a
-group has, and what is done to them, follows from its number alone.
+A group is so many crops of one :class:`Kind`. Which crops it has, and what is done to them, follows
+from its number alone.
 """
 
 from __future__ import annotations
@@ -12,7 +11,8 @@ import io
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from enum import IntEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -39,13 +39,10 @@ from tools.experiments.degraded_strangers import SETS, SHARE
 if TYPE_CHECKING:
     import tensorflow as tf
 
-Features = NDArray[np.float32]
+Maps = NDArray[np.floating]
 
 GROUP = 64
 """Crops of a group."""
-
-OWN_EVERY = 6
-"""One of so many groups is distorted crop by crop."""
 
 PART = 12
 """Groups of a file."""
@@ -54,42 +51,62 @@ _BATCH = 32
 _HALF_MIRRORED = DistortionConfig("mirror", share=0.5)
 
 
+class Kind(IntEnum):
+    """What is done to the crops of a group, half of which are mirrored if not their own way is."""
+
+    PLAIN = 0
+    """Nothing."""
+    OWN = 1
+    """Each is distorted in its own way, as the run's ``distortions`` have it."""
+    ALIKE = 2
+    """All are spoilt in one way, as the run's ``alike`` table draws it."""
+
+
+KINDS = (Kind.OWN, Kind.ALIKE, Kind.PLAIN, Kind.ALIKE)
+"""Of groups one after the other."""
+
+
 @dataclass(frozen=True)
 class Groups:
-    """What the network below its head makes of groups of crops.
+    """What a layer makes of groups of crops.
 
     Attributes:
-        own: bool ``(G,)``, whether each crop is distorted in its own way.
-        spoilt: float32 ``(G, N, F)``.
-        undistorted: float32 ``(G, N, F)``, of the same crops as they are.
+        kinds: int64 ``(G,)``, the :class:`Kind` of each.
+        rows: int64 ``(G, N)``, which crops they have.
+        maps: float16 ``(G, N, ...)``.
     """
 
-    own: NDArray[np.bool_]
-    spoilt: Features
-    undistorted: Features
+    kinds: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    maps: NDArray[np.float16]
 
     @classmethod
     def joined(cls, parts: Sequence[Groups]) -> Groups:
         """All groups of several."""
-        return cls(
-            np.concatenate([part.own for part in parts]),
-            np.concatenate([part.spoilt for part in parts]),
-            np.concatenate([part.undistorted for part in parts]),
-        )
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+    def of(self, kind: Kind) -> NDArray[np.int64]:
+        """The numbers of groups of a kind."""
+        return np.flatnonzero(self.kinds == kind)
 
 
-def below_head(model: tf.keras.Model) -> tf.keras.Model:
-    """The part of a network whose output the layer "embedding" takes."""
+def below(model: tf.keras.Model, layer: str) -> tf.keras.Model:
+    """The part of a network up to a layer, or, of "embedding", up to what that layer takes."""
     import tensorflow as tf
 
-    return tf.keras.Model(model.input, model.get_layer("embedding").input)
+    found = model.get_layer(layer)
+    return tf.keras.Model(model.input, found.input if layer == "embedding" else found.output)
 
 
 def as_file(body: tf.keras.Model, variant: str, workers: int = 1) -> Embedder:
-    """What computes features fast: 1-bit kernels where the network has 1-bit layers."""
+    """What computes maps fast: 1-bit kernels where the network has 1-bit layers."""
+    import tensorflow as tf
+
+    flat = tf.keras.Model(body.input, tf.keras.layers.Flatten()(body.output))
     with TemporaryDirectory() as name:
         source, output = Path(name) / "body.h5", Path(name) / "body.tflite"
-        body.save(source)
+        flat.save(source)
         facts = Facts("body", "recognition", INPUT.color, INPUT.mean, INPUT.scale)
         target = targets.load("lce" if variant == "QB" else "float32")
         convert(Request(source, output, facts=facts), target)
@@ -97,7 +114,7 @@ def as_file(body: tf.keras.Model, variant: str, workers: int = 1) -> Embedder:
         return Embedder(bundle, bundle.contract, workers=workers)
 
 
-def features(embedder: Embedder, images: Sequence[NDArray[np.uint8]]) -> Features:
+def features(embedder: Embedder, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
     """float32 ``(N, F)`` of square crops or of those of the network's size."""
     spec = embedder.contract.input
     rows = []
@@ -112,36 +129,45 @@ class Source:
     """Makes groups of crops.
 
     Attributes:
-        embedder: The network below its head.
+        embedder: The network up to the layer.
+        shape: Of the layer's map, of one crop.
         crops: All crops.
         rows: int64, those of people who are not held out.
         config: Of the run.
+        workers: Threads.
     """
 
     embedder: Embedder
+    shape: tuple[int, ...]
     crops: Crops
     rows: NDArray[np.int64]
     config: RunConfig
+    workers: int = 1
 
     @classmethod
-    def of(cls, embedder: Embedder, crops: Crops, config: RunConfig) -> Source:
+    def of(cls, body: tf.keras.Model, crops: Crops, config: RunConfig, workers: int = 1) -> Source:
         """Of all crops but those of held-out people, by the split of training."""
         records = crops.records
         split = split_by_identity(records, None, validation_sets=SETS, validation_share=SHARE)
         if len(split.train) < GROUP:
             raise SystemExit(f"a group has {GROUP} crops, but there are {len(split.train)}")
-        return cls(embedder, crops, split.train, config)
+        embedder = as_file(body, config.final_network.variant, workers)
+        return cls(embedder, body.output_shape[1:], crops, split.train, config, workers)
 
     def group(self, number: int) -> Groups:
         """One group, always the same by its number."""
-        rng, own = np.random.default_rng(number), number % OWN_EVERY == 0
-        images = [self.crops.image(row) for row in rng.choice(self.rows, GROUP, replace=False)]
+        rng, kind = np.random.default_rng(number), KINDS[number % len(KINDS)]
+        rows = rng.choice(self.rows, GROUP, replace=False)
         alike = self.config.alike.drawn(*rng.uniform(size=2).tolist())
-        ways = self.config.distortions if own else (_HALF_MIRRORED, alike)
+        ways = {
+            Kind.PLAIN: (_HALF_MIRRORED,),
+            Kind.OWN: self.config.distortions,
+            Kind.ALIKE: (_HALF_MIRRORED, alike),
+        }[kind]
         size = self.embedder.contract.input.height, self.embedder.contract.input.width
-        spoilt = [distorted(image, ways, *size, 0.0, rng) for image in images]
-        made = (features(self.embedder, some)[np.newaxis] for some in (spoilt, images))
-        return Groups(np.array([own]), *made)
+        images = [distorted(self.crops.image(row), ways, *size, 0.0, rng) for row in rows]
+        maps = features(self.embedder, images).reshape(1, GROUP, *self.shape)
+        return Groups(np.array([kind]), rows[np.newaxis], maps.astype(np.float16))
 
     def key(self, body: tf.keras.Model) -> str:
         """SHA-256 (hex) of all that decides what groups are.
@@ -151,7 +177,7 @@ class Source:
         """
         digest = hashlib.sha256(self.crops.digest.encode())
         ways = self.config.alike.rows, self.config.distortions
-        digest.update(repr((GROUP, OWN_EVERY, PART, *ways)).encode())
+        digest.update(repr((GROUP, KINDS, PART, self.shape, *ways)).encode())
         for values in body.get_weights():
             digest.update(values.tobytes())
         return digest.hexdigest()
@@ -161,7 +187,6 @@ def gathered(
     source: Source,
     folder: Path,
     minutes: float,
-    workers: int = 1,
     progress: Progress = unwatched,
 ) -> Groups:
     """The groups of a folder, and as many more as there is time for.
@@ -171,13 +196,12 @@ def gathered(
         folder: Where parts are kept; made if missing.
         minutes: Time that all parts may take together, those of earlier calls included. There is
             one part at least, and the last is finished.
-        workers: Threads.
         progress: Called with seconds.
     """
     folder.mkdir(parents=True, exist_ok=True)
     parts: list[Groups] = []
     spent, limit = 0.0, 60 * minutes
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(source.workers) as pool:
         while True:
             path = folder / f"{len(parts):05d}.npz"
             if parts and spent >= limit and not path.exists():
@@ -185,9 +209,9 @@ def gathered(
             if not path.exists():
                 _write(path, source, range(len(parts) * PART, (len(parts) + 1) * PART), pool)
             kept = np.load(path)
-            parts.append(Groups(kept["own"], kept["spoilt"], kept["undistorted"]))
+            parts.append(Groups(kept["kinds"], kept["rows"], kept["maps"]))
             spent += float(kept["seconds"])
-            progress(min(int(spent), int(limit)), int(limit), "features, seconds")
+            progress(min(int(spent), int(limit)), int(limit), "maps, seconds")
 
 
 def _write(path: Path, source: Source, numbers: range, pool: ThreadPoolExecutor) -> None:

@@ -1,0 +1,284 @@
+r"""Trains the last layers of a recogniser alone, in minutes on a CPU.
+
+    python -m tools.experiments.recogniser.train_last RUN --faces faces --cache build/last \
+        --teacher MobileFaceNet.tflite:tools/peers/mobilefacenet.contract.json --minutes 20
+
+RUN has ``config.json`` and ``latent.npz`` of a CompactFaceNet or a MobileFaceNet, with
+``network.head_units``, rows of ``alike`` and ``distortions``; ``latent.npz`` need not have the
+hidden units yet. Strangers meet where both photos are spoilt alike. A linear layer that takes out
+what such photos have in common changes good photos, too; hidden units can be 0 for these, so what
+spoilt photos have in common is taken out of them alone. So only these units are trained, beginning
+anew, and nothing is to be added to undistorted crops; all crops are to have the embedding that the
+network without the units has of the undistorted crop. That takes minutes on a CPU, since the
+network below is computed only once, by 1-bit kernels where it has any: what it makes of crops is
+kept in the cache, and a second call with more minutes goes on (:mod:`.stored_maps`).
+
+    python -m tools.experiments.recogniser.train_last RUN ... --after stage3_unit1_project_bn \
+        --set layer_rate=2e-4 --set relation=8
+
+trains all layers behind one as well, towards the teacher: the mean direction of what it has of each
+undistorted crop and of its mirror image. ``--less utkface=0.4`` takes so much of what crops of a
+set have in common out of these targets. ``--set`` changes a setting of
+:class:`.last_layers.Settings`.
+
+What was trained is written to ``latent.npz``. Where RUN has ``compensation.npz``, embeddings are
+those that this map leaves. TAR is told on all pairs of the held-out people, before and after.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import io
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
+from facesdk.cli.output import progress_bar
+from facesdk.evaluation.calibration import all_pairs
+from facesdk.files import write_atomic
+from facesdk.recognition.alignment import central
+from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
+from facesdk_training.architectures.mobile_face_net import MobileFaceNetConfig
+from facesdk_training.config.nuisances import UNDISTORTED, NuisanceConfig
+from facesdk_training.config.run import RunConfig
+from facesdk_training.data.compensation import compensation
+from facesdk_training.data.crops import INPUT, FaceCrops
+from facesdk_training.data.validation import figures
+from facesdk_training.keras.loading import predict
+from facesdk_training.keras.networks.build import build_embedder
+from facesdk_training.keras.weights import restore_latent, save_latent
+from facesdk_training.runs import folder as run_folder
+from facesdk_training.runs import record as run_record
+from tools.experiments.accuracy_tables import HeldOut, Model, held_out, load
+from tools.experiments.package_recogniser import COMPENSATION
+from tools.experiments.recogniser.last_layers import (
+    CORRECTION,
+    HIDDEN,
+    LAST,
+    Figures,
+    Settings,
+    Trainer,
+    train,
+    unit,
+)
+from tools.experiments.recogniser.stored_maps import Source, as_file, below, features, gathered
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+MADE_OF_IT = (run_folder.WEIGHTS, run_folder.CALIBRATION)
+"""What the packaging makes of latent.npz where it is missing."""
+
+_BATCH = 64
+_KEPT = 64 * _BATCH
+"""Targets of a file."""
+
+
+def network_of(run: Path) -> tuple[RunConfig, tf.keras.Model]:
+    """A run's configuration, and its network with the weights of latent.npz."""
+    config = run_record.config_of(run)
+    network = config.final_network
+    if not isinstance(network, (CompactFaceNetConfig, MobileFaceNetConfig)):
+        raise SystemExit(f"{run}: a {network.architecture} has no hidden units in its head")
+    if not network.head_units:
+        raise SystemExit(f"{run}: network.head_units is 0, so there is nothing to train")
+    if not sum(row.share for row in config.alike.rows):
+        raise SystemExit(f"{run} has no alike.rows: there is nothing to spoil crops with")
+    if not config.alike.weight:
+        raise SystemExit(f"{run}: alike.weight is 0, so strangers may be as alike as they are")
+    model = build_embedder(network)
+    missing = set(restore_latent(run / run_folder.LATENT, model)) - {HIDDEN, CORRECTION}
+    if missing:
+        raise SystemExit(f"{run / run_folder.LATENT} lacks {', '.join(sorted(missing))}")
+    return config, model
+
+
+def forget_units(model: tf.keras.Model) -> None:
+    """Lets hidden units add nothing."""
+    layer = model.get_layer(CORRECTION)
+    layer.set_weights([np.zeros_like(values) for values in layer.get_weights()])
+
+
+def change_of(run: Path, length: int) -> NDArray[np.float32]:
+    """The compensation, or the identity."""
+    kept = run / COMPENSATION
+    change = np.load(kept)["compensation"] if kept.exists() else np.eye(length)
+    return np.asarray(change, np.float32)
+
+
+def directions(embed: Embed, source: Source, cache: Path, name: str) -> NDArray[np.float32]:
+    """Unit vectors ``(all crops, D)`` of the crops that are trained on, 0 for others.
+
+    Args:
+        embed: Of crops uint8 ``(N, 112, 112, 3)``.
+        source: Has the crops.
+        cache: Where vectors are kept.
+        name: What decides them beside the crops.
+    """
+    crops, rows = source.crops, source.rows
+    digest = hashlib.sha256(f"{name} {crops.digest}".encode() + rows.tobytes()).hexdigest()
+    folder = cache / f"targets-{digest[:16]}"
+    folder.mkdir(exist_ok=True)
+
+    def of(batch: NDArray[np.int64]) -> NDArray[np.float32]:
+        return embed(np.stack([crops.image(row) for row in batch]))
+
+    parts = []
+    with ThreadPoolExecutor(source.workers) as pool, progress_bar("targets") as progress:
+        for start in range(0, len(rows), _KEPT):
+            kept = folder / f"{start:07d}.npy"
+            if not kept.exists():
+                part = rows[start : start + _KEPT]
+                batches = np.array_split(part, range(_BATCH, len(part), _BATCH))
+                stream = io.BytesIO()
+                np.save(stream, np.concatenate(list(pool.map(of, batches))))
+                write_atomic(kept, stream.getvalue())
+            parts.append(np.load(kept))
+            progress(start + len(parts[-1]), len(rows), "targets")
+    vectors = unit(np.concatenate(parts))
+    found = np.zeros((len(crops), vectors.shape[1]), np.float32)
+    found[rows] = vectors
+    return found
+
+
+def targets_of(
+    teacher: Model,
+    model: tf.keras.Model,
+    change: NDArray[np.float32],
+    source: Source,
+    cache: Path,
+    settings: Settings,
+) -> NDArray[np.float32]:
+    """What the embeddings of all crops are to be, as of :func:`directions`."""
+    if settings.layer_rate:
+        embedder = teacher.embedder
+        if embedder.dim != len(change):
+            raise SystemExit(
+                f"{embedder.name} has embeddings of {embedder.dim} numbers, the network of "
+                f"{len(change)}: without head units alone it cannot be the teacher"
+            )
+
+        def taught(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+            return embedder.embed(images) + embedder.embed(images[:, :, ::-1])
+
+        return directions(taught, source, cache, embedder.model_id)
+    own = as_file(model, source.config.final_network.variant, source.workers)
+    name = own.model_id + hashlib.sha256(change.tobytes()).hexdigest()
+    return directions(lambda images: features(own, list(images)) @ change, source, cache, name)
+
+
+def without(
+    targets: NDArray[np.float32], source: Source, less: dict[str, float]
+) -> NDArray[np.float32]:
+    """Targets without a share of what crops of each set have in common."""
+    rows, records = source.rows, source.crops.records
+    for name, share in less.items():
+        among = [row for row in rows if records[row].set == name]
+        if not among:
+            raise SystemExit(f"--less: no training crop is from {name}")
+        row = NuisanceConfig(UNDISTORTED, directions=1, sets=(name,))
+        projection = compensation([row], [targets[among]])
+        kept = targets[rows] @ ((1 - share) * np.eye(len(projection)) + share * projection)
+        targets = targets.copy()
+        targets[rows] = unit(kept.astype(np.float32))
+    return targets
+
+
+def write(run: Path, model: tf.keras.Model) -> None:
+    """Writes latent.npz anew, and names what no longer belongs to it."""
+    save_latent(run / run_folder.LATENT, model)
+    stale = [name for name in MADE_OF_IT if (run / name).exists()]
+    if stale:
+        print(f"of the network before, to be removed: {', '.join(stale)}")
+
+
+def logging(run: Path) -> Callable[[int, Figures], None]:
+    """Writes to a run's log, as of a stage after those that it has."""
+    rows, begun = run_folder.read_log(run), time.monotonic()
+    before, stage = (rows[-1]["step"], rows[-1]["stage"] + 1) if rows else (0, 0)
+
+    def note(step: int, found: Figures) -> None:
+        nonlocal begun
+        now = time.monotonic()
+        place = {"step": before + step, "stage": stage, "seconds": round(now - begun, 1)}
+        run_folder.append_log(run, {**place, **found})
+        begun = now
+
+    return note
+
+
+def told(name: str, model: tf.keras.Model, change: NDArray[np.float32], people: HeldOut) -> None:
+    _, height, width, _ = model.input_shape
+    images = np.stack([central(crop, height, width) for crop in people.crops])
+    vectors = unit(predict(model, INPUT.normalise(images)) @ change)
+    found = figures(all_pairs(vectors, people.people))
+    print(name, {key: round(value, 4) for key, value in found.items()}, flush=True)
+
+
+def setting(text: str) -> tuple[str, float]:
+    """Of ``name=value``."""
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not NAME=NUMBER") from None
+
+
+def settings_of(given: Sequence[tuple[str, float]]) -> Settings:
+    known = {field.name: field.type for field in dataclasses.fields(Settings)}
+    for name, value in given:
+        if name not in known:
+            raise SystemExit(f"--set: there is no {name}; there are {', '.join(known)}")
+        if known[name] == "int" and value != int(value):
+            raise SystemExit(f"--set: {name} is a whole number, not {value:g}")
+    values = {name: int(value) if known[name] == "int" else value for name, value in given}
+    return Settings(**values)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--faces", type=Path, required=True, help="folder with manifest.csv")
+    parser.add_argument("--teacher", required=True, help="FILE[:CONTRACT], MobileFaceNet's")
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--after", default=LAST, help="the layer whose maps are kept")
+    parser.add_argument("--minutes", type=float, default=20.0, help="for maps, of all calls")
+    parser.add_argument("--less", type=setting, action="append", default=[], metavar="SET=SHARE")
+    parser.add_argument("--set", type=setting, action="append", default=[], metavar="NAME=VALUE")
+    given = parser.parse_args(arguments)
+    settings = settings_of(given.set)
+    config, model = network_of(given.run)
+    cut = below(model, given.after)
+    given.cache.mkdir(parents=True, exist_ok=True)
+    workers = os.cpu_count() or 1
+    teacher = load(given.teacher, given.cache, workers)
+    people = held_out(given.faces, teacher)
+    source = Source.of(cut, FaceCrops(given.faces), config, workers)
+    with progress_bar("maps") as progress:
+        kept = given.cache / f"maps-{source.key(cut)[:16]}"
+        groups = gathered(source, kept, given.minutes, progress)
+    print(f"{len(groups.kinds)} groups")
+    forget_units(model)
+    change = change_of(given.run, config.final_network.embedding_length)
+    told("before", model, change, people)
+    targets = targets_of(teacher, model, change, source, given.cache, settings)
+    targets = without(targets, source, dict(given.less))
+    trainer = Trainer(groups, targets, model, cut, change, config.alike, settings)
+    train(trainer, logging(given.run))
+    told("after", model, change, people)
+    write(given.run, model)
+
+
+if __name__ == "__main__":
+    main()
