@@ -21,13 +21,13 @@ from facesdk_training.config.alike import AlikeConfig
 from facesdk_training.config.run import WORST_PAIRS, ScheduleConfig
 from facesdk_training.config.schedules import learning_rate_at
 from facesdk_training.keras.losses import cosine_loss, pair_loss, similarity_matrix_loss
-from tools.experiments.recogniser.stored_maps import Groups, Kind
+from tools.experiments.recogniser.stored_maps import LAST, Groups, Kind
 
 REPORT = 300
 """Steps from one line of the log to the next."""
 
-LAST, HIDDEN, CORRECTION = "embedding", "head_hidden", "head_correction"
-"""The layers that make an embedding of features; it is the sum of the first and of the last."""
+HIDDEN, CORRECTION = "head_hidden", "head_correction"
+"""The layers whose output is added to that of :data:`.stored_maps.LAST`."""
 
 _LEAST_DEVIATION = 1e-3
 
@@ -90,7 +90,7 @@ class Trainer:
         groups: What is learned from: maps at the cut.
         targets: float32 ``(all crops, D)``, unit vectors; of crops in no group any numbers.
         model: From crops to embeddings; it has the layers :data:`HIDDEN` and :data:`CORRECTION`.
-        cut: The network up to the layer whose maps the groups have.
+        above: From the maps that the groups have to what the layer :data:`LAST` takes.
         change: What embeddings are multiplied with, float32 ``(D, D)``.
         alike: Weight of strangers that meet, and from which cosine on they do.
         settings: How.
@@ -101,7 +101,7 @@ class Trainer:
         groups: Groups,
         targets: Array,
         model: tf.keras.Model,
-        cut: tf.keras.Model,
+        above: tf.keras.Model,
         change: Array,
         alike: AlikeConfig,
         settings: Settings,
@@ -113,8 +113,7 @@ class Trainer:
         self._last, self._hidden, self._correction = (
             model.get_layer(name) for name in (LAST, HIDDEN, CORRECTION)
         )
-        features = tf.keras.layers.Activation("linear")(self._last.input)  # not the cut itself
-        self._between = tf.keras.Model(cut.output, features)
+        self._above = above
         plain = self._features_of_plain()
         self._mean = plain.mean(axis=0)
         self._deviation = plain.std(axis=0) + np.float32(_LEAST_DEVIATION)
@@ -132,7 +131,7 @@ class Trainer:
         ]
         self._layers: list[tf.Variable] = []
         if settings.layer_rate:
-            self._layers = self._between.trainable_variables + self._last.trainable_variables
+            self._layers = self._above.trainable_variables + self._last.trainable_variables
         averaged = {"use_ema": settings.average > 0, "ema_momentum": settings.average}
         self._optimizers = [tf.keras.optimizers.Adam(**averaged) for _ in range(2)]
         self._step = tf.function(self._stepped, autograph=False)
@@ -172,7 +171,7 @@ class Trainer:
 
     def _features_of_plain(self) -> Array:
         maps = self._groups.maps[self._groups.of(Kind.PLAIN)]
-        return np.concatenate([self._between(some.astype(np.float32)).numpy() for some in maps])
+        return np.concatenate([self._above(some.astype(np.float32)).numpy() for some in maps])
 
     def _stepped(self, maps: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
         settings = self.settings
@@ -180,7 +179,7 @@ class Trainer:
         plain, single = size * settings.plain, size * (settings.plain + settings.own)
         with tf.GradientTape() as tape:
             hidden, bias, correction = self._branch
-            features = self._between(tf.cast(maps, tf.float32))
+            features = self._above(tf.cast(maps, tf.float32))
             standard = (features - self._mean) / self._deviation
             if settings.noise:
                 noise = settings.noise * tf.random.normal(tf.shape(standard[single:]))
@@ -233,8 +232,7 @@ def train(trainer: Trainer, note: Callable[[int, Figures], None]) -> None:
             rows.append(trainer.step(number))
             progress(number + 1, steps, f"loss {rows[-1]['loss']:.4f}")
             if len(rows) == REPORT or number == steps - 1:
-                note(
-                    number + 1, {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
-                )
+                means = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
+                note(number + 1, means)
                 rows.clear()
     trainer.finish()

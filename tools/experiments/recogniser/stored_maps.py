@@ -47,6 +47,9 @@ GROUP = 64
 PART = 12
 """Groups of a file."""
 
+LAST = "embedding"
+"""The last layer; hidden units of a head stand beside it."""
+
 _BATCH = 32
 _HALF_MIRRORED = DistortionConfig("mirror", share=0.5)
 
@@ -91,12 +94,22 @@ class Groups:
         return np.flatnonzero(self.kinds == kind)
 
 
-def below(model: tf.keras.Model, layer: str) -> tf.keras.Model:
-    """The part of a network up to a layer, or, of "embedding", up to what that layer takes."""
+def parted(model: tf.keras.Model, layer: str) -> tuple[tf.keras.Model, tf.keras.Model]:
+    """A network up to a layer, and from there to what :data:`LAST` takes.
+
+    Args:
+        model: Which.
+        layer: Its name; :data:`LAST` parts before that layer.
+    """
     import tensorflow as tf
 
-    found = model.get_layer(layer)
-    return tf.keras.Model(model.input, found.input if layer == "embedding" else found.output)
+    try:
+        found = model.get_layer(layer)
+        cut = found.input if layer == LAST else found.output
+        end = tf.keras.layers.Activation("linear")(model.get_layer(LAST).input)
+        return tf.keras.Model(model.input, cut), tf.keras.Model(cut, end)
+    except ValueError:
+        raise SystemExit(f"{layer} is no layer that all paths to {LAST} go through") from None
 
 
 def as_file(body: tf.keras.Model, variant: str, workers: int = 1) -> Embedder:

@@ -30,11 +30,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import hashlib
-import io
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,13 +42,10 @@ from numpy.typing import NDArray
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 from facesdk.cli.output import progress_bar
 from facesdk.evaluation.calibration import all_pairs
-from facesdk.files import write_atomic
 from facesdk.recognition.alignment import central
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 from facesdk_training.architectures.mobile_face_net import MobileFaceNetConfig
-from facesdk_training.config.nuisances import UNDISTORTED, NuisanceConfig
 from facesdk_training.config.run import RunConfig
-from facesdk_training.data.compensation import compensation
 from facesdk_training.data.crops import INPUT, FaceCrops
 from facesdk_training.data.validation import figures
 from facesdk_training.keras.loading import predict
@@ -58,7 +53,7 @@ from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.keras.weights import restore_latent, save_latent
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs import record as run_record
-from tools.experiments.accuracy_tables import HeldOut, Model, held_out, load
+from tools.experiments.accuracy_tables import HeldOut, held_out, load
 from tools.experiments.package_recogniser import COMPENSATION
 from tools.experiments.recogniser.last_layers import (
     CORRECTION,
@@ -70,19 +65,14 @@ from tools.experiments.recogniser.last_layers import (
     train,
     unit,
 )
-from tools.experiments.recogniser.stored_maps import Source, as_file, below, features, gathered
+from tools.experiments.recogniser.last_targets import directions, kept_as_is, taught, without
+from tools.experiments.recogniser.stored_maps import Source, as_file, gathered, parted
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-
 MADE_OF_IT = (run_folder.WEIGHTS, run_folder.CALIBRATION)
 """What the packaging makes of latent.npz where it is missing."""
-
-_BATCH = 64
-_KEPT = 64 * _BATCH
-"""Targets of a file."""
 
 
 def network_of(run: Path) -> tuple[RunConfig, tf.keras.Model]:
@@ -115,84 +105,6 @@ def change_of(run: Path, length: int) -> NDArray[np.float32]:
     kept = run / COMPENSATION
     change = np.load(kept)["compensation"] if kept.exists() else np.eye(length)
     return np.asarray(change, np.float32)
-
-
-def directions(embed: Embed, source: Source, cache: Path, name: str) -> NDArray[np.float32]:
-    """Unit vectors ``(all crops, D)`` of the crops that are trained on, 0 for others.
-
-    Args:
-        embed: Of crops uint8 ``(N, 112, 112, 3)``.
-        source: Has the crops.
-        cache: Where vectors are kept.
-        name: What decides them beside the crops.
-    """
-    crops, rows = source.crops, source.rows
-    digest = hashlib.sha256(f"{name} {crops.digest}".encode() + rows.tobytes()).hexdigest()
-    folder = cache / f"targets-{digest[:16]}"
-    folder.mkdir(exist_ok=True)
-
-    def of(batch: NDArray[np.int64]) -> NDArray[np.float32]:
-        return embed(np.stack([crops.image(row) for row in batch]))
-
-    parts = []
-    with ThreadPoolExecutor(source.workers) as pool, progress_bar("targets") as progress:
-        for start in range(0, len(rows), _KEPT):
-            kept = folder / f"{start:07d}.npy"
-            if not kept.exists():
-                part = rows[start : start + _KEPT]
-                batches = np.array_split(part, range(_BATCH, len(part), _BATCH))
-                stream = io.BytesIO()
-                np.save(stream, np.concatenate(list(pool.map(of, batches))))
-                write_atomic(kept, stream.getvalue())
-            parts.append(np.load(kept))
-            progress(start + len(parts[-1]), len(rows), "targets")
-    vectors = unit(np.concatenate(parts))
-    found = np.zeros((len(crops), vectors.shape[1]), np.float32)
-    found[rows] = vectors
-    return found
-
-
-def targets_of(
-    teacher: Model,
-    model: tf.keras.Model,
-    change: NDArray[np.float32],
-    source: Source,
-    cache: Path,
-    settings: Settings,
-) -> NDArray[np.float32]:
-    """What the embeddings of all crops are to be, as of :func:`directions`."""
-    if settings.layer_rate:
-        embedder = teacher.embedder
-        if embedder.dim != len(change):
-            raise SystemExit(
-                f"{embedder.name} has embeddings of {embedder.dim} numbers, the network of "
-                f"{len(change)}: without head units alone it cannot be the teacher"
-            )
-
-        def taught(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-            return embedder.embed(images) + embedder.embed(images[:, :, ::-1])
-
-        return directions(taught, source, cache, embedder.model_id)
-    own = as_file(model, source.config.final_network.variant, source.workers)
-    name = own.model_id + hashlib.sha256(change.tobytes()).hexdigest()
-    return directions(lambda images: features(own, list(images)) @ change, source, cache, name)
-
-
-def without(
-    targets: NDArray[np.float32], source: Source, less: dict[str, float]
-) -> NDArray[np.float32]:
-    """Targets without a share of what crops of each set have in common."""
-    rows, records = source.rows, source.crops.records
-    for name, share in less.items():
-        among = [row for row in rows if records[row].set == name]
-        if not among:
-            raise SystemExit(f"--less: no training crop is from {name}")
-        row = NuisanceConfig(UNDISTORTED, directions=1, sets=(name,))
-        projection = compensation([row], [targets[among]])
-        kept = targets[rows] @ ((1 - share) * np.eye(len(projection)) + share * projection)
-        targets = targets.copy()
-        targets[rows] = unit(kept.astype(np.float32))
-    return targets
 
 
 def write(run: Path, model: tf.keras.Model) -> None:
@@ -257,24 +169,37 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--less", type=setting, action="append", default=[], metavar="SET=SHARE")
     parser.add_argument("--set", type=setting, action="append", default=[], metavar="NAME=VALUE")
     given = parser.parse_args(arguments)
-    settings = settings_of(given.set)
+    settings, less = settings_of(given.set), dict(given.less)
     config, model = network_of(given.run)
-    cut = below(model, given.after)
+    below, above = parted(model, given.after)
     given.cache.mkdir(parents=True, exist_ok=True)
     workers = os.cpu_count() or 1
     teacher = load(given.teacher, given.cache, workers)
+    length = config.final_network.embedding_length
+    if settings.layer_rate and teacher.embedder.dim != length:
+        raise SystemExit(
+            f"{teacher.embedder.name} has embeddings of {teacher.embedder.dim} numbers, "
+            f"{given.run} of {length}, so it can teach no layers: leave layer_rate at 0"
+        )
     people = held_out(given.faces, teacher)
-    source = Source.of(cut, FaceCrops(given.faces), config, workers)
+    source = Source.of(below, FaceCrops(given.faces), config, workers)
+    if strange := set(less) - {source.crops.records[row].set for row in source.rows}:
+        raise SystemExit(f"--less: no training crop is from {' or '.join(sorted(strange))}")
     with progress_bar("maps") as progress:
-        kept = given.cache / f"maps-{source.key(cut)[:16]}"
+        kept = given.cache / f"maps-{source.key(below)[:16]}"
         groups = gathered(source, kept, given.minutes, progress)
     print(f"{len(groups.kinds)} groups")
     forget_units(model)
-    change = change_of(given.run, config.final_network.embedding_length)
+    change = change_of(given.run, length)
     told("before", model, change, people)
-    targets = targets_of(teacher, model, change, source, given.cache, settings)
-    targets = without(targets, source, dict(given.less))
-    trainer = Trainer(groups, targets, model, cut, change, config.alike, settings)
+    if settings.layer_rate:
+        embed, name = taught(teacher.embedder), teacher.embedder.model_id
+    else:
+        own = as_file(model, config.final_network.variant, workers)
+        embed = kept_as_is(own, change)
+        name = own.model_id + hashlib.sha256(change.tobytes()).hexdigest()
+    targets = without(directions(embed, source, given.cache, name), source, less)
+    trainer = Trainer(groups, targets, model, above, change, config.alike, settings)
     train(trainer, logging(given.run))
     told("after", model, change, people)
     write(given.run, model)

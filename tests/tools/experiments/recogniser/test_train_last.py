@@ -25,7 +25,7 @@ from facesdk_training.keras.weights import restore_latent, save_latent
 from facesdk_training.runs import folder as run_folder
 from tools.experiments.degraded_strangers import SETS, SHARE
 from tools.experiments.package_recogniser import COMPENSATION
-from tools.experiments.recogniser import stored_maps, train_last
+from tools.experiments.recogniser import last_targets, stored_maps, train_last
 from tools.experiments.recogniser.last_layers import Settings, Trainer, unit
 from tools.experiments.recogniser.stored_maps import Groups, Kind
 from training.faces import write_data, write_teacher
@@ -137,7 +137,7 @@ def test_the_log_goes_on_with_another_stage(trained: dict[str, Any]) -> None:
 @pytest.fixture(scope="module")
 def source(trained: dict[str, Any], faces: Path) -> stored_maps.Source:
     """Groups of the network that was trained, below its head."""
-    body = stored_maps.below(network(trained["run"]), "embedding")
+    body = stored_maps.parted(network(trained["run"]), "embedding")[0]
     return stored_maps.Source.of(body, FaceCrops(faces), CONFIG)
 
 
@@ -221,14 +221,16 @@ def test_maps_are_kept_apart_by_what_they_come_from(
     trained: dict[str, Any], source: stored_maps.Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stored_maps, "PART", 32)
-    body = stored_maps.below(network(trained["run"]), "embedding")
+    body = stored_maps.parted(network(trained["run"]), "embedding")[0]
     key = source.key(body)
     assert (trained["cache"] / f"maps-{key[:16]}").is_dir()
     heavier = replace(CONFIG, alike=replace(ALIKE, weight=9.0))
     assert replace(source, config=heavier).key(body) == key
     other = replace(CONFIG, alike=replace(ALIKE, rows=(replace(STRIPES, most=0.8),)))
     assert replace(source, config=other).key(body) != key
-    assert source.key(stored_maps.below(build_embedder(CONFIG.final_network), "embedding")) != key
+    assert (
+        source.key(stored_maps.parted(build_embedder(CONFIG.final_network), "embedding")[0]) != key
+    )
 
 
 MOBILE = configure(
@@ -258,7 +260,7 @@ def test_a_file_computes_the_maps_of_the_network(
     model = build_embedder(shape)
     cut = INPUT.normalise(np.stack(images)[:, :, 8:104])
     measure_statistics(model, [cut])
-    body = stored_maps.below(model, layer)
+    body, _ = stored_maps.parted(model, layer)
     wanted = predict(body, cut)
     assert wanted.shape[1:] == (expected or (14, 12, 16))
     got = stored_maps.features(stored_maps.as_file(body, shape.variant), images)
@@ -307,13 +309,11 @@ def test_targets_are_without_a_share_of_what_a_set_has_in_common(
     own = [row for row in source.rows if records[row].set == name]
     moment = targets[own].T.astype(np.float64) @ targets[own]
     common = np.linalg.eigh(moment)[1][:, -1]
-    found = train_last.without(targets, source, {name: 0.4})
+    found = last_targets.without(targets, source, {name: 0.4})
     along = targets[source.rows] @ common
     expected = unit(targets[source.rows] - 0.4 * along[:, np.newaxis] * common)
     np.testing.assert_allclose(found[source.rows], expected, atol=1e-5)
-    np.testing.assert_array_equal(train_last.without(targets, source, {}), targets)
-    with pytest.raises(SystemExit, match="no training crop is from nowhere"):
-        train_last.without(targets, source, {"nowhere": 0.4})
+    np.testing.assert_array_equal(last_targets.without(targets, source, {}), targets)
 
 
 def small_network() -> tf.keras.Model:
@@ -363,7 +363,7 @@ def test_losses_are_those_of_the_definition() -> None:
     targets = unit(rng.normal(size=(40, 5))).astype(np.float32)
     change = rng.normal(size=(5, 5)).astype(np.float32)
     model = small_network()
-    cut = stored_maps.below(model, "cut")
+    _, above = stored_maps.parted(model, "cut")
     first = embeddings_of_plain(model, maps[0]) @ change
     scale = np.linalg.norm(first, axis=1).mean()
     settings = Settings(
@@ -371,7 +371,7 @@ def test_losses_are_those_of_the_definition() -> None:
         relation=5.0,
     )  # fmt: skip
     alike = AlikeConfig(weight=9.0, above=0.2)
-    trainer = Trainer(groups, targets, model, cut, change, alike, settings)
+    trainer = Trainer(groups, targets, model, above, change, alike, settings)
     for number in range(10):
         trainer.step(number)
     trainer.finish()
@@ -418,6 +418,25 @@ def test_a_network_without_its_other_layers_is_refused(tmp_path: Path) -> None:
     np.savez(run / run_folder.LATENT, **kept)
     with pytest.raises(SystemExit, match=r"lacks head_bn$"):
         train_last.network_of(run)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--less", "nowhere=0.4"), "no training crop is from nowhere"),
+        (("--set", "layer_rate=1"), "projection has embeddings of 32 numbers, .* of 24, so it can"),
+        (("--after", "nowhere"), "nowhere is no layer that all paths to embedding go through"),
+        (("--after", "stage2_unit1_bn"), "stage2_unit1_bn is no layer that all paths"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_maps_are_made(
+    more: tuple[str, str], words: str, faces: Path, tmp_path: Path
+) -> None:
+    run = write_run(tmp_path / "run", CONFIG)
+    with pytest.raises(SystemExit, match=words) as refused:
+        train(run, faces, *more)
+    assert "\n" not in str(refused.value)
+    assert not list((tmp_path / "cache").glob("maps-*"))
 
 
 @pytest.mark.parametrize(
