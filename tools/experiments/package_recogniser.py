@@ -151,6 +151,7 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--bits", type=int, default=6)
     parser.add_argument("--width", action="append", default=[], metavar="NAME=BITS")
+    parser.add_argument("--ranges", default="extremes", help="extremes or least-squares")
     parser.add_argument("--faces", type=Path, required=True, help="folder with manifest.csv")
     parser.add_argument("--teacher", type=Path, required=True, help="MobileFaceNet.tflite")
     parser.add_argument("--cache", type=Path, required=True, help="folder for embeddings")
@@ -174,6 +175,7 @@ def main() -> None:
                 storage="int8",
                 calibrate_on=measured_on,
                 widths=tuple(arguments.width),
+                ranges=arguments.ranges,
             ),
         )
         return ModelBundle.load(output, trust=True), made

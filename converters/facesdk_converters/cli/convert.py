@@ -343,6 +343,14 @@ def fixed_point(
             "that LiteRT runs; `int8`: as fast as 8 bits.",
         ),
     ] = "small",
+    ranges: Annotated[
+        str,
+        typer.Option(
+            "--ranges",
+            help="Of activations: `extremes` clip nothing, `least-squares` are nearest to all "
+            "values.",
+        ),
+    ] = "extremes",
     calibrate_on: Annotated[
         Optional[Path],
         typer.Option(
@@ -360,7 +368,7 @@ def fixed_point(
 
     Examples:
 
-        facesdk convert fixed-point run -o small.tflite --calibrate-on faces.zip
+        facesdk convert fixed-point run -o w.tflite --calibrate-on faces/ --ranges least-squares
 
         facesdk convert fixed-point mine.tflite -o w4.tflite --bits 4 --calibrate-on faces/
 
@@ -384,6 +392,7 @@ def fixed_point(
         calibrate_on=calibrate_on,
         widths=tuple(width or ()),
         trained=trained_widths,
+        ranges=ranges,
     )
 
 

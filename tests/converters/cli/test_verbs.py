@@ -27,8 +27,8 @@ OWN = {
     "binary-weights": (["--activations", "8"], "--activations 8"),
     "fixed-point": (
         ["--bits", "4", "--activations", "32", "--filter-scales", "power-of-two"]
-        + ["--storage", "int8", "--calibrate-on", "faces"],
-        "bits=4 activations=32 filter-scales=power-of-two storage=int8",
+        + ["--storage", "int8", "--calibrate-on", "faces", "--ranges", "least-squares"],
+        "bits=4 activations=32 filter-scales=power-of-two storage=int8 ranges=least-squares",
     ),
 }
 
@@ -124,4 +124,7 @@ def test_each_target_has_a_verb_of_its_name_and_a_place_in_the_docs() -> None:
 def test_help_keeps_each_example_on_lines_of_its_own() -> None:
     done = CliRunner().invoke(app, ["fixed-point", "--help"], env={"COLUMNS": "120"})
     lines = [line.strip() for line in done.stdout.splitlines()]
-    assert "facesdk convert fixed-point run -o small.tflite --calibrate-on faces.zip" in lines
+    assert (
+        "facesdk convert fixed-point run -o w.tflite --calibrate-on faces/ --ranges least-squares"
+        in lines
+    )

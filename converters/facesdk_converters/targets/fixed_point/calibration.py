@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facesdk.errors import ModelError
 from facesdk.models.bundle import ModelBundle
@@ -13,6 +14,9 @@ from facesdk.progress import Progress, unwatched
 from facesdk.results import FloatArray
 from facesdk.runtime.interpreter import Interpreter
 from facesdk_converters.tflite.tree import Tree
+
+PARTS = 2048
+"""Of the range of an activation, whose values are counted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +60,38 @@ def observe(
     Raises:
         ModelError: The runtime refuses the graph, or a value is not finite.
     """
+    running: dict[int, _Running] = {}
+    for tensor, values in _activations(tree, inputs, progress):
+        running.setdefault(tensor, _Running()).add(values)
+    return {tensor: one.finished(tree.name(tensor)) for tensor, one in running.items()}
+
+
+def histograms(
+    tree: Tree,
+    inputs: Sequence[FloatArray],
+    ranges: Mapping[int, tuple[float, float]],
+    *,
+    progress: Progress = unwatched,
+) -> dict[int, NDArray[np.int64]]:
+    """How often the values of each activation are in each of :data:`PARTS` parts of its range.
+
+    Args:
+        tree: A float32 graph.
+        inputs: See :func:`observe`, also for the results and errors.
+        ranges: Least and largest value of each; what lies beyond counts as the nearest part.
+        progress: Called after each batch.
+    """
+    counts: dict[int, NDArray[np.int64]] = {}
+    for tensor, values in _activations(tree, inputs, progress):
+        found, _ = np.histogram(np.clip(values, *ranges[tensor]), PARTS, ranges[tensor])
+        counts[tensor] = counts.get(tensor, 0) + found
+    return counts
+
+
+def _activations(
+    tree: Tree, inputs: Sequence[FloatArray], progress: Progress
+) -> Iterator[tuple[int, FloatArray]]:
+    """Each float32 tensor that is not constant and its values, batch after batch."""
     copy = tree.copy()
     computed = [
         int(tensor)
@@ -67,16 +103,11 @@ def observe(
     copy.drop_signatures()
     interpreter = Interpreter(ModelBundle.from_bytes(copy.to_bytes(), "the observed network"))
     batch = interpreter.input_shapes[0][0]
-    running: dict[int, _Running] = {}
     count = len(inputs[0])
     for start in range(0, count, batch):
         parts = [values[start : start + batch] for values in inputs]
-        for tensor, values in zip(
-            [*copy.inputs, *computed], [*parts, *interpreter.run(*parts)], strict=True
-        ):
-            running.setdefault(tensor, _Running()).add(values)
+        yield from zip([*copy.inputs, *computed], [*parts, *interpreter.run(*parts)], strict=True)
         progress(start + batch, count, "calibrate")
-    return {tensor: one.finished(tree.name(tensor)) for tensor, one in running.items()}
 
 
 class _Running:

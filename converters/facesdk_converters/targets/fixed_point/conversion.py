@@ -38,6 +38,12 @@ from facesdk_converters.targets.fixed_point.calibration import observe
 from facesdk_converters.targets.fixed_point.equalization import Statistics, equalize
 from facesdk_converters.targets.fixed_point.fake_quantization import round_activations
 from facesdk_converters.targets.fixed_point.levels import MAX_BITS, ScaleKind, fit, narrowest
+from facesdk_converters.targets.fixed_point.ranges import (
+    RangeKind,
+    Ranges,
+    extremes,
+    least_squares,
+)
 from facesdk_converters.targets.fixed_point.storage import STORED_BITS, Choice, RoundedLayer, store
 from facesdk_converters.tflite.prelu import merge_prelu
 from facesdk_converters.tflite.tree import CHANNEL_AXES, Tree
@@ -73,6 +79,8 @@ class FixedPointOptions:
         activations: Width of what layers read: 8 to 16, or 32 (float32).
         scale: See :func:`facesdk_converters.targets.fixed_point.levels.fit`.
         storage: Which TFLite types hold weights of up to 8 bits.
+        ranges: What the levels of activations are spread over, see
+            :mod:`facesdk_converters.targets.fixed_point.ranges`.
 
     Raises:
         InputError: A value is none of these.
@@ -84,6 +92,7 @@ class FixedPointOptions:
     storage: Choice = "small"
     widths: tuple[tuple[str, int], ...] = ()
     trained: bool = False
+    ranges: RangeKind = "extremes"
 
     def __post_init__(self) -> None:
         for part, bits in self.widths:
@@ -105,6 +114,7 @@ class FixedPointOptions:
         for name, value, known in (
             ("scale", self.scale, get_args(ScaleKind)),
             ("storage", self.storage, get_args(Choice)),
+            ("ranges", self.ranges, get_args(RangeKind)),
         ):
             if value not in known:
                 raise InputError(f"{name} must be one of {', '.join(known)}, but got {value!r}")
@@ -141,10 +151,12 @@ class CalibratedNetwork:
         tree: The model, with PReLUs in one operator and constants of one reader each; not to be
             changed.
         statistics: Of its activations, by tensor number.
+        inputs: What they were measured on.
     """
 
     tree: Tree
     statistics: Statistics
+    inputs: Sequence[FloatArray]
 
 
 def calibrate(
@@ -178,7 +190,7 @@ def calibrate(
     tree.unshare_constants()
     tree.drop_metadata()
     tree.compact()
-    return CalibratedNetwork(tree, observe(tree, inputs, progress=progress))
+    return CalibratedNetwork(tree, observe(tree, inputs, progress=progress), inputs)
 
 
 def describe(graph: Graph, options: FixedPointOptions) -> str:
@@ -217,7 +229,8 @@ def convert(
     Args:
         network: What :func:`calibrate` made of a file.
         options: Widths and scales.
-        progress: Called after each layer whose weights were rounded.
+        progress: Called after each layer whose weights were rounded, and after each batch that
+            ranges of least squares were found on.
 
     Returns:
         Content of a ``.tflite`` file of stock operators, without a contract.
@@ -233,11 +246,16 @@ def convert(
     for operator in (weighted := tree.weighted()):
         layers.append(_rounded(tree, operator, statistics, options))
         progress(len(layers), len(weighted), "round weights")
-    first = _first_layers(tree)
-    if options.simulated and options.activations != FLOAT_ACTIVATIONS:
-        round_activations(tree, statistics, options.activations, first)
-    elif options.activations == INT8_ACTIVATIONS:
-        tree = _quantized(tree, statistics, first)
+    if options.activations != FLOAT_ACTIVATIONS:
+        ranges = extremes(statistics)
+        if options.ranges == "least-squares":
+            bits = options.activations
+            ranges = least_squares(tree, statistics, network.inputs, bits, progress=progress)
+        first = _first_layers(tree)
+        if options.simulated:
+            round_activations(tree, ranges, options.activations, first)
+        else:
+            tree = _quantized(tree, ranges, first)
     store(tree, layers, options.storage)
     tree.drop_metadata()
     tree.compact()
@@ -304,13 +322,12 @@ def _first_layers(tree: Tree) -> set[int]:
     return found
 
 
-def _quantized(tree: Tree, statistics: Statistics, first: Iterable[int]) -> Tree:
+def _quantized(tree: Tree, ranges: Ranges, first: Iterable[int]) -> Tree:
     """TensorFlow's quantizer, given ranges; what ``first`` names stays in float."""
-    for tensor, seen in statistics.items():
-        ranges = schema.QuantizationParametersT()
-        ranges.min = [min(0.0, float(seen.minimum.min()))]
-        ranges.max = [max(0.0, float(seen.maximum.max()))]
-        tree.tensors[tensor].quantization = ranges
+    for tensor, (least, most) in ranges.items():
+        given = schema.QuantizationParametersT()
+        given.min, given.max = [least], [most]
+        tree.tensors[tensor].quantization = given
     names = [tree.name(tensor) for tensor in first]
     tree.compact()
     try:

@@ -6,16 +6,16 @@ from collections.abc import Collection
 
 from ai_edge_litert import schema_py_generated as schema
 
-from facesdk_converters.targets.fixed_point.equalization import Statistics
+from facesdk_converters.targets.fixed_point.ranges import Ranges
 from facesdk_converters.tflite.tree import Tree
 
 
-def round_activations(tree: Tree, statistics: Statistics, bits: int, kept: Collection[int]) -> None:
+def round_activations(tree: Tree, ranges: Ranges, bits: int, kept: Collection[int]) -> None:
     """Rounds what each layer with weights reads to 2^bits values over its range.
 
     Args:
         tree: A float32 graph; changed in place.
-        statistics: Of its activations.
+        ranges: Of its activations.
         bits: 2 to 16.
         kept: Outputs of the layers that read their input as it is.
     """
@@ -27,24 +27,22 @@ def round_activations(tree: Tree, statistics: Statistics, bits: int, kept: Colle
         if id(operator) in weighted and int(operator.outputs[0]) not in kept:
             if source not in rounded:
                 rounded[source] = _rounded_tensor(tree, source)
-                operators.append(_rounding(tree, source, rounded[source], statistics, bits))
+                operators.append(_rounding(tree, source, rounded[source], ranges, bits))
             operator.inputs = [rounded[source], *operator.inputs[1:]]
         operators.append(operator)
     tree.operators = operators
 
 
-def _rounding(
-    tree: Tree, source: int, output: int, statistics: Statistics, bits: int
-) -> schema.OperatorT:
-    seen = statistics[source]
+def _rounding(tree: Tree, source: int, output: int, ranges: Ranges, bits: int) -> schema.OperatorT:
+    least, most = ranges[source]
     return schema.OperatorT(
         opcodeIndex=tree.code("FAKE_QUANT"),
         inputs=[source],
         outputs=[output],
         builtinOptionsType=schema.BuiltinOptions.FakeQuantOptions,
         builtinOptions=schema.FakeQuantOptionsT(
-            min=min(0.0, float(seen.minimum.min())),
-            max=max(0.0, float(seen.maximum.max())),
+            min=least,
+            max=most,
             numBits=bits,
             narrowRange=False,
         ),

@@ -23,6 +23,7 @@ from facesdk_converters.targets.fixed_point.conversion import (
     describe,
 )
 from facesdk_converters.targets.fixed_point.levels import ScaleKind
+from facesdk_converters.targets.fixed_point.ranges import RangeKind
 from facesdk_converters.targets.fixed_point.storage import Choice
 from facesdk_converters.targets.target import Target
 
@@ -42,6 +43,7 @@ def target(
     calibrate_on: Path | None,
     widths: tuple[str, ...] = (),
     trained: bool = False,
+    ranges: str = "extremes",
 ) -> Target:
     """The target.
 
@@ -54,16 +56,26 @@ def target(
         calibrate_on: Photos or aligned crops to measure ranges on, besides the packaged samples.
         widths: ``NAME=BITS`` for the layers with NAME in their name.
         trained: Whether layers that were trained with a width keep it.
+        ranges: ``"extremes"`` or ``"least-squares"``.
 
     Raises:
         InputError: A value is none of the possible ones.
     """
     scales = cast(ScaleKind, filter_scales)
     named = tuple(map(_width, widths))
-    options = FixedPointOptions(bits, activations, scales, cast(Choice, storage), named, trained)
+    options = FixedPointOptions(
+        bits,
+        activations,
+        scales,
+        cast(Choice, storage),
+        named,
+        trained,
+        cast(RangeKind, ranges),
+    )
     fewest = min([bits, *(width for _, width in named)])
     words = "".join(f" width={part}={width}" for part, width in named)
     words += " trained-widths" * trained
+    words += f" ranges={ranges}" * (ranges != "extremes")
     return Target(
         "fixed-point",
         partial(_convert, options=options, calibrate_on=calibrate_on),

@@ -442,6 +442,7 @@ def test_equal_arguments_give_equal_bytes_whoever_watches(network, inputs):
         ({"activations": 20}, "8 to 16 bits, or 32"),
         ({"scale": "log"}, "free, power-of-two"),
         ({"storage": "int3"}, "int8, small, smallest"),
+        ({"ranges": "widest"}, "extremes, least-squares"),
     ],
 )
 def test_impossible_options_are_refused(values, message):
