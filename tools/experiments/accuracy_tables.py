@@ -110,7 +110,8 @@ class Model:
     def vectors(self, name: str, crops: Crops) -> FloatArray:
         """Embeddings of crops, kept in the cache by the name of their set and their pixels."""
         pixels = hashlib.sha256(np.ascontiguousarray(crops)).hexdigest()
-        path = self.cache / f"{self.embedder.model_id[:16]}-{name}-{pixels[:16]}.npy"
+        kept = f"{self.embedder.model_id[:16]}-{name}-{pixels[:16]}.npy"
+        path = self.cache / kept.replace("/", " ")
         if path.exists():
             return np.load(path)
         size = self.embedder.contract.input.height, self.embedder.contract.input.width
@@ -265,7 +266,7 @@ def degraded_tables(models: Sequence[Model], people: HeldOut) -> None:
     for kind, level, crops in conditions:
         cells = []
         for model in models:
-            vectors = model.vectors(f"{kind} {level}".replace("/", " "), crops)
+            vectors = model.vectors(f"{kind} {level}", crops)
             made = all_pairs(vectors, some.people)
             for row in points[id(model)]:
                 fmr, fnmr = rates(made, row.similarity)

@@ -18,14 +18,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
-from facesdk.recognition.alignment import central
 from facesdk.recognition.embedding import Embedder
-from facesdk.results import FloatArray
 from facesdk_converters.convert import Request, convert
 from facesdk_converters.targets import registry as targets
-from tools.experiments.accuracy_tables import DEGRADED, Crops, HeldOut, held_out, load, table
-
-_BATCH = 32
+from tools.experiments.accuracy_tables import DEGRADED, Crops, HeldOut, Model, held_out, load, table
 
 
 def float_network(source: Path) -> Embedder:
@@ -34,14 +30,6 @@ def float_network(source: Path) -> Embedder:
         output = Path(folder) / "float.tflite"
         convert(Request(source, output), targets.load("float32"))
         return Embedder.load(output, trust=True)
-
-
-def embeddings(embedder: Embedder, crops: Crops) -> FloatArray:
-    """float32 ``(N, D)``, unit vectors."""
-    size = embedder.contract.input.height, embedder.contract.input.width
-    images = np.stack([central(crop, *size) for crop in crops])
-    parts = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
-    return np.concatenate([embedder.embed(part) for part in parts])
 
 
 def spoilt(people: HeldOut) -> Iterator[tuple[str, Crops]]:
@@ -63,11 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     given.cache.mkdir(parents=True, exist_ok=True)
     people = held_out(given.faces, load(given.teacher, given.cache)).part()
-    source, files = float_network(given.source), [Embedder.load(file) for file in given.files]
+    source = Model(float_network(given.source), given.cache)
+    files = [Model(Embedder.load(file), given.cache) for file in given.files]
     rows = []
     for words, crops in spoilt(people):
-        expected = embeddings(source, crops)
-        cosines = [np.sum(embeddings(file, crops) * expected, axis=1) for file in files]
+        expected = source.vectors(words, crops)
+        cosines = [np.sum(file.vectors(words, crops) * expected, axis=1) for file in files]
         said = [f"{np.mean(row):.4f}, {np.quantile(row, 0.05):.4f}" for row in cosines]
         rows.append((words, *said))
     table(("photos", *(file.stem for file in given.files)), rows)

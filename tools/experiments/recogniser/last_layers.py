@@ -5,6 +5,7 @@ Losses are those of distillation, and what the hidden units of the head add to u
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -75,6 +76,18 @@ class Settings:
     noise: float = 0.0
     average: float = 0.0
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 <= value < math.inf:
+                raise ValueError(f"{name} must be a number of at least 0, but is {value:g}")
+        for name in ("steps", "plain", "own", "alike"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} must be at least 1")
+        if not self.unit_rate:
+            raise ValueError("unit_rate must be above 0")
+        if self.average >= 1:
+            raise ValueError(f"average must be below 1, but is {self.average:g}")
+
 
 def unit(vectors: Array) -> Array:
     """The vectors ``(..., D)``, of length 1."""
@@ -129,11 +142,12 @@ class Trainer:
                 self._rng.normal(0, 1e-4, (units, len(change))),
             )
         ]
-        self._layers: list[tf.Variable] = []
+        self._parts, self._rates = [self._branch], [settings.unit_rate]
         if settings.layer_rate:
-            self._layers = self._above.trainable_variables + self._last.trainable_variables
+            self._parts.append(above.trainable_variables + self._last.trainable_variables)
+            self._rates.append(settings.layer_rate)
         averaged = {"use_ema": settings.average > 0, "ema_momentum": settings.average}
-        self._optimizers = [tf.keras.optimizers.Adam(**averaged) for _ in range(2)]
+        self._optimizers = [tf.keras.optimizers.Adam(**averaged) for _ in self._parts]
         self._step = tf.function(self._stepped, autograph=False)
 
     def finish(self) -> None:
@@ -154,20 +168,12 @@ class Trainer:
         some = np.concatenate(chosen)
         maps = np.concatenate(self._groups.maps[some])
         targets = self._targets[np.concatenate(self._groups.rows[some])]
-        for optimizer, peak in zip(
-            self._optimizers, (settings.unit_rate, settings.layer_rate), strict=True
-        ):
-            schedule = ScheduleConfig(
-                learning_rate=peak or 1.0, warmup_steps=max(1, settings.steps // 20)
-            )
+        for optimizer, peak in zip(self._optimizers, self._rates, strict=True):
+            schedule = ScheduleConfig(learning_rate=peak, warmup_steps=max(1, settings.steps // 20))
             rate = learning_rate_at(schedule, number, settings.steps, settings.steps)
             optimizer.learning_rate.assign(rate)
         found = self._step(tf.constant(maps), tf.constant(targets))
         return {name: float(value) for name, value in found.items()}
-
-    @property
-    def _parts(self) -> list[list[tf.Variable]]:
-        return [self._branch, self._layers]
 
     def _features_of_plain(self) -> Array:
         maps = self._groups.maps[self._groups.of(Kind.PLAIN)]
@@ -204,8 +210,7 @@ class Trainer:
         for optimizer, slopes, variables in zip(
             self._optimizers, gradients, self._parts, strict=True
         ):
-            if variables:
-                optimizer.apply_gradients(zip(slopes, variables, strict=True))
+            optimizer.apply_gradients(zip(slopes, variables, strict=True))
         return {"loss": loss, **found}
 
     def _met(self, vectors: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
@@ -230,6 +235,8 @@ def train(trainer: Trainer, note: Callable[[int, Figures], None]) -> None:
     with progress_bar("steps") as progress:
         for number in range(steps):
             rows.append(trainer.step(number))
+            if not math.isfinite(rows[-1]["loss"]):
+                raise SystemExit(f"the loss is not finite at step {number + 1}: lower the rates")
             progress(number + 1, steps, f"loss {rows[-1]['loss']:.4f}")
             if len(rows) == REPORT or number == steps - 1:
                 means = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}

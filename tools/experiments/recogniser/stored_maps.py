@@ -39,8 +39,6 @@ from tools.experiments.degraded_strangers import SETS, SHARE
 if TYPE_CHECKING:
     import tensorflow as tf
 
-Maps = NDArray[np.floating]
-
 GROUP = 64
 """Crops of a group."""
 

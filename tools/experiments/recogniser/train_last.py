@@ -152,10 +152,13 @@ def settings_of(given: Sequence[tuple[str, float]]) -> Settings:
     for name, value in given:
         if name not in known:
             raise SystemExit(f"--set: there is no {name}; there are {', '.join(known)}")
-        if known[name] == "int" and value != int(value):
+        if known[name] == "int" and not value.is_integer():
             raise SystemExit(f"--set: {name} is a whole number, not {value:g}")
     values = {name: int(value) if known[name] == "int" else value for name, value in given}
-    return Settings(**values)
+    try:
+        return Settings(**values)
+    except ValueError as error:
+        raise SystemExit(f"--set: {error}") from None
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -170,6 +173,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--set", type=setting, action="append", default=[], metavar="NAME=VALUE")
     given = parser.parse_args(arguments)
     settings, less = settings_of(given.set), dict(given.less)
+    for name, share in less.items():
+        if not 0 <= share <= 1:
+            raise SystemExit(f"--less: a share is 0 to 1, but {name} has {share:g}")
     config, model = network_of(given.run)
     below, above = parted(model, given.after)
     given.cache.mkdir(parents=True, exist_ok=True)

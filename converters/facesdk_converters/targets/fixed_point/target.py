@@ -64,13 +64,13 @@ def target(
     scales = cast(ScaleKind, filter_scales)
     named = tuple(map(_width, widths))
     options = FixedPointOptions(
-        bits,
-        activations,
-        scales,
-        cast(Choice, storage),
-        named,
-        trained,
-        cast(RangeKind, ranges),
+        bits=bits,
+        activations=activations,
+        scale=scales,
+        storage=cast(Choice, storage),
+        widths=named,
+        trained=trained,
+        ranges=cast(RangeKind, ranges),
     )
     fewest = min([bits, *(width for _, width in named)])
     words = "".join(f" width={part}={width}" for part, width in named)

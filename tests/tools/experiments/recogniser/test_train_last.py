@@ -423,6 +423,7 @@ def test_a_network_without_its_other_layers_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
+        (("--less", "nowhere=1.4"), "a share is 0 to 1, but nowhere has 1.4"),
         (("--less", "nowhere=0.4"), "no training crop is from nowhere"),
         (("--set", "layer_rate=1"), "projection has embeddings of 32 numbers, .* of 24, so it can"),
         (("--after", "nowhere"), "nowhere is no layer that all paths to embedding go through"),
@@ -444,8 +445,23 @@ def test_what_cannot_be_done_is_refused_before_maps_are_made(
     [
         ("lenght=3", "there is no lenght; there are steps, "),
         ("steps=2.5", "steps is a whole number, not 2.5"),
+        ("steps=inf", "steps is a whole number, not inf"),
+        ("steps=0", "steps must be at least 1"),
+        ("plain=0", "plain must be at least 1"),
+        ("relation=nan", "relation must be a number of at least 0"),
+        ("layer_rate=-1", "layer_rate must be a number of at least 0"),
+        ("unit_rate=0", "unit_rate must be above 0"),
+        ("average=1", "average must be below 1"),
     ],
 )
 def test_a_setting_that_is_none_is_refused(given: str, words: str) -> None:
     with pytest.raises(SystemExit, match=words):
         train_last.main(["run", "--faces", "x", "--teacher", "x", "--cache", "x", "--set", given])
+
+
+def test_weights_that_ran_away_are_not_written(faces: Path, tmp_path: Path) -> None:
+    run = run_of(tmp_path, CONFIG, faces)
+    before = arrays(run)
+    with pytest.raises(SystemExit, match="the loss is not finite at step"):
+        train(run, faces, "--set", "unit_rate=1e30")
+    assert arrays(run).keys() == before.keys()
