@@ -166,7 +166,7 @@ class Trainer:
         counts = {Kind.PLAIN: settings.plain, Kind.OWN: settings.own, Kind.ALIKE: settings.alike}
         chosen = [rng.choice(self._groups.of(kind), count) for kind, count in counts.items()]
         some = np.concatenate(chosen)
-        maps = np.concatenate(self._groups.maps[some])
+        maps = np.concatenate([self._groups.maps[group] for group in some])
         targets = self._targets[np.concatenate(self._groups.rows[some])]
         for optimizer, peak in zip(self._optimizers, self._rates, strict=True):
             schedule = ScheduleConfig(learning_rate=peak, warmup_steps=max(1, settings.steps // 20))
@@ -176,8 +176,8 @@ class Trainer:
         return {name: float(value) for name, value in found.items()}
 
     def _features_of_plain(self) -> Array:
-        maps = self._groups.maps[self._groups.of(Kind.PLAIN)]
-        return np.concatenate([self._above(some.astype(np.float32)).numpy() for some in maps])
+        plain = (self._groups.maps[group] for group in self._groups.of(Kind.PLAIN))
+        return np.concatenate([self._above(some.astype(np.float32)).numpy() for some in plain])
 
     def _stepped(self, maps: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
         settings = self.settings

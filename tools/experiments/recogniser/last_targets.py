@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from facesdk.files import write_atomic
 from facesdk.recognition.embedding import Embedder
 from facesdk_training.config.nuisances import UNDISTORTED, NuisanceConfig
 from facesdk_training.data.compensation import compensation
+from facesdk_training.data.joining import joined_units, principal_projection, projected
 from tools.experiments.recogniser.last_layers import unit
 from tools.experiments.recogniser.stored_maps import Source, features
 
@@ -25,6 +26,9 @@ Embed = Callable[[NDArray[np.uint8]], Directions]
 _BATCH = 64
 _KEPT = 64 * _BATCH
 """Crops of a file."""
+
+_TURNED_BY = 4096
+"""Crops by which targets are turned."""
 
 
 def directions(embed: Embed, source: Source, cache: Path, name: str) -> Directions:
@@ -60,6 +64,34 @@ def directions(embed: Embed, source: Source, cache: Path, name: str) -> Directio
     found = np.zeros((len(crops), vectors.shape[1]), np.float32)
     found[rows] = vectors
     return found
+
+
+def taught_by(
+    teachers: Sequence[Embedder], own: Embed, source: Source, cache: Path, length: int
+) -> Directions:
+    """Unit vectors ``(all crops, length)`` that teachers give the crops that are trained on.
+
+    Of several teachers, or of one whose embeddings are longer, they are the directions of most
+    energy of all embeddings side by side, turned to be near to what the network has of crops. That
+    changes no cosine between two of them (orthogonal Procrustes problem, P. Schönemann, 1966).
+
+    Args:
+        teachers: One or more.
+        own: The network's embeddings.
+        source: Has the crops.
+        cache: Where vectors are kept.
+        length: Of the network's embeddings, at most that of all teachers together.
+    """
+    vectors = [directions(taught(one), source, cache, one.model_id) for one in teachers]
+    if len(vectors) == 1 and vectors[0].shape[1] == length:
+        return vectors[0]
+    rows, found = source.rows, np.zeros((len(source.crops), length), np.float32)
+    together = joined_units([some[rows] for some in vectors])
+    found[rows] = projected(together, principal_projection(together, length))
+    some = rows[:: len(rows) // _TURNED_BY + 1]
+    images = np.stack([source.crops.image(row) for row in some])
+    left, _, right = np.linalg.svd(found[some].T @ own(images))
+    return np.asarray(found @ (left @ right), np.float32)
 
 
 def taught(teacher: Embedder) -> Embed:

@@ -11,7 +11,7 @@ import io
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -74,18 +74,21 @@ class Groups:
     Attributes:
         kinds: int64 ``(G,)``, the :class:`Kind` of each.
         rows: int64 ``(G, N)``, which crops they have.
-        maps: float16 ``(G, N, ...)``.
+        maps: G times float16 ``(N, ...)``; they may fill half of a machine's memory.
     """
 
     kinds: NDArray[np.int64]
     rows: NDArray[np.int64]
-    maps: NDArray[np.float16]
+    maps: Sequence[NDArray[np.float16]]
 
     @classmethod
     def joined(cls, parts: Sequence[Groups]) -> Groups:
         """All groups of several."""
-        names = [field.name for field in fields(cls)]
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        return cls(
+            np.concatenate([part.kinds for part in parts]),
+            np.concatenate([part.rows for part in parts]),
+            [maps for part in parts for maps in part.maps],
+        )
 
     def of(self, kind: Kind) -> NDArray[np.int64]:
         """The numbers of groups of a kind."""
@@ -177,8 +180,8 @@ class Source:
         }[kind]
         size = self.embedder.contract.input.height, self.embedder.contract.input.width
         images = [distorted(self.crops.image(row), ways, *size, 0.0, rng) for row in rows]
-        maps = features(self.embedder, images).reshape(1, GROUP, *self.shape)
-        return Groups(np.array([kind]), rows[np.newaxis], maps.astype(np.float16))
+        maps = features(self.embedder, images).reshape(GROUP, *self.shape)
+        return Groups(np.array([kind]), rows[np.newaxis], [maps.astype(np.float16)])
 
     def key(self, body: tf.keras.Model) -> str:
         """SHA-256 (hex) of all that decides what groups are.

@@ -17,9 +17,9 @@ kept in the cache, and a second call with more minutes goes on (:mod:`.stored_ma
         --set layer_rate=2e-4 --set relation=8
 
 trains all layers behind one as well, towards the teacher: the mean direction of what it has of each
-undistorted crop and of its mirror image. ``--less utkface=0.4`` takes so much of what crops of a
-set have in common out of these targets. ``--set`` changes a setting of
-:class:`.last_layers.Settings`.
+undistorted crop and of its mirror image. Several that are named, each with a ``--teacher``, teach
+together. ``--less utkface=0.4`` takes so much of what crops of a set have in common out of these
+targets. ``--set`` changes a setting of :class:`.last_layers.Settings`.
 
 What was trained is written to ``latent.npz``. Where RUN has ``compensation.npz``, embeddings are
 those that this map leaves. TAR is told on all pairs of the held-out people, before and after.
@@ -65,7 +65,7 @@ from tools.experiments.recogniser.last_layers import (
     train,
     unit,
 )
-from tools.experiments.recogniser.last_targets import directions, kept_as_is, taught, without
+from tools.experiments.recogniser.last_targets import directions, kept_as_is, taught_by, without
 from tools.experiments.recogniser.stored_maps import Source, as_file, gathered, parted
 
 if TYPE_CHECKING:
@@ -165,7 +165,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("--faces", type=Path, required=True, help="folder with manifest.csv")
-    parser.add_argument("--teacher", required=True, help="FILE[:CONTRACT], MobileFaceNet's")
+    parser.add_argument(
+        "--teacher",
+        action="append",
+        required=True,
+        metavar="FILE[:CONTRACT]",
+        help="MobileFaceNet's first, which tells who is held out; several teach together",
+    )
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--after", default=LAST, help="the layer whose maps are kept")
     parser.add_argument("--minutes", type=float, default=20.0, help="for maps, of all calls")
@@ -180,14 +186,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     below, above = parted(model, given.after)
     given.cache.mkdir(parents=True, exist_ok=True)
     workers = os.cpu_count() or 1
-    teacher = load(given.teacher, given.cache, workers)
-    length = config.final_network.embedding_length
-    if settings.layer_rate and teacher.embedder.dim != length:
+    teachers = [load(teacher, given.cache, workers) for teacher in given.teacher]
+    length, most = config.final_network.embedding_length, sum(one.embedder.dim for one in teachers)
+    if settings.layer_rate and most < length:
         raise SystemExit(
-            f"{teacher.embedder.name} has embeddings of {teacher.embedder.dim} numbers, "
-            f"{given.run} of {length}, so it can teach no layers: leave layer_rate at 0"
+            f"teachers have embeddings of {most} numbers, {given.run} of {length}, so they can "
+            "teach no layers: leave layer_rate at 0"
         )
-    people = held_out(given.faces, teacher)
+    people = held_out(given.faces, teachers[0])
     source = Source.of(below, FaceCrops(given.faces), config, workers)
     if strange := set(less) - {source.crops.records[row].set for row in source.rows}:
         raise SystemExit(f"--less: no training crop is from {' or '.join(sorted(strange))}")
@@ -198,13 +204,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     forget_units(model)
     change = change_of(given.run, length)
     told("before", model, change, people)
+    own = as_file(model, config.final_network.variant, workers)
+    embed = kept_as_is(own, change)
     if settings.layer_rate:
-        embed, name = taught(teacher.embedder), teacher.embedder.model_id
+        targets = taught_by([one.embedder for one in teachers], embed, source, given.cache, length)
     else:
-        own = as_file(model, config.final_network.variant, workers)
-        embed = kept_as_is(own, change)
         name = own.model_id + hashlib.sha256(change.tobytes()).hexdigest()
-    targets = without(directions(embed, source, given.cache, name), source, less)
+        targets = directions(embed, source, given.cache, name)
+    targets = without(targets, source, less)
     trainer = Trainer(groups, targets, model, above, change, config.alike, settings)
     train(trainer, logging(given.run))
     told("after", model, change, people)

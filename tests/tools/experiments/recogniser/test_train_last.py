@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -316,6 +317,49 @@ def test_targets_are_without_a_share_of_what_a_set_has_in_common(
     np.testing.assert_array_equal(last_targets.without(targets, source, {}), targets)
 
 
+@dataclass(frozen=True)
+class Projecting:
+    """A teacher that has random projections of crops."""
+
+    model_id: str
+    length: int
+
+    def embed(self, crops: np.ndarray) -> np.ndarray:
+        pixels = crops[:, ::8, ::8].reshape(len(crops), -1) - 120.0
+        rng = np.random.default_rng(self.length)
+        return unit(pixels @ rng.normal(size=(pixels.shape[1], self.length))).astype(np.float32)
+
+
+def test_several_teachers_are_one_whose_cosines_are_the_means_of_theirs(
+    source: stored_maps.Source, tmp_path: Path
+) -> None:
+    teachers = [Projecting("one", 5), Projecting("other", 7)]
+    turn = np.linalg.qr(np.random.default_rng(6).normal(size=(12, 12)))[0]
+
+    def together(crops: np.ndarray) -> np.ndarray:
+        means = [unit(one.embed(crops) + one.embed(crops[:, :, ::-1])) for one in teachers]
+        return np.concatenate(means, axis=1) / np.sqrt(2) @ turn
+
+    found = last_targets.taught_by(teachers, together, source, tmp_path, 12)
+    expected = together(np.stack([source.crops.image(row) for row in source.rows]))
+    np.testing.assert_allclose(found[source.rows], expected, atol=1e-5)
+    assert not np.any(np.delete(found, source.rows, axis=0))
+
+
+def test_a_longer_teacher_is_shortened_by_what_it_has_least_of(
+    source: stored_maps.Source, tmp_path: Path
+) -> None:
+    images = np.stack([source.crops.image(row) for row in source.rows])
+    teacher = Projecting("long", 9)
+    whole = unit(teacher.embed(images) + teacher.embed(images[:, :, ::-1]))
+    left, values, _ = np.linalg.svd(whole, full_matrices=False)
+    expected = unit(left[:, :6] * values[:6])
+    found = last_targets.taught_by(
+        [teacher], lambda some: np.ones((len(some), 6)), source, tmp_path, 6
+    )[source.rows]
+    np.testing.assert_allclose(found @ found.T, expected @ expected.T, atol=1e-5)
+
+
 def small_network() -> tf.keras.Model:
     """Maps of 6 numbers, a layer of 8 between, and a head."""
     keras, seeded = tf.keras, tf.keras.initializers.RandomNormal(stddev=0.6, seed=1)
@@ -333,7 +377,8 @@ def expected_losses(
 ) -> dict[str, float]:
     """Of three groups: undistorted, distorted each in its own way, spoilt alike."""
     weights = {layer.name: layer.get_weights() for layer in model.layers}
-    x = np.tanh(groups.maps.astype(np.float64) @ weights["between"][0] + weights["between"][1])
+    maps, (kernel, bias) = np.stack(groups.maps).astype(np.float64), weights["between"]
+    x = np.tanh(maps @ kernel + bias)
     hidden = np.maximum(x @ weights["head_hidden"][0] + weights["head_hidden"][1], 0)
     added = hidden @ weights["head_correction"][0] @ change
     vectors = unit((x @ weights["embedding"][0] + weights["embedding"][1]) @ change + added)
@@ -412,6 +457,15 @@ def test_what_cannot_be_trained_is_refused_in_a_line(
     assert "\n" not in str(refused.value)
 
 
+def test_teachers_with_too_few_numbers_are_refused(faces: Path, tmp_path: Path) -> None:
+    network = configure("CompactFaceNet", **NETWORK | {"embedding_length": 40})
+    run = write_run(tmp_path / "run", replace(CONFIG, network=network))
+    words = f"teachers have embeddings of 32 numbers, {re.escape(str(run))} of 40, so they can"
+    with pytest.raises(SystemExit, match=words):
+        train(run, faces, "--set", "layer_rate=1e-3")
+    assert not list((tmp_path / "cache").glob("maps-*"))
+
+
 def test_a_network_without_its_other_layers_is_refused(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", CONFIG)
     kept = {name: row for name, row in arrays(run).items() if not name.startswith("head_bn")}
@@ -425,7 +479,6 @@ def test_a_network_without_its_other_layers_is_refused(tmp_path: Path) -> None:
     [
         (("--less", "nowhere=1.4"), "a share is 0 to 1, but nowhere has 1.4"),
         (("--less", "nowhere=0.4"), "no training crop is from nowhere"),
-        (("--set", "layer_rate=1"), "projection has embeddings of 32 numbers, .* of 24, so it can"),
         (("--after", "nowhere"), "nowhere is no layer that all paths to embedding go through"),
         (("--after", "stage2_unit1_bn"), "stage2_unit1_bn is no layer that all paths"),
     ],
