@@ -27,6 +27,9 @@ Ranges = dict[int, tuple[float, float]]
 _SHARES = np.linspace(1.0, 0.3, 71)
 """Of an extreme, where a range may end."""
 
+_LEAST_WIDTH = 2.0**-14
+"""Of the range of a layer's outputs, as a share of its inputs' times its largest weight."""
+
 _PASSES = 2
 """Over both ends, one after the other."""
 
@@ -62,6 +65,28 @@ def least_squares(
     return {
         tensor: nearest(counts, *widest[tensor], 1 << bits) for tensor, counts in counted.items()
     }
+
+
+def told_apart(tree: Tree, ranges: Ranges) -> Ranges:
+    """Ranges with levels that a runtime can tell apart from those of the layer's inputs.
+
+    A layer whose outputs are all but 0 in every photo, as those of units that never fire, would
+    have levels nearer to each other than any sum of its products can be, and runtimes refuse it
+    (XNNPACK where a step of a product is 256 steps of the output or more).
+
+    Args:
+        tree: A float32 graph.
+        ranges: Of its activations, as they were found.
+    """
+    found = dict(ranges)
+    for operator in tree.weighted():
+        source, weights, output = (*map(int, operator.inputs[:2]), int(operator.outputs[0]))
+        if source in found and output in found:
+            low, high = found[source]
+            least = (high - low) * float(np.abs(tree.values(weights)).max()) * _LEAST_WIDTH
+            low, high = found[output]
+            found[output] = (low, max(high, low + least))
+    return found
 
 
 def nearest(counts: NDArray[np.int64], low: float, high: float, levels: int) -> tuple[float, float]:

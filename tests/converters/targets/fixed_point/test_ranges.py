@@ -19,7 +19,12 @@ from facesdk_converters.targets.fixed_point.conversion import (
     calibrate,
     convert,
 )
-from facesdk_converters.targets.fixed_point.ranges import extremes, least_squares, nearest
+from facesdk_converters.targets.fixed_point.ranges import (
+    extremes,
+    least_squares,
+    nearest,
+    told_apart,
+)
 from facesdk_converters.tflite.tree import Tree
 
 import tensorflow as tf  # isort: skip
@@ -146,3 +151,40 @@ def test_wider_levels_clip_less(bundle: ModelBundle, images: np.ndarray) -> None
     widths = [sum(most - least for least, most in ranges.values()) for ranges in found]
     assert widths == sorted(widths)
     assert widths[0] < 0.8 * widths[2]
+
+
+def with_dead_units(dense: bool) -> tf.keras.Model:
+    """Two paths, of which one has units that never fire."""
+    tf.keras.utils.set_random_seed(4)
+    layers = tf.keras.layers
+    never = tf.keras.initializers.Constant(-1e4)
+    x = source = tf.keras.Input((12, 12, 3))
+    x = layers.Conv2D(8, 3, padding="same")(x)
+    if dense:
+        x = layers.Flatten()(x)
+        hidden = layers.Dense(8, "relu", bias_initializer=never)(x)
+        x = layers.Add()([layers.Dense(10)(x), layers.Dense(10)(hidden)])
+    else:
+        hidden = layers.Conv2D(8, 1, activation="relu", bias_initializer=never)(x)
+        x = layers.Add()([layers.Conv2D(8, 3, padding="same")(x), layers.Conv2D(8, 1)(hidden)])
+        x = layers.Dense(10)(layers.Flatten()(x))
+    return tf.keras.Model(source, x)
+
+
+@pytest.mark.parametrize("ranges", ["extremes", "least-squares"])
+@pytest.mark.parametrize("dense", [True, False], ids=["dense", "convolution"])
+def test_layers_that_are_always_zero_are_converted(
+    dense: bool, ranges: Any, images: np.ndarray
+) -> None:
+    model = with_dead_units(dense)
+    content = bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    calibrated = calibrate(ModelBundle.from_bytes(content, "net.tflite"), [images[1:]])
+    got = outputs(convert(calibrated, FixedPointOptions(8, ranges=ranges)), images[1:])
+    expected = model(images[1:]).numpy()
+    assert np.square(got - expected).mean() < 1e-3 * np.square(expected).mean()
+
+
+def test_ranges_of_layers_that_say_something_stay(bundle: ModelBundle, images: np.ndarray) -> None:
+    tree = Tree.of(bundle)
+    ranges = extremes(observe(tree, [images]))
+    assert told_apart(tree, ranges) == ranges
