@@ -43,7 +43,7 @@ from facesdk_converters.targets.fixed_point.ranges import (
     Ranges,
     extremes,
     least_squares,
-    told_apart,
+    wide_enough,
 )
 from facesdk_converters.targets.fixed_point.storage import STORED_BITS, Choice, RoundedLayer, store
 from facesdk_converters.tflite.prelu import merge_prelu
@@ -256,7 +256,7 @@ def convert(
         if options.simulated:
             round_activations(tree, ranges, options.activations, first)
         else:
-            tree = _quantized(tree, told_apart(tree, ranges), first)
+            tree = _quantized(tree, wide_enough(tree, ranges), first)
     store(tree, layers, options.storage)
     tree.drop_metadata()
     tree.compact()

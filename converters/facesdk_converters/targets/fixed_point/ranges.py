@@ -67,12 +67,12 @@ def least_squares(
     }
 
 
-def told_apart(tree: Tree, ranges: Ranges) -> Ranges:
-    """Ranges with levels that a runtime can tell apart from those of the layer's inputs.
+def wide_enough(tree: Tree, ranges: Ranges) -> Ranges:
+    """Ranges that are wide enough for runtimes.
 
-    A layer whose outputs are all but 0 in every photo, as those of units that never fire, would
-    have levels nearer to each other than any sum of its products can be, and runtimes refuse it
-    (XNNPACK where a step of a product is 256 steps of the output or more).
+    A layer whose outputs are 0 in every photo, as those of units that never fire, would have levels
+    far nearer to each other than two sums of its products can be, and runtimes refuse it (XNNPACK
+    where a step of a product is 256 steps of the output or more).
 
     Args:
         tree: A float32 graph.

@@ -23,7 +23,7 @@ from facesdk_converters.targets.fixed_point.ranges import (
     extremes,
     least_squares,
     nearest,
-    told_apart,
+    wide_enough,
 )
 from facesdk_converters.tflite.tree import Tree
 
@@ -187,4 +187,4 @@ def test_layers_that_are_always_zero_are_converted(
 def test_ranges_of_layers_that_say_something_stay(bundle: ModelBundle, images: np.ndarray) -> None:
     tree = Tree.of(bundle)
     ranges = extremes(observe(tree, [images]))
-    assert told_apart(tree, ranges) == ranges
+    assert wide_enough(tree, ranges) == ranges
