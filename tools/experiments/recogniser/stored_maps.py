@@ -74,7 +74,7 @@ class Groups:
     Attributes:
         kinds: int64 ``(G,)``, the :class:`Kind` of each.
         rows: int64 ``(G, N)``, which crops they have.
-        maps: G times float16 ``(N, ...)``; they may fill half of a machine's memory.
+        maps: G times float16 ``(N, ...)``: one array of all would be a second copy.
     """
 
     kinds: NDArray[np.int64]

@@ -33,6 +33,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,10 +131,17 @@ def logging(run: Path) -> Callable[[int, Figures], None]:
     return note
 
 
-def told(name: str, model: tf.keras.Model, change: NDArray[np.float32], people: HeldOut) -> None:
+def embeddings(
+    model: tf.keras.Model, change: NDArray[np.float32], crops: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """float32 ``(N, D)`` of crops ``(N, 112, 112, 3)``, multiplied with a map, not normalised."""
     _, height, width, _ = model.input_shape
-    images = np.stack([central(crop, height, width) for crop in people.crops])
-    vectors = unit(predict(model, INPUT.normalise(images)) @ change)
+    images = np.stack([central(crop, height, width) for crop in crops])
+    return predict(model, INPUT.normalise(images)) @ change
+
+
+def told(name: str, model: tf.keras.Model, change: NDArray[np.float32], people: HeldOut) -> None:
+    vectors = unit(embeddings(model, change, people.crops))
     found = figures(all_pairs(vectors, people.people))
     print(name, {key: round(value, 4) for key, value in found.items()}, flush=True)
 
@@ -204,11 +212,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     forget_units(model)
     change = change_of(given.run, length)
     told("before", model, change, people)
-    own = as_file(model, config.final_network.variant, workers)
-    embed = kept_as_is(own, change)
     if settings.layer_rate:
+        embed = partial(embeddings, model, change)
         targets = taught_by([one.embedder for one in teachers], embed, source, given.cache, length)
     else:
+        own = as_file(model, config.final_network.variant, workers)
+        embed = kept_as_is(own, change)
         name = own.model_id + hashlib.sha256(change.tobytes()).hexdigest()
         targets = directions(embed, source, given.cache, name)
     targets = without(targets, source, less)
