@@ -5,6 +5,7 @@ import json
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -14,6 +15,7 @@ from facesdk_training.cli.train import app
 from facesdk_training.config import toml
 from facesdk_training.keras import loading
 from facesdk_training.runs import folder as run_folder
+from facesdk_training.runs import latent
 from training.faces import write_data, write_teacher
 from training.small_runs import small_config
 
@@ -167,6 +169,15 @@ def test_unusable_options_are_one_clear_error(
     result = invoke(*arguments, *extra)
     assert isinstance(result.exception, InputError), result.output
     assert message in str(result.exception)
+    assert not (tmp_path / "run" / run_folder.CONFIG).exists()
+
+
+def test_weights_of_another_network_start_no_run(arguments: list[str], tmp_path: Path) -> None:
+    latent.save(tmp_path / "latent.npz", {"conv1_1": [np.ones(3, np.float32)]}, ())
+    start = f"start_from={tmp_path / 'latent.npz'}"
+    result = invoke(*arguments, *OPTIONS, "--set", start)
+    assert isinstance(result.exception, InputError), result.output
+    assert "latent.npz is of another network: it has the layers conv1_1" in str(result.exception)
     assert not (tmp_path / "run" / run_folder.CONFIG).exists()
 
 

@@ -11,8 +11,10 @@ from typer.testing import CliRunner
 
 pytest.importorskip("torch.nn", reason="needs PyTorch: `make torch` installs it")
 
+from facesdk.errors import InputError
 from facesdk_training.cli.train import app
 from facesdk_training.runs import folder as run_folder
+from facesdk_training.runs import latent
 from training.faces import write_data, write_teacher
 
 SMALL = tuple(
@@ -82,6 +84,16 @@ def test_a_run_learns_in_the_space_of_the_run_that_it_starts_from(
             projections[name] = file["projection"]
     np.testing.assert_array_equal(projections["beside"], turned)
     np.testing.assert_array_equal(projections["found"], -turned[:, ::-1])
+
+
+def test_weights_of_another_network_start_no_run(arguments: list[str], tmp_path: Path) -> None:
+    latent.save(tmp_path / "latent.npz", {"conv1_1": [np.ones(3, np.float32)]}, ())
+    start = ["--set", f"start_from={tmp_path / 'latent.npz'}"]
+    asked = [*arguments, "--output", str(tmp_path / "run"), "--engine", "torch", *start]
+    done = CliRunner().invoke(app, asked)
+    assert isinstance(done.exception, InputError), done.output
+    assert "latent.npz is of another network: it has the layers conv1_1" in str(done.exception)
+    assert not (tmp_path / "run" / run_folder.CONFIG).exists()
 
 
 @pytest.mark.parametrize(

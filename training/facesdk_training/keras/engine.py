@@ -33,7 +33,7 @@ from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.keras.objectives import Distillation, objective_of
 from facesdk_training.keras.trainer import Trainer, saved_step
 from facesdk_training.keras.warm_start import compact_face_net, mobile_face_net
-from facesdk_training.keras.weights import restore_latent
+from facesdk_training.keras.weights import start_from
 
 _STATISTICS_CROPS = 512
 
@@ -170,7 +170,7 @@ def _initialiser(config: RunConfig, material: Material) -> Callable[[tf.keras.Mo
     path = Path(config.start_from)
     network = stages_of(config, 1)[0].network
     if path.suffix == ".npz":
-        return lambda embedder: restore_latent(path, embedder, network)
+        return lambda embedder: start_from(path, embedder, network)
     restore = _restorer(network, config.seed)
     source = ModelBundle.load(path)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facesdk.errors import InputError
 from facesdk_training.architectures.registry import NetworkConfig
 from facesdk_training.runs import latent
-from facesdk_training.runs.growth import grown
+from facesdk_training.runs.starting import weights_for
 
 
 def latent_weights(model: tf.keras.Model) -> list[tf.Variable]:
@@ -64,26 +64,22 @@ def save_latent(path: Path, model: tf.keras.Model) -> None:
     )
 
 
-def restore_latent(
-    path: Path, model: tf.keras.Model, shape: NetworkConfig | None = None
+def set_weights(
+    model: tf.keras.Model, weights: Mapping[str, Sequence[NDArray[Any]]], source: str
 ) -> list[str]:
-    """Sets the weights of the layers that the file has.
+    """Sets the layers that are given.
 
     Args:
-        path: The file.
         model: Whose.
-        shape: That of the network, if it may have more than the file; see
-            :func:`~facesdk_training.runs.growth.grown`.
+        weights: The arrays of each layer, by its name.
+        source: Where they come from, for errors.
 
     Returns:
-        Names of the layers with weights that it lacks, which keep what they had.
+        Names of the layers with weights that are not given, which keep what they had.
 
     Raises:
-        InputError: The file cannot be read, or a layer has other shapes.
+        InputError: A layer has other shapes.
     """
-    weights = latent.read(path)
-    if shape:
-        weights = grown(weights, shape)
     missing = []
     for layer in model.layers:
         if not layer.weights:
@@ -91,7 +87,31 @@ def restore_latent(
         found = weights.get(layer.name)
         if found is None:
             missing.append(layer.name)
-            continue
-        if not take_over(layer, found):
-            raise InputError(f"{path} has other shapes for layer {layer.name}")
+        elif not take_over(layer, found):
+            raise InputError(f"{source} has other shapes for layer {layer.name}")
     return missing
+
+
+def restore_latent(path: Path, model: tf.keras.Model) -> list[str]:
+    """Sets the weights of the layers that the file has; see :func:`set_weights`.
+
+    Raises:
+        InputError: The file cannot be read, or a layer has other shapes.
+    """
+    return set_weights(model, latent.read(path), str(path))
+
+
+def start_from(path: Path, model: tf.keras.Model, shape: NetworkConfig) -> None:
+    """Sets the weights that a network begins with to those of another run.
+
+    Args:
+        path: Its ``latent.npz``.
+        model: The network.
+        shape: Its configuration.
+
+    Raises:
+        InputError: See :func:`~facesdk_training.runs.starting.weights_for`, or a layer has other
+            shapes.
+    """
+    layers = [layer.name for layer in model.layers if layer.weights]
+    set_weights(model, weights_for(path, shape, layers), str(path))

@@ -41,7 +41,7 @@ from facesdk_training.torch.processes import Processes, join
 from facesdk_training.torch.terms import Terms
 from facesdk_training.torch.trainer import Setting, Trainer
 from facesdk_training.torch.warm_start import restore_weights
-from facesdk_training.torch.weights import restore_latent, set_keras_weights
+from facesdk_training.torch.weights import set_keras_weights, start_from
 
 _CROPS_PER_CALL = 512
 """Of a teacher on a GPU."""
@@ -261,7 +261,7 @@ def _initialise(fresh: Network, config: RunConfig, crops: Tensor) -> None:
         return
     path, shape = Path(config.start_from), stages_of(config, 1)[0].network
     if path.suffix == ".npz":
-        restore_latent(path, fresh, shape)
+        start_from(path, fresh, shape)
         return
     if not isinstance(shape, MobileFaceNetConfig):
         raise InputError(

@@ -6,6 +6,7 @@ weights. Batch normalisation goes by the statistics of its own part.
 
 from __future__ import annotations
 
+import atexit
 import os
 from dataclasses import dataclass
 
@@ -59,4 +60,6 @@ def join() -> Processes:
         torch.cuda.set_device(device)
     if count > 1 and not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        # Else its threads may outlive the interpreter, and the process dies of a signal.
+        atexit.register(distributed.destroy_process_group)
     return Processes(rank, count, device)

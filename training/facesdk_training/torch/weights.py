@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from facesdk.errors import InputError
 from facesdk_training.architectures.registry import NetworkConfig
 from facesdk_training.runs import latent
-from facesdk_training.runs.growth import grown
+from facesdk_training.runs.starting import weights_for
 from facesdk_training.torch.networks.layers import ChannelShift, Convolution, Dense, PReLU
 from facesdk_training.torch.networks.network import Network
 
@@ -77,20 +77,29 @@ def save_latent(path: Path, network: Network) -> None:
     latent.save(path, keras_weights(network), {(name, 0) for name, _ in _quantized(network)})
 
 
-def restore_latent(path: Path, network: Network, shape: NetworkConfig | None = None) -> list[str]:
+def restore_latent(path: Path, network: Network) -> list[str]:
     """Sets the weights of the layers that the file has; see :func:`set_keras_weights`.
-
-    Args:
-        path: The file.
-        network: Whose.
-        shape: That of the network, if it may have more than the file; see
-            :func:`~facesdk_training.runs.growth.grown`.
 
     Raises:
         InputError: The file cannot be read, or a layer has other shapes.
     """
-    weights = latent.read(path)
-    return set_keras_weights(network, grown(weights, shape) if shape else weights, str(path))
+    return set_keras_weights(network, latent.read(path), str(path))
+
+
+def start_from(path: Path, network: Network, shape: NetworkConfig) -> None:
+    """Sets the weights that a network begins with to those of another run.
+
+    Args:
+        path: Its ``latent.npz``.
+        network: The network.
+        shape: Its configuration.
+
+    Raises:
+        InputError: See :func:`~facesdk_training.runs.starting.weights_for`, or a layer has other
+            shapes.
+    """
+    layers = [name for name, arrays in keras_weights(network).items() if arrays]
+    set_keras_weights(network, weights_for(path, shape, layers), str(path))
 
 
 def _quantized(network: Network) -> list[tuple[str, Convolution]]:
