@@ -6,12 +6,11 @@ weights. Batch normalisation goes by the statistics of its own part.
 
 from __future__ import annotations
 
-import atexit
 import os
 from dataclasses import dataclass
 
 import torch
-from torch import distributed, nn
+from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 
@@ -23,11 +22,15 @@ class Processes:
         rank: Its number from 0; 0 writes the run folder.
         count: How many there are.
         device: What it computes on.
+        wishes: float32 ``()`` on the device, in which the processes add up what they wish. It lives
+            as long as the process: a thread of Gloo's that drops the last tensor while the
+            interpreter ends takes the process down.
     """
 
     rank: int
     count: int
     device: torch.device
+    wishes: Tensor
 
     def shared(self, module: nn.Module) -> nn.Module:
         """The module with gradients that are averaged over all processes."""
@@ -46,9 +49,9 @@ class Processes:
         """Whether any process wishes it: they all get the same answer."""
         if self.count == 1:
             return wish
-        wishes = torch.tensor(float(wish), device=self.device)
-        distributed.all_reduce(wishes)
-        return bool(wishes > 0)
+        self.wishes.fill_(float(wish))
+        distributed.all_reduce(self.wishes)
+        return bool(self.wishes > 0)
 
 
 def join() -> Processes:
@@ -60,6 +63,4 @@ def join() -> Processes:
         torch.cuda.set_device(device)
     if count > 1 and not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-        # Else its threads may outlive the interpreter, and the process dies of a signal.
-        atexit.register(distributed.destroy_process_group)
-    return Processes(rank, count, device)
+    return Processes(rank, count, device, torch.zeros((), device=device))
