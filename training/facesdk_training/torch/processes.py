@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor, distributed, nn
@@ -22,9 +23,7 @@ class Processes:
         rank: Its number from 0; 0 writes the run folder.
         count: How many there are.
         device: What it computes on.
-        wishes: float32 ``()`` on the device, in which the processes add up what they wish. It lives
-            as long as the process: a thread of Gloo's that drops the last tensor while the
-            interpreter ends takes the process down.
+        wishes: float32 ``()`` on the device, in which the processes add up what they wish.
     """
 
     rank: int
@@ -54,8 +53,13 @@ class Processes:
         return bool(self.wishes > 0)
 
 
+@cache
 def join() -> Processes:
-    """Joins the processes that ``torchrun`` started (RANK, WORLD_SIZE, LOCAL_RANK), if it did."""
+    """Joins the processes that ``torchrun`` started (RANK, WORLD_SIZE, LOCAL_RANK), if it did.
+
+    What it returns is kept until the interpreter ends, and with it the tensor that was added up
+    last: a thread of Gloo's that drops one after that takes the process down.
+    """
     count, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     device = torch.device("cpu")
     if torch.cuda.is_available():

@@ -87,12 +87,7 @@ def restore_latent(path: Path, network: Network) -> list[str]:
 
 
 def start_from(path: Path, network: Network, shape: NetworkConfig) -> None:
-    """Sets the weights that a network begins with to those of another run.
-
-    Args:
-        path: Its ``latent.npz``.
-        network: The network.
-        shape: Its configuration.
+    """Begins with the weights of another run: its ``latent.npz``, and what ``network`` is.
 
     Raises:
         InputError: See :func:`~facesdk_training.runs.starting.weights_for`, or a layer has other
