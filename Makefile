@@ -7,7 +7,9 @@ CLANG_PACKAGES := clang libclang-rt-dev
 BROWSER_PACKAGES := chromium
 ANDROID_PACKAGES = $(shell $(PYTHON) -m android_demo.ci.tools)
 PYTEST := $(BIN)/python -m pytest
-PYTEST_ARGS ?= -m "not slow" --numprocesses auto --dist loadfile --no-loadscope-reorder
+# A process more than processors: some wait for a server, a browser or a program that they have killed.
+PROCESSES := $(shell echo $$(($$(nproc) + 1)))
+PYTEST_ARGS ?= -m "not slow" --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 # $(call program,PACKAGES,TEST,WHO): installs Debian's packages with apt-get unless TEST finds what WHO needs.
 define program
@@ -33,9 +35,8 @@ demo: .venv/.device
 test: .venv/.dev
 	$(PYTEST) $(PYTEST_ARGS)
 
-# A process more than processors: some wait for a server, a browser or a program that they have killed.
 test-slow: .venv/.dev .venv/.wheels .venv/.browser clang browser minisign mosquitto torch xvfb systemd
-	$(PYTEST) -m "slow and not arm and not android" --numprocesses $$(($$(nproc) + 1)) --dist worksteal --durations 25
+	$(PYTEST) -m "slow and not arm and not android" --numprocesses $(PROCESSES) --dist worksteal --durations 25
 
 # Enrolment in processes of Ray, which is too big for the other tests' sake.
 test-scale: .venv/.dev
