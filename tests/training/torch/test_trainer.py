@@ -21,10 +21,10 @@ from facesdk.errors import InputError
 from facesdk_training.data.material import gather
 from facesdk_training.keras import loading
 from facesdk_training.runs import folder as run_folder
-from facesdk_training.runs import hdf5
+from facesdk_training.runs import hdf5, latent
 from facesdk_training.torch.engine import start
 from facesdk_training.torch.trainer import Trainer
-from facesdk_training.torch.weights import keras_weights, restore_latent
+from facesdk_training.torch.weights import keras_weights, set_keras_weights
 from training.networks import faces
 from training.small_runs import HIDDEN, NUISANCES, losses_of, small_config, write_material
 from training.torch.small_torch_runs import trainer_of
@@ -188,7 +188,8 @@ def test_a_budget_of_time_ends_a_run_and_starts_another(material: Path, tmp_path
     np.testing.assert_array_equal(
         restored[0], keras_weights(trainer._learner.network)["embedding"][0]
     )
-    assert restore_latent(tmp_path / "run" / run_folder.LATENT, other._learner.network) == []
+    kept = latent.read(tmp_path / "run" / run_folder.LATENT)
+    assert set_keras_weights(other._learner.network, kept, "test") == []
 
 
 def test_a_budget_counts_validations(

@@ -23,7 +23,7 @@ def weights_for(path: Path, network: NetworkConfig, layers: Collection[str]) -> 
         layers: Names of its layers that have weights.
 
     Returns:
-        The arrays of each layer, by its name.
+        The float32 arrays of each layer, by its name, in the shapes of the Keras network's.
 
     Raises:
         InputError: The file cannot be read, or has no layer of the network.

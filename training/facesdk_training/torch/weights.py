@@ -77,21 +77,12 @@ def save_latent(path: Path, network: Network) -> None:
     latent.save(path, keras_weights(network), {(name, 0) for name, _ in _quantized(network)})
 
 
-def restore_latent(path: Path, network: Network) -> list[str]:
-    """Sets the weights of the layers that the file has; see :func:`set_keras_weights`.
-
-    Raises:
-        InputError: The file cannot be read, or a layer has other shapes.
-    """
-    return set_keras_weights(network, latent.read(path), str(path))
-
-
 def start_from(path: Path, network: Network, shape: NetworkConfig) -> None:
-    """Begins with the weights of another run: its ``latent.npz``, and what ``network`` is.
+    """Sets the weights that a network of a shape begins with: those of another run's file.
 
     Raises:
-        InputError: See :func:`~facesdk_training.runs.starting.weights_for`, or a layer has other
-            shapes.
+        InputError: As :func:`~facesdk_training.runs.starting.weights_for` and
+            :func:`set_keras_weights` do.
     """
     layers = [name for name, arrays in keras_weights(network).items() if arrays]
     set_keras_weights(network, weights_for(path, shape, layers), str(path))

@@ -16,7 +16,7 @@ from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 from facesdk_training.architectures.registry import NetworkConfig, configure
 from facesdk_training.keras import weights as keras_weights
 from facesdk_training.keras.networks.build import build_embedder as build_keras
-from facesdk_training.runs import growth
+from facesdk_training.runs import growth, latent
 from training.networks import faces, randomise
 
 pytest.importorskip("torch.nn", reason="needs PyTorch: `make torch` installs it")
@@ -150,6 +150,9 @@ def test_a_larger_network_starts_where_the_smaller_one_is(
     theirs, mine = build_keras(larger), build_embedder(larger).eval()
     added = ["stage1_unit2", "stage2_unit3", "stage2_unit4", "stage2_unit5"]
     new = [*(f"{unit}_conv" for unit in added), "head_hidden", "head_correction"]
+    given_to_larger = growth.grown(latent.read(tmp_path / "latent.npz"), larger)
+    assert keras_weights.set_weights(build_keras(larger), given_to_larger, "test") == new
+    assert weights.set_keras_weights(build_embedder(larger), given_to_larger, "test") == new
     named = re.escape(", ".join(new[:4])) + " and 2 more: begun anew"
     with pytest.warns(FaceSDKWarning, match=named):
         keras_weights.start_from(tmp_path / "latent.npz", theirs, larger)
@@ -210,7 +213,7 @@ def test_outputs_are_those_of_keras(config: NetworkConfig, tmp_path: Path) -> No
     keras_weights.save_latent(tmp_path / "latent.npz", theirs)
     keras_weights.restore_latent(tmp_path / "latent.npz", theirs)
     mine = build_embedder(config).eval()
-    assert weights.restore_latent(tmp_path / "latent.npz", mine) == []
+    assert weights.set_keras_weights(mine, latent.read(tmp_path / "latent.npz"), "test") == []
     assert list(mine.layers) == [layer.name for layer in theirs.layers if layer.weights]  # of HDF5
     x = faces(2)[:, : config.input_height, : config.input_width]
     with torch.no_grad():
