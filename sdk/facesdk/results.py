@@ -19,6 +19,9 @@ from facesdk.errors import InputError, one_line
 
 FloatArray = NDArray[np.float32]
 
+_NORM_TOLERANCE = 1e-3
+"""How far from 1 the norm of an embedding of norm 1 may be, as other programs store it."""
+
 
 def _checked(name: str, value: Any, shape: tuple[int, ...]) -> FloatArray:
     array = np.array(value, dtype=np.float32)
@@ -274,10 +277,11 @@ class Quality(_Result):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Embedding(_Result):
-    """A face as a point on the unit sphere.
+    """A face as a point on the unit sphere, or inside of it if the model does not see it clearly.
 
     Attributes:
-        vector: float32 ``(dim,)`` with Euclidean norm 1.
+        vector: float32 ``(dim,)`` with Euclidean norm 1, or less, above 0, of an unclear face
+            (:attr:`facesdk.models.contract.Contract.full_norm`).
         model: Name of the model that made it.
         model_id: SHA-256 (hex) of the model file, and ``-pixelsN`` if the crop was cut by a later
             version than the first of facesdk's pixel functions. Only embeddings with equal ids
@@ -290,16 +294,20 @@ class Embedding(_Result):
 
     def __post_init__(self) -> None:
         vector = _checked("vector", self.vector, (np.size(self.vector),))
-        if not np.isclose(np.linalg.norm(vector), 1.0, atol=1e-3):
-            raise ValueError(
-                f"vector must have norm 1, but got {float(np.linalg.norm(vector)):.6g}"
-            )
+        norm = float(np.linalg.norm(vector))
+        if not 0 < norm <= 1 + _NORM_TOLERANCE:
+            raise ValueError(f"vector must have a norm above 0, at most 1, but got {norm:.6g}")
         object.__setattr__(self, "vector", vector)
 
     @property
     def dim(self) -> int:
         """Length of the vector."""
         return int(self.vector.size)
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the model sees the face clearly: whether the vector has norm 1."""
+        return bool(np.linalg.norm(self.vector) >= 1 - _NORM_TOLERANCE)
 
     def to_dict(self) -> dict[str, Any]:
         """Model, its id, dimension and the vector as a list of floats, each number whole."""
@@ -412,8 +420,8 @@ class Match(_Result):
             threshold.
         model: Name of the recognition model.
         confidence: What the similarity says; None where no contract was asked.
-        note: What to know of the threshold, in a sentence: that it lies between calibrated ones, or
-            beyond them; empty for nothing.
+        note: What to know of the decision, in a sentence: that the threshold lies between
+            calibrated ones or beyond them, or that a face is unclear; empty for nothing.
     """
 
     same: bool

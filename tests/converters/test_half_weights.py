@@ -34,6 +34,7 @@ from facesdk_converters.targets.target import Target, at_once
 from facesdk_converters.tflite.float16 import SIGNS, stored, widened
 from facesdk_converters.tflite.tree import Tree, write_contract
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
+from sdk.models.as_converted import as_converted
 
 tf = networks.tf
 layers = tf.keras.layers
@@ -275,7 +276,7 @@ def test_the_packaged_recogniser_keeps_its_thresholds_with_a_rounded_head(tmp_pa
 
 
 def test_the_packaged_recogniser_shrinks_and_gives_nearly_the_same(tmp_path: Path) -> None:
-    single = ModelBundle.load(resolve(DEFAULT_RECOGNIZER))
+    single = as_converted(resolve(DEFAULT_RECOGNIZER))
     bundle = stored(single)
     assert is_accepted(bundle.root), "such files need no first run in a process of its own"
     found = half.examine(single, bundle)

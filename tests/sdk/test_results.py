@@ -49,10 +49,16 @@ def test_results_cannot_be_changed() -> None:
         FACE.box[0] = 0
 
 
-def test_embedding_must_be_a_unit_vector() -> None:
-    with pytest.raises(ValueError, match="norm 1"):
-        Embedding(np.ones(4), "m", "id")
-    assert Embedding(np.array([0.6, 0.8]), "m", "id").dim == 2
+@pytest.mark.parametrize(("scale", "clear"), [(1.0, True), (1.0009, True), (0.99, False)])
+def test_an_embedding_of_norm_1_is_of_a_clear_face(scale: float, clear: bool) -> None:
+    embedding = Embedding(scale * np.array([0.6, 0.8]), "m", "id")
+    assert (embedding.dim, embedding.is_clear) == (2, clear)
+
+
+@pytest.mark.parametrize("vector", [np.ones(4), np.zeros(4), np.empty(0)])
+def test_an_embedding_has_a_direction_and_is_not_longer_than_1(vector: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="a norm above 0, at most 1"):
+        Embedding(vector, "m", "id")
 
 
 def test_verification_has_the_keys_of_the_contract() -> None:

@@ -110,7 +110,9 @@ class Model:
     def vectors(self, name: str, crops: Crops) -> FloatArray:
         """Embeddings of crops, kept in the cache by the name of their set and their pixels."""
         pixels = hashlib.sha256(np.ascontiguousarray(crops)).hexdigest()
-        kept = f"{self.embedder.model_id[:16]}-{name}-{pixels[:16]}.npy"
+        full = self.embedder.contract.full_norm
+        model = self.embedder.model_id[:16] + ("" if full is None else f"-{full:g}")
+        kept = f"{model}-{name}-{pixels[:16]}.npy"
         path = self.cache / kept.replace("/", " ")
         if path.exists():
             return np.load(path)

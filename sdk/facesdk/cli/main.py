@@ -50,7 +50,7 @@ VERBS = (
     Verb(
         "embed",
         "facesdk.cli.verbs.faces:embed",
-        "Embed one face of each photo as a vector of length 1: the one that verify compares.",
+        "Embed one face of each photo as a vector: the one that verify compares.",
     ),
     Verb(
         "verify",

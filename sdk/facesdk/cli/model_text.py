@@ -87,6 +87,8 @@ def _contract_rows(contract: Contract) -> list[tuple[str, str]]:
         lacks = ", a direction taken out" if contract.removed_direction is not None else ""
         told = f"{contract.dim} numbers{flip}{lacks}, template {contract.template}"
         rows.append(("embedding", told))
+        if contract.full_norm is not None:
+            rows.append(("clear faces", f"outputs of norm {contract.full_norm:g} and more"))
     if contract.thresholds:
         table = [("FMR", "threshold", "turned away", "pairs of one person, of two")]
         table += [

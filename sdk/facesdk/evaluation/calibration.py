@@ -55,7 +55,7 @@ def all_pairs(embeddings: NDArray[np.float32], identities: NDArray[np.int64]) ->
     """Compares every embedding with every other one.
 
     Args:
-        embeddings: float32 [N, D], unit vectors.
+        embeddings: float32 [N, D], of norm 1 or less.
         identities: int64 [N], label of each.
     """
     first, second = np.triu_indices(len(embeddings), k=1)

@@ -52,7 +52,7 @@ class Centering:
 
     Args:
         pairs: All pairs of the photos of some people, whose ``people`` it knows.
-        vectors: float32 ``(N, D)``, unit vectors, one of each photo.
+        vectors: float32 ``(N, D)``, an embedding of each photo, of norm 1 or less.
 
     Raises:
         InputError: It is not known who is on the photos, or they are too few.
@@ -61,7 +61,8 @@ class Centering:
     def __init__(self, pairs: VerificationSet, vectors: FloatArray) -> None:
         self._pairs, self._person = pairs, people_of(pairs)
         self._vectors = vectors.astype(np.float64)
-        self._vectors /= np.linalg.norm(self._vectors, axis=1, keepdims=True)
+        self._norms = np.linalg.norm(self._vectors, axis=1)
+        self._vectors /= self._norms[:, None]
         self._means = np.zeros((self._person.max() + 1, vectors.shape[1]))
         np.add.at(self._means, self._person, self._vectors)
         self._means /= np.bincount(self._person)[:, None]
@@ -81,7 +82,8 @@ class Centering:
 
         A mean that the two people of a pair are part of would make them less alike than people
         will be who come later. With x and y the unit vectors of a pair, m the unit mean of the
-        other people, u = x.m and v = y.m it is (x.y - uv) / sqrt((1 - u^2) (1 - v^2)).
+        other people, u = x.m and v = y.m it is (x.y - uv) / sqrt((1 - u^2) (1 - v^2)), times the
+        norms of the embeddings.
 
         Returns:
             float64 ``(P,)``, -1 to 1.
@@ -110,5 +112,6 @@ class Centering:
             if (left < _LEAST).any():
                 raise ModelError("the model's embeddings have nothing but what all have in common")
             products = np.einsum("ij,ij->i", self._vectors[first], self._vectors[second])
-            result[rows] = (products - u * v) / np.sqrt(left)
+            norms = self._norms[first] * self._norms[second]
+            result[rows] = (products - u * v) / np.sqrt(left) * norms
         return result

@@ -31,7 +31,7 @@ class EmbeddedSet:
     """The vectors of a set's images, in their order.
 
     Attributes:
-        vectors: float32 ``(N, D)``, unit vectors.
+        vectors: float32 ``(N, D)``, embeddings of norm 1 or less.
         undetected: Number of photos without a detected face.
         crop: Gives the aligned crop of an image by its place, uint8 RGB; None where only embeddings
             are at hand.

@@ -147,7 +147,7 @@ def evaluate(
 
     Args:
         pairs: The set.
-        vectors: float32 ``(N, D)``, unit vectors of its images.
+        vectors: float32 ``(N, D)``, embeddings of its images, of norm 1 or less.
         subject: What made them.
         thresholds: Those that the model recommends.
         undetected: Number of photos without a detected face.
@@ -190,7 +190,7 @@ def evaluate(
 
 
 def pair_similarities(pairs: VerificationSet, vectors: FloatArray) -> NDArray[np.float64]:
-    """Cosine similarity of each pair, float64 ``(P,)``, from unit vectors ``(N, D)``."""
+    """Cosine similarity of each pair, float64 ``(P,)``, from embeddings ``(N, D)``."""
     result = np.empty(len(pairs.same))
     for start in range(0, len(result), _PAIRS_AT_ONCE):
         rows = slice(start, start + _PAIRS_AT_ONCE)

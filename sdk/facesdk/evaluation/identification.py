@@ -177,7 +177,7 @@ def search_scores(
     """Search for every probe in the gallery of the other photos, both halves in turn.
 
     Args:
-        vectors: float32 ``(N, dim)``, unit vectors.
+        vectors: float32 ``(N, dim)``, of norm 1 or less.
         people: The person on each photo.
         templates: Photos per person that are enrolled, the first ones; people with fewer photos
             more than that are only strangers.

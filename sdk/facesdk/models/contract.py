@@ -166,6 +166,9 @@ class Contract:
         removed_direction: What is taken out of an embedding before it is brought to length 1
             (recognition): ``dim`` numbers of -1 to 1, whose Euclidean length is of no account; None
             for nothing.
+        full_norm: Euclidean norm from which on the network's output stands for a clear face
+            (recognition), 1e-6 to 1e9. A face whose output is shorter gets an embedding as much
+            shorter than 1, and so smaller similarities; None where every embedding has norm 1.
         thresholds: Recommended thresholds, ascending in FMR (recognition).
         thresholds_source: What the thresholds were measured on, in words.
         thresholds_pixels: Version of facesdk's pixel functions
@@ -194,6 +197,7 @@ class Contract:
     dim: int | None = None
     flip_concatenation: bool = False
     removed_direction: tuple[float, ...] | None = None
+    full_norm: float | None = None
     thresholds: tuple[Threshold, ...] = ()
     thresholds_source: str = ""
     thresholds_pixels: int | None = None
@@ -226,6 +230,8 @@ class Contract:
         """The same network with or without flip-concatenation.
 
         Thresholds and probability hold for the contract's own choice only, so another one has none.
+        Two outputs of one norm have that times the square root of 2 when they are concatenated,
+        and ``full_norm`` goes with it.
 
         Raises:
             ContractError: The model is not for recognition, or a direction is taken out of its
@@ -243,11 +249,12 @@ class Contract:
             raise ContractError(
                 f"{self.name} is a model for {self.task}, but one for recognition is needed"
             )
-        dim = self.dim or 0
+        dim, full = self.dim or 0, self.full_norm
         return replace(
             self.without_thresholds(),
             flip_concatenation=flip,
             dim=2 * dim if flip else dim // 2,
+            full_norm=None if full is None else full * math.sqrt(2 if flip else 0.5),
         )
 
     def with_removed_direction(self, direction: Sequence[float]) -> Contract:
@@ -272,9 +279,8 @@ class Contract:
     def to_dict(self) -> dict[str, Any]:
         """The record of ``contract.schema.json``."""
         record = asdict(self)
-        left_out = (*_PARTS, "removed_direction", "thresholds_pixels", "thresholds_detector")
         return {
-            key: value for key, value in record.items() if value is not None or key not in left_out
+            key: value for key, value in record.items() if value is not None or key not in _LEFT_OUT
         }
 
     def to_json(self) -> str:
@@ -332,6 +338,9 @@ class Contract:
 
 _PARTS = {"conversion": Conversion, "probability": Probability, "original": Original}
 """Parts that a file leaves out where they are not known."""
+
+_LEFT_OUT = (*_PARTS, "removed_direction", "full_norm", "thresholds_pixels", "thresholds_detector")
+"""Fields that a file leaves out rather than saying null."""
 
 
 def _build(kind: type, record: Any, where: str) -> Any:

@@ -285,6 +285,14 @@ CONTRACT = (
         "calibrate --center` makes another model with it",
     ),
     Field(
+        "full_norm",
+        Number(1e-6, 1e9, null=True),
+        "Euclidean norm from which on the network's output stands for a clear face; a shorter one "
+        "gives an embedding as much shorter than 1. Null: every embedding has norm 1.",
+        None,
+        fixed="it is measured: `facesdk calibrate --unclear` finds it on your photos and writes it",
+    ),
+    Field(
         "thresholds",
         Part("threshold", many=True),
         "Recommended thresholds.",
@@ -423,6 +431,7 @@ _RECOGNITION: dict[str, tuple[object, Any]] = {
     "dim": (None, {"type": "null"}),
     "flip_concatenation": (False, {"const": False}),
     "removed_direction": (None, {"type": "null"}),
+    "full_norm": (None, {"type": "null"}),
     "thresholds": ((), {"maxItems": 0}),
     "thresholds_pixels": (None, {"type": "null"}),
     "thresholds_detector": (None, {"type": "null"}),

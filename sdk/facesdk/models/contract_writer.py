@@ -39,7 +39,7 @@ def derived(bundle: ModelBundle, contract: Contract) -> ModelBundle:
     """A model of the same network with other embeddings.
 
     It is another model, with another :attr:`ModelBundle.model_id`; equal contracts give equal ones,
-    whatever thresholds the file had.
+    whatever thresholds and ``full_norm`` the file had. It has no ``full_norm``.
 
     Args:
         bundle: A recognition model.
@@ -50,7 +50,8 @@ def derived(bundle: ModelBundle, contract: Contract) -> ModelBundle:
         ModelError: The new file would be too large.
         ContractError: The model carries no contract, or not the original that it names.
     """
-    content = with_contract_text(bundle, replace(contract, original=None).to_json())
+    named = replace(contract, full_norm=None, original=None)
+    content = with_contract_text(bundle, named.to_json())
     return ModelBundle.from_bytes(content, bundle.path, trust=bundle.trusted)
 
 

@@ -76,13 +76,16 @@ class CropEmbedder(ABC):
         Where the contract says ``flip_concatenation``, the output of each crop is followed by that
         of its mirror image before the whole is normalised (paper, section 4: test protocol). Where
         it names a ``removed_direction``, that is taken out of the unit vector, and the rest brought
-        to length 1 again.
+        to length 1 again. Where it names a ``full_norm`` and the network's output is shorter, the
+        embedding is as much shorter than 1: networks that learn from directions alone give long
+        outputs to clear faces (Q. Meng et al., MagFace, CVPR 2021, learns that on purpose), and
+        embeddings of unclear ones, which are alike whoever they are of, do not reach a threshold.
 
         Args:
             crops: uint8 RGB ``(N, height, width, 3)`` in the contract's template size.
 
         Returns:
-            float32 ``(N, dim)``, each row of Euclidean norm 1.
+            float32 ``(N, dim)``, each row of Euclidean norm 1, or less of an unclear face.
 
         Raises:
             InputError: The crops have another dtype or shape.
@@ -97,28 +100,32 @@ class CropEmbedder(ABC):
         vectors = self._forward(crops)
         if self.contract.flip_concatenation:
             vectors = np.concatenate([vectors, self._forward(crops[:, :, ::-1])], axis=1)
-        unit = self._normalised(vectors, 1e-12)
-        if self._removed is None:
+        norms = self._norms(vectors, 1e-12)
+        unit: FloatArray = vectors / norms
+        if self._removed is not None:
+            rest = without_direction(unit, self._removed)
+            unit = rest / self._norms(rest, 1e-6)
+        if self.contract.full_norm is None:
             return unit
-        return self._normalised(without_direction(unit, self._removed), 1e-6)
+        shortened: FloatArray = unit * np.minimum(norms / np.float32(self.contract.full_norm), 1)
+        return shortened
 
     def embed_one(self, crop: NDArray[np.uint8]) -> Embedding:
         """Embed one aligned crop, uint8 RGB ``(height, width, 3)``; errors as in :meth:`embed`."""
         return Embedding(self.embed(np.asarray(crop)[None])[0], self.name, self.model_id)
 
-    def _normalised(self, vectors: FloatArray, least: float) -> FloatArray:
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    def _norms(self, vectors: FloatArray, least: float) -> FloatArray:
+        norms: FloatArray = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not np.isfinite(norms).all() or (norms < least).any():
             raise ModelError(f"model {self.name} returned an embedding without a direction")
-        unit: FloatArray = vectors / norms
-        return unit
+        return norms
 
     def _forward(self, crops: NDArray[np.uint8]) -> FloatArray:
         return self.forward(self.contract.input.normalise(crops))
 
 
 class Embedder(CropEmbedder):
-    """A recognition network in a ``.tflite`` file that turns aligned crops into unit vectors.
+    """A recognition network in a ``.tflite`` file that turns aligned crops into embeddings.
 
     Threads may share one, and it pickles.
 

@@ -28,7 +28,7 @@ def require_one_model(a: Embedding, b: Embedding) -> None:
 
 
 def cosine_similarity(a: Embedding, b: Embedding) -> float:
-    """Cosine of the angle between two embeddings, -1 to 1.
+    """Cosine of the angle between two embeddings, times the norms of unclear ones, -1 to 1.
 
     Raises:
         EmbeddingMismatchError: They come from different models or have different lengths.
@@ -65,7 +65,8 @@ def decide(
         note = point.note
     else:
         match, note = compare(a, b, threshold=threshold), ""
-    return replace(match, confidence=confidence(contract, match.similarity), note=note)
+    notes = "; ".join(filter(None, (note, _unclear(a, b))))
+    return replace(match, confidence=confidence(contract, match.similarity), note=notes)
 
 
 def compare(a: Embedding, b: Embedding, *, threshold: float, fmr: float | None = None) -> Match:
@@ -85,3 +86,12 @@ def compare(a: Embedding, b: Embedding, *, threshold: float, fmr: float | None =
         raise InputError(f"threshold must be in [-1, 1], but got {threshold}")
     similarity = cosine_similarity(a, b)
     return Match(similarity >= threshold, similarity, threshold, fmr, a.model)
+
+
+def _unclear(a: Embedding, b: Embedding) -> str:
+    """Which of two faces the model does not see clearly, in a sentence; empty for none."""
+    which = [name for name, one in (("first", a), ("second", b)) if not one.is_clear]
+    if not which:
+        return ""
+    faces = f"the {which[0]} face is" if len(which) == 1 else "both faces are"
+    return f"{faces} unclear to the model, which makes the similarity smaller"

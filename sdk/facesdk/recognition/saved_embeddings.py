@@ -24,7 +24,7 @@ from facesdk.results import Embedding, FloatArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SavedEmbeddings:
-    """Unit vectors of named images.
+    """Vectors of named images.
 
     Example:
         >>> people = {"ann": engine.embed("ann.jpg"), "ben": engine.embed("ben.jpg")}
@@ -33,7 +33,7 @@ class SavedEmbeddings:
 
     Attributes:
         names: The images.
-        vectors: float32 ``(N, D)``, each row of Euclidean norm 1.
+        vectors: float32 ``(N, D)``, each row of Euclidean norm 1, or less of an unclear face.
         model: Name of the model that made them; empty if unknown.
         model_id: Its SHA-256 (hex); empty if unknown.
     """
@@ -45,7 +45,10 @@ class SavedEmbeddings:
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> SavedEmbeddings:
-        """Read a file; its vectors may have any length above 0 and are normalised.
+        """Read a file; its vectors may have any length above 0.
+
+        Those longer than 1 are normalised, and so are shorter ones where the file names no model:
+        those of a model say how clear a face is (:attr:`facesdk.results.Embedding.is_clear`).
 
         Raises:
             InputError: It cannot be read, is no such file, or a vector has no direction.
@@ -70,8 +73,11 @@ class SavedEmbeddings:
         lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
         if not np.isfinite(lengths).all() or not (lengths > 0).all():
             raise InputError(f"{path} has an embedding without a direction")
-        unit = np.where(np.abs(lengths - 1) < _ROUNDING, vectors, vectors / lengths)
-        return SavedEmbeddings(tuple(names.tolist()), unit.astype(np.float32), **text)
+        kept = np.abs(lengths - 1) < _ROUNDING
+        if text["model_id"]:
+            kept |= lengths < 1
+        rows = np.where(kept, vectors, vectors / lengths).astype(np.float32)
+        return SavedEmbeddings(tuple(names.tolist()), rows, **text)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a file.

@@ -254,7 +254,7 @@ def test_a_file_calibrated_for_one_rate_serves_plain_verify(crops: Path, tmp_pat
     model = tmp_path / "model.tflite"
     model.write_bytes(registry.resolve(MODEL).read_bytes())
     before = Embedder.load(model).model_id
-    invoke("calibrate", str(model), str(crops), "--aligned", "--fmr", "0.1")
+    invoke("calibrate", str(model), str(crops), "--aligned", "--fmr", "0.1", "--unclear", "0")
     assert Embedder.load(model).model_id == before
     done = CliRunner().invoke(
         app, ["verify", str(OBAMA), str(OBAMA2), "--model", str(model), "--json"]
@@ -268,7 +268,7 @@ def test_a_file_calibrated_for_one_rate_serves_plain_verify(crops: Path, tmp_pat
 
 
 def test_calibrate_makes_a_model_that_looks_in_the_mirror(crops: Path, tmp_path: Path) -> None:
-    """Its similarities are the means of the two looks' cosines, and its id is another."""
+    """Both looks' outputs, one after the other, are one; its id is another."""
     both, again = tmp_path / "both.tflite", tmp_path / "again.tflite"
     arguments = ("calibrate", MODEL, str(crops), "--aligned", "--fmr", "0.1")
     assert "name its file with -o FILE" in invoke(*arguments, "--flip", status=2).stderr
@@ -278,10 +278,10 @@ def test_calibrate_makes_a_model_that_looks_in_the_mirror(crops: Path, tmp_path:
     assert (flip.dim, flip.contract.flip_concatenation) == (2 * plain.dim, True)
     assert record["model_id"] == ModelBundle.load(both).model_id != plain.model_id
     images = np.stack([crop(person, 0)[:, 8:104] for person in range(PEOPLE)])
-    looks = [plain.embed(images), plain.embed(images[:, :, ::-1])]
-    lengths = [np.linalg.norm(plain._forward(x), axis=1) for x in (images, images[:, :, ::-1])]
-    joined = np.concatenate([a * n[:, None] for a, n in zip(looks, lengths, strict=True)], axis=1)
-    joined /= np.linalg.norm(joined, axis=1, keepdims=True)
+    looks = [plain._forward(shown) for shown in (images, images[:, :, ::-1])]
+    joined = np.concatenate(looks, axis=1)
+    full = np.sqrt(2) * (plain.contract.full_norm or 0)
+    joined /= np.maximum(np.linalg.norm(joined, axis=1, keepdims=True), full)
     np.testing.assert_allclose(flip.embed(images), joined, atol=1e-5)
     other = tmp_path / "other.tflite"
     invoke(*arguments[:-1], "0.2", "-o", str(other))
@@ -308,12 +308,14 @@ def test_calibrate_takes_out_what_the_photos_have_in_common(crops: Path, tmp_pat
     assert record["model_id"] == ModelBundle.load(door).model_id != plain.model_id
     shown = [crop(*divmod(place, CROPS))[:, 8:104] for place in range(PEOPLE * CROPS)]
     vectors = plain.embed(np.stack(shown)).astype(np.float64)
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors /= norms
     mean = vectors.reshape(PEOPLE, CROPS, -1).mean(axis=(0, 1))
     assert record["center"]["shared"] == pytest.approx(np.linalg.norm(mean), abs=1e-5)
     assert record["center"]["people"] == PEOPLE
     unit = mean / np.linalg.norm(mean)
     rest = vectors - np.outer(vectors @ unit, unit)
-    rest /= np.linalg.norm(rest, axis=1, keepdims=True)
+    rest *= norms / np.linalg.norm(rest, axis=1, keepdims=True)
     np.testing.assert_allclose(centered.embed(np.stack(shown)), rest, atol=1e-5)
     plainly = json.loads(invoke(*arguments, "-o", str(again), "--json").stdout)
     assert plainly["center"] is None
@@ -334,6 +336,37 @@ def test_calibrate_takes_out_what_the_photos_have_in_common(crops: Path, tmp_pat
     assert "lack a direction of 192 numbers" in done.stderr
     evaluate = ("evaluate", "folder", str(door), "--images", str(crops), "--aligned", "--flip")
     assert "lack a direction of 192 numbers" in invoke(*evaluate, status=2).stderr
+
+
+@pytest.mark.parametrize("more", [(), ("--flip",), ("--center",)])
+def test_calibrate_finds_how_long_the_outputs_for_clear_faces_are(
+    crops: Path, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    """The share of photos that get embeddings shorter than 1 is the one that was asked for."""
+    door, plain = tmp_path / "door.tflite", tmp_path / "plain.tflite"
+    arguments = ("calibrate", MODEL, str(crops), "--aligned", "--fmr", "0.1", *more)
+    done = invoke(*arguments, "--unclear", "0.25", "-o", str(door))
+    assert "clear faces: outputs of norm " in done.stdout
+    assert "outputs of norm" in invoke("models", "show", str(door)).stdout
+    record = json.loads(invoke(*arguments, "--unclear", "0", "-o", str(plain), "--json").stdout)
+    assert record["contract"].get("full_norm") is None
+    found, without = Embedder.load(door), Embedder.load(plain)
+    assert found.model_id == without.model_id
+    assert found.contract.thresholds != without.contract.thresholds
+    shown = np.stack([crop(*divmod(place, CROPS))[:, 8:104] for place in range(PEOPLE * CROPS)])
+    vectors, unit = found.embed(shown), without.embed(shown)
+    norms = np.linalg.norm(vectors, axis=1)
+    np.testing.assert_allclose(vectors, norms[:, None] * unit, atol=1e-5)
+    assert np.mean(norms < 1 - 1e-4) == pytest.approx(0.25, abs=0.5 / np.sqrt(len(norms)))
+    again = tmp_path / "again.tflite"
+    invoke("calibrate", str(door), str(crops), "--aligned", "--fmr", "0.1", "-o", str(again))
+    kept = Embedder.load(again).contract
+    assert kept.full_norm == found.contract.full_norm
+    if "--center" not in more:  # its rates are those of people who are not among the photos
+        (threshold,), (same,) = found.contract.thresholds, kept.thresholds
+        assert same.similarity == pytest.approx(threshold.similarity, abs=1e-6)
+    done = invoke(*arguments, "--unclear", "0.6", "-o", str(again), status=2)
+    assert "--unclear" in done.stderr
 
 
 def test_what_photos_have_in_common_is_not_taken_from_few_people(
@@ -359,7 +392,7 @@ def test_a_model_that_tells_nobody_apart_is_not_calibrated(tmp_path: Path) -> No
     model = tmp_path / "model.tflite"
     model.write_bytes(registry.resolve(MODEL).read_bytes())
     arguments = ("calibrate", str(model), str(tmp_path / "strangers"), "--aligned", "--fmr", "0.06")
-    done = invoke(*arguments, status=2)
+    done = invoke(*arguments, "--unclear", "0", status=2)
     assert "does not tell these people apart" in done.stderr
     assert model.read_bytes() == registry.resolve(MODEL).read_bytes()
 

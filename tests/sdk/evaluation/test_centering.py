@@ -51,7 +51,8 @@ def test_each_pair_lacks_the_mean_of_all_others(
     rng = np.random.default_rng(seed)
     people = rng.permutation(np.repeat(3 * np.arange(len(photos)) + 5, photos))
     drawn = rng.normal(size=(len(people), length)) + shared * np.eye(length)[0]
-    vectors = units(drawn).astype(np.float32)
+    norms = rng.uniform(0.3, 1, len(people))
+    vectors = (norms[:, None] * units(drawn)).astype(np.float32)
     pairs = all_pairs(people)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(centering, "_PAIRS_AT_ONCE", at_once)
@@ -61,7 +62,7 @@ def test_each_pair_lacks_the_mean_of_all_others(
     for place, (i, j) in enumerate(itertools.combinations(range(len(people)), 2)):
         others = [mean for one, mean in means.items() if one not in (people[i], people[j])]
         x, y = without(exact[[i, j]], np.sum(others, axis=0))
-        assert found[place] == pytest.approx(float(x @ y), abs=1e-6)
+        assert found[place] == pytest.approx(float(x @ y) * norms[i] * norms[j], abs=1e-6)
     mean = Centering(pairs, vectors).mean
     np.testing.assert_allclose(mean, np.mean(list(means.values()), axis=0), atol=1e-6)
 

@@ -43,7 +43,7 @@ OTHER = dataclasses.replace(
     thresholds=(),
     conversion=None,
 )
-CENTERED = dataclasses.replace(NARROW, dim=2, removed_direction=(0.25, -1.0))
+CENTERED = dataclasses.replace(NARROW, dim=2, removed_direction=(0.25, -1.0), full_norm=14.5)
 RECORDS = [json.loads(row.to_json()) for row in (RECOGNITION, NARROW, OTHER, CENTERED)]
 RECORDS += [json.loads(entry.contract.to_json()) for entry in registry.packaged()]
 

@@ -64,6 +64,26 @@ def test_a_direction_is_taken_out(scale: float) -> None:
     assert abs(vector @ unit) < 1e-6
 
 
+@pytest.mark.parametrize("full_norm", [1e-3, 0.5, 0.7, 1e4])
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_short_output_gives_a_short_embedding(
+    full_norm: float, flip: bool, removed: bool
+) -> None:
+    """The definition in float64: the direction, by as much of ``full_norm`` as there is."""
+    bundle = ModelBundle.from_bytes(file_of(pooled(SIDE, "FLOAT32")), "mean.tflite", trust=True)
+    wanted = dataclasses.replace(contract(), full_norm=full_norm).with_flip(flip)
+    mean = ((crop()[0].astype(np.float64) - 127.5) / 128.0).mean(axis=(0, 1))
+    expected, direction = np.tile(mean, 1 + flip), np.arange(1.0, 4 + 3 * flip)
+    norm = np.linalg.norm(expected)
+    if removed:
+        wanted = wanted.with_removed_direction([float(x) for x in direction / 6])
+        expected -= expected @ direction / (direction @ direction) * direction
+    expected *= min(1.0, norm / (full_norm * np.sqrt(1 + flip))) / np.linalg.norm(expected)
+    np.testing.assert_allclose(Embedder(bundle, wanted).embed(crop())[0], expected, atol=1e-6)
+    assert 0.5 < np.linalg.norm(mean) < 0.7
+
+
 def test_an_embedding_that_is_that_direction_alone_has_none() -> None:
     bundle = ModelBundle.from_bytes(file_of(pooled(SIDE, "FLOAT32")), "mean.tflite", trust=True)
     own = Embedder(bundle, contract()).embed(crop())[0]

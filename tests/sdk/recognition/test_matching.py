@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facesdk.errors import EmbeddingMismatchError, InputError
-from facesdk.recognition.matching import compare, cosine_similarity
+from facesdk.models import registry
+from facesdk.models.bundle import ModelBundle
+from facesdk.recognition.matching import compare, cosine_similarity, decide
 from facesdk.results import Embedding
 
 
@@ -22,6 +25,19 @@ def test_similarity_is_the_cosine_of_the_angle(angle: float, turn: float) -> Non
     a = unit([math.cos(turn), math.sin(turn)])
     b = unit([math.cos(turn + angle), math.sin(turn + angle)])
     assert cosine_similarity(a, b) == pytest.approx(math.cos(angle), abs=1e-6)
+
+
+def test_unclear_faces_are_less_alike_and_a_note_says_so() -> None:
+    packaged = ModelBundle.load(registry.resolve(registry.DEFAULT_RECOGNIZER)).contract
+    clear = unit([1, 0])
+    unclear = Embedding(np.array([0.3, 0.4]), "m", "id")
+    assert cosine_similarity(clear, unclear) == pytest.approx(0.5 * 0.6)
+    assert cosine_similarity(unclear, unclear) == pytest.approx(0.25)
+    notes = [decide(a, b, packaged).note for a in (clear, unclear) for b in (clear, unclear)]
+    told = ["", "the second face is unclear", "the first face is unclear", "both faces are unclear"]
+    assert [note.partition(" to the model")[0] for note in notes] == told
+    both = decide(unclear, clear, packaged, fmr=0.002).note
+    assert re.fullmatch("the threshold lies .*; the first face is unclear to the model, .*", both)
 
 
 def test_the_threshold_itself_counts_as_same() -> None:

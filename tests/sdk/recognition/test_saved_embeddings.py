@@ -26,10 +26,13 @@ def test_a_file_gives_back_what_was_saved(tmp_path: Path) -> None:
     assert SavedEmbeddings.load(path).embeddings() == saved
 
 
-def test_other_vectors_are_normalised(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("model_id", "second"), [("", [0.6, 0.8]), ("1" * 64, [0.3, 0.4])])
+def test_other_vectors_are_normalised(tmp_path: Path, model_id: str, second: list[float]) -> None:
+    """Those of a model may be shorter than 1."""
     path = tmp_path / "people.npz"
-    np.savez(path, names=np.array(["a"]), embeddings=np.array([[3.0, 4.0]]))
-    np.testing.assert_allclose(SavedEmbeddings.load(path).vectors, [[0.6, 0.8]])
+    given = np.array([[3.0, 4.0], [0.3, 0.4]])
+    np.savez(path, names=np.array(["a", "b"]), embeddings=given, model_id=np.array(model_id))
+    np.testing.assert_allclose(SavedEmbeddings.load(path).vectors, [[0.6, 0.8], second])
 
 
 def test_a_file_is_of_one_model() -> None:
@@ -56,7 +59,7 @@ def test_a_record_keeps_its_model() -> None:
     ("change", "message"),
     [
         ({"model_id": None}, "must have the key 'model_id'"),
-        ({"embedding": [1.0, 1.0]}, "norm 1"),
+        ({"embedding": [1.0, 1.0]}, "a norm above 0, at most 1"),
         ({"embedding": ["a"]}, "no record of an embedding"),
         ({"embedding": None}, "must have the key 'embedding'"),
         ({"model": 3}, "must be text"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
-from facesdk.models.contract import Contract, Probability, Threshold
+from facesdk.models.contract import Contract
 from facesdk_training import engines
 from facesdk_training.config import toml
 from facesdk_training.runs import folder as run_folder
@@ -46,9 +47,8 @@ def test_the_packaged_file_says_what_its_run_says() -> None:
     assert contract is not None
     record = run_folder.read_record(RUNS / "recogniser" / run_folder.CONFIG)
     calibration = run_folder.read_record(RUNS / "recogniser" / run_folder.CALIBRATION)
-    assert contract.thresholds == tuple(Threshold(**row) for row in calibration["thresholds"])
     assert [row.fmr for row in contract.thresholds] == [1e-4, 1e-3, 1e-2]
-    assert contract.probability == Probability(**calibration["probability"])
+    _same_rates(contract, calibration)
     _same_words(contract, record)
 
 
@@ -58,9 +58,14 @@ def test_the_accurate_file_says_what_its_run_says() -> None:
     record = run_folder.read_record(RUNS / "accurate" / run_folder.CONFIG)
     float_network = run_folder.read_record(RUNS / "accurate" / run_folder.CALIBRATION)
     _same_words(contract, record)
+    _same_rates(contract, float_network)
+
+
+def _same_rates(contract: Contract, float_network: dict[str, Any]) -> None:
+    """Those of the file: few bits move them, and so do unclear faces."""
     for kept, before in zip(contract.thresholds, float_network["thresholds"], strict=True):
         assert kept.negative_pairs == before["negative_pairs"]
-        assert kept.fnmr == pytest.approx(before["fnmr"], abs=0.01)  # what 6 bits cost
+        assert kept.fnmr == pytest.approx(before["fnmr"], abs=0.01)
 
 
 @pytest.mark.parametrize(

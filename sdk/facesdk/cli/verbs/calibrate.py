@@ -79,6 +79,20 @@ def calibrate(
             "embeddings earlier ones do not compare. Needs -o, and photos of many people.",
         ),
     ] = False,
+    unclear: Annotated[
+        Optional[float],
+        typer.Option(
+            "--unclear",
+            metavar="SHARE",
+            min=0.0,
+            max=0.5,
+            help="Share of the photos that count as unclear, those to which the network gives the "
+            "shortest outputs: embeddings of such faces become shorter than 1, so that strangers "
+            "with spoilt photos do not pass, and known people with them less often. 0.005 is a "
+            "good choice, 0 for none; embeddings made before still compare.",
+            show_default="as the model has it",
+        ),
+    ] = None,
     trust: options.Trust = False,
     detector: options.DetectorName = DEFAULT_DETECTOR,
     threads: options.Threads = 1,
@@ -107,6 +121,8 @@ def calibrate(
         facesdk calibrate compactfacenet-qb staff/ --flip -o twice.tflite
 
         facesdk calibrate mobilefacenet-w7a8 visitors/ --center -o door.tflite
+
+        facesdk calibrate my.tflite staff/ --unclear 0.005 -o strict.tflite
     """
     import numpy as np
 
@@ -126,6 +142,7 @@ def calibrate(
     from facesdk.models.bundle import ModelBundle
     from facesdk.models.contract_writer import derived, replace_contract
     from facesdk.models.run_files import is_run, model_files
+    from facesdk.recognition.clarity import measurable, shortened
     from facesdk.recognition.embedding import Embedder
 
     fmrs = tuple(fmr or COMMON_FMRS)
@@ -147,8 +164,9 @@ def calibrate(
         raise InputError(f"{source} embeds the mirror image already: leave out --flip")
     if center and loaded.contract.removed_direction is not None:
         raise InputError(f"{source} was made by --center: leave it out, or give the model before")
-    bundle = derived(loaded, loaded.contract.with_flip(True)) if flip else loaded
-    embedder = Embedder(bundle, bundle.contract, threads=threads)
+    own = loaded.contract.with_flip(True) if flip else loaded.contract
+    bundle = derived(loaded, own) if flip else loaded
+    embedder = Embedder(bundle, own if unclear is None else measurable(own), threads=threads)
     people = _open(pairs, aligned=aligned)
     output.tell_left_out(people.left_out, verbose=verbose)
     count = None if people.people is None else len(np.unique(people.people))
@@ -168,14 +186,17 @@ def calibrate(
         rounded = scores.astype("float32")
         return PairSimilarities(rounded[people.same], rounded[~people.same])
 
-    similar = labelled(pair_similarities(people, embedded.vectors))
+    vectors, full_norm = embedded.vectors, own.full_norm
+    if unclear is not None:
+        full_norm, vectors = shortened(vectors, unclear)
+    similar = labelled(pair_similarities(people, vectors))
     found = thresholds_of(similar, fmrs)
     taken = None
     if center:
-        centering = Centering(people, embedded.vectors)
+        centering = Centering(people, vectors)
         taken = _Center(float(np.linalg.norm(centering.mean)), centering.people, found)
         mean = [round(float(number), 7) for number in centering.mean]
-        bundle = derived(loaded, bundle.contract.with_removed_direction(mean))
+        bundle = derived(loaded, own.with_removed_direction(mean))
         similar = labelled(centering.similarities())
         found = thresholds_of(similar, fmrs)
     require_hope(found)
@@ -187,6 +208,7 @@ def calibrate(
     ]
     contract = dataclasses.replace(
         bundle.contract,
+        full_norm=full_norm,
         thresholds=found,
         probability=probability,
         thresholds_source=f"{len(people.same)} pairs of {len(people.names)} photos in "
@@ -209,6 +231,8 @@ def calibrate(
         f"({row.positive_pairs} pairs of one person, {row.negative_pairs} of two)"
         for row in found
     ]
+    if unclear is not None and full_norm is not None:
+        lines.append(f"clear faces: outputs of norm {full_norm:g} and more")
     if taken is not None:
         lines.append(taken.told())
     if probability:

@@ -155,7 +155,7 @@ def embed(
     threads: options.Threads = 1,
     json: options.Json = False,
 ) -> None:
-    """Embed one face of each photo as a vector of length 1: the one that verify compares.
+    """Embed one face of each photo as a vector: the one that verify compares.
 
     JSON has the face, why it was chosen, and its quality; a bad one is embedded, too.
 

@@ -58,7 +58,7 @@ class Graph:
         """Build the graph of some templates, on all cores.
 
         Args:
-            vectors: float32 ``(N, dim)``, unit vectors, N at least 1.
+            vectors: float32 ``(N, dim)``, of norm 1 or less, N at least 1.
             ids: int64 ``(N,)``: the templates' numbers, rising.
             progress: Told how many templates are in the graph.
 
@@ -82,7 +82,7 @@ class Graph:
         """The numbers of templates near a probe, the nearest first; some may be missed.
 
         Args:
-            probe: float32 ``(dim,)``, a unit vector.
+            probe: float32 ``(dim,)``, of norm 1 or less.
             count: How many, at least 1; fewer are returned where there are no more.
         """
         how = self._faiss.SearchParametersHNSW(efSearch=max(WIDTH_SEARCHING, 2 * count))

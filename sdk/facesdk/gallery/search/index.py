@@ -93,7 +93,7 @@ class Index:
     """Templates and the people they are of.
 
     Args:
-        vectors: float32 ``(N, dim)``, unit vectors.
+        vectors: float32 ``(N, dim)``, of norm 1 or less.
         columns: What is known of them.
         people: Whom they are of.
         room: float32 ``(capacity, dim)`` whose first N rows are ``vectors``; None to have none.
@@ -216,7 +216,7 @@ class Index:
         """The most similar people.
 
         Args:
-            probe: float32 ``(dim,)``, a unit vector.
+            probe: float32 ``(dim,)``, of norm 1 or less.
             top: Most people to return, at least 1.
             rule: ``"max"``: a person is as similar as the most similar template; ``"mean"``: as
                 the templates on average.

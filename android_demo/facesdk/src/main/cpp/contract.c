@@ -106,6 +106,15 @@ static bool read_direction(const source *from, const json_value *record, contrac
   return true;
 }
 
+static bool read_full_norm(const source *from, const json_value *record, contract *self) {
+  const json_value *given = json_member(record, "full_norm");
+  if (given == NULL || given->kind == JSON_NULL) return true;
+  double norm;
+  if (!number(from, record, "full_norm", 1e-6, 1e9, "null or a number from 1e-06 to 1e+09", &norm)) return false;
+  self->full_norm = (float)norm;
+  return true;
+}
+
 static bool read_recognition(const source *from, const json_value *record, contract *self) {
   const json_value *flip = json_member(record, "flip_concatenation");
   double dim;
@@ -126,7 +135,7 @@ static bool read_recognition(const source *from, const json_value *record, contr
   if (self->flip_concatenation && self->dim % 2 != 0) {
     return wrong(from, "dim", "even where flip_concatenation is true");
   }
-  return read_direction(from, record, self);
+  return read_direction(from, record, self) && read_full_norm(from, record, self);
 }
 
 /* Another contract is at the end of a file, from the next place that is aligned. */

@@ -23,6 +23,7 @@ typedef struct contract {
   const json_value *removed_direction;    /* numbers to take out of an embedding, in the document; NULL: none */
   double removed_scale;                   /* 1 / the greatest of them, at most 1e300 */
   float mean, scale;
+  float full_norm;                        /* of the output for a clear face, or more; 0: every embedding has norm 1 */
   int32_t thresholds_pixels;              /* version of the pixel functions that cut their crops; 0: the crops were given */
   int32_t threshold_count;
   contract_threshold thresholds[CONTRACT_THRESHOLDS];

@@ -87,8 +87,8 @@ static bool forward(recognizer *self, const contract *contract, const uint8_t *c
   return true;
 }
 
-/* Brings a vector to length 1, which must have been least or more. */
-static bool normalize(const contract *contract, float *vector, float least, failure *failure) {
+/* Brings a vector to norm 1, and tells its norm, which must be least or more. */
+static bool normalize(const contract *contract, float *vector, float least, float *told, failure *failure) {
   double sum = 0;
   for (int32_t i = 0; i < contract->dim; ++i) sum += (double)vector[i] * (double)vector[i];
   const float norm = __builtin_sqrtf((float)sum);
@@ -96,7 +96,15 @@ static bool normalize(const contract *contract, float *vector, float least, fail
     return fail(failure, FAILURE_MODEL, "model %s returned an embedding without a direction", contract->name);
   }
   for (int32_t i = 0; i < contract->dim; ++i) vector[i] /= norm;
+  *told = norm;
   return true;
+}
+
+/* Makes the embedding of an unclear face as much shorter than 1 as the network's output was too short. */
+static void shorten(const contract *contract, float *vector, float norm) {
+  if (contract->full_norm == 0 || norm >= contract->full_norm) return;
+  const float share = norm / contract->full_norm;
+  for (int32_t i = 0; i < contract->dim; ++i) vector[i] *= share;
 }
 
 /* Leaves what is at right angles to the direction. */
@@ -120,10 +128,14 @@ bool recognizer_embed(recognizer *self, const contract *contract, const uint8_t 
       !forward(self, contract, crop, true, vector + network_dim(contract), failure)) {
     return false;
   }
-  if (!normalize(contract, vector, 1e-12f, failure)) return false;
-  if (contract->removed_direction == NULL) return true;
-  remove_direction(contract, vector);
-  return normalize(contract, vector, 1e-6f, failure);
+  float norm, rest;
+  if (!normalize(contract, vector, 1e-12f, &norm, failure)) return false;
+  if (contract->removed_direction != NULL) {
+    remove_direction(contract, vector);
+    if (!normalize(contract, vector, 1e-6f, &rest, failure)) return false;
+  }
+  shorten(contract, vector, norm);
+  return true;
 }
 
 void recognizer_close(recognizer *self) {

@@ -5,9 +5,12 @@ import org.jetbrains.annotations.Nullable;
 
 import java.util.Arrays;
 
-/** A face as a point on the unit sphere. Only embeddings of one model compare. */
+/**
+ * A face as a point on the unit sphere, or inside of it if the model does not see it clearly. Only
+ * embeddings of one model compare.
+ */
 public final class Embedding {
-    private static final double LENGTH_TOLERANCE = 1e-3;
+    private static final double NORM_TOLERANCE = 1e-3;
 
     private final float[] vector;
     private final String model;
@@ -22,22 +25,18 @@ public final class Embedding {
     /**
      * An embedding that was kept, for example in a database of your own.
      *
-     * @param vector of Euclidean length 1
+     * @param vector of Euclidean norm 1, or less of an unclear face
      * @param model name of the model that made it
      * @param modelId {@link ModelInfo#embeddingsId} of the model
-     * @throws InputException the vector is empty, has a number that is not finite, or another
-     *     length
+     * @throws InputException the vector is empty, has a number that is not finite, or its norm is 0
+     *     or above 1
      */
     @NotNull
     public static Embedding of(
             @NotNull float[] vector, @NotNull String model, @NotNull String modelId) {
-        double sum = 0;
-        for (float value : vector) {
-            sum += (double) value * value;
-        }
-        double length = Math.sqrt(sum);
-        if (!(Math.abs(length - 1) <= LENGTH_TOLERANCE)) {
-            throw new InputException("vector must have norm 1, but got " + length);
+        double norm = norm(vector);
+        if (!(norm > 0 && norm <= 1 + NORM_TOLERANCE)) {
+            throw new InputException("vector must have a norm above 0, at most 1, but got " + norm);
         }
         return new Embedding(vector.clone(), model, modelId);
     }
@@ -53,6 +52,11 @@ public final class Embedding {
         return vector.length;
     }
 
+    /** Whether the model sees the face clearly: whether the vector has norm 1. */
+    public boolean isClear() {
+        return norm(vector) >= 1 - NORM_TOLERANCE;
+    }
+
     /** Name of the model that made it. */
     @NotNull
     public String model() {
@@ -66,7 +70,7 @@ public final class Embedding {
     }
 
     /**
-     * Cosine of the angle to another embedding, -1 to 1.
+     * Cosine of the angle to another embedding, times the norms of unclear ones, -1 to 1.
      *
      * @throws EmbeddingMismatchException it comes from another model or has another length
      */
@@ -80,6 +84,14 @@ public final class Embedding {
                             + EmbeddingsId.remedy(modelId, other.modelId));
         }
         return NativeVectors.similarities(vector, other.vector)[0];
+    }
+
+    private static double norm(float[] vector) {
+        double sum = 0;
+        for (float value : vector) {
+            sum += (double) value * value;
+        }
+        return Math.sqrt(sum);
     }
 
     private String described() {

@@ -294,6 +294,10 @@ public final class EngineTest {
         says("other_pixels", EmbeddingMismatchException.class, () -> engine.compare(pixels, own));
         says("others_pixels", EmbeddingMismatchException.class, () -> engine.compare(own, pixels));
         says("other_length", EmbeddingMismatchException.class, () -> engine.compare(own, small));
+        for (float number : new float[] {0, 0.8f, Float.NaN}) {
+            float[] vector = {number, number, number};
+            assertThrows(InputException.class, () -> Embedding.of(vector, "m", own.modelId()));
+        }
         says("min_face", InputException.class, () -> Host.complete().minFace(11).build());
         says("max_faces", InputException.class, () -> Host.complete().maxFaces(0));
         says("threads", InputException.class, () -> Host.complete().threads(65).build());

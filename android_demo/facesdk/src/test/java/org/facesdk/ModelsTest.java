@@ -56,7 +56,10 @@ public final class ModelsTest {
                                 Host.floats("contracts/" + name + ".vector"),
                                 embedding.model(),
                                 embedding.modelId());
-                assertTrue(name, embedding.similarity(python) > 0.99999);
+                double ofItself = python.similarity(python);
+                assertEquals(name, 1, embedding.similarity(python) / ofItself, 1e-5);
+                assertEquals(name, ofItself, embedding.similarity(embedding), 1e-5 * ofItself);
+                assertEquals(name, !name.endsWith("shortened"), embedding.isClear());
             }
         }
     }

@@ -1,0 +1,49 @@
+"""From which norm on the output of a recognition network stands for a clear face.
+
+What :attr:`facesdk.models.contract.Contract.full_norm` is measured by: a share of the photos of
+some people, those with the shortest outputs, count as unclear.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from facesdk.errors import InputError
+from facesdk.models.contract import Contract
+from facesdk.results import FloatArray
+
+MOST = 0.5
+"""The largest share of photos that may count as unclear."""
+
+_BEYOND = 1e6
+"""No network's output is as long: embeddings by it keep the norms of the outputs, to scale."""
+
+
+def measurable(contract: Contract) -> Contract:
+    """The contract of an embedder whose embeddings tell how long the network's outputs are."""
+    return replace(contract, full_norm=_BEYOND)
+
+
+def shortened(vectors: FloatArray, share: float) -> tuple[float | None, FloatArray]:
+    """The norm that all but a share of some outputs have, and the embeddings that go with it.
+
+    Args:
+        vectors: float32 ``(N, D)``, embeddings of photos by the contract :func:`measurable`.
+        share: Of the photos that count as unclear, 0 to :data:`MOST`; 0 for no norm.
+
+    Returns:
+        ``full_norm``, to four digits, and float32 ``(N, D)``, the embeddings by it.
+
+    Raises:
+        InputError: The share is out of its range.
+    """
+    if not 0 <= share <= MOST:
+        raise InputError(f"the share of unclear photos must be in [0, {MOST}], but got {share}")
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit = vectors / norms
+    if share == 0:
+        return None, unit
+    full = float(f"{_BEYOND * np.quantile(norms, share):.4g}")
+    return full, unit * np.minimum(norms * np.float32(_BEYOND / full), 1)
