@@ -50,7 +50,7 @@ from facesdk.recognition.embedding import Embedder
 from facesdk.results import FloatArray
 from facesdk_training.data.crops import FaceCrops
 from facesdk_training.data.split import split_by_identity
-from tools.experiments.degradations import DEGRADED, SIDE
+from tools.experiments.degraded.levels import DEGRADED, SIDE
 from tools.experiments.degraded_strangers import SETS, SHARE
 
 Crops = NDArray[np.uint8]

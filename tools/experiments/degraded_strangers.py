@@ -41,7 +41,7 @@ from facesdk.recognition.embedding import Embedder
 from facesdk.results import Face, FloatArray, Quality
 from facesdk_training.data.crops import FaceCrops
 from facesdk_training.data.split import split_by_identity
-from tools.experiments.degradations import (
+from tools.experiments.degraded.levels import (
     SIDE,
     Crop,
     Degradation,

@@ -17,8 +17,11 @@ from facesdk.results import FloatArray
 MOST = 0.5
 """The largest share of photos that may count as unclear."""
 
-_BEYOND = 1e6
+_BEYOND = 1e9
 """No network's output is as long: embeddings by it keep the norms of the outputs, to scale."""
+
+_LEAST_SPREAD = 1.01
+"""The longest output by the shortest: less is what rounding leaves of one norm."""
 
 
 def measurable(contract: Contract) -> Contract:
@@ -37,13 +40,18 @@ def shortened(vectors: FloatArray, share: float) -> tuple[float | None, FloatArr
         ``full_norm``, to four digits, and float32 ``(N, D)``, the embeddings by it.
 
     Raises:
-        InputError: The share is out of its range.
+        InputError: The share is out of its range, or the network brings its outputs to one norm.
     """
     if not 0 <= share <= MOST:
         raise InputError(f"the share of unclear photos must be in [0, {MOST}], but got {share}")
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit = vectors / norms
+    norms = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    unit = np.asarray(vectors / norms, np.float32)
     if share == 0:
         return None, unit
+    if norms.max() < _LEAST_SPREAD * norms.min():
+        raise InputError(
+            f"the outputs of this network all have norm {_BEYOND * norms.max():.4g}, which does "
+            "not tell how clear a face is: leave out --unclear"
+        )
     full = float(f"{_BEYOND * np.quantile(norms, share):.4g}")
-    return full, unit * np.minimum(norms * np.float32(_BEYOND / full), 1)
+    return full, unit * np.minimum(norms * (_BEYOND / full), 1).astype(np.float32)

@@ -31,7 +31,7 @@ from tools.experiments.accuracy_tables import (
     rates,
     table,
 )
-from tools.experiments.degradations import DEGRADED, SIDE, Degradation, seen_from
+from tools.experiments.degraded.levels import DEGRADED, SIDE, Degradation, seen_from
 
 DRAWS = 10
 

@@ -26,7 +26,7 @@ from facesdk.quality.selection import select
 from facesdk.recognition.alignment import align_square, central
 from facesdk.recognition.embedding import Embedder
 from facesdk.results import FloatArray
-from tools.experiments.degradations import Crop
+from tools.experiments.degraded.levels import Crop
 from tools.experiments.degraded_strangers import held_out, photo_of
 
 SAMPLES = 100

@@ -8,7 +8,8 @@ import pytest
 from facesdk.images import decode
 from facesdk.recognition.alignment import align_square, template_points
 from facesdk.samples import OBAMA
-from tools.experiments import degradations, degraded_strangers
+from tools.experiments import degraded_strangers
+from tools.experiments.degraded import levels as degradations
 
 CROP = align_square(decode.load(OBAMA)[200:500, 150:450], template_points("arcface-112x112"), 112)
 
