@@ -25,6 +25,11 @@ the photo is to enrol; smaller ones are passers-by."""
 _SMALL = 640
 """A photo is halved as long as its longer side stays at least that long."""
 
+_UNCLEAR = (
+    "the face is unclear to the model, so that later photos look less like it: is there a clearer "
+    "photo?"
+)
+
 _SURELY = 120
 """Three times the side of the smallest face that `enrol` looks for."""
 
@@ -202,16 +207,18 @@ def _side(face: Face) -> float:
 
 
 def suspicions(gallery: Gallery, name: str, embedding: Embedding) -> tuple[str, ...]:
-    """What is odd about enrolling a face under a name: it may be somebody else's.
+    """What is odd about enrolling a face under a name: it may be somebody else's, or unclear.
 
     Two things are looked for, at the default threshold of verification: the face is
     that of a person with another name, or not that of the person with this name.
     """
+    unclear = "" if embedding.is_clear else _UNCLEAR
     try:
         found = gallery.identify(embedding, fmr=point_for(gallery.contract).fmr)
     except InputError as error:
-        return (f"whether the face is enrolled under another name was not looked up: {error}",)
-    return tuple(filter(None, (_duplicate(found, name), _stranger(gallery, found, name))))
+        other = f"whether the face is enrolled under another name was not looked up: {error}"
+        return tuple(filter(None, (other, unclear)))
+    return tuple(filter(None, (_duplicate(found, name), _stranger(gallery, found, name), unclear)))
 
 
 def _duplicate(found: Identification, name: str) -> str:

@@ -11,12 +11,17 @@ from PIL import Image
 
 from facesdk.engine import FaceEngine
 from facesdk.gallery import enrolment
-from facesdk.gallery.enrolment import embed_file_for_enrolment, embed_for_enrolment
+from facesdk.gallery.enrolment import (
+    embed_file_for_enrolment,
+    embed_for_enrolment,
+    suspicions,
+)
 from facesdk.images import decode, encode
 from facesdk.images.decoded import DecodedPhoto
 from facesdk.recognition.matching import cosine_similarity
-from facesdk.results import Face
+from facesdk.results import Embedding, Face
 from facesdk.samples import BIDEN, OBAMA
+from sdk.gallery.people import face, new_gallery
 
 
 class Watched:
@@ -134,3 +139,24 @@ def test_a_face_that_somebody_names_is_looked_for_in_all_of_the_photo(
     photo = decode.load_photo(BIDEN)
     embed_for_enrolment(FaceEngine(watched, engine.embedder), photo, face=0)
     assert watched.sides[0] == 2204
+
+
+@pytest.mark.parametrize(
+    ("person", "norm", "said"),
+    [
+        (5, 1.0, []),
+        (5, 0.9, ["unclear to the model"]),
+        (1, 1.0, ["looks like person 1, who is enrolled already"]),
+        (1, 0.9, ["looks like person 1, who is enrolled already", "unclear to the model"]),
+        (1, 0.2, ["unclear to the model"]),
+    ],
+)
+def test_an_unclear_face_is_enrolled_with_a_warning(
+    tmp_path: Path, person: int, norm: float, said: list[str]
+) -> None:
+    clear = face(person)
+    shorter = Embedding(norm * clear.vector, clear.model, clear.model_id)
+    with new_gallery(tmp_path, people=3) as gallery:
+        warnings = suspicions(gallery, "somebody new", shorter)
+    assert len(warnings) == len(said)
+    assert all(words in warning for words, warning in zip(said, warnings, strict=True))
