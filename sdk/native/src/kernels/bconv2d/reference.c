@@ -1,4 +1,4 @@
-/* The oracle: one bit at a time, written to be read. Every kernel must give the same bytes. */
+/* The oracle: one word at a time, written to be read. Every kernel must give the same bytes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,8 +33,7 @@ static int32_t convolve(const facesdk_bconv2d *op, const uint32_t *image, int32_
         if (inside) {
           cells = image[((size_t)in_y * (size_t)op->x.input + (size_t)in_x) * pixel_words + group * op->group_words + w];
         }
-        const uint32_t differ = cells ^ filter[w];
-        for (size_t bit = 0; bit < FACESDK_WORD_BITS; ++bit) popcount += (int32_t)facesdk_bit(&differ, bit);
+        popcount += __builtin_popcount(cells ^ filter[w]);
       }
       if (!inside) {
         for (int32_t c = 0; c < op->group_channels_in; ++c) *padded_sum += facesdk_bit(filter, (size_t)c) ? -1 : 1;
