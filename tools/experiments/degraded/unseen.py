@@ -17,15 +17,8 @@ import numpy as np
 
 from facesdk.evaluation.calibration import all_pairs
 from facesdk.results import FloatArray
-from tools.experiments.accuracy_tables import (
-    HeldOut,
-    Model,
-    from_command_line,
-    percent,
-    rates,
-    table,
-    thresholds_of,
-)
+from tools.experiments import accuracy_tables
+from tools.experiments.accuracy_tables import HeldOut, Model
 from tools.experiments.degraded.levels import SIDE, Crop, Degradation
 
 FMR = 1e-3
@@ -144,7 +137,9 @@ def unseen_table(models: Sequence[Model], people: HeldOut) -> None:
     rows = {name: [name] for name in UNSEEN}
     for model in models:
         clean = all_pairs(model.vectors("held-out", people.crops), people.people)
-        threshold = next(row.similarity for row in thresholds_of(model, clean) if row.fmr == FMR)
+        threshold = next(
+            row.similarity for row in accuracy_tables.thresholds_of(model, clean) if row.fmr == FMR
+        )
         for name, change in UNSEEN.items():
             rng = np.random.default_rng(1)
             crops = np.stack([change(crop.copy(), rng) for crop in some.crops])
@@ -154,16 +149,16 @@ def unseen_table(models: Sequence[Model], people: HeldOut) -> None:
     heads = ["spoilt by"]
     for model in models:
         heads += [model.embedder.name, f"{model.embedder.name}, norm 1"]
-    table(heads, list(rows.values()))
+    accuracy_tables.table(heads, list(rows.values()))
 
 
 def _rates(vectors: FloatArray, people: HeldOut, threshold: float) -> str:
-    fmr, fnmr = rates(all_pairs(vectors, people.people), threshold)
-    return f"{percent(fmr, 2)} / {percent(fnmr)}"
+    fmr, fnmr = accuracy_tables.rates(all_pairs(vectors, people.people), threshold)
+    return f"{accuracy_tables.percent(fmr, 2)} / {accuracy_tables.percent(fnmr)}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    given = from_command_line(__doc__, arguments)
+    given = accuracy_tables.from_command_line(__doc__, arguments)
     unseen_table(given.models, given.people)
 
 
