@@ -155,7 +155,8 @@ class Identification:
         fpir: The rate of false names that follows for a gallery of this size, at most; None where
             ``fmr`` is None.
         comparisons: Number of comparisons behind ``fpir``.
-        note: What the caller should know of the threshold, in a sentence; empty for nothing.
+        note: What the caller should know of the threshold, or of an unclear face, in a sentence;
+            empty for nothing.
         candidates: The most similar people, falling, whether or not they reach the threshold.
     """
 

@@ -302,7 +302,7 @@ class PostgresGallery:
             Candidate(people[person], min(1.0, max(-1.0, similarity)))
             for person, similarity in scores
         ]
-        return identification(candidates, point)
+        return identification(embedding, candidates, point)
 
     def check(self) -> int:
         """Check the audit log record by record, and that it counts the templates that there are.

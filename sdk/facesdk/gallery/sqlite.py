@@ -268,7 +268,7 @@ class SqliteGallery:
             Candidate(_person(index, place), similarity)
             for place, similarity in zip(hits.people, hits.similarities, strict=True)
         )
-        return identification(candidates, point)
+        return identification(embedding, candidates, point)
 
     def snapshot(self) -> tuple[NewTemplate, ...]:
         """Everything that is enrolled, as it could be enrolled elsewhere."""

@@ -19,6 +19,8 @@ MOST_NAME = 200
 
 _MARK_BYTES = 16
 
+_UNCLEAR = "the face is unclear to the model, which makes its similarities smaller"
+
 
 def normal(name: str) -> str:
     """A name or id in Unicode's composed form (NFC), without blanks around it."""
@@ -95,15 +97,19 @@ def require_embedding(where: str, model_id: str, contract: Contract, embedding: 
         )
 
 
-def identification(candidates: Sequence[Candidate], point: OperatingPoint) -> Identification:
+def identification(
+    probe: Embedding, candidates: Sequence[Candidate], point: OperatingPoint
+) -> Identification:
     """The answer to a probe.
 
     Args:
+        probe: The face that was searched for.
         candidates: The most similar people, falling.
         point: The threshold.
     """
     best = candidates[0] if candidates else None
     known = best is not None and best.similarity >= point.threshold
+    unclear = "" if probe.is_clear else _UNCLEAR
     return Identification(
         person=best.person if best is not None and known else None,
         similarity=None if best is None else best.similarity,
@@ -111,7 +117,7 @@ def identification(candidates: Sequence[Candidate], point: OperatingPoint) -> Id
         fmr=point.fmr,
         fpir=point.fpir,
         comparisons=point.comparisons,
-        note=point.note,
+        note="; ".join(filter(None, (point.note, unclear))),
         candidates=tuple(candidates),
     )
 

@@ -145,7 +145,8 @@ class Verified(BaseModel):
     model: str = Field(examples=["compactfacenet-qb"])
     confidence: ConfidenceRecord
     note: str = Field(
-        description="How the threshold was found where it was not measured; else empty.",
+        description="How the threshold was found where it was not measured, and which face is "
+        "unclear to the model; else empty.",
         examples=[""],
     )
     faces: list[ComparedFace] = Field(description="Of photo a and photo b.")

@@ -173,7 +173,9 @@ class IdentifiedFace(FaceRecord):
         description="Share of strangers who are given a name: 1 - (1 - FMR)^N.", examples=[0.002]
     )
     comparisons: int
-    note: str = Field(description="What to know of the threshold; empty for nothing.")
+    note: str = Field(
+        description="What to know of the threshold or of the face; empty for nothing."
+    )
     candidates: list[CandidateRecord]
 
 

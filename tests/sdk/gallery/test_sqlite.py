@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import threading
@@ -73,6 +74,19 @@ def test_a_gallery_too_large_for_the_model_says_so(tmp_path):
         found = gallery.identify(face(5, 1))
     assert found.threshold == STRICTEST.similarity and found.fpir > 0.02
     assert "FPIR of 0.03 in 300 comparisons, not 0.01" in found.note
+
+
+@pytest.mark.parametrize(("people", "said"), [(3, ""), (300, "FPIR of 0.03 in 300 .*; ")])
+def test_an_unclear_face_is_less_like_anybody_and_a_note_says_so(tmp_path, people, said):
+    with new_gallery(tmp_path) as gallery:
+        gallery.enrol_many([NewTemplate(f"p{n}", face(n), 0.9) for n in range(people)])
+        clear = gallery.identify(face(1, 1))
+        probe = Embedding(0.25 * face(1, 1).vector, CONTRACT.name, face(1).model_id)
+        unclear = gallery.identify(probe)
+    assert (clear.person.name, unclear.person) == ("p1", None)
+    assert unclear.similarity == pytest.approx(0.25 * clear.similarity)
+    assert re.search(f"{said}the face is unclear to the model, .* smaller$", unclear.note)
+    assert "unclear" not in clear.note
 
 
 def test_templates_of_a_person_and_both_rules(tmp_path):

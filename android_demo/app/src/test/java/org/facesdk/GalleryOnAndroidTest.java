@@ -2,6 +2,7 @@ package org.facesdk;
 
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
+import static org.junit.Assert.assertNull;
 import static org.junit.Assert.assertThrows;
 import static org.junit.Assert.assertTrue;
 
@@ -175,7 +176,17 @@ public final class GalleryOnAndroidTest extends OnHost {
         }
         try (Gallery gallery = Gallery.open(context, NAME, model)) {
             assertEquals(2, gallery.people().size());
-            assertEquals("Joe", gallery.identify(embedding(2)).person().name());
+            Identification found = gallery.identify(embedding(2));
+            assertEquals("Joe", found.person().name());
+            assertEquals("", found.note());
+            float[] shorter = embedding(2).vector();
+            for (int i = 0; i < shorter.length; ++i) {
+                shorter[i] *= 0.25f;
+            }
+            found = gallery.identify(Embedding.of(shorter, model.name(), model.id()));
+            assertNull(found.person());
+            assertEquals(0.25, found.similarity(), 1e-6);
+            assertTrue(found.note(), found.note().startsWith("the face is unclear to the model"));
         }
     }
 }

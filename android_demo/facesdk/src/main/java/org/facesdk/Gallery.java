@@ -252,7 +252,8 @@ public final class Gallery implements AutoCloseable {
         return new Identification(
                 new ArrayList<>(
                         candidates.subList(0, Math.min(MOST_CANDIDATES, candidates.size()))),
-                decided);
+                decided,
+                embedding.isClear());
     }
 
     /** Closes the file and forgets the vectors in memory. To close again does nothing. */

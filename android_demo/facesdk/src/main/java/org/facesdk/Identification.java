@@ -8,12 +8,17 @@ import java.util.List;
 
 /** Whose face a probe is. */
 public final class Identification {
+    private static final String UNCLEAR =
+            "the face is unclear to the model, which makes its similarities smaller";
+
     private final List<Candidate> candidates;
     private final OpenSet point;
+    private final boolean clear;
 
-    Identification(List<Candidate> candidates, OpenSet point) {
+    Identification(List<Candidate> candidates, OpenSet point, boolean clear) {
         this.candidates = Collections.unmodifiableList(candidates);
         this.point = point;
+        this.clear = clear;
     }
 
     /** Who it is; null for somebody who is not enrolled. */
@@ -47,10 +52,16 @@ public final class Identification {
         return point.comparisons;
     }
 
-    /** What the caller should know of the threshold, in a sentence; empty for nothing. */
+    /**
+     * What the caller should know of the threshold, or of an unclear face, in a sentence; empty for
+     * nothing.
+     */
     @NotNull
     public String note() {
-        return point.note;
+        if (clear) {
+            return point.note;
+        }
+        return point.note.isEmpty() ? UNCLEAR : point.note + "; " + UNCLEAR;
     }
 
     /** The most similar people, falling, whether or not they reach the threshold. */
