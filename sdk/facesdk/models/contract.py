@@ -245,10 +245,7 @@ class Contract:
                 "without the mirror image they have another length: `facesdk calibrate --center` "
                 "finds a direction for it, with --flip or without"
             )
-        if self.task != "recognition":
-            raise ContractError(
-                f"{self.name} is a model for {self.task}, but one for recognition is needed"
-            )
+        self._require_recognition()
         dim, full = self.dim or 0, self.full_norm
         return replace(
             self.without_thresholds(),
@@ -264,6 +261,21 @@ class Contract:
             ContractError: The direction is not one of ``dim`` numbers of -1 to 1, not all 0.
         """
         return replace(self.without_thresholds(), removed_direction=tuple(direction))
+
+    def with_full_norm(self, norm: float) -> Contract:
+        """The same network with another ``full_norm``, and so no thresholds.
+
+        Raises:
+            ContractError: The model is not for recognition, or the norm is not from 1e-6 to 1e9.
+        """
+        self._require_recognition()
+        return replace(self.without_thresholds(), full_norm=norm)
+
+    def _require_recognition(self) -> None:
+        if self.task != "recognition":
+            raise ContractError(
+                f"{self.name} is a model for {self.task}, but one for recognition is needed"
+            )
 
     def without_thresholds(self) -> Contract:
         """The same without what was measured on pairs of faces: of a network of other outputs."""

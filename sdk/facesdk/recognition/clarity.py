@@ -6,8 +6,6 @@ some people, those with the shortest outputs, count as unclear.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from facesdk.errors import InputError
@@ -25,8 +23,12 @@ _LEAST_SPREAD = 1.01
 
 
 def measurable(contract: Contract) -> Contract:
-    """The contract of an embedder whose embeddings tell how long the network's outputs are."""
-    return replace(contract, full_norm=_BEYOND)
+    """The contract of an embedder whose embeddings tell how long the network's outputs are.
+
+    Raises:
+        ContractError: The contract is not for recognition.
+    """
+    return contract.with_full_norm(_BEYOND)
 
 
 def shortened(vectors: FloatArray, share: float) -> tuple[float | None, FloatArray]:

@@ -367,6 +367,8 @@ def test_calibrate_finds_how_long_the_outputs_for_clear_faces_are(
         assert same.similarity == pytest.approx(threshold.similarity, abs=1e-6)
     done = invoke(*arguments, "--unclear", "0.6", "-o", str(again), status=2)
     assert "--unclear" in done.stderr
+    done = invoke("calibrate", "finder", *arguments[2:], "--unclear", "0.1", "-o", "x", status=2)
+    assert "finder is a model for detection, but one for recognition" in done.stderr
 
 
 def test_what_photos_have_in_common_is_not_taken_from_few_people(

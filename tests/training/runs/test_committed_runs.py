@@ -10,11 +10,12 @@ import pytest
 
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
-from facesdk.models.contract import Contract
+from facesdk.models.contract import Contract, Probability, Threshold
 from facesdk_training import engines
 from facesdk_training.config import toml
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs import record as run_record
+from sdk.models.as_converted import as_converted
 
 RUNS = Path(__file__).parents[3] / "training" / "runs"
 FOLDERS = sorted(path.parent for path in RUNS.rglob(run_folder.CONFIG))
@@ -43,10 +44,12 @@ def test_there_are_runs() -> None:
 
 
 def test_the_packaged_file_says_what_its_run_says() -> None:
-    contract = ModelBundle.load(registry.resolve(registry.DEFAULT_RECOGNIZER)).contract
-    assert contract is not None
+    path = registry.resolve(registry.DEFAULT_RECOGNIZER)
+    contract, converted = ModelBundle.load(path).contract, as_converted(path).contract
     record = run_folder.read_record(RUNS / "recogniser" / run_folder.CONFIG)
     calibration = run_folder.read_record(RUNS / "recogniser" / run_folder.CALIBRATION)
+    assert converted.thresholds == tuple(Threshold(**row) for row in calibration["thresholds"])
+    assert converted.probability == Probability(**calibration["probability"])
     assert [row.fmr for row in contract.thresholds] == [1e-4, 1e-3, 1e-2]
     _same_rates(contract, calibration)
     _same_words(contract, record)
