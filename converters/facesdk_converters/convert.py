@@ -27,6 +27,7 @@ from facesdk_converters.inspection.parity import EXACT, Agreement
 from facesdk_converters.sources.facts import Facts, advice, contract_with
 from facesdk_converters.sources.source import Source, load
 from facesdk_converters.targets import floating
+from facesdk_converters.targets.int8_body import OPTION, turning_signs, with_int8_body
 from facesdk_converters.targets.integers import FLOAT, in_integers, rounding
 from facesdk_converters.targets.target import Target
 from facesdk_converters.tflite import float16
@@ -52,6 +53,10 @@ class Request:
         pack: Whether to write the entropy-coded container (:mod:`facesdk.models.packed`).
         float16: Which float layers to store weights of as float16
             (:mod:`facesdk_converters.tflite.float16`); None for none.
+        int8_body: Whether float convolutions before signs are to compute in 8 bits
+            (:mod:`facesdk_converters.targets.int8_body`).
+        calibrate_on: Photos or aligned crops to measure the ranges of these on, besides the
+            packaged samples.
     """
 
     source: Path
@@ -65,6 +70,8 @@ class Request:
     ports: str = FLOAT
     pack: bool = False
     float16: float16.Part | None = None
+    int8_body: bool = False
+    calibrate_on: Path | None = None
 
     def __post_init__(self) -> None:
         if self.ports not in (FLOAT, *TYPES):
@@ -98,6 +105,9 @@ def convert(request: Request, target: Target, *, progress: Progress = unwatched)
         progress(2, 4, "verify")
         agreement = parity.check(source, bundle, faces.load(request.verify_on), progress)
         _require(agreement, target, source)
+    if request.int8_body:
+        bundle, agreement = _in_8_bits(request, source, bundle, progress)
+        target = turning_signs(target)
     stored_half = None
     if request.float16:
         stored_half, bundle, target = _in_half(request, request.float16, source, bundle, target)
@@ -140,6 +150,27 @@ def convert(request: Request, target: Target, *, progress: Progress = unwatched)
         description="\n".join(filter(None, [source.note, target.describe(bundle.graph)])),
         advice=advice(source, contract),
     )
+
+
+def _in_8_bits(
+    request: Request, source: Source, exact: ModelBundle, progress: Progress
+) -> tuple[ModelBundle, Agreement | None]:
+    """The file with 8-bit convolutions before signs, and how it agrees with its source.
+
+    Raises:
+        ModelError: The rounding changes too much of what the file computes.
+    """
+    bundle = with_int8_body(source, exact, request.calibrate_on, progress=progress)
+    if not request.verify:
+        return bundle, None
+    agreement = parity.check(source, bundle, faces.load(request.verify_on), progress)
+    if not agreement.meets(half.WITH_SIGNS):
+        raise ModelError(
+            f"8 bits change what {source.path} computes: {agreement}; needed are a cosine of "
+            f"{half.WITH_SIGNS.min_cosine} and {half.WITH_SIGNS.median_cosine} in the median, so "
+            f"nothing was written: leave {OPTION} out"
+        )
+    return bundle, agreement
 
 
 def _in_half(

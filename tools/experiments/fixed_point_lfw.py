@@ -29,8 +29,8 @@ from facesdk.models.contract import Contract
 from facesdk.recognition.embedding import Embedder
 from facesdk.results import FloatArray
 from facesdk_converters.inspection import faces
+from facesdk_converters.targets.calibration_inputs import CALIBRATION_PHOTOS
 from facesdk_converters.targets.fixed_point.conversion import (
-    CALIBRATION_PHOTOS,
     FixedPointOptions,
     calibrate,
     convert,

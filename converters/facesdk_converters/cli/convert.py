@@ -193,6 +193,8 @@ def lce(
     json: options.Json = False,
     float16: shared.Float16 = False,
     float16_head: shared.Float16Head = False,
+    int8_body: shared.Int8Body = False,
+    calibrate_on: shared.CalibrateOn = None,
 ) -> None:
     """Convert to 1-bit weights and activations, bit-packed for Larq Compute Engine's operators.
 
@@ -207,6 +209,8 @@ def lce(
 
         facesdk convert lce run -o head.tflite --float16-head
 
+        facesdk convert lce run -o body.tflite --int8-body --calibrate-on faces/
+
         facesdk convert lce mine.h5 -o mine.tflite --custom mynet.layers:MyLayer
 
         facesdk convert lce mine.keras -o mine.tflite --task recognition --mean 127.5 --scale 128
@@ -215,7 +219,14 @@ def lce(
         source, out, custom, trust, verify_on, no_verify, explain, io, pack, name, task, color,
         mean, scale, license_words, training_data, json,
     )  # fmt: skip
-    shared.run("lce", common, float16=float16, float16_head=float16_head)
+    shared.run(
+        "lce",
+        common,
+        float16=float16,
+        float16_head=float16_head,
+        int8_body=int8_body,
+        calibrate_body_on=calibrate_on,
+    )
 
 
 @app.command()
@@ -351,14 +362,7 @@ def fixed_point(
             "values.",
         ),
     ] = "extremes",
-    calibrate_on: Annotated[
-        Optional[Path],
-        typer.Option(
-            "--calibrate-on",
-            metavar="DIR_OR_ZIP",
-            help="Photos or aligned crops to measure activations on, besides the samples.",
-        ),
-    ] = None,
+    calibrate_on: shared.CalibrateOn = None,
 ) -> None:
     """Convert to fixed-point weights of 1 to 8 bits and 8-bit activations, in stock operators.
 

@@ -69,6 +69,22 @@ Float16Head = Annotated[
         "rounding only.",
     ),
 ]
+Int8Body = Annotated[
+    bool,
+    typer.Option(
+        "--int8-body",
+        help="Let float convolutions that a sign follows compute in 8 bits, but for the first "
+        "layer: smaller and faster, and some signs turn.",
+    ),
+]
+CalibrateOn = Annotated[
+    Optional[Path],
+    typer.Option(
+        "--calibrate-on",
+        metavar="DIR_OR_ZIP",
+        help="Photos or aligned crops to measure activations on, besides the samples.",
+    ),
+]
 Name = Annotated[Optional[str], typer.Option("--name", help="Name of the model.")]
 Task = Annotated[
     Optional[str],
@@ -116,6 +132,8 @@ def run(
     *,
     float16: bool = False,
     float16_head: bool = False,
+    int8_body: bool = False,
+    calibrate_body_on: Path | None = None,
     **own: Any,
 ) -> None:
     """Converts, and prints what became of it.
@@ -125,6 +143,8 @@ def run(
         common: The common options.
         float16: Whether to store the weights of all float layers as float16.
         float16_head: Whether to store those so that no sign follows.
+        int8_body: Whether float convolutions before signs compute in 8 bits.
+        calibrate_body_on: What to measure the ranges of these on, besides the samples.
         own: The options of the target's verb.
     """
     require_extra("larq_compute_engine", extra="convert")
@@ -132,7 +152,10 @@ def run(
         raise InputError("--no-verify and --verify-on exclude each other")
     if float16 and float16_head:
         raise InputError("--float16 and --float16-head exclude each other")
-    for path in (common.source, common.verify_on, own.get("calibrate_on")):
+    if calibrate_body_on is not None and not int8_body:
+        raise InputError("--calibrate-on is for --int8-body: give both")
+    calibration = own.get("calibrate_on", calibrate_body_on)
+    for path in (common.source, common.verify_on, calibration):
         if path is not None and not path.exists():
             raise InputError(f"{path} does not exist")
     facts = Facts(
@@ -159,9 +182,11 @@ def run(
         ports=common.io,
         pack=common.pack,
         float16="all" if float16 else "head" if float16_head else None,
+        int8_body=int8_body,
+        calibrate_on=calibrate_body_on,
     )
     made = registry.load(target, **own)
-    folders = [path for path in (common.verify_on, own.get("calibrate_on")) if path is not None]
+    folders = [path for path in (common.verify_on, calibration) if path is not None]
     left_out = [row for path in folders for row in list_photos(path).left_out]
     output.tell_left_out(left_out, verbose=None)
     with output.progress_bar("convert") as advance:

@@ -64,7 +64,7 @@ def _integer_input(tree: Tree, tensor: int, dtype: str, span: Range) -> int:
         if tree.type_name(inner) == dtype:
             tree.operators = [row for row in tree.operators if row is not readers[0]]
             return inner
-    added = _add(tree, tensor, dtype, span)
+    added = integers_like(tree, tensor, dtype, span)
     operator = schema.OperatorT(
         opcodeIndex=tree.code("DEQUANTIZE", _DEQUANTIZE_VERSION[dtype]),
         inputs=[added],
@@ -84,14 +84,24 @@ def _integer_output(tree: Tree, tensor: int, dtype: str, span: Range) -> int:
         if tree.type_name(inner) == dtype and not tree.is_constant(inner):
             tree.operators = [row for row in tree.operators if row is not maker]
             return inner
-    added = _add(tree, tensor, dtype, span)
+    added = integers_like(tree, tensor, dtype, span)
     operator = schema.OperatorT(opcodeIndex=tree.code("QUANTIZE"), inputs=[tensor], outputs=[added])
     tree.operators = [*tree.operators, operator]
     return added
 
 
-def _add(tree: Tree, tensor: int, dtype: str, span: Range) -> int:
-    """A tensor of integers of the shape of another one, which holds what lies in a range."""
+def integers_like(tree: Tree, tensor: int, dtype: str, span: Range) -> int:
+    """Adds a tensor of the shape of another one, whose integers stand for what lies in a range.
+
+    Args:
+        tree: A file.
+        tensor: The other one.
+        dtype: One of :data:`TYPES`.
+        span: Is made to hold 0.
+
+    Returns:
+        Its number.
+    """
     limits = np.iinfo(dtype)
     low, high = min(span[0], 0.0), max(span[1], 0.0)
     scale = max(high - low, float(np.finfo(np.float32).tiny)) / (limits.max - limits.min)

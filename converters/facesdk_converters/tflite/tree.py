@@ -167,6 +167,19 @@ class Tree:
             and self.is_float_constant(int(operator.inputs[1]))
         ]
 
+    def first_layers(self) -> set[int]:
+        """Outputs of the operators up to the first of :meth:`weighted` on each path from inputs."""
+        reached = set(self.inputs)
+        found: set[int] = set()
+        weighted = {id(operator) for operator in self.weighted()}
+        for operator in self.operators:
+            if reached.intersection(self.activations(operator)):
+                outputs = [int(tensor) for tensor in operator.outputs]
+                found.update(outputs)
+                if id(operator) not in weighted:
+                    reached.update(outputs)
+        return found
+
     def open_batch(self, tensors: Iterable[int]) -> None:
         """Says of tensors that their first axis may be resized, also by strict runtimes."""
         for tensor in tensors:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from facesdk.images import encode
-from facesdk_converters.targets.fixed_point.conversion import CALIBRATION_PHOTOS
+from facesdk_converters.targets.calibration_inputs import CALIBRATION_PHOTOS
 from facesdk_training.config.run import RunConfig
 from facesdk_training.data.crops import CROP_SIZE, FaceCrops
 from facesdk_training.data.distortions import distorted

@@ -21,9 +21,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import get_args
 
-import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from tensorflow.lite.python.convert import mlir_quantize
 
@@ -37,7 +37,13 @@ from facesdk.tflite.schema import BITS
 from facesdk_converters.targets.fixed_point.calibration import observe
 from facesdk_converters.targets.fixed_point.equalization import Statistics, equalize
 from facesdk_converters.targets.fixed_point.fake_quantization import round_activations
-from facesdk_converters.targets.fixed_point.levels import MAX_BITS, ScaleKind, fit, narrowest
+from facesdk_converters.targets.fixed_point.levels import (
+    MAX_BITS,
+    FixedPoint,
+    ScaleKind,
+    fit,
+    narrowest,
+)
 from facesdk_converters.targets.fixed_point.ranges import (
     RangeKind,
     Ranges,
@@ -45,18 +51,15 @@ from facesdk_converters.targets.fixed_point.ranges import (
     least_squares,
     wide_enough,
 )
-from facesdk_converters.targets.fixed_point.storage import STORED_BITS, Choice, RoundedLayer, store
+from facesdk_converters.targets.fixed_point.rounding import rounded
+from facesdk_converters.targets.fixed_point.storage import STORED_BITS, Choice, store
 from facesdk_converters.tflite.prelu import merge_prelu
-from facesdk_converters.tflite.tree import CHANNEL_AXES, Tree
+from facesdk_converters.tflite.tree import Tree
 
 INT8_ACTIVATIONS = 8
 FLOAT_ACTIVATIONS = 32
 MAX_ROUNDED_ACTIVATIONS = 16
 """Most bits that the operator FAKE_QUANT rounds to."""
-
-CALIBRATION_PHOTOS = 64
-"""Photos of a folder that ranges are measured on, each with its mirror image, besides the packaged
-samples; they hardly change with more."""
 
 EXPONENT = 0.8
 """The a of :mod:`~facesdk_converters.targets.fixed_point.equalization`, chosen on aligned faces of
@@ -245,14 +248,14 @@ def convert(
     _require_layers(tree, options.widths)
     layers = []
     for operator in (weighted := tree.weighted()):
-        layers.append(_rounded(tree, operator, statistics, options))
+        layers.append(rounded(tree, operator, statistics, partial(_fixed, options=options)))
         progress(len(layers), len(weighted), "round weights")
     if options.activations != FLOAT_ACTIVATIONS:
         ranges = extremes(statistics)
         if options.ranges == "least-squares":
             bits = options.activations
             ranges = least_squares(tree, statistics, network.inputs, bits, progress=progress)
-        first = _first_layers(tree)
+        first = tree.first_layers()
         if options.simulated:
             round_activations(tree, ranges, options.activations, first)
         else:
@@ -272,55 +275,10 @@ def _require_layers(tree: Tree, widths: tuple[tuple[str, int], ...]) -> None:
             )
 
 
-def _rounded(
-    tree: Tree, operator: schema.OperatorT, statistics: Statistics, options: FixedPointOptions
-) -> RoundedLayer:
-    """Gives a layer of the float graph fixed-point values, and the bias that goes with them."""
-    kind, name = tree.kind(operator), tree.name(int(operator.outputs[0]))
-    source, weights, *rest = (int(tensor) for tensor in operator.inputs)
-    values = tree.values(weights)
-    axis = CHANNEL_AXES[kind]
-    trained = narrowest(values, axis=axis) if options.trained else None
-    fixed = fit(values, options.bits_of(name, trained), scale=options.scale, axis=axis)
-    difference = fixed.values - values
-    error = _mean_output(kind, difference, statistics[source].mean)
-    if rest and tree.is_float_constant(rest[0]):
-        bias = tree.values(rest[0]) - error
-        tree.set_constant(rest[0], bias)
-    else:
-        bias = -error
-        added = tree.add_constant(f"{name}/float_bias", bias.astype(np.float32))
-        operator.inputs = [source, weights, added]
-    tree.set_constant(weights, fixed.values)
-    return RoundedLayer(name, kind, fixed, bias)
-
-
-def _mean_output(kind: str, weights: FloatArray, mean: FloatArray) -> FloatArray:
-    """Mean output of filters for inputs of the given channel means (padding left out)."""
-    if kind == "DEPTHWISE_CONV_2D":
-        sums = weights.sum(axis=(0, 1, 2))
-        return np.asarray(sums * mean.repeat(len(sums) // len(mean)))
-    rows = weights
-    if kind == "CONV_2D":
-        rows = weights.sum(axis=(1, 2))
-    else:
-        mean = np.tile(mean, rows.shape[1] // len(mean))
-    groups = mean.reshape(-1, rows.shape[1])
-    return np.asarray((rows * groups.repeat(len(rows) // len(groups), axis=0)).sum(axis=1))
-
-
-def _first_layers(tree: Tree) -> set[int]:
-    """Outputs of the operators up to the first layer with weights on each path from the input."""
-    reached = set(tree.inputs)
-    found: set[int] = set()
-    weighted = {id(operator) for operator in tree.weighted()}
-    for operator in tree.operators:
-        if reached.intersection(tree.activations(operator)):
-            outputs = [int(tensor) for tensor in operator.outputs]
-            found.update(outputs)
-            if id(operator) not in weighted:
-                reached.update(outputs)
-    return found
+def _fixed(name: str, weights: FloatArray, axis: int, options: FixedPointOptions) -> FixedPoint:
+    """The fixed-point weights of a layer."""
+    trained = narrowest(weights, axis=axis) if options.trained else None
+    return fit(weights, options.bits_of(name, trained), scale=options.scale, axis=axis)
 
 
 def _quantized(tree: Tree, ranges: Ranges, first: Iterable[int]) -> Tree:

@@ -73,7 +73,7 @@ def store(tree: Tree, layers: list[RoundedLayer], choice: Choice) -> None:
             if storage != "float32" and _in_float(tree, operator):
                 operators.append(_widen(tree, operator, layer, storage))
             elif storage != "float32":
-                _replace(tree, operator, layer, storage)
+                compute_in_integers(tree, operator, layer, storage)
         operators.append(operator)
     if remaining:
         raise ModelError(f"layer {remaining[0].name} is not in the quantized network any more")
@@ -122,8 +122,17 @@ def _in_float(tree: Tree, operator: schema.OperatorT) -> bool:
     return tree.type_name(int(operator.inputs[0])) == "float32"
 
 
-def _replace(tree: Tree, operator: schema.OperatorT, layer: RoundedLayer, storage: Storage) -> None:
-    """Weights, scales and bias of an operator that computes in int8."""
+def compute_in_integers(
+    tree: Tree, operator: schema.OperatorT, layer: RoundedLayer, storage: Storage
+) -> None:
+    """Gives an operator that reads int8 activations its weights, their scales and its bias.
+
+    Args:
+        tree: Changed in place.
+        operator: Reads a tensor of int8.
+        layer: What it is to compute.
+        storage: Type of the weights; not ``float32``.
+    """
     scale = float(tree.tensors[int(operator.inputs[0])].quantization.scale[0])
     weights = layer.weights.with_steps_of(np.abs(layer.bias) / (scale * _LARGEST_BIAS))
     operator.inputs = [

@@ -6,17 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-from facesdk.errors import InputError, ModelError
+from facesdk.errors import InputError
 from facesdk.models.bundle import ModelBundle
-from facesdk.models.contract_fields import ANY_COLOR
 from facesdk.progress import Progress, unwatched
-from facesdk.results import FloatArray
-from facesdk_converters.inspection import faces, parity, refusals
+from facesdk_converters.inspection import refusals
 from facesdk_converters.inspection.parity import Bound
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets import floating
+from facesdk_converters.targets.calibration_inputs import calibration_inputs
 from facesdk_converters.targets.fixed_point.conversion import (
-    CALIBRATION_PHOTOS,
     FixedPointOptions,
     calibrate,
     convert,
@@ -109,24 +107,6 @@ def _convert(
     calibrate_on: Path | None,
     progress: Progress = unwatched,
 ) -> ModelBundle:
-    inputs = _calibration_inputs(source, calibrate_on)
+    inputs = calibration_inputs(source, calibrate_on)
     network = calibrate(floating.convert(source, half=False), inputs, progress=progress)
     return refusals.verified(convert(network, options, progress=progress), source)
-
-
-def _calibration_inputs(source: Source, folder: Path | None) -> list[FloatArray]:
-    other = [shape for shape in source.network.input_shapes if not parity.is_image(shape)]
-    if other:
-        raise ModelError(
-            f"{source.path} takes {', '.join(map(str, other))}, but fixed-point networks are "
-            "calibrated on faces: give a network of height x width x 3 (or x 1)"
-        )
-    spec = source.contract.input
-    if spec.color == ANY_COLOR and (spec.mean, spec.scale) == (0.0, 1.0):
-        raise InputError(
-            f"how pixels become the input of {source.path} is not known, and the ranges of its "
-            "activations depend on it: give --mean and --scale, or --color RGB if it takes pixels "
-            "of 0 to 255"
-        )
-    crops = faces.load(folder, limit=CALIBRATION_PHOTOS)
-    return parity.inputs_for(source.network, crops, source.contract)
