@@ -1,13 +1,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 import pytest
 
 from facesdk.recognition.alignment import similarity_transform, template_points
-from facesdk_training.config.distortions import KINDS, STRIPES, DistortionConfig, motion_kernel
+from facesdk_training.config.distortions import (
+    KINDS,
+    SPOT,
+    STRIPES,
+    DistortionConfig,
+    double_kernel,
+    motion_kernel,
+)
 from facesdk_training.data.distortions import distorted
 
 
@@ -83,10 +91,16 @@ def test_aspect_is_what_aligning_a_stretched_picture_gives(times: float) -> None
 
 @pytest.mark.parametrize("pixels", [1, 4, 9.5, 30])
 @pytest.mark.parametrize("degrees", [0, 30, 90, 135])
-def test_a_moving_face_is_the_mean_of_its_places(pixels: float, degrees: float) -> None:
-    """Many shifted copies, each interpolated, away from the border."""
+@pytest.mark.parametrize(("kernel_of", "places"), [(motion_kernel, 241), (double_kernel, 2)])
+def test_pictures_along_a_line_are_their_mean(
+    pixels: float,
+    degrees: float,
+    kernel_of: Callable[[float, float], np.ndarray],
+    places: int,
+) -> None:
+    """Shifted copies, each interpolated, away from the border."""
     angle = np.radians(degrees)
-    steps = np.linspace(-pixels / 2, pixels / 2, 241)
+    steps = np.linspace(-pixels / 2, pixels / 2, places)
     image = crop().astype(np.float32)
     copies = [
         cv2.warpAffine(
@@ -96,13 +110,28 @@ def test_a_moving_face_is_the_mean_of_its_places(pixels: float, degrees: float) 
         )
         for step in steps
     ]
-    kernel = motion_kernel(pixels, float(angle))
+    kernel = kernel_of(pixels, float(angle))
     assert kernel.shape[0] == kernel.shape[1] == 2 * np.ceil(pixels / 2) + 1
     assert kernel.min() >= 0
     assert kernel.sum() == pytest.approx(1)
     np.testing.assert_allclose(kernel, kernel[::-1, ::-1], atol=1e-6)
     moved = cv2.filter2D(image, -1, kernel)[16:-16, 16:-16]
     np.testing.assert_allclose(moved, np.mean(copies, axis=0)[16:-16, 16:-16], atol=1.5)
+
+
+def test_a_spot_is_round_adds_its_levels_in_the_middle_and_lies_on_the_face() -> None:
+    row = DistortionConfig("spot", least=100, most=100)
+    (narrowest, widest), (left, right), (highest, lowest) = SPOT
+    for seed in range(12):
+        image = distorted(flat(0), (row,), 112, 112, 0.0, np.random.default_rng(seed))[..., 1]
+        light = image.astype(float)
+        down, across = np.unravel_index(light.argmax(), light.shape)
+        assert 99 <= light.max() <= 100
+        assert highest - 1 <= down <= lowest + 1
+        assert 55.5 + left - 1 <= across <= 55.5 + right + 1
+        half = [np.count_nonzero(line >= 50) for line in (light[down], light[:, across])]
+        assert 2.355 * narrowest - 2 <= min(half) <= max(half) <= 2.355 * widest + 2
+        assert max(half) - min(half) <= 2 or down > 90
 
 
 @pytest.mark.parametrize(("strength", "level"), [(0.25, 25), (0.5, 50)])

@@ -31,12 +31,14 @@ Name = Literal[
     "low-resolution",
     "blur",
     "motion",
+    "double",
     "contrast",
     "brightness",
     "tint",
     "gamma",
     "light",
     "darkness",
+    "spot",
     "stripes",
     "grey",
     "rectangle",
@@ -108,12 +110,21 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         ),
         "blur": Kind("sigma of a Gaussian, in pixels", 0.6, 2.6, 0.1, 12),
         "motion": Kind("pixels that a face moves while it is exposed, any way", 3, 11, 1, 30),
+        "double": Kind(
+            "pixels from the face to a second picture of it, of as much light, that lies over it, "
+            "any way",
+            *(4, 20, 1, 30),
+        ),
         "contrast": Kind("relative change, either way", 0, 0.35, 0, 1),
         "brightness": Kind("grey levels, either way", 0, 25, 0, 255),
         "tint": Kind("relative change of each colour, either way", 0, 0.15, 0, 1),
         "gamma": Kind("natural logarithm of the exponent, either way", 0, 0.6, 0, 3),
         "light": Kind("slope of a gradient of light, either way", 0, 0.45, 0, 1),
         "darkness": Kind("factor of all levels", 0.15, 0.6, 0, 1),
+        "spot": Kind(
+            "grey levels that a lamp adds where it is reflected, in the middle of a round spot",
+            *(100, 300, 0, 600),
+        ),
         "stripes": Kind(
             "relative change of the light in waves of any direction, as behind a net",
             *(0.02, 0.4, 0, 1),
@@ -219,8 +230,26 @@ def motion_kernel(pixels: float, direction: float) -> NDArray[np.float32]:
     Returns:
         [K, K] with odd K, not negative, of sum 1; the line's middle is the middle.
     """
-    reach = math.ceil(pixels / 2)
-    along = np.linspace(-pixels / 2, pixels / 2, 8 * reach + 1)
+    steps = 8 * math.ceil(pixels / 2) + 1
+    return _line(np.linspace(-pixels / 2, pixels / 2, steps), direction)
+
+
+def double_kernel(pixels: float, direction: float) -> NDArray[np.float32]:
+    """The kernel of the distortion "double": the ends of a line.
+
+    Args:
+        pixels: Length of the line.
+        direction: Of the line, in radians from the rows.
+
+    Returns:
+        As :func:`motion_kernel`.
+    """
+    return _line(np.array([-pixels / 2, pixels / 2]), direction)
+
+
+def _line(along: NDArray[np.float64], direction: float) -> NDArray[np.float32]:
+    """A kernel of points of even weight, at these places of a line through its middle."""
+    reach = math.ceil(along[-1])
     places = np.arange(-reach, reach + 1)
     across, down = (
         np.maximum(0, 1 - np.abs(along[:, None] * part - places))
@@ -232,6 +261,11 @@ def motion_kernel(pixels: float, direction: float) -> NDArray[np.float32]:
 
 GLASSES = Glasses()
 """Between which numbers each is drawn, evenly."""
+
+SPOT = ((8.0, 18.0), (-24.0, 24.0), (36.0, 96.0))
+"""Between which numbers the shape of a "spot" is drawn, evenly, in pixels of a crop of 112: the
+deviation of the bell of its light, and the places of its middle: columns from the middle of the
+crop, and rows."""
 
 STRIPES = (3.5, 10.0)
 """Pixels from one wave of "stripes" to the next, drawn evenly between them."""

@@ -19,8 +19,10 @@ from facesdk_training.config.distortions import (
     GLASSES,
     MOST_NARROWER,
     MOST_STRETCHED,
+    SPOT,
     STRIPES,
     DistortionConfig,
+    double_kernel,
     keystone,
     motion_kernel,
     stretch,
@@ -142,7 +144,14 @@ def _blur(x: Levels, sigma: float, rng: np.random.Generator) -> Levels:
 
 
 def _motion(x: Levels, pixels: float, rng: np.random.Generator) -> Levels:
-    kernel = motion_kernel(pixels, rng.uniform(0, math.pi))
+    return _filtered(x, motion_kernel(pixels, rng.uniform(0, math.pi)))
+
+
+def _double(x: Levels, pixels: float, rng: np.random.Generator) -> Levels:
+    return _filtered(x, double_kernel(pixels, rng.uniform(0, math.pi)))
+
+
+def _filtered(x: Levels, kernel: Levels) -> Levels:
     return np.asarray(cv2.filter2D(x, -1, kernel, borderType=cv2.BORDER_REPLICATE))
 
 
@@ -168,6 +177,14 @@ def _light(x: Levels, strength: float, rng: np.random.Generator) -> Levels:
     across, down = strength * rng.uniform(-1, 1, 2)
     slope = across * np.linspace(-1, 1, x.shape[1]) + down * np.linspace(-1, 1, x.shape[0])[:, None]
     return np.asarray(x * (1 + slope[..., None]), np.float32)
+
+
+def _spot(x: Levels, levels: float, rng: np.random.Generator) -> Levels:
+    deviation, offset, row = (rng.uniform(*bounds) for bounds in SPOT)
+    across = np.arange(x.shape[1]) - (x.shape[1] - 1) / 2 - offset
+    down = np.arange(x.shape[0])[:, None] - row
+    light = levels * np.exp(-(across**2 + down**2) / (2 * deviation**2))
+    return np.asarray(x + light[..., None], np.float32)
 
 
 def _stripes(x: Levels, depth: float, rng: np.random.Generator) -> Levels:
@@ -268,12 +285,14 @@ _ON_LEVELS: Mapping[str, Callable[[Levels, float, np.random.Generator], Levels]]
         "low-resolution": _low_resolution,
         "blur": _blur,
         "motion": _motion,
+        "double": _double,
         "contrast": _contrast,
         "brightness": lambda x, strength, rng: x + np.float32(_either(strength, rng)),
         "tint": _tint,
         "gamma": _gamma,
         "darkness": lambda x, factor, rng: x * np.float32(factor),
         "light": _light,
+        "spot": _spot,
         "stripes": _stripes,
         "grey": _grey,
         "rectangle": _rectangle,

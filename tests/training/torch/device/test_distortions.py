@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from facesdk_training.config.distortions import (
     STRIPES,
     DistortionConfig,
     Glasses,
+    double_kernel,
     motion_kernel,
 )
 from facesdk_training.data import distortions as keras_engine
@@ -104,10 +106,13 @@ def test_bent_crops_are_those_of_the_other_engine(strengths: dict[str, float]) -
         np.testing.assert_allclose(found.permute(1, 2, 0), other.astype(int), atol=3)
 
 
-def test_a_moving_face_is_that_of_the_other_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (distortions, keras_engine):
-        monkeypatch.setattr(module, "motion_kernel", lambda pixels, _: motion_kernel(pixels, 0.6))
-    row = DistortionConfig("motion", least=9, most=9)
+@pytest.mark.parametrize(("name", "kernel"), [("motion", motion_kernel), ("double", double_kernel)])
+def test_pictures_along_a_line_are_those_of_the_other_engine(
+    monkeypatch: pytest.MonkeyPatch, name: str, kernel: Callable[[float, float], np.ndarray]
+) -> None:
+    monkeypatch.setitem(distortions.LINES, name, lambda pixels, _: kernel(pixels, 0.6))
+    monkeypatch.setattr(keras_engine, f"{name}_kernel", lambda pixels, _: kernel(pixels, 0.6))
+    row = DistortionConfig(name, least=9, most=9)
     for crop, found in zip(crops(), distorted(crops(), row), strict=True):
         levels = np.round(crop.permute(1, 2, 0).numpy()).astype(np.uint8)
         other = keras_engine.distorted(levels, (row,), 112, 112, 0.0, np.random.default_rng(0))
@@ -127,6 +132,13 @@ def same_in_the_other_engine(row: DistortionConfig, width: int) -> None:
 @pytest.mark.parametrize("squares", [4, 14, 17.3, 112])
 def test_mosaics_are_those_of_the_other_engine(squares: float, width: int) -> None:
     same_in_the_other_engine(DistortionConfig("mosaic", least=squares, most=squares), width)
+
+
+@pytest.mark.parametrize("width", [112, 96])
+def test_spots_are_those_of_the_other_engine(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    for module in (distortions, keras_engine):
+        monkeypatch.setattr(module, "SPOT", ((11, 11), (-9, -9), (60, 60)))
+    same_in_the_other_engine(DistortionConfig("spot", least=120, most=120), width)
 
 
 def test_stripes_change_the_light_by_their_depth_and_repeat_in_any_direction() -> None:

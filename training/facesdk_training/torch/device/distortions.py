@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -22,8 +24,10 @@ from facesdk_training.config.distortions import (
     GLASSES,
     MOST_NARROWER,
     MOST_STRETCHED,
+    SPOT,
     STRIPES,
     DistortionConfig,
+    double_kernel,
     keystone,
     motion_kernel,
     stretch,
@@ -85,7 +89,7 @@ class Distortions:
         x = self._geometry(crops, active)
         first = 0
         for row, share in active:
-            if row.name in ("low-resolution", "blur", "motion"):
+            if row.name in ("low-resolution", "blur", *LINES):
                 first = _in_slices(x, row, share, first)
         x = photometric(x, _photometric_draws(x, active))
         for name, change in (("mosaic", _mosaic), ("blocks", _blocks)):
@@ -181,8 +185,9 @@ def _in_slices(x: Tensor, row: DistortionConfig, share: float, first: int) -> in
         strength = float(torch.empty(()).uniform_(least, most))
         if row.name == "blur":
             x[rows] = _blurred(x[rows], strength)
-        elif row.name == "motion":
-            x[rows] = _moving(x[rows], strength, float(torch.empty(()).uniform_(0, math.pi)))
+        elif row.name in LINES:
+            direction = float(torch.empty(()).uniform_(0, math.pi))
+            x[rows] = _filtered(x[rows], LINES[row.name](strength, direction))
         else:
             height, width = x.shape[2:]
             small = (
@@ -205,11 +210,18 @@ def _blurred(x: Tensor, sigma: float) -> Tensor:
     return functional.conv2d(x, kernel.transpose(2, 3), groups=3)
 
 
-def _moving(x: Tensor, pixels: float, direction: float) -> Tensor:
-    kernel = torch.from_numpy(motion_kernel(pixels, direction)).to(x.device)
+LINES: dict[str, Callable[[float, float], NDArray[np.float32]]] = {
+    "motion": motion_kernel,
+    "double": double_kernel,
+}
+"""Kernels of a length and a direction."""
+
+
+def _filtered(x: Tensor, kernel: NDArray[np.float32]) -> Tensor:
     reach = len(kernel) // 2
     x = functional.pad(x, (reach, reach, reach, reach), mode="replicate")
-    return functional.conv2d(x, kernel.expand(3, 1, -1, -1), groups=3)
+    weights = torch.from_numpy(kernel).to(x.device)
+    return functional.conv2d(x, weights.expand(3, 1, -1, -1), groups=3)
 
 
 Draws = dict[str, list[Tensor]]
@@ -217,8 +229,8 @@ Draws = dict[str, list[Tensor]]
 
 def _photometric_draws(x: Tensor, active: Sequence[tuple[DistortionConfig, float]]) -> Draws:
     """Strengths per crop of what only changes levels, neutral where a crop is not chosen."""
-    names = ("gain", "offset", "tint", "gamma", "dark", "light_x", "light_y", "stripes", "grey")
-    draws: Draws = {name: [] for name in (*names, "box", "colour", "glasses", "frame")}
+    names = ("gain", "offset", "tint", "gamma", "dark", "light_x", "light_y", "spot", "stripes")
+    draws: Draws = {name: [] for name in (*names, "grey", "box", "colour", "glasses", "frame")}
     for row, share in active:
         chosen, (least, most) = _chosen(x, share), row.strength
         if row.name == "contrast":
@@ -235,6 +247,9 @@ def _photometric_draws(x: Tensor, active: Sequence[tuple[DistortionConfig, float
             strength = chosen * _uniform(x, least, most)
             draws["light_x"].append(strength * _uniform(x, -1, 1))
             draws["light_y"].append(strength * _uniform(x, -1, 1))
+        elif row.name == "spot":
+            shape = [_uniform(x, *each) for each in SPOT]
+            draws["spot"].append(torch.cat([chosen * _uniform(x, least, most), *shape], 1))
         elif row.name == "stripes":
             waves = [_uniform(x, *each) for each in (STRIPES, (0, math.tau), (0, math.tau))]
             draws["stripes"].append(torch.cat([chosen * _uniform(x, least, most), *waves], 1))
@@ -303,6 +318,11 @@ def photometric(x: Tensor, draws: Draws) -> Tensor:
         x = x * (1 + across * horizontal + down * vertical)
     rows = torch.arange(x.shape[2], device=x.device).view(1, 1, -1, 1)
     columns = torch.arange(x.shape[3], device=x.device).view(1, 1, 1, -1)
+    for spot in draws["spot"]:
+        levels, deviation, offset, row = spot.split(1, 1)
+        middle = (x.shape[3] - 1) / 2 + offset
+        squared = (columns - middle) ** 2 + (rows - row) ** 2
+        x = (x + levels * torch.exp(-squared / (2 * deviation**2))).clamp(0, 255)
     for stripes in draws["stripes"]:
         depth, apart, direction, phase = stripes.split(1, 1)
         along = columns * torch.cos(direction) + rows * torch.sin(direction)
