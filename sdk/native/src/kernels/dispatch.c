@@ -53,6 +53,17 @@ enum { PATH_COUNT = sizeof paths / sizeof paths[0] };
 
 static atomic_size_t runs[PATH_COUNT];
 
+/* Asked once: an answer takes tens of microseconds in a virtual machine. */
+static bool supported(size_t index) {
+  static atomic_int answers[PATH_COUNT]; /* 0 until asked, then 1 for no and 2 for yes */
+  int known = atomic_load_explicit(&answers[index], memory_order_relaxed);
+  if (known == 0) {
+    known = paths[index].supported() ? 2 : 1;
+    atomic_store_explicit(&answers[index], known, memory_order_relaxed);
+  }
+  return known == 2;
+}
+
 const facesdk_path *facesdk_path_reference(void) { return &paths[0]; }
 
 int32_t facesdk_path_index(const facesdk_path *path) { return (int32_t)(path - paths); }
@@ -66,7 +77,7 @@ static void list_supported(char *buffer, size_t size) {
   size_t length = 0;
   buffer[0] = '\0';
   for (size_t i = 0; i < PATH_COUNT && length < size; ++i) {
-    if (!paths[i].supported()) continue;
+    if (!supported(i)) continue;
     length += (size_t)snprintf(buffer + length, size - length, "%s%s", length > 0 ? ", " : "", paths[i].name);
   }
 }
@@ -76,7 +87,7 @@ static facesdk_status find(const char *origin, const char *name, const facesdk_p
   facesdk_status status = FACESDK_UNKNOWN_ISA;
   for (size_t i = 0; i < PATH_COUNT; ++i) {
     if (strcmp(paths[i].name, name) != 0) continue;
-    if (paths[i].supported()) {
+    if (supported(i)) {
       *path = &paths[i];
       return FACESDK_OK;
     }
@@ -96,7 +107,7 @@ facesdk_status facesdk_ops_default(const facesdk_path **path, facesdk_error *err
   const char *forced = getenv("FACESDK_OPS_ISA");
   if (forced != NULL && forced[0] != '\0') return find("FACESDK_OPS_ISA", forced, path, error);
   size_t best = PATH_COUNT - 1;
-  while (!paths[best].supported()) --best; /* the first always is */
+  while (best > 0 && !supported(best)) --best; /* the first always is */
   *path = &paths[best];
   return FACESDK_OK;
 }
@@ -112,7 +123,7 @@ const char *facesdk_ops_isa_requires(size_t index) { return index < PATH_COUNT ?
 
 const char *facesdk_ops_isa_name(size_t index) { return index < PATH_COUNT ? paths[index].name : NULL; }
 
-int facesdk_ops_isa_supported(size_t index) { return index < PATH_COUNT && paths[index].supported(); }
+int facesdk_ops_isa_supported(size_t index) { return index < PATH_COUNT && supported(index); }
 
 size_t facesdk_ops_isa_runs(size_t index) {
   return index < PATH_COUNT ? atomic_load_explicit(&runs[index], memory_order_relaxed) : 0;
