@@ -147,12 +147,18 @@ static size_t bytes_of(const TfLiteTensor *tensor) {
 }
 
 /* Floats are mostly of ordinary size, so that sums depend on all that is added; one in 32 is anything. */
+static uint32_t anything(TfLiteType type, uint64_t *seed) {
+  uint32_t bits = random_u32(seed);
+  if (type != kTfLiteFloat32 || bits % 32 == 0) return bits;
+  const float value = (float)((int32_t)(bits >> 8) % 6001 - 3000) / 999.0f;
+  memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
 static void write_pattern(TfLiteType type, uint8_t *data, size_t bytes, uint64_t seed) {
-  for (size_t i = 0; i < bytes; ++i) data[i] = (uint8_t)random_u32(&seed);
-  if (type != kTfLiteFloat32) return;
-  for (size_t i = 0; i + sizeof(float) <= bytes; i += sizeof(float)) {
-    const float value = (float)random_between(&seed, -3000, 3000) / 999.0f;
-    if (random_between(&seed, 0, 31) > 0) memcpy(data + i, &value, sizeof value);
+  for (size_t i = 0; i < bytes; i += sizeof(uint32_t)) {
+    const uint32_t bits = anything(type, &seed);
+    memcpy(data + i, &bits, bytes - i < sizeof bits ? bytes - i : sizeof bits);
   }
 }
 
