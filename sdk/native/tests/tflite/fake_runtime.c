@@ -156,10 +156,13 @@ static uint32_t anything(TfLiteType type, uint64_t *seed) {
 }
 
 static void write_pattern(TfLiteType type, uint8_t *data, size_t bytes, uint64_t seed) {
-  for (size_t i = 0; i < bytes; i += sizeof(uint32_t)) {
+  size_t i = 0;
+  for (; bytes - i >= sizeof(uint32_t); i += sizeof(uint32_t)) {
     const uint32_t bits = anything(type, &seed);
-    memcpy(data + i, &bits, bytes - i < sizeof bits ? bytes - i : sizeof bits);
+    memcpy(data + i, &bits, sizeof bits);
   }
+  const uint32_t rest = anything(type, &seed);
+  if (i < bytes) memcpy(data + i, &rest, bytes - i);
 }
 
 static void write_data(const runtime *self, int index, uint8_t *data) {
