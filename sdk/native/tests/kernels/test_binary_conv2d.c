@@ -67,16 +67,22 @@ static void free_arrays(test_arrays *a) {
   free(a->bias);
 }
 
-static void run(const facesdk_path *path, const facesdk_binary_conv2d_options *o, const test_arrays *a, const float *bias,
-                int32_t threads, float *output) {
+static void run_often(int times, const facesdk_path *path, const facesdk_binary_conv2d_options *o, const test_arrays *a,
+                      const float *bias, int32_t threads, float *output) {
   facesdk_binary_conv2d *op;
   facesdk_error error;
   CHECK(facesdk_binary_conv2d_create(path, o, a->filter, a->scale, bias, &op, &error) == FACESDK_OK);
-  for (int i = 0; i < 2; ++i) { /* scratch memory must not remember the first */
+  for (int i = 0; i < times; ++i) {
     memset(output, 0xa5, a->output_size * sizeof *output);
     facesdk_binary_conv2d_run(op, a->input, output, threads);
   }
   facesdk_binary_conv2d_destroy(op);
+}
+
+/* Twice: scratch memory must not remember the first. */
+static void run(const facesdk_path *path, const facesdk_binary_conv2d_options *o, const test_arrays *a, const float *bias,
+                int32_t threads, float *output) {
+  run_often(2, path, o, a, bias, threads, output);
 }
 
 /* sum(|x|) of every window: all weights +1. */
@@ -93,7 +99,7 @@ static float *sums_of_magnitudes(const facesdk_path *reference, const facesdk_bi
   for (size_t c = 0; c < channels; ++c) plain.scale[c] = 1.0f;
   facesdk_binary_conv2d_options options = *o;
   options.activation = FACESDK_ACTIVATION_NONE;
-  run(reference, &options, &plain, NULL, 1, sums);
+  run_often(1, reference, &options, &plain, NULL, 1, sums);
   free(plain.input);
   free(plain.filter);
   free(plain.scale);
@@ -121,7 +127,7 @@ static int check_round(uint64_t *seed, const facesdk_path *path, const facesdk_p
   test_arrays a = make_arrays(seed, &options, shape);
   const float *bias = random_between(seed, 0, 3) == 0 ? NULL : a.bias;
   float *expected = allocate(a.output_size * sizeof *expected), *actual = allocate(a.output_size * sizeof *actual);
-  run(reference, &options, &a, bias, 1, expected);
+  run_often(1, reference, &options, &a, bias, 1, expected);
   run(path, &options, &a, bias, 1, actual);
   if (options.activation_bits == 8) {
     CHECK(memcmp(expected, actual, a.output_size * sizeof *actual) == 0);

@@ -154,7 +154,7 @@ static void bconv2d_round(uint64_t *seed, const facesdk_path *path, const facesd
     CHECK(facesdk_bconv2d_create(paths[i], &options, filter, multiplier, bias, thresholds, &op, &error) == FACESDK_OK);
     facesdk_bconv2d_set_strides(op, stride, stride); /* columns of a wider tensor: the others stay as they are */
     memset(results[i], 0xa5, bytes);
-    facesdk_bconv2d_run(op, input, NULL, results[i], 1); /* scratch memory must not remember it */
+    if (i == 1) facesdk_bconv2d_run(op, input, NULL, results[i], 1); /* scratch memory must not remember it */
     const bool in_place = residual != NULL && i == 1;
     if (in_place) memcpy(results[i], residual, bytes);
     facesdk_bconv2d_run(op, input, in_place ? results[i] : residual, results[i], 1);
