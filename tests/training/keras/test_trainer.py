@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 import tensorflow as tf
 
 from facesdk.errors import InputError
+from facesdk_training.config.run import RunConfig
 from facesdk_training.keras import trainer as trainer_module
 from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.keras.optimizers import optimized_groups
@@ -53,6 +55,28 @@ def uninterrupted(undisturbed: tuple[Path, list[float]]) -> Path:
     return undisturbed[0]
 
 
+@pytest.fixture(scope="module")
+def stopped(material: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[float]]:
+    """A run that was stopped after three steps, to be copied, and its losses."""
+    run = tmp_path_factory.mktemp("stopped") / "run"
+    return run, losses_of(trainer_of(run, small_config(material, epochs=1)), stop_at=3)
+
+
+@pytest.fixture
+def copy_of_stopped(stopped: tuple[Path, list[float]], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(stopped[0], tmp_path / "run"))
+
+
+STAGES = {"stages": [{"share": 1, "network": {"variant": "float"}}, {"share": 1}]}
+
+
+@pytest.fixture(scope="module")
+def staged(material: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[float]]:
+    """A finished run of two stages, and its losses."""
+    run = tmp_path_factory.mktemp("staged")
+    return run, losses_of(trainer_of(run, small_config(material, epochs=1, **STAGES)))
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -66,24 +90,34 @@ def uninterrupted(undisturbed: tuple[Path, list[float]]) -> Path:
             id="softmax with dropout",
             marks=pytest.mark.slow,
         ),
-        pytest.param(
-            {"stages": [{"share": 1, "network": {"variant": "float"}}, {"share": 1}]},
-            id="stages",
-            marks=pytest.mark.slow,
-        ),
     ],
 )
 def test_a_resumed_run_has_the_losses_of_one_that_was_not_interrupted(
     material: Path, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     config = small_config(material, epochs=1, **changes)
-    whole = losses_of(trainer_of(tmp_path / "whole", config))
-    parts: list[float] = []
+    losses = losses_of(trainer_of(tmp_path / "whole", config))
+    assert_same_in_parts(config, tmp_path / "whole", losses, tmp_path / "parts")
+
+
+@pytest.mark.slow
+def test_a_resumed_run_of_stages_has_the_losses_of_one_that_was_not_interrupted(
+    material: Path, staged: tuple[Path, list[float]], tmp_path: Path
+) -> None:
+    config = small_config(material, epochs=1, **STAGES)
+    assert_same_in_parts(config, *staged, tmp_path / "parts")
+
+
+def assert_same_in_parts(
+    config: RunConfig, whole: Path, expected: list[float], parts: Path
+) -> None:
+    """A run that is stopped twice has the losses of a whole one, and its log."""
+    losses: list[float] = []
     for stop_at in (2, 4, None):
-        parts += losses_of(trainer_of(tmp_path / "parts", config), stop_at)
-    assert parts == pytest.approx(whole, rel=1e-4)
+        losses += losses_of(trainer_of(parts, config), stop_at)
+    assert losses == pytest.approx(expected, rel=1e-4)
     kept = ("step", "stage", "images", "learning_rate")
-    logs = [run_folder.read_log(tmp_path / name) for name in ("whole", "parts")]
+    logs = [run_folder.read_log(run) for run in (whole, parts)]
     assert [[row[key] for key in kept] for row in logs[0]] == [
         [row[key] for key in kept] for row in logs[1]
     ]
@@ -160,15 +194,14 @@ def weights_of(run: Path, name: str) -> dict[str, list[np.ndarray]]:
 
 
 @pytest.mark.slow
-def test_a_loss_that_is_no_number_stops_the_run(material: Path, tmp_path: Path) -> None:
-    trainer = trainer_of(tmp_path / "run", small_config(material))
-    losses_of(trainer, stop_at=3)
-    trainer = trainer_of(tmp_path / "run", small_config(material))
+def test_a_loss_that_is_no_number_stops_the_run(material: Path, copy_of_stopped: Path) -> None:
+    config = small_config(material, epochs=1)
+    trainer = trainer_of(copy_of_stopped, config)
     first = trainer._network.model.trainable_variables[0]
     first.assign(tf.fill(first.shape, np.nan))
     with pytest.raises(DivergedError, match=r"not finite at step 4: .*, of step 3, is kept"):
         trainer.train()
-    assert trainer_of(tmp_path / "run", small_config(material)).step == 3
+    assert trainer_of(copy_of_stopped, config).step == 3
 
 
 def test_the_average_follows_the_weights_as_defined(material: Path, tmp_path: Path) -> None:
@@ -189,18 +222,12 @@ def test_the_average_follows_the_weights_as_defined(material: Path, tmp_path: Pa
     assert len(got) == trainer.total_steps
 
 
-@pytest.fixture(scope="module")
-def exact(material: Path, tmp_path_factory: pytest.TempPathFactory) -> list[float]:
-    """The losses of three steps in float32."""
-    config = small_config(material, epochs=1, precision="float32")
-    return losses_of(trainer_of(tmp_path_factory.mktemp("exact"), config), stop_at=3)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["bfloat16-convolutions", "mixed_bfloat16", "mixed_float16"])
 def test_reduced_precision_trains_float32_variables(
-    material: Path, exact: list[float], tmp_path: Path, precision: str
+    material: Path, stopped: tuple[Path, list[float]], tmp_path: Path, precision: str
 ) -> None:
+    exact = stopped[1]
     config = small_config(material, epochs=1, precision=precision)
     trainer = trainer_of(tmp_path / "run", config)
     losses = losses_of(trainer, stop_at=3)
@@ -215,11 +242,7 @@ def test_reduced_precision_trains_float32_variables(
 def test_a_later_stage_begins_with_the_weights_of_the_one_before(
     material: Path, tmp_path: Path
 ) -> None:
-    config = small_config(
-        material,
-        epochs=1,
-        stages=[{"share": 1, "network": {"variant": "float"}}, {"share": 1}],
-    )
+    config = small_config(material, epochs=1, **STAGES)
     trainer = trainer_of(tmp_path / "run", config)
     before = trainer._stages[1].first_step
     losses_of(trainer, stop_at=before - 1)
@@ -238,13 +261,14 @@ def test_a_later_stage_begins_with_the_weights_of_the_one_before(
 
 @pytest.mark.slow
 def test_the_state_is_saved_before_a_stage_is_entered(
-    material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    material: Path,
+    staged: tuple[Path, list[float]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whatever goes wrong there, `--resume` goes on from the last step of the stage before."""
-    config = small_config(
-        material, epochs=1, stages=[{"share": 1, "network": {"variant": "float"}}, {"share": 1}]
-    )
-    whole = losses_of(trainer_of(tmp_path / "whole", config))
+    config = small_config(material, epochs=1, **STAGES)
+    whole = staged[1]
     first = trainer_of(tmp_path / "run", config)
     boundary = first._stages[0].last_step
     losses: list[float] = []
@@ -266,12 +290,11 @@ def test_the_state_is_saved_before_a_stage_is_entered(
 
 
 @pytest.mark.slow
-def test_a_checkpoint_of_another_network_is_refused(material: Path, tmp_path: Path) -> None:
-    losses_of(trainer_of(tmp_path / "run", small_config(material, epochs=1)), stop_at=3)
+def test_a_checkpoint_of_another_network_is_refused(material: Path, copy_of_stopped: Path) -> None:
     config = small_config(material, epochs=1)
     wider = replace(config, network=replace(config.network, stages=((32, 1), (96, 1))))
     with pytest.raises(InputError, match=r"ckpt-3 does not fit stage 0 of the run"):
-        trainer_of(tmp_path / "run", wider)
+        trainer_of(copy_of_stopped, wider)
 
 
 def test_binary_kernels_have_an_optimizer_of_their_own(material: Path) -> None:
