@@ -46,6 +46,24 @@ class Quantization:
         return ((codes.astype(np.float32) - self.zero_point) * self.scale).astype(np.float32)
 
 
+def scales(model: Table, number: int) -> NDArray[np.float32] | None:
+    """What a step of a constant's integers stands for; None where nothing is said of it.
+
+    Args:
+        model: A verified model.
+        number: The constant's among its tensors.
+
+    Returns:
+        float32 ``(1,)``, or one for each filter of a convolution.
+    """
+    tensor = next(islice(next(model.tables("subgraphs")).tables("tensors"), number, None))
+    said = tensor.table("quantization")
+    if said is None or not said.count("scale"):
+        return None
+    start, count = said.vector("scale")
+    return np.frombuffer(model.data, "<f4", count, start)
+
+
 def port(model: Table, field: Literal["inputs", "outputs"], place: int = 0) -> Quantization | None:
     """How an input or output of a verified model holds real numbers; None for floats.
 

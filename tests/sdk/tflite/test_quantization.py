@@ -7,7 +7,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from facesdk.errors import ModelError
-from facesdk.tflite.quantization import Quantization, port
+from facesdk.tflite.quantization import Quantization, port, scales
 from facesdk.tflite.verifier import verify
 from sdk.tflite.models import file_of, pooled
 
@@ -38,3 +38,14 @@ def test_a_port_without_a_usable_scale_is_refused(scale: float, zero_point: int)
     tree.subgraphs[0].tensors[1].quantization = schema.QuantizationParametersT()
     with pytest.raises(ModelError, match="without one scale"):
         port(verify(file_of(tree)), "outputs")
+
+
+def test_steps_of_a_constant_are_those_of_its_filters() -> None:
+    tree = pooled(8, "FLOAT32")
+    root = verify(file_of(tree))
+    assert scales(root, 0) is None
+    said = [0.25, 3.0, 1e-9]
+    tree.subgraphs[0].tensors[1].quantization = schema.QuantizationParametersT(scale=said)
+    root = verify(file_of(tree))
+    assert scales(root, 0) is None
+    np.testing.assert_array_equal(scales(root, 1), np.float32(said))

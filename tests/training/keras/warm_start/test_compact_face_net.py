@@ -1,18 +1,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from converters.finished_runs import finished_run
 from facesdk import FaceEngine
 from facesdk.errors import InputError
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.registry import DEFAULT_RECOGNIZER, resolve
 from facesdk.recognition.embedding import Embedder
 from facesdk.samples import BIDEN, OBAMA, OBAMA2
+from facesdk_converters.convert import Request, convert
+from facesdk_converters.targets import registry as targets
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 from facesdk_training.data.crops import INPUT
+from facesdk_training.keras.loading import load
 from facesdk_training.keras.networks.compact_face_net import build_compact_face_net
 from facesdk_training.keras.warm_start.compact_face_net import restore_weights
 
@@ -64,6 +70,33 @@ def test_the_network_computes_what_the_model_file_computes(config: CompactFaceNe
     # What training sees, the statistics of a batch, is nearly the same function.
     trained = units(model(INPUT.normalise(images), training=True).numpy())
     assert np.median(np.sum(got * trained, axis=1)) > 0.97
+
+
+@pytest.mark.slow
+def test_convolutions_in_8_bits_are_read_as_what_they_stand_for(tmp_path: Path) -> None:
+    """Each weight is the kept one to a fiftieth of its filter's largest."""
+    config = CompactFaceNetConfig(
+        stem_channels=(16, 32), stages=((32, 2), (64, 1)), embedding_length=24, head_units=20
+    )
+    run, output = finished_run(tmp_path / "run", config), tmp_path / "body.tflite"
+    convert(Request(run, output, verify=False, int8_body=True), targets.load("lce"))
+    restored, trained = build_compact_face_net(config), load(run).model
+    crops = INPUT.normalise(faces()[:2])
+    restore_weights(restored, config, ModelBundle.load(output), crops, seed=1)
+    for name in ("stem2", "transition2"):
+        ours, kept = (folded(model, name) for model in (restored, trained))
+        largest = np.abs(kept).max(axis=(0, 1, 2))
+        assert (np.abs(ours - kept) < 0.02 * largest).all(), name
+    ours, kept = (folded(model, "stem1") for model in (restored, trained))
+    np.testing.assert_allclose(ours, kept, rtol=1e-4, atol=1e-6)
+
+
+def folded(model: tf.keras.Model, name: str) -> np.ndarray:
+    """A convolution's kernel times the gain of its batch normalisation."""
+    normalisation = model.get_layer(f"{name}_bn")
+    gain, _, _, variance = normalisation.get_weights()
+    kernel = model.get_layer(f"{name}_conv").get_weights()[0]
+    return kernel * (gain / np.sqrt(variance + normalisation.epsilon))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from facesdk.errors import InputError, ModelError
 from facesdk.models.bundle import ModelBundle
-from facesdk.tflite import weights
+from facesdk.tflite import quantization, weights
 from facesdk.tflite.graph import Tensor
 from facesdk.tflite.operators import BCONV2D, CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED
 from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
@@ -59,9 +59,9 @@ def restore_weights(
         InputError: The file is no CompactFaceNet QB, or its channels differ from the config's, or
             it has more units in a stage, or other hidden units in its head than none or as many.
     """
-    operators = deque(_operators(source))
     rng = np.random.default_rng(seed)
     try:
+        operators = deque(_operators(source))
         _restore_convolution(model, "stem1", operators)
         _restore_convolution(model, "stem2", operators)
         for stage, (channels, units) in enumerate(config.stages, start=1):
@@ -88,14 +88,19 @@ def _operators(source: ModelBundle) -> list[_Operator]:
     for operator in source.graph.working:
         constants = [row for row in operator.stored if row is not None and row.constant]
         if constants:
-            numbers = tuple(map(_numbers, constants))
+            numbers = tuple(_numbers(source, row) for row in constants)
             found.append(_Operator(operator.name, numbers, operator.data, operator.outputs[0]))
     return found
 
 
-def _numbers(constant: Tensor) -> NDArray[Any]:
-    """The numbers of a constant; float16 as the float32 that it is widened to."""
+def _numbers(source: ModelBundle, constant: Tensor) -> NDArray[Any]:
+    """The numbers of a constant; float16 as the float32 that it is widened to, and integers of a
+    convolution in 8 bits, whose filters are in rows, as the float32 that they stand for.
+    """
     numbers = weights.array(constant)
+    scales = quantization.scales(source.root, constant.index)
+    if scales is not None:
+        return numbers * scales.reshape(-1, *[1] * (numbers.ndim - 1))
     return numbers.astype(np.float32) if numbers.dtype == np.float16 else numbers
 
 
