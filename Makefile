@@ -82,9 +82,10 @@ clean:
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
 
-# The device side only: no TensorFlow. A development install, once there, serves the demo too.
+# The device side only: no TensorFlow. A development install, once there, serves the demo too. Python compiles the modules
+# that it loads, pip would compile all.
 .venv/.device: pyproject.toml $(NATIVE) $(PYTHON_SOURCES) | .venv/bin/python
-	if [ -e .venv/.dev ]; then $(MAKE) .venv/.dev; else $(BIN)/pip install .; fi
+	if [ -e .venv/.dev ]; then $(MAKE) .venv/.dev; else $(BIN)/pip install --no-compile .; fi
 	touch $@
 
 .venv/.dev: pyproject.toml $(NATIVE) | .venv/bin/python

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import re
+from functools import cache
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -17,6 +20,8 @@ settings.load_profile("facesdk")
 
 gc.disable()  # until everything is imported
 
+HERE = Path(__file__).parent
+
 
 def data_is_expected() -> bool:
     """Whether a test that needs photos must run: it fails if they are missing then."""
@@ -24,7 +29,32 @@ def data_is_expected() -> bool:
     return named or os.environ.get("CI") == "true"
 
 
+@cache
+def names_slow(path: Path) -> bool:
+    return "mark.slow" in path.read_text()
+
+
+def may_have_slow_tests(path: Path) -> bool:
+    """Whether the module or a conftest.py of its own folders names the mark."""
+    folders = [folder for folder in path.parents if HERE in folder.parents]
+    beside = [folder / "conftest.py" for folder in folders]
+    return names_slow(path) or any(names_slow(file) for file in beside if file.is_file())
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Processes of the slow suite import modules with slow tests only: half of what all take."""
+    only_slow = re.match(r"slow( and |$)", config.getoption("markexpr"))
+    if not only_slow or collection_path.suffix != ".py" or may_have_slow_tests(collection_path):
+        return None
+    return True
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("slow") and not may_have_slow_tests(item.path):
+            raise pytest.UsageError(
+                f"{item.path} must name mark.slow, or `make test-slow` misses it"
+            )
     # Files that compile or train are the longest: processes end together if these are not the last.
     items.sort(key=lambda item: {"native", "training"}.isdisjoint(item.path.parts))
     if data_is_expected():

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import Future, ThreadPoolExecutor
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 
-from arm.boards import TARGETS, Board, Target
+from arm.boards import RUNTIMES, TARGETS, Board, Target
 from facesdk.bench.network_profile import FUSED, MEASURED
 from facesdk.models import registry
 from facesdk.models.bundle import ModelBundle
 from facesdk.tflite import macs
 from facesdk.tflite.operators import CUSTOM_OPERATORS
-from tools.emulation.arm import ROOT
 
-RUNTIMES = {"ai_edge_litert": "litert", "tflite_runtime": "tflite-runtime"}
 FEW = ("--runs", "1", "--warm-up", "0", "--json")
 COMMANDS = {
     "models": ("compactfacenet-qb", *FEW, "--cold-starts", "1"),
@@ -30,31 +29,36 @@ CASES = [
 ]
 """Emulated floating point is slow, so not everything everywhere; each computer and each runtime."""
 
-Reports = list[Future[dict[str, Any]]]
+Reports = dict[Target, Future[list[CompletedProcess[str]]]]
+
+
+def kinds_on(target: Target) -> list[str]:
+    return [kind for kind, where in CASES if where == target]
 
 
 @pytest.fixture(scope="module")
 def reports(boards: dict[str, Board], pool: ThreadPoolExecutor) -> Reports:
-    def bench(kind: str, target: Target) -> dict[str, Any]:
-        board = boards[target[0]]
-        environment = {
-            "FACESDK_OPS_LIBRARY": str(board.library),
-            "FACESDK_RUNTIME": RUNTIMES[target[1]],
-        }
-        done = board.computer.python(
-            "-m", "facesdk", "bench", *COMMANDS[kind], path=[ROOT / "sdk"], environment=environment
-        )
-        assert done.returncode == 0, done.stderr
-        record: dict[str, Any] = json.loads(done.stdout)
-        return record
+    """Of the cases on a target, in their order."""
 
-    return [pool.submit(bench, *case) for case in CASES]
+    def bench(target: Target) -> list[CompletedProcess[str]]:
+        commands = [("bench", *COMMANDS[kind]) for kind in kinds_on(target)]
+        return boards[target[0]].run_commands(target[1], commands)
+
+    return {target: pool.submit(bench, target) for target in TARGETS}
+
+
+def report(reports: Reports, number: int) -> dict[str, Any]:
+    kind, target = CASES[number]
+    done = reports[target].result()[kinds_on(target).index(kind)]
+    assert done.returncode == 0, done.stderr
+    record: dict[str, Any] = json.loads(done.stdout)
+    return record
 
 
 @pytest.mark.parametrize("number", range(len(CASES)))
 def test_each_report_knows_where_it_ran(reports: Reports, number: int) -> None:
     kind, target = CASES[number]
-    record = reports[number].result()
+    record = report(reports, number)
     assert record["kind"] == kind
     environment = record["environment"]
     assert environment["runtime"] == RUNTIMES[target[1]]
@@ -67,7 +71,7 @@ def test_each_report_knows_where_it_ran(reports: Reports, number: int) -> None:
     "number", [number for number, case in enumerate(CASES) if case[0] == "models"]
 )
 def test_the_operators_of_a_model_are_measured(reports: Reports, number: int) -> None:
-    record = reports[number].result()
+    record = report(reports, number)
     (model,) = record["models"]
     graph = ModelBundle.load(registry.resolve(registry.DEFAULT_RECOGNIZER)).graph
     assert model["macs"] == macs.totals(graph.operators, macs.multiplied)

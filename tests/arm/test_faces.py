@@ -13,7 +13,9 @@ import json
 import subprocess
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import numpy as np
@@ -22,11 +24,8 @@ import pytest
 from arm.boards import TARGETS, Board, Target
 from facesdk import FaceEngine
 from facesdk.samples import BIDEN, OBAMA, OBAMA2
-from tools.emulation.arm import ROOT
 
 HERE = Path(__file__).parent
-SDK = ROOT / "sdk"
-RUNTIMES = {"ai_edge_litert": "litert", "tflite_runtime": "tflite-runtime"}
 LARGE_FACES = ("--min-face", "100")  # a tenth of the work: emulated floats are slow
 VERIFICATIONS = [
     *((target, OBAMA2, LARGE_FACES) for target in TARGETS),
@@ -34,38 +33,46 @@ VERIFICATIONS = [
     (TARGETS[0], OBAMA2, ()),
 ]
 Row = tuple[int, dict[str, Any]]
+Verdicts = dict[Target, Future[list[CompletedProcess[str]]]]
 Embeddings = tuple[np.ndarray, dict[Target, dict[str, np.ndarray]]]
 
 
-def on(board: Board, runtime: str) -> dict[str, Any]:
-    environment = {
-        "FACESDK_OPS_LIBRARY": str(board.library),
-        "FACESDK_RUNTIME": RUNTIMES[runtime],
-    }
-    return {"path": [SDK], "environment": environment}
-
-
-def verdict(done: subprocess.CompletedProcess[str]) -> Row:
+def verdict(done: CompletedProcess[str]) -> Row:
     assert done.returncode in (0, 1), done.stderr
     return done.returncode, json.loads(done.stdout)
 
 
-@pytest.fixture(scope="module")
-def verdicts(boards: dict[str, Board], pool: ThreadPoolExecutor) -> list[Future[Row]]:
-    def verify(target: Target, other: Path, options: tuple[str, ...]) -> Row:
-        board = boards[target[0]]
-        arguments = ("-m", "facesdk", "verify", OBAMA, other, "--json", *options)
-        return verdict(board.computer.python(*arguments, **on(board, target[1])))
+def verification(number: int) -> list[str]:
+    """The command line."""
+    _, other, options = VERIFICATIONS[number]
+    return ["verify", str(OBAMA), str(other), "--json", *options]
 
-    return [pool.submit(verify, *case) for case in VERIFICATIONS]
+
+def numbers_on(target: Target) -> list[int]:
+    return [number for number, row in enumerate(VERIFICATIONS) if row[0] == target]
+
+
+@pytest.fixture(scope="module")
+def verdicts(boards: dict[str, Board], pool: ThreadPoolExecutor) -> Verdicts:
+    """Of the verifications on a target, in their order."""
+
+    def verify(target: Target) -> list[CompletedProcess[str]]:
+        return boards[target[0]].run_commands(target[1], map(verification, numbers_on(target)))
+
+    return {target: pool.submit(verify, target) for target in TARGETS}
+
+
+@cache
+def verdict_here(*arguments: str) -> Row:
+    command = [sys.executable, "-m", "facesdk", *arguments]
+    return verdict(subprocess.run(command, capture_output=True, text=True))
 
 
 @pytest.mark.parametrize("number", range(len(VERIFICATIONS)))
-def test_verify_gives_the_same_answer(verdicts: list[Future[Row]], number: int) -> None:
-    _, other, options = VERIFICATIONS[number]
-    command = [sys.executable, "-m", "facesdk", "verify", OBAMA, other, "--json", *options]
-    expected_status, expected = verdict(subprocess.run(command, capture_output=True, text=True))
-    status, found = verdicts[number].result()
+def test_verify_gives_the_same_answer(verdicts: Verdicts, number: int) -> None:
+    target, other, _ = VERIFICATIONS[number]
+    expected_status, expected = verdict_here(*verification(number))
+    status, found = verdict(verdicts[target].result()[numbers_on(target).index(number)])
     assert expected["same"] == (other == OBAMA2)
     assert (status, found["same"]) == (expected_status, expected["same"])
     for face, reference in zip(found["faces"], expected["faces"], strict=True):
@@ -88,7 +95,7 @@ def embeddings(
     def embed(target: Target) -> dict[str, np.ndarray]:
         board, out = boards[target[0]], folder / f"{'-'.join(target)}.npz"
         arguments = (HERE / "embed_crops.py", folder / "crops.npy", out, "reference", "")
-        done = board.computer.python(*arguments, **on(board, target[1]))
+        done = board.computer.python(*arguments, **board.facesdk(target[1]))
         assert done.returncode == 0, done.stderr
         return dict(np.load(out))
 

@@ -25,7 +25,8 @@ def oldest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     bounds = {name: bound for name, bound in declared if name in PURE}
     assert set(bounds) == set(PURE)
     folder = tmp_path_factory.mktemp("oldest")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder)]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile"]
+    command += ["--target", str(folder)]
     wanted = [f"{name}=={bound}" for name, bound in bounds.items()]
     subprocess.run([*command, *wanted], check=True)
     return os.environ | {"PYTHONPATH": str(folder)}

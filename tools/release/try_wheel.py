@@ -104,9 +104,10 @@ def install(wheel: Path, folder: Path) -> Installation:
 
 def _install_here(wheel: Path, folder: Path) -> Installation:
     root = folder / "venv"
-    venv.create(root, with_pip=True)
+    venv.create(root)
     python, facesdk = (str(root / "bin" / name) for name in ("python", "facesdk"))
-    _pip_install(python, str(wheel))
+    # Python compiles the few modules that it loads; pip would compile all.
+    _pip_install("--no-compile", str(wheel), python=python)
     (site,) = root.glob("lib/python*/site-packages")
     environment = {"PATH": str(root / "bin"), "HOME": str(folder), "LANG": "C.UTF-8"}
     return Installation([python], [facesdk], site, folder, environment)
@@ -116,7 +117,7 @@ def _install_emulated(wheel: Path, folder: Path, computer: arm.Computer) -> Inst
     site = folder / "site"
     platform = wheel.stem.rsplit("-", 1)[1]
     target = ("--target", str(site), "--platform", platform, "--python-version", "3.11")
-    _pip_install(sys.executable, "--no-deps", *target, str(wheel))
+    _pip_install("--no-deps", *target, str(wheel))
     emulator, *options = computer.emulator
     python = [shutil.which(emulator) or emulator, *options]
     python.append(str(computer.root / "usr/bin/python3.11"))
@@ -125,9 +126,10 @@ def _install_emulated(wheel: Path, folder: Path, computer: arm.Computer) -> Inst
     return Installation(python, [*python, "-m", "facesdk"], site, folder, environment)
 
 
-def _pip_install(python: str, *arguments: str) -> None:
+def _pip_install(*arguments: str, python: str = sys.executable) -> None:
+    """Install for a Python, which need not have pip itself."""
     options = ["--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]
-    command = [python, "-m", "pip", "install", *options, *arguments]
+    command = [sys.executable, "-m", "pip", "--python", python, "install", *options, *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise TrialError(f"{' '.join(command)} failed: {done.stderr.strip()}")

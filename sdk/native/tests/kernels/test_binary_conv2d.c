@@ -11,7 +11,7 @@
 #include "kernels/binary_conv2d/binary_conv2d.h"
 #include "kernels/random_options.h"
 
-enum { ROUNDS = 160 };
+enum { ROUNDS = 160, MAX_PATHS = 16 };
 
 static facesdk_binary_conv2d_options random_options(uint64_t *seed) {
   static const int32_t inputs[] = {1, 3, 31, 32, 33, 64, 96, 100, 289}, outputs[] = {1, 7, 8, 16, 17, 32, 33, 70};
@@ -106,10 +106,9 @@ static float *sums_of_magnitudes(const facesdk_path *reference, const facesdk_bi
   return sums;
 }
 
-static void check_floats(const facesdk_path *reference, const facesdk_binary_conv2d_options *o, const test_arrays *a,
-                         const float *bias, const float *expected, const float *actual) {
+static void check_floats(const facesdk_binary_conv2d_options *o, const test_arrays *a, const float *bias,
+                         const float *sums, const float *expected, const float *actual) {
   const double n = 32.0 * (double)facesdk_words((size_t)o->channels_in) * o->filter_height * o->filter_width;
-  float *sums = sums_of_magnitudes(reference, o, a);
   for (size_t i = 0; i < a->output_size; ++i) {
     const size_t c = i % (size_t)o->channels_out;
     const double sum = (double)sums[i], scale = fabs((double)a->scale[c]);
@@ -117,10 +116,10 @@ static void check_floats(const facesdk_path *reference, const facesdk_binary_con
     const double bound = (n + 3) * ldexp(sum * scale, -24) + ldexp(sum * scale + offset, -22) + ldexp(n * scale + 2, -126);
     CHECK(fabs((double)expected[i] - (double)actual[i]) <= bound);
   }
-  free(sums);
 }
 
-static int check_round(uint64_t *seed, const facesdk_path *path, const facesdk_path *reference) {
+/* Every path on the same shape. */
+static int check_round(uint64_t *seed, const facesdk_path *reference) {
   const facesdk_binary_conv2d_options options = random_options(seed);
   int32_t shape[4];
   if (facesdk_binary_conv2d_output_shape(&options, shape, NULL) != FACESDK_OK) return 0;
@@ -128,22 +127,42 @@ static int check_round(uint64_t *seed, const facesdk_path *path, const facesdk_p
   const float *bias = random_between(seed, 0, 3) == 0 ? NULL : a.bias;
   float *expected = allocate(a.output_size * sizeof *expected), *actual = allocate(a.output_size * sizeof *actual);
   run_often(1, reference, &options, &a, bias, 1, expected);
-  run(path, &options, &a, bias, 1, actual);
-  if (options.activation_bits == 8) {
-    CHECK(memcmp(expected, actual, a.output_size * sizeof *actual) == 0);
-  } else {
-    check_floats(reference, &options, &a, bias, expected, actual);
+  float *sums = options.activation_bits == 8 ? NULL : sums_of_magnitudes(reference, &options, &a);
+  for (size_t i = 0; i < facesdk_ops_isa_count(); ++i) {
+    if (!facesdk_ops_isa_supported(i)) continue;
+    run(path_named(facesdk_ops_isa_name(i)), &options, &a, bias, 1, actual);
+    if (sums == NULL) {
+      CHECK(memcmp(expected, actual, a.output_size * sizeof *actual) == 0);
+    } else {
+      check_floats(&options, &a, bias, sums, expected, actual);
+    }
   }
+  free(sums);
   free(expected);
   free(actual);
   free_arrays(&a);
   return 1;
 }
 
+static void random_rounds(const facesdk_path *reference) {
+  uint64_t seed = 20261125;
+  size_t runs[MAX_PATHS], rounds = 0;
+  const size_t paths = facesdk_ops_isa_count();
+  CHECK(paths <= MAX_PATHS);
+  for (size_t i = 0; i < paths; ++i) runs[i] = facesdk_ops_isa_runs(i);
+  for (int round = 0; round < ROUNDS; ++round) rounds += (size_t)check_round(&seed, reference);
+  CHECK(rounds > ROUNDS / 2);
+  for (size_t i = 0; i < paths; ++i) {
+    if (!facesdk_ops_isa_supported(i)) continue;
+    CHECK(facesdk_ops_isa_runs(i) - runs[i] >= 2 * rounds);
+    printf("%s: %zu rounds agree with reference\n", facesdk_ops_isa_name(i), rounds);
+  }
+}
+
 /* One convolution that is worth several threads and bands, with an odd number of channels. */
 static void same_with_threads(const facesdk_path *path, int32_t activation_bits) {
   const facesdk_binary_conv2d_options options = {
-      .batch = 2, .input_height = 30, .input_width = 33, .channels_in = 70, .channels_out = 43, .filter_height = 3,
+      .batch = 2, .input_height = 30, .input_width = 33, .channels_in = 70, .channels_out = 21, .filter_height = 3,
       .filter_width = 3, .stride_height = 1, .stride_width = 1, .dilation_height = 1, .dilation_width = 1,
       .padding = FACESDK_SAME, .activation_bits = activation_bits};
   int32_t shape[4];
@@ -152,7 +171,7 @@ static void same_with_threads(const facesdk_path *path, int32_t activation_bits)
   test_arrays a = make_arrays(&seed, &options, shape);
   for (size_t i = 0; i < a.input_size; ++i) a.input[i] = (float)random_between(&seed, -100, 100) / 7.0f;
   float *expected = allocate(a.output_size * sizeof *expected), *actual = allocate(a.output_size * sizeof *actual);
-  run(path, &options, &a, a.bias, 1, expected);
+  run_often(1, path, &options, &a, a.bias, 1, expected);
   for (int32_t threads = 2; threads <= 3; ++threads) {
     run(path, &options, &a, a.bias, threads, actual);
     CHECK(memcmp(expected, actual, a.output_size * sizeof *actual) == 0);
@@ -280,20 +299,15 @@ static void taps_beyond_32_bits(const facesdk_path *path) {
 int main(void) {
   const facesdk_path *reference = path_named("reference");
   wrong_arguments(reference);
+  random_rounds(reference);
   for (size_t i = 0; i < facesdk_ops_isa_count(); ++i) {
     if (!facesdk_ops_isa_supported(i)) continue;
     const facesdk_path *path = path_named(facesdk_ops_isa_name(i));
-    const size_t runs_before = facesdk_ops_isa_runs(i);
-    uint64_t seed = 20261125;
-    int rounds = 0;
-    for (int round = 0; round < ROUNDS; ++round) rounds += check_round(&seed, path, reference);
-    CHECK(rounds > ROUNDS / 2 && facesdk_ops_isa_runs(i) - runs_before >= 2 * (size_t)rounds);
     if (path != reference) same_with_threads(path, 0), same_with_threads(path, 8);
     sum_without_overflow(path);
     not_finite(path);
     far_taps(path, reference);
     taps_beyond_32_bits(path);
-    printf("%s: %d rounds agree with reference\n", facesdk_ops_isa_name(i), rounds);
   }
   return 0;
 }

@@ -10,9 +10,13 @@
 #include "kernels/bconv2d/bconv2d.h"
 #include "kernels/random_options.h"
 
-enum { ROUNDS = 600 };
+enum { ROUNDS = 600, MAX_PATHS = 16 };
 
-static void quantize_round(uint64_t *seed, const facesdk_path *path, const facesdk_path *reference) {
+/* Those that this processor runs; each meets what the others meet. */
+static const facesdk_path *paths[MAX_PATHS];
+static size_t path_count;
+
+static void quantize_round(uint64_t *seed, const facesdk_path *reference) {
   const size_t rows = (size_t)random_between(seed, 0, 5), channels = (size_t)random_between(seed, 1, 140);
   const facesdk_type type = (facesdk_type)random_between(seed, FACESDK_FLOAT32, FACESDK_BOOL);
   const int32_t zero_point = random_between(seed, -140, 140);
@@ -25,16 +29,20 @@ static void quantize_round(uint64_t *seed, const facesdk_path *path, const faces
   }
   uint32_t *expected = allocate(packed), *actual = allocate(packed);
   CHECK(facesdk_quantize(reference, type, input, rows, channels, zero_point, expected, 1, NULL) == FACESDK_OK);
-  CHECK(facesdk_quantize(path, type, input, rows, channels, zero_point, actual, 1, NULL) == FACESDK_OK);
-  CHECK(packed == 0 || memcmp(expected, actual, packed) == 0);
+  for (size_t i = 0; i < path_count; ++i) {
+    CHECK(facesdk_quantize(paths[i], type, input, rows, channels, zero_point, actual, 1, NULL) == FACESDK_OK);
+    CHECK(packed == 0 || memcmp(expected, actual, packed) == 0);
+  }
 
   uint8_t *unpacked = allocate(plain), *unpacked_reference = allocate(plain);
   const float scale = (float)random_between(seed, 1, 400) / 100.0f;
   const int32_t int8_zero = random_between(seed, -128, 127);
   CHECK(facesdk_dequantize(reference, expected, rows, channels, type, scale, int8_zero, unpacked_reference, NULL) ==
         FACESDK_OK);
-  CHECK(facesdk_dequantize(path, expected, rows, channels, type, scale, int8_zero, unpacked, NULL) == FACESDK_OK);
-  CHECK(plain == 0 || memcmp(unpacked, unpacked_reference, plain) == 0);
+  for (size_t i = 0; i < path_count; ++i) {
+    CHECK(facesdk_dequantize(paths[i], expected, rows, channels, type, scale, int8_zero, unpacked, NULL) == FACESDK_OK);
+    CHECK(plain == 0 || memcmp(unpacked, unpacked_reference, plain) == 0);
+  }
   free(input);
   free(expected);
   free(actual);
@@ -42,7 +50,7 @@ static void quantize_round(uint64_t *seed, const facesdk_path *path, const faces
   free(unpacked_reference);
 }
 
-static void bmaxpool2d_round(uint64_t *seed, const facesdk_path *path, const facesdk_path *reference) {
+static void bmaxpool2d_round(uint64_t *seed, const facesdk_path *reference) {
   const facesdk_bmaxpool2d_options options = {
       RANDOM_WINDOWS(seed, 4, 4),
       .channels = random_between(seed, 1, 70),
@@ -55,8 +63,10 @@ static void bmaxpool2d_round(uint64_t *seed, const facesdk_path *path, const fac
       random_bits(seed, (size_t)(options.batch * options.input_height * options.input_width), channels);
   uint32_t *expected = allocate(bytes), *actual = allocate(bytes);
   CHECK(facesdk_bmaxpool2d(reference, &options, input, expected, NULL) == FACESDK_OK);
-  CHECK(facesdk_bmaxpool2d(path, &options, input, actual, NULL) == FACESDK_OK);
-  CHECK(memcmp(expected, actual, bytes) == 0);
+  for (size_t i = 0; i < path_count; ++i) {
+    CHECK(facesdk_bmaxpool2d(paths[i], &options, input, actual, NULL) == FACESDK_OK);
+    CHECK(memcmp(expected, actual, bytes) == 0);
+  }
   free(input);
   free(expected);
   free(actual);
@@ -79,7 +89,7 @@ static facesdk_bconv2d_options random_convolution(uint64_t *seed) {
   };
 }
 
-/* What the sweep of one path has met of rows of taps that lie outside the input. */
+/* What the sweep has met of rows of taps that lie outside the input. */
 typedef struct sweep_counts {
   int rows_outside[2], all_outside[2]; /* by pad_value: some, or every row, at some window position */
   int grouped, dilated, strided;       /* of those with some */
@@ -111,8 +121,7 @@ static float random_scale(uint64_t *seed) {
   return kind == 0 ? 0.0f : kind <= 2 ? ldexpf(1.0f, -random_between(seed, 50, 140)) : 1.0f;
 }
 
-static void bconv2d_round(uint64_t *seed, const facesdk_path *path, const facesdk_path *reference,
-                          sweep_counts *counts) {
+static void bconv2d_round(uint64_t *seed, const facesdk_path *reference, sweep_counts *counts) {
   const facesdk_bconv2d_options options = random_convolution(seed);
   int32_t shape[4];
   if (facesdk_bconv2d_output_shape(&options, shape, NULL) != FACESDK_OK) return;
@@ -138,8 +147,6 @@ static void bconv2d_round(uint64_t *seed, const facesdk_path *path, const facesd
   }
   thresholds[0] = random_between(seed, 0, 1) ? INT32_MAX : INT32_MIN;
   void *expected = allocate(bytes), *actual = allocate(bytes);
-  const facesdk_path *paths[] = {reference, path};
-  void *results[] = {expected, actual};
   float *residual = NULL;
   if (options.output_type == FACESDK_FLOAT32 && random_between(seed, 0, 1)) {
     residual = allocate(bytes);
@@ -148,19 +155,22 @@ static void bconv2d_round(uint64_t *seed, const facesdk_path *path, const facesd
       if (i % stride < outputs) residual[i] = random_float(seed) * residual_scale;
     }
   }
-  for (int i = 0; i < 2; ++i) {
+  for (size_t i = 0; i <= path_count; ++i) {
+    const bool first = i == 0; /* the reference, whose results are expected */
+    void *result = first ? expected : actual;
     facesdk_bconv2d *op;
     facesdk_error error;
-    CHECK(facesdk_bconv2d_create(paths[i], &options, filter, multiplier, bias, thresholds, &op, &error) == FACESDK_OK);
+    CHECK(facesdk_bconv2d_create(first ? reference : paths[i - 1], &options, filter, multiplier, bias, thresholds, &op,
+                                 &error) == FACESDK_OK);
     facesdk_bconv2d_set_strides(op, stride, stride); /* columns of a wider tensor: the others stay as they are */
-    memset(results[i], 0xa5, bytes);
-    if (i == 1) facesdk_bconv2d_run(op, input, NULL, results[i], 1); /* scratch memory must not remember it */
-    const bool in_place = residual != NULL && i == 1;
-    if (in_place) memcpy(results[i], residual, bytes);
-    facesdk_bconv2d_run(op, input, in_place ? results[i] : residual, results[i], 1);
+    memset(result, 0xa5, bytes);
+    if (!first) facesdk_bconv2d_run(op, input, NULL, result, 1); /* scratch memory must not remember it */
+    const bool in_place = residual != NULL && !first;
+    if (in_place) memcpy(result, residual, bytes);
+    facesdk_bconv2d_run(op, input, in_place ? result : residual, result, 1);
     facesdk_bconv2d_destroy(op);
+    CHECK(first || memcmp(expected, actual, bytes) == 0);
   }
-  CHECK(memcmp(expected, actual, bytes) == 0);
   free(filter);
   free(input);
   free(multiplier);
@@ -196,25 +206,33 @@ static void count_without_overflow(const facesdk_path *path) {
   }
 }
 
+static void random_rounds(const facesdk_path *reference) {
+  uint64_t seed = 20240601;
+  sweep_counts counts = {0};
+  for (int round = 0; round < ROUNDS; ++round) {
+    quantize_round(&seed, reference);
+    bmaxpool2d_round(&seed, reference);
+    bconv2d_round(&seed, reference, &counts);
+  }
+  CHECK(counts.rows_outside[0] > ROUNDS / 8 && counts.rows_outside[1] > ROUNDS / 8);
+  CHECK(counts.all_outside[0] > 2 && counts.all_outside[1] > 2);
+  CHECK(counts.grouped > ROUNDS / 20 && counts.dilated > ROUNDS / 8 && counts.strided > ROUNDS / 8);
+}
+
 int main(void) {
-  const facesdk_path *reference = path_named("reference");
+  size_t numbers[MAX_PATHS], runs[MAX_PATHS];
   for (size_t i = 0; i < facesdk_ops_isa_count(); ++i) {
     if (!facesdk_ops_isa_supported(i)) continue;
-    const facesdk_path *path = path_named(facesdk_ops_isa_name(i));
-    const size_t runs_before = facesdk_ops_isa_runs(i);
-    uint64_t seed = 20240601;
-    sweep_counts counts = {0};
-    for (int round = 0; round < ROUNDS; ++round) {
-      quantize_round(&seed, path, reference);
-      bmaxpool2d_round(&seed, path, reference);
-      bconv2d_round(&seed, path, reference, &counts);
-    }
-    CHECK(facesdk_ops_isa_runs(i) - runs_before > 3 * ROUNDS);
-    CHECK(counts.rows_outside[0] > ROUNDS / 8 && counts.rows_outside[1] > ROUNDS / 8);
-    CHECK(counts.all_outside[0] > 2 && counts.all_outside[1] > 2);
-    CHECK(counts.grouped > ROUNDS / 20 && counts.dilated > ROUNDS / 8 && counts.strided > ROUNDS / 8);
-    count_without_overflow(path);
-    printf("%s: %d rounds agree with reference\n", facesdk_ops_isa_name(i), ROUNDS);
+    CHECK(path_count < MAX_PATHS);
+    numbers[path_count] = i;
+    runs[path_count] = facesdk_ops_isa_runs(i);
+    paths[path_count++] = path_named(facesdk_ops_isa_name(i));
+  }
+  random_rounds(path_named("reference"));
+  for (size_t i = 0; i < path_count; ++i) {
+    CHECK(facesdk_ops_isa_runs(numbers[i]) - runs[i] > 3 * ROUNDS);
+    count_without_overflow(paths[i]);
+    printf("%s: %d rounds agree with reference\n", facesdk_ops_isa_name(numbers[i]), ROUNDS);
   }
   return 0;
 }

@@ -71,10 +71,7 @@ public final class RunOnBionic {
             for (String detector : new String[] {FINDER, "mtcnn"}) {
                 run.open(detector);
                 System.out.printf("%s open after %.1f s%n", detector, seconds(begun));
-                for (String name : new String[] {"obama", "obama2"}) {
-                    run.photo(name);
-                }
-                run.verdict("obama", "obama2");
+                run.verdict(run.photo("obama"), run.photo("obama2"));
                 engines(run).callStaticJniMethod(android.emulator, "close(J)V", run.engine);
             }
             System.out.printf("passed in %.1f s%n", seconds(begun));
@@ -191,8 +188,8 @@ public final class RunOnBionic {
                 android.takeThrown());
     }
 
-    /** The largest face, its crop and its embedding. */
-    private void photo(String name) throws IOException {
+    /** The largest face, its crop and the crop's embedding, which it returns. */
+    private float[] photo(String name) throws IOException {
         String[] size = values.getProperty(name + ".small.size").split(" ");
         int width = Integer.parseInt(size[0]);
         int height = Integer.parseInt(size[1]);
@@ -222,8 +219,8 @@ public final class RunOnBionic {
         require(
                 Arrays.equals(bytes(new File(reference, small(name, "crop"))), crop),
                 name + ": the crop differs");
-        double cosine =
-                cosine(embed(crop), floats(bytes(new File(reference, small(name, "vector")))));
+        float[] vector = embed(crop);
+        double cosine = cosine(vector, floats(bytes(new File(reference, small(name, "vector")))));
         require(cosine > COSINE, name + ": the embedding's cosine is " + cosine);
         double own =
                 cosine(
@@ -235,22 +232,18 @@ public final class RunOnBionic {
         System.out.printf(
                 "%s: crop equal, cosine %.7f, from the photo %.4f, %.1f s%n",
                 name, cosine, own, seconds(begun));
+        return vector;
     }
 
-    private void verdict(String a, String b) throws IOException {
-        float[][] vectors = new float[2][];
-        String[] names = {a, b};
-        for (int i = 0; i < 2; ++i) {
-            vectors[i] = embed(bytes(new File(reference, small(names[i], "crop"))));
-        }
+    private void verdict(float[] a, float[] b) throws IOException {
         float[] similarity =
                 floats(
                         android.type("org/facesdk/NativeVectors")
                                 .callStaticJniMethodObject(
                                         android.emulator,
                                         "similarities([F[F)[F",
-                                        new FloatArray(android.vm, vectors[0]),
-                                        new FloatArray(android.vm, vectors[1])));
+                                        new FloatArray(android.vm, a),
+                                        new FloatArray(android.vm, b)));
         String[] python = values.getProperty(detector + ".small.verify").split(" ");
         require(
                 Math.abs(similarity[0] - Double.parseDouble(python[1])) < 1e-5,
@@ -258,7 +251,7 @@ public final class RunOnBionic {
         require(
                 similarity[0] >= Double.parseDouble(python[2]) == python[0].equals("True"),
                 "the verdict differs");
-        System.out.printf("%s and %s: %.7f, as in Python: %s%n", a, b, similarity[0], python[0]);
+        System.out.printf("both: %.7f, as in Python: %s%n", similarity[0], python[0]);
     }
 
     private String small(String photo, String kind) {
