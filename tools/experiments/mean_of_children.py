@@ -7,8 +7,9 @@ r"""Takes what small children share out of a recogniser's last layer.
 Networks that have learned from celebrities see of a child first that it is one, so two children
 pass for one another many times as often as two adults. The direction of the mean of their
 embeddings says no more than that. It is projected out behind the map of RUN, whose
-``compensation.npz`` is written anew; ``latent.npz`` stays. Who is a child is said by FairFace's
-labels, which people guessed: those up to nine years (:mod:`.recogniser.groups`).
+``compensation.npz`` is written anew; ``latent.npz`` stays. Call it once: a second call would take
+another direction out. Who is a child is said by FairFace's labels, which people guessed: those up
+to nine years (:mod:`.recogniser.groups`).
 
 Told is how alike strangers are among children before and after, of one half without the direction
 of the other half's mean.
@@ -34,7 +35,7 @@ from tools.experiments.recogniser.groups import CERTAIN, indicators, read_crops,
 from tools.experiments.recogniser.last_layers import unit
 from tools.experiments.recogniser.photo_order import place
 from tools.experiments.recogniser.strangers_elsewhere import similarities
-from tools.experiments.recogniser.train_last import change_of, embeddings
+from tools.experiments.recogniser.train_last import change_of, embeddings, name_stale
 
 AGES = ("0-2", "3-9")
 """Labels of those whose mean is taken out."""
@@ -90,6 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     told(f"{len(others)} of {len(children)} children", others)
     told("without the others' mean", others @ projection(fitted))
     np.savez_compressed(given.run / COMPENSATION, compensation=change @ projection(vectors))
+    name_stale(given.run)
 
 
 if __name__ == "__main__":

@@ -108,9 +108,8 @@ def change_of(run: Path, length: int) -> NDArray[np.float32]:
     return np.asarray(change, np.float32)
 
 
-def write(run: Path, model: tf.keras.Model) -> None:
-    """Writes latent.npz anew, and names what no longer belongs to it."""
-    save_latent(run / run_folder.LATENT, model)
+def name_stale(run: Path) -> None:
+    """Names what no longer belongs to a run whose network has changed."""
     stale = [name for name in MADE_OF_IT if (run / name).exists()]
     if stale:
         print(f"of the network before, to be removed: {', '.join(stale)}")
@@ -224,7 +223,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     trainer = Trainer(groups, targets, model, above, change, config.alike, settings)
     train(trainer, logging(given.run))
     told("after", model, change, people)
-    write(given.run, model)
+    save_latent(given.run / run_folder.LATENT, model)
+    name_stale(given.run)
 
 
 if __name__ == "__main__":
