@@ -193,11 +193,11 @@ def calibrate(
     found = thresholds_of(similar, fmrs)
     taken = None
     if center:
-        centering = Centering(people, vectors)
+        centering = Centering(people, embedded.vectors)  # the same whatever norm is clear
         taken = _Center(float(np.linalg.norm(centering.mean)), centering.people, found)
         mean = [round(float(number), 7) for number in centering.mean]
         bundle = derived(loaded, own.with_removed_direction(mean))
-        similar = labelled(centering.similarities())
+        similar = labelled(Centering(people, vectors).similarities())
         found = thresholds_of(similar, fmrs)
     require_hope(found)
     probability = probability_of(similar)
