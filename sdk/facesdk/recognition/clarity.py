@@ -31,29 +31,45 @@ def measurable(contract: Contract) -> Contract:
     return contract.with_full_norm(_BEYOND)
 
 
-def shortened(vectors: FloatArray, share: float) -> tuple[float | None, FloatArray]:
-    """The norm that all but a share of some outputs have, and the embeddings that go with it.
+def norm_of_clear(vectors: FloatArray, share: float) -> float | None:
+    """The norm that all but a share of some outputs have: a contract's ``full_norm``.
 
     Args:
         vectors: float32 ``(N, D)``, embeddings of photos by the contract :func:`measurable`.
         share: Of the photos that count as unclear, 0 to :data:`MOST`; 0 for no norm.
 
     Returns:
-        ``full_norm``, to four digits, and float32 ``(N, D)``, the embeddings by it.
+        The norm, to four digits.
 
     Raises:
         InputError: The share is out of its range, or the network brings its outputs to one norm.
     """
     if not 0 <= share <= MOST:
         raise InputError(f"the share of unclear photos must be in [0, {MOST}], but got {share}")
-    norms = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
-    unit = np.asarray(vectors / norms, np.float32)
     if share == 0:
-        return None, unit
+        return None
+    norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
     if norms.max() < _LEAST_SPREAD * norms.min():
         raise InputError(
             f"the outputs of this network all have norm {_BEYOND * norms.max():.4g}, which does "
             "not tell how clear a face is: leave out --unclear"
         )
-    full = float(f"{_BEYOND * np.quantile(norms, share):.4g}")
-    return full, unit * np.minimum(norms * (_BEYOND / full), 1).astype(np.float32)
+    return float(f"{_BEYOND * np.quantile(norms, share):.4g}")
+
+
+def shortened(vectors: FloatArray, full_norm: float | None) -> FloatArray:
+    """The embeddings that go with a norm.
+
+    Args:
+        vectors: float32 ``(N, D)``, embeddings of photos by the contract :func:`measurable`.
+        full_norm: As a contract has it; None for embeddings of norm 1, all of them.
+
+    Returns:
+        float32 ``(N, D)``, of norm 1 or less.
+    """
+    norms = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    unit = np.asarray(vectors / norms, np.float32)
+    if full_norm is None:
+        return unit
+    clear = np.minimum(norms * (_BEYOND / full_norm), 1)
+    return np.asarray(unit * clear, np.float32)

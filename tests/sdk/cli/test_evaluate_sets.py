@@ -351,7 +351,8 @@ def test_calibrate_finds_how_long_the_outputs_for_clear_faces_are(
     record = json.loads(invoke(*arguments, "--unclear", "0", "-o", str(plain), "--json").stdout)
     assert record["contract"].get("full_norm") is None
     found, without = Embedder.load(door), Embedder.load(plain)
-    assert found.model_id == without.model_id
+    invoke(*arguments, "-o", str(plain))  # by the norm that the file brings
+    assert found.model_id == without.model_id == ModelBundle.load(plain).model_id
     assert found.contract.thresholds != without.contract.thresholds
     shown = np.stack([crop(*divmod(place, CROPS))[:, 8:104] for place in range(PEOPLE * CROPS)])
     vectors, unit = found.embed(shown), without.embed(shown)

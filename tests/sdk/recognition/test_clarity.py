@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facesdk.errors import InputError
-from facesdk.recognition.clarity import MOST, measurable, shortened
+from facesdk.recognition.clarity import MOST, measurable, norm_of_clear, shortened
 from sdk.recognition.test_embedding import contract
 
 
@@ -33,7 +33,8 @@ def test_a_share_of_the_photos_is_shortened(
     """Against the definition, in float64."""
     norms = scale * np.random.default_rng(seed).permutation(np.linspace(0.5, 2, count))
     found = outputs(norms, seed)
-    full, vectors = shortened(by_the_measurable(found), share)
+    full = norm_of_clear(by_the_measurable(found), share)
+    vectors = shortened(by_the_measurable(found), full)
     assert full is not None and vectors.dtype == np.float32
     np.testing.assert_allclose(vectors, found / np.maximum(norms, full)[:, None], atol=1e-5)
     assert np.mean(norms < full) == pytest.approx(share, abs=1.5 / count + 1e-3)
@@ -41,18 +42,18 @@ def test_a_share_of_the_photos_is_shortened(
 
 def test_no_share_shortens_nothing() -> None:
     found = outputs(np.linspace(3, 40, 30))
-    full, vectors = shortened(by_the_measurable(found), 0)
-    assert full is None
+    assert norm_of_clear(by_the_measurable(found), 0) is None
+    vectors = shortened(by_the_measurable(found), None)
     unit = found / np.linalg.norm(found, axis=1, keepdims=True)
     np.testing.assert_allclose(vectors, unit, atol=1e-6)
 
 
 def test_outputs_of_one_norm_say_nothing() -> None:
     with pytest.raises(InputError, match=r"all have norm 5, .* leave out --unclear"):
-        shortened(by_the_measurable(outputs(np.full(30, 5.0))), 0.1)
+        norm_of_clear(by_the_measurable(outputs(np.full(30, 5.0))), 0.1)
 
 
 @pytest.mark.parametrize("share", [-0.1, 0.51, float("nan")])
 def test_a_share_out_of_its_range_is_refused(share: float) -> None:
     with pytest.raises(InputError, match="share of unclear photos must be in"):
-        shortened(by_the_measurable(outputs(np.linspace(3, 40, 30))), share)
+        norm_of_clear(by_the_measurable(outputs(np.linspace(3, 40, 30))), share)

@@ -142,7 +142,7 @@ def calibrate(
     from facesdk.models.bundle import ModelBundle
     from facesdk.models.contract_writer import derived, replace_contract
     from facesdk.models.run_files import is_run, model_files
-    from facesdk.recognition.clarity import measurable, shortened
+    from facesdk.recognition.clarity import measurable, norm_of_clear, shortened
     from facesdk.recognition.embedding import Embedder
 
     fmrs = tuple(fmr or COMMON_FMRS)
@@ -166,7 +166,7 @@ def calibrate(
         raise InputError(f"{source} was made by --center: leave it out, or give the model before")
     own = loaded.contract.with_flip(True) if flip else loaded.contract
     bundle = derived(loaded, own) if flip else loaded
-    embedder = Embedder(bundle, own if unclear is None else measurable(own), threads=threads)
+    embedder = Embedder(bundle, measurable(own), threads=threads)
     people = _open(pairs, aligned=aligned)
     output.tell_left_out(people.left_out, verbose=verbose)
     count = None if people.people is None else len(np.unique(people.people))
@@ -186,9 +186,10 @@ def calibrate(
         rounded = scores.astype("float32")
         return PairSimilarities(rounded[people.same], rounded[~people.same])
 
-    vectors, full_norm = embedded.vectors, own.full_norm
+    full_norm = own.full_norm
     if unclear is not None:
-        full_norm, vectors = shortened(vectors, unclear)
+        full_norm = norm_of_clear(embedded.vectors, unclear)
+    vectors = shortened(embedded.vectors, full_norm)
     similar = labelled(pair_similarities(people, vectors))
     found = thresholds_of(similar, fmrs)
     taken = None
