@@ -55,6 +55,26 @@ def test_our_table_stands_beside_the_papers() -> None:
     assert "(" not in row
 
 
+def test_a_run_a_recipe_and_what_is_set_of_them() -> None:
+    run_folder = Path(__file__).parents[3] / "training" / "runs" / "recogniser"
+    of_run, of_recipe = (
+        json.loads(run(name, "--json")) for name in (str(run_folder), "compactfacenet-packaged")
+    )
+    assert of_run == of_recipe
+    assert (of_run["architecture"], of_run["stages"][0]) == ("CompactFaceNet", [96, 4])
+    settings = ("--set", "network.thresholds=[1, 1, 2]", "--set", "network.head_units=0")
+    changed = json.loads(run("compactfacenet-packaged", *settings, "--json"))
+    assert changed["thresholds"] == [1, 1, 2]
+    counts, before = (
+        {layer["name"]: layer for layer in each["layers"]} for each in (changed, of_run)
+    )
+    assert "head_hidden" in before and "head_hidden" not in counts
+    assert counts["stage3_unit1_conv"]["calls"] == 2 * before["stage3_unit1_conv"]["calls"]
+    assert "compactfacenet-packaged (CompactFaceNet)" in run("compactfacenet-packaged")
+    staged = json.loads(run("compactfacenet-staged", "--set", "network.stages=[[64, 1]]", "--json"))
+    assert (staged["stages"], "variant" in staged) == ([[64, 1]], False)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -62,6 +82,9 @@ def test_our_table_stands_beside_the_papers() -> None:
         (["A", "--kernel-quantizer", "x"], "weights must be quantized by one of"),
         (["A", "--plot", "roofline.png"], "must end with .svg"),
         (["CompactFaceNet", "--width", "0.5"], "CompactFaceNet has no width"),
+        (["A", "--set", "network.heads=1"], "A has no heads"),
+        (["A", "--set", "epochs=3"], "--set takes keys of network here, but got 'epochs=3'"),
+        (["missing.toml"], "cannot read missing.toml"),
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], message: str) -> None:

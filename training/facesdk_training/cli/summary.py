@@ -1,8 +1,9 @@
-"""``facesdk models summary``: what an architecture costs, beside the paper's figures."""
+"""``facesdk models summary``: what a network costs, beside the paper's figures."""
 
 from __future__ import annotations
 
 import json as json_module
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
@@ -12,10 +13,12 @@ import typer
 from facesdk.cli import options
 from facesdk.errors import InputError, require_extra
 from facesdk.files import write_atomic
+from facesdk.models.run_files import is_run
 from facesdk.pages import text
 from facesdk.pages.text import Line, Table
 
 if TYPE_CHECKING:
+    from facesdk_training.architectures.registry import NetworkConfig
     from facesdk_training.complexity.layers import Complexity
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
@@ -27,7 +30,7 @@ def summary(
         str,
         typer.Argument(
             metavar="NAME",
-            help="A, B, C, Q, QB, CompactFaceNet or MobileFaceNet.",
+            help="A, B, C, Q, QB, CompactFaceNet or MobileFaceNet, a recipe, or a run.",
             show_default=False,
         ),
     ],
@@ -51,6 +54,16 @@ def summary(
             show_default="NAME's",
         ),
     ] = None,
+    assignments: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change the network as `train --set` does, for example network.head_units=64; "
+            "repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     plot: Annotated[
         Optional[Path],
         typer.Option(
@@ -61,10 +74,11 @@ def summary(
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Count an architecture's weights, multiply-adds and bytes, layer by layer (extra `train`).
+    """Count a network's weights, multiply-adds and bytes, layer by layer (extra `train`).
 
     Everything is counted on the built network, with the paper's classifier of 10,575 people. The
-    table of A, B, C and Q is printed beside the paper's.
+    table of A, B, C and Q is printed beside the paper's. Of a recipe or a run with stages it is the
+    network of the last one.
 
     Examples:
 
@@ -73,25 +87,26 @@ def summary(
         facesdk models summary Q --json | jq .compression_without_classifier
 
         facesdk models summary QB --plot roofline.svg
+
+        facesdk models summary compactfacenet-packaged --set "network.thresholds=[1, 1, 2]"
     """
     require_extra("tensorflow", extra="train")
     require_extra("larq", extra="train")
     if plot is not None and plot.suffix.lower() != ".svg":
         raise InputError(f"{plot} must end with .svg")
-    from facesdk_training.architectures.registry import architecture_name
     from facesdk_training.complexity import paper
 
-    overrides: dict[str, Any] = {"width": width, "weights": weights, "activations": activations}
-    overrides = {key: value for key, value in overrides.items() if value is not None}
-    name = architecture_name(name)
-    network = paper.measure_architecture(name, **overrides)
+    options_given = {"width": width, "weights": weights, "activations": activations}
+    fields = {key: value for key, value in options_given.items() if value is not None}
+    config = _network_of(name, assignments or (), fields)
+    network = paper.measure_network(config)
     if plot is not None:
         from facesdk.bench.peaks import measure_peaks
         from facesdk_training.complexity.roofline import draw
 
         write_atomic(plot, draw(network.layers, measure_peaks(), name).encode())
     if json:
-        typer.echo(json_module.dumps(_record(name, network, overrides)))
+        typer.echo(json_module.dumps(_record(config, network)))
         return
     lines = [
         f"multiply-adds with {precision} bits (weights x activations): {count:,}"
@@ -101,7 +116,7 @@ def summary(
         _layer_table(network),
         *map(Line, lines),
         Line(f"parameters beside kernels: {network.other_parameters:,}"),
-        _paper_table(name, network, overrides),
+        _paper_table(_title(name, config), config),
         Line(
             "Table 3 of the paper: Q's compression comes out as 3.55, because Fc6 has 10,828,800 "
             "weights; 3.81 is what 1.0e7 would give."
@@ -110,13 +125,53 @@ def summary(
     typer.echo(text.draw(parts), nl=False)
 
 
-def _record(name: str, network: Complexity, overrides: dict[str, Any]) -> dict[str, Any]:
+def _network_of(name: str, assignments: Sequence[str], fields: Mapping[str, Any]) -> NetworkConfig:
+    """What NAME stands for, with assignments, then fields of its configuration, replaced."""
+    from facesdk_training.architectures.registry import architecture_name, configure
+    from facesdk_training.config import toml
+    from facesdk_training.runs import record as run_record
+
+    for assignment in assignments:
+        if not assignment.startswith("network."):
+            raise InputError(f"--set takes keys of network here, but got {assignment!r}")
+    path = Path(name)
+    if is_run(path):
+        config = run_record.config_of(path).final_network
+    elif path.suffix or name in toml.recipes():
+        config = toml.read(path).final_network
+    else:
+        config = configure(architecture_name(name))
+    record = toml.assigned({"network": asdict(config)}, assignments)["network"]
+    return configure(record.pop("architecture"), **{**record, **fields})
+
+
+def _fields(config: NetworkConfig) -> dict[str, Any]:
+    return {key: value for key, value in asdict(config).items() if key != "architecture"}
+
+
+def _changed(config: NetworkConfig) -> dict[str, Any]:
+    """The fields that are not those of the architecture at full size."""
+    from facesdk_training.architectures.registry import ARCHITECTURES
+
+    own = _fields(ARCHITECTURES[config.architecture])
+    return {key: value for key, value in _fields(config).items() if value != own[key]}
+
+
+def _title(name: str, config: NetworkConfig) -> str:
+    """NAME, its architecture if it is another name, or what of an architecture was changed."""
+    if name.lower() != config.architecture.lower():
+        return f"{name} ({config.architecture})"
+    changed = (f"{key}={value}" for key, value in _changed(config).items())
+    return " ".join([config.architecture, *changed])
+
+
+def _record(config: NetworkConfig, network: Complexity) -> dict[str, Any]:
     from facesdk_training.complexity import paper
 
     reference = paper.measure_architecture("A")
     return {
-        "architecture": name,
-        **overrides,
+        "architecture": config.architecture,
+        **_changed(config),
         **asdict(paper.figures(network, reference)),
         "other_parameters": network.other_parameters,
         "multiply_adds": dict(network.multiply_adds),
@@ -147,14 +202,11 @@ def _layer_table(network: Complexity) -> Table:
     return Table(columns, rows, "One image, layer by layer", (("total", "", "", *counts),))
 
 
-def _paper_table(name: str, network: Complexity, overrides: dict[str, Any]) -> Table:
+def _paper_table(title: str, config: NetworkConfig) -> Table:
     from facesdk_training.complexity import paper
 
     networks = {row: paper.measure_architecture(row) for row in paper.PAPER_TABLE_3}
-    if name not in networks or overrides:
-        networks[" ".join([name, *(f"{key}={value}" for key, value in overrides.items())])] = (
-            network
-        )
+    networks.setdefault(title, paper.measure_network(config))
     rows = []
     for row, measured in networks.items():
         figures = paper.figures(measured, networks["A"])

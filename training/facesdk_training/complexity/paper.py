@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import Any
 
-from facesdk_training.architectures.registry import PAPER_CLASSES
+from facesdk_training.architectures.registry import ARCHITECTURES, PAPER_CLASSES, NetworkConfig
 from facesdk_training.complexity.layers import Complexity, measure
-from facesdk_training.keras.networks.build import build
+from facesdk_training.keras.networks.build import add_classifier, build_embedder
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +61,23 @@ rounded."""
 
 
 @cache
-def measure_architecture(
-    name: str, *, classes: int = PAPER_CLASSES, **overrides: Any
-) -> Complexity:
-    """Builds an architecture with the paper's classifier and counts it, once per process.
+def measure_network(config: NetworkConfig) -> Complexity:
+    """Builds a network with the paper's classifier and counts it, once per process.
 
     Args:
-        name: See :func:`facesdk_training.keras.networks.build.build`.
-        classes: Outputs of Fc6.
-        overrides: Fields of the configuration.
+        config: From :func:`facesdk_training.architectures.registry.configure`, or a run's.
+
+    Raises:
+        InputError: Only a file describes the network.
     """
-    return measure(build(name, classes=classes, **overrides))
+    return measure(add_classifier(build_embedder(config), PAPER_CLASSES))
+
+
+def measure_architecture(name: str) -> Complexity:
+    """The same of an architecture at full size, a key of
+    :data:`facesdk_training.architectures.registry.ARCHITECTURES`.
+    """
+    return measure_network(ARCHITECTURES[name])
 
 
 def figures(network: Complexity, reference: Complexity) -> Figures:
