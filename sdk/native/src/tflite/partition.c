@@ -86,16 +86,6 @@ static void *kernel_init(TfLiteContext *context, const char *params_bytes, size_
 
 /* ---- prepare ---- */
 
-result *partition_result(const partition *self, int index) {
-  if (index < 0) return NULL;
-  for (size_t i = 0; i < self->op_count; ++i) {
-    for (size_t r = 0; r < RESULTS; ++r) {
-      if (self->results[i][r].index == index) return &self->results[i][r];
-    }
-  }
-  return NULL;
-}
-
 static TfLiteStatus shape_of(const partition *self, TfLiteContext *context, int index, tensor_shape *shape) {
   const result *written = partition_result(self, index);
   if (written != NULL) {

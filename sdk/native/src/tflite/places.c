@@ -6,6 +6,16 @@
 #include "tflite/node.h"
 #include "tflite/partition.h"
 
+result *partition_result(const partition *self, int index) {
+  if (index < 0) return NULL;
+  for (size_t i = 0; i < self->op_count; ++i) {
+    for (size_t r = 0; r < RESULTS; ++r) {
+      if (self->results[i][r].index == index) return &self->results[i][r];
+    }
+  }
+  return NULL;
+}
+
 /* Whether the operator that writes a result, and all that read it, take columns of a wider tensor. */
 static bool can_lie_in_columns(const partition *self, const result *part) {
   const size_t writer = (size_t)(part - *self->results) / RESULTS;

@@ -2,7 +2,6 @@
  * refines again and places five landmarks. The numbers are those of facesdk/detection/mtcnn/detector.py. */
 #include <stdbool.h>
 
-#include "base/error.h"
 #include "face/faces.h"
 
 enum { WINDOW = 12, RNET_SIDE = 24, MOST_LEVELS = 64 };
@@ -12,20 +11,6 @@ static const double WITHIN_LEVEL = 0.5, ACROSS_LEVELS = 0.7, REFINED = 0.7;
 
 /* A face is complete when its square is this many windows of the next finer level wide, and it has this share of it. */
 static const double LARGER_THAN_WINDOWS = 2.8, SHARE_OF_SQUARE = 0.5;
-
-facesdk_status facesdk_search_run(const facesdk_search *search, facesdk_mtcnn_network network, const uint8_t *pixels,
-                                  int32_t count, int32_t height, int32_t width, size_t value_count,
-                                  const float **values, facesdk_error *error) {
-  size_t given = 0;
-  const facesdk_status status =
-      search->networks->run(search->networks->context, network, pixels, count, height, width, values, &given, error);
-  if (status != FACESDK_OK) return status;
-  if (given != value_count || *values == NULL) {
-    return facesdk_fail(error, FACESDK_INVALID_ARGUMENT, "network %d of MTCNN gave %zu numbers, but %zu are needed",
-                        (int)network, given, value_count);
-  }
-  return FACESDK_OK;
-}
 
 /* The scales of a photo's levels, falling. */
 static int32_t scales_of(const facesdk_image *photo, int32_t min_face, double scales[MOST_LEVELS]) {
