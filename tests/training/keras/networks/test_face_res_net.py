@@ -222,18 +222,19 @@ def test_every_variable_has_a_gradient(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["A", "C", "Q", "QB"])
-def test_it_learns_to_tell_four_patterns_apart(name: str) -> None:
+@pytest.mark.parametrize(("name", "steps"), [("A", 12), ("C", 12), ("Q", 12), ("QB", 20)])
+def test_it_learns_to_tell_four_patterns_apart(name: str, steps: int) -> None:
     tf.keras.utils.set_random_seed(1)
     rng = np.random.default_rng(0)
     patterns = rng.uniform(-1, 1, (4, 14, 12, 3)).repeat(8, axis=1).repeat(8, axis=2)
     model = small(name, width=0.125, classes=4, dropout=0.0)
     model.compile(
-        tf.keras.optimizers.Adam(2e-3),
+        tf.keras.optimizers.Adam(2e-3, jit_compile=False),
         tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        run_eagerly=True,  # a graph pays after more steps
     )
     losses = []
-    for _ in range(25):
+    for _ in range(steps):
         labels = rng.integers(0, 4, 16)
         noise = rng.uniform(-1, 1, (16, 112, 96, 3))
         losses.append(model.train_on_batch(0.6 * patterns[labels] + 0.4 * noise, labels))

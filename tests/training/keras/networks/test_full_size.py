@@ -54,9 +54,10 @@ def test_steps_change_every_weight_and_lower_the_loss(name: str) -> None:
     # in a few steps: there the classifier learns alone.
     weights = {variable.name for variable in model.trainable_variables}
     classifier = weights - {variable.name for variable in embedder.trainable_variables}
-    before, *after = (step(classifier if name == "QB" else weights) for _ in range(5))
+    before, *after = (step(classifier if name == "QB" else weights) for _ in range(3))
     assert abs(before - math.log(PAPER_CLASSES)) < 6
     assert np.mean(after) < before
-    step(weights)
+    if name == "QB":
+        step(weights)
     now = [variable.numpy() for variable in model.trainable_variables]
     assert all(np.any(new != old) for new, old in zip(now, first, strict=True))

@@ -61,11 +61,12 @@ def test_the_network_computes_what_the_model_file_computes(config: CompactFaceNe
     # Rounding differs between processors and turns signs; that of nudged pictures turns them back.
     rng = np.random.default_rng(2)
     for _ in range(64):
-        nudge = rng.uniform(-1e-6, 1e-6, (len(images), 112, 96, 3)).astype(np.float32)
-        nudged = units(model(INPUT.normalise(images) + nudge, training=False).numpy())
-        cosines = np.maximum(cosines, np.sum(nudged * expected, axis=1))
-        if cosines.min() > 0.999:
+        turned = np.flatnonzero(cosines <= 0.999)
+        if not turned.size:
             break
+        nudge = rng.uniform(-1e-6, 1e-6, (len(turned), 112, 96, 3)).astype(np.float32)
+        nudged = units(model(INPUT.normalise(images[turned]) + nudge, training=False).numpy())
+        cosines[turned] = np.maximum(cosines[turned], np.sum(nudged * expected[turned], axis=1))
     assert cosines.min() > 0.999
     # What training sees, the statistics of a batch, is nearly the same function.
     trained = units(model(INPUT.normalise(images), training=True).numpy())
