@@ -99,22 +99,17 @@ def file_of_run(run: Path) -> tuple[str, bytes]:
     return name, bundle.content
 
 
-def figures_of(model: tf.keras.Model, contract: Contract, base: ModelBundle) -> FileFigures:
+def figures_of(target: str, bundle: ModelBundle, base: ModelBundle) -> FileFigures:
     """What a network's file takes, beside that of another.
 
     Args:
-        model: The network.
-        contract: See :func:`file_of`.
+        target: The name of its target.
+        bundle: The file, of :func:`file_of`.
         base: The file that it is timed with.
-
-    Raises:
-        ModelError: As of :func:`file_of`.
     """
-    name, bundle = file_of(model, contract)
     content = bundle.content
-    return FileFigures(
-        name, len(content), len(packed.pack(content)), round(latency_ratio(bundle, base), 3)
-    )
+    ratio = round(latency_ratio(bundle, base), 3)
+    return FileFigures(target, len(content), len(packed.pack(content)), ratio)
 
 
 def latency_ratio(bundle: ModelBundle, base: ModelBundle, policy: Policy = RUNS) -> float:

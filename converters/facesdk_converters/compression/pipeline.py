@@ -11,7 +11,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,10 +94,13 @@ def compress(
         "engine": engine,
     }
     with _unfinished(out, plan):
-        weigh = _weighing(begun) if files else None
-        measures = partial(_measures, material=material, weigh=weigh)
+        own, weigh = _weighing(begun) if files else (None, None)
+
+        def measures(model: tf.keras.Model) -> dict[str, Any]:
+            return _measures(model, material, weigh(model) if weigh else None)
+
+        before = _measures(begun.model, material, own)
         subject = Subject(begun.config, begun.model, material, source, out / WORK, cache, engine)
-        before = measures(begun.model)
         subject, done = _taken(subject, steps, measures, progress)
         report = {"source": str(source), "engine": engine, "before": before, "steps": done}
         _finish(out, begun, subject, [each.method.name for each in steps], report)
@@ -177,18 +179,21 @@ def _plain(value: Any) -> Any:
     return [_plain(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
-def _weighing(begun: Beginning) -> Weigh:
-    """What tells the figures of a network's file beside that of the network before any step."""
+def _weighing(begun: Beginning) -> tuple[FileFigures, Weigh]:
+    """The figures of the file of the network before any step, and what tells others' beside it."""
     contract = begun.embedder.contract
-    _, base = file_of(begun.model, contract)
-    return lambda model: figures_of(model, contract, base)
+    target, base = file_of(begun.model, contract)
+    own = figures_of(target, base, base)
+    return own, lambda model: figures_of(*file_of(model, contract), base)
 
 
-def _measures(model: tf.keras.Model, material: Material, weigh: Weigh | None) -> dict[str, Any]:
+def _measures(
+    model: tf.keras.Model, material: Material, file: FileFigures | None
+) -> dict[str, Any]:
     """What a network and its model file hold, and how well it does on held-out people."""
     return {
         **counts(model),
-        **(weigh(model).to_dict() if weigh else {}),
+        **(file.to_dict() if file else {}),
         **{name: round(value, 5) for name, value in figures(_pairs(model, material)).items()},
     }
 
