@@ -17,6 +17,7 @@ endif()
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR ${FACESDK_TARGET})
 set(CMAKE_C_COMPILER ${FACESDK_ZIG} cc ${zig_target})
-# Zig keeps frame pointers by default; bcmp, which Clang makes of memcmp, is not in every C library.
-set(CMAKE_C_FLAGS_INIT "-fomit-frame-pointer -fno-builtin-bcmp")
+# Zig keeps frame pointers by default; bcmp, which Clang makes of memcmp, is not in every C library. Where nothing is optimized,
+# as in CMake's trial of the compiler, Zig would use the undefined behaviour sanitizer and compile its run time first.
+set(CMAKE_C_FLAGS_INIT "-fomit-frame-pointer -fno-builtin-bcmp -fno-sanitize=undefined")
 set(CMAKE_MODULE_LINKER_FLAGS_INIT -s)
