@@ -220,9 +220,10 @@ static fake_graph random_graph(uint64_t *seed) {
 
 static void random_graphs(void) {
   uint64_t seed = 20261127;
+  const int graphs = cases_of_path(RANDOM_GRAPHS, &seed);
   chain_counts sum = {0};
   int outputs = 0;
-  for (int i = 0; i < RANDOM_GRAPHS; ++i) {
+  for (int i = 0; i < graphs; ++i) {
     const fake_graph graph = random_graph(&seed);
     char message[512];
     counts = (chain_counts){0};
@@ -231,8 +232,8 @@ static void random_graphs(void) {
     outputs += compared.outputs;
     sum.all += counts.all, sum.of_convolutions += counts.of_convolutions, sum.steps += counts.steps, sum.in_place += counts.in_place;
   }
-  CHECK(outputs > RANDOM_GRAPHS && sum.all > RANDOM_GRAPHS && sum.steps > 2 * sum.all && sum.in_place > RANDOM_GRAPHS / 10 &&
-        sum.of_convolutions > RANDOM_GRAPHS / 4);
+  CHECK(outputs > graphs && sum.all > graphs && sum.steps > 2 * sum.all && sum.in_place > graphs / 10 &&
+        sum.of_convolutions > graphs / 4);
 }
 
 int main(void) {

@@ -316,9 +316,10 @@ static void run_random(const fake_graph *graph, int number) {
 
 static void random_graphs(void) {
   uint64_t seed = 20261127;
+  const int graphs = cases_of_path(RANDOM_GRAPHS, &seed);
   int outputs = 0, resized = 0;
   copies = in_place = 0;
-  for (int i = 0; i < RANDOM_GRAPHS; ++i) {
+  for (int i = 0; i < graphs; ++i) {
     fake_graph graph = random_graph(&seed);
     compared = (comparison){0};
     run_random(&graph, i);
@@ -328,8 +329,8 @@ static void random_graphs(void) {
     run_random(&graph, i);
     ++resized;
   }
-  CHECK(outputs > RANDOM_GRAPHS && resized > RANDOM_GRAPHS / 10);
-  CHECK(copies > RANDOM_GRAPHS && in_place > RANDOM_GRAPHS);
+  CHECK(outputs > graphs && resized > graphs / 10);
+  CHECK(copies > graphs && in_place > graphs);
 }
 
 int main(void) {
