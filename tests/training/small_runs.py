@@ -132,18 +132,8 @@ def losses_of(trainer: Any, stop_at: int | None = None) -> list[float]:
     return losses
 
 
-def mirrored(replicas: int) -> tf.distribute.Strategy:
-    """What several GPUs get, with virtual CPUs in their place."""
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    part = tf.config.LogicalDeviceConfiguration()
-    tf.config.set_logical_device_configuration(cpu, [part] * replicas)
-    return tf.distribute.MirroredStrategy([f"CPU:{index}" for index in range(replicas)])
-
-
 def main() -> None:
-    """Trains in a process of its own; with REPLICAS in the environment, on that many virtual CPUs.
-
-    VARIANT there is a key of :data:`VARIANTS`.
+    """Trains in a process of its own; VARIANT in the environment is a key of :data:`VARIANTS`.
 
     Arguments: folder of the material, run folder, validation interval, step after which the chief
     is told to stop.
@@ -153,9 +143,7 @@ def main() -> None:
     validation = {"sets": ["a"], "share": 0.5, "every": every}
     variant = VARIANTS[os.environ.get("VARIANT", "binary")]
     run_config = small_config(folder, validation=validation, **variant)
-    replicas = int(os.environ.get("REPLICAS", "0"))
-    strategy = mirrored(replicas) if replicas else start().strategy
-    trainer = trainer_of(run, run_config, strategy)
+    trainer = trainer_of(run, run_config, start().strategy)
 
     def on_step(step: int, loss: float, speed: float) -> None:
         print(step, f"{loss:.9g}", flush=True)

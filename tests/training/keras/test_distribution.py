@@ -29,15 +29,14 @@ from training.small_runs import (
 TESTS = Path(__file__).parents[2]
 
 
-def start(material: Path, run: Path, *more: str, **environment: str) -> subprocess.Popen[str]:
+def start(module: str, *arguments: str | Path, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "training.small_runs", str(material), str(run), "5", *more],
+        [sys.executable, "-m", f"training.{module}", *map(str, arguments)],
         cwd=TESTS,
         env={
             **os.environ,
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "CUDA_VISIBLE_DEVICES": "",
-            "VARIANT": "float",
             **environment,
         },
         stdout=subprocess.PIPE,
@@ -46,10 +45,10 @@ def start(material: Path, run: Path, *more: str, **environment: str) -> subproce
     )
 
 
-def losses(process: subprocess.Popen[str]) -> list[float]:
+def printed(process: subprocess.Popen[str]) -> str:
     output, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors[-3000:]
-    return [float(line.split()[1]) for line in output.splitlines()]
+    return output
 
 
 def free_ports(count: int) -> list[int]:
@@ -65,16 +64,17 @@ def together(material: Path, run: Path, *more: str) -> list[list[float]]:
     workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
     processes = [
         start(
-            material,
-            run,
-            *more,
+            "small_runs",
+            *(material, run, "5", *more),
+            VARIANT="float",
             TF_CONFIG=json.dumps(
                 {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
             ),
         )
         for index in range(2)
     ]
-    return [losses(process) for process in processes]
+    outputs = [printed(process) for process in processes]
+    return [[float(line.split()[1]) for line in output.splitlines()] for output in outputs]
 
 
 @pytest.fixture(scope="module")
@@ -114,34 +114,19 @@ def test_two_workers_stopped_and_resumed_get_the_losses_of_one_process(
 def test_two_mirrored_replicas_get_the_losses_of_one(
     material: Path, alone: list[float], tmp_path: Path
 ) -> None:
-    mirrored = losses(start(material, tmp_path / "mirrored", REPLICAS="2"))
-    assert mirrored == pytest.approx(alone, rel=1e-3)
-    assert (tmp_path / "mirrored" / run_folder.WEIGHTS).exists()
+    """Also with crops that are spoilt alike, of which the second replica has all, and binary ones.
 
-
-@pytest.mark.slow
-def test_two_mirrored_replicas_spoil_the_crops_of_a_batch_alike_as_one_does(
-    material: Path, tmp_path: Path
-) -> None:
-    """Of the 6 crops that are spoilt alike the second replica has all, the first none.
-
-    Which pairs are the worst turns on rounding, so the first steps are compared.
+    Which pairs are the worst turns on rounding, so the first steps of these are compared.
     """
-    run = tmp_path / "mirrored"
-    mirrored = losses(start(material, run, "4", VARIANT="alike", REPLICAS="2"))
-    one = here(material, tmp_path / "one", stop_at=4, **VARIANTS["alike"])
-    assert len(one) == 4
-    assert mirrored == pytest.approx(one, rel=2e-4)
-
-
-@pytest.mark.slow
-def test_two_mirrored_replicas_change_binary_weights_as_one_does(
-    material: Path, tmp_path: Path
-) -> None:
-    mirrored = losses(
-        start(material, tmp_path / "mirrored", "2", VARIANT="binary", REPLICAS="2"),
+    mirrored = json.loads(
+        printed(start("mirrored_runs", material, tmp_path, "float", "alike:4", "binary:2"))
     )
-    one = here(material, tmp_path / "one", stop_at=2)
-    assert len(one) == 2
-    assert one[1] < 0.95 * one[0]
-    assert mirrored == pytest.approx(one, rel=1e-3)
+    assert mirrored["float"] == pytest.approx(alone, rel=1e-3)
+    assert (tmp_path / "float" / run_folder.WEIGHTS).exists()
+    alike = here(material, tmp_path / "one alike", stop_at=4, **VARIANTS["alike"])
+    assert len(alike) == 4
+    assert mirrored["alike"] == pytest.approx(alike, rel=2e-4)
+    binary = here(material, tmp_path / "one binary", stop_at=2)
+    assert len(binary) == 2
+    assert binary[1] < 0.95 * binary[0]
+    assert mirrored["binary"] == pytest.approx(binary, rel=1e-3)
