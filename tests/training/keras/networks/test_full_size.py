@@ -54,9 +54,9 @@ def test_steps_change_every_weight_and_lower_the_loss(name: str) -> None:
     # in a few steps: there the classifier learns alone.
     weights = {variable.name for variable in model.trainable_variables}
     classifier = weights - {variable.name for variable in embedder.trainable_variables}
-    before, *after = (step(classifier if name == "QB" else weights) for _ in range(3))
+    before, after = (step(classifier if name == "QB" else weights) for _ in range(2))
     assert abs(before - math.log(PAPER_CLASSES)) < 6
-    assert np.mean(after) < before
+    assert after < before
     if name == "QB":
         step(weights)
     now = [variable.numpy() for variable in model.trainable_variables]
