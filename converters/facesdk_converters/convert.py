@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from facesdk.errors import InputError, ModelError
-from facesdk.files import write_atomic
+from facesdk.files import require_other, write_atomic
 from facesdk.models import packed
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract, Conversion
@@ -207,6 +207,9 @@ def _check_output(request: Request) -> None:
         raise InputError(f"cannot write {path}: it is a folder, give the name of a file")
     if not path.parent.is_dir():
         raise InputError(f"cannot write {path}: there is no folder {path.parent}")
+    if path.suffix not in (".tflite", ".pack"):
+        require_other(path, *request.source.rglob("*"))
+    require_other(path, request.source)
     if not os.access(path.parent, os.W_OK):
         raise InputError(f"cannot write {path}: the folder {path.parent} is not writable")
 

@@ -83,6 +83,18 @@ def write_atomic(path: str | os.PathLike[str], data: bytes, *, private: bool = F
         raise InputError(f"cannot write {path}: {error.strerror}") from None
 
 
+def require_other(path: str | os.PathLike[str], *read: str | os.PathLike[str]) -> None:
+    """Raise if a file to be written is one of those that are read, or a link to one.
+
+    Raises:
+        InputError: It is; the message names it.
+    """
+    for other in read:
+        with suppress(OSError, ValueError):
+            if os.path.isfile(other) and os.path.samefile(path, other):
+                raise InputError(f"cannot write {path}: it is read as well, name another file")
+
+
 def _own_descriptor(path: Path) -> int | None:
     """The descriptor that a name such as ``/dev/stdout``, or a link to one, stands for."""
     folders = re.compile(rf"/proc/{os.getpid()}(/task/\d+)?/fd|/dev/fd")

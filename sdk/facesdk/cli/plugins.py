@@ -12,7 +12,7 @@ import typer
 import typer.core
 import typer.main
 
-from facesdk.cli import examples, interrupts
+from facesdk.cli import examples, interrupts, overwriting
 from facesdk.dependencies import holding_output
 
 HELP_NAMES = ("--help", "-h")
@@ -55,7 +55,17 @@ def command_at(home: str) -> Any:
         verb = app
     command = typer.main.get_command(verb)
     polish(command)
+    guard(command)
     return command
+
+
+def guard(command: Any) -> None:
+    """Let a command, or each of those below it, spare the files that it reads."""
+    below = getattr(command, "commands", {}).values()
+    for one in below:
+        guard(one)
+    if not below:
+        overwriting.spare_inputs(command)
 
 
 def polish(command: Any) -> None:

@@ -27,6 +27,9 @@ from facesdk.progress import Progress, unwatched
 ENROLLED_BEFORE = "this very photo is enrolled already"
 """The warning for a photo that is passed over."""
 
+KEEPS_ITS_DATE = f"{ENROLLED_BEFORE}, and keeps its date: forget the person to give another"
+"""That where a date was asked for."""
+
 Work = Callable[[Sequence[tuple[bytes, str]], "int | None"], Iterable[Chosen]]
 """Embeds a face of photos, each the content of its file and what messages call it, in their order.
 """
@@ -236,7 +239,8 @@ def _stored(
     new = []
     for row, chosen in zip(rows, found, strict=True):
         if chosen.embedding is None or chosen.quality is None:
-            warnings.append((ENROLLED_BEFORE,) if row.before else ())
+            before = ENROLLED_BEFORE if expires is None else KEEPS_ITS_DATE
+            warnings.append((before,) if row.before else ())
             continue
         name = row.photo.identity
         warnings.append(suspicions(gallery, name, chosen.embedding))

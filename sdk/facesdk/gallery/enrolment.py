@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -233,7 +234,8 @@ def _duplicate(found: Identification, name: str) -> str:
 
 
 def _stranger(gallery: Gallery, found: Identification, name: str) -> str:
-    if gallery.person(name) is None:
+    person = gallery.person(name)
+    if person is None or (person.expires and person.expires.timestamp() <= time.time()):
         return ""
     similarity = max(
         (one.similarity for one in found.candidates if one.person.name == name), default=None

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from facesdk.errors import ContractError, EmbeddingMismatchError, GalleryError, InputError
-from facesdk.files import read_regular, write_atomic
+from facesdk.files import read_regular, require_other, write_atomic
 from facesdk.gallery.encryption import KEY_BYTES, Cipher, Sealed, TamperedError
 from facesdk.gallery.gallery import NewTemplate
 from facesdk.gallery.sqlite import SqliteGallery
@@ -98,9 +98,11 @@ def export(
         The number of templates.
 
     Raises:
-        InputError: The passphrase is too short, or the file cannot be written.
+        InputError: The passphrase is too short, the file is one of the gallery's, or cannot be
+            written.
     """
     require_passphrase(passphrase)
+    require_other(path, *gallery.files)
     rows = gallery.snapshot()
     content = {
         "model_id": gallery.model_id,

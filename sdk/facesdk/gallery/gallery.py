@@ -251,7 +251,7 @@ class Gallery(Protocol):
         """
 
     def holds(self, mark: bytes) -> bool:
-        """Whether a photo of this mark is enrolled."""
+        """Whether a photo of this mark is enrolled, and has not expired."""
 
     def people(self) -> tuple[Person, ...]:
         """Who is enrolled, by name."""

@@ -38,6 +38,10 @@ class KeyStore(Protocol):
     def where(self) -> str:
         """What messages call it."""
 
+    @property
+    def file(self) -> Path | None:
+        """The file that has the keys; None if none has."""
+
     def keys(self, gallery: str) -> tuple[bytes, ...]:
         """The keys of a gallery, the newest first; none where it has none here.
 
@@ -74,6 +78,11 @@ class KeyFile:
     def where(self) -> str:
         """See :class:`KeyStore`."""
         return f"key file {self._path}"
+
+    @property
+    def file(self) -> Path | None:
+        """See :class:`KeyStore`."""
+        return self._path
 
     def keys(self, gallery: str) -> tuple[bytes, ...]:
         """See :class:`KeyStore`; a file that others may read is refused."""
@@ -151,6 +160,11 @@ class KeyVariable:
         """See :class:`KeyStore`."""
         return f"environment variable {self._name}"
 
+    @property
+    def file(self) -> Path | None:
+        """None."""
+        return None
+
     def keys(self, gallery: str) -> tuple[bytes, ...]:
         """See :class:`KeyStore`."""
         encoded = os.environ.get(self._name)
@@ -187,6 +201,11 @@ class Keyring:
     def where(self) -> str:
         """See :class:`KeyStore`."""
         return "the keyring"
+
+    @property
+    def file(self) -> Path | None:
+        """None."""
+        return None
 
     def keys(self, gallery: str) -> tuple[bytes, ...]:
         """See :class:`KeyStore`."""

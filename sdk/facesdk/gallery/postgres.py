@@ -223,7 +223,11 @@ class PostgresGallery:
     def holds(self, mark: bytes) -> bool:
         """See :class:`~facesdk.gallery.gallery.Gallery`."""
         with self._transaction() as base:
-            found = base.execute("SELECT 1 FROM template WHERE photo = %s LIMIT 1", (mark,))
+            found = base.execute(
+                "SELECT 1 FROM template WHERE photo = %s AND (expires IS NULL OR expires > now()) "
+                "LIMIT 1",
+                (mark,),
+            )
             return found.fetchone() is not None
 
     def people(self) -> tuple[Person, ...]:

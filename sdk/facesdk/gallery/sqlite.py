@@ -143,6 +143,11 @@ class SqliteGallery:
         return self._file.path
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """The database and what SQLite writes beside it, the audit log, and the file of keys."""
+        return self._file.files
+
+    @property
     def model_id(self) -> str:
         """SHA-256 (hex) of the model whose embeddings it holds."""
         return self._file.about.model_id

@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -134,7 +135,7 @@ class GalleryFile:
         """
         gallery = secrets.token_hex(8)
         about, first = _new_about(gallery, model_id, contract, Cipher(keys.add(gallery)))
-        made = False
+        made, path = False, _followed(path)
         try:
             with _alone_in(path.parent):
                 if not path.exists():
@@ -154,6 +155,7 @@ class GalleryFile:
             GalleryError: It is missing, is no gallery, is of another version, or its key is not in
                 ``keys``.
         """
+        path = _followed(path)
         if not path.is_file():
             raise GalleryError(
                 f"gallery {path} does not exist: `facesdk enrol NAME PHOTO... --gallery {path}` "
@@ -165,6 +167,12 @@ class GalleryFile:
         except BaseException:
             base.close()
             raise
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The database and what SQLite writes beside it, the audit log, and the file of keys."""
+        keys = () if self.keys.file is None else (self.keys.file,)
+        return (*_sqlite_files(self.path), self.audit_file.path, *keys)
 
     def close(self) -> None:
         """Close the file."""
@@ -226,10 +234,12 @@ class GalleryFile:
         return mark(self._audit_key, digest)
 
     def holds(self, mark: bytes) -> bool:
-        """Whether a photo of this mark is enrolled."""
-        query = "SELECT 1 FROM template WHERE photo = ? LIMIT 1"
+        """Whether a photo of this mark is enrolled, and has not expired."""
+        query = (
+            "SELECT 1 FROM template WHERE photo = ? AND (expires IS NULL OR expires > ?) LIMIT 1"
+        )
         with self.reporting():
-            return self._base.execute(query, (mark,)).fetchone() is not None
+            return self._base.execute(query, (mark, time.time())).fetchone() is not None
 
     def count(self) -> int:
         """Number of templates."""
@@ -600,6 +610,11 @@ def _write_about(base: sqlite3.Connection, about: About) -> None:
         "key_data": about.audit_key.data,
     }
     base.executemany("INSERT OR REPLACE INTO about VALUES(?,?)", values.items())
+
+
+def _followed(path: Path) -> Path:
+    """Where a symbolic link leads: SQLite and the audit log write beside the file itself."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def _sqlite_files(path: Path) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from datetime import datetime, timezone
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from facesdk import samples
 from facesdk.cli.main import app
+from facesdk.gallery.bulk import KEEPS_ITS_DATE
 from facesdk.images import decode, encode
 
 OBAMA, OBAMA2, BIDEN = map(str, (samples.OBAMA, samples.OBAMA2, samples.BIDEN))
@@ -72,6 +74,42 @@ def test_an_enrolment_is_a_record_per_photo(shell):
     status, (person,) = shell.json("people")
     assert status == 0 and person["name"] == "Barack" and person["templates"] == 2
     assert list(person) == ["id", "name", "templates", "created", "expires"]
+
+
+def test_a_photo_that_has_expired_is_enrolled_again(shell, monkeypatch):
+    status, (done,) = shell.json("enrol", "Barack", OBAMA, "--expires", "2099-01-31")
+    assert (status, done["warnings"]) == (0, [])
+    status, (done,) = shell.json("enrol", "Barack", OBAMA, "--expires", "2100-01-31")
+    assert (status, done["stored"]) == (0, None)
+    assert done["warnings"] == [KEEPS_ITS_DATE]
+    monkeypatch.setattr("time.time", lambda: datetime(2099, 2, 1, tzinfo=timezone.utc).timestamp())
+    status, (done,) = shell.json("enrol", "Barack", OBAMA, "--expires", "2100-01-31")
+    assert (status, done["warnings"]) == (0, [])
+    assert done["stored"]["expires"] == "2100-01-31T00:00:00+00:00"
+    assert shell("identify", OBAMA2).exit_code == 0
+
+
+def test_a_date_that_has_come_is_refused(shell):
+    done = shell("enrol", "Barack", OBAMA, "--expires", "2026-01-01")
+    assert done.exit_code == 2
+    assert "--expires 2026-01-01 has come" in done.stderr
+    assert not (shell.folder / "door.db").exists()
+
+
+def test_a_gallery_behind_a_link_is_the_gallery(shell):
+    """SQLite's files and the audit log lie where it is, and a link stays one."""
+    (shell.folder / "volume").mkdir()
+    link = shell.folder / "door.db"
+    link.symlink_to(shell.folder / "volume" / "faces.db")
+    assert shell("enrol", "Barack", OBAMA).exit_code == 0
+    assert link.is_symlink()
+    assert sorted(path.name for path in (shell.folder / "volume").iterdir()) == [
+        "faces.db",
+        "faces.db.audit",
+    ]
+    assert [row["name"] for row in shell.json("people")[1]] == ["Barack"]
+    assert shell("gallery", "check").exit_code == 0
+    assert not (shell.folder / "door.db.audit").exists()
 
 
 def test_somebody_who_is_enrolled_is_known(door):

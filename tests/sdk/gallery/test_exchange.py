@@ -112,6 +112,16 @@ def test_a_short_passphrase_is_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("name", ["gallery.db", "gallery.db.audit", "gallery.db-wal", "keys"])
+def test_a_gallery_is_not_written_over_by_its_export(tmp_path, name):
+    (tmp_path / "link").symlink_to(tmp_path / name)
+    with new_gallery(tmp_path, 2) as gallery:
+        for path in (tmp_path / name, tmp_path / "link"):
+            with pytest.raises(InputError, match="it is read as well, name another file"):
+                export(gallery, path, WORDS)
+    assert check(tmp_path / "gallery.db", key=tmp_path / "keys")
+
+
 def test_a_gallery_of_another_model_takes_no_export(tmp_path):
     with new_gallery(tmp_path, 1) as gallery:
         export(gallery, tmp_path / "out", WORDS)

@@ -107,6 +107,9 @@ def test_all_of_several_are_enrolled_or_none(opened):
         gallery.enrol_many([NewTemplate("Ada", face(1), 0.5, photo=mark)])
         assert gallery.holds(mark) and not gallery.holds(gallery.mark(b"other"))
         assert len(gallery) == 1
+        gone, other = datetime(2026, 1, 1, tzinfo=timezone.utc), gallery.mark(b"other")
+        gallery.enrol_many([NewTemplate("Ada", face(1), 0.5, gone, other)])
+        assert not gallery.holds(other)
 
 
 def test_several_computers_write_at_once(opened):

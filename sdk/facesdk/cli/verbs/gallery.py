@@ -149,6 +149,9 @@ def enrol(
     _require_one_way(name, photos, people, source, face)
     if ray is None and workers > MAX_WORKERS:
         raise InputError(f"without --ray at most {MAX_WORKERS} workers, but got {workers}")
+    until = expires and expires.replace(tzinfo=timezone.utc)
+    if until is not None and until <= datetime.now(timezone.utc):
+        raise InputError(f"--expires {until:%Y-%m-%d} has come: the photos would not be compared")
     wanted = _of_everybody(people) if people else _of_one(name or "", photos or [])
     engine = FaceEngine.load(
         model,
@@ -166,7 +169,6 @@ def enrol(
         _work(engine, workers, ray) as work,
         bar if len(wanted) > 1 else nullcontext(unwatched) as progress,
     ):
-        until = expires and expires.replace(tzinfo=timezone.utc)
         found: Iterable[Enrolment]
         if source is None:
             found = enrol_photos(

@@ -10,7 +10,7 @@ import typer
 
 from facesdk.cli import options, output
 from facesdk.errors import EXIT_BAD_INPUT, EXIT_DOUBTFUL, InputError
-from facesdk.files import read_regular
+from facesdk.files import read_regular, require_other
 from facesdk.gallery import check as checks
 from facesdk.gallery import exchange
 from facesdk.gallery.sqlite import SqliteGallery
@@ -100,6 +100,8 @@ def export(
 
         facesdk export door.export --gallery door.db --passphrase env:BACKUP_PASSPHRASE
     """
+    if passphrase is not None:
+        require_other(file, passphrase)
     words = _passphrase(passphrase, confirm=True)
     exchange.require_passphrase(words)
     with (
