@@ -140,6 +140,36 @@ def test_one_output_of_several_that_tells_nothing_is_named(tmp_path: Path) -> No
     assert not (tmp_path / "net.tflite").exists()
 
 
+class _WithMean(tf.Module):  # type: ignore[misc]
+    @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 3))])  # type: ignore[untyped-decorator]
+    def __call__(self, image: Any) -> dict[str, Any]:
+        return {"each": tf.reduce_mean(image, (1, 2)), "whole": tf.reduce_mean(image)}
+
+
+def _of_a_whole_batch(path: Path) -> Path:
+    """A network with an output that has no axis for the batch."""
+    image = layers.Input((8, 8, 3))
+    each, whole = layers.Dense(9)(layers.Flatten()(image)), tf.reduce_mean(image)
+    module = _WithMean()
+    if path.suffix == ".h5":
+        tf.keras.Model(image, [each, whole]).save(path)
+    elif path.suffix == ".tflite":
+        functions = [module.__call__.get_concrete_function()]
+        path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions(functions).convert())
+    else:
+        tf.saved_model.save(module, str(path), signatures=module.__call__)
+    return path
+
+
+@pytest.mark.parametrize("name", ["net.h5", "saved", "net.tflite"])
+def test_an_output_of_a_whole_batch_is_refused(tmp_path: Path, name: str) -> None:
+    words = ["convert", "float32", str(_of_a_whole_batch(tmp_path / name)), *FED]
+    done = CliRunner().invoke(app, [*words, "-o", str(tmp_path / "out.tflite"), "--no-verify"])
+    assert done.exit_code == 2
+    assert "gives a single number for a whole batch as its output" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_several_ports_are_no_recogniser(network: Any, tmp_path: Path) -> None:
     network.save(tmp_path / "net.h5")
     words = ["convert", "lce", str(tmp_path / "net.h5"), "-o", str(tmp_path / "net.tflite")]

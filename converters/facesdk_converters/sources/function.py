@@ -149,6 +149,12 @@ def _check(function: Any, path: Path) -> None:
                 f"{path} takes inputs of variable size {one.shape}: save it for an input of fixed "
                 "shape, for example tf.TensorSpec((1, 112, 112, 3))"
             )
+    for one in outputs:
+        if one.shape.rank == 0:
+            raise ModelError(
+                f"{path} gives a single number for a whole batch as its output {one.name}: reduce "
+                "over all axes but the first, so that each input has a number of its own"
+            )
     if len({one.shape[0] for one in inputs}) != 1:
         raise ModelError(
             f"{path} takes inputs of different batches: save it for inputs of the same one"

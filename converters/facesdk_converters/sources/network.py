@@ -183,6 +183,12 @@ class FileNetwork:
             raise ModelError(
                 f"{bundle.path} has inputs of {shapes}, but inputs of one batch are needed"
             )
+        for place, shape in enumerate(self._interpreter.output_shapes, 1):
+            if not shape:
+                raise ModelError(
+                    f"{bundle.path} gives a single number for a whole batch as its output {place}: "
+                    "each input needs one of its own to be compared by"
+                )
 
     @property
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:

@@ -403,6 +403,13 @@ def test_inputs_behind_others_are_not_brought_before_them(path: Path) -> None:
         source.load(path)
 
 
+def test_an_output_without_axes_is_refused(path: Path) -> None:
+    graph = Graph(1, 3, 4, 5)
+    x = graph.add("ReduceMax", graph.conv("x", random(8, 3, 1, 1)), keepdims=0)
+    with pytest.raises(ModelError, match=f"single number for a whole batch as its output {x}: "):
+        source.load(graph.save(path, x))
+
+
 def test_batches_behind_each_other_are_refused(path: Path) -> None:
     graph = Graph("n", 4, 6)
     path = graph.save(path, graph.add("Concat", "x", graph.add("Neg", "x"), axis=0))

@@ -372,6 +372,12 @@ def _check_signature(model: Any, path: Path) -> None:
                 f"{path} takes inputs of variable size {_dimensions(shape)}: build it on "
                 f"an input of fixed shape, for example keras.Input(({fixed}))"
             )
+    for name, made in zip(model.output_names, model.outputs, strict=True):
+        if made.shape.rank == 0:
+            raise ModelError(
+                f"{path} gives a single number for a whole batch as its output {name}: reduce over "
+                "all axes but the first, so that each input has a number of its own"
+            )
     batches = {given.shape[0] for given in model.inputs}
     if len(batches) > 1:
         sizes = ", ".join("any" if size is None else str(size) for size in sorted(batches, key=str))

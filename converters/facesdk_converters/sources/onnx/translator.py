@@ -128,6 +128,11 @@ class Translator:
                     f"{self.path} puts inputs of a batch together in its output {name}: "
                     f"{ONE_AT_A_TIME}"
                 )
+            if not self.sizes(name):
+                raise ModelError(
+                    f"{self.path} gives a single number for a whole batch as its output {name}: "
+                    "keep the axis of the batch where it is reduced, for example with keepdims"
+                )
         outputs = [_as_float(self.tensor(name)) for name in self.onnx.outputs]
         if all(any(output is one for one in given) for output in outputs):
             raise ModelError(f"{self.path} computes nothing")
