@@ -201,6 +201,17 @@ def test_axes_are_moved_picked_and_reduced(
     require_equal(graph.save(path, graph.add("Concat", *parts, axis=1)))
 
 
+@pytest.mark.parametrize("axis", range(-4, 5))
+def test_flatten_counts_negative_axes_from_the_back(path: Path, axis: int) -> None:
+    graph = Graph(1, 3, 4, 5)
+    network = source.load(graph.save(path, graph.add("Flatten", "x", axis=axis))).keras
+    values = random(1, 3, 4, 5)
+    pictures = values.transpose(0, 2, 3, 1)
+    expected = values.reshape([1, 1, 3, 12, 60][axis if axis >= 0 else axis + 4], -1)
+    for got in (network.predict(pictures)[0], network.model(pictures)):
+        np.testing.assert_array_equal(got, expected)
+
+
 @FEW
 @given(
     size=st.integers(1, 6),

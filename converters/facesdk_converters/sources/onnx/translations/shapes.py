@@ -62,7 +62,8 @@ def arg_max(translator: Translator, node: Node) -> Any:
 def flatten(translator: Translator, node: Node) -> Any:
     """``Flatten``: to two axes."""
     rank = len(translator.sizes(node.inputs[0]))
-    axis = int(node.attributes.get("axis", 1)) % (rank + 1)
+    axis = int(node.attributes.get("axis", 1))
+    axis += rank if axis < 0 else 0
     one, several = (
         [math.prod(sizes[:axis]), math.prod(sizes[axis:])]
         for sizes in (translator.sizes(node.inputs[0], count) for count in (1, SEVERAL))
