@@ -121,6 +121,47 @@ def test_a_model_inside_may_be_the_output(tmp_path: Path, last: str) -> None:
     _require_equal(model, _saved(model, tmp_path / "net.keras"))
 
 
+def _resized(image: Any) -> Any:
+    cut = layers.CenterCrop(9, 10)(image)
+    return layers.Conv2D(4, 3)(layers.Resizing(7, 8, crop_to_aspect_ratio=True)(cut))
+
+
+def _dropped(image: Any) -> Any:
+    x = layers.SpatialDropout2D(0.5)(layers.Conv2D(4, 3)(image))
+    return layers.Conv2D(5, 3)(layers.SpatialDropout2D(0.2)(x))
+
+
+def _extremes(image: Any) -> Any:
+    x = layers.Conv2D(4, 3)(image)
+    return ops.max(x, axis=(1, 2)) - ops.min(x, axis=(1, 2))
+
+
+@pytest.mark.parametrize("build", [_resized, _dropped, _extremes])
+def test_options_that_keras_3_always_writes(tmp_path: Path, build: Any) -> None:
+    """Or that it writes of all layers but of one."""
+    image = layers.Input((12, 12, 3))
+    model = keras.Model(image, build(image))
+    _require_equal(model, _saved(model, tmp_path / "net.keras"))
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_inputs_and_outputs_by_name(tmp_path: Path, suffix: str) -> None:
+    """Keras 2 and Keras 3 put them in the order of their names."""
+    inputs = {name: layers.Input((6, 4), name=name) for name in "za"}
+    outputs = {
+        name: layers.Dense(9)(layers.Flatten()(one))
+        for name, one in zip("cb", inputs.values(), strict=True)
+    }
+    model = keras.Model(inputs, outputs)
+    path = _saved(model, tmp_path / f"net{suffix}")
+    ours = loading.load(path, several=True).model
+    rng = np.random.default_rng(6)
+    given = {name: rng.normal(0, 1, (3, 6, 4)).astype(np.float32) for name in "az"}
+    expected = model(given)
+    for name, got in zip("bc", loading.predict_all(ours, list(given.values())), strict=True):
+        np.testing.assert_allclose(got, np.asarray(expected[name]), atol=1e-5)
+
+
 def _with(x: Any, *parts: Any) -> Any:
     for part in parts:
         x = part(x)
@@ -233,16 +274,23 @@ def _unsuited() -> dict[str, tuple[Any, str]]:
     quantized = keras.Sequential([layers.Input((4,)), layers.Dense(8), layers.Dense(8)])
     quantized.quantize("int8")
     special = keras.Model(vector, ops.erf(vector))
+    picture = layers.Input((3, 8, 8))
+    first = layers.Resizing(4, 4, data_format="channels_first")(picture)
     return {
         "lambda": (keras.Model(vector, layers.Lambda(lambda x: x)(vector)), "Lambda layer.*export"),
         "attention": (keras.Model(vector, attention), "attention keeps its weights otherwise"),
         "subclassed": (subclassed, "layers are not in the file.*export"),
         "quantized": (quantized, "was quantized by Keras 3"),
         "operation": (special, r"calls keras\.ops \(Erf, .*export"),
+        "channels": (keras.Model(picture, first), "data_format='channels_first' in Keras 3"),
+        "initial": (keras.Model(vector, ops.max(vector, 1, initial=2)), "initial=2, .*export"),
     }
 
 
-@pytest.mark.parametrize("kind", ["lambda", "attention", "subclassed", "quantized", "operation"])
+@pytest.mark.parametrize(
+    "kind",
+    ["lambda", "attention", "subclassed", "quantized", "operation", "channels", "initial"],
+)
 def test_what_keras_2_does_not_have_is_refused(tmp_path: Path, kind: str) -> None:
     model, message = _unsuited()[kind]
     model.save(tmp_path / "net.keras")

@@ -20,6 +20,8 @@ _RENAMED = {
     ("InputLayer", "batch_shape"): "batch_input_shape",
     ("LeakyReLU", "negative_slope"): "alpha",
 }
+_DEFAULTS = {"data_format": "channels_last", "fill_mode": "constant"}
+"""Of options that Keras 3 always writes: what Keras 2 does where its layer does not have them."""
 _OF_EVERY_LAYER = frozenset(
     {"name", "trainable", "dtype", "autocast", "batch_input_shape", "batch_size"}
 )
@@ -129,7 +131,9 @@ class Builder:
             if not key.endswith(_UNUSED_IN_INFERENCE)
         }
         unknown = {key: value for key, value in config.items() if not _takes(made, key)}
-        matter = [key for key, value in unknown.items() if value not in (None, False)]
+        matter = [
+            key for key, value in unknown.items() if value not in (None, False, _DEFAULTS.get(key))
+        ]
         if matter:
             raise ModelError(
                 f"{self._path}: layer {config.get('name')} ({kind}) has {matter[0]}="

@@ -36,7 +36,7 @@ def require_same(model: tf.keras.Model, file: Path, path: Path) -> None:
     rng = np.random.default_rng(3)
     inputs = [rng.normal(0, 1, (1, *map(_size, x.shape[1:]))) for x in model.inputs]
     arrays = [tf.constant(values, x.dtype) for values, x in zip(inputs, model.inputs, strict=True)]
-    given = arrays[0] if len(arrays) == 1 else arrays
+    given = tf.nest.pack_sequence_as(model.input, arrays)
     ours = tf.nest.flatten(model(given, training=False))
     expected = tf.nest.flatten(theirs(given, training=False))
     for one, other in zip(ours, expected, strict=True):

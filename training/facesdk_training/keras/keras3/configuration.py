@@ -8,6 +8,10 @@ from typing import Any
 
 FUNCTIONAL = ("Functional", "Model")
 MODELS = (*FUNCTIONAL, "Sequential")
+_LAYERS = frozenset(
+    {*MODELS, "InputLayer", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"}
+)
+"""Layers whose configuration does not say whether they are trainable."""
 
 
 def name_of(row: dict[str, Any]) -> str:
@@ -21,7 +25,7 @@ def is_layer(row: dict[str, Any]) -> bool:
 
     The class does not tell: ``.h5`` files name no module, and both have an ``Add``.
     """
-    return row["class_name"] in (*MODELS, "InputLayer") or "trainable" in row["config"]
+    return row["class_name"] in _LAYERS or "trainable" in row["config"]
 
 
 def places(row: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:

@@ -36,6 +36,15 @@ def _relu6(x: tf.Tensor) -> tf.Tensor:
     return tf.nn.relu6(x)
 
 
+def _extreme(reduce: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
+    def of(x: tf.Tensor, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+        if initial is not None:
+            raise ValueError(f"initial={initial!r}, a bound of the result, is not translated")
+        return reduce(x, axis, keepdims)
+
+    return of
+
+
 def _registered(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, so that a network which has it can be rebuilt from its configuration."""
     return tf.keras.utils.register_keras_serializable("facesdk_keras3")(function)
@@ -70,10 +79,10 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "LeakyRelu": lambda x, negative_slope=0.2: tf.nn.leaky_relu(x, negative_slope),
     "Log": tf.math.log,
     "Matmul": tf.matmul,
-    "Max": lambda x, axis=None, keepdims=False: tf.reduce_max(x, axis, keepdims),
+    "Max": _extreme(tf.reduce_max),
     "Maximum": tf.maximum,
     "Mean": lambda x, axis=None, keepdims=False: tf.reduce_mean(x, axis, keepdims),
-    "Min": lambda x, axis=None, keepdims=False: tf.reduce_min(x, axis, keepdims),
+    "Min": _extreme(tf.reduce_min),
     "Minimum": tf.minimum,
     "Multiply": tf.multiply,
     "Negative": tf.negative,
