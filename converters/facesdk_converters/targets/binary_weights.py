@@ -204,6 +204,11 @@ def _why_not(tree: Tree, operator: schema.OperatorT) -> str:
     channels, last = tree.shape(weights)[-1], given[-1]
     if kind == CONV_2D and channels != last:
         return f"grouped: its filters have {channels} of {last} input channels"
+    if kind == FULLY_CONNECTED and tree.is_open(source, len(given) - 1):
+        return (
+            "it takes rows, whose length the converter leaves open with the batch: build the "
+            "network for a fixed batch, keras.Input(..., batch_size=1)"
+        )
     if kind == FULLY_CONNECTED and (
         channels != last or (len(given) != 2 and not options.keepNumDims)
     ):

@@ -134,6 +134,11 @@ class Tree:
         sizes = self.tensors[tensor].shape
         return () if sizes is None else tuple(int(size) for size in sizes)
 
+    def is_open(self, tensor: int, axis: int) -> bool:
+        """Whether the size of an axis is known when the model runs only."""
+        sizes = self.tensors[tensor].shapeSignature
+        return sizes is not None and len(sizes) > axis and int(sizes[axis]) < 0
+
     def data(self, tensor: int) -> bytes:
         """The bytes of a constant; empty for a tensor that is computed or given."""
         data = self.model.buffers[self.tensors[tensor].buffer].data

@@ -146,6 +146,22 @@ def test_without_binary_kernels_nothing_is_converted() -> None:
         binary_weights.target(8).convert(source)
 
 
+def _of_rows(batch: int | None) -> Source:
+    inputs = keras.Input((16, 48), batch_size=batch)
+    dense = lq.layers.QuantDense(32, kernel_quantizer="ste_sign", name="rows")
+    network = KerasNetwork(keras.Model(inputs, dense(inputs)))
+    return Source(Path("test"), network, "", CONTRACT, documented=False)
+
+
+def test_a_dense_layer_of_rows_needs_a_fixed_batch() -> None:
+    with pytest.raises(ModelError, match=r"rows/.*it takes rows, .* open with the batch: .*=1\)"):
+        binary_weights.convert(_of_rows(None))
+    source = _of_rows(1)
+    inputs = np.random.default_rng(2).normal(size=(1, 16, 48)).astype(np.float32)
+    (got,) = Interpreter(binary_weights.convert(source)).run(inputs)
+    np.testing.assert_allclose(got, source.network.predict(inputs)[0], atol=1e-4)
+
+
 def test_other_bits_are_refused(stock: ModelBundle) -> None:
     with pytest.raises(InputError, match="--activations must be 32 or 8, but got 4"):
         binary_weights.target(4)
