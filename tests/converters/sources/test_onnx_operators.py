@@ -428,6 +428,64 @@ def test_batches_behind_each_other_are_refused(path: Path) -> None:
         source.load(path)
 
 
+def _prelu(values: Any, slope: Any) -> Any:
+    return np.where(values < 0, values * slope, values)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(), (1,), (5,), (4, 1), (4, 5), (1, 4, 5), (3, 1, 1), (3, 1, 5), (3, 4, 5), (1, 3, 4, 5)],
+)
+def test_slopes_of_a_prelu_along_any_axes(path: Path, shape: tuple[int, ...]) -> None:
+    graph = Graph("n", 3, 4, 5)
+    slope = random(*shape)
+    network = source.load(graph.save(path, graph.add("PRelu", "x", graph.constant(slope))))
+    values = random(1, 3, 4, 5)
+    pictures = values.transpose(0, 2, 3, 1)
+    expected = _prelu(values, slope).transpose(0, 2, 3, 1)
+    bundle = floating.convert(network, half=False)
+    for got in (network.network.predict(pictures)[0], Interpreter(bundle).run(pictures)[0]):
+        np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 1), (3, 4), (1, 3, 1)])
+def test_slopes_of_a_prelu_of_rows(path: Path, shape: tuple[int, ...]) -> None:
+    graph = Graph("n", 3, 4)
+    slope = random(*shape)
+    network = require_equal(graph.save(path, graph.add("PRelu", "x", graph.constant(slope))))
+    values = random(2, 3, 4)
+    np.testing.assert_allclose(network.model(values), _prelu(values, slope), rtol=1e-6)
+
+
+def test_slopes_of_a_prelu_with_the_batch_behind_the_channels(path: Path) -> None:
+    graph = Graph("n", 3, 4, 5)
+    x = graph.add("Transpose", "x", perm=[1, 0, 2, 3])
+    x = graph.add("PRelu", x, graph.constant(random(3, 1, 4, 1)))
+    require_equal(graph.save(path, graph.add("Transpose", x, perm=[1, 0, 2, 3])))
+
+
+def test_slopes_of_one_axis_are_those_of_channels_where_they_are_as_many(path: Path) -> None:
+    """As before opset 7; ONNX's reference implementation takes them so, too."""
+    graph = Graph("n", 3, 4, 5)
+    require_equal(graph.save(path, graph.add("PRelu", "x", graph.constant(random(3)))))
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((3,), r"3 slopes, of channels or of columns: .* \[3, 1, 1\] or \[1, 1, 3\]"),
+        ((2, 3, 4, 3), "slopes of their own for each input of a batch"),
+        ((2, 1), r"slopes of shape \[2, 1\] for an input of \[2, 3, 4, 3\]"),
+        ((1, 1, 1, 1, 3), r"slopes of shape \[1, 1, 1, 1, 3\]"),
+    ],
+)
+def test_slopes_that_no_prelu_takes(path: Path, shape: tuple[int, ...], words: str) -> None:
+    graph = Graph(2, 3, 4, 3)
+    path = graph.save(path, graph.add("PRelu", "x", graph.constant(random(*shape))))
+    with pytest.raises(ModelError, match=words):
+        source.load(path)
+
+
 @pytest.mark.parametrize("batch", [1, "n"])
 def test_softmax_before_opset_13(path: Path, batch: int | str) -> None:
     graph = Graph(batch, 6, 4, opset=11)

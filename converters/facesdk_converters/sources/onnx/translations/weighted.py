@@ -14,6 +14,7 @@ from typing import Any
 
 import larq as lq
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from facesdk.errors import ModelError
@@ -28,9 +29,11 @@ from facesdk_converters.sources.onnx.translations.padding import padded
 from facesdk_converters.sources.onnx.translations.windows import Window, thinned, window
 from facesdk_converters.sources.onnx.translator import (
     LAYERS,
+    NHWC,
     Flat,
     Signs,
     Translator,
+    batch_axis,
     computed,
     ordered,
     rank_of,
@@ -163,11 +166,39 @@ def batch_norm(translator: Translator, node: Node) -> Any:
 
 
 def prelu(translator: Translator, node: Node) -> Any:
-    """PReLU with a slope per channel."""
-    x, slope = translator.tensor(node.inputs[0]), translator.given(node, 1)
-    if rank_of(x) != 4:
-        layer = LAYERS.PReLU(name=translator.layer_name(node))
-        return with_weights(layer, x, [np.broadcast_to(slope.reshape(-1), x.shape[1:])], None)
-    layer = LAYERS.PReLU(shared_axes=[1, 2], name=translator.layer_name(node))
-    alpha = np.broadcast_to(slope.reshape(1, 1, -1), (1, 1, int(x.shape[-1])))
+    """PReLU with slopes that are the same along any of the axes, but for each input of a batch."""
+    x = translator.tensor(node.inputs[0])
+    alpha, batch = _slopes(translator.given(node, 1), sizes_of(x)), batch_axis(x) or 0
+    if alpha.shape[batch] != 1:
+        raise ModelError("has slopes of their own for each input of a batch: export them as one")
+    if rank_of(x) == 4:
+        alpha = alpha.transpose(NHWC)
+    if batch:
+        return tf.nn.relu(x) - alpha * tf.nn.relu(-x)
+    alpha = alpha[0]
+    if alpha.size == 1:
+        alpha = alpha.repeat(int(x.shape[-1]), axis=-1)
+    shared = [axis for axis, size in enumerate(alpha.shape, 1) if size == 1]
+    layer = LAYERS.PReLU(shared_axes=shared, name=translator.layer_name(node))
     return with_weights(layer, x, [alpha], None)
+
+
+def _slopes(slope: NDArray[Any], sizes: list[int]) -> NDArray[np.float32]:
+    """Slopes with as many axes as a tensor of these sizes in ONNX, each of 1 or of its size.
+
+    A single axis of slopes was that of the channels before opset 7, and is the last since.
+    """
+    rank = len(sizes)
+    shape = [1] * (rank - slope.ndim) + list(slope.shape)
+    if slope.ndim == 1 and slope.size > 1 and rank > 2 and slope.size == sizes[1]:
+        if slope.size == sizes[-1]:
+            raise ModelError(
+                f"has {slope.size} slopes, of channels or of columns: give them the shape "
+                f"{[slope.size] + [1] * (rank - 2)} or {[1] * (rank - 2) + [slope.size]}"
+            )
+        shape = [1, slope.size] + [1] * (rank - 2)
+    if len(shape) != rank or any(
+        size not in (1, whole) for size, whole in zip(shape, sizes, strict=True)
+    ):
+        raise ModelError(f"has slopes of shape {list(slope.shape)} for an input of {sizes}")
+    return np.asarray(slope.reshape(shape), np.float32)
