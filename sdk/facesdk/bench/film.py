@@ -10,9 +10,10 @@ import numpy as np
 from facesdk import samples
 from facesdk.bench.pipeline import portrait
 from facesdk.engine import FaceEngine
-from facesdk.errors import InputError, require_extra
+from facesdk.errors import InputError
 from facesdk.images import pixels
 from facesdk.images.decode import RgbImage
+from facesdk.live.sources.opencv import opencv, opencv_name
 
 FPS = 25.0
 _BACKGROUND = 110
@@ -72,14 +73,13 @@ def write_film(path: Path, pictures: Iterable[RgbImage], fps: float = FPS) -> Pa
         DependencyError: OpenCV is not installed (extra ``camera``).
         InputError: It cannot be written.
     """
-    require_extra("cv2", extra="camera")
-    import cv2
-
+    cv2 = opencv()
+    name = opencv_name(str(path), str(path))
     writer = None
     for picture in pictures:
         if writer is None:
             size = (picture.shape[1], picture.shape[0])
-            writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*_CODEC), fps, size)
+            writer = cv2.VideoWriter(name, cv2.VideoWriter.fourcc(*_CODEC), fps, size)
             if not writer.isOpened():
                 raise InputError(f"cannot write the film {path}")
         writer.write(pixels.swap_channels(picture))

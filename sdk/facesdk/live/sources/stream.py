@@ -10,7 +10,7 @@ from typing import Any
 
 from facesdk.errors import SourceLostError
 from facesdk.live.sources.address import without_password
-from facesdk.live.sources.opencv import as_rgb, opencv
+from facesdk.live.sources.opencv import as_rgb, opencv, opencv_name
 from facesdk.live.sources.source import Frame
 
 TIMEOUT = 5.0
@@ -45,6 +45,7 @@ class StreamSource:
             DependencyError: OpenCV is not installed (extra ``camera``).
         """
         cv2 = opencv()
+        url = opencv_name(self._url, self.name)
         self.close()
         limits = [
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
@@ -53,7 +54,7 @@ class StreamSource:
             int(1e3 * TIMEOUT),
         ]
         with _over_tcp():
-            reader = cv2.VideoCapture(self._url, cv2.CAP_FFMPEG, limits)
+            reader = cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits)
         if not reader.isOpened():
             reader.release()
             raise SourceLostError(

@@ -9,7 +9,7 @@ from typing import Any
 
 from facesdk.errors import InputError
 from facesdk.files import require_regular
-from facesdk.live.sources.opencv import as_rgb, opencv
+from facesdk.live.sources.opencv import as_rgb, opencv, opencv_name
 from facesdk.live.sources.source import Frame
 
 _ASSUMED_FPS = 25.0
@@ -47,8 +47,9 @@ class VideoSource:
         except OSError as error:
             raise InputError(f"cannot read {self.name}: {error.strerror or error}") from None
         cv2 = opencv()
+        path = opencv_name(os.path.abspath(self._path), self.name)
         self.close()
-        reader = cv2.VideoCapture(os.path.abspath(self._path), cv2.CAP_FFMPEG)
+        reader = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
         if not reader.isOpened():
             reader.release()
             raise InputError(f"{self.name} is no video that OpenCV's FFmpeg can read")

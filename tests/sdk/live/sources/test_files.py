@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -65,11 +68,30 @@ def test_what_is_no_film_is_refused(content: bytes, tmp_path: Path) -> None:
 def test_a_missing_film_and_a_pipe_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot read .*No such file"):
         VideoSource(tmp_path / "none.mp4").open()
-    import os
-
     os.mkfifo(tmp_path / "pipe.mp4")
     with pytest.raises(InputError, match="not a regular file"):
         VideoSource(tmp_path / "pipe.mp4").open()
+
+
+def test_a_film_whose_path_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "film.mp4", levels(2))
+    folder = tmp_path / os.fsdecode(b"d\xff")
+    folder.mkdir()
+    moved = film.rename(folder / "film.mp4")
+    with pytest.raises(InputError, match="name in UTF-8"):
+        VideoSource(moved).open()
+    with pytest.raises(InputError, match="name in UTF-8"):
+        write_film(folder / "other.mp4", levels(2))
+
+
+def test_a_film_with_a_name_in_utf8_is_read_in_a_locale_without_it(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "gr\N{LATIN SMALL LETTER U WITH DIAERESIS}n.mp4", levels(2))
+    program = (
+        "import sys; from pathlib import Path; from facesdk.live.sources.video import VideoSource; "
+        "film = VideoSource(Path(sys.argv[1])); film.open(); assert film.read() is not None"
+    )
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    subprocess.run([sys.executable, "-c", program, film], env={**os.environ, **plain}, check=True)
 
 
 @pytest.mark.parametrize("packed", [False, True])
