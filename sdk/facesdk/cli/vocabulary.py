@@ -204,7 +204,7 @@ KEYS: dict[str, tuple[str, str]] = {
     "token": ("text?", "what programs must send; shown once, when it is made"),
     "track": ("whole", "number of a visit"),
     "tried": ("whole", "inputs on which source and file were compared"),
-    "undetected": ("whole", "photos without a detected face"),
+    "undetected": ("whole?", "photos without a detected face; null: unknown"),
     "unknown_operators": ("text[]", "custom operators that facesdk does not have"),
     "unpacked_bytes": ("whole", "bytes of the model in the packed file"),
     "unreadable": ("whole", "pictures that could not be read"),

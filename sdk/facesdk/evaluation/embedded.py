@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facesdk.detection.detector import Detector
 from facesdk.errors import InputError
@@ -32,14 +33,19 @@ class EmbeddedSet:
 
     Attributes:
         vectors: float32 ``(N, D)``, embeddings of norm 1 or less.
-        undetected: Number of photos without a detected face.
+        faceless: bool ``(N,)``, the photos without a detected face; None if unknown.
         crop: Gives the aligned crop of an image by its place, uint8 RGB; None where only embeddings
             are at hand.
     """
 
     vectors: FloatArray
-    undetected: int = 0
+    faceless: NDArray[np.bool_] | None = None
     crop: Callable[[int], decode.RgbImage] | None = None
+
+    @property
+    def undetected(self) -> int | None:
+        """Number of photos without a detected face; None if unknown."""
+        return None if self.faceless is None else int(self.faceless.sum())
 
 
 def embed_set(
@@ -103,12 +109,17 @@ def embed_set(
     finally:
         landmarks.save()
         embeddings.save()
-    undetected = sum(d in landmarks and bool(np.isnan(landmarks[d]).any()) for d in digests)
+    faceless = [d in landmarks and bool(np.isnan(landmarks[d]).any()) for d in digests]
     return EmbeddedSet(
         np.stack([embeddings[digest] for digest in digests]),
-        undetected,
+        np.array(faceless),
         lambda number: crop_of(read(number), digests[number], pairs.names[number]),
     )
+
+
+def undetected_text(count: int | None) -> str:
+    """The number of photos without a detected face, for people."""
+    return "unknown" if count is None else str(count)
 
 
 def _folder(cache: Path | None, kind: str, *identity: str) -> Path | None:

@@ -59,7 +59,7 @@ class Evaluation:
         pairs: Number of pairs.
         negatives: Number of those of two people.
         photos: Number of different photos in them.
-        undetected: Number of photos without a detected face.
+        undetected: Number of photos without a detected face; None if unknown.
         equal_error_rate: Where FMR and FNMR meet, over all pairs.
         equal_error_rate_interval: Its interval.
         tar_at_far: True accept rates over all pairs.
@@ -76,7 +76,7 @@ class Evaluation:
     pairs: int
     negatives: int
     photos: int
-    undetected: int
+    undetected: int | None
     equal_error_rate: float
     equal_error_rate_interval: Interval
     tar_at_far: tuple[OperatingPoint, ...]
@@ -141,7 +141,7 @@ def evaluate(
     subject: Subject,
     *,
     thresholds: Sequence[Threshold] = (),
-    undetected: int = 0,
+    undetected: int | None = None,
 ) -> Evaluation:
     """Score every pair by cosine similarity and measure.
 
@@ -150,7 +150,7 @@ def evaluate(
         vectors: float32 ``(N, D)``, embeddings of its images, of norm 1 or less.
         subject: What made them.
         thresholds: Those that the model recommends.
-        undetected: Number of photos without a detected face.
+        undetected: Number of photos without a detected face; None if unknown.
 
     Raises:
         InputError: Pairs of one kind are missing.

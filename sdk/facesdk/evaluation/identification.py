@@ -116,7 +116,7 @@ class IdentificationResult:
         rank1_interval: 95 % interval (Wilson).
         points: The lowest threshold that keeps each FPIR of :data:`REPORTED_FPIRS`, by that rate.
         recommended: The thresholds of the model's contract.
-        undetected: Number of photos without a detected face.
+        undetected: Number of photos without a detected face; None if unknown.
         fpir: float64 ``(T,)``, the DET curve: rising.
         fnir: float64 ``(T,)``, falling.
         thresholds: float64 ``(T,)``, falling.
@@ -132,7 +132,7 @@ class IdentificationResult:
     rank1_interval: Interval
     points: tuple[tuple[float, IdentificationPoint], ...]
     recommended: tuple[Recommended, ...]
-    undetected: int
+    undetected: int | None
     fpir: NDArray[np.float64] = field(compare=False, repr=False)
     fnir: NDArray[np.float64] = field(compare=False, repr=False)
     thresholds: NDArray[np.float64] = field(compare=False, repr=False)
@@ -216,7 +216,7 @@ def measure(
     *,
     rule: str = "max",
     thresholds: Sequence[Threshold] = (),
-    undetected: int = 0,
+    undetected: int | None = None,
 ) -> IdentificationResult:
     """All figures of searches.
 
@@ -225,7 +225,7 @@ def measure(
         subject: What made the vectors.
         rule: What ``search_scores`` was given.
         thresholds: Those that the model recommends.
-        undetected: Number of photos without a detected face.
+        undetected: Number of photos without a detected face; None if unknown.
     """
     strangers = np.sort(scores.best[~scores.mated])[::-1]
     right = scores.own[scores.mated] >= scores.best[scores.mated]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from facesdk.evaluation.embedded import undetected_text
 from facesdk.evaluation.identification import IdentificationPoint, IdentificationResult
 from facesdk.evaluation.verification import MIN_FALSE_ACCEPTS
 from facesdk.pages import charts, html
@@ -32,7 +33,8 @@ def _figures(result: IdentificationResult) -> str:
         label = f"FNIR at the model's threshold {row.point.threshold:.4f} (FMR {row.fmr:g})"
         note = f"FPIR {row.point.fpir:.4f}, by 1 - (1 - FMR)^N {row.predicted_fpir:.4f}"
         rows.append((label, f"{row.point.fnir:.4f}", note))
-    rows.append(("undetected", str(result.undetected), "embedded from the middle of the photo"))
+    undetected = undetected_text(result.undetected)
+    rows.append(("undetected", undetected, "embedded from the middle of the photo"))
     table = html.table(("", "", "interval, threshold"), rows, numbers=(1,))
     how = ", ".join(filter(None, (result.subject.detector, result.subject.template)))
     return (

@@ -13,6 +13,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from facesdk.evaluation.embedded import undetected_text
 from facesdk.evaluation.evaluation import Evaluation
 from facesdk.evaluation.sets.verification_set import VerificationSet
 from facesdk.evaluation.verification import MIN_FALSE_ACCEPTS
@@ -94,7 +95,8 @@ def _figures(evaluation: Evaluation) -> str:
         ):
             label = f"{name} at the model's threshold {at.rates.threshold:.4f} (FMR {at.aimed:g})"
             rows.append((label, f"{rate:.4f}", f"95 %: {low:.4f} to {high:.4f} (Wilson)"))
-    rows.append(("undetected", str(evaluation.undetected), "decided from the middle of the photo"))
+    undetected = undetected_text(evaluation.undetected)
+    rows.append(("undetected", undetected, "decided from the middle of the photo"))
     table = html.table(("", "", "interval, threshold"), rows, numbers=(1,))
     flip = {True: "flip", False: "no flip", None: ""}[subject.flip]
     how = ", ".join(filter(None, (subject.detector, subject.template, flip)))

@@ -118,8 +118,8 @@ def embed(
         ModelError: The model fails on a crop.
     """
     if isinstance(model, SavedEmbeddings):
-        vectors = EmbeddedSet(model.of(pairs.names))
-        return Subject(model.model, model.model_id, "saved embeddings", "", None), vectors
+        embedded = EmbeddedSet(model.of(pairs.names), model.faceless_of(pairs.names))
+        return Subject(model.model, model.model_id, "saved embeddings", "", None), embedded
     finder = None if pairs.aligned else load_detector(detector, threads=threads)
     subject = Subject(
         model.name,

@@ -1,8 +1,9 @@
 """Embeddings in a file, so that they can be compared and evaluated without the photos.
 
 An ``.npz`` file (NumPy) with ``names`` (text ``(N,)``, the images), ``embeddings`` (float
-``(N, D)``), and optionally ``model`` and ``model_id`` (text). ``facesdk evaluate ...
---save-embeddings`` writes one; any other program may.
+``(N, D)``), and optionally ``model`` and ``model_id`` (text) and ``undetected`` (bool ``(N,)``, the
+images without a detected face). ``facesdk evaluate ... --save-embeddings`` writes one; any other
+program may.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facesdk.errors import InputError
 from facesdk.files import read_regular, write_atomic
@@ -36,12 +38,14 @@ class SavedEmbeddings:
         vectors: float32 ``(N, D)``, each row of Euclidean norm 1, or less of an unclear face.
         model: Name of the model that made them; empty if unknown.
         model_id: Its SHA-256 (hex); empty if unknown.
+        faceless: bool ``(N,)``, the images in which no face was detected; None if unknown.
     """
 
     names: tuple[str, ...]
     vectors: FloatArray
     model: str = ""
     model_id: str = ""
+    faceless: NDArray[np.bool_] | None = None
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> SavedEmbeddings:
@@ -56,6 +60,7 @@ class SavedEmbeddings:
         try:
             arrays = read_npz(read_regular(path))
             names, vectors = arrays["names"], arrays["embeddings"]
+            faceless = arrays.get("undetected")
             text = {key: str(arrays[key]) if key in arrays else "" for key in _TEXTS}
         except OSError as error:
             raise InputError(f"cannot read the embeddings {path}: {error.strerror}") from None
@@ -70,6 +75,11 @@ class SavedEmbeddings:
             )
         if vectors.ndim != 2 or vectors.dtype.kind != "f" or len(set(names.tolist())) < len(names):
             raise InputError(f"{path}: embeddings must be floats (N, D), each of another name")
+        if faceless is not None and (faceless.dtype != bool or faceless.shape != names.shape):
+            raise InputError(
+                f"{path}: undetected must be truth values (N,), but got {faceless.dtype} "
+                f"{faceless.shape}"
+            )
         lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
         if not np.isfinite(lengths).all() or not (lengths > 0).all():
             raise InputError(f"{path} has an embedding without a direction")
@@ -77,7 +87,7 @@ class SavedEmbeddings:
         if text["model_id"]:
             kept |= lengths < 1
         rows = np.where(kept, vectors, vectors / lengths).astype(np.float32)
-        return SavedEmbeddings(tuple(names.tolist()), rows, **text)
+        return SavedEmbeddings(tuple(names.tolist()), rows, **text, faceless=faceless)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a file.
@@ -86,12 +96,14 @@ class SavedEmbeddings:
             InputError: It cannot be written.
         """
         stream = io.BytesIO()
+        optional = {} if self.faceless is None else {"undetected": self.faceless}
         np.savez(
             stream,
             names=np.array(self.names, dtype=np.str_),
             embeddings=self.vectors,
             model=np.array(self.model),
             model_id=np.array(self.model_id),
+            **optional,
         )
         write_atomic(path, stream.getvalue())
 
@@ -124,6 +136,13 @@ class SavedEmbeddings:
         Raises:
             InputError: An image has none.
         """
+        return self.vectors[self._rows(names)]
+
+    def faceless_of(self, names: Sequence[str]) -> NDArray[np.bool_] | None:
+        """Which of these images had no detected face; errors as of :meth:`of`."""
+        return None if self.faceless is None else self.faceless[self._rows(names)]
+
+    def _rows(self, names: Sequence[str]) -> NDArray[np.int64]:
         composed = {unicodedata.normalize("NFC", name): row for row, name in enumerate(self.names)}
         place = composed | {name: row for row, name in enumerate(self.names)}
         rows = [place.get(name, place.get(unicodedata.normalize("NFC", name))) for name in names]
@@ -133,7 +152,7 @@ class SavedEmbeddings:
                 f"the saved embeddings lack {len(missing)} of {len(names)} images, the first is "
                 f"{missing[0]}"
             )
-        return self.vectors[np.array(rows, np.int64)]
+        return np.array(rows, np.int64)
 
 
 _ROUNDING = 1e-6

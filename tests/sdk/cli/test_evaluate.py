@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -64,6 +65,21 @@ def test_json_is_one_object_on_stdout(lfw: list[str], tmp_path: Path) -> None:
     assert len(before) == 2
     assert json.loads(run(MODEL, *lfw, "--json").stdout) == record
     assert cached(tmp_path) == before
+
+
+def test_saved_embeddings_say_how_many_photos_had_no_face(lfw: list[str], tmp_path: Path) -> None:
+    Image.new("RGB", (200, 200)).save(tmp_path / "lfw" / "Biden" / "Biden_0002.jpg")
+    saved = tmp_path / "saved.npz"
+    first = json.loads(run(MODEL, *lfw, "--save-embeddings", str(saved), "--json").stdout)
+    again = json.loads(run(str(saved), *lfw[2:], "--json").stdout)
+    assert (first["undetected"], again["undetected"]) == (1, 1)
+    arrays = dict(np.load(saved))
+    del arrays["undetected"]
+    np.savez(saved, **arrays)
+    assert json.loads(run(str(saved), *lfw[2:], "--json").stdout)["undetected"] is None
+    page = tmp_path / "page.html"
+    assert "undetected      unknown" in run(str(saved), *lfw[2:], "--report", str(page)).stdout
+    assert "unknown" in page.read_text()
 
 
 def test_text_says_how_it_was_measured_and_nobody_watches_a_pipe(lfw: list[str]) -> None:

@@ -26,6 +26,27 @@ def test_a_file_gives_back_what_was_saved(tmp_path: Path) -> None:
     assert SavedEmbeddings.load(path).embeddings() == saved
 
 
+def test_which_images_had_no_detected_face_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "people.npz"
+    vectors, faceless = np.eye(3, dtype=np.float32), np.array([False, True, True])
+    SavedEmbeddings(("a", "b", "c"), vectors, "m", "1" * 64, faceless).save(path)
+    found = SavedEmbeddings.load(path).faceless_of(["b", "a"])
+    assert found is not None
+    assert found.tolist() == [True, False]
+    SavedEmbeddings(("a", "b", "c"), vectors).save(path)
+    assert SavedEmbeddings.load(path).faceless_of(["b", "a"]) is None
+
+
+@pytest.mark.parametrize("undetected", [np.array(2), np.array([0, 1]), np.array([True])])
+def test_what_says_not_of_each_image_whether_it_has_a_face_is_refused(
+    undetected: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "people.npz"
+    np.savez(path, names=np.array(["a", "b"]), embeddings=np.eye(2), undetected=undetected)
+    with pytest.raises(InputError, match="undetected must be truth values"):
+        SavedEmbeddings.load(path)
+
+
 @pytest.mark.parametrize(("model_id", "second"), [("", [0.6, 0.8]), ("1" * 64, [0.3, 0.4])])
 def test_other_vectors_are_normalised(tmp_path: Path, model_id: str, second: list[float]) -> None:
     """Those of a model may be shorter than 1."""

@@ -443,9 +443,11 @@ class _Wanted:
             undetected=embedded.undetected,
         )
         if self.save is not None:
-            SavedEmbeddings(pairs.names, embedded.vectors, measured.model, measured.model_id).save(
-                self.save
+            saved = SavedEmbeddings(
+                *(pairs.names, embedded.vectors, measured.model, measured.model_id),
+                embedded.faceless,
             )
+            saved.save(self.save)
         if self.report is not None:
             _write_report(self.report, result, pairs, embedded)
         left_out = output.left_out_record(pairs.left_out, verbose=verbose)
@@ -469,6 +471,8 @@ def _write_report(
 
 
 def _describe(result: Evaluation) -> str:
+    from facesdk.evaluation.embedded import undetected_text
+
     subject = result.subject
     lines = [
         f"{subject.model or 'saved embeddings'} on {result.protocol}: {result.pairs} pairs, "
@@ -494,18 +498,21 @@ def _describe(result: Evaluation) -> str:
             f"FNMR {at.rates.fnmr:.4f} ({at.fnmr_interval[0]:.4f} to {at.fnmr_interval[1]:.4f})"
         )
     low, high = result.equal_error_rate_interval
+    undetected = undetected_text(result.undetected)
     flip = {True: "flip", False: "no flip", None: ""}[subject.flip]
     identity = f"model {subject.model_id[:16] or 'unknown'}"
     how = ", ".join(filter(None, (subject.detector, subject.template, flip, identity)))
     lines += [
         f"EER             {result.equal_error_rate:8.4f}  (95 %: {low:.4f} to {high:.4f})",
-        f"undetected      {result.undetected:5d}     (decided from the middle of the photo)",
+        f"undetected      {undetected:>5}     (decided from the middle of the photo)",
         f"measured with   {how}",
     ]
     return "\n".join(lines)
 
 
 def _describe_identification(result: IdentificationResult) -> str:
+    from facesdk.evaluation.embedded import undetected_text
+
     low, high = result.rank1_interval
     lines = [
         f"{result.subject.model or 'saved embeddings'}: {result.people:g} people enrolled by "
@@ -530,8 +537,9 @@ def _describe_identification(result: IdentificationResult) -> str:
     how = ", ".join(
         filter(None, (result.subject.detector, result.subject.template, f"rule {result.rule}"))
     )
+    undetected = undetected_text(result.undetected)
     lines += [
-        f"undetected          {result.undetected:5d}     (embedded from the middle of the photo)",
+        f"undetected          {undetected:>5}     (embedded from the middle of the photo)",
         f"measured with       {how}, {identity}",
     ]
     return "\n".join(lines)
