@@ -149,7 +149,7 @@ class IdentificationResult:
             "flip": self.subject.flip,
             "rule": self.rule,
             "people": self.people,
-            "templates_per_person": self.templates,
+            "templates_per_person": self.templates / self.people,
             "mated_probes": self.mated,
             "non_mated_probes": self.non_mated,
             "undetected": self.undetected,

@@ -461,12 +461,14 @@ def test_identification_of_a_folder_of_people(crops: Path, tmp_path: Path) -> No
     options = ("--images", str(crops), "--aligned", "--report", str(page), "--json")
     record = json.loads(invoke("evaluate", "identification", MODEL, *options).stdout)
     jsonschema.validate(record, vocabulary.schema("evaluate identification"))
-    assert (record["people"], record["templates_per_person"]) == (PEOPLE / 2, PEOPLE / 2)
+    assert (record["people"], record["templates_per_person"]) == (PEOPLE / 2, 1)
     assert record["mated_probes"] == PEOPLE * (CROPS - 1)
     assert record["non_mated_probes"] == PEOPLE * CROPS
     assert set(record["at_recommended_thresholds"]) == {"0.0001", "0.001", "0.01"}
     assert 'data-chart="det"' in page.read_text()
-    text = invoke("evaluate", "identification", MODEL, *options[:3], "--templates", "2").stdout
+    command = ("evaluate", "identification", MODEL, *options[:3], "--templates", "2")
+    assert json.loads(invoke(*command, "--json").stdout)["templates_per_person"] == 2
+    text = invoke(*command).stdout
     assert "12 photos" in text and "rank 1" in text and "by the formula" in text
     done = invoke("evaluate", "identification", MODEL, *options[:3], "--templates", "3", status=2)
     assert "two people with more than 3 photo(s)" in done.stderr
