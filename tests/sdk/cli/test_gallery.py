@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 from datetime import datetime, timezone
 
 import numpy as np
@@ -291,6 +293,57 @@ def test_a_gallery_moves_under_a_passphrase(shell, tmp_path, monkeypatch):
     for where, words in (("env:NONE", "NONE is not set"), ("none", "cannot read the passphrase")):
         done = shell("export", out, "--passphrase", where)
         assert done.exit_code == 2 and words in done.stderr
+
+
+@pytest.fixture
+def typed(monkeypatch):
+    """What is typed in a terminal, line by line; an exception is raised in its place."""
+    lines = []
+
+    def answer(_):
+        line = lines.pop(0)
+        if isinstance(line, BaseException):
+            raise line
+        return line
+
+    monkeypatch.setattr("getpass.getpass", answer)
+    return lines
+
+
+def test_a_passphrase_is_asked_for_until_it_is_typed_twice(shell, tmp_path, typed):
+    shell("enrol", "Barack", OBAMA)
+    right, wrong = "correct horse battery", "correct horse batery"
+    typed += [right, wrong, right, right]
+    done = shell("export", tmp_path / "out")
+    assert (done.exit_code, done.stderr) == (0, "facesdk: the two differ\n")
+    typed += [right]
+    assert shell("import", tmp_path / "out").exit_code == 0
+    assert typed == []
+
+
+@pytest.mark.parametrize("verb", ["export", "import"])
+def test_who_types_no_passphrase_is_told_of_the_option(verb, shell, tmp_path, typed):
+    typed += [EOFError(), KeyboardInterrupt()]
+    done = shell(verb, tmp_path / "out")
+    assert done.exit_code == 2
+    assert "--passphrase" in done.stderr and len(done.stderr.splitlines()) == 1
+    done = shell(verb, tmp_path / "out")
+    assert (done.exit_code, done.stderr) == (130, "\nfacesdk: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [("", 2), ("correct horse battery\n" * 2, 0), ("correct horse battery\n", 2)],
+)
+def test_without_a_terminal_a_passphrase_is_read_from_a_pipe(given, status, shell, tmp_path):
+    shell("enrol", "Barack", OBAMA)
+    command = [sys.executable, "-m", "facesdk", "export", str(tmp_path / "out"), *shell.places]
+    done = subprocess.run(
+        command, input=given, capture_output=True, text=True, start_new_session=True
+    )
+    assert done.returncode == status
+    assert len(done.stderr.splitlines()) == (1 if status else 0)
+    assert ("--passphrase" in done.stderr) == bool(status)
 
 
 def test_a_key_is_changed(shell, tmp_path):

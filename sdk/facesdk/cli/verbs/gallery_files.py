@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -184,7 +187,7 @@ def rotate_key(
 
 def _passphrase(where: str | None, *, confirm: bool) -> str:
     if where is None:
-        return str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm))
+        return _asked(confirm=confirm)
     if where.startswith("env:"):
         found = os.environ.get(where[4:])
         if found is None:
@@ -195,3 +198,32 @@ def _passphrase(where: str | None, *, confirm: bool) -> str:
     except OSError as error:
         raise InputError(f"cannot read the passphrase in {where}: {error.strerror}") from None
     return lines[0] if lines else ""
+
+
+def _asked(*, confirm: bool) -> str:
+    words = _typed("Passphrase: ")
+    while confirm and _typed("Repeat for confirmation: ") != words:
+        output.emit_error("the two differ")
+        words = _typed("Passphrase: ")
+    return words
+
+
+def _typed(prompt: str) -> str:
+    """A line from the terminal, which does not show it; without one, from standard input."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            return getpass.getpass(prompt)
+    except getpass.GetPassWarning:
+        line = sys.stdin.readline() if sys.stdin is not None else ""
+    except EOFError:
+        line = ""
+    except KeyboardInterrupt:
+        typer.echo(err=True)
+        raise
+    if not line:
+        raise InputError(
+            "the passphrase is asked for, and nobody answers: give `--passphrase` a file or "
+            "env:NAME"
+        )
+    return line.removesuffix("\n")
