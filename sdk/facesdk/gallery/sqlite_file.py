@@ -514,7 +514,7 @@ def _contract(about: About, path: Path) -> Contract:
 def _connect(path: Path) -> sqlite3.Connection:
     with _reporting(path):
         base = sqlite3.connect(
-            f"file:{quote(str(path.absolute()))}?mode=rw",
+            f"file:{quote(os.fsencode(path.absolute()))}?mode=rw",
             uri=True,
             isolation_level=None,
             timeout=BUSY_SECONDS,

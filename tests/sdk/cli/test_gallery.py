@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -112,6 +113,14 @@ def test_a_gallery_behind_a_link_is_the_gallery(shell):
     assert [row["name"] for row in shell.json("people")[1]] == ["Barack"]
     assert shell("gallery", "check").exit_code == 0
     assert not (shell.folder / "door.db.audit").exists()
+
+
+def test_a_gallery_may_have_a_name_that_is_not_utf8(shell, tmp_path):
+    shell.places[1] = str(tmp_path / os.fsdecode(b"g\xff?%41#.db"))
+    assert shell("enrol", "Barack", OBAMA).exit_code == 0
+    assert shell.json("people")[1][0]["name"] == "Barack"
+    assert shell.json("gallery", "check")[0] == 0
+    assert {os.fsencode(path.name) for path in tmp_path.glob("g*.db")} == {b"g\xff?%41#.db"}
 
 
 def test_somebody_who_is_enrolled_is_known(door):

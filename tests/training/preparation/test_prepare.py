@@ -156,6 +156,19 @@ def test_a_keep_list_is_all_that_is_used(tmp_path: Path) -> None:
     assert kept == {"p00/1.png", "p01/0.png", "p01/1.png", "p01/2.png"}
 
 
+@pytest.mark.parametrize("name", [b"p\xff/0.png", b"p/\xff.png"])
+def test_a_name_that_is_not_utf8_is_refused_before_anything_is_written(
+    name: bytes, tmp_path: Path
+) -> None:
+    source = write_crops(tmp_path / "crops", 2, 2)
+    path = source / os.fsdecode(name)
+    path.parent.mkdir()
+    noise(1).save(path)
+    with pytest.raises(InputError, match="is no text in this system's encoding"):
+        run(source, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_photos_are_detected_and_aligned_with_a_margin(tmp_path: Path) -> None:
     source = tmp_path / "photos"
     for name in ("obama", "obama2", "biden"):

@@ -143,11 +143,13 @@ def prepare(
 
     Raises:
         InputError: The folder holds something made of other photos or options, a list names
-            nothing of the source, no crop is left, or the folder cannot be written.
+            nothing of the source, a photo's name is no text, no crop is left, or the folder cannot
+            be written.
     """
     record = {**options.to_dict(), "source_sha256": source.digest}
     if (output / DATASET).exists():
         return _finished(output, record)
+    _require_text(source.photos)
     make_folder(output)
     _refuse_foreign(output)
     chosen, excluded, unknown = _choose(source.photos, options)
@@ -172,6 +174,18 @@ def prepare(
     FaceDataset(output, options.crops.size, selection.identities, splits, record).save()
     (output / STORE).unlink()
     return report
+
+
+def _require_text(photos: Sequence[Photo]) -> None:
+    """Raise unless the names of photos and people can be written in UTF-8, as records have them."""
+    for photo in photos:
+        try:
+            (photo.source + photo.identity).encode()
+        except UnicodeEncodeError:
+            raise InputError(
+                f"{photo.where} is no text in this system's encoding: rename it, or use a UTF-8 "
+                "locale"
+            ) from None
 
 
 def _refuse_foreign(output: Path) -> None:
