@@ -156,6 +156,8 @@ class GalleryFile:
                 ``keys``.
         """
         path = _followed(path)
+        if path.is_dir():
+            raise GalleryError(f"{path} is a folder: a gallery is a file")
         if not path.is_file():
             raise GalleryError(
                 f"gallery {path} does not exist: `facesdk enrol NAME PHOTO... --gallery {path}` "

@@ -474,7 +474,7 @@ def test_files_that_are_no_galleries(tmp_path):
         ("empty", "is not a gallery: it is empty"),
         ("other.db", "is not a gallery"),
         ("missing", "does not exist: `facesdk enrol"),
-        (".", "does not exist"),
+        (".", "is a folder: a gallery is a file"),
     ):
         with pytest.raises(GalleryError, match=words):
             SqliteGallery.open(tmp_path / name, key=tmp_path / "keys", create=name != "missing",
