@@ -69,7 +69,7 @@ class Surroundings:
             bug = Problem("internal", "please report what you sent and the line in the log")
             await bug.response()(scope, receive, watched)
         finally:
-            route = getattr(scope.get("route"), "path", "other")
+            route = getattr(scope.get("route"), "path_format", "other")
             self._service.metrics.answered(
                 route, scope["method"], status or _GONE, time.perf_counter() - began
             )

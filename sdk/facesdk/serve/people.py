@@ -121,7 +121,7 @@ class Removed(BaseModel):
 
 
 @router.delete(
-    "/people/{who}",
+    "/people/{who:path}",
     summary="Forget a person",
     response_model=Removed,
     responses=answers((*_GALLERY, "not-found", "invalid-request")),

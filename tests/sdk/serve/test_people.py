@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -120,6 +121,14 @@ def test_any_name_can_be_forgotten_by_its_id(client: TestClient, photo: Photo, n
     assert person["name"] == name
     assert client.delete(f"/v1/people/{person['id']}").status_code == 200
     assert client.get("/v1/people").json() == {"people": []}
+
+
+@pytest.mark.parametrize("name", ["Ada/../Byron", "a/b \u00fc", "/a", "a/", "?x=1#y"])
+def test_any_name_can_be_forgotten_by_itself(client: TestClient, photo: Photo, name: str) -> None:
+    enrol(client, name, photo("obama"))
+    assert client.delete(f"/v1/people/{quote(name, safe='')}").status_code == 200
+    assert client.get("/v1/people").json() == {"people": []}
+    assert 'route="/v1/people/{who}"' in client.get("/metrics").text
 
 
 def test_nobody_is_forgotten_who_is_not_there(client: TestClient) -> None:
