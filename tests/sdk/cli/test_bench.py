@@ -153,6 +153,8 @@ def test_a_throttled_board_is_flagged_everywhere(
         (("mtcnn-rnet", "--threads", "0"), "--threads"),
         (("mtcnn-rnet", "--threads", "999"), "threads must be 1 to 64"),
         (("mtcnn-rnet", "--format", "pdf"), "pdf"),
+        (("mtcnn-rnet", "--format", "csv", "--json"), "--json and --format csv contradict"),
+        (("mtcnn-rnet", "--format", "table", "--json"), "--json and --format table contradict"),
         (("mtcnn-rnet", "-o", "/nowhere/at/all.json"), "its folder is missing"),
     ],
 )

@@ -68,7 +68,10 @@ Runs = Annotated[int, typer.Option("--runs", min=1, help="Timed runs.")]
 WarmUp = Annotated[
     int, typer.Option("--warm-up", min=0, help="Runs before them; they take 0.3 s at least.")
 ]
-ReportFormat = Annotated[Format, typer.Option("--format", help="How to write the report.")]
+ReportFormat = Annotated[
+    Optional[Format],
+    typer.Option("--format", help="How to write the report.", show_default=Format.TABLE.value),
+]
 Output = Annotated[
     Optional[Path],
     typer.Option("--output", "-o", metavar="FILE", help="Write there instead of to stdout."),
@@ -112,7 +115,7 @@ def model(
         bool, typer.Option("--roofline", help="Also measure what this computer can do at most.")
     ] = False,
     trust: options.Trust = False,
-    format: ReportFormat = Format.TABLE,
+    format: ReportFormat = None,
     json: options.Json = False,
     out: Output = None,
     baseline: Baseline = None,
@@ -184,7 +187,7 @@ def pipeline(
     min_face: options.MinFace = DEFAULT_MIN_FACE,
     max_faces: options.MaxFaces = None,
     threads: options.Threads = 1,
-    format: ReportFormat = Format.TABLE,
+    format: ReportFormat = None,
     json: options.Json = False,
     out: Output = None,
     baseline: Baseline = None,
@@ -286,7 +289,7 @@ def live(
     detector: options.DetectorName = DEFAULT_DETECTOR,
     min_face: options.MinFace = LIVE_MIN_FACE,
     threads: options.Threads = 1,
-    format: ReportFormat = Format.TABLE,
+    format: ReportFormat = None,
     json: options.Json = False,
     out: Output = None,
     baseline: Baseline = None,
@@ -361,7 +364,7 @@ def ops(
     warm_up: WarmUp = 10,
     threads: options.Threads = 1,
     trust: options.Trust = False,
-    format: ReportFormat = Format.TABLE,
+    format: ReportFormat = None,
     json: options.Json = False,
     out: Output = None,
     baseline: Baseline = None,
@@ -405,21 +408,24 @@ class _Wanted:
 
     @staticmethod
     def check(
-        format: Format, json: bool, out: Path | None, baseline: Path | None, strict: bool
+        format: Format | None, json: bool, out: Path | None, baseline: Path | None, strict: bool
     ) -> _Wanted:
         """Refuse what cannot be done before minutes of measuring.
 
         Raises:
-            InputError: The output's folder is not there, or the baseline is not usable.
+            InputError: The output's folder is not there, the baseline is not usable, or two formats
+                are asked for.
         """
         from facesdk.bench.report.baseline import read_baseline
 
+        if json and format is not None and format is not Format.JSON:
+            raise InputError(f"--json and --format {format.value} contradict each other: give one")
         if out is not None and not os.access(out.absolute().parent, os.W_OK):
             raise InputError(f"cannot write {out}: its folder is missing or not writable")
         if out is not None and out.is_dir():
             raise InputError(f"cannot write {out}: it is a folder")
         record = read_baseline(baseline) if baseline else None
-        return _Wanted(Format.JSON if json else format, out, record, strict)
+        return _Wanted(Format.JSON if json else format or Format.TABLE, out, record, strict)
 
     def deliver(self, report: Report, *, long: bool = False) -> None:
         """Write a report, its long tables as well if wanted, and end as it deserves."""
