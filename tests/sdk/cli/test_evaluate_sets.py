@@ -447,7 +447,7 @@ def test_a_packaged_model_is_calibrated_in_a_copy(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     before = registry.resolve(MODEL).read_bytes()
-    arguments = ("calibrate", MODEL, str(crops), "--aligned", "--fmr", "0.1")
+    arguments = ("calibrate", MODEL, str(crops), "--aligned", "--fmr", "0.1", "--fmr", "0.10")
     assert invoke(*arguments).stdout.startswith(f"{MODEL}.tflite:")
     copy = ModelBundle.load(tmp_path / f"{MODEL}.tflite")
     assert [row.fmr for row in copy.contract.thresholds] == [0.1]

@@ -145,7 +145,7 @@ def calibrate(
     from facesdk.recognition.clarity import measurable, norm_of_clear, shortened
     from facesdk.recognition.embedding import Embedder
 
-    fmrs = tuple(fmr or COMMON_FMRS)
+    fmrs = tuple(dict.fromkeys(fmr or COMMON_FMRS))
     if not all(0 < rate < 1 for rate in fmrs):
         raise InputError("--fmr must be above 0 and below 1")
     source = registry.resolve(model)
