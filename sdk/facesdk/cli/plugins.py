@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, get_args, get_type_hints
 
 import typer
 import typer.core
@@ -56,6 +57,7 @@ def command_at(home: str) -> Any:
     command = typer.main.get_command(verb)
     polish(command)
     guard(command)
+    refuse_empty_paths(command)
     return command
 
 
@@ -80,6 +82,26 @@ def polish(command: Any) -> None:
             param.metavar = ""
     for below in getattr(command, "commands", {}).values():
         polish(below)
+
+
+def refuse_empty_paths(command: Any) -> None:
+    """Let a command and those below it refuse ``""`` as a path: Python takes it for this folder."""
+    hints = get_type_hints(command.callback) if command.callback else {}
+    for param in command.params:
+        if _holds_paths(hints.get(param.name)):
+            param.process_value = partial(_unless_empty, param, param.process_value)
+    for below in getattr(command, "commands", {}).values():
+        refuse_empty_paths(below)
+
+
+def _holds_paths(hint: Any) -> bool:
+    return hint is Path or any(map(_holds_paths, get_args(hint)))
+
+
+def _unless_empty(param: Any, process: Callable[[Any, Any], Any], ctx: Any, value: Any) -> Any:
+    if value == "" or (isinstance(value, (list, tuple)) and "" in value):
+        raise typer.BadParameter("the path is empty", ctx=ctx, param=param)
+    return process(ctx, value)
 
 
 class PluginGroup(typer.core.TyperGroup):

@@ -154,6 +154,28 @@ def test_paths_that_are_no_file(verb: str, tmp_path: Path) -> None:
     fails(verb, folder, tmp_path, "is a directory")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("detect", ""),
+        ("detect", str(OTHER), ""),
+        ("detect", str(OTHER), "--picture", ""),
+        ("verify", "", str(OTHER)),
+        ("embed", str(OTHER), "--contract", ""),
+        ("evaluate", "folder", "fast", "--images", ""),
+        ("gallery", "check", "--gallery", ""),
+    ],
+)
+def test_an_empty_path_is_not_the_working_directory(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photo.png").write_bytes(photos.encode(PORTRAIT, "PNG"))
+    result = invoke(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "the path is empty" in result.stderr
+
+
 @pytest.mark.parametrize("size", [(1, 1), (200, 300)])
 def test_no_face_is_an_empty_list(size: tuple[int, int], tmp_path: Path) -> None:
     path = tmp_path / "blank.png"

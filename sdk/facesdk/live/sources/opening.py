@@ -66,10 +66,10 @@ def _source(text: str, size: tuple[int, int] | None, fps: float) -> Source:
             f"{scheme}://"
         )
     path = Path(text)
-    if not path.exists():
+    if not path.exists() or not text:
         raise InputError(
-            f"{text} does not exist: give the number of a camera, picamera2, an address, a video "
-            "file, or a folder of pictures"
+            f"{text or 'the empty path'} does not exist: give the number of a camera, "
+            "picamera2, an address, a video file, or a folder of pictures"
         )
     if path.is_dir() or zipfile.is_zipfile(path):
         return FolderSource(path, fps)

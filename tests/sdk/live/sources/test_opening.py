@@ -53,6 +53,7 @@ def test_paths(tmp_path: Path) -> None:
     ("word", "options", "words"),
     [
         ("no/such/film.mp4", {}, "does not exist"),
+        ("", {}, "does not exist"),
         ("ftp://camera/video", {}, "must begin with"),
         ("file:///etc/passwd", {}, "must begin with"),
         ("0", {"repeat": True}, "only a file or a folder"),
