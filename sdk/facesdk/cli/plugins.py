@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from functools import cached_property, partial
+from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
-from typing import Any, ClassVar, get_args, get_type_hints
+from typing import Any, ClassVar
 
 import typer
 import typer.core
 import typer.main
 
-from facesdk.cli import examples, interrupts, overwriting
+from facesdk.cli import examples, interrupts, paths
 from facesdk.dependencies import holding_output
 
 HELP_NAMES = ("--help", "-h")
@@ -56,18 +55,8 @@ def command_at(home: str) -> Any:
         verb = app
     command = typer.main.get_command(verb)
     polish(command)
-    guard(command)
-    refuse_empty_paths(command)
+    paths.guard(command)
     return command
-
-
-def guard(command: Any) -> None:
-    """Let a command, or each of those below it, spare the files that it reads."""
-    below = getattr(command, "commands", {}).values()
-    for one in below:
-        guard(one)
-    if not below:
-        overwriting.spare_inputs(command)
 
 
 def polish(command: Any) -> None:
@@ -82,26 +71,6 @@ def polish(command: Any) -> None:
             param.metavar = ""
     for below in getattr(command, "commands", {}).values():
         polish(below)
-
-
-def refuse_empty_paths(command: Any) -> None:
-    """Let a command and those below it refuse ``""`` as a path: Python takes it for this folder."""
-    hints = get_type_hints(command.callback) if command.callback else {}
-    for param in command.params:
-        if _holds_paths(hints.get(param.name)):
-            param.process_value = partial(_unless_empty, param, param.process_value)
-    for below in getattr(command, "commands", {}).values():
-        refuse_empty_paths(below)
-
-
-def _holds_paths(hint: Any) -> bool:
-    return hint is Path or any(map(_holds_paths, get_args(hint)))
-
-
-def _unless_empty(param: Any, process: Callable[[Any, Any], Any], ctx: Any, value: Any) -> Any:
-    if value == "" or (isinstance(value, (list, tuple)) and "" in value):
-        raise typer.BadParameter("the path is empty", ctx=ctx, param=param)
-    return process(ctx, value)
 
 
 class PluginGroup(typer.core.TyperGroup):
