@@ -26,6 +26,9 @@ class StreamSource:
 
     Args:
         url: Its address, for example ``rtsp://user:password@camera/stream1``.
+
+    Raises:
+        InputError: It is not UTF-8.
     """
 
     paced = True
@@ -33,7 +36,7 @@ class StreamSource:
 
     def __init__(self, url: str) -> None:
         self.name = without_password(url)
-        self._url = url
+        self._url = opencv_name(url, self.name)
         self._reader: Any = None
         self._opened = 0.0
 
@@ -45,7 +48,6 @@ class StreamSource:
             DependencyError: OpenCV is not installed (extra ``camera``).
         """
         cv2 = opencv()
-        url = opencv_name(self._url, self.name)
         self.close()
         limits = [
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
@@ -54,7 +56,7 @@ class StreamSource:
             int(1e3 * TIMEOUT),
         ]
         with _over_tcp():
-            reader = cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits)
+            reader = cv2.VideoCapture(self._url, cv2.CAP_FFMPEG, limits)
         if not reader.isOpened():
             reader.release()
             raise SourceLostError(

@@ -21,6 +21,9 @@ class VideoSource:
 
     Args:
         path: The file; anything that OpenCV's FFmpeg decodes.
+
+    Raises:
+        InputError: Its name is not UTF-8.
     """
 
     paced = False
@@ -29,6 +32,7 @@ class VideoSource:
     def __init__(self, path: Path) -> None:
         self.name = str(path)
         self._path = path
+        self._opencv_name = opencv_name(os.path.abspath(path), self.name)
         self._reader: Any = None
         self._fps = _ASSUMED_FPS
         self._time = -1.0
@@ -47,9 +51,8 @@ class VideoSource:
         except OSError as error:
             raise InputError(f"cannot read {self.name}: {error.strerror or error}") from None
         cv2 = opencv()
-        path = opencv_name(os.path.abspath(self._path), self.name)
         self.close()
-        reader = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+        reader = cv2.VideoCapture(self._opencv_name, cv2.CAP_FFMPEG)
         if not reader.isOpened():
             reader.release()
             raise InputError(f"{self.name} is no video that OpenCV's FFmpeg can read")

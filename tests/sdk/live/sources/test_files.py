@@ -79,7 +79,7 @@ def test_a_film_whose_path_is_not_utf8_is_refused(tmp_path: Path) -> None:
     folder.mkdir()
     moved = film.rename(folder / "film.mp4")
     with pytest.raises(InputError, match="name in UTF-8"):
-        VideoSource(moved).open()
+        VideoSource(moved)
     with pytest.raises(InputError, match="name in UTF-8"):
         write_film(folder / "other.mp4", levels(2))
 

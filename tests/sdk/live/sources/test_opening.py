@@ -92,7 +92,7 @@ def test_a_stream_that_nobody_sends() -> None:
 
 def test_a_stream_whose_address_is_not_utf8_is_refused_without_its_password() -> None:
     with pytest.raises(InputError, match=r"name in UTF-8: rename rtsp://127") as raised:
-        StreamSource("rtsp://me:secret@127.0.0.1:9/\udcff").open()
+        StreamSource("rtsp://me:secret@127.0.0.1:9/\udcff")
     assert "secret" not in str(raised.value)
 
 
