@@ -43,7 +43,10 @@ def merge_prelu(tree: Tree) -> int:
 def _decomposed_prelu(
     tree: Tree, operator: schema.OperatorT, producers: dict[int, schema.OperatorT]
 ) -> tuple[int, FloatArray, list[schema.OperatorT]] | None:
-    """Input, slopes and the other four operators of a PReLU that ends with an addition."""
+    """Input, slopes by channel and the other four operators of a PReLU that ends with an addition.
+
+    Slopes of rows, columns or places are no PReLU of ours: they stay as they were written.
+    """
     if tree.kind(operator) != "ADD":
         return None
     parts = {tree.kind(p): p for t in operator.inputs if (p := producers.get(int(t)))}
@@ -65,8 +68,10 @@ def _decomposed_prelu(
         return None
     if any(getattr(p.builtinOptions, "fusedActivationFunction", 0) for p in (operator, product)):
         return None
-    channels = tree.shape(source)[-1]
-    factors = np.broadcast_to(tree.values(factor).reshape(-1), (channels,))
+    channels, factors = tree.shape(source)[-1], tree.values(factor)
+    if factors.size != 1 and not factors.size == factors.shape[-1] == channels:
+        return None
+    factors = np.broadcast_to(factors.reshape(-1), (channels,))
     others = len(tree.shape(source)) - 2
     slopes = (2 * factors).astype(np.float32).reshape((1,) * others + (channels,))
     return source, slopes, [relu, product, difference, magnitude]

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import ArrayLike
 
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime.interpreter import Interpreter
@@ -9,10 +11,9 @@ from facesdk_converters.tflite.prelu import merge_prelu
 from facesdk_converters.tflite.tree import Tree
 
 
-def decomposed(slopes: list[float]) -> Tree:
+def decomposed(slopes: ArrayLike, shape: tuple[int, ...] = (1, 4, 4, 3)) -> Tree:
     """relu(x) + slope / 2 (x - |x|), as TensorFlow 1 wrote PReLU."""
     tree = Tree.empty("decomposed PReLU")
-    shape = (1, 4, 4, len(slopes))
     x, relu, magnitude, difference, product, y = (tree.add_activation(n, shape) for n in "xrasmy")
     factor = tree.add_constant("c", np.asarray(slopes, np.float32) / 2)
     tree.inputs, tree.outputs = [x], [y]
@@ -49,3 +50,16 @@ def test_a_prelu_whose_parts_are_read_elsewhere_stays() -> None:
     tree.outputs = [*tree.outputs, int(tree.operators[1].outputs[0])]
     assert merge_prelu(tree) == 0
     assert len(tree.operators) == 5
+
+
+@pytest.mark.parametrize("shape", [(4, 1, 1), (4, 1), (1, 1, 4, 1), (4, 4, 4), (1, 4, 1, 4)])
+def test_slopes_of_places_stay_as_they_were_written(shape: tuple[int, ...]) -> None:
+    """Also where there are as many of them as channels."""
+    tree = decomposed(np.linspace(0.1, 0.9, int(np.prod(shape))).reshape(shape), (1, 4, 4, 4))
+    assert merge_prelu(tree) == 0
+
+
+def test_one_slope_is_that_of_every_channel() -> None:
+    tree = decomposed([0.25])
+    assert merge_prelu(tree) == 1
+    np.testing.assert_array_equal(tree.values(int(tree.operators[0].inputs[1])), [[[0.25] * 3]])
