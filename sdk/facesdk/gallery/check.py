@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from facesdk.errors import GalleryError
-from facesdk.gallery.audit import Entry, replay
-from facesdk.gallery.encryption import TamperedError
-from facesdk.gallery.keys import key_store
+from facesdk.gallery.security.audit import Entry, replay
+from facesdk.gallery.security.encryption import TamperedError
+from facesdk.gallery.security.keys import key_store
 from facesdk.gallery.sqlite_file import GalleryFile
 from facesdk.progress import Progress, unwatched
 

@@ -23,8 +23,8 @@ import numpy as np
 
 from facesdk.errors import ContractError, EmbeddingMismatchError, GalleryError, InputError
 from facesdk.files import read_regular, require_other, write_atomic
-from facesdk.gallery.encryption import KEY_BYTES, Cipher, Sealed, TamperedError
 from facesdk.gallery.gallery import NewTemplate
+from facesdk.gallery.security.encryption import KEY_BYTES, Cipher, Sealed, TamperedError
 from facesdk.gallery.sqlite import SqliteGallery
 from facesdk.models.contract import Contract
 from facesdk.progress import Progress, unwatched

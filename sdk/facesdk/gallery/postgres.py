@@ -23,7 +23,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from facesdk.errors import GalleryError, InputError, one_line, require_extra
-from facesdk.gallery.audit import Chain, Entry
 from facesdk.gallery.gallery import (
     DEFAULT_FPIR,
     DEFAULT_TOP,
@@ -35,7 +34,8 @@ from facesdk.gallery.gallery import (
     PinnedModel,
     Template,
 )
-from facesdk.gallery.keys import KeyStore, key_store
+from facesdk.gallery.security.audit import Chain, Entry
+from facesdk.gallery.security.keys import KeyStore, key_store
 from facesdk.gallery.values import (
     checked_name,
     identification,

@@ -17,8 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.errors import GalleryError, InputError, require_extra
-from facesdk.gallery.audit import Entry
-from facesdk.gallery.encryption import Cipher
 from facesdk.gallery.gallery import (
     DEFAULT_FPIR,
     DEFAULT_TOP,
@@ -30,9 +28,12 @@ from facesdk.gallery.gallery import (
     PinnedModel,
     Template,
 )
-from facesdk.gallery.keys import key_store
 from facesdk.gallery.search.index import NEVER, Columns, Index, Owner
-from facesdk.gallery.sqlite_file import GalleryFile, Row
+from facesdk.gallery.security.audit import Entry
+from facesdk.gallery.security.encryption import Cipher
+from facesdk.gallery.security.keys import key_store
+from facesdk.gallery.sqlite_file import GalleryFile
+from facesdk.gallery.sqlite_layout import Row
 from facesdk.gallery.values import (
     checked_name,
     identification,

@@ -1,4 +1,4 @@
-"""The SQLite file of a gallery: its tables, its transactions, its rows sealed and opened.
+"""The SQLite file of a gallery: its transactions, its rows sealed and opened.
 
 SQLite keeps each committed transaction through a crash of the program, and with write-ahead logging
 and ``synchronous=FULL`` through a power failure. Files have mode 0600; what is deleted is
@@ -7,102 +7,37 @@ overwritten (``secure_delete``).
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
-import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 
 from facesdk.errors import ContractError, GalleryError
-from facesdk.files import make_folder
-from facesdk.gallery.audit import AuditFile, Chain, Entry
-from facesdk.gallery.encryption import AES_256_GCM, KEY_BYTES, Cipher, Sealed, TamperedError
-from facesdk.gallery.keys import KeyStore
+from facesdk.gallery.security.audit import AuditFile, Chain, Entry
+from facesdk.gallery.security.encryption import Cipher, Sealed, TamperedError
+from facesdk.gallery.security.keys import KeyStore
+from facesdk.gallery.sqlite_connection import BUSY_SECONDS, connect, reporting
+from facesdk.gallery.sqlite_creation import create
+from facesdk.gallery.sqlite_layout import (
+    COLUMNS,
+    About,
+    Row,
+    audit_path,
+    read_about,
+    sqlite_files,
+    write_about,
+)
 from facesdk.gallery.values import mark
 from facesdk.models.contract import Contract
-from facesdk.results import FloatArray
-
-SCHEMA = 1
-"""Version of the tables, in SQLite's ``user_version``."""
-
-APPLICATION_ID = 0x66736B67
-"""What makes a SQLite file a gallery ("fskg"), in SQLite's ``application_id``."""
-
-BUSY_SECONDS = 10.0
-"""How long a program waits for another that writes."""
 
 READER_SECONDS = 2.0
 """How long what was deleted waits for programs that read, to leave the files."""
-
-_PURPOSE = "facesdk gallery 1"
-_TABLES = """
-CREATE TABLE about(name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
-CREATE TABLE template(
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  person TEXT NOT NULL, name TEXT NOT NULL, model TEXT NOT NULL,
-  created INTEGER NOT NULL, expires INTEGER, quality REAL NOT NULL, photo BLOB,
-  algorithm INTEGER NOT NULL, nonce BLOB NOT NULL, sealed BLOB NOT NULL
-);
-CREATE INDEX template_of_photo ON template(photo) WHERE photo IS NOT NULL;
-CREATE TABLE audit(seq INTEGER PRIMARY KEY, record TEXT NOT NULL, mac BLOB NOT NULL);
-"""
-_COLUMNS = "id, person, name, model, created, expires, quality, photo, algorithm, nonce, sealed"
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What a gallery says about itself.
-
-    Attributes:
-        gallery: Its id, 16 hexadecimal digits.
-        model_id: SHA-256 (hex) of the model whose embeddings it holds.
-        contract: The model's contract as JSON.
-        audit_key: The key of the audit log, sealed with the gallery's key.
-    """
-
-    gallery: str
-    model_id: str
-    contract: str
-    audit_key: Sealed
-
-    @property
-    def bound(self) -> tuple[object, ...]:
-        """What is authenticated together with the audit log's key."""
-        return (_PURPOSE, self.gallery, self.model_id, self.contract)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A template with its numbers.
-
-    Attributes:
-        id: The template's number.
-        person: Id of the person.
-        name: Name of the person.
-        created: Seconds since 1970 (UTC).
-        expires: The same; None for never.
-        quality: 0 to 1.
-        photo: The mark of the photo; None where there is none.
-        vector: float32 ``(dim,)``.
-    """
-
-    id: int
-    person: str
-    name: str
-    created: int
-    expires: int | None
-    quality: float
-    photo: bytes | None
-    vector: FloatArray
 
 
 class GalleryFile:
@@ -118,33 +53,18 @@ class GalleryFile:
         self._base = base
         self._process = os.getpid()
         with self.reporting():
-            self.about = self._read_about()
+            self.about = read_about(self._base, self.path)
         self.contract = _contract(self.about, path)
         self._unlock()
 
     @classmethod
     def create(cls, path: Path, model_id: str, contract: Contract, keys: KeyStore) -> GalleryFile:
-        """Make an empty gallery, and a key for it.
+        """Make an empty gallery, and a key for it, and open it.
 
-        A program that is killed meanwhile leaves no gallery. Where another program has made one in
-        the same moment, that one is opened.
-
-        Raises:
-            GalleryError: Something of another gallery lies there, or the file cannot be made.
-            InputError: The folder cannot be made.
+        Errors as of :func:`~facesdk.gallery.sqlite_creation.create` and :meth:`open`.
         """
-        gallery = secrets.token_hex(8)
-        about, first = _new_about(gallery, model_id, contract, Cipher(keys.add(gallery)))
-        made, path = False, _followed(path)
-        try:
-            with _alone_in(path.parent):
-                if not path.exists():
-                    _require_no_rests(path)
-                    _write_new(path, about, first)
-                    made = True
-        finally:
-            if not made:
-                keys.keep(gallery, None)
+        path = _followed(path)
+        create(path, model_id, contract, keys)
         return cls.open(path, keys)
 
     @classmethod
@@ -163,7 +83,7 @@ class GalleryFile:
                 f"gallery {path} does not exist: `facesdk enrol NAME PHOTO... --gallery {path}` "
                 "makes it"
             )
-        base = _connect(path)
+        base = connect(path)
         try:
             return cls(path, base, keys)
         except BaseException:
@@ -174,7 +94,7 @@ class GalleryFile:
     def files(self) -> tuple[Path, ...]:
         """The database and what SQLite writes beside it, the audit log, and the file of keys."""
         keys = () if self.keys.file is None else (self.keys.file,)
-        return (*_sqlite_files(self.path), self.audit_file.path, *keys)
+        return (*sqlite_files(self.path), self.audit_file.path, *keys)
 
     def close(self) -> None:
         """Close the file."""
@@ -185,7 +105,7 @@ class GalleryFile:
     @contextmanager
     def reporting(self) -> Iterator[None]:
         """SQLite's errors as :class:`GalleryError`, in a line that names the file."""
-        with _reporting(self.path):
+        with reporting(self.path):
             yield
 
     @contextmanager
@@ -226,7 +146,7 @@ class GalleryFile:
 
     def refresh_key(self) -> None:
         """Take the new key where another program has changed it; in a transaction."""
-        about = self._read_about()
+        about = read_about(self._base, self.path)
         if about != self.about:
             self.about = about
             self._unlock()
@@ -258,13 +178,13 @@ class GalleryFile:
         Raises:
             TamperedError: A template does not open, or is not one of this gallery.
         """
-        query = f"SELECT {_COLUMNS} FROM template WHERE id >= ? ORDER BY id"
+        query = f"SELECT {COLUMNS} FROM template WHERE id >= ? ORDER BY id"
         for values in self._base.execute(query, (first,)):
             yield self._opened(values)
 
     def row(self, number: int) -> Row:
         """One template; errors as of :meth:`rows`."""
-        query = f"SELECT {_COLUMNS} FROM template WHERE id = ?"
+        query = f"SELECT {COLUMNS} FROM template WHERE id = ?"
         return self._opened(self._base.execute(query, (number,)).fetchone())
 
     def next_id(self) -> int:
@@ -276,9 +196,9 @@ class GalleryFile:
 
     def insert(self, row: Row) -> None:
         """Store a template, sealed."""
-        sealed = self._cipher.seal(row.vector.astype("<f4").tobytes(), self._bound(row))
+        sealed = self._cipher.seal(row.vector.astype("<f4").tobytes(), self.about.bound_to(row))
         self._base.execute(
-            f"INSERT INTO template({_COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+            f"INSERT INTO template({COLUMNS}) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
             (
                 row.id,
                 row.person,
@@ -426,48 +346,25 @@ class GalleryFile:
         done = 0
         for number in self.ids():
             row = self.row(number)
-            new = cipher.seal(row.vector.astype("<f4").tobytes(), self._bound(row))
+            new = cipher.seal(row.vector.astype("<f4").tobytes(), self.about.bound_to(row))
             self._base.execute(update, (new.algorithm, new.nonce, new.data, number))
             done += 1
             progress(done)
         sealed = cipher.seal(self._audit_key, self.about.bound)
-        _write_about(self._base, replace(self.about, audit_key=sealed))
+        write_about(self._base, replace(self.about, audit_key=sealed))
         return done
 
     def _opened(self, values: Any) -> Row:
         number, person, name, model, created, expires, quality, photo, *sealed = values
         row = Row(number, person, name, created, expires, quality, photo, np.empty(0, np.float32))
         try:
-            plain = self._cipher.open(Sealed(*sealed), self._bound(row, model))
+            plain = self._cipher.open(Sealed(*sealed), self.about.bound_to(row, model))
         except TamperedError:
             raise TamperedError(
                 f"template {number} of {self.path} does not open: it was changed, or put where "
                 f"another was; {self._remedy}"
             ) from None
         return replace(row, vector=np.frombuffer(plain, "<f4"))
-
-    def _bound(self, row: Row, model: object = None) -> tuple[object, ...]:
-        """What is authenticated together with a template."""
-        return (
-            _PURPOSE,
-            self.about.gallery,
-            self.about.model_id if model is None else model,
-            row.id,
-            row.person,
-            row.name,
-            row.created,
-            row.expires,
-            row.quality,
-            row.photo.hex() if isinstance(row.photo, bytes) else row.photo,
-        )
-
-    def _read_about(self) -> About:
-        found = dict(self._base.execute("SELECT name, value FROM about"))
-        try:
-            sealed = Sealed(found["key_algorithm"], found["key_nonce"], found["key_data"])
-            return About(found["gallery"], found["model_id"], found["contract"], sealed)
-        except KeyError as error:
-            raise GalleryError(f"gallery {self.path} is damaged: it has no {error}") from None
 
     def _unlock(self) -> None:
         """Find the key that opens the gallery."""
@@ -501,9 +398,9 @@ class GalleryFile:
             )
 
 
-def audit_path(path: Path) -> Path:
-    """The file of the audit log of a gallery's file."""
-    return path.with_name(f"{path.name}.audit")
+def _followed(path: Path) -> Path:
+    """Where a symbolic link leads: SQLite and the audit log write beside the file itself."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def _contract(about: About, path: Path) -> Contract:
@@ -511,140 +408,3 @@ def _contract(about: About, path: Path) -> Contract:
         return Contract.from_json(about.contract.encode())
     except ContractError as error:
         raise GalleryError(f"gallery {path}: {error}") from None
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    with _reporting(path):
-        base = sqlite3.connect(
-            f"file:{quote(os.fsencode(path.absolute()))}?mode=rw",
-            uri=True,
-            isolation_level=None,
-            timeout=BUSY_SECONDS,
-            check_same_thread=False,
-        )
-        try:
-            _require_gallery(base, path)
-            # The first two are of the file; the others of the connection, so set at each opening.
-            base.execute("PRAGMA journal_mode=WAL")
-            base.execute("PRAGMA synchronous=FULL")
-            base.execute("PRAGMA secure_delete=ON")
-            base.execute("PRAGMA trusted_schema=OFF")
-        except BaseException:
-            base.close()
-            raise
-    return base
-
-
-def _require_gallery(base: sqlite3.Connection, path: Path) -> None:
-    application = base.execute("PRAGMA application_id").fetchone()[0]
-    version = base.execute("PRAGMA user_version").fetchone()[0]
-    if application != APPLICATION_ID:
-        raise GalleryError(
-            f"{path} is not a gallery" + ": it is empty" * (path.stat().st_size == 0)
-        )
-    if version > SCHEMA:
-        raise GalleryError(
-            f"gallery {path} was made by a newer facesdk (schema {version}, this one reads "
-            f"{SCHEMA}): update facesdk"
-        )
-    if version < SCHEMA:
-        raise GalleryError(
-            f"gallery {path} has the older schema {version}, and this facesdk reads {SCHEMA}: "
-            "export it with the facesdk that made it, and import it into a new gallery"
-        )
-
-
-def _new_about(
-    gallery: str, model_id: str, contract: Contract, cipher: Cipher
-) -> tuple[About, Entry]:
-    """The description of a new gallery, and the first record of its audit log."""
-    audit_key = secrets.token_bytes(KEY_BYTES)
-    text = json.dumps(contract.to_dict())
-    bound = (_PURPOSE, gallery, model_id, text)
-    about = About(gallery, model_id, text, cipher.seal(audit_key, bound))
-    fields = {"what": "created", "gallery": gallery, "model": model_id, "total": 0}
-    return about, Chain(audit_key, gallery).next(None, fields)
-
-
-def _require_no_rests(path: Path) -> None:
-    """Raise where files of another gallery lie, which SQLite would take for the new one's."""
-    for rest in (*_sqlite_files(path)[1:], audit_path(path)):
-        if rest.exists():
-            raise GalleryError(
-                f"{path} is gone, but {rest} of it is there: restore the gallery, or remove what "
-                "is left of it"
-            )
-
-
-def _write_new(path: Path, about: About, first: Entry) -> None:
-    """Write a new database beside its place and move it there."""
-    temporary = path.with_name(f".facesdk-{secrets.token_hex(8)}.gallery")
-    try:
-        os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        with _reporting(path):
-            base = sqlite3.connect(temporary, isolation_level=None)
-            try:
-                base.execute("PRAGMA auto_vacuum=INCREMENTAL")
-                base.execute(f"PRAGMA application_id={APPLICATION_ID}")
-                base.execute(f"PRAGMA user_version={SCHEMA}")
-                base.executescript(f"BEGIN;{_TABLES}COMMIT;")
-                _write_about(base, about)
-                base.execute(
-                    "INSERT INTO audit VALUES(?,?,?)", (first.seq, first.record, first.mac)
-                )
-            finally:
-                base.close()
-        os.replace(temporary, path)
-    except OSError as error:
-        raise GalleryError(f"cannot write {path}: {error.strerror}") from None
-    finally:
-        for rest in _sqlite_files(temporary):
-            rest.unlink(missing_ok=True)
-
-
-def _write_about(base: sqlite3.Connection, about: About) -> None:
-    values = {
-        "gallery": about.gallery,
-        "model_id": about.model_id,
-        "contract": about.contract,
-        "key_algorithm": AES_256_GCM,
-        "key_nonce": about.audit_key.nonce,
-        "key_data": about.audit_key.data,
-    }
-    base.executemany("INSERT OR REPLACE INTO about VALUES(?,?)", values.items())
-
-
-def _followed(path: Path) -> Path:
-    """Where a symbolic link leads: SQLite and the audit log write beside the file itself."""
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
-
-
-def _sqlite_files(path: Path) -> list[Path]:
-    """A database and what SQLite writes beside it."""
-    return [path.with_name(path.name + rest) for rest in ("", "-wal", "-shm", "-journal")]
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Alone among the programs that make galleries in a folder."""
-    descriptor = os.open(make_folder(folder), os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _reporting(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        reason = str(error)
-        if "not a database" in reason:
-            raise GalleryError(f"{path} is not a gallery: it is no SQLite database") from None
-        if "locked" in reason:
-            raise GalleryError(
-                f"gallery {path} is busy: another program has been writing for {BUSY_SECONDS:g} s"
-            ) from None
-        raise GalleryError(f"gallery {path} cannot be used: {reason}") from None

@@ -491,7 +491,7 @@ def test_a_file_that_cannot_be_made_leaves_nothing(tmp_path):
 
 
 def test_a_busy_gallery_is_a_line(tmp_path, monkeypatch):
-    monkeypatch.setattr("facesdk.gallery.sqlite_file.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("facesdk.gallery.sqlite_connection.BUSY_SECONDS", 0.1)
     with new_gallery(tmp_path, 1) as gallery:
         writer = sqlite3.connect(tmp_path / "gallery.db", isolation_level=None)
         writer.execute("BEGIN IMMEDIATE")

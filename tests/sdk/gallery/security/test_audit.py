@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facesdk.errors import GalleryError
-from facesdk.gallery.audit import AuditFile, Chain, Entry, replay
+from facesdk.gallery.security.audit import AuditFile, Chain, Entry, replay
 
 KEY = bytes(range(32))
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facesdk.errors import DependencyError, InputError
-from facesdk.gallery.encryption import Cipher, Sealed, TamperedError
+from facesdk.gallery.security.encryption import Cipher, Sealed, TamperedError
 
 KEY = bytes(range(32))
 BOUND = ("purpose", 1, "person", None, 0.5)

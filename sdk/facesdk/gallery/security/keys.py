@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from facesdk.errors import GalleryError, InputError, require_extra
 from facesdk.files import make_folder, read_regular, write_atomic
-from facesdk.gallery.encryption import KEY_BYTES
+from facesdk.gallery.security.encryption import KEY_BYTES
 
 KEY_VARIABLE = "FACESDK_GALLERY_KEY"
 """The environment variable that has the key, in Base64, where it is set."""

@@ -11,7 +11,7 @@ from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError
 
 from facesdk.errors import GalleryError
-from facesdk.gallery.keys import (
+from facesdk.gallery.security.keys import (
     KEY_VARIABLE,
     KeyFile,
     Keyring,
