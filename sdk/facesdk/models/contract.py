@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from facesdk.errors import ContractError, InputError
 from facesdk.files import read_regular
-from facesdk.models import contract_fields
+from facesdk.models import contract_rules
 from facesdk.models.contract_fields import SCHEMA_VERSION
 
 if TYPE_CHECKING:  # NumPy takes longer to import than all that a list of models needs
@@ -209,7 +209,7 @@ class Contract:
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
-        contract_fields.check(self)
+        contract_rules.check(self)
 
     def threshold_for(self, fmr: float) -> Threshold:
         """The threshold calibrated for a false match rate.

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from contracts import recognition
 from facesdk.errors import ContractError
-from facesdk.models import contract_fields, registry
+from facesdk.models import contract_fields, contract_rules, registry
 from facesdk.models.contract import Contract, Conversion, InputSpec, Threshold
 from facesdk.models.templates import TEMPLATES
 
@@ -147,8 +147,8 @@ def test_every_packaged_contract_is_valid(record: Any) -> None:
 
 
 def test_the_file_is_written_from_the_table() -> None:
-    """If not: FILE.write_text(contract_fields.schema_text())."""
-    assert FILE.read_text() == contract_fields.schema_text()
+    """If not: FILE.write_text(contract_rules.schema_text())."""
+    assert FILE.read_text() == contract_rules.schema_text()
 
 
 @pytest.mark.parametrize(
