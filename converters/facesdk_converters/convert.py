@@ -19,11 +19,11 @@ from facesdk.models.contract import Contract, Conversion
 from facesdk.progress import Progress, unwatched
 from facesdk.runtime.interpreter import Interpreter
 from facesdk_converters.inspection import faces, half, parity, refusals
+from facesdk_converters.inspection.agreement import EXACT, Agreement
 from facesdk_converters.inspection.batch import takes_several
 from facesdk_converters.inspection.converted import Converted
 from facesdk_converters.inspection.explanation import explain
 from facesdk_converters.inspection.half import HalfWeights
-from facesdk_converters.inspection.parity import EXACT, Agreement
 from facesdk_converters.sources.facts import Facts, advice, contract_with
 from facesdk_converters.sources.source import Source, load
 from facesdk_converters.targets import floating

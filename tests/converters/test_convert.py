@@ -31,7 +31,7 @@ from facesdk.tflite.flatbuffer import Table
 from facesdk.tflite.verifier import verify
 from facesdk_converters.convert import Request, convert
 from facesdk_converters.inspection import faces, parity, refusals
-from facesdk_converters.inspection.parity import EXACT, Bound
+from facesdk_converters.inspection.agreement import EXACT, Bound
 from facesdk_converters.sources import network
 from facesdk_converters.sources import source as sources
 from facesdk_converters.sources.facts import Facts

@@ -27,7 +27,7 @@ from facesdk.tflite import weights
 from facesdk.tflite.verifier import is_accepted
 from facesdk_converters.convert import Request, convert
 from facesdk_converters.inspection import faces, half
-from facesdk_converters.inspection.parity import EXACT, Bound
+from facesdk_converters.inspection.agreement import EXACT, Bound
 from facesdk_converters.sources.facts import Facts
 from facesdk_converters.targets import registry
 from facesdk_converters.targets.target import Target, at_once

@@ -33,6 +33,7 @@ from facesdk.models.contract import InputSpec
 from facesdk.results import FloatArray
 from facesdk.runtime.interpreter import Interpreter
 from facesdk_converters.inspection import faces, parity
+from facesdk_converters.inspection.agreement import Agreement
 from facesdk_converters.inspection.explanation import Explanation, explain
 from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.sources.source import Source
@@ -59,7 +60,7 @@ class Conversion:
 
     source: Source
     bundle: ModelBundle
-    agreement: parity.Agreement
+    agreement: Agreement
     explanation: Explanation
 
     @property

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 import pytest
 
-from facesdk_converters.inspection.parity import EXACT
+from facesdk_converters.inspection.agreement import EXACT
 from native.support.workers import new_process
 from zoo.architectures import OUTPUTS, ZOO
 from zoo.conversion import convert

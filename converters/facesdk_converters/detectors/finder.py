@@ -25,8 +25,8 @@ from facesdk.files import make_folder, sha256_of, write_atomic
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract, InputSpec
 from facesdk.runtime.interpreter import Interpreter
+from facesdk_converters.inspection.agreement import Agreement, Bound
 from facesdk_converters.inspection.converted import Converted
-from facesdk_converters.inspection.parity import Agreement, Bound
 from facesdk_converters.tflite.layers import Layers
 from facesdk_converters.tflite.tree import write_contract
 from facesdk_training.architectures.finder import EPSILON, STRIDES, FinderPlan

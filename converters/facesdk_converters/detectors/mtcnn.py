@@ -30,8 +30,9 @@ from facesdk.files import make_folder, write_atomic
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract, InputSpec
 from facesdk_converters.detectors.package import member
+from facesdk_converters.inspection.agreement import Agreement, Bound
 from facesdk_converters.inspection.converted import Converted
-from facesdk_converters.inspection.parity import Agreement, Bound, compare
+from facesdk_converters.inspection.parity import compare
 from facesdk_converters.tflite.chain import Chain
 from facesdk_converters.tflite.tree import write_contract
 

@@ -31,8 +31,8 @@ from facesdk.models.contract import Contract, InputSpec
 from facesdk.results import FloatArray
 from facesdk.runtime.interpreter import Interpreter
 from facesdk_converters.detectors.onnx_graph import Node, OnnxGraph
+from facesdk_converters.inspection.agreement import Agreement, Bound
 from facesdk_converters.inspection.converted import Converted
-from facesdk_converters.inspection.parity import Agreement, Bound
 from facesdk_converters.tflite.layers import Layers
 from facesdk_converters.tflite.tree import write_contract
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from facesdk.models.contract import Contract
+from facesdk_converters.inspection.agreement import Agreement
 from facesdk_converters.inspection.explanation import Explanation
 from facesdk_converters.inspection.half import HalfWeights
-from facesdk_converters.inspection.parity import Agreement
 
 
 @dataclass(frozen=True, slots=True)

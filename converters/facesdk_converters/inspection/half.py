@@ -20,9 +20,10 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract
 from facesdk.tflite import weights
 from facesdk.tflite.graph import Graph, Operator, Tensor
-from facesdk_converters.inspection import parity
+from facesdk_converters.inspection import stimuli
+from facesdk_converters.inspection.agreement import Bound
+from facesdk_converters.inspection.cosines import cosines_between
 from facesdk_converters.inspection.explanation import Remark
-from facesdk_converters.inspection.parity import Bound
 from facesdk_converters.tflite.float16 import SIGNS, STORABLE, Part, kept_by, why_float32
 
 WITH_SIGNS = Bound(min_cosine=0.7, median_cosine=0.9)
@@ -141,9 +142,9 @@ def cosines(
     from facesdk_converters.sources.network import FileNetwork
 
     network = FileNetwork(single)
-    inputs = parity.inputs_for(network, crops, contract)
+    inputs = stimuli.inputs_for(network, crops, contract)
     pairs = zip(network.predict(*inputs), FileNetwork(half).predict(*inputs), strict=True)
-    return tuple(float(one) for pair in pairs for one in parity.cosines_between(*pair))
+    return tuple(float(one) for pair in pairs for one in cosines_between(*pair))
 
 
 def remarking(remark: Remark, graph: Graph, part: Part) -> Remark:

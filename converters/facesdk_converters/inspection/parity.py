@@ -1,11 +1,10 @@
-"""How far a converted network is from its source."""
+"""Comparing a converted network with its source."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +14,10 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract
 from facesdk.progress import Progress, unwatched
 from facesdk.results import FloatArray
-from facesdk.runtime.inputs import noise
 from facesdk.runtime.interpreter import Interpreter
-from facesdk_converters.inspection import faces
+from facesdk_converters.inspection.agreement import Agreement
+from facesdk_converters.inspection.cosines import as_rows, row_cosines, unit_rows
+from facesdk_converters.inspection.stimuli import inputs_for, is_image, noises
 
 if TYPE_CHECKING:  # sources load TensorFlow, which published detectors need not
     from facesdk_converters.sources.network import Network
@@ -33,118 +33,8 @@ _TRANSLATED = (
 _ROUNDING = (3e-7, 3e-7, 1e-6, 1e-6, 1e-6, 3e-6, 3e-6, 3e-6)
 """Standard deviations of the noise that inputs are moved by; a step of float32 is 1.2e-7."""
 
-_NOISE = 32
-"""Inputs of a network that takes no images."""
-
 _MUCH = 10
 """How many times further apart outputs must be, to be told apart, than rounding takes them."""
-
-_SHORTEST_VECTOR = 8
-"""Outputs of fewer numbers have no direction worth comparing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """Least agreement of a converted network with its source.
-
-    Attributes:
-        min_cosine: Of the outputs for each input.
-        median_cosine: Of the median of these cosines.
-        max_difference: Of the outputs, at most.
-    """
-
-    min_cosine: float
-    median_cosine: float
-    max_difference: float = math.inf
-
-
-EXACT = Bound(min_cosine=0.98, median_cosine=0.9999)
-"""Of targets that compute what their source computes, up to rounding; see decision 12."""
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """How far the outputs of a converted network are from those of its source.
-
-    In a binarized network most inputs agree within rounding. In a few, a value lies within rounding
-    of a sign's threshold: the two take different signs there, and all that follows differs. Such an
-    input says nothing about the conversion, as the source differs as much from itself when its
-    input moves by rounding. Smallest cosines are therefore taken over the other inputs, and the
-    median over all, so that it fails where more than half of them are such.
-
-    Attributes:
-        inputs: Number of inputs compared.
-        unstable: Number of those on a sign's threshold.
-        faces: Whether they were real faces; noise for networks that cannot be fed with images. Of
-            several inputs, those that take no images got noise beside the faces.
-        max_difference: Largest absolute difference of the outputs, over the stable inputs; of
-            embeddings, after they were brought to unit length.
-        min_cosine: Smallest cosine between the two outputs for one stable input; of several
-            outputs, that of the output that agrees least.
-        median_cosine: Median of the cosines of all inputs, of the output that agrees least.
-        outputs: Number of outputs that were compared.
-        least: Of several outputs, the one that agrees least: its number, from 1, and its layer
-            where that is known; else empty.
-        untold: Of several outputs, those whose values do not tell.
-        untold_since: Where outputs begin not to tell, and what to do then; empty if all do.
-        first: The first layer that differs, with both values; empty where none is known to.
-        telling: Whether the outputs for different inputs differ by more than what passes as equal,
-            each of several. They do not after a saturated softmax, for example: there another
-            network's file would agree as well.
-    """
-
-    inputs: int
-    unstable: int
-    faces: bool
-    max_difference: float
-    min_cosine: float
-    median_cosine: float
-    telling: bool = True
-    first: str = ""
-    outputs: int = 1
-    least: str = ""
-    untold: tuple[str, ...] = ()
-    untold_since: str = ""
-
-    def meets(self, bound: Bound) -> bool:
-        """Whether it is good enough; never where a figure is not a number, or none tells."""
-        return (
-            self.telling
-            and self.min_cosine >= bound.min_cosine
-            and self.median_cosine >= bound.median_cosine
-            and self.max_difference <= bound.max_difference
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """The figures, the difference with three significant digits."""
-        return {
-            "tried": self.inputs,
-            "outputs_compared": self.outputs,
-            "unstable": self.unstable,
-            "real_faces": self.faces,
-            "max_difference": float(f"{self.max_difference:.3g}"),
-            "min_cosine": round(self.min_cosine, 6),
-            "median_cosine": round(self.median_cosine, 6),
-        }
-
-    def __str__(self) -> str:
-        what = "real faces" if self.faces else "inputs of noise"
-        words = (
-            f"cosine with the source at least {self.min_cosine:.6f} (median "
-            f"{self.median_cosine:.6f}), largest difference {self.max_difference:.2g}, on "
-            f"{self.inputs} {what}"
-        )
-        if self.outputs > 1:
-            words += f", over {self.outputs} outputs (least in output {self.least})"
-        if self.unstable:
-            words += f", {self.unstable} of them left out: there rounding turns the source's signs"
-        if not self.telling:
-            which = f" number {', '.join(self.untold)}" if self.untold else ""
-            words += (
-                f"; but the source gives the same output{which} for all of them, and for noise, so "
-                f"that this proves nothing{self.untold_since}"
-            )
-        return words
 
 
 def compare(
@@ -174,7 +64,7 @@ def compare(
     got = np.concatenate([activate(interpreter.run(single)[0]) for single in singles])
     expected = np.concatenate([np.asarray(reference(single)) for single in singles])
     first, second = (values.reshape(len(got), -1) for values in (expected, got))
-    cosines = _cosines(_rows(first), _rows(second))
+    cosines = row_cosines(as_rows(first), as_rows(second))
     return Agreement(
         inputs=len(inputs),
         unstable=0,
@@ -214,11 +104,11 @@ def check(
     if agreement.telling:
         return agreement
     shapes = [values.shape for values in inputs]
-    noises = _noises(shapes)
-    on_noise = _agreement(source, bundle, noises, progress, faces=False)
+    given = noises(shapes)
+    on_noise = _agreement(source, bundle, given, progress, faces=False)
     if on_noise.telling:
         return on_noise
-    return replace(agreement, untold_since=_untold_since(source, noises))
+    return replace(agreement, untold_since=_untold_since(source, given))
 
 
 def _untold_since(source: Source, inputs: Sequence[FloatArray]) -> str:
@@ -261,8 +151,8 @@ def _agreement(
                 f"the converted network gives outputs of shape {other.shape}, its source of "
                 f"{one.shape}"
             )
-    rows = [(_rows(one), _rows(other)) for one, other in zip(expected, got, strict=True)]
-    cosines = [_cosines(first, second) for first, second in rows]
+    rows = [(as_rows(one), as_rows(other)) for one, other in zip(expected, got, strict=True)]
+    cosines = [row_cosines(first, second) for first, second in rows]
     per_input = [values for values in cosines if len(values) == count]
     stable, proven, first_layer = np.ones(count, bool), np.zeros(count, bool), ""
     if per_input and (least := np.min(per_input, axis=0)).min() < SAME:
@@ -321,7 +211,7 @@ def _of_output(
 ) -> _OfOutput:
     """The figures of one output; a single row of all inputs is counted whole."""
     if contract.task == "recognition":
-        first, second = _unit(first), _unit(second)
+        first, second = unit_rows(first), unit_rows(second)
     whole = len(cosines) != len(counted)
     gaps = np.abs(first - second)
     difference = float((gaps if whole else gaps[compared]).max())
@@ -392,45 +282,6 @@ def _by_layers(
     return cosines, apart, ""
 
 
-def is_image(shape: tuple[int, ...]) -> bool:
-    """Whether an input of that shape, without the batch, takes images, in colour or grey."""
-    return len(shape) == 3 and shape[2] in (1, 3)
-
-
-def inputs_for(network: Network, crops: NDArray[np.uint8], contract: Contract) -> list[FloatArray]:
-    """What a network is fed with to see what it computes: faces, or noise if it takes no images.
-
-    The second input that takes images gets each time the next face, and so on.
-
-    Args:
-        network: The network.
-        crops: Aligned faces, see :func:`facesdk_converters.inspection.faces.load`.
-        contract: How pixels are normalised.
-
-    Returns:
-        For each input float32 ``(N, *shape)``; N is a multiple of the network's batch.
-    """
-    size, shapes = network.batch or 1, network.input_shapes
-    count = len(crops) if any(map(is_image, shapes)) else _NOISE
-    noises = _noises([(count, *shape) for shape in shapes])
-    inputs = [
-        contract.input.normalise(np.roll(faces.fit(crops, *shape), -place, axis=0))
-        if is_image(shape)
-        else noises[place]
-        for place, shape in enumerate(shapes)
-    ]
-    if count < size:
-        return [values.repeat(size, 0) for values in inputs]
-    return [values[: count // size * size] for values in inputs]
-
-
-def _noises(shapes: Sequence[tuple[int, ...]]) -> list[FloatArray]:
-    """Noise for each input; no two inputs get the same."""
-    sizes = [math.prod(shape) for shape in shapes]
-    parts = np.split(noise((sum(sizes),)), np.cumsum(sizes)[:-1])
-    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
-
-
 def unstable(
     network: Network, inputs: Sequence[FloatArray], expected: Sequence[FloatArray]
 ) -> NDArray[np.bool_]:
@@ -452,7 +303,7 @@ def unstable(
     for size in _ROUNDING:
         moved = [one + rng.normal(0, size, one.shape).astype(np.float32) for one in inputs]
         for one, other in zip(expected, network.predict(*moved), strict=True):
-            cosines = _cosines(_rows(one), _rows(other))
+            cosines = row_cosines(as_rows(one), as_rows(other))
             if len(cosines) == len(found):
                 found |= cosines < SAME
     return found
@@ -465,39 +316,8 @@ def _telling(rows: NDArray[np.float64], outputs: FloatArray, difference: float) 
     """
     if len(outputs) < 2:
         return True
-    others = _rows(np.roll(outputs, 1, axis=0))
-    if _cosines(_rows(outputs), others).min() < SAME:
+    others = as_rows(np.roll(outputs, 1, axis=0))
+    if row_cosines(as_rows(outputs), others).min() < SAME:
         return True
     apart = np.abs(rows.reshape(len(outputs), -1) - np.roll(rows.reshape(len(outputs), -1), 1, 0))
     return bool(apart.max() > _MUCH * difference)
-
-
-def _cosines(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.sum(_unit(first) * _unit(second), axis=1))
-
-
-def cosines_between(first: FloatArray, second: FloatArray) -> NDArray[np.float64]:
-    """Cosines between two outputs, one per input.
-
-    Args:
-        first: float32 ``(N, ...)``.
-        second: As many numbers.
-
-    Returns:
-        float64 ``(N,)``; ``(1,)``, of all inputs together, where outputs are too short for a
-        cosine.
-    """
-    return _cosines(_rows(first), _rows(second))
-
-
-def _rows(outputs: FloatArray) -> NDArray[np.float64]:
-    """One vector per input; a single one of all inputs where outputs are too short for a cosine."""
-    rows = outputs.reshape(len(outputs), -1).astype(np.float64)
-    return rows if rows.shape[1] >= _SHORTEST_VECTOR else rows.reshape(1, -1)
-
-
-def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rows of length 1; a zero row becomes the first axis, so that two of them agree."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    axis = np.eye(1, rows.shape[1])
-    return np.where(lengths > 0, rows / np.where(lengths > 0, lengths, 1), axis)

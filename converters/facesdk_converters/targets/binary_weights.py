@@ -34,7 +34,7 @@ from facesdk.tflite.operators import (
 from facesdk.tflite.weights import filters as filters_of
 from facesdk.tflite.weights import pack_signs
 from facesdk_converters.inspection import refusals
-from facesdk_converters.inspection.parity import EXACT, Bound
+from facesdk_converters.inspection.agreement import EXACT, Bound
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets import floating
 from facesdk_converters.targets.target import Target, at_once

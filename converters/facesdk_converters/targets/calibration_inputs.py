@@ -7,7 +7,7 @@ from pathlib import Path
 from facesdk.errors import InputError, ModelError
 from facesdk.models.contract_fields import ANY_COLOR
 from facesdk.results import FloatArray
-from facesdk_converters.inspection import faces, parity
+from facesdk_converters.inspection import faces, stimuli
 from facesdk_converters.sources.source import Source
 
 CALIBRATION_PHOTOS = 64
@@ -26,7 +26,7 @@ def calibration_inputs(source: Source, folder: Path | None) -> list[FloatArray]:
         InputError: How pixels become the input is not known.
         ModelError: An input takes no pictures.
     """
-    other = [shape for shape in source.network.input_shapes if not parity.is_image(shape)]
+    other = [shape for shape in source.network.input_shapes if not stimuli.is_image(shape)]
     if other:
         raise ModelError(
             f"{source.path} takes {', '.join(map(str, other))}, but the ranges of 8-bit "
@@ -40,4 +40,4 @@ def calibration_inputs(source: Source, folder: Path | None) -> list[FloatArray]:
             "of 0 to 255"
         )
     crops = faces.load(folder, limit=CALIBRATION_PHOTOS)
-    return parity.inputs_for(source.network, crops, source.contract)
+    return stimuli.inputs_for(source.network, crops, source.contract)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from facesdk.errors import InputError, ModelError
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract_fields import ANY_COLOR
-from facesdk_converters.inspection import parity
-from facesdk_converters.inspection.parity import EXACT, Bound
+from facesdk_converters.inspection import stimuli
+from facesdk_converters.inspection.agreement import EXACT, Bound
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets.target import Target
 from facesdk_converters.tflite.integer_ports import Range, with_integer_ports
@@ -48,7 +48,7 @@ def in_integers(
         ModelError: An input takes no pictures, so that its range is not known.
     """
     network, spec = source.network, source.contract.input
-    other = [shape for shape in network.input_shapes if not parity.is_image(shape)]
+    other = [shape for shape in network.input_shapes if not stimuli.is_image(shape)]
     if other:
         raise ModelError(
             f"{source.path} takes {', '.join(map(str, other))}, whose range is not known: --io "
@@ -62,7 +62,7 @@ def in_integers(
         )
     ends = sorted((value - spec.mean) / spec.scale for value in (0, _WHITE))
     pixels: Range = (ends[0], ends[1])
-    outputs = network.predict(*parity.inputs_for(network, crops, source.contract))
+    outputs = network.predict(*stimuli.inputs_for(network, crops, source.contract))
     spans = [(_ROOM * float(one.min()), _ROOM * float(one.max())) for one in outputs]
     return with_integer_ports(bundle, dtype, [pixels] * len(network.input_shapes), spans)
 

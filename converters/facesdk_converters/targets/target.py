@@ -9,8 +9,8 @@ from typing import Protocol
 from facesdk.models.bundle import ModelBundle
 from facesdk.progress import Progress, unwatched
 from facesdk.tflite.graph import Graph
+from facesdk_converters.inspection.agreement import EXACT, Bound
 from facesdk_converters.inspection.explanation import Remark, no_remark
-from facesdk_converters.inspection.parity import EXACT, Bound
 from facesdk_converters.sources.source import Source
 
 

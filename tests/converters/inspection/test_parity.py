@@ -11,16 +11,11 @@ import tensorflow as tf
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 from contracts import other
 from facesdk.models.contract import InputSpec
+from facesdk_converters.inspection.agreement import EXACT, Agreement, Bound
 from facesdk_converters.inspection.faces import load as load_faces
 from facesdk_converters.inspection.layerwise import compare_layers
-from facesdk_converters.inspection.parity import (
-    EXACT,
-    Agreement,
-    Bound,
-    check,
-    inputs_for,
-    unstable,
-)
+from facesdk_converters.inspection.parity import check, unstable
+from facesdk_converters.inspection.stimuli import inputs_for
 from facesdk_converters.sources.network import FileNetwork, KerasNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets import floating

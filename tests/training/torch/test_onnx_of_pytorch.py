@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from facesdk_converters.inspection.parity import EXACT, check
+from facesdk_converters.inspection.agreement import EXACT
+from facesdk_converters.inspection.parity import check
 from facesdk_converters.sources import source
 from facesdk_converters.sources.onnx import network as onnx_network
 from facesdk_converters.targets.lce import target

@@ -10,7 +10,7 @@ from facesdk.errors import InputError
 from facesdk.models.bundle import ModelBundle
 from facesdk.progress import Progress, unwatched
 from facesdk_converters.inspection import refusals
-from facesdk_converters.inspection.parity import Bound
+from facesdk_converters.inspection.agreement import Bound
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets import floating
 from facesdk_converters.targets.calibration_inputs import calibration_inputs

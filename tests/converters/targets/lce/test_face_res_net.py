@@ -12,6 +12,7 @@ from contracts import other
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import InputSpec
 from facesdk_converters.inspection import faces, parity
+from facesdk_converters.inspection.agreement import EXACT
 from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets.lce import target
@@ -62,7 +63,7 @@ def test_keras_and_the_file_agree(network: object, content: bytes) -> None:
     agreement = parity.check(source, ModelBundle.from_bytes(content, "qb"), faces.load())
     # Decision 12: a value on a sign's threshold may take the other sign, in this narrow network
     # with a visible effect; such faces are left out of the smallest cosine.
-    assert agreement.meets(parity.EXACT)
+    assert agreement.meets(EXACT)
 
 
 def test_the_file_has_one_bit_a_weight(network: object, content: bytes) -> None:
