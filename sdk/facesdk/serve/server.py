@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,18 +12,23 @@ from os import environ
 from types import FrameType
 from typing import Any
 
+import h11
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from facesdk.errors import InputError
 from facesdk.serve.access.certificates import Certificate
+from facesdk.serve.middleware import HEADERS
+from facesdk.serve.problems import Problem
 
 _UNREAD_MS = 30_000
 """Milliseconds that a client may leave an answer unread; then the system closes the connection."""
 _MALLOPT = (("MALLOC_ARENA_MAX", -8, 2), ("MALLOC_MMAP_THRESHOLD_", -3, 2 << 20))
 """Variable, number and value of parameters of glibc's malloc (malloc.h)."""
 _CONNECTIONS = 256
+_CLOSING = {**HEADERS, "Connection": "close"}
 _SHUTDOWN_S = 10
 _IDLE_S = 5
 
@@ -85,6 +91,8 @@ def run(
         stopping: Called once no more are.
     """
     debug = bool(environ.get("FACESDK_DEBUG"))
+    if not debug:  # it warns of every form that cannot be read, which the client is told
+        logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     tls: dict[str, Any] = {}
     if certificate is not None:
         tls = {"ssl_certfile": certificate.path, "ssl_keyfile": certificate.key}
@@ -97,7 +105,6 @@ def run(
         access_log=debug,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=_CONNECTIONS,
         timeout_keep_alive=_IDLE_S,
         timeout_graceful_shutdown=_SHUTDOWN_S,
         **tls,
@@ -144,11 +151,25 @@ class _Protocol(H11Protocol):
         connection = transport.get_extra_info("socket")
         with suppress(OSError, AttributeError):  # a system without the option
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
+        if len(self.connections) > _CONNECTIONS:
+            self.app = _too_many
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            detail = "this is no HTTP that the service reads: it is malformed, or its head too long"
+            answer = Problem("bad-request", detail, headers=_CLOSING).response()
+            for event in (
+                h11.Response(status_code=answer.status_code, headers=answer.raw_headers),
+                h11.Data(data=bytes(answer.body)),
+                h11.EndOfMessage(),
+            ):
+                self.transport.write(self.conn.send(event))
+        self.transport.close()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -170,3 +191,10 @@ class _Protocol(H11Protocol):
         begun = self.cycle is not None and not self.cycle.response_complete
         if self._answered == answered and not begun and not self.transport.is_closing():
             self.transport.close()
+
+
+async def _too_many(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers on a connection beyond those that the service keeps."""
+    detail = f"the service has {_CONNECTIONS} connections already: try again in a few seconds"
+    headers = {**_CLOSING, "Retry-After": str(_IDLE_S)}
+    await Problem("busy", detail, headers=headers).response()(scope, receive, send)

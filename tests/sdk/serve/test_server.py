@@ -15,9 +15,11 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +51,18 @@ def test_it_says_where_it_is_and_keeps_its_files_private(tmp_path: Path) -> None
         assert alive(one)
         assert len(one.token) >= 43
         assert stat.S_IMODE((tmp_path / "config/facesdk/serve-token.json").stat().st_mode) == 0o600
+        form = urllib.request.Request(
+            one.url + "v1/detect",
+            b"--gibberish",
+            {
+                "Authorization": f"Bearer {one.token}",
+                "Content-Type": "multipart/form-data; boundary=a",
+            },
+        )
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            urllib.request.urlopen(form, timeout=20)
         status, out, error = one.stop()
-    assert (status, out, error) == (0, "", "")
+    assert (status, out, error) == (0, "", ""), "what a client did wrong is told to the client"
     with serving(tmp_path, "--host", "localhost") as again:
         assert again.token is None, "a token is shown once"
         assert again.stop(signal.SIGINT) == (0, "", "")
@@ -69,9 +81,28 @@ def test_what_is_no_http_ends_the_connection_and_nothing_else(
     with connect(running) as client:
         client.sendall(sent)
         answer = client.makefile("rb").read()
-    assert answer.startswith(b"HTTP/1.1 400 ") or answer == b""
-    assert b"Traceback" not in answer
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/problem+json" in head.lower()
+    assert b"x-frame-options: deny" in head.lower()
+    assert json.loads(body)["type"] == "urn:facesdk:problem:bad-request"
     assert alive(running)
+
+
+def test_connections_beyond_its_most_are_told_to_come_back(tmp_path: Path) -> None:
+    with serving(tmp_path, "--arrival", "60") as one:
+        with ExitStack() as kept:
+            for _ in range(256):
+                kept.enter_context(connect(one))
+            client = kept.enter_context(connect(one))
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+            head, _, body = client.makefile("rb").read().partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 429 ")
+        assert b"retry-after: 5" in head.lower() and b"x-frame-options: deny" in head.lower()
+        assert json.loads(body)["type"] == "urn:facesdk:problem:busy"
+        time.sleep(1)
+        assert alive(one)
+        assert one.stop() == (0, "", "")
 
 
 def test_a_client_that_leaves_in_the_middle_harms_nobody(running: Running) -> None:
@@ -188,6 +219,8 @@ def test_https_is_by_the_certificate_whose_fingerprint_was_printed(tmp_path: Pat
         (["--no-token", "--host", "0.0.0.0"], "--no-token is for this computer alone"),
         (["--key", "env:A"], "--key is that of a gallery"),
         (["--workers", "65"], "Invalid value for '--workers'"),
+        (["--max-mb", "inf"], "Invalid value for '--max-mb'"),
+        (["--max-megapixels", "inf"], "Invalid value for '--max-megapixels'"),
         (["--gallery", "/dev/null/g.db"], "/dev/null"),
         (["--token-file", "/dev/null/t"], "/dev/null"),
         (["--model", "nothing"], "neither a file nor a packaged model"),

@@ -133,10 +133,12 @@ def serve(
         ),
     ] = 16,
     max_mb: Annotated[
-        float, typer.Option("--max-mb", min=0.001, help="Largest request, in megabytes.")
+        float,
+        typer.Option("--max-mb", min=0.001, max=1000, help="Largest request, in megabytes."),
     ] = 16,
     max_megapixels: Annotated[
-        float, typer.Option("--max-megapixels", min=0.001, help="Largest photo, in megapixels.")
+        float,
+        typer.Option("--max-megapixels", min=0.001, max=1000, help="Largest photo, in megapixels."),
     ] = 26,
     timeout: Annotated[
         float,

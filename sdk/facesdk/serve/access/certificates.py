@@ -11,6 +11,7 @@ import datetime
 import ipaddress
 import os
 import socket
+import ssl
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,8 @@ def open_certificate(folder: Path, host: str) -> Certificate:
         host: The address that the service listens at; the computer's names are added.
 
     Raises:
-        InputError: A file cannot be read or written, or is no certificate or has ended.
+        InputError: A file cannot be read or written, or is no certificate, one that OpenSSL refuses
+            or one that has ended.
     """
     path, key = folder / "cert.pem", folder / "key.pem"
     made = not os.path.lexists(path) and not os.path.lexists(key)
@@ -87,6 +89,13 @@ def _read(path: Path, key: Path) -> x509.Certificate:
         ) from None
     if private.public_key() != certificate.public_key():
         raise InputError(f"{key} is not the key of {path}: remove both, and a new pair is made")
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(path, key)
+    except ssl.SSLError as error:
+        reason = (error.reason or "unknown").replace("_", " ").lower()
+        raise InputError(
+            f"OpenSSL refuses {path} with {key} ({reason}): remove both, and a new pair is made"
+        ) from None
     return certificate
 
 

@@ -82,3 +82,11 @@ def test_files_that_are_no_pair_are_refused(tmp_path: Path) -> None:
     (one / "key.pem").unlink()
     with pytest.raises(InputError, match=r"cannot read .*key\.pem"):
         open_certificate(one, "localhost")
+
+
+def test_a_pair_that_openssl_refuses_is_refused(tmp_path: Path) -> None:
+    open_certificate(tmp_path, "localhost")
+    with (tmp_path / "cert.pem").open("a") as chain:
+        chain.write("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    with pytest.raises(InputError, match=r"OpenSSL refuses .*cert\.pem with .*key\.pem"):
+        open_certificate(tmp_path, "localhost")
