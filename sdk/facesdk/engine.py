@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk import tracing
-from facesdk.detection.detector import DEFAULT_MIN_FACE, Detector
+from facesdk.detection.detector import DEFAULT_MIN_FACE, Detector, checked_limit
 from facesdk.detection.registry import DEFAULT_DETECTOR, load_detector
 from facesdk.errors import (
     EmbeddingMismatchError,
@@ -178,11 +178,12 @@ class FaceEngine:
             color: Order of an array's channels, ``"RGB"`` or ``"BGR"``.
 
         Raises:
-            InputError: The photo cannot be read.
+            InputError: The photo cannot be read, or ``max_faces`` is below 1.
         """
+        limit = checked_limit(max_faces)
         photo = decode.as_photo(image, color=color)
         with stage("detect"):
-            found = find(self.detector, photo.pixels, max_faces)
+            found = find(self.detector, photo.pixels, limit)
             choice = pick(photo.pixels, found)
         chosen, reason = (choice.number, choice.reason) if choice else (None, "")
         faces = tuple(map(photo.of_photo, found))
@@ -410,7 +411,9 @@ class FaceEngine:
             EmbeddingMismatchError: An embedding comes from another model.
             InputError: The model has no threshold for ``fmr``, or ``threshold`` is out of its
                 range.
+            TypeError: ``a`` or ``b`` is no embedding.
         """
+        matching.require_embeddings(a, b)
         if a.model_id != self.embedder.model_id:
             raise EmbeddingMismatchError(
                 f"the embedding was made by {a.model} ({short(a.model_id)}), but this engine's "
@@ -459,6 +462,8 @@ def _many(photos: Iterable[ImageSource] | str | os.PathLike[str]) -> Iterable[Im
         if found is not None:
             return found[0]
     elif not isinstance(photos, (bytes, np.ndarray)):
+        if not isinstance(photos, Iterable):
+            raise TypeError(f"photos must be a list of photos, but got {type(photos).__name__}")
         return photos
     raise InputError(
         "photos must be a list of photos, a folder or a pattern, but got a single photo: "

@@ -291,3 +291,32 @@ def test_an_array_of_opencv_that_is_given_as_rgb_is_told_of(
     grey = np.repeat(photo.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
     assert not warned(lambda: engine.embed(grey, face))
     assert not warned(lambda: engine.embed(decode.DecodedPhoto.of(swapped), face))
+
+
+@pytest.mark.parametrize("name", ["finder", "mtcnn", "blaze"])
+@pytest.mark.parametrize("count", [0, -1])
+def test_fewer_than_one_face_cannot_be_asked_for(name: str, count: int) -> None:
+    bare = FaceEngine.load(None, detector=name)
+    with pytest.raises(InputError, match=f"max_faces must be at least 1 or None, but got {count}"):
+        bare.detect(OBAMA, count)
+    with pytest.raises(InputError, match="max_faces must be at least 1 or None"):
+        bare.detector.detect(decode.load(OBAMA), count)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda engine: engine.detect(OBAMA, 1.5),
+        lambda engine: engine.compare(None, engine.embed(OBAMA)),
+        lambda engine: engine.compare(engine.embed(OBAMA), "ada"),
+        lambda engine: engine.embed_many(3),
+        lambda engine: compare(engine.embed(OBAMA), [1.0], threshold=0.5),
+        lambda engine: FaceEngine.load(detector=None),
+        lambda engine: FaceEngine.load(contract="contract.json"),
+    ],
+)
+def test_a_wrong_type_is_a_type_error(
+    engine: FaceEngine, call: Callable[[FaceEngine], object]
+) -> None:
+    with pytest.raises(TypeError):
+        call(engine)

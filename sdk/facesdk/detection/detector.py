@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import TYPE_CHECKING, Protocol
+
+from facesdk.errors import InputError
 
 if TYPE_CHECKING:
     from facesdk.images.decode import RgbImage
@@ -40,6 +43,26 @@ class Detector(Protocol):
             The faces in pixels of ``image``, largest box first; empty if there is none.
 
         Raises:
-            InputError: ``image`` is not such an array.
+            InputError: ``image`` is not such an array, or ``max_faces`` is below 1.
+            TypeError: ``max_faces`` is not a whole number.
         """
         ...
+
+
+def checked_limit(max_faces: int | None) -> int | None:
+    """A number of faces to return at most, None for all.
+
+    Raises:
+        InputError: It is below 1.
+        TypeError: It is not a whole number.
+    """
+    if max_faces is None:
+        return None
+    if index(max_faces) < 1:
+        raise InputError(f"max_faces must be at least 1 or None, but got {max_faces}")
+    return index(max_faces)
+
+
+def smaller_limit(own: int | None, asked: int | None) -> int | None:
+    """The smaller of a detector's own limit and of what it is asked for; errors as above."""
+    return min((n for n in (own, checked_limit(asked)) if n is not None), default=None)

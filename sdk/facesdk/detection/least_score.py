@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facesdk.detection.detector import Detector
+from facesdk.detection.detector import Detector, checked_limit, smaller_limit
 from facesdk.errors import InputError
 from facesdk.images.decode import RgbImage
 from facesdk.results import Face
@@ -25,11 +25,9 @@ class LeastScore:
     def __init__(self, detector: Detector, score: float, *, max_faces: int | None = None) -> None:
         if not 0 <= score <= 1:
             raise InputError(f"min_score must be 0 to 1, but got {score:g}")
-        if max_faces is not None and max_faces < 1:
-            raise InputError(f"max_faces must be at least 1 or None, but got {max_faces}")
         self._detector = detector
         self._score = score
-        self._max_faces = max_faces
+        self._max_faces = checked_limit(max_faces)
 
     @property
     def detector(self) -> Detector:
@@ -54,7 +52,7 @@ class LeastScore:
 
     def detect(self, image: RgbImage, max_faces: int | None = None) -> list[Face]:
         """See :meth:`facesdk.detection.detector.Detector.detect`."""
-        limit = min((n for n in (self._max_faces, max_faces) if n is not None), default=None)
+        limit = smaller_limit(self._max_faces, max_faces)
         found = [] if limit is None else self._kept(image, limit)
         if limit is None or len(found) < limit:
             found = self._kept(image, None)

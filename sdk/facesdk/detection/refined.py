@@ -12,7 +12,12 @@ from math import inf
 import numpy as np
 
 from facesdk.detection.boxes import Boxes, overlaps, sizes
-from facesdk.detection.detector import DEFAULT_MIN_FACE, SMALLEST_FACE
+from facesdk.detection.detector import (
+    DEFAULT_MIN_FACE,
+    SMALLEST_FACE,
+    checked_limit,
+    smaller_limit,
+)
 from facesdk.detection.finder import OVERLAP, Finder, Found
 from facesdk.detection.halvings import Halvings
 from facesdk.detection.landmarks import THRESHOLD, LandmarkRefiner, distinct, squares_around
@@ -68,10 +73,8 @@ class RefinedDetector:
     ) -> None:
         if min_face < SMALLEST_FACE:
             raise InputError(f"min_face must be at least {SMALLEST_FACE}, but got {min_face}")
-        if max_faces is not None and max_faces < 1:
-            raise InputError(f"max_faces must be at least 1 or None, but got {max_faces}")
         self.min_face = min_face
-        self.max_faces = max_faces
+        self.max_faces = checked_limit(max_faces)
         self.finder = finder
         self.refiner = refiner
 
@@ -91,7 +94,7 @@ class RefinedDetector:
     def detect(self, image: RgbImage, max_faces: int | None = None) -> list[Face]:
         """See :meth:`facesdk.detection.detector.Detector.detect`."""
         image = decode.as_image(image)
-        limit = min((n for n in (self.max_faces, max_faces) if n is not None), default=None)
+        limit = smaller_limit(self.max_faces, max_faces)
         photo = Halvings(image)
         faces = self._search(photo, limit)
         faces.sort(key=lambda face: -face.area)

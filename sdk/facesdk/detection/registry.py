@@ -131,7 +131,10 @@ def load_detector(
     Raises:
         InputError: The name is unknown, or an option is out of its range.
         ModelError: A model is not usable, or the user has to bring it first.
+        TypeError: The name is no text.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"detector must be a name or a path as text, but got {type(name).__name__}")
     if not 0 <= min_score <= 1:
         raise InputError(f"min_score must be 0 to 1, but got {min_score:g}")
     limit = None if turned or min_score > 0 else max_faces

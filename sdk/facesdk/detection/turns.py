@@ -17,9 +17,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from facesdk.detection.detector import Detector
+from facesdk.detection.detector import Detector, checked_limit, smaller_limit
 from facesdk.detection.least_score import LeastScore
-from facesdk.errors import InputError
 from facesdk.images import pixels
 from facesdk.images.decode import RgbImage
 from facesdk.results import Face, FloatArray
@@ -59,11 +58,9 @@ class AnyTurn:
     """
 
     def __init__(self, detector: Detector, *, sure: float, max_faces: int | None = None) -> None:
-        if max_faces is not None and max_faces < 1:
-            raise InputError(f"max_faces must be at least 1 or None, but got {max_faces}")
         self._detector = detector
         self._sure = sure
-        self._max_faces = max_faces
+        self._max_faces = checked_limit(max_faces)
 
     @property
     def upright(self) -> Detector:
@@ -78,7 +75,7 @@ class AnyTurn:
 
     def detect(self, image: RgbImage, max_faces: int | None = None) -> list[Face]:
         """See :meth:`facesdk.detection.detector.Detector.detect`."""
-        limit = min((n for n in (self._max_faces, max_faces) if n is not None), default=None)
+        limit = smaller_limit(self._max_faces, max_faces)
         upright = self._detector.detect(image, limit)
         if surest(upright) >= self._sure:
             return upright

@@ -182,11 +182,14 @@ class Embedder(CropEmbedder):
         Raises:
             ModelError: The file is not usable, or is not what the contract says.
             ContractError: There is no contract, or it is not for recognition.
+            TypeError: ``contract`` is none; :meth:`Contract.read` reads a file.
 
         Warns:
             FaceSDKWarning: The thresholds were calibrated with another version of the pixel
                 functions.
         """
+        if contract is not None and not isinstance(contract, Contract):
+            raise TypeError(f"contract must be a Contract, but got {type(contract).__name__}")
         bundle = ModelBundle.load(path, trust=trust)
         contract = contract or bundle.contract
         warn_of_other_pixels(contract)

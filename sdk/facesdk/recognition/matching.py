@@ -14,12 +14,28 @@ from facesdk.recognition.operating_points import confidence, point_for
 from facesdk.results import Embedding, Match
 
 
+def require_embeddings(*given: object) -> None:
+    """Raise unless all are embeddings.
+
+    Raises:
+        TypeError: One is not.
+    """
+    for one in given:
+        if not isinstance(one, Embedding):
+            raise TypeError(
+                "an embedding must be one that FaceEngine.embed returned, but got "
+                f"{type(one).__name__}"
+            )
+
+
 def require_one_model(a: Embedding, b: Embedding) -> None:
     """Raise unless two embeddings may be compared.
 
     Raises:
         EmbeddingMismatchError: They come from different models or have different lengths.
+        TypeError: One is no embedding.
     """
+    require_embeddings(a, b)
     if a.model_id != b.model_id or a.dim != b.dim:
         raise EmbeddingMismatchError(
             f"embeddings of different models do not compare: {a.model} ({short(a.model_id)}, "

@@ -113,10 +113,13 @@ class SavedEmbeddings:
 
         Raises:
             EmbeddingMismatchError: They come from different models.
-            InputError: There is none.
+            InputError: There is none, or a name has a NUL, which NumPy's files do not keep.
         """
         if not embeddings:
             raise InputError("there is no embedding to save")
+        for name in embeddings:
+            if "\0" in name:
+                raise InputError(f"a name of an embedding must have no NUL, but got {name!r}")
         rows = list(embeddings.values())
         for row in rows:
             matching.require_one_model(rows[0], row)

@@ -92,3 +92,9 @@ def test_what_is_no_record_is_refused(change: dict[str, object], message: str) -
     record = {key: value for key, value in record.items() if value is not None}
     with pytest.raises(InputError, match=message):
         Embedding.from_dict(record)
+
+
+def test_a_name_with_a_nul_is_not_saved() -> None:
+    one = Embedding(np.array([1.0, 0.0], np.float32), "m", "0" * 64)
+    with pytest.raises(InputError, match=r"no NUL, but got 'ada\\x00'"):
+        SavedEmbeddings.collect({"ada": one, "ada\0": one})

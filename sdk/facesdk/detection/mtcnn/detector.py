@@ -18,7 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.detection.boxes import Boxes, regress, sizes, squared, suppress
-from facesdk.detection.detector import DEFAULT_MIN_FACE, SMALLEST_FACE
+from facesdk.detection.detector import (
+    DEFAULT_MIN_FACE,
+    SMALLEST_FACE,
+    checked_limit,
+    smaller_limit,
+)
 from facesdk.detection.halvings import Halvings
 from facesdk.detection.landmarks import ONet
 from facesdk.detection.mtcnn import pyramid
@@ -92,10 +97,8 @@ class MTCNN:
     ) -> None:
         if min_face < SMALLEST_FACE:
             raise InputError(f"min_face must be at least {SMALLEST_FACE}, but got {min_face}")
-        if max_faces is not None and max_faces < 1:
-            raise InputError(f"max_faces must be at least 1 or None, but got {max_faces}")
         self.min_face = min_face
-        self.max_faces = max_faces
+        self.max_faces = checked_limit(max_faces)
         self._digest = _digest(pnet, rnet, onet)
         runs = {"threads": threads, "workers": workers}
         self._pnet = _network(pnet, "MTCNN P-Net", side=12, **runs)
@@ -137,7 +140,7 @@ class MTCNN:
         image = decode.as_image(image)
         height, width = image.shape[:2]
         scales = pyramid.scales(height, width, self.min_face)
-        limit = min((n for n in (self.max_faces, max_faces) if n is not None), default=None)
+        limit = smaller_limit(self.max_faces, max_faces)
         photo = Halvings(image)
         if limit is None:
             boxes = _refined(self._refine(photo, self._propose(photo, scales)))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facesdk.detection.detector import DEFAULT_MIN_FACE
+from facesdk.detection.detector import DEFAULT_MIN_FACE, smaller_limit
 from facesdk.detection.landmarks import ONet
 from facesdk.detection.one_stage.finder import OneStage
 from facesdk.detection.refined import RefinedDetector
@@ -56,7 +56,7 @@ class CompiledDetector(RefinedDetector):
     def detect(self, image: RgbImage, max_faces: int | None = None) -> list[Face]:
         """See :meth:`facesdk.detection.detector.Detector.detect`."""
         photo = pixels.as_image(decode.as_image(image))
-        limit = min((n for n in (self.max_faces, max_faces) if n is not None), default=0)
+        limit = smaller_limit(self.max_faces, max_faces) or 0  # 0 is all
         networks = _Networks(self.finder, self.refiner)
         rows, count = ctypes.c_void_p(), ctypes.c_size_t()
         try:
