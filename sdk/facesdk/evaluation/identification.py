@@ -14,6 +14,7 @@ differ by one person.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -171,6 +172,21 @@ class IdentificationResult:
         }
 
 
+def require_searchable(people: Sequence[str], *, templates: int = 1, rule: str = "max") -> None:
+    """Raise, before photos are embedded, where :func:`search_scores` would; arguments as of it."""
+    if templates < 1:
+        raise InputError(f"at least 1 template per person is needed, but got {templates}")
+    if rule not in RULES:
+        raise InputError(f"rule must be one of {', '.join(RULES)}, but got {rule!r}")
+    counts = Counter(people)
+    enough = sum(count > templates for count in counts.values())
+    if enough < 2:
+        raise InputError(
+            f"identification needs two people with more than {templates} photo(s), but there are "
+            f"{enough} of {len(counts)}"
+        )
+
+
 def search_scores(
     vectors: FloatArray, people: Sequence[str], *, templates: int = 1, rule: str = "max"
 ) -> SearchScores:
@@ -186,20 +202,12 @@ def search_scores(
     Raises:
         InputError: An argument is out of its range, or there are no two people with enough photos.
     """
-    if templates < 1:
-        raise InputError(f"at least 1 template per person is needed, but got {templates}")
-    if rule not in RULES:
-        raise InputError(f"rule must be one of {', '.join(RULES)}, but got {rule!r}")
+    require_searchable(people, templates=templates, rule=rule)
     names, labels = np.unique(np.asarray(people), return_inverse=True)
     labels = labels.reshape(-1)
     place = _places(labels)
     counts = np.bincount(labels, minlength=len(names))
     enrollable = [row for row in _shuffled(names) if counts[row] > templates]
-    if len(enrollable) < 2:
-        raise InputError(
-            f"identification needs two people with more than {templates} photo(s), but there are "
-            f"{len(enrollable)} of {len(names)}"
-        )
     halves = (enrollable[::2], enrollable[1::2])
     parts = []
     for half in halves:

@@ -472,3 +472,19 @@ def test_identification_of_a_folder_of_people(crops: Path, tmp_path: Path) -> No
     assert "12 photos" in text and "rank 1" in text and "by the formula" in text
     done = invoke("evaluate", "identification", MODEL, *options[:3], "--templates", "3", status=2)
     assert "two people with more than 3 photo(s)" in done.stderr
+
+
+def test_what_cannot_be_searched_is_refused_before_photos_are_read(
+    crops: Path, tmp_path: Path
+) -> None:
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    shutil.copy(OBAMA, flat)
+    command = ("evaluate", "identification", MODEL, "--images")
+    done = invoke(*command, str(flat), status=2)
+    assert "in no person's folder" in done.stderr and "there are 0 of 0" in done.stderr
+    cut = tmp_path / "cut" / "ada"
+    cut.mkdir(parents=True)
+    (cut / "a.jpg").write_bytes(Path(OBAMA).read_bytes()[:1000])
+    done = invoke(*command, str(cut.parent), "--rule", "median", status=2)
+    assert "rule must be one of" in done.stderr

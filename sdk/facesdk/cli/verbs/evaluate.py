@@ -257,7 +257,7 @@ def identification(
         facesdk evaluate identification my.tflite --images crops.zip --aligned --templates 2 --json
     """
     from facesdk.evaluation import subject
-    from facesdk.evaluation.identification import measure, search_scores
+    from facesdk.evaluation.identification import measure, require_searchable, search_scores
     from facesdk.evaluation.identification_report import html_report
     from facesdk.evaluation.sets.people import unpaired_set
     from facesdk.files import write_atomic
@@ -266,6 +266,7 @@ def identification(
 
     photos, people = unpaired_set(open_photos(images, aligned=aligned))
     output.tell_left_out(photos.left_out, verbose=verbose)
+    require_searchable(people, templates=templates, rule=rule)
     loaded = subject.load_model(
         model,
         contract=Contract.read(contract) if contract else None,
