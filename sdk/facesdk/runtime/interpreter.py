@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import math
 import os
+import re
+import warnings
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk import tracing
-from facesdk.errors import InputError, ModelError, one_line
+from facesdk.errors import FaceSDKWarning, InputError, ModelError, one_line
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime.backend import load_backend
 from facesdk.runtime.delegate import load_operators
@@ -26,6 +28,7 @@ MAX_THREADS = 64
 """More than any of these networks can use; runtimes crash where threads run out."""
 _REFUSALS = (ValueError, RuntimeError, MemoryError)
 """What a runtime raises when a model or its shapes do not suit it."""
+_XNNPACK_REFUSES = re.compile(r"failed to delegate .*\(TfLiteXNNPackDelegate\)")
 
 
 class Interpreter:
@@ -73,6 +76,7 @@ class Interpreter:
             require_safe(bundle, input_shapes)
         self._threads = threads
         self._shapes = input_shapes and tuple(input_shapes)
+        self._options: dict[str, Any] = {}
         with without_greeting():
             self._build()
         _INTERPRETERS.add(self)
@@ -188,6 +192,7 @@ class Interpreter:
                 model_content=self._bundle.content,
                 num_threads=self._threads,
                 experimental_delegates=delegates,
+                **self._options,
             )
         except _REFUSALS as error:
             raise self._refused(error) from None
@@ -201,6 +206,21 @@ class Interpreter:
             self._allocate()
         else:
             self.resize(*self._shapes)
+
+    def _build_without_xnnpack(self) -> None:
+        """XNNPACK as of TensorFlow 2.19 cannot prepare a depthwise layer of float16 weights."""
+        backend = load_backend()
+        resolvers = backend.interpreter.OpResolverType
+        self._options = {
+            "experimental_op_resolver_type": resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        }
+        self._build()
+        warnings.warn(
+            f"XNNPACK of {backend.name} {backend.version} refuses {self._bundle.path.name}, which "
+            "runs without it, and slower: use another runtime (`facesdk doctor`)",
+            FaceSDKWarning,
+            stacklevel=3,
+        )
 
     def _build_after_fork(self) -> None:
         if self._interpreter is None:
@@ -220,6 +240,9 @@ class Interpreter:
         try:
             self._interpreter.allocate_tensors()
         except _REFUSALS as error:
+            if _XNNPACK_REFUSES.search(one_line(error)) and not self._options:
+                self._build_without_xnnpack()
+                return
             raise self._refused(error) from None
         self._read_details()
         if not self._outputs or any(0 in shape for shape in self.output_shapes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import platform
 import subprocess
 import sys
@@ -14,9 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from facesdk import FaceEngine
 from facesdk.errors import DependencyError, RuntimeUnavailableError
 from facesdk.runtime import backend
 from facesdk.runtime.backend import load_backend
+from facesdk.samples import OBAMA, OBAMA2
 from native.support.lce_graph import Model
 
 
@@ -129,6 +132,7 @@ import numpy as np
 import tensorflow as tf
 from facesdk import load_ops
 from facesdk.runtime.backend import load_backend
+from facesdk.samples import OBAMA, OBAMA2
 assert load_backend().name == "tensorflow"
 one = tf.lite.Interpreter({str(tmp_path / "model.tflite")!r}, experimental_delegates=[load_ops()])
 one.allocate_tensors()
@@ -140,3 +144,28 @@ print(one.get_tensor(one.get_output_details()[0]["index"]).shape)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("(1, 5, 5, 8)")
+
+
+@pytest.mark.slow
+def test_packaged_models_run_where_only_tensorflow_is_installed() -> None:
+    """XNNPACK of TensorFlow 2.19 refuses a layer of `fast`: it runs without, and says so."""
+    script = f"""
+import warnings
+from facesdk import FaceEngine, FaceSDKWarning
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always", FaceSDKWarning)
+    engine = FaceEngine.load()
+    found = engine.verify({str(OBAMA)!r}, {str(OBAMA2)!r}).match.similarity
+import tensorflow as tf
+if tf.__version__.startswith("2.19"):
+    words = [str(one.message) for one in told if one.category is FaceSDKWarning]
+    assert len(words) == 1 and "XNNPACK of tensorflow 2.19" in words[0], words
+print(found)
+"""
+    environment = {**os.environ, "FACESDK_RUNTIME": "tensorflow"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    usual = FaceEngine.load().verify(OBAMA, OBAMA2).match.similarity
+    assert float(done.stdout) == pytest.approx(usual, abs=0.05)
