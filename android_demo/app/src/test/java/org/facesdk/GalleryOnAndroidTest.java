@@ -23,6 +23,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.util.Arrays;
+import java.util.Date;
 import java.util.Random;
 
 /** A gallery on Android's SQLite: what is forgotten is gone, and what a failing Keystore does. */
@@ -116,6 +117,28 @@ public final class GalleryOnAndroidTest extends OnHost {
             assertEquals(0, pieces(secret, after));
             assertTrue(after.contains(kept));
             assertTrue(pieces(other, after) > 0);
+        }
+    }
+
+    @Test
+    public void anIdIsNobodyElsesName() {
+        try (Gallery gallery = Gallery.open(context, NAME, model)) {
+            String id = gallery.enrol("Barack", embedding(1), 0.9).person();
+            assertThrows(InputException.class, () -> gallery.enrol(id, embedding(2), 0.9));
+            assertEquals(1, gallery.people().size());
+            assertEquals(1, gallery.forget(id));
+        }
+    }
+
+    @Test
+    public void aDateThatHasComeIsRefused() {
+        try (Gallery gallery = Gallery.open(context, NAME, model)) {
+            for (long millis : new long[] {0, System.currentTimeMillis()}) {
+                assertThrows(
+                        InputException.class,
+                        () -> gallery.enrol("Joe", embedding(1), 0.9, new Date(millis)));
+            }
+            assertEquals(0, gallery.people().size());
         }
     }
 

@@ -116,8 +116,8 @@ public final class Gallery implements AutoCloseable {
      * @param embedding of this gallery's model
      * @param quality {@link Quality#score}, 0 to 1
      * @throws EmbeddingMismatchException the embedding comes from another model
-     * @throws InputException the name is no line of printable characters, or the quality is out of
-     *     its range
+     * @throws InputException the name is no line of printable characters or somebody's id, the
+     *     quality is out of its range, or the date has come
      */
     @NotNull
     public Template enrol(@NotNull String name, @NotNull Embedding embedding, double quality) {
@@ -136,8 +136,14 @@ public final class Gallery implements AutoCloseable {
         if (!(quality >= 0 && quality <= 1)) {
             throw new InputException("quality must be 0 to 1, but got " + quality);
         }
+        if (expires != null && expires.getTime() <= System.currentTimeMillis()) {
+            throw new InputException("a template must expire in the future, but got " + expires);
+        }
         String called = checkedName(name);
         Person known = find(called);
+        if (known != null && !known.name().equals(called)) {
+            throw new InputException("a name must not be the id of somebody else: " + called);
+        }
         GalleryFile.Row row =
                 file.insert(
                         known != null ? known.id() : newId(),
