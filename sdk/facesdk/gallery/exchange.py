@@ -26,6 +26,7 @@ from facesdk.files import read_regular, require_other, write_atomic
 from facesdk.gallery.gallery import NewTemplate
 from facesdk.gallery.security.encryption import KEY_BYTES, Cipher, Sealed, TamperedError
 from facesdk.gallery.sqlite import SqliteGallery
+from facesdk.gallery.values import checked_name, require_values
 from facesdk.models.contract import Contract
 from facesdk.progress import Progress, unwatched
 from facesdk.results import Embedding
@@ -208,7 +209,7 @@ def _parsed(content: Any, path: Path, progress: Progress) -> tuple[Model, list[N
         model = Model(content["model_id"], Contract.from_json(json.dumps(content["contract"])))
         rows = list(content["templates"])
         return model, [_template(row, model) for row in _watched(rows, progress)]
-    except (KeyError, TypeError, ValueError, ContractError) as error:
+    except (KeyError, TypeError, ValueError, ContractError, InputError) as error:
         raise GalleryError(f"{path} is an export that this facesdk cannot read: {error}") from None
 
 
@@ -216,13 +217,15 @@ def _template(row: Mapping[str, Any], model: Model) -> NewTemplate:
     vector = np.frombuffer(base64.b64decode(row["vector"]), "<f4")
     if len(vector) != model.contract.dim:
         raise EmbeddingMismatchError("an embedding in it has another length than its model's")
-    return NewTemplate(
-        name=row["name"],
+    new = NewTemplate(
+        name=checked_name(row["name"]),
         embedding=Embedding(vector, model.name, model.model_id),
         quality=row["quality"],
         expires=row["expires"] and datetime.fromisoformat(row["expires"]),
         created=datetime.fromisoformat(row["created"]),
     )
+    require_values(new)
+    return new
 
 
 def _key(passphrase: str, header: Mapping[str, Any]) -> bytes:

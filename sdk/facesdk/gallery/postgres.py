@@ -73,7 +73,8 @@ CREATE TABLE audit(seq bigint PRIMARY KEY, record text NOT NULL, mac bytea NOT N
 _INDEX = "CREATE INDEX IF NOT EXISTS template_hnsw ON template USING hnsw (embedding vector_ip_ops)"
 _PEOPLE = (
     "SELECT person, min(name), count(*), min(created), "
-    "CASE WHEN bool_or(expires IS NULL) THEN NULL ELSE max(expires) END FROM template"
+    "CASE WHEN bool_or(expires IS NULL) THEN NULL "
+    "ELSE least(max(expires), '9999-12-31 23:59:59+00') END FROM template"
 )
 _LIVES = "(expires IS NULL OR expires > now())"
 
@@ -489,7 +490,7 @@ def _connect(address: str, schema: str) -> Connection[Any]:
         autocommit=True,
         connect_timeout=10,
         application_name="facesdk",
-        options=f"-c search_path={schema},public",
+        options=f"-c search_path={schema},public -c timezone=UTC",
     )
 
 

@@ -33,7 +33,7 @@ from facesdk.gallery.security.audit import Entry
 from facesdk.gallery.security.encryption import Cipher
 from facesdk.gallery.security.keys import key_store
 from facesdk.gallery.sqlite_file import GalleryFile
-from facesdk.gallery.sqlite_layout import Row
+from facesdk.gallery.sqlite_layout import Row, moment_of, seconds_of
 from facesdk.gallery.values import (
     checked_name,
     identification,
@@ -191,8 +191,8 @@ class SqliteGallery:
                         id=number,
                         person=person,
                         name=name,
-                        created=int((one.created or now).timestamp()),
-                        expires=None if one.expires is None else int(one.expires.timestamp()),
+                        created=seconds_of(one.created or now),
+                        expires=None if one.expires is None else seconds_of(one.expires),
                         quality=float(one.quality),
                         photo=one.photo,
                         vector=one.embedding.vector,
@@ -357,8 +357,8 @@ class SqliteGallery:
             name=row.name,
             embedding=Embedding(row.vector, self.contract.name, self.model_id),
             quality=row.quality,
-            expires=None if row.expires is None else _time(row.expires),
-            created=_time(row.created),
+            expires=None if row.expires is None else moment_of(row.expires),
+            created=moment_of(row.created),
         )
 
     def _current(self) -> Index:
@@ -458,15 +458,11 @@ def _person(index: Index, place: int) -> Person:
         owner.id,
         owner.name,
         len(rows),
-        _time(float(index.columns.created[rows].min())),
-        None if last == NEVER else _time(last),
+        moment_of(float(index.columns.created[rows].min())),
+        None if last == NEVER else moment_of(last),
     )
 
 
 def _template(row: Row) -> Template:
-    expires = None if row.expires is None else _time(row.expires)
-    return Template(row.id, row.person, row.name, _time(row.created), expires, row.quality)
-
-
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, timezone.utc)
+    expires = None if row.expires is None else moment_of(row.expires)
+    return Template(row.id, row.person, row.name, moment_of(row.created), expires, row.quality)

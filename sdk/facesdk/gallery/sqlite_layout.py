@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from facesdk.errors import GalleryError
@@ -31,6 +32,11 @@ CREATE INDEX template_of_photo ON template(photo) WHERE photo IS NOT NULL;
 CREATE TABLE audit(seq INTEGER PRIMARY KEY, record TEXT NOT NULL, mac BLOB NOT NULL);
 """
 COLUMNS = "id, person, name, model, created, expires, quality, photo, algorithm, nonce, sealed"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_SECOND = timedelta(seconds=1)
+_FIRST, _LAST = -62_135_596_800, 253_402_300_799
+"""The first and the last second of the calendar, the years 1 to 9999."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,19 @@ class Row:
     quality: float
     photo: bytes | None
     vector: FloatArray
+
+
+def seconds_of(moment: datetime) -> int:
+    """A moment as a row has it: in whole seconds since 1970 (UTC)."""
+    return (moment - _EPOCH) // _SECOND
+
+
+def moment_of(seconds: float) -> datetime:
+    """The moment of a row's number; the calendar's first or last second for one beyond it.
+
+    Files of before may hold numbers that are up to a day beyond it.
+    """
+    return _EPOCH + min(max(seconds, _FIRST), _LAST) * _SECOND
 
 
 def audit_path(path: Path) -> Path:

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import unicodedata
 from collections.abc import Sequence
+from datetime import datetime, timezone
 
 from facesdk.errors import EmbeddingMismatchError, InputError
 from facesdk.gallery.gallery import Candidate, Identification, NewTemplate, PinnedModel
@@ -53,8 +54,20 @@ def require_values(new: NewTemplate) -> None:
     if not 0 <= new.quality <= 1:
         raise InputError(f"quality must be 0 to 1, but got {new.quality}")
     for name, moment in (("expires", new.expires), ("created", new.created)):
-        if moment is not None and moment.tzinfo is None:
-            raise InputError(f"{name} must have a time zone, as datetime.now(timezone.utc) has")
+        if moment is not None:
+            _require_moment(name, moment)
+
+
+def _require_moment(name: str, moment: datetime) -> None:
+    if moment.tzinfo is None:
+        raise InputError(f"{name} must have a time zone, as datetime.now(timezone.utc) has")
+    try:
+        moment.astimezone(timezone.utc)
+    except OverflowError:
+        raise InputError(
+            f"{name} must be in the years 1 to 9999 of UTC, but got {moment}: a template that "
+            "never expires has None"
+        ) from None
 
 
 def require_model(where: str, model_id: str, contract: Contract, embedder: PinnedModel) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 import pytest
 
 from facesdk.errors import EmbeddingMismatchError, GalleryError, InputError
+from facesdk.gallery import exchange
 from facesdk.gallery.check import check
 from facesdk.gallery.exchange import export, import_
 from facesdk.gallery.sqlite import SqliteGallery
@@ -94,6 +95,26 @@ def test_another_passphrase_or_a_changed_file_is_an_error(tmp_path):
         (tmp_path / "out").write_bytes(b"\n".join([magic, json.dumps(other).encode(), data]))
         with pytest.raises(GalleryError, match="not an exported gallery, or is damaged"):
             imported(tmp_path)
+    assert not (tmp_path / "copy.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("expires", "9999-12-31T23:59:59-12:00", "expires must be in the years 1 to 9999"),
+        ("name", "a\tb", "control characters"),
+        ("quality", 2, "quality must be 0 to 1"),
+    ],
+)
+def test_an_export_with_what_no_gallery_takes_makes_none(
+    tmp_path, monkeypatch, field, value, words
+):
+    record = exchange._record
+    monkeypatch.setattr(exchange, "_record", lambda row: {**record(row), field: value})
+    with new_gallery(tmp_path, 1) as gallery:
+        export(gallery, tmp_path / "out", WORDS)
+    with pytest.raises(GalleryError, match=f"out is an export that .* cannot read: .*{words}"):
+        imported(tmp_path)
     assert not (tmp_path / "copy.db").exists()
 
 

@@ -112,6 +112,18 @@ def test_all_of_several_are_enrolled_or_none(opened):
         assert not gallery.holds(other)
 
 
+def test_dates_at_and_beyond_the_end_of_the_calendar(opened, address, schema):
+    end = datetime.max.replace(tzinfo=timezone.utc)
+    west = timezone(timedelta(hours=-12))
+    with opened(create=True) as gallery:
+        gallery.enrol("Ada", face(1), quality=1, expires=end)
+        with pytest.raises(InputError, match="expires must be in the years 1 to 9999 of UTC"):
+            gallery.enrol("Bob", face(2), quality=1, expires=end.replace(tzinfo=west))
+        sql(address, schema, "UPDATE template SET expires = '10000-01-01 11:59:59+00'")
+        (ada,) = gallery.people()
+        assert ada.expires == end.replace(microsecond=0)
+
+
 def test_several_computers_write_at_once(opened):
     opened(create=True).close()
     failures = []

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from facesdk.errors import EmbeddingMismatchError, GalleryError, InputError
+from facesdk.gallery.check import check
 from facesdk.gallery.gallery import NewTemplate
 from facesdk.gallery.sqlite import SqliteGallery
 from facesdk.models.contract import Threshold
@@ -143,6 +144,49 @@ def test_an_expired_template_is_not_compared_and_can_be_removed(tmp_path):
         assert gallery.forget_expired().to_dict() == {"people": 1, "templates": 1, "erased": True}
         assert gallery.person("guest") is None and len(gallery) == 2
         assert gallery.forget_expired().templates == 0
+
+
+@pytest.mark.parametrize(
+    ("last", "kept"),
+    [
+        (datetime.max.replace(tzinfo=timezone.utc), datetime.max.replace(microsecond=0)),
+        (datetime(9999, 12, 31, tzinfo=timezone.utc), datetime(9999, 12, 31)),
+    ],
+)
+def test_the_calendars_last_dates_are_kept(tmp_path, last, kept):
+    with new_gallery(tmp_path) as gallery:
+        done = gallery.enrol("Ada", face(1), quality=1, expires=last)
+        assert done.expires == kept.replace(tzinfo=timezone.utc)
+    with open_again(tmp_path) as gallery:
+        assert gallery.people()[0].expires == gallery.snapshot()[0].expires == done.expires
+        assert gallery.identify(face(1)).person.name == "Ada"
+
+
+@pytest.mark.parametrize(
+    "beyond",
+    [
+        {"expires": datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone(timedelta(hours=-12)))},
+        {"created": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))},
+    ],
+)
+def test_a_date_beyond_the_calendar_is_refused(tmp_path, beyond):
+    with new_gallery(tmp_path) as gallery:
+        with pytest.raises(InputError, match=rf"{next(iter(beyond))} must be in the years 1 to"):
+            gallery.enrol_many([NewTemplate("Ada", face(1), 1, **beyond)])
+        assert len(gallery) == 0
+
+
+def test_a_file_of_before_with_a_date_beyond_the_calendar_is_read(tmp_path, monkeypatch):
+    end = datetime.max.replace(microsecond=0, tzinfo=timezone.utc)
+    with new_gallery(tmp_path) as gallery, monkeypatch.context() as before:
+        before.setattr("facesdk.gallery.sqlite.seconds_of", lambda moment: 253402300800)
+        gallery.enrol("Ada", face(1), quality=1, expires=end)
+    with open_again(tmp_path) as gallery:
+        (ada,) = gallery.people()
+        assert ada.expires == gallery.snapshot()[0].expires == end
+        assert gallery.identify(face(1)).person == ada
+        assert gallery.enrol("Ada", face(2), quality=1).name == "Ada"
+    assert check(tmp_path / "gallery.db", key=tmp_path / "keys")
 
 
 def test_two_programs_see_each_others_changes(tmp_path):
