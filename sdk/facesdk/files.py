@@ -22,6 +22,11 @@ _MOST_LINKS = 40
 """Links to links that Linux follows (path_resolution(7))."""
 
 
+def is_address(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is an address, ``scheme://...``; of two slashes :class:`Path` leaves one."""
+    return re.match(r"[a-z][a-z0-9+.-]+:/", os.fsdecode(path), re.IGNORECASE) is not None
+
+
 def require_regular(path: str | os.PathLike[str]) -> None:
     """Raise unless a path is a regular file.
 

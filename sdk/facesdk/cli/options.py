@@ -7,6 +7,23 @@ from typing import Annotated, Optional
 
 import typer
 
+from facesdk.files import is_address
+
+
+def refuse_address(path: Optional[Path]) -> Optional[Path]:
+    """What a verb gets that works on a gallery in a file; an address may have a password in it.
+
+    Raises:
+        BadParameter: It is an address.
+    """
+    if path is not None and is_address(path):
+        raise typer.BadParameter(
+            "this verb works on a gallery in a file, but got an address: enrol, identify, people "
+            "and forget take that of a server"
+        )
+    return path
+
+
 Photos = Annotated[
     list[Path],
     typer.Argument(metavar="IMG", help="Photos, and folders of them.", show_default=False),
@@ -82,7 +99,14 @@ FaceNumbers = Annotated[
     ),
 ]
 GalleryFile = Annotated[
-    Path, typer.Option("--gallery", metavar="FILE", help="The gallery.", show_default=False)
+    Path,
+    typer.Option(
+        "--gallery",
+        metavar="FILE",
+        help="The gallery.",
+        show_default=False,
+        callback=refuse_address,
+    ),
 ]
 GalleryPlace = Annotated[
     str,

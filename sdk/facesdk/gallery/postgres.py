@@ -141,12 +141,14 @@ class PostgresGallery:
             GalleryError: The server cannot be reached, has no pgvector, or the gallery is missing,
                 of another version, or not of the key.
             EmbeddingMismatchError: It is another model's.
+            InputError: The address or the schema is none.
             DependencyError: The library psycopg is not installed (extra ``postgres``).
         """
         require_extra("psycopg", extra="postgres")
         if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", schema):
             raise InputError(f"a schema has small letters, digits and _, but got {schema!r}")
         keys = key_store(key)
+        address = _readable(address)
         if create:
             if embedder is None:
                 raise InputError("a new gallery needs the embedder whose embeddings it will hold")
@@ -492,6 +494,28 @@ def _connect(address: str, schema: str) -> Connection[Any]:
         application_name="facesdk",
         options=f"-c search_path={schema},public -c timezone=UTC",
     )
+
+
+def _readable(address: str) -> str:
+    """The address as libpq takes it, its scheme in small letters.
+
+    Raises:
+        InputError: It is none; libpq's own message would show it, and a password in it.
+    """
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    found = re.sub(
+        "^postgres(ql)?://", lambda scheme: scheme[0].lower(), address, flags=re.IGNORECASE
+    )
+    try:
+        conninfo_to_dict(found)
+    except psycopg.Error:
+        raise InputError(
+            "the address of a gallery on a server is postgresql://USER@HOST/DATABASE, but what was "
+            "given cannot be read as one"
+        ) from None
+    return found
 
 
 def _server(address: str) -> str:

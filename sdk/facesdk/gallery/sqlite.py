@@ -117,6 +117,7 @@ class SqliteGallery:
             GalleryError: The gallery is missing, damaged, of another version, has lost changes, or
                 does not open with the key.
             EmbeddingMismatchError: It is another model's.
+            InputError: The path is the address of a server, or ``embedder`` is missing.
             DependencyError: The library ``cryptography`` is not installed (extra ``gallery``), or
                 for an approximate search faiss (extra ``index``).
         """

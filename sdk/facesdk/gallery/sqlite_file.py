@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from facesdk.errors import ContractError, GalleryError
+from facesdk.errors import ContractError, GalleryError, InputError
+from facesdk.files import is_address
 from facesdk.gallery.security.audit import AuditFile, Chain, Entry
 from facesdk.gallery.security.encryption import Cipher, Sealed, TamperedError
 from facesdk.gallery.security.keys import KeyStore
@@ -74,6 +75,7 @@ class GalleryFile:
         Raises:
             GalleryError: It is missing, is no gallery, is of another version, or its key is not in
                 ``keys``.
+            InputError: It is an address.
         """
         path = _followed(path)
         if path.is_dir():
@@ -399,7 +401,16 @@ class GalleryFile:
 
 
 def _followed(path: Path) -> Path:
-    """Where a symbolic link leads: SQLite and the audit log write beside the file itself."""
+    """Where a symbolic link leads: SQLite and the audit log write beside the file itself.
+
+    Raises:
+        InputError: It is an address, which may have a password in it.
+    """
+    if is_address(path):
+        raise InputError(
+            "a gallery in a file has a path, but got an address; that of a gallery on a server is "
+            "postgresql://USER@HOST/DATABASE"
+        )
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 

@@ -123,6 +123,46 @@ def test_a_gallery_may_have_a_name_that_is_not_utf8(shell, tmp_path):
     assert {os.fsencode(path.name) for path in tmp_path.glob("g*.db")} == {b"g\xff?%41#.db"}
 
 
+@pytest.mark.parametrize("scheme", ["postgresql", "PostgreSQL", "postgres", "mysql"])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["serve"],
+        ["live", "film"],
+        ["bench", "live"],
+        ["rotate-key"],
+        ["gallery", "check"],
+        ["gallery", "check", "--accept-loss"],
+        ["export", "out"],
+        ["import", "out"],
+    ],
+    ids=" ".join,
+)
+def test_a_verb_that_works_on_files_takes_no_address(tmp_path, monkeypatch, verb, scheme):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, [*verb, "--gallery", f"{scheme}://door:secret@db/faces"])
+    assert done.exit_code == 2 and "secret" not in done.output
+    assert "enrol, identify, people and forget take that of a server" in done.stderr
+    assert done.stderr.count("\n") == 1 and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("mysql://door:secret@db/faces", "that of a gallery on a server is postgresql://USER@"),
+        ("postgresql:/door:secret@db/faces", "that of a gallery on a server is postgresql://USER@"),
+        ("PostgreSQL://door:secret@[::1/faces", "cannot be read as one"),
+        ("POSTGRES://door:secret@127.0.0.1:1/faces", "facesdk on 127.0.0.1/faces cannot be used"),
+    ],
+)
+def test_an_address_is_no_file_and_its_password_is_not_shown(tmp_path, monkeypatch, address, words):
+    monkeypatch.chdir(tmp_path)
+    for verb in (["enrol", "Ada", OBAMA], ["people"]):
+        done = CliRunner().invoke(app, [*verb, "--gallery", address])
+        assert done.exit_code == 2 and "secret" not in done.output
+        assert words in done.stderr and not list(tmp_path.iterdir())
+
+
 def test_somebody_who_is_enrolled_is_known(door):
     status, (found,) = door.json("identify", OBAMA2)
     assert status == 0

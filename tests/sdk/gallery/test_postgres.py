@@ -80,6 +80,12 @@ def test_it_answers_as_a_gallery_in_sqlite_does(opened, tmp_path):
         assert postgres.check() == 4
 
 
+def test_the_case_of_a_scheme_does_not_matter(address, schema, tmp_path):
+    options = {"embedder": MODEL, "key": tmp_path / "keys", "schema": schema}
+    with PostgresGallery.open(address.upper()[:11] + address[11:], create=True, **options) as one:
+        assert one.people() == ()
+
+
 def test_people_stay_and_are_forgotten(opened):
     with opened(create=True) as gallery:
         first = gallery.enrol("Zo\u00eb", face(1), quality=0.5)

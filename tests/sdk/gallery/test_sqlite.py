@@ -509,6 +509,16 @@ def test_what_is_left_of_another_gallery_is_not_taken_over(tmp_path):
     new_gallery(tmp_path).close()
 
 
+@pytest.mark.parametrize("create", [False, True])
+def test_an_address_is_no_file(tmp_path, monkeypatch, create):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="got an address") as caught:
+        SqliteGallery.open(
+            "postgresql://door:secret@db/faces", key="keys", create=create, embedder=MODEL
+        )
+    assert "secret" not in str(caught.value) and not list(tmp_path.iterdir())
+
+
 def test_files_that_are_no_galleries(tmp_path):
     (tmp_path / "text").write_text("no database, but long enough to have a header" * 20)
     (tmp_path / "empty").touch()

@@ -271,7 +271,12 @@ def live(
     ] = 50,
     gallery: Annotated[
         Optional[Path],
-        typer.Option("--gallery", metavar="FILE", help="Identify people in this gallery."),
+        typer.Option(
+            "--gallery",
+            metavar="FILE",
+            help="Identify people in this gallery.",
+            callback=options.refuse_address,
+        ),
     ] = None,
     key: options.Key = None,
     templates: Annotated[

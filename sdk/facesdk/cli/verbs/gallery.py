@@ -389,7 +389,7 @@ def _open(
 
 
 def _on_server(place: str) -> bool:
-    return place.startswith(("postgresql://", "postgres://"))
+    return place.lower().startswith(("postgresql://", "postgres://"))
 
 
 def _work(engine: FaceEngine, workers: int, ray: str | None) -> AbstractContextManager[Work]:

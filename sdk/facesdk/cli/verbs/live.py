@@ -98,7 +98,12 @@ def live(
     ] = None,
     gallery: Annotated[
         Optional[Path],
-        typer.Option("--gallery", metavar="FILE", help="Say who of this gallery it is."),
+        typer.Option(
+            "--gallery",
+            metavar="FILE",
+            help="Say who of this gallery it is.",
+            callback=options.refuse_address,
+        ),
     ] = None,
     key: options.Key = None,
     approximate: options.ApproximateGallery = False,

@@ -30,6 +30,7 @@ def serve(
             metavar="FILE",
             help="Who is enrolled; the file is made where there is none.",
             show_default=False,
+            callback=options.refuse_address,
         ),
     ] = None,
     key: options.Key = None,
