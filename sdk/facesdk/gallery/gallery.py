@@ -236,8 +236,8 @@ class Gallery(Protocol):
 
         Raises:
             EmbeddingMismatchError: The embedding is another model's.
-            InputError: The name is empty, has a control character, or is longer than 200
-                characters; or another value is out of its range.
+            InputError: The name is empty, has a control character, is longer than 200 characters,
+                or is the id of somebody who is enrolled; or another value is out of its range.
         """
 
     def enrol_many(self, new: Sequence[NewTemplate]) -> tuple[Template, ...]:
@@ -257,10 +257,13 @@ class Gallery(Protocol):
         """Who is enrolled, by name."""
 
     def person(self, name_or_id: str) -> Person | None:
-        """Who is enrolled under a name or an id; None where nobody is."""
+        """Who is enrolled under an id, else under a name; None where nobody is."""
 
     def forget(self, name_or_id: str) -> Forgotten:
         """Remove a person with all templates.
+
+        Args:
+            name_or_id: Who; an id counts before a name.
 
         Raises:
             InputError: Nobody has that name or id.

@@ -43,6 +43,7 @@ from facesdk.gallery.values import (
     normal,
     require_embedding,
     require_model,
+    require_no_id,
     require_values,
 )
 from facesdk.models.contract import Contract
@@ -185,6 +186,8 @@ class PostgresGallery:
         now = datetime.now(timezone.utc).replace(microsecond=0)
         with self._writing() as base:
             names = list({name for name, _ in named})
+            ids = base.execute("SELECT person FROM template WHERE person = ANY(%s)", (names,))
+            require_no_id(names, {row[0] for row in ids})
             people = dict(
                 base.execute(
                     "SELECT name, min(person) FROM template WHERE name = ANY(%s) GROUP BY name",
@@ -243,7 +246,7 @@ class PostgresGallery:
         """See :class:`~facesdk.gallery.gallery.Gallery`."""
         wanted = normal(name_or_id)
         with self._transaction() as base:
-            for column in ("name", "person"):
+            for column in ("person", "name"):
                 query = f"{_PEOPLE} WHERE {column} = %s GROUP BY person"
                 row = base.execute(query, (wanted,)).fetchone()
                 if row is not None:

@@ -40,6 +40,7 @@ from facesdk.gallery.values import (
     normal,
     require_embedding,
     require_model,
+    require_no_id,
     require_values,
 )
 from facesdk.models.contract import Contract
@@ -183,6 +184,7 @@ class SqliteGallery:
         with self._lock:
             with self._file.writing():
                 self._catch_up_in_transaction()
+                require_no_id((name for name, _ in named), self._index.places)
                 people = {owner.name: owner.id for owner in self._index.people}
                 first = self._file.next_id()
                 rows = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime, timezone
 
 from facesdk.errors import EmbeddingMismatchError, InputError
@@ -43,6 +43,21 @@ def checked_name(name: str) -> str:
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in found):
         raise InputError(f"a name has no control characters, but got {name!r}")
     return found
+
+
+def require_no_id(names: Iterable[str], ids: Container[str]) -> None:
+    """Raise where a name is the id of somebody: who means one person would be given the other.
+
+    Args:
+        names: Of people who are to be enrolled.
+        ids: Of those who are.
+
+    Raises:
+        InputError: A name is; the message has it.
+    """
+    for name in names:
+        if name in ids:
+            raise InputError(f"{name} is the id of somebody who is enrolled: give another name")
 
 
 def require_values(new: NewTemplate) -> None:

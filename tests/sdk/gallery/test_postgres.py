@@ -103,6 +103,18 @@ def test_people_stay_and_are_forgotten(opened):
         assert gallery.enrol("Bob", face(3), quality=1).id == 3
 
 
+def test_an_id_counts_before_a_name_and_is_none(opened, monkeypatch):
+    with opened(create=True) as gallery:
+        meant = gallery.enrol("Ada", face(1), quality=1).person
+        with pytest.raises(InputError, match=f"^{meant} is the id of somebody"):
+            gallery.enrol_many([NewTemplate(name, face(2), 1) for name in ("Bob", meant)])
+        monkeypatch.setattr("facesdk.gallery.postgres.require_no_id", lambda names, ids: None)
+        other = gallery.enrol(meant, face(2), quality=1).person
+        assert gallery.person(meant).name == "Ada"
+        gallery.forget(meant)
+        assert [person.id for person in gallery.people()] == [other]
+
+
 def test_all_of_several_are_enrolled_or_none(opened):
     with opened(create=True) as gallery:
         good = NewTemplate("Ada", face(1), 0.5)

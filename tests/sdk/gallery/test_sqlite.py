@@ -119,6 +119,28 @@ def test_names_that_cannot_be_told(tmp_path, name):
         assert len(gallery) == 0
 
 
+def test_nobody_is_enrolled_under_the_id_of_somebody(tmp_path):
+    with new_gallery(tmp_path, 1) as gallery:
+        (known,) = gallery.people()
+        for new in ([known.id], ["Ada", f" {known.id} "]):
+            with pytest.raises(InputError, match=f"^{known.id} is the id of somebody"):
+                gallery.enrol_many([NewTemplate(name, face(5), 1) for name in new])
+        assert gallery.people() == (known,)
+        gallery.forget(known.id)
+        assert gallery.enrol(known.id, face(5), quality=1).name == known.id
+
+
+def test_an_id_counts_before_a_name(tmp_path, monkeypatch):
+    with new_gallery(tmp_path, 1) as gallery, monkeypatch.context() as before:
+        (meant,) = gallery.people()
+        before.setattr("facesdk.gallery.sqlite.require_no_id", lambda names, ids: None)
+        other = gallery.enrol(meant.id, face(5), quality=1)
+        assert gallery.person(meant.id) == meant
+        gallery.forget(meant.id)
+        assert [person.id for person in gallery.people()] == [other.person]
+        assert gallery.person(meant.id).id == other.person
+
+
 def test_all_of_several_are_enrolled_or_none(tmp_path):
     with new_gallery(tmp_path) as gallery:
         good = NewTemplate("Ada", face(1), 0.5)

@@ -131,6 +131,19 @@ def test_any_name_can_be_forgotten_by_itself(client: TestClient, photo: Photo, n
     assert 'route="/v1/people/{who}"' in client.get("/metrics").text
 
 
+def test_an_id_is_no_name_and_means_whose_it_is(
+    client: TestClient, gallery: SqliteGallery, photo: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meant = enrol(client, "Ada", photo("obama"))["person"]["id"]  # type: ignore[index]
+    again = {"files": {"photo": photo("biden")}, "data": {"name": meant}}
+    record = problem.of(client.post("/v1/people", **again))  # type: ignore[arg-type]
+    assert record["kind"] == "invalid-request" and "is the id of somebody" in record["detail"]
+    monkeypatch.setattr("facesdk.gallery.sqlite.require_no_id", lambda names, ids: None)
+    enrol(client, meant, photo("biden"))
+    assert client.delete(f"/v1/people/{meant}").status_code == 200
+    assert [person.name for person in gallery.people()] == [meant]
+
+
 def test_nobody_is_forgotten_who_is_not_there(client: TestClient) -> None:
     assert problem.of(client.delete("/v1/people/nobody"))["kind"] == "not-found"
 

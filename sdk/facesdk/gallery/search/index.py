@@ -136,9 +136,9 @@ class Index:
         return {owner.name: place for place, owner in enumerate(self.people)}
 
     def place_of(self, name_or_id: str) -> int | None:
-        """The place of a person; None where there is nobody of that name or id."""
-        place = self.names.get(name_or_id)
-        return self.places.get(name_or_id) if place is None else place
+        """The place of a person, by id before by name; None where there is nobody of either."""
+        place = self.places.get(name_or_id)
+        return self.names.get(name_or_id) if place is None else place
 
     @cached_property
     def _groups(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
