@@ -20,6 +20,7 @@ import numpy as np
 
 from facesdk.errors import ContractError, GalleryError, InputError
 from facesdk.files import is_address
+from facesdk.gallery.opened_files import OpenedFiles
 from facesdk.gallery.security.audit import AuditFile, Chain, Entry
 from facesdk.gallery.security.encryption import Cipher, Sealed, TamperedError
 from facesdk.gallery.security.keys import KeyStore
@@ -48,14 +49,17 @@ class GalleryFile:
     """
 
     def __init__(self, path: Path, base: sqlite3.Connection, keys: KeyStore) -> None:
-        self.path = path
+        self.path = _followed(path)
         self.keys = keys
-        self.audit_file = AuditFile(audit_path(path))
+        self.audit_file = AuditFile(audit_path(self.path))
         self._base = base
         self._process = os.getpid()
         with self.reporting():
             self.about = read_about(self._base, self.path)
-        self.contract = _contract(self.about, path)
+        self._opened_files = OpenedFiles()
+        # A link that leads elsewhere later counts, too; SQLite's other files exist since the read.
+        self._opened_files.note(path, *sqlite_files(self.path))
+        self.contract = _contract(self.about, self.path)
         self._unlock()
 
     @classmethod
@@ -64,8 +68,7 @@ class GalleryFile:
 
         Errors as of :func:`~facesdk.gallery.sqlite_creation.create` and :meth:`open`.
         """
-        path = _followed(path)
-        create(path, model_id, contract, keys)
+        create(_followed(path), model_id, contract, keys)
         return cls.open(path, keys)
 
     @classmethod
@@ -77,15 +80,15 @@ class GalleryFile:
                 ``keys``.
             InputError: It is an address.
         """
-        path = _followed(path)
-        if path.is_dir():
-            raise GalleryError(f"{path} is a folder: a gallery is a file")
-        if not path.is_file():
+        file = _followed(path)
+        if file.is_dir():
+            raise GalleryError(f"{file} is a folder: a gallery is a file")
+        if not file.is_file():
             raise GalleryError(
-                f"gallery {path} does not exist: `facesdk enrol NAME PHOTO... --gallery {path}` "
+                f"gallery {file} does not exist: `facesdk enrol NAME PHOTO... --gallery {file}` "
                 "makes it"
             )
-        base = connect(path)
+        base = connect(file)
         try:
             return cls(path, base, keys)
         except BaseException:
@@ -112,8 +115,12 @@ class GalleryFile:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """One state of the file for all that is read in the block."""
-        self._require_process()
+        """One state of the file for all that is read in the block.
+
+        Raises:
+            GalleryError: A file of the gallery was removed or replaced since it was opened.
+        """
+        self._require_usable()
         with self.reporting(), self._transaction("BEGIN"):
             yield
 
@@ -123,10 +130,15 @@ class GalleryFile:
 
         When the block has ended without an error, the changes are on the disk. Other programs wait,
         and are waited for.
+
+        Raises:
+            GalleryError: A file of the gallery was removed or replaced since it was opened.
         """
         self._require_process()
         with self.reporting(), self._transaction("BEGIN IMMEDIATE"):
+            self._require_usable()
             yield
+            self._require_usable()
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[None]:
@@ -141,7 +153,7 @@ class GalleryFile:
 
     def data_version(self) -> int:
         """A number that changes when another connection has changed the file."""
-        self._require_process()
+        self._require_usable()
         with self.reporting():
             found: int = self._base.execute("PRAGMA data_version").fetchone()[0]
         return found
@@ -162,6 +174,7 @@ class GalleryFile:
         query = (
             "SELECT 1 FROM template WHERE photo = ? AND (expires IS NULL OR expires > ?) LIMIT 1"
         )
+        self._require_usable()
         with self.reporting():
             return self._base.execute(query, (mark, time.time())).fetchone() is not None
 
@@ -277,6 +290,7 @@ class GalleryFile:
             missing = self.entries(known.seq if known else 0)
             if missing:
                 self.audit_file.append(missing)
+            self._opened_files.note(self.audit_file.path)
 
     def _require_whole(self, known: Entry | None) -> None:
         """Raise where the audit log's file knows of changes that the database has lost."""
@@ -391,6 +405,16 @@ class GalleryFile:
     def _entries(self, rest: str, values: tuple[Any, ...]) -> list[Entry]:
         rows = self._base.execute(f"SELECT seq, record, mac FROM audit {rest}", values)
         return [Entry(*row) for row in rows]
+
+    def _require_usable(self) -> None:
+        """Raise in a process that was forked, and where the files are not in their places."""
+        self._require_process()
+        displaced = self._opened_files.displaced()
+        if displaced is not None:
+            raise GalleryError(
+                f"{displaced} was removed or replaced while gallery {self.path} was open, so that "
+                "nothing can be stored in it: open the gallery again (restart the service)"
+            )
 
     def _require_process(self) -> None:
         if self._process != os.getpid():

@@ -531,6 +531,87 @@ def test_what_is_left_of_another_gallery_is_not_taken_over(tmp_path):
     new_gallery(tmp_path).close()
 
 
+def moved_away(folder):
+    for path in list(folder.glob("gallery.db*")):
+        path.rename(folder / "away" / path.name)
+
+
+def restored(folder):
+    """A copy of before is moved into its place, with its audit log."""
+    for name in ("gallery.db", "gallery.db.audit"):
+        os.replace(folder / "copy" / name, folder / name)
+
+
+def linked_elsewhere(folder):
+    link = folder / "link.db"
+    link.unlink()
+    link.symlink_to(folder / "copy" / "gallery.db")
+
+
+DISPLACED = {
+    "moved away": moved_away,
+    "restored": restored,
+    "a link leads elsewhere": linked_elsewhere,
+    "without the file": lambda folder: (folder / "gallery.db").unlink(),
+    "without the log": lambda folder: (folder / "gallery.db.audit").unlink(),
+    "without SQLite's log": lambda folder: (folder / "gallery.db-wal").unlink(),
+}
+
+
+@pytest.mark.parametrize("displace", DISPLACED.values(), ids=DISPLACED)
+def test_nothing_is_stored_where_nobody_would_find_it(tmp_path, displace):
+    past = NOW - timedelta(days=1)
+    (tmp_path / "away").mkdir()
+    new_gallery(tmp_path, 1).close()
+    shutil.copytree(tmp_path, tmp_path / "copy")
+    (tmp_path / "link.db").symlink_to(tmp_path / "gallery.db")
+    gallery = SqliteGallery.open(tmp_path / "link.db", key=tmp_path / "keys")
+    gallery.enrol("Ada", face(1), quality=1, expires=past)
+    displace(tmp_path)
+    logs = {path: path.read_bytes() for path in tmp_path.rglob("*.audit")}
+    keys = (tmp_path / "keys").read_bytes()
+    for use in (
+        lambda: gallery.enrol("Bob", face(2), quality=1),
+        lambda: gallery.forget("Ada"),
+        gallery.forget_expired,
+        gallery.rotate_key,
+        lambda: gallery.note("exported"),
+        gallery.snapshot,
+        gallery.people,
+        lambda: gallery.identify(face(1)),
+        lambda: gallery.holds(b"mark"),
+    ):
+        with pytest.raises(
+            GalleryError, match=r"removed or replaced while .*: open the gallery again"
+        ):
+            use()
+    assert logs == {path: path.read_bytes() for path in tmp_path.rglob("*.audit")}
+    assert (tmp_path / "keys").read_bytes() == keys
+    (last,) = gallery._file._base.execute("SELECT max(seq) FROM audit").fetchone()
+    (rows,) = gallery._file._base.execute("SELECT count(*) FROM template").fetchone()
+    gallery.close()
+    assert (last, rows) == (3, 2)
+
+
+def test_a_file_that_is_moved_meanwhile_is_noticed_at_the_end(tmp_path):
+    place, away = tmp_path / "gallery.db", tmp_path / "away.db"
+    with new_gallery(tmp_path, 2) as gallery:
+        with pytest.raises(GalleryError, match="was removed or replaced while"):
+            gallery.rotate_key(progress=lambda done, *_: done == 1 and place.rename(away))
+        away.rename(place)
+        assert gallery.identify(face(1)).person.name == "person 1"
+    with open_again(tmp_path) as gallery:
+        assert gallery.identify(face(1)).person.name == "person 1"
+
+
+def test_a_gallery_is_found_after_the_working_directory_changes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    new_gallery(tmp_path, 1).close()
+    with SqliteGallery.open("gallery.db", key=tmp_path / "keys") as gallery:
+        monkeypatch.chdir("/")
+        assert gallery.identify(face(0)).person.name == "person 0"
+
+
 @pytest.mark.parametrize("create", [False, True])
 def test_an_address_is_no_file(tmp_path, monkeypatch, create):
     monkeypatch.chdir(tmp_path)

@@ -144,6 +144,23 @@ def test_an_id_is_no_name_and_means_whose_it_is(
     assert [person.name for person in gallery.people()] == [meant]
 
 
+def test_a_gallery_that_was_replaced_is_an_error_and_takes_nobody(
+    client: TestClient, gallery: SqliteGallery, photo: Photo, tmp_path: Path
+) -> None:
+    (tmp_path / "copy").write_bytes(gallery.path.read_bytes())
+    (tmp_path / "copy").rename(gallery.path)
+    form = {"files": {"photo": photo("obama")}, "data": {"name": "Ada"}}
+    for answer in (
+        client.post("/v1/people", **form),  # type: ignore[arg-type]
+        client.delete("/v1/people/Ada"),
+        client.get("/v1/people"),
+    ):
+        record = problem.of(answer)
+        assert (record["kind"], answer.status_code) == ("gallery-error", 503)
+        assert "was removed or replaced while" in record["detail"]
+        assert "restart the service" in record["detail"]
+
+
 def test_nobody_is_forgotten_who_is_not_there(client: TestClient) -> None:
     assert problem.of(client.delete("/v1/people/nobody"))["kind"] == "not-found"
 
