@@ -21,6 +21,7 @@ from facesdk.engine import FaceEngine
 from facesdk.errors import GalleryError, InputError, one_line, require_extra
 from facesdk.gallery.enrolment import Chosen, Enrolment, embed_file_for_enrolment, suspicions
 from facesdk.gallery.gallery import Gallery, NewTemplate
+from facesdk.gallery.values import checked_name, require_no_id
 from facesdk.images.photo_source import Photo, PhotoReader
 from facesdk.progress import Progress, unwatched
 
@@ -82,7 +83,8 @@ def enrol_photos(
 
     Returns:
         An iterator of what became of each photo, in their order; a photo's result comes when it is
-        on the disk. A photo that cannot be read is refused like others.
+        on the disk. A photo that cannot be read, or whose ``identity`` can be nobody's name, is
+        refused like others.
     """
     reader = PhotoReader()
     source = iter(photos)
@@ -216,6 +218,7 @@ def embed_content(
 
 def _read(gallery: Gallery, reader: PhotoReader, photo: Photo, face: int | None) -> _Read:
     try:
+        _require_usable(gallery, photo.identity)
         content = reader.read(photo)
     except InputError as error:
         return _Read(photo, b"", b"", str(error))
@@ -226,6 +229,13 @@ def _read(gallery: Gallery, reader: PhotoReader, photo: Photo, face: int | None)
     if gallery.holds(mark):
         return _Read(photo, b"", mark, before=True)
     return _Read(photo, content, mark)
+
+
+def _require_usable(gallery: Gallery, name: str) -> None:
+    """Raise unless somebody can be enrolled under a name: one that cannot is no reason to stop."""
+    usable = checked_name(name)
+    person = gallery.person(usable)
+    require_no_id([usable], () if person is None else (person.id,))
 
 
 def _not_embedded(row: _Read) -> Chosen:

@@ -318,6 +318,46 @@ def test_everybody_of_a_folder_is_enrolled_and_an_interrupted_run_goes_on(shell,
     assert all(row["enrolled"] and "enrolled already" in row["warnings"][0] for row in records)
 
 
+def test_folders_whose_names_are_nobodys_are_reported_and_the_others_enrolled(shell, tmp_path):
+    staff = tmp_path / "staff"
+    long = "/".join(["x" * 100] * 2)
+    names = {
+        " ": "folder ' ': a person needs a name",
+        "a\tb": r"folder 'a\tb': a name has no control characters",
+        os.fsdecode(b"\xff"): r"folder '\udcff': a name has no control characters",
+        long: f"folder '{long}': a name has 200 characters at most, but got 201",
+        "Barack": "",
+    }
+    for name in names:
+        (staff / name).mkdir(parents=True)
+        shutil.copy(OBAMA, staff / name / "1.jpg")
+    shutil.copy(OBAMA2, staff / "a\tb" / "2.jpg")
+    done = shell("enrol", "--people", staff, "--json")
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.exit_code == 2 and len(done.stderr.splitlines()) == 4
+    assert [row["enrolled"] for row in records] == [False] * 5 + [True]
+    assert r"2 photo(s) in folder 'a\tb'" in done.stderr
+    for words in names.values():
+        assert words in done.stderr
+        assert words in "".join(reason for row in records for reason in row["reasons"])
+    again = shell("enrol", "--people", staff)
+    assert again.exit_code == 2 and "0 photo(s) enrolled, 1 enrolled before, 5 refused" in (
+        again.stdout
+    )
+    assert [row["name"] for row in shell.json("people")[1]] == ["Barack"]
+
+
+def test_a_folder_named_like_somebodys_id_is_refused_and_the_others_enrolled(shell, tmp_path):
+    shell("enrol", "Barack", OBAMA)
+    meant = shell.json("people")[1][0]["id"]
+    for name, photo in ((meant, OBAMA2), ("Joe", BIDEN)):
+        (tmp_path / "staff" / name).mkdir(parents=True)
+        shutil.copy(photo, tmp_path / "staff" / name)
+    done = shell("enrol", "--people", tmp_path / "staff")
+    assert done.exit_code == 2 and f"{meant} is the id of somebody" in done.stderr
+    assert [row["name"] for row in shell.json("people")[1]] == ["Barack", "Joe"]
+
+
 def test_one_photo_may_be_enrolled_as_two_people(shell):
     assert shell.json("enrol", "Barack", OBAMA)[1][0]["stored"]["number"] == 1
     assert shell.json("enrol", "Obama", OBAMA)[1][0]["stored"]["number"] == 2

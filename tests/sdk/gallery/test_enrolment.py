@@ -11,13 +11,16 @@ from PIL import Image
 
 from facesdk.engine import FaceEngine
 from facesdk.gallery import enrolment
+from facesdk.gallery.bulk import enrol_photos, in_threads
 from facesdk.gallery.enrolment import (
     embed_file_for_enrolment,
     embed_for_enrolment,
     suspicions,
 )
+from facesdk.gallery.sqlite import SqliteGallery
 from facesdk.images import decode, encode
 from facesdk.images.decoded import DecodedPhoto
+from facesdk.images.photo_source import Photo
 from facesdk.recognition.matching import cosine_similarity
 from facesdk.results import Embedding, Face
 from facesdk.samples import BIDEN, OBAMA
@@ -160,3 +163,18 @@ def test_an_unclear_face_is_enrolled_with_a_warning(
         warnings = suspicions(gallery, "somebody new", shorter)
     assert len(warnings) == len(said)
     assert all(words in warning for words, warning in zip(said, warnings, strict=True))
+
+
+def test_photos_of_names_that_are_nobodys_are_refused_among_others(
+    engine: FaceEngine, tmp_path: Path
+) -> None:
+    work, places = in_threads(engine), {"embedder": engine.embedder, "key": tmp_path / "keys"}
+    with SqliteGallery.open(tmp_path / "gallery.db", create=True, **places) as gallery:
+        list(enrol_photos(gallery, [Photo("0", "Joe", "", str(BIDEN), "")], work))
+        names = [" ", "a\tb", "\udcff", "x" * 201, gallery.people()[0].id, "Barack"]
+        photos = [Photo(str(at), name, "", str(OBAMA), "") for at, name in enumerate(names)]
+        done = list(enrol_photos(gallery, photos, work, batch=4))
+        assert [person.name for person in gallery.people()] == ["Barack", "Joe"]
+    assert [bool(row) for row in done] == [False] * 5 + [True]
+    said = ["got an empty one", "control", "control", "but got 201", "is the id of somebody"]
+    assert all(words in row.reasons[0] for words, row in zip(said, done, strict=False))

@@ -152,7 +152,8 @@ def enrol(
     until = expires and expires.replace(tzinfo=timezone.utc)
     if until is not None and until <= datetime.now(timezone.utc):
         raise InputError(f"--expires {until:%Y-%m-%d} has come: the photos would not be compared")
-    wanted = _of_everybody(people) if people else _of_one(name or "", photos or [])
+    nameless: list[Enrolment] = []
+    wanted = _of_everybody(people, nameless) if people else _of_one(name or "", photos or [])
     engine = FaceEngine.load(
         model,
         contract=Contract.read(contract) if contract else None,
@@ -162,7 +163,9 @@ def enrol(
         workers=1 if ray else workers,
         trust=trust,
     )
-    counts = Counter[str]()
+    counts = Counter[str](refused=len(nameless))
+    for refusal in nameless if json else ():
+        output.emit(refusal.to_dict(), json=True, text="")
     bar = output.progress_bar("photos", beside_results=True)
     with (
         _open(gallery, key, engine, create=True) as opened,
@@ -440,15 +443,31 @@ def _of_one(name: str, paths: list[Path]) -> list[Photo]:
     return found
 
 
-def _of_everybody(folder: Path) -> list[Photo]:
-    """The photos of a folder or zip that has a folder for each person."""
+def _of_everybody(folder: Path, nameless: list[Enrolment]) -> list[Photo]:
+    """The photos of a folder or zip that has a folder for each person.
+
+    Args:
+        folder: The folder or zip.
+        nameless: Given the photos in folders whose names can be nobody's.
+    """
     source = open_photos(folder)
     unlabelled = sum(not photo.identity for photo in source.photos)
     output.tell_left_out(source.left_out, verbose=None)
     if unlabelled:
         output.emit_error(f"left out {unlabelled} photo(s) that are in no person's folder")
-    labelled = [photo for photo in source.photos if photo.identity]
-    return [replace(photo, identity=checked_name(photo.identity)) for photo in labelled]
+    wanted = []
+    unusable = Counter[str]()
+    for photo in source.photos:
+        try:
+            if photo.identity:
+                wanted.append(replace(photo, identity=checked_name(photo.identity)))
+        except InputError as error:
+            reason = f"folder {photo.identity!r}: {error}"
+            nameless.append(Enrolment(photo.where, None, None, (reason,)))
+            unusable[reason] += 1
+    for reason, count in unusable.items():
+        output.emit_error(f"not enrolled: {count} photo(s) in {reason}")
+    return wanted
 
 
 def _tell(done: Enrolment, *, json: bool) -> None:
