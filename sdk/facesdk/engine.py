@@ -327,7 +327,7 @@ class FaceEngine:
         a: ImageSource,
         b: ImageSource,
         *,
-        faces: tuple[int | None, int | None] = (None, None),
+        faces: tuple[int | None, int | None] | int = (None, None),
         names: tuple[str, str] | None = None,
         fmr: float | None = None,
         threshold: float | None = None,
@@ -340,7 +340,8 @@ class FaceEngine:
             a: First photo.
             b: Second photo.
             faces: Which face of each photo to compare, by size from 0; None for the one that
-                :mod:`facesdk.quality.selection` says.
+                :mod:`facesdk.quality.selection` says. One number is for both photos, and picks in
+                those that show several faces.
             names: What error messages call the photos; None for their paths.
             fmr: Use the model's threshold for this false match rate, above 0 and below 1: between
                 calibrated rates, and a decade beyond them, by interpolation
@@ -358,12 +359,16 @@ class FaceEngine:
         """
         self._require_threshold(fmr, threshold)
         photos = [decode.as_photo(photo, color=color) for photo in (a, b)]
+        for_both = isinstance(faces, int)
+        numbers = (faces, faces) if isinstance(faces, int) else faces
         with tracing.record() as profile:
             called = names or (_name(a), _name(b))
             with stage("detect"):
                 first_choice, second_choice = [
-                    choose_in_photo(self.detector, photo.pixels, number, name)
-                    for photo, number, name in zip(photos, faces, called, strict=True)
+                    choose_in_photo(
+                        self.detector, photo.pixels, number, name, where_several=for_both
+                    )
+                    for photo, number, name in zip(photos, numbers, called, strict=True)
                 ]
             chosen = first_choice, second_choice
             quality = first_choice.quality, second_choice.quality

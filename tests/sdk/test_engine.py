@@ -34,6 +34,15 @@ def engine() -> FaceEngine:
     return FaceEngine.load()
 
 
+def test_a_number_that_a_photo_does_not_have_is_refused(engine: FaceEngine) -> None:
+    for use in (engine.embed, engine.align, engine.quality):
+        with pytest.raises(NoFaceError, match=r"obama\.jpg: there is no face 5; 1 found"):
+            use(OBAMA, 5)
+    with pytest.raises(NoFaceError, match=r"obama2\.jpg: there is no face 1; 1 found"):
+        engine.verify(OBAMA, OBAMA2, faces=(0, 1))
+    assert engine.verify(OBAMA, OBAMA2, faces=1).same
+
+
 def test_paths_and_arrays_give_the_same(engine: FaceEngine) -> None:
     by_path = engine.embed(OBAMA)
     by_array = engine.embed(decode.load(OBAMA))

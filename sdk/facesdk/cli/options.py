@@ -94,8 +94,8 @@ FaceNumbers = Annotated[
     typer.Option(
         "--face",
         min=0,
-        help="Number of the face to use where a photo has several, by size from 0; the default is "
-        "the largest that is trusted.",
+        help="Number of the face to use, by size from 0; the default is the largest that is "
+        "trusted. Given once for several photos, it picks in those that show several faces.",
     ),
 ]
 GalleryFile = Annotated[

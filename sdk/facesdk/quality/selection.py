@@ -162,13 +162,15 @@ def pick(
     return Choice(chosen.face, chosen.number, reason, chosen.quality, chosen.crop)
 
 
-def choose(faces: Sequence[Face], number: int, image: str) -> Face:
-    """The face of a number, 0 being the largest; the only face whatever the number.
+def choose(faces: Sequence[Face], number: int, image: str, *, where_several: bool = False) -> Face:
+    """The face of a number, 0 being the largest.
 
     Args:
         faces: The faces of a photo, largest first.
         number: Which of them.
         image: What error messages call the photo.
+        where_several: Whether the number is for several photos at once, to pick in those that show
+            several faces: a single face is taken whatever the number.
 
     Raises:
         InputError: The number is negative.
@@ -178,7 +180,7 @@ def choose(faces: Sequence[Face], number: int, image: str) -> Face:
         raise InputError(f"the number of a face must be 0 or more, but got {number}")
     if not faces:
         raise _no_face(image)
-    if len(faces) == 1:
+    if where_several and len(faces) == 1:
         return faces[0]
     if number >= len(faces):
         raise NoFaceError(
@@ -188,7 +190,12 @@ def choose(faces: Sequence[Face], number: int, image: str) -> Face:
 
 
 def choose_in_photo(
-    detector: Finder, image: NDArray[np.uint8], number: int | None, name: str
+    detector: Finder,
+    image: NDArray[np.uint8],
+    number: int | None,
+    name: str,
+    *,
+    where_several: bool = False,
 ) -> Choice:
     """The face of a photo that is compared, or the one that somebody asks for.
 
@@ -197,6 +204,7 @@ def choose_in_photo(
         image: The photo, uint8 RGB ``(H, W, 3)``.
         number: Which face, as in :func:`choose`; None for that of :func:`select`.
         name: What error messages call the photo.
+        where_several: As in :func:`choose`.
 
     Raises:
         InputError: The number is negative, or the image not uint8 RGB.
@@ -208,7 +216,7 @@ def choose_in_photo(
             raise _no_face(name)
         return choice
     faces = find(detector, image, max(number, 0) + 1)
-    face = choose(faces, number, name)
+    face = choose(faces, number, name, where_several=where_several)
     number = next(index for index, other in enumerate(faces) if other is face)
     crop = square_of(image, face)
     return Choice(face, number, "the one that was asked for", assess_crop(crop, face), crop)

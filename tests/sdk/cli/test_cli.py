@@ -136,9 +136,28 @@ def test_a_face_is_picked_by_its_number(crowd: str) -> None:
     assert json.loads(run("verify", crowd, OBAMA, "--face", "1", "--face", "0", "--json").stdout)[
         "same"
     ]
+    for numbers, photo in (("0", "2"), "obama.jpg"), (("9", "0"), "crowd"):
+        pair = [word for number in numbers for word in ("--face", number)]
+        done = run("verify", crowd, OBAMA, *pair, status=5)
+        assert_one_line(done.stderr)
+        assert photo in done.stderr
+        assert "there is no face" in done.stderr
     done = run("verify", crowd, OBAMA, "--face", "7", status=5)
     assert_one_line(done.stderr)
     assert "no face 7" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["embed", "align"])
+def test_one_number_for_several_photos_picks_in_those_with_several(
+    crowd: str, tmp_path: Path, verb: str
+) -> None:
+    more = ["-o", str(tmp_path)] if verb == "align" else []
+    done = run(verb, OBAMA, "--face", "1", *more, status=5)
+    assert_one_line(done.stderr)
+    assert "there is no face 1; 1 found" in done.stderr
+    both = run(verb, crowd, OBAMA, "--face", "1", "--json", *more).stdout.splitlines()
+    faces = [json.loads(line)["faces" if verb == "embed" else "crops"][0]["face"] for line in both]
+    assert faces == [1, 0]
 
 
 def test_detect_prints_one_object_a_line(tmp_path: Path, crowd: str) -> None:

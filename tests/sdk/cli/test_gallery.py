@@ -236,7 +236,10 @@ def test_a_face_of_several_is_enrolled_by_its_number(shell, team):
     assert status == 0 and done["enrolled"]
     status, found = shell.json("identify", team)
     assert [row["person"] and row["person"]["name"] for row in found] == [None, "Second"]
-    assert shell("enrol", "Third", team, "--face", "2").exit_code == 2
+    for photo, number in ((team, 2), (OBAMA, 5)):
+        done = shell("enrol", "Third", photo, "--face", number)
+        assert done.exit_code == 2 and f"there is no face {number}" in done.stderr
+    assert [row["name"] for row in shell.json("people")[1]] == ["Second"]
 
 
 def test_one_person_under_two_names_and_two_under_one_are_warned_of(shell):

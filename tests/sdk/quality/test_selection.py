@@ -129,7 +129,9 @@ def test_a_number_is_obeyed() -> None:
     assert choose_in_photo(found, photo, None, "x").face is small
     assert choose_in_photo(found, photo, 0, "x").face is large
     assert choose_in_photo(found, photo, 1, "x").face is small
-    assert choose_in_photo(Found([small]), photo, 3, "x").number == 0
+    assert choose_in_photo(Found([small]), photo, 3, "x", where_several=True).number == 0
+    with pytest.raises(NoFaceError, match="x: there is no face 3; 1 found"):
+        choose_in_photo(Found([small]), photo, 3, "x")
     with pytest.raises(NoFaceError, match="x: there is no face 2; 2 found"):
         choose_in_photo(found, photo, 2, "x")
     with pytest.raises(InputError, match="0 or more"):
@@ -141,7 +143,12 @@ def test_a_number_is_obeyed() -> None:
 
 def test_the_face_of_a_number() -> None:
     _, (large, small) = scene(LARGE, SMALL)
-    assert choose([small], 3, "x") is small
+    assert choose([small], 0, "x") is choose([small], 3, "x", where_several=True) is small
+    for faces, number in (([small], 1), ([large, small], 2)):
+        with pytest.raises(NoFaceError, match=f"no face {number}; {len(faces)} found"):
+            choose(faces, number, "x")
+    with pytest.raises(NoFaceError, match="no face 2; 2 found"):
+        choose([large, small], 2, "x", where_several=True)
     assert choose([large, small], 0, "x") is large
     assert choose([large, small], 1, "x") is small
 

@@ -104,6 +104,15 @@ def test_a_photo_that_is_not_good_enough_is_refused_with_reasons(
     assert len(gallery) == 0
 
 
+def test_a_face_that_is_not_there_is_nobodys(
+    client: TestClient, gallery: SqliteGallery, photo: Photo
+) -> None:
+    form = {"files": {"photo": photo("obama")}, "data": {"name": "Ada", "face": "5"}}
+    record = problem.of(client.post("/v1/people", **form))  # type: ignore[arg-type]
+    assert record["kind"] == "no-face" and "there is no face 5; 1 found" in record["detail"]
+    assert len(gallery) == 0
+
+
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "a\0b", "x" * 201])
 def test_names_that_are_none(
     client: TestClient, gallery: SqliteGallery, photo: Photo, name: str

@@ -123,11 +123,12 @@ def align(
         threads=threads,
     )
     numbers = _face_numbers(face, len(photos))
+    for_all = _is_for_all(face, photos)
     _require_distinct_names(photos)
 
     def one(path: Path, number: int | None) -> None:
         photo = decode.load_photo(path)
-        choice = choose_in_photo(finder, photo.pixels, number, str(path))
+        choice = choose_in_photo(finder, photo.pixels, number, str(path), where_several=for_all)
         one = [(choice.number, choice.face)]
         crops = []
         for index, row in enumerate(find(finder, photo.pixels)) if every else one:
@@ -178,10 +179,13 @@ def embed(
         trust=trust,
     )
     numbers = _face_numbers(face, len(photos))
+    for_all = _is_for_all(face, photos)
 
     def one(path: Path, number: int | None) -> None:
         photo = decode.load_photo(path)
-        choice = choose_in_photo(engine.detector, photo.pixels, number, str(path))
+        choice = choose_in_photo(
+            engine.detector, photo.pixels, number, str(path), where_several=for_all
+        )
         found = photo.of_photo(choice.face)
         embedding = engine.embed(photo, found)
         first = ", ".join(f"{value:.4f}" for value in embedding.vector[:4])
@@ -245,7 +249,7 @@ def verify(
     The exit status is 0 for the same person, 1 for different people, 2 for bad input, 3 if this
     installation lacks something, 5 for a photo without a face, 6 for a face that is not fit to be
     compared. With several faces in a photo the largest that is trusted counts; `--face K` picks in
-    any photo with several, `--face K --face L` in the first and the second.
+    any photo with several, `--face K --face L` in the first and the second, which must have them.
 
     Examples:
 
@@ -268,11 +272,12 @@ def verify(
     )
     photos = (decode.load_photo(a), decode.load_photo(b))
     first, second = _face_numbers(face, 2)
+    numbers = face[0] if face and len(face) == 1 else (first, second)
     try:
         verification = engine.verify(
             *photos,
             names=(str(a), str(b)),
-            faces=(first, second),
+            faces=numbers,
             fmr=fmr,
             threshold=threshold,
             allow_low_quality=allow_low_quality,
@@ -348,6 +353,11 @@ def _face_numbers(given: list[int] | None, photos: int) -> Sequence[int | None]:
             f"--face must be given once or {photos} times (once per photo), but got {len(given)}"
         )
     return given
+
+
+def _is_for_all(given: list[int] | None, photos: Sequence[Path]) -> bool:
+    """Whether one number is for several photos, and picks in those that show several faces."""
+    return given is not None and len(given) == 1 < len(photos)
 
 
 def _require_distinct_names(photos: Sequence[Path]) -> None:

@@ -93,8 +93,8 @@ def enrol(
         typer.Option(
             "--face",
             min=0,
-            help="Number of the face where photos have several, 0 being the largest; without it "
-            "such photos are refused.",
+            help="Number of the face in each photo, 0 being the largest; without it photos with "
+            "several are refused.",
         ),
     ] = None,
     expires: Annotated[
