@@ -36,6 +36,7 @@ readonly STATE=$ROOT/var/lib/facesdk
 readonly UNIT=$ROOT/etc/systemd/system/facesdk.service
 readonly RULES=$ROOT/etc/udev/rules.d/60-facesdk.rules
 readonly COMMAND=$ROOT/usr/local/bin/facesdk
+readonly RESTART=$APP/restart-pending
 readonly SETTINGS=$CONFIG/service.conf
 readonly ACCOUNT=facesdk
 readonly STEPS=9
@@ -54,7 +55,7 @@ readonly LONE_WHEELS_32=("tflite-runtime==2.14.0" "cryptography>=42")
 readonly PICAMERA=python3-picamera2
 
 wheel='' source='' offline='' lan=false start=true any_board=false dry_run=false uninstall=false purge=false
-step_number=0 architecture='' release='' camera=''
+step_number=0 architecture='' release='' camera='' serve=''
 
 # ---- saying and doing ----
 
@@ -78,6 +79,11 @@ run() {
   fi
 }
 
+# The service has to be started anew, now or in a later run if this one does not come to it.
+remember_restart() {
+  if ! $dry_run; then mkdir -p "$APP" && touch "$RESTART"; fi
+}
+
 # A file with this content and mode, written whole; says whether it changed.
 changed=false
 place() { # TARGET MODE, content on standard input
@@ -88,6 +94,7 @@ place() { # TARGET MODE, content on standard input
     return
   fi
   changed=true
+  remember_restart
   if $dry_run; then
     say "would write: $1"
     return
@@ -252,16 +259,31 @@ pip_install() {
 }
 
 install_facesdk() {
-  local stamp=$APP/wheel.sha256 numpy made_of replace=()
+  local stamp=$APP/wheel.sha256 made_of
   step "facesdk: ${wheel##*/}"
   made_of="$(sha256sum "$wheel" | cut -d ' ' -f 1) $EXTRAS"
-  if [ "$(cat "$stamp" 2>/dev/null || true)" = "$made_of" ]; then
+  if ! is_whole; then
+    install_wheel --clear
+  elif [ "$(cat "$stamp" 2>/dev/null || true)" != "$made_of" ]; then
+    install_wheel
+  else
     say "installed already"
-    return
   fi
-  changed=true
-  if [ -e "$stamp" ]; then replace=(--force-reinstall); fi
-  run python3 -m venv --system-site-packages "$APP"
+  run install -d -m 0755 "$APP/share"
+  place "$APP/share/README.md" 0644 <"$HERE/README.md"
+  place "$APP/share/selftest" 0755 <"$HERE/selftest"
+  place "$COMMAND" 0755 <"$HERE/facesdk"
+  $dry_run || printf '%s\n' "$made_of" >"$stamp"
+}
+
+# Whether what is installed can be started: its Python goes with an upgrade of the system.
+is_whole() { [ -e "$APP/wheel.sha256" ] && "$APP/bin/python" -c 'import facesdk' 2>/dev/null; }
+
+install_wheel() { # OPTION_OF_VENV...
+  local numpy replace=()
+  remember_restart
+  if [ $# = 0 ]; then replace=(--force-reinstall); fi
+  run python3 -m venv --system-site-packages "$@" "$APP"
   if [ "$architecture" = armhf ]; then
     pip_install "${WHEELS_32[@]}"
     pip_install --no-deps "${LONE_WHEELS_32[@]}"
@@ -272,10 +294,6 @@ install_facesdk() {
     pip_install "${wheel}[$EXTRAS]" "numpy==${numpy:-VERSION}"
   fi
   pip_install --no-deps "${replace[@]}" "$wheel"
-  run install -m 0644 -t "$APP/share" "$HERE/README.md"
-  run install -m 0755 -t "$APP/share" "$HERE/selftest"
-  place "$COMMAND" 0755 <"$HERE/facesdk"
-  $dry_run || printf '%s\n' "$made_of" >"$stamp"
 }
 
 write_settings() {
@@ -286,17 +304,45 @@ write_settings() {
     place "$CONFIG/gallery.key" 0600 <<<"FACESDK_GALLERY_KEY=$(head -c 32 /dev/urandom | base64)"
   fi
   if [ -e "$SETTINGS" ] && [ -z "$source" ] && ! $lan; then
-    say "$SETTINGS is kept; --source and --lan write it anew"
+    say "$SETTINGS is kept; --source and --lan change their part of it"
     return
   fi
-  local serve='--host 127.0.0.1'
-  if $lan; then serve='--host 0.0.0.0 --tls'; fi
-  source=${source:-$camera}
-  if [ -n "$source" ]; then serve+=" --source $source"; fi
+  local kept='# Options of `facesdk serve`, see `facesdk serve --help`; after a change: sudo systemctl restart facesdk'
+  serve='--host 127.0.0.1'
+  if [ -e "$SETTINGS" ]; then
+    kept=$(grep -v '^FACESDK_SERVE=' "$SETTINGS" || true)
+    serve=$(sed -n 's/^FACESDK_SERVE=//p' "$SETTINGS" | tail -n 1)
+  else
+    source=${source:-$camera}
+  fi
+  if $lan; then
+    set_option --host 0.0.0.0
+    set_option --tls
+  fi
+  if [ -n "$source" ]; then set_option --source "$source"; fi
   place "$SETTINGS" 0644 <<CONF
-# Options of \`facesdk serve\`, see \`facesdk serve --help\`; after a change: sudo systemctl restart facesdk
+$kept
 FACESDK_SERVE=$serve
 CONF
+}
+
+# Gives an option of the service, in $serve, this value, or none; its place stays the same.
+set_option() { # NAME [VALUE]
+  local - words=() word given=false skipped=false
+  set -f
+  for word in $serve; do
+    if $skipped; then
+      skipped=false
+    elif [ "$word" = "$1" ] || [[ $word == "$1"=* ]]; then
+      if [ "$word" = "$1" ] && [ $# = 2 ]; then skipped=true; fi
+      $given || words+=("$@")
+      given=true
+    else
+      words+=("$word")
+    fi
+  done
+  $given || words+=("$@")
+  serve=${words[*]}
 }
 
 write_rules() {
@@ -323,8 +369,9 @@ install_service() {
   run systemctl --quiet enable facesdk.service
   if ! $start; then
     say "not started (--no-start): sudo systemctl start facesdk"
-  elif $changed; then
+  elif $changed || [ -e "$RESTART" ]; then
     run systemctl restart facesdk.service
+    remove "$RESTART"
   else
     run systemctl start facesdk.service
   fi

@@ -1,8 +1,10 @@
-"""Results of `facesdk evaluate` in words."""
+"""Results of evaluations in words."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from facesdk.evaluation.embedded import undetected_text
 
 if TYPE_CHECKING:
     from facesdk.evaluation.detection import DetectionResult
@@ -12,8 +14,6 @@ if TYPE_CHECKING:
 
 def verification(result: Evaluation) -> str:
     """An evaluation of pairs."""
-    from facesdk.evaluation.embedded import undetected_text
-
     subject = result.subject
     lines = [
         f"{subject.model or 'saved embeddings'} on {result.protocol}: {result.pairs} pairs, "
@@ -53,8 +53,6 @@ def verification(result: Evaluation) -> str:
 
 def identification(result: IdentificationResult) -> str:
     """An evaluation of searches."""
-    from facesdk.evaluation.embedded import undetected_text
-
     low, high = result.rank1_interval
     lines = [
         f"{result.subject.model or 'saved embeddings'}: {result.people:g} people enrolled by "
