@@ -256,7 +256,8 @@ def identification(
 
         facesdk evaluate identification my.tflite --images crops.zip --aligned --templates 2 --json
     """
-    from facesdk.evaluation import subject, text
+    from facesdk.cli.verbs import evaluation_text
+    from facesdk.evaluation import subject
     from facesdk.evaluation.identification import measure, require_searchable, search_scores
     from facesdk.evaluation.identification_report import html_report
     from facesdk.evaluation.sets.people import unpaired_set
@@ -296,7 +297,7 @@ def identification(
     output.emit(
         {**result.to_dict(), "left_out": left_out},
         json=json,
-        text=text.identification(result),
+        text=evaluation_text.identification(result),
     )
 
 
@@ -343,8 +344,8 @@ def detection(
 
         facesdk evaluate detection photos/ --boxes boxes.txt --detector finder --report found.html
     """
+    from facesdk.cli.verbs import evaluation_text
     from facesdk.detection.registry import load_detector
-    from facesdk.evaluation import text
     from facesdk.evaluation.detection import measure
     from facesdk.evaluation.detection_report import html_report
     from facesdk.evaluation.sets.face_boxes import read_boxes
@@ -364,7 +365,7 @@ def detection(
         )
     if report is not None:
         write_atomic(report, html_report(result).encode())
-    output.emit(result.to_dict(), json=json, text=text.detection(result))
+    output.emit(result.to_dict(), json=json, text=evaluation_text.detection(result))
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,7 +392,8 @@ class _Wanted:
             missing: What to give where it has no photos and the model needs some.
             verbose: Whether to name every file that is left out.
         """
-        from facesdk.evaluation import subject, text
+        from facesdk.cli.verbs import evaluation_text
+        from facesdk.evaluation import subject
         from facesdk.evaluation.evaluation import evaluate as measure
         from facesdk.recognition.saved_embeddings import SavedEmbeddings
 
@@ -435,7 +437,7 @@ class _Wanted:
         output.emit(
             {**result.to_dict(), "left_out": left_out},
             json=self.json,
-            text=text.verification(result),
+            text=evaluation_text.verification(result),
         )
 
 

@@ -1,4 +1,4 @@
-"""Results of evaluations in words."""
+"""Results of `facesdk evaluate` in words."""
 
 from __future__ import annotations
 
