@@ -259,12 +259,14 @@ pip_install() {
 }
 
 install_facesdk() {
-  local stamp=$APP/wheel.sha256 made_of
+  local stamp=$APP/wheel.sha256 made_of had
   step "facesdk: ${wheel##*/}"
   made_of="$(sha256sum "$wheel" | cut -d ' ' -f 1) $EXTRAS"
-  if ! is_whole; then
+  had=$(cat "$stamp" 2>/dev/null || true)
+  # A Python of the system that is another one now is not in what was installed.
+  if [ -n "$had" ] && ! "$APP/bin/python" -c 'import facesdk' 2>/dev/null; then
     install_wheel --clear
-  elif [ "$(cat "$stamp" 2>/dev/null || true)" != "$made_of" ]; then
+  elif [ "$had" != "$made_of" ]; then
     install_wheel
   else
     say "installed already"
@@ -276,14 +278,12 @@ install_facesdk() {
   $dry_run || printf '%s\n' "$made_of" >"$stamp"
 }
 
-# Whether what is installed can be started: its Python goes with an upgrade of the system.
-is_whole() { [ -e "$APP/wheel.sha256" ] && "$APP/bin/python" -c 'import facesdk' 2>/dev/null; }
-
 install_wheel() { # OPTION_OF_VENV...
   local numpy replace=()
-  remember_restart
-  if [ $# = 0 ]; then replace=(--force-reinstall); fi
+  if [ -e "$APP/wheel.sha256" ]; then replace=(--force-reinstall); fi
+  remove "$APP/wheel.sha256"
   run python3 -m venv --system-site-packages "$@" "$APP"
+  remember_restart
   if [ "$architecture" = armhf ]; then
     pip_install "${WHEELS_32[@]}"
     pip_install --no-deps "${LONE_WHEELS_32[@]}"
@@ -307,7 +307,7 @@ write_settings() {
     say "$SETTINGS is kept; --source and --lan change their part of it"
     return
   fi
-  local kept='# Options of `facesdk serve`, see `facesdk serve --help`; after a change: sudo systemctl restart facesdk'
+  local kept="# Options of \`facesdk serve\`, see \`facesdk serve --help\`; after a change: sudo systemctl restart facesdk"
   serve='--host 127.0.0.1'
   if [ -e "$SETTINGS" ]; then
     kept=$(grep -v '^FACESDK_SERVE=' "$SETTINGS" || true)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,8 @@ REFUSED = {
     "the userland is amd64": {"architecture": "amd64"},
     "only 300 MiB are": {"free_mib": 300},
 }
+
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -209,6 +213,40 @@ def test_another_wheel_of_the_same_version_replaces_the_old_one(folder: Path) ->
     assert pi.commands[-1] == "systemctl restart facesdk.service"
 
 
+def test_what_is_missing_is_repaired(folder: Path) -> None:
+    pi = FakePi(folder).build()
+    pi.install()
+    before = pi.tree()
+    for name in ("usr/local/bin/facesdk", "opt/facesdk/share/selftest", "opt/facesdk/bin/python"):
+        (pi.root / name).unlink()
+    done = pi.install()
+    assert done.returncode == 0, done.stderr
+    assert f"python3 -m venv --system-site-packages --clear {pi.root}/opt/facesdk" in pi.commands
+    assert pip_lines(pi)
+    assert pi.tree() == before
+    assert pi.commands[-1] == "systemctl restart facesdk.service"
+
+
+@pytest.mark.parametrize("first", ["--no-start", "fails"])
+def test_a_restart_that_was_not_done_is_done_by_the_next_run(folder: Path, first: str) -> None:
+    pi = FakePi(folder).build()
+    pi.install()
+    pi.wheel.write_bytes(b"newer")
+    systemctl = folder / "bin/systemctl"
+    program = systemctl.read_text()
+    if first == "fails":
+        systemctl.write_text(f'{program}[ "$1" != daemon-reload ]\n')
+        assert pi.install().returncode == 1
+        systemctl.write_text(program)
+    else:
+        pi.install(first)
+        assert not any(" restart " in line for line in pi.commands)
+    assert pi.install().returncode == 0
+    assert pi.commands[-1] == "systemctl restart facesdk.service"
+    assert pi.install().returncode == 0
+    assert pi.commands[-1] == "systemctl start facesdk.service"
+
+
 def test_what_failed_is_named_and_the_next_run_goes_on(folder: Path) -> None:
     pi = FakePi(folder, pip_fails=True).build()
     done = pi.install()
@@ -242,6 +280,58 @@ def test_the_service_gets_the_camera(
     assert done.returncode == 0, done.stderr
     settings = (pi.root / "etc/facesdk/service.conf").read_text()
     assert settings.splitlines()[-1] == f"FACESDK_SERVE={serve}"
+
+
+@pytest.mark.parametrize(
+    ("before", "options", "after"),
+    [
+        (
+            "--host 127.0.0.1 --source rtsp://door",
+            ["--lan"],
+            "--host 0.0.0.0 --source rtsp://door --tls",
+        ),
+        ("--source=1 --host 127.0.0.1", ["--source", "2"], "--source 2 --host 127.0.0.1"),
+        (
+            "--host 0.0.0.0 --tls --processes 3 --source * --port 9000",
+            ["--lan", "--source", "0"],
+            "--host 0.0.0.0 --tls --processes 3 --source 0 --port 9000",
+        ),
+        ("", ["--source", "0"], "--source 0"),
+    ],
+)
+def test_an_option_changes_its_part_of_the_settings_alone(
+    folder: Path, before: str, options: list[str], after: str
+) -> None:
+    pi = FakePi(folder).build()
+    pi.install()
+    settings = pi.root / "etc/facesdk/service.conf"
+    settings.write_text(f"# Mine.\nFACESDK_DEBUG=1\nFACESDK_SERVE={before}\n")
+    done = pi.install(*options)
+    assert done.returncode == 0, done.stderr
+    assert settings.read_text() == f"# Mine.\nFACESDK_DEBUG=1\nFACESDK_SERVE={after}\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who gives files away")
+def test_what_root_makes_for_the_service_is_the_service_s(folder: Path) -> None:
+    state = folder / "state"
+    state.mkdir()
+    os.chown(state, NOBODY, NOBODY)
+    program = folder / "program"
+    program.write_text(f'#!/bin/sh\necho "$1" > {state}/gallery.db\nexit 7\n')
+    program.chmod(0o755)
+    script = (RPI / "facesdk").read_text()
+    for place, other in (
+        ("/opt/facesdk/bin/facesdk", str(program)),
+        ("/var/lib/facesdk", str(state)),
+        ("/etc/facesdk", str(folder)),
+        ("facesdk:facesdk", f"{NOBODY}:{NOBODY}"),
+    ):
+        assert place in script
+        script = script.replace(place, other)
+    done = subprocess.run(["sh", "-c", script, "facesdk", "Ada"])
+    assert done.returncode == 7
+    assert (state / "gallery.db").read_text() == "Ada\n"
+    assert (state / "gallery.db").stat().st_uid == NOBODY
 
 
 def test_without_ribbon_cameras_in_the_archives_it_warns(folder: Path) -> None:

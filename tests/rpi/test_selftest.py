@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from resource import RLIMIT_FSIZE, setrlimit
 from typing import Any
 
 import pytest
@@ -60,16 +62,18 @@ else:
 """
 
 
-def selftest(folder: Path, said: dict[str, Any], *options: str) -> subprocess.CompletedProcess[str]:
+def selftest(
+    folder: Path, said: dict[str, Any], *options: str, before: Callable[[], None] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run it with a Python whose facesdk says these things."""
     python, answers = folder / "python", folder / "said.json"
     for name in ("a.jpg", "b.jpg", "c.jpg"):
-        (folder / name).write_bytes(b"photo")
+        (folder / name).write_bytes(b"photo" * 1000)
     answers.write_text(json.dumps(said | {"photo": f"{folder}/"}))
     python.write_text(STAND_IN.format(python=sys.executable, said=str(answers)))
     python.chmod(0o755)
     command = [sys.executable, RPI / "selftest", "--python", python, *options]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run(command, capture_output=True, text=True, preexec_fn=before)
 
 
 def test_everything_works(tmp_path: Path) -> None:
@@ -96,6 +100,7 @@ def test_everything_works(tmp_path: Path) -> None:
         ({"live": [LIVE[0], LIVE[0], LIVE[2]]}, 3, "broken", "made ['guest', 'guest']"),
         ({"bench": "facesdk: no operators"}, 3, "broken", "facesdk: no operators"),
         ({"bench": {}}, 3, "broken", "unexpected output"),
+        ({"bench": BENCH | {"models": []}}, 3, "broken", "unexpected output"),
         (
             {"bench": BENCH | {"flags": [{"code": "throttled", "message": ""}]}},
             4,
@@ -114,6 +119,13 @@ def test_what_is_wrong_is_named(
     assert any(words in check["summary"] for check in record["checks"])
     states = {check["state"] for check in record["checks"]}
     assert verdict in states
+
+
+def test_a_disk_that_is_full_is_no_traceback(tmp_path: Path) -> None:
+    done = selftest(tmp_path, GOOD, "--json", before=lambda: setrlimit(RLIMIT_FSIZE, (1000, 1000)))
+    assert (done.returncode, done.stderr) == (3, "")
+    states = {row["name"]: row["summary"] for row in json.loads(done.stdout)["checks"]}
+    assert "File too large" in states["video"]
 
 
 def test_a_python_that_is_not_there_is_no_traceback(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_serve_knows_the_options_of_the_service() -> None:
     unit = re.search(r"^ExecStart=(.*)$", (RPI / "facesdk.service").read_text(), re.MULTILINE)
     assert unit
     settings = re.findall(
-        r"serve\+?='?\"?( ?--.*)$", (RPI / "install.sh").read_text(), re.MULTILINE
+        r"(?:serve='|set_option )(--.*)$", (RPI / "install.sh").read_text(), re.MULTILINE
     )
     used = set(re.findall(r"--[a-z-]+", f"{unit[1]} {' '.join(settings)}"))
     assert {"--gallery", "--token-file", "--host", "--tls", "--source"} <= used
