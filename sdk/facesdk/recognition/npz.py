@@ -9,13 +9,13 @@ from __future__ import annotations
 import io
 import math
 import zipfile
-import zlib
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.errors import one_line
+from facesdk.images.photo_source import ZIP_ERRORS
 
 _MOST_EXPANSION = 100
 _ALWAYS_EXPANDED = 16_000_000
@@ -40,7 +40,7 @@ def read_npz(content: bytes) -> dict[str, NDArray[Any]]:
             return {
                 entry.filename.removesuffix(".npy"): _array(archive, entry) for entry in entries
             }
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+    except ZIP_ERRORS as error:
         raise ValueError(str(error)) from None
 
 

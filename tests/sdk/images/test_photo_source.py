@@ -55,6 +55,21 @@ def test_a_photo_that_cannot_be_read_is_named(folder: Path) -> None:
         PhotoReader().read(damaged)
 
 
+@pytest.mark.parametrize("kind", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_member_cannot_be_read(tmp_path: Path, kind: int) -> None:
+    path = tmp_path / "photos.zip"
+    with zipfile.ZipFile(path, "w", kind) as archive:
+        archive.writestr("Ann/1.jpg", bytes(range(256)) * 8)
+    content = bytearray(path.read_bytes())
+    start = content.find(b"1.jpg") + 5
+    for place in range(start + 40, start + 60):
+        content[place] ^= 0x5A
+    path.write_bytes(content)
+    (photo,) = open_photos(path).photos
+    with pytest.raises(InputError, match=r"1\.jpg in .*photos\.zip cannot be read"):
+        PhotoReader().read(photo)
+
+
 def test_places_without_photos(tmp_path: Path) -> None:
     (tmp_path / "text.zip").write_text("no zip")
     (tmp_path / "empty").mkdir()

@@ -18,7 +18,6 @@ import csv
 import hashlib
 import math
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -28,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facesdk.errors import InputError
+from facesdk.images.photo_source import ZIP_ERRORS
 from facesdk.models.contract import InputSpec
 from facesdk_training.data.records import SPLITS, FaceDataset, read_records
 
@@ -120,7 +120,7 @@ class FaceCrops:
                 with zipfile.ZipFile(folder / f"{name}.zip") as archive:
                     for row in rows:
                         self._encoded[row] = archive.read(self.records[row].file)
-            except (OSError, RuntimeError, KeyError, zlib.error, zipfile.BadZipFile) as error:
+            except (OSError, *ZIP_ERRORS) as error:
                 raise InputError(f"cannot read the crops of set {name}: {error}") from error
         self.keys = [hashlib.sha256(encoded).digest() for encoded in self._encoded]
         self.digest = hashlib.sha256(manifest.read_bytes() + b"".join(self.keys)).hexdigest()
