@@ -122,9 +122,10 @@ class DetectionResult:
         return len(self.hits) - self.found
 
     def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Recall and precision as the least score falls, a point per find."""
-        hits = np.cumsum(self.hits)
-        return hits / max(self.faces, 1), hits / np.arange(1, len(hits) + 1)
+        """Recall and precision as the least score falls, a point per score of finds."""
+        last = np.flatnonzero(np.diff(self.scores, append=-np.inf))
+        hits = np.cumsum(self.hits)[last]
+        return hits / max(self.faces, 1), hits / (last + 1)
 
     @property
     def average_precision(self) -> float:

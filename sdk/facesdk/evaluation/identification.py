@@ -88,14 +88,15 @@ class SearchScores:
     """What searches gave, before any threshold.
 
     Attributes:
-        best: float64 ``(P,)``, the similarity of the best candidate of each probe.
+        other: float64 ``(P,)``, the similarity of the best candidate who is somebody else; minus
+            infinity where nobody else is enrolled.
         own: float64 ``(P,)``, that of the probe's own person; minus infinity for non-mated probes.
         mated: bool ``(P,)``, whether the probe's person is enrolled.
         templates: Number of templates in the gallery, on average over the searches.
         people: Number of people in it, likewise.
     """
 
-    best: NDArray[np.float64]
+    other: NDArray[np.float64]
     own: NDArray[np.float64]
     mated: NDArray[np.bool_]
     templates: float
@@ -214,8 +215,8 @@ def search_scores(
         enrolled = np.isin(labels, half)
         stored = enrolled & (place < templates)
         parts.append(_search(vectors, labels, stored, enrolled & ~stored, ~enrolled, rule))
-    best, own, mated = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return SearchScores(best, own, mated, templates * len(enrollable) / 2, len(enrollable) / 2)
+    other, own, mated = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return SearchScores(other, own, mated, templates * len(enrollable) / 2, len(enrollable) / 2)
 
 
 def measure(
@@ -235,8 +236,8 @@ def measure(
         thresholds: Those that the model recommends.
         undetected: Number of photos without a detected face; None if unknown.
     """
-    strangers = np.sort(scores.best[~scores.mated])[::-1]
-    right = scores.own[scores.mated] >= scores.best[scores.mated]
+    strangers = np.sort(scores.other[~scores.mated])[::-1]
+    right = scores.own[scores.mated] > scores.other[scores.mated]
     hits = np.sort(scores.own[scores.mated][right])[::-1]
     counts = len(strangers), int(scores.mated.sum())
     levels = np.concatenate([[np.inf], np.unique(np.concatenate([strangers, hits]))[::-1]])
@@ -280,12 +281,12 @@ def _search(
     strangers: NDArray[np.bool_],
     rule: str,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Best and own similarity of each probe, and whether it is mated."""
+    """Of each probe the similarity to the best other and to itself, and whether it is mated."""
     rows = np.flatnonzero(stored)
     rows = rows[np.argsort(labels[rows], kind="stable")]
     people, starts, counts = np.unique(labels[rows], return_index=True, return_counts=True)
     probes = np.concatenate([np.flatnonzero(mated), np.flatnonzero(strangers)])
-    best, own = np.empty(len(probes)), np.full(len(probes), -np.inf)
+    other, own = np.empty(len(probes)), np.full(len(probes), -np.inf)
     for begin in range(0, len(probes), _PROBES_AT_ONCE):
         some = probes[begin : begin + _PROBES_AT_ONCE]
         similarities = vectors[some] @ vectors[rows].T
@@ -293,11 +294,12 @@ def _search(
             scores = np.maximum.reduceat(similarities, starts, axis=1).astype(np.float64)
         else:
             scores = np.add.reduceat(similarities.astype(np.float64), starts, axis=1) / counts
-        best[begin : begin + len(some)] = scores.max(axis=1)
         where = np.minimum(np.searchsorted(people, labels[some]), len(people) - 1)
         is_mated = people[where] == labels[some]
         own[begin : begin + len(some)][is_mated] = scores[is_mated, where[is_mated]]
-    return best, own, np.isfinite(own)
+        scores[is_mated, where[is_mated]] = -np.inf
+        other[begin : begin + len(some)] = scores.max(axis=1)
+    return other, own, np.isfinite(own)
 
 
 def _rates(

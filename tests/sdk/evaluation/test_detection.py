@@ -71,6 +71,15 @@ def test_figures_of_a_small_set() -> None:
     assert result.rolls == result.yaws == ()
 
 
+@pytest.mark.parametrize("places", [(0, 200), (200, 0)])
+def test_finds_of_one_score_count_together(places: tuple[int, int]) -> None:
+    finds = [[face(x, 0, 40, 0.9)] for x in places]
+    result = measure([photo("0", (0, 0, 40)), photo("1", (0, 0, 40))], read, Told(*finds))
+    recall, precision = result.curve()
+    assert (recall.tolist(), precision.tolist()) == ([0.5], [0.5])
+    assert result.average_precision == 0.25
+
+
 def test_recall_by_angles_counts_both_sides_and_leaves_out_what_is_not_known() -> None:
     known = photo("0", (0, 0, 40), (100, 0, 40), (200, 0, 40), (300, 0, 10))
     turned = replace(known, rolls=(-12.0, 19.9, 20.0, 80.0), yaws=(0.0, nan, -91.0, 0.0))

@@ -80,7 +80,9 @@ def test_the_rates_are_those_of_loops(counts, spread, seed, templates, rule):
     strangers = [row for row in expected if row[2] is None]
     assert (result.mated, result.non_mated) == (len(mated), len(strangers))
     assert result.rank1 == pytest.approx(sum(row[0] for row in mated) / len(mated))
-    assert sorted(scores.best) == pytest.approx(sorted(row[1] for row in expected), abs=1e-5)
+    assert sorted(np.maximum(scores.other, scores.own)) == pytest.approx(
+        sorted(row[1] for row in expected), abs=1e-5
+    )
     for threshold in (-1.0, -0.2, 0.1, 0.33333, 0.7, 0.95):
         near = [row[1] for row in expected if abs(row[1] - threshold) < 1e-5]
         if near:
@@ -101,17 +103,17 @@ def test_a_point_is_the_lowest_threshold_that_keeps_its_rate(counts, spread, see
     vectors, people = photos([*counts, 3, 4, *[3] * 12], spread, seed)
     scores = search_scores(vectors, people, templates=templates, rule=rule)
     result = measure(scores, SUBJECT)
-    strangers = scores.best[~scores.mated]
+    strangers = scores.other[~scores.mated]
     assert [rate for rate, _ in result.points] == [
         rate for rate in (0.1, 0.01, 0.001) if rate * len(strangers) >= 3 - 1e-9
     ]
     for rate, point in result.points:
         assert np.mean(strangers >= point.threshold) == pytest.approx(point.fpir)
         assert point.fpir <= rate + 1e-9
-        lower = [value for value in (*scores.best, *scores.own) if value < point.threshold]
+        lower = [value for value in (*scores.other, *scores.own) if value < point.threshold]
         if lower:
             assert np.mean(strangers >= max(lower)) > rate or point.fnir == pytest.approx(
-                1 - np.mean((scores.own >= scores.best)[scores.mated]
+                1 - np.mean((scores.own > scores.other)[scores.mated]
                             & (scores.own[scores.mated] >= max(lower)))
             )  # fmt: skip
     assert (np.diff(result.fpir) >= 0).all() and (np.diff(result.fnir) <= 0).all()
@@ -158,6 +160,12 @@ def test_strangers_who_all_look_alike_have_no_threshold():
     assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["at_fpir"]["0.1"][
         "threshold"
     ] is None  # fmt: skip
+
+
+def test_who_is_like_somebody_else_as_much_is_not_found():
+    vectors = np.tile(np.eye(1, DIM, dtype=np.float32), (80, 1))
+    result = measure(search_scores(vectors, [f"p{row // 2}" for row in range(80)]), SUBJECT)
+    assert result.rank1 == 0
 
 
 @pytest.mark.parametrize(
