@@ -76,6 +76,7 @@ class ShapeTimes:
         """All of it."""
         return {
             "name": self.operator.name,
+            "operator": self.operator.index,
             "shape": self.shape,
             "filter": list(self.filter),
             "count": self.count,

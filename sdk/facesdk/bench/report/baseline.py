@@ -17,6 +17,9 @@ from facesdk.measure.environment import comparable
 LEAST_CHANGE = 0.05
 """Change of a median that counts, as a share, however little the times spread."""
 
+_NOISE_MS = 1e-3
+"""Change of a median that does not: a call, which is subtracted from an operator's time, varies."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -170,13 +173,13 @@ def compare(now: Mapping[str, Any], before: Mapping[str, Any]) -> Comparison:
 
 
 def _change(name: str, before: Distribution, after: Distribution) -> Change:
-    floor = 1e-6
+    median = max(before.median, _NOISE_MS)
     return Change(
         name,
-        max(before.median, floor),
-        max(after.median, floor),
-        max(after.minimum, floor) / max(before.minimum, floor),
-        max(LEAST_CHANGE, before.spread, after.spread),
+        median,
+        max(after.median, _NOISE_MS),
+        max(after.minimum, _NOISE_MS) / max(before.minimum, _NOISE_MS),
+        max(LEAST_CHANGE, before.spread, after.spread, _NOISE_MS / median),
     )
 
 
@@ -189,8 +192,15 @@ def _times(record: Mapping[str, Any]) -> dict[str, Distribution]:
         rows[str(case["name"])] = Distribution.from_dict(case["latency_ms"])
         for stage, times in case["stages_ms"].items():
             rows[f"{case['name']}: {stage}"] = Distribution.from_dict(times)
-    for shape in record.get("shapes", ()):
-        weights = "x".join(map(str, shape["filter"]))
-        name = " ".join(filter(None, (shape["name"], shape["shape"], weights)))
-        rows[name] = Distribution.from_dict(shape["latency_ms"])
+    shapes = record.get("shapes", ())
+    names = list(map(_name, shapes))
+    for name, shape in zip(names, shapes, strict=True):
+        number = f" (operator {shape.get('operator', 'unknown')})" * (names.count(name) > 1)
+        rows[name + number] = Distribution.from_dict(shape["latency_ms"])
     return rows
+
+
+def _name(shape: Mapping[str, Any]) -> str:
+    """What an operator of a report is called; others of another option may be called the same."""
+    weights = "x".join(map(str, shape["filter"]))
+    return " ".join(filter(None, (shape["name"], shape["shape"], weights)))

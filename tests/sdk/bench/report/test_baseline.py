@@ -41,6 +41,36 @@ def times(median: float, spread: float = 0.02, minimum: float | None = None) -> 
     return rows
 
 
+def ops(*rows: tuple[int, Any]) -> dict[str, Any]:
+    """A report of operators of one shape, each with its number in the model."""
+    shapes = [
+        {
+            "name": "CONV_2D",
+            "operator": number,
+            "shape": "1x2 -> 1x2",
+            "filter": [],
+            "latency_ms": Distribution.of(row).to_dict(),
+        }
+        for number, row in rows
+    ]
+    return report() | {"kind": "ops", "shapes": shapes}
+
+
+def test_operators_of_one_shape_are_told_apart_by_their_numbers() -> None:
+    before = ops((3, times(1.0)), (7, times(0.2)))
+    comparison = compare(ops((7, times(0.2)), (3, times(5.0))), before)
+    assert {change.name[-12:]: change.verdict for change in comparison.changes} == {
+        "(operator 7)": "same",
+        "(operator 3)": "slower",
+    }
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.0, 4e-4), (9e-4, 1.5e-3)])
+def test_a_change_below_what_a_call_varies_by_is_none(before: float, after: float) -> None:
+    comparison = compare(ops((0, times(after, spread=0))), ops((0, times(before, spread=0))))
+    assert [change.verdict for change in comparison.changes] == ["same"]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "verdict"),
     [
