@@ -128,6 +128,13 @@ class LiveReport:
     def notes(self) -> tuple[str, ...]:
         """What is to be known besides."""
         found = [f"{case.name}: nobody was seen" for case in self.cases if not case.visits]
+        wanted = self.setting.policy.runs
+        found += [
+            f"{case.name}: it ended after {case.frames + case.dropped} of {wanted} pictures, so "
+            "whether memory grows is not known"
+            for case in self.cases[-1:]
+            if case.frames + case.dropped < wanted
+        ]
         if self.templates is None:
             found.append("without a gallery: nobody was assessed, embedded or identified")
         return tuple(found)

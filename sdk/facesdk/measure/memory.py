@@ -64,18 +64,20 @@ class MemoryWatch:
     def __init__(self, root: Path = Path("/")) -> None:
         self._root = root
         self._seen: list[int] = []
+        self._last = self._total = 0
 
     def tick(self, done: int, total: int) -> None:
         """Take a look, if it is time for one."""
+        self._last, self._total = done, total
         if done in (0, total // 2, total):
             rss = resident(self._root)
             if rss is not None:
                 self._seen.append(rss)
 
     def result(self) -> Memory | None:
-        """What was seen; None where the system does not tell."""
+        """What was seen; None where the system does not tell, or the runs ended before the last."""
         peak = peak_resident(self._root)
-        if peak is None or not self._seen:
+        if peak is None or self._last != self._total or not self._seen:
             return None
         middle = self._seen[len(self._seen) // 2]
         return Memory(peak, self._seen[0], middle, self._seen[-1])

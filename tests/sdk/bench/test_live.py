@@ -64,6 +64,19 @@ def test_each_stage_is_timed_as_often_as_it_ran(report: LiveReport) -> None:
     assert report.notes == ("0 people: nobody was seen",)
 
 
+def test_a_film_that_ends_early_says_nothing_of_memory(
+    engine: FaceEngine, report: LiveReport, tmp_path: Path
+) -> None:
+    assert report.memory is not None and not any("memory" in note for note in report.notes)
+    write_people(tmp_path / "short.mp4", 0, 10, engine, width=320, height=240)
+    films = [Film("short", VideoSource(tmp_path / "short.mp4"))]
+    short = bench_live(
+        engine, films, Policy(30, 0, 0.0), gallery=None, settings=Settings(), min_face=40
+    )
+    assert short.memory is None
+    assert any("ended after 10 of 30 pictures" in note for note in short.notes)
+
+
 def test_whole_pictures_are_at_least_their_stages(report: LiveReport) -> None:
     for case in report.cases:
         inside = sum(row.mean * row.n for name, row in case.stages.items() if name != "read")
