@@ -402,7 +402,12 @@ def _to_rgb(image: Image.Image, name: str, depth: int, significant: int | None) 
             raise InputError(f"{name} has samples of 32 bits: convert it to 8 or 16 bit first")
         bits = _bits_of(int(samples.max()), significant)
         grey = (samples >> max(bits - 8, 0)).astype(np.uint8)
+        clear = samples == image.info.get("transparency")
+        if not np.all(clear):
+            grey[clear] = 255
         return np.repeat(grey[..., None], 3, axis=2)
+    if image.mode == "La":
+        image = image.convert("LA")
     if image.mode in _TRANSPARENT_MODES or "transparency" in image.info:
         image = image.convert("RGBA")
         if depth > 8:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import tracemalloc
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
 
 from facesdk.errors import InputError
 from facesdk.images import decode as decoder
@@ -90,6 +93,29 @@ def test_sixteen_bit_samples_keep_their_high_byte() -> None:
     assert np.array_equal(decode(photos.sixteen_bit_png(RGB)), RGB)
     grey = np.arange(48 * 64, dtype=np.uint16).reshape(48, 64).astype(np.uint8)
     assert np.array_equal(decode(photos.sixteen_bit_png(grey))[..., 0], grey)
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_level_of_grey_that_is_transparent_is_white(depth: int) -> None:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        check = zlib.crc32(kind + body)
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", check)
+
+    rows = np.array([[0, 200], [0, 100]]) * (257 if depth == 16 else 1)
+    raw = b"".join(b"\0" + row.astype(f">u{depth // 8}").tobytes() for row in rows)
+    content = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, depth, 0, 0, 0, 0))
+        + chunk(b"tRNS", struct.pack(">H", 0))
+        + chunk(b"IDAT", zlib.compress(raw))
+        + chunk(b"IEND", b"")
+    )
+    assert decoder.as_image(content)[..., 0].tolist() == [[255, 200], [255, 100]]
+
+
+def test_a_premultiplied_image_of_pillow_is_one() -> None:
+    image = Image.new("LA", (2, 2), (100, 255)).convert("La")
+    assert decoder.as_image(image).tolist() == np.full((2, 2, 3), 100).tolist()
 
 
 def test_transparent_pixels_lie_over_white() -> None:
