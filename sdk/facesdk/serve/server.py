@@ -12,7 +12,6 @@ from os import environ
 from types import FrameType
 from typing import Any
 
-import h11
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
@@ -160,15 +159,12 @@ class _Protocol(H11Protocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
             detail = "this is no HTTP that the service reads: it is malformed, or its head too long"
             answer = Problem("bad-request", detail, headers=_CLOSING).response()
-            for event in (
-                h11.Response(status_code=answer.status_code, headers=answer.raw_headers),
-                h11.Data(data=bytes(answer.body)),
-                h11.EndOfMessage(),
-            ):
-                self.transport.write(self.conn.send(event))
+            lines = [b"%s: %s" % row for row in answer.raw_headers]
+            head = b"\r\n".join([b"HTTP/1.1 400 Bad Request", *lines, b"", b""])
+            self.transport.write(head + answer.body)
         self.transport.close()
 
     def on_response_complete(self) -> None:
