@@ -53,6 +53,7 @@ def naming_broken_libraries() -> Iterator[None]:
     Raises:
         DependencyError: A library that is not ours is missing or broken; the message names it and
             the remedy.
+        KeyboardInterrupt: The error is what a library made of one.
     """
     try:
         yield
@@ -68,6 +69,7 @@ def import_library(module: str) -> ModuleType:
 
     Raises:
         DependencyError: It cannot be imported, whatever the error is.
+        KeyboardInterrupt: The error is what a library made of one.
     """
     try:
         with nullcontext() if module in sys.modules else holding_output():
@@ -100,9 +102,13 @@ def broken_library(error: Exception) -> DependencyError | None:
 
     It does if no module of ours is at fault: the error is raised while a foreign module is being
     imported, or says that one cannot be. An ``ImportError`` about a module of ours is a bug.
+
+    Raises:
+        KeyboardInterrupt: The error is what a library made of one.
     """
     if isinstance(error, (FaceSDKError, MemoryError)):
         return None
+    _raise_interruption(error)
     above, foreign = _beyond_us(error.__traceback__)
     if isinstance(error, ImportError):
         wanted = _top(error.name or "")
@@ -122,6 +128,17 @@ def broken_library(error: Exception) -> DependencyError | None:
         if library not in _OURS and (hollow or above == _MODULE_LEVEL):
             return _broken(library, error)
     return None
+
+
+def _raise_interruption(error: Exception) -> None:
+    """Raise the Ctrl-C that an error came from: native code makes another error of it."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        if isinstance(cause, KeyboardInterrupt) or KeyboardInterrupt.__name__ in str(cause):
+            raise KeyboardInterrupt from error
+        seen.add(id(cause))
+        cause = cause.__cause__ or cause.__context__
 
 
 def installed(module: str) -> tuple[str, str | None]:

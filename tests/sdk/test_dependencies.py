@@ -99,6 +99,24 @@ def test_a_library_that_fails_on_import_is_named_with_the_remedy(
     assert "\n" not in text
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "try:\n  raise KeyboardInterrupt\nexcept BaseException as e:\n  raise OSError('x') from e",
+        "try:\n  raise KeyboardInterrupt\nexcept BaseException:\n  raise RuntimeError('x')",
+        "raise ImportError('initialisation failed: KeyboardInterrupt')",
+    ],
+)
+def test_what_a_library_makes_of_an_interruption_is_one(
+    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = library(tmp_path, monkeypatch, content)
+    with pytest.raises(KeyboardInterrupt):
+        import_library(name)
+    with pytest.raises(KeyboardInterrupt), naming_broken_libraries():
+        importlib.import_module(name)
+
+
 def test_a_library_that_is_not_there_has_its_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DependencyError, match=r"pip install no-such-library`") as caught:
         import_library("no_such_library.part")
