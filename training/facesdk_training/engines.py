@@ -52,7 +52,11 @@ class TrainingEngine(Protocol):
     """Makes trainers; started once per process, before anything is computed."""
 
     def saved_step(self, run: Path) -> int | None:
-        """Finished steps of a run's last complete checkpoint; None if there is none."""
+        """Finished steps of a run's last checkpoint that can be read; None if there is none.
+
+        Raises:
+            InputError: As :func:`facesdk_training.runs.checkpoints.last_intact`.
+        """
 
     def require_possible(self, config: RunConfig) -> None:
         """Sees that this engine can do what is asked, before a teacher embeds all crops.

@@ -146,6 +146,26 @@ def test_a_run_is_not_mixed_with_another(
     assert message in str(result.exception)
 
 
+def test_a_run_without_a_checkpoint_says_that_it_begins(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    started(tmp_path / "run", tmp_path)
+    result = invoke(*arguments, "--resume")
+    assert f"{tmp_path / 'run'} has no checkpoint yet: it begins at step 0" in result.stderr
+    run_folder.append_log(tmp_path / "run", {"step": 3})
+    result = invoke(*arguments, "--resume")
+    assert "has logged 3 steps but has no checkpoint to go on from" in str(result.exception)
+
+
+def test_what_is_left_of_another_run_is_not_gone_on_with(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "run" / run_folder.CHECKPOINTS).mkdir(parents=True)
+    result = invoke(*arguments, *OPTIONS)
+    assert isinstance(result.exception, InputError), result.output
+    assert "holds checkpoints of a run but not its config.json" in str(result.exception)
+
+
 @pytest.mark.parametrize(
     ("extra", "message"),
     [

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +19,12 @@ import tensorflow as tf
 
 from facesdk.errors import InputError
 from facesdk_training.config.run import RunConfig
+from facesdk_training.keras import checkpoints
 from facesdk_training.keras import trainer as trainer_module
+from facesdk_training.keras.checkpoints import saved_step
 from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.keras.optimizers import optimized_groups
-from facesdk_training.keras.trainer import DivergedError, saved_step
+from facesdk_training.keras.trainer import DivergedError
 from facesdk_training.keras.weights import latent_weights, restore_latent, save_latent
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs.record import config_of
@@ -65,6 +70,14 @@ def stopped(material: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
 @pytest.fixture
 def copy_of_stopped(stopped: tuple[Path, list[float]], tmp_path: Path) -> Path:
     return Path(shutil.copytree(stopped[0], tmp_path / "run"))
+
+
+@pytest.fixture
+def unfinished(undisturbed: tuple[Path, list[float]], tmp_path: Path) -> Path:
+    """A copy of a whole run without its weights, with checkpoints of the last two validations."""
+    run = Path(shutil.copytree(undisturbed[0], tmp_path / "run"))
+    (run / run_folder.WEIGHTS).unlink()
+    return run
 
 
 STAGES = {"stages": [{"share": 1, "network": {"variant": "float"}}, {"share": 1}]}
@@ -118,6 +131,9 @@ def assert_same_in_parts(
     assert losses == pytest.approx(expected, rel=1e-4)
     kept = ("step", "stage", "images", "learning_rate")
     logs = [run_folder.read_log(run) for run in (whole, parts)]
+    assert [row["loss"] for row in logs[0]] == pytest.approx(
+        [row["loss"] for row in logs[1]], rel=1e-4
+    )
     assert [[row[key] for key in kept] for row in logs[0]] == [
         [row[key] for key in kept] for row in logs[1]
     ]
@@ -295,6 +311,147 @@ def test_a_checkpoint_of_another_network_is_refused(material: Path, copy_of_stop
     wider = replace(config, network=replace(config.network, stages=((32, 1), (96, 1))))
     with pytest.raises(InputError, match=r"ckpt-3 does not fit stage 0 of the run"):
         trainer_of(copy_of_stopped, wider)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [cut, empty, Path.unlink])
+@pytest.mark.parametrize("part", ["index", "data-00000-of-00001"])
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_gone_on_from(
+    unfinished: Path, damage: Any, part: str
+) -> None:
+    last, before = (row["step"] for row in run_folder.read_log(unfinished)[:-3:-1])
+    damage(unfinished / run_folder.CHECKPOINTS / f"ckpt-{last}.{part}")
+    found = checkpoints.found(unfinished)
+    assert found.step == before
+    (note,) = found.notes
+    assert f"cannot read the checkpoint {unfinished}" in note
+    assert f"ckpt-{last}: " in note and note.endswith(f"; going on from step {before}")
+
+
+def test_a_run_whose_last_checkpoint_is_damaged_goes_on(material: Path, unfinished: Path) -> None:
+    last, before = (row["step"] for row in run_folder.read_log(unfinished)[:-3:-1])
+    cut(unfinished / run_folder.CHECKPOINTS / f"ckpt-{last}.index")
+    trainer = trainer_of(unfinished, small_config(material))
+    assert trainer.step == before and len(trainer.notes) == 1
+    assert run_folder.read_log(unfinished)[-1]["step"] == before
+    assert saved_step(unfinished) == before
+
+
+def test_a_list_of_checkpoints_that_is_lost_is_made_anew(unfinished: Path) -> None:
+    last = saved_step(unfinished)
+    empty(unfinished / run_folder.CHECKPOINTS / "checkpoint")
+    assert checkpoints.found(unfinished).step == last
+    checkpoints.forget_after(unfinished, last)
+    named = tf.train.latest_checkpoint(str(unfinished / run_folder.CHECKPOINTS))
+    assert named == checkpoints.path_of(unfinished, last)
+
+
+def test_a_run_without_a_checkpoint_that_can_be_read_is_refused(
+    material: Path, unfinished: Path
+) -> None:
+    folder, log = unfinished / run_folder.CHECKPOINTS, run_folder.read_log(unfinished)
+    for path in folder.iterdir():
+        empty(path)
+    with pytest.raises(InputError, match=r"ckpt-\d+: .*has no other: put back the file"):
+        trainer_of(unfinished, small_config(material))
+    shutil.rmtree(folder)
+    with pytest.raises(InputError, match=r"has logged 14 steps but has no checkpoint to go on"):
+        trainer_of(unfinished, small_config(material))
+    assert run_folder.read_log(unfinished) == log
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    """No file can grow beyond a few bytes, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    state = tf.train.Checkpoint(values=tf.Variable(tf.zeros(1000)))
+    manager = checkpoints.manager_of(tmp_path, state)
+    with no_room(), pytest.raises(InputError) as caught:
+        checkpoints.save(manager, 1)
+    assert str(caught.value) == f"cannot write {tmp_path}: File too large"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_are_made_without_a_scratch_file(material: Path, tmp_path: Path) -> None:
+    """HDF5 ends the process where it cannot write one."""
+    model, copy = (build_embedder(small_config(material).final_network) for _ in range(2))
+    with no_room():
+        content = trainer_module._hdf5(model)
+    (tmp_path / "weights.h5").write_bytes(content)
+    copy.load_weights(tmp_path / "weights.h5")
+    for one, two in zip(model.get_weights(), copy.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_checkpoints_of_earlier_versions_lack_the_interval(tmp_path: Path) -> None:
+    saved = tf.train.Checkpoint(step=tf.Variable(3))
+    path = checkpoints.manager_of(tmp_path, saved).save(checkpoint_number=3)
+    step, interval = tf.Variable(0), tf.Variable([0.0, 0.0])
+    checkpoints.restore(path, 0, {"step": step}, {"interval": interval})
+    assert (int(step), interval.numpy().tolist()) == (3, [0.0, 0.0])
+
+
+def test_a_loss_in_the_log_is_of_all_steps_since_the_row_before(
+    material: Path, tmp_path: Path
+) -> None:
+    config = small_config(material)
+    losses = losses_of(trainer_of(tmp_path / "run", config), stop_at=2)
+    losses += losses_of(trainer_of(tmp_path / "run", config), stop_at=3)
+    (row,) = run_folder.read_log(tmp_path / "run")
+    assert row["loss"] == pytest.approx(np.mean(losses), rel=1e-6)
+
+
+def test_a_run_can_end_where_it_was_interrupted(
+    material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, config = tmp_path / "run", small_config(material, epochs=0.1)
+    losses = losses_of(trainer_of(run, small_config(material)), stop_at=2)
+    monkeypatch.setattr(trainer_module.Trainer, "_finish", lambda self: None)
+    assert losses_of(trainer_of(run, config)) == []  # and is killed before it is finished
+    monkeypatch.undo()
+    losses_of(trainer_of(run, config))
+    (row,) = run_folder.read_log(run)
+    assert (row["step"], row["loss"]) == (2, pytest.approx(np.mean(losses), rel=1e-6))
+    assert (run / run_folder.WEIGHTS).is_file()
+
+
+def test_an_end_that_was_interrupted_begins_with_the_same_weights(
+    material: Path, unfinished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(self: Any, before: Any) -> Any:
+        kept = self._network.kept
+        kept.set_weights([2 * weights for weights in kept.get_weights()])
+        return before
+
+    def interrupt(path: Path, record: Any) -> None:
+        raise InputError("no room")
+
+    best = (unfinished / run_folder.BEST).read_bytes()
+    trainer = trainer_of(unfinished, small_config(material, statistics=1))
+    monkeypatch.setattr(trainer_module.Trainer, "_with_statistics", measured)
+    monkeypatch.setattr(run_folder, "write_record", interrupt)
+    with pytest.raises(InputError, match="no room"):
+        trainer.train()
+    assert (unfinished / run_folder.BEST).read_bytes() == best
+    monkeypatch.undo()
+    (unfinished / run_folder.BEST).unlink()
+    with pytest.raises(InputError, match=r"has no best.h5, with which it would end"):
+        trainer.train()
 
 
 def test_binary_kernels_have_an_optimizer_of_their_own(material: Path) -> None:

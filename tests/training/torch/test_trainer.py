@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,8 +24,10 @@ from facesdk_training.data.material import gather
 from facesdk_training.keras import loading
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs import hdf5, latent
+from facesdk_training.runs.record import config_of
+from facesdk_training.torch import checkpoints
 from facesdk_training.torch.engine import start
-from facesdk_training.torch.trainer import Trainer
+from facesdk_training.torch.trainer import DivergedError, Trainer
 from facesdk_training.torch.weights import keras_weights, set_keras_weights
 from training.networks import faces
 from training.small_runs import HIDDEN, NUISANCES, losses_of, small_config, write_material
@@ -63,7 +67,6 @@ def test_a_finished_run_is_what_keras_would_have_left(finished: Path) -> None:
 
 
 def test_its_weights_compute_the_same_in_both_engines(finished: Path) -> None:
-    from facesdk_training.runs.record import config_of
     from facesdk_training.torch.networks.build import build_embedder
     from facesdk_training.torch.weights import set_keras_weights
 
@@ -111,8 +114,90 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(material: Path, tmp_pa
     for name, arrays in keras_weights(whole._learner.network).items():
         for a, b in zip(arrays, keras_weights(rest._learner.network)[name], strict=True):
             np.testing.assert_array_equal(a, b)
-    steps = [row["step"] for row in run_folder.read_log(tmp_path / "parts")]
-    assert steps == [row["step"] for row in run_folder.read_log(tmp_path / "whole")]
+    logs = [run_folder.read_log(tmp_path / name) for name in ("whole", "parts")]
+    whole_log, parts_log = ([(row["step"], row["loss"]) for row in log] for log in logs)
+    assert parts_log == whole_log
+
+
+def unfinished(finished: Path, folder: Path) -> tuple[Path, int, int]:
+    """A copy of a run without its weights, and the steps of its last two states, last first."""
+    run = Path(shutil.copytree(finished, folder / "run"))
+    (run / run_folder.WEIGHTS).unlink()
+    before, last = checkpoints.saved_steps(run)
+    return run, last, before
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"hello", pickle.dumps(3), None])
+def test_a_damaged_state_is_named_and_the_one_before_is_gone_on_from(
+    content: bytes | None, finished: Path, material: Path, tmp_path: Path
+) -> None:
+    run, last, before = unfinished(finished, tmp_path)
+    path = run / run_folder.CHECKPOINTS / f"step-{last}.pt"
+    path.write_bytes(path.read_bytes()[:5000] if content is None else content)
+    trainer = trainer_of(run, config_of(finished))
+    (note,) = (note for note in trainer.notes if "checkpoint" in note)
+    assert note.startswith(f"cannot read the checkpoint {path}: ") and "\n" not in note
+    assert note.endswith(f"; going on from step {before}")
+    assert trainer.step == run_folder.read_log(run)[-1]["step"] == before
+    assert checkpoints.saved_steps(run)[-1] == before
+
+
+def test_a_run_without_a_state_that_can_be_read_is_refused(finished: Path, tmp_path: Path) -> None:
+    run, *steps = unfinished(finished, tmp_path)
+    for step in steps:
+        (run / run_folder.CHECKPOINTS / f"step-{step}.pt").write_bytes(b"")
+    with pytest.raises(InputError, match="has no other: put back the file"):
+        trainer_of(run, config_of(finished))
+    shutil.rmtree(run / run_folder.CHECKPOINTS)
+    with pytest.raises(InputError, match="steps but has no checkpoint to go on from"):
+        trainer_of(run, config_of(finished))
+    assert run_folder.read_log(run) == run_folder.read_log(finished)
+
+
+def test_a_run_can_end_where_it_was_interrupted(
+    material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, config = tmp_path / "run", small_config(material, epochs=0.1)
+    losses_of(trainer_of(run, small_config(material)), stop_at=2)
+    monkeypatch.setattr(Trainer, "_finish", lambda self: None)
+    assert losses_of(trainer_of(run, config)) == []  # and is killed before it is finished
+    monkeypatch.undo()
+    losses_of(trainer_of(run, config))
+    (row,) = run_folder.read_log(run)
+    assert row["step"] == 2 and np.isfinite(row["loss"])
+    assert (run / run_folder.WEIGHTS).is_file()
+
+
+def test_an_end_that_was_interrupted_begins_with_the_same_weights(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(self: Any, network: Any, before: Any) -> Any:
+        for weight in network.parameters():
+            weight.data *= 2
+        return before
+
+    def interrupt(path: Path, record: Any) -> None:
+        raise InputError("no room")
+
+    run, *_ = unfinished(finished, tmp_path)
+    best = (run / run_folder.BEST).read_bytes()
+    trainer = trainer_of(run, config_of(finished))
+    monkeypatch.setattr(Trainer, "_with_statistics", measured)
+    monkeypatch.setattr(run_folder, "write_record", interrupt)
+    with pytest.raises(InputError, match="no room"):
+        trainer.train()
+    assert (run / run_folder.BEST).read_bytes() == best
+    (run / run_folder.BEST).unlink()
+    with pytest.raises(InputError, match=r"has no best.h5, with which it would end"):
+        trainer.train()
+
+
+def test_a_loss_that_is_no_number_before_the_first_state(material: Path, tmp_path: Path) -> None:
+    trainer = trainer_of(tmp_path / "run", small_config(material))
+    with torch.no_grad():
+        next(trainer._learner.network.parameters()).fill_(float("nan"))
+    with pytest.raises(DivergedError, match=r"not finite by step 1: .*; there is no checkpoint y"):
+        trainer.train()
 
 
 @pytest.mark.parametrize(

@@ -143,9 +143,13 @@ def _train(asked: RunOptions) -> None:
         name = asked.engine or engines.DEFAULT
         if (out / run_folder.CONFIG).exists():
             raise InputError(f"{out} already holds a run: add --resume, or choose another --output")
+        run_folder.require_no_remains(out)
     engine = engines.start(name, asked.threads)
     if asked.resume:
-        run_record.require_same_stages(out, config, engine.saved_step(out))
+        saved = engine.saved_step(out)
+        run_record.require_same_stages(out, config, saved)
+        if saved is None:
+            typer.echo(f"facesdk: {out} has no checkpoint yet: it begins at step 0", err=True)
     engine.require_possible(config)
     runtime = engine.teacher_runtime(config)
     material = _gather(config, asked.cache or cache_folder("teacher"), runtime)

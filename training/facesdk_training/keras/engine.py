@@ -28,10 +28,10 @@ from facesdk_training.data.material import Material
 from facesdk_training.data.people import targets_of
 from facesdk_training.data.teacher import IN_TFLITE, TeacherRuntime
 from facesdk_training.data.validation import Validation
-from facesdk_training.keras import loading
+from facesdk_training.keras import checkpoints, loading
 from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.keras.objectives import Distillation, objective_of
-from facesdk_training.keras.trainer import Trainer, saved_step
+from facesdk_training.keras.trainer import Trainer
 from facesdk_training.keras.warm_start import compact_face_net, mobile_face_net
 from facesdk_training.keras.weights import start_from
 
@@ -49,8 +49,8 @@ class KerasEngine:
     strategy: tf.distribute.Strategy | None
 
     def saved_step(self, run: Path) -> int | None:
-        """See :func:`facesdk_training.keras.trainer.saved_step`."""
-        return saved_step(run)
+        """See :meth:`facesdk_training.engines.TrainingEngine.saved_step`."""
+        return checkpoints.found(run).step
 
     def require_possible(self, config: RunConfig) -> None:
         """See :meth:`facesdk_training.engines.TrainingEngine.require_possible`."""

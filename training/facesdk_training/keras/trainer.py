@@ -11,7 +11,6 @@ does not depend on the number of replicas, up to rounding.
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from facesdk.errors import FaceSDKError, InputError
+from facesdk.errors import FaceSDKError, InputError, one_line
 from facesdk.evaluation.calibration import PairSimilarities
 from facesdk.files import ScratchFolder, write_atomic
 from facesdk_training.config.run import RunConfig
@@ -29,6 +28,7 @@ from facesdk_training.config.schedules import learning_rate_at
 from facesdk_training.config.stages import Stage, stage_of_step, stages_of, total_steps
 from facesdk_training.data.batches import CropBatches, prefetch
 from facesdk_training.data.validation import Validation, calibration_of, figures
+from facesdk_training.keras import checkpoints
 from facesdk_training.keras.compensation import compensate
 from facesdk_training.keras.networks.build import build_embedder
 from facesdk_training.keras.objectives import Objective
@@ -37,6 +37,8 @@ from facesdk_training.keras.sparsity import asks, penalty
 from facesdk_training.keras.statistics import measure_statistics
 from facesdk_training.keras.weights import save_latent, take_over
 from facesdk_training.runs import folder as run_folder
+from facesdk_training.runs import hdf5
+from facesdk_training.runs.checkpoints import words_of_kept
 
 _PREFETCHED_BATCHES = 4
 
@@ -103,17 +105,6 @@ def _within_bounds(layer: tf.keras.layers.Layer, weights: list[NDArray[Any]]) ->
     return [kernel / max(1.0, float(np.abs(kernel).max())), *others]
 
 
-def saved_step(run: Path) -> int | None:
-    """Finished steps of the last complete checkpoint of a run; None if there is none.
-
-    TensorFlow writes a checkpoint under temporary names, and names it in the file ``checkpoint``
-    when all of it is there; so a process that is killed while it saves loses nothing but the steps
-    since the save before.
-    """
-    latest = tf.train.latest_checkpoint(str(run / run_folder.CHECKPOINTS))
-    return None if latest is None else int(latest.rpartition("-")[2])
-
-
 def _synchronise_normalisation(model: tf.keras.Model) -> None:
     for layer in model.layers:
         if isinstance(layer, tf.keras.layers.BatchNormalization):
@@ -136,10 +127,8 @@ class Trainer:
         config: Its configuration.
         total_steps: Steps of the whole run.
         steps_per_epoch: Steps of an epoch.
-        notes: What was asked for and could not be had: nothing.
+        notes: What was asked for and could not be had: checkpoints that cannot be read.
     """
-
-    notes: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -166,8 +155,8 @@ class Trainer:
             initialise: Gives a fresh embedder the weights to start from.
 
         Raises:
-            InputError: The batch cannot be split among the replicas, or the checkpoint is of
-                another network.
+            InputError: The batch cannot be split among the replicas, the checkpoint is of another
+                network, or the run has logged steps and no checkpoint can be read.
         """
         self.config = config
         self.steps_per_epoch = config.steps_per_epoch or batches.sampler.steps_per_epoch
@@ -186,17 +175,22 @@ class Trainer:
             )
         self._stages = stages_of(config, self.total_steps)
         self._step = tf.Variable(0, dtype=tf.int64)
+        self._interval = tf.Variable([0.0, 0.0], dtype=tf.float64)
         self._stopping = False
         self._scratch = None if self.is_chief else ScratchFolder("facesdk-worker-")
-        saved = saved_step(run)
-        self._enter(stage_of_step(self._stages, saved - 1 if saved else 0))
-        if saved is None:
+        found = checkpoints.found(run)
+        self.notes = found.notes
+        if self.is_chief:
+            checkpoints.forget_after(run, found.step)
+        self._enter(stage_of_step(self._stages, found.step - 1 if found.step else 0))
+        if found.step is None:
             initialise(self._network.embedder)
             self._network.kept.set_weights(self._network.embedder.get_weights())
         else:
-            self._restore()
-            if self.is_chief:
-                run_folder.forget_log_after(run, self.step)
+            path, added = checkpoints.path_of(run, found.step), {"interval": self._interval}
+            checkpoints.restore(path, self._stage.number, self._objects, added)
+            if self.is_chief:  # a validation that is not part of the checkpoint is made again
+                run_folder.forget_log_after(run, self.step - bool(self._unvalidated))
         self._curves = (
             tf.summary.create_file_writer(str(run / run_folder.TENSORBOARD))
             if self.is_chief
@@ -207,6 +201,11 @@ class Trainer:
     def step(self) -> int:
         """Number of finished steps."""
         return int(self._step)
+
+    @property
+    def _unvalidated(self) -> int:
+        """Steps since the last validation."""
+        return int(self._interval[1])
 
     @property
     def _metric(self) -> str:
@@ -239,7 +238,6 @@ class Trainer:
         Raises:
             DivergedError: The loss is not finite.
             InputError: A crop cannot be decoded, or a file of the run cannot be written.
-            tensorflow.errors.OpError: A checkpoint cannot be written.
         """
         while self.step < self.total_steps:
             stage = stage_of_step(self._stages, self.step)
@@ -249,6 +247,8 @@ class Trainer:
                 self._save_latent()
                 return False
         self._save_latent()
+        if self._unvalidated:  # it was resumed to end where it was interrupted
+            self._validate(self._set_learning_rate(self.step - 1), speed=0.0)
         if self.is_chief:
             self._finish()
         return True
@@ -258,30 +258,26 @@ class Trainer:
         self._network = _Network(self.config, stage, self._objective, self._strategy, self._build)
         if weights is not None:
             self._network.inherit(weights)
-        self._checkpoint = tf.train.Checkpoint(
-            model=self._network.model,
-            optimizers=[group.optimizer for group in self._network.groups],
-            kept=self._network.kept,
-            step=self._step,
+        self._checkpoints = checkpoints.manager_of(
+            self._own_folder / run_folder.CHECKPOINTS,
+            tf.train.Checkpoint(**self._objects, interval=self._interval),
         )
-        folder = self._own_folder / run_folder.CHECKPOINTS
-        self._checkpoints = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=2)
         # No branch of a step depends on a tensor; rewriting its code would take a second.
         self._distributed_step = tf.function(self._step_on_all_replicas, autograph=False)
         self._average = tf.function(self._update_average, autograph=False)
 
-    def _restore(self) -> None:
-        latest = tf.train.latest_checkpoint(str(self._run / run_folder.CHECKPOINTS))
-        try:
-            self._checkpoint.restore(latest).assert_existing_objects_matched()
-        except (AssertionError, ValueError):
-            raise InputError(
-                f"{latest} does not fit stage {self._stage.number} of the run: it was written by "
-                "another version of facesdk, which can go on with it"
-            ) from None
+    @property
+    def _objects(self) -> dict[str, Any]:
+        """What a checkpoint holds."""
+        return {
+            "model": self._network.model,
+            "optimizers": [group.optimizer for group in self._network.groups],
+            "kept": self._network.kept,
+            "step": self._step,
+        }
 
     def _train_stage(self, on_step: Callable[[int, float, float], None]) -> bool:
-        stage, losses, started = self._stage, [], time.monotonic()
+        stage, done, started = self._stage, 0, time.monotonic()
         batches = self._batches.batches(self.step, stage.last_step, self._local_part)
         for step, images, targets in prefetch(batches, _PREFETCHED_BATCHES):
             rate = self._set_learning_rate(step)
@@ -289,22 +285,23 @@ class Trainer:
             if not math.isfinite(loss):
                 raise DivergedError(
                     f"the loss or its gradient is not finite at step {step + 1}: lower "
-                    "schedule.learning_rate or set optimizer.clip_norm in a new run; the last "
-                    f"checkpoint, of step {saved_step(self._run) or 0}, is kept"
+                    "schedule.learning_rate or set optimizer.clip_norm in a new run; "
+                    + words_of_kept(checkpoints.saved_step(self._run))
                 )
             self._keep(step)
             self._step.assign(step + 1)
-            losses.append(loss)
-            speed = len(losses) * self.config.batch_size / (time.monotonic() - started)
+            self._interval.assign_add([loss, 1.0])
+            done += 1
+            speed = done * self.config.batch_size / (time.monotonic() - started)
             on_step(step + 1, loss, speed)
             stage_ends, last = step + 1 == stage.last_step, step + 1 == self.total_steps
             validates = stage_ends or (step + 1) % self.config.validation.every == 0
             if validates:
-                self._validate(step + 1, float(np.mean(losses)), rate, speed)
-                losses, started = [], time.monotonic()
+                self._validate(rate, speed)
+                done, started = 0, time.monotonic()
             stopping = self._agree_to_stop()
             if validates or stopping:
-                self._save()
+                checkpoints.save(self._checkpoints, self.step)
             if stopping and not last:
                 return False
         return True
@@ -393,14 +390,17 @@ class Trainer:
         ):
             average.assign(variable)
 
-    def _validate(self, step: int, loss: float, rate: float, speed: float) -> None:
+    def _validate(self, rate: float, speed: float) -> None:
+        """Looks at the weights, and begins a new interval."""
+        step, (total, count) = self.step, self._interval.numpy().tolist()
+        self._interval.assign([0.0, 0.0])
         if not self.config.optimizer.ema_decay:
             self._network.kept.set_weights(self._network.embedder.get_weights())
         row = {
             "step": step,
             "stage": self._stage.number,
             "images": step * self.config.batch_size,
-            "loss": loss,
+            "loss": total / count,
             "learning_rate": rate,
             "images_per_second": speed,
             **figures(self._validation.pairs(self._network.embed)),
@@ -417,22 +417,19 @@ class Trainer:
                 tf.summary.scalar(name, value)
         self._curves.flush()
 
-    def _save(self) -> None:
-        self._checkpoints.save(checkpoint_number=self.step)
-
     def _save_latent(self) -> None:
         """Every worker reads its weights, because a read of running statistics is collective."""
         save_latent(self._own_folder / run_folder.LATENT, self._network.embedder)
 
     def _finish(self) -> None:
         kept = self._network.kept
-        kept.load_weights(self._run / run_folder.BEST)
+        self._take_best()
         pairs, statistics = self._validation.pairs(self._network.embed), "training"
         if self.config.statistics:
             measured = self._with_statistics(pairs)
             if measured is not None:
                 pairs, statistics = measured, "undistorted"
-                write_atomic(self._run / run_folder.BEST, _hdf5(kept))
+        best = _hdf5(kept)
         if self.config.nuisances:
             compensate(kept, self.config.nuisances, self._batches.copies)
             pairs = self._validation.pairs(self._network.embed)
@@ -448,6 +445,14 @@ class Trainer:
             },
         )
         write_atomic(self._run / run_folder.WEIGHTS, _hdf5(kept))
+        write_atomic(self._run / run_folder.BEST, best)  # last: all of this begins with it
+
+    def _take_best(self) -> None:
+        path = run_folder.best_weights(self._run)
+        try:
+            self._network.kept.load_weights(path)
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"cannot read {path}: {one_line(error, 200)}") from None
 
     def _with_statistics(self, before: PairSimilarities) -> PairSimilarities | None:
         """Measures statistics anew; None, and the old ones, where the figures do not gain."""
@@ -462,7 +467,9 @@ class Trainer:
 
 
 def _hdf5(model: tf.keras.Model) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / run_folder.WEIGHTS
-        model.save_weights(path)
-        return path.read_bytes()
+    """As ``model.save_weights`` would, without a file: HDF5 ends the process if a disk is full."""
+
+    def arrays(layer: tf.keras.layers.Layer) -> list[NDArray[Any]]:
+        return [np.asarray(v) for v in (*layer.trainable_weights, *layer.non_trainable_weights)]
+
+    return hdf5.weights_file({layer.name: arrays(layer) for layer in model.layers if layer.weights})

@@ -84,6 +84,19 @@ def write_projection(run: Path, projection: NDArray[np.float32]) -> None:
     write_atomic(run / PROJECTION, stream.getvalue())
 
 
+def require_no_remains(run: Path) -> None:
+    """Raises if a folder without a configuration holds other files that a run would go on with.
+
+    Raises:
+        InputError: It does; the message names one.
+    """
+    for name in (CHECKPOINTS, LOG, WEIGHTS):
+        if (run / name).exists():
+            raise InputError(
+                f"{run} holds {name} of a run but not its {CONFIG}: choose another --output"
+            )
+
+
 def append_log(run: Path, figures: dict[str, float]) -> None:
     """Adds a line to a run's log.
 
@@ -98,14 +111,23 @@ def append_log(run: Path, figures: dict[str, float]) -> None:
 
 
 def read_log(run: Path) -> list[dict[str, float]]:
-    """The rows of a run's log, oldest first; a last line that was not written whole is left out."""
+    """The rows of a run's log, oldest first; a last line that was not written whole is left out.
+
+    Raises:
+        InputError: The log cannot be read, or a line of it is no JSON.
+    """
     try:
         lines = (run / LOG).read_text(encoding="utf-8").splitlines(keepends=True)
     except FileNotFoundError:
         return []
     except OSError as error:
         raise InputError(f"cannot read {run / LOG}: {error.strerror}") from None
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    except UnicodeDecodeError as error:
+        raise InputError(f"{run / LOG} is not valid UTF-8: {error}") from None
+    try:
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+    except ValueError as error:
+        raise InputError(f"{run / LOG} is not valid JSON: {error}") from None
 
 
 def forget_log_after(run: Path, step: int) -> None:
@@ -122,6 +144,20 @@ def forget_log_after(run: Path, step: int) -> None:
 def best_figure(run: Path, name: str, stage: int) -> float | None:
     """The best value of a figure in a stage of a run; None before the first validation."""
     return max((row[name] for row in read_log(run) if row["stage"] == stage), default=None)
+
+
+def best_weights(run: Path) -> Path:
+    """The file of the best weights.
+
+    Raises:
+        InputError: The run has none.
+    """
+    path = run / BEST
+    if not path.is_file():
+        raise InputError(
+            f"{run} has no {BEST}, with which it would end: put it back, or start a new run"
+        )
+    return path
 
 
 def weights_sha256(run: Path) -> str:

@@ -60,8 +60,8 @@ class TorchEngine:
     processes: Processes
 
     def saved_step(self, run: Path) -> int | None:
-        """Finished steps of a run's last state; None if there is none."""
-        return next(reversed(checkpoints.saved_steps(run)), None)
+        """See :meth:`facesdk_training.engines.TrainingEngine.saved_step`."""
+        return checkpoints.found(run).step
 
     def require_possible(self, config: RunConfig) -> None:
         """See :meth:`facesdk_training.engines.TrainingEngine.require_possible`."""

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from facesdk.errors import FaceSDKError, InputError
+from facesdk.errors import FaceSDKError, InputError, one_line
 from facesdk.evaluation.calibration import PairSimilarities
 from facesdk.files import write_atomic
 from facesdk_training.architectures.registry import NetworkConfig
@@ -27,6 +27,7 @@ from facesdk_training.data.compensation import LAST_LAYERS, compensation, folded
 from facesdk_training.data.validation import calibration_of, figures
 from facesdk_training.runs import folder as run_folder
 from facesdk_training.runs import hdf5
+from facesdk_training.runs.checkpoints import words_of_kept
 from facesdk_training.torch import checkpoints
 from facesdk_training.torch.course import Course
 from facesdk_training.torch.device.acceleration import Pacer
@@ -95,16 +96,18 @@ class Trainer:
         """Builds the network, from the last state if the run has one.
 
         Raises:
-            InputError: The state is of another network, or cannot be read.
+            InputError: The state is of another network, or the run has logged steps and no state
+                can be read.
         """
         self.notes: list[str] = list(setting.batches.notes)
         self._run, self._config, self._setting = run, config, setting
         self._course = Course(config, setting.batches.steps_per_epoch)
         self._stopping = False
-        saved = checkpoints.saved_steps(run)
+        found = checkpoints.found(run)
+        self.notes.extend(found.notes)
         torch.manual_seed(config.seed + setting.processes.rank)
-        if saved:
-            self._restore(saved[-1])
+        if found.step is not None:
+            self._restore(found.step)
         else:
             self._enter(self._course.stages[0])
             setting.initialise(self._learner.network)
@@ -146,33 +149,31 @@ class Trainer:
         """
         course, setting = self._course, self._setting
         look_every = _LOOK_EVERY if setting.device.type == "cuda" else 1
-        pacer, sums, since = Pacer(), self._no_sums(), 0
+        pacer, done = Pacer(), 0
         started = validated = time.monotonic()
         while not setting.processes.agree(course.ended):
             stage = course.stage
             if stage is not self._stage:
                 self._enter(stage, keras_weights(self._learner.network))
             rate = course.learning_rate()
-            sums += self._learner.step(setting.batches.next(course.progress), rate)
+            self._sums += self._learner.step(setting.batches.next(course.progress), rate)
             self._learner.keep(course.step)
             pacer.wait()
             now = time.monotonic()
             course.seconds, started = course.seconds + now - started, now
-            course.step, course.stage_steps, since = (
-                course.step + 1,
-                course.stage_steps + 1,
-                since + 1,
-            )
+            course.step, course.stage_steps = course.step + 1, course.stage_steps + 1
+            self._since, done = self._since + 1, done + 1
             ends = course.ended or course.stage is not self._stage
             validates = ends or course.step % self._config.validation.every == 0
-            if validates or since % look_every == 0:
-                mean = (sums / since).tolist()
+            if validates or done % look_every == 0:
+                mean = (self._sums / self._since).tolist()
                 self._require_finite(mean[0])
-                speed = since * self._config.batch_size / (time.monotonic() - validated)
+                speed = done * self._config.batch_size / (time.monotonic() - validated)
                 on_step(course.step, mean[0], speed)
                 if validates:
                     self._validate(mean, rate, speed)
-                    sums, since, validated = self._no_sums(), 0, time.monotonic()
+                    self._begin_interval()
+                    done, validated = 0, time.monotonic()
             stopping = setting.processes.agree(self._stopping)
             if validates or stopping:
                 self._save()
@@ -180,21 +181,23 @@ class Trainer:
                 self._write_latent()
                 return False
         self._write_latent()
+        if self._since:  # it was resumed to end where it was interrupted
+            self._validate((self._sums / self._since).tolist(), course.learning_rate(), speed=0.0)
         if self.is_chief:
             self._finish()
         return True
 
-    def _no_sums(self) -> torch.Tensor:
-        return torch.zeros(len(self._parts), device=self._setting.device)
+    def _begin_interval(self) -> None:
+        self._sums = torch.zeros(len(self._parts), device=self._setting.device)
+        self._since = 0
 
     def _require_finite(self, loss: float) -> None:
         if math.isfinite(loss):
             return
-        saved = checkpoints.saved_steps(self._run)
+        saved = next(reversed(checkpoints.saved_steps(self._run)), None)
         raise DivergedError(
             f"the loss is not finite by step {self.step}: lower schedule.learning_rate or set "
-            "optimizer.clip_norm in a new run; the last checkpoint, of step "
-            f"{saved[-1] if saved else 0}, is kept"
+            f"optimizer.clip_norm in a new run; {words_of_kept(saved)}"
         )
 
     def _enter(self, stage: Stage, weights: dict[str, list[NDArray[Any]]] | None = None) -> None:
@@ -207,6 +210,7 @@ class Trainer:
         objective = setting.objective().to(setting.device)
         self._stage, self._parts = stage, (*objective.parts, *terms.parts)
         self._course.stage_steps = 0
+        self._begin_interval()
         self._learner = Learner(
             network,
             objective,
@@ -223,6 +227,8 @@ class Trainer:
         self._enter(course.stages[state["stage"]])
         course.step, course.seconds = state["step"], state["seconds"]
         course.stage_steps = state["stage_steps"]
+        if interval := state.get("interval"):  # states of earlier versions have none
+            self._sums, self._since = interval["sums"].to(self._sums.device), interval["steps"]
         try:
             self._learner.restore(state["learner"])
         except (RuntimeError, ValueError, KeyError) as error:
@@ -236,7 +242,9 @@ class Trainer:
         else:
             self._setting.batches.restore(state["batches"])
         if self.is_chief:
-            run_folder.forget_log_after(self._run, step)
+            checkpoints.forget_after(self._run, step)
+            # a validation that is not part of the state is made again
+            run_folder.forget_log_after(self._run, step - bool(self._since))
 
     def _save(self) -> None:
         if not self.is_chief:
@@ -248,6 +256,7 @@ class Trainer:
             "stage_steps": self._course.stage_steps,
             "learner": self._learner.state(),
             "batches": self._setting.batches.state(),
+            "interval": {"sums": self._sums, "steps": self._since},
         }
         checkpoints.save(self._run, self.step, state)
 
@@ -284,7 +293,11 @@ class Trainer:
 
     def _finish(self) -> None:
         kept = self._learner.kept
-        best = hdf5.read_weights((self._run / run_folder.BEST).read_bytes())
+        path = run_folder.best_weights(self._run)
+        try:
+            best = hdf5.read_weights(path.read_bytes())
+        except (OSError, KeyError) as error:
+            raise InputError(f"cannot read {path}: {one_line(error, 200)}") from None
         set_keras_weights(kept, best, run_folder.BEST)
         held_out = self._setting.held_out
         pairs, statistics = held_out.pairs(kept), "training"
@@ -292,7 +305,7 @@ class Trainer:
             measured = self._with_statistics(kept, pairs)
             if measured is not None:
                 pairs, statistics = measured, "undistorted"
-            self._write_weights(run_folder.BEST, kept)
+        content = hdf5.weights_file(keras_weights(kept))
         if self._config.nuisances:
             self._compensate(kept)
             pairs = held_out.pairs(kept)
@@ -307,6 +320,7 @@ class Trainer:
             },
         )
         self._write_weights(run_folder.WEIGHTS, kept)
+        write_atomic(path, content)  # last: all of this begins with it
 
     @torch.no_grad()
     def _compensate(self, network: Network) -> None:
