@@ -80,12 +80,51 @@ def test_assignments_change_tables_that_the_file_may_not_have(tmp_path: Path) ->
         ("stages=[{}]", "stages.0.share: is missing"),
         ("stages=[{share=1,network={input_width=112}},{share=1}]", "stages.0.network.input_width"),
         ("epochs", "takes key=value"),
+        ("batch_size=true", "batch_size: must be a whole number, but got true"),
+        ("batch_size='8'", 'batch_size: must be a whole number, but got "8"'),
+        ("epochs='1'", 'epochs: must be a number, but got "1"'),
+        ("epochs=true", "epochs: must be a number, but got true"),
+        ("data.labelled_only='no'", 'data.labelled_only: must be true or false, but got "no"'),
+        ("data.folder=3", "data.folder: must be text, but got 3"),
+        ("network.width=true", "network: width: must be a number, but got true"),
+        ("network.units=['1',2,5,3]", 'network: units.0: must be a whole number, but got "1"'),
+        ("stages=[{share='1'}]", 'stages.0.share: must be a number, but got "1"'),
+        ("seed=4294967296", "seed must be between 0 and 4294967295, but is 4294967296"),
+        ("seed=-1", "seed must be between 0"),
+        ("optimizer.momentum=1", "optimizer.momentum must be at least 0 and below 1, but is 1"),
+        ("optimizer.momentum=-0.1", "optimizer.momentum must be at least 0"),
+        ("loss.scale=0", "loss.scale must be above 0"),
+        ("loss.margin=-0.1", "loss.margin must be between 0 and 3.1416, but is -0.1"),
+        ("loss.factor_weight=-1", "loss.factor_weight must not be negative"),
+        ("loss.filter_weight=-1", "loss.filter_weight must not be negative"),
+        ("schedule.factor=0", "schedule.factor must be above 0"),
+        ("schedule.milestones=[2, 2]", "schedule.milestones must rise and none be below 0, but"),
+        ("schedule.milestones=[-1, 2]", "schedule.milestones must rise and none be below 0, but"),
+        ("augmentation.low_resolution=1.5", "low_resolution must be between 0 and 1, but is 1.5"),
+        ("augmentation.grey=-1", "augmentation: grey must be between 0 and 1"),
+        ("augmentation.shift=57", "augmentation: shift must be between 0 and 56, but is 57"),
+        ("augmentation.scale=0.6", "augmentation: scale must be between 0 and 0.5"),
+        ("augmentation.rotation=181", "augmentation: rotation must be between 0 and 180"),
+        ("augmentation.contrast=-1", "augmentation: contrast must be between 0 and 1"),
+        ("augmentation.brightness=256", "augmentation: brightness must be between 0 and 255"),
     ],
 )
 def test_wrong_values_are_named(tmp_path: Path, assignment: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
         toml.read(write(tmp_path, MINIMAL), [assignment])
     assert message in str(caught.value)
+
+
+def test_a_margin_is_of_what_the_objective_takes_it_from(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL)
+    assert toml.read(path, ["objective=arcface", "loss.margin=2.5"]).loss.margin == 2.5
+    with pytest.raises(InputError, match=r"loss.margin must be between 0 and 2, but is 2.5"):
+        toml.read(path, ["objective=cosface", "loss.margin=2.5"])
+
+
+def test_a_whole_number_is_a_number(tmp_path: Path) -> None:
+    read = toml.read(write(tmp_path, MINIMAL), ["epochs=3", "network.width=1", "seed=4294967295"])
+    assert (read.epochs, read.network.width, read.seed) == (3.0, 1.0, 2**32 - 1)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from facesdk_training.architectures.compact_face_net import CompactFaceNetConfig
 from facesdk_training.architectures.face_res_net import FaceResNetConfig
 from facesdk_training.architectures.mobile_face_net import MobileFaceNetConfig
 from facesdk_training.architectures.other_network import OtherNetworkConfig
+from facesdk_training.architectures.strict import checked, in_words
 
 NetworkConfig = Union[
     FaceResNetConfig, CompactFaceNetConfig, MobileFaceNetConfig, OtherNetworkConfig
@@ -88,14 +89,15 @@ def configure(name: str, **overrides: Any) -> NetworkConfig:
         raise InputError(f"{key} has no {', '.join(unknown)}; it has {', '.join(fields)}")
     record = {**dataclasses.asdict(config), **overrides}
     try:
-        return _ADAPTERS[type(config)].validate_python(record)
+        return checked(_ADAPTERS[type(config)], record)
     except ValidationError as error:
         raise InputError("; ".join(_in_words(problem) for problem in error.errors())) from None
 
 
 def _in_words(problem: Any) -> str:
-    where = ".".join(map(str, problem["loc"]))
+    where, given = ".".join(map(str, problem["loc"])), repr(problem["input"])
     if problem["type"] == "literal_error":
         allowed = problem["ctx"]["expected"]
-        return f"{where} must be one of {allowed}, but got {problem['input']!r}"
-    return f"{where}: {problem['msg']}, but got {problem['input']!r}"
+        return f"{where} must be one of {allowed}, but got {given}"
+    said = in_words(problem)
+    return f"{where}: {said}" if ", but got " in said else f"{where}: {said}, but got {given}"

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from facesdk.errors import InputError
+from facesdk_training.architectures.strict import checked, in_words
 from facesdk_training.compression.frame.method import Method
 from facesdk_training.compression.methods import method
 
@@ -38,10 +39,10 @@ def step(name: str, settings: Mapping[str, Any]) -> Step:
     """
     found = method(name)
     try:
-        checked = TypeAdapter(found.settings).validate_python(dict(settings))
+        values = checked(TypeAdapter(found.settings), settings)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in error.errors()
+            f"{'.'.join(map(str, row['loc']))}: {in_words(row)}" for row in error.errors()
         )
         raise InputError(f"{name}: {problems}") from None
-    return Step(found, checked)
+    return Step(found, values)

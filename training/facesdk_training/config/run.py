@@ -10,6 +10,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator
@@ -18,7 +19,7 @@ from facesdk.errors import InputError
 from facesdk_training.architectures.face_res_net import FaceResNetConfig
 from facesdk_training.architectures.registry import ARCHITECTURES, NetworkConfig, configure
 from facesdk_training.config.alike import AlikeConfig
-from facesdk_training.config.distortions import DistortionConfig
+from facesdk_training.config.distortions import KINDS, DistortionConfig
 from facesdk_training.config.nuisances import NuisanceConfig
 
 Objective = Literal["softmax", "cosface", "arcface", "distillation"]
@@ -32,6 +33,9 @@ WORST_PAIRS = 8
 
 STRANGERS_BELOW = 0.2
 """Similarity of the teacher up to which any two crops count as strangers."""
+
+_LARGEST_SEED = 2**32 - 1
+"""NumPy's, which both training engines draw from."""
 
 _FORBID_OTHER_KEYS = {"extra": "forbid", "allow_inf_nan": False}
 
@@ -156,7 +160,7 @@ class LossConfig:
         factor_weight: Any objective: weight of the sum of |gamma| of batch normalisation; see
             :mod:`facesdk_training.keras.sparsity`.
         filter_weight: Any objective: weight of the sum of the filters' Euclidean norms.
-        margin: CosFace's m (cosine) or ArcFace's m (radians).
+        margin: CosFace's m (cosine, at most 2) or ArcFace's m (radians, at most pi).
         scale: CosFace's and ArcFace's s.
         dropout: Share of the embedding left out before the classifier.
     """
@@ -199,7 +203,7 @@ class ScheduleConfig:
         kind: "cosine", or "steps".
         learning_rate: The peak.
         warmup_steps: Steps of linear warm-up.
-        milestones: "steps": epochs at which the rate is multiplied by ``factor``.
+        milestones: "steps": rising epochs at which the rate is multiplied by ``factor``.
         factor: "steps": see ``milestones``.
     """
 
@@ -222,7 +226,7 @@ class OptimizerConfig:
             normalised steps still flip signs where the clipped gradients are small (J. Bethge et
             al., "Back to Simplicity", 2019; Z. Liu et al., "How Do Adam and Training Strategies
             Help BNNs Optimization?", ICML 2021).
-        momentum: Of SGD.
+        momentum: Of SGD, 0 to below 1.
         weight_decay: Decoupled decay of float kernels; never of latent weights, whose magnitude
             does not reach the network's output.
         clip_norm: Largest norm of the whole gradient; 0 is no limit.
@@ -268,6 +272,14 @@ class AugmentationConfig:
     low_resolution: float = 0.2
     grey: float = 0.08
     random_crop: bool = False
+
+    def __post_init__(self) -> None:
+        strengths = ("shift", "scale", "rotation", "contrast", "brightness")
+        highest = {name: KINDS[name].highest for name in strengths}
+        for name, most in {**highest, "low_resolution": 1, "grey": 1}.items():
+            value = getattr(self, name)
+            if not 0 <= value <= most:
+                raise ValueError(f"{name} must be between 0 and {most:g}, but is {value:g}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +347,7 @@ class RunConfig:
         nuisances: What embeddings of bad photos have in common, row by row; it is taken out of the
             last layer when training ends. Needs a network whose last layer is dense.
         precision: "bfloat16-convolutions" is for CPUs that have it, "mixed_..." for GPUs.
-        seed: Seed of initial weights, permutations and augmentation.
+        seed: Seed of initial weights, permutations and augmentation, below 2**32.
         stages: Stage-wise binarization; empty trains one form only.
     """
 
@@ -369,10 +381,12 @@ class RunConfig:
             "epochs": self.epochs,
             "batch_size": self.batch_size,
             "schedule.learning_rate": self.schedule.learning_rate,
+            "schedule.factor": self.schedule.factor,
             "validation.every": self.validation.every,
             "data.workers": self.data.workers,
             "optimizer.loss_scale": self.optimizer.loss_scale,
             "loss.temperature": self.loss.temperature,
+            "loss.scale": self.loss.scale,
             **{f"stages.{n}.share": stage.share for n, stage in enumerate(self.stages)},
             **{f"stages.{n}.learning_rate": s.learning_rate for n, s in enumerate(self.stages)},
         }
@@ -382,6 +396,7 @@ class RunConfig:
         shares = {
             "validation.share": self.validation.share,
             "loss.dropout": self.loss.dropout,
+            "optimizer.momentum": self.optimizer.momentum,
             "optimizer.ema_decay": self.optimizer.ema_decay,
             "blends": self.blends,
         }
@@ -393,15 +408,29 @@ class RunConfig:
             "budget": self.budget,
             "statistics": self.statistics,
             "loss.strangers": self.loss.strangers,
-            "seed": self.seed,
             "schedule.warmup_steps": self.schedule.warmup_steps,
             "optimizer.clip_norm": self.optimizer.clip_norm,
             "optimizer.weight_decay": self.optimizer.weight_decay,
+            "loss.factor_weight": self.loss.factor_weight,
+            "loss.filter_weight": self.loss.filter_weight,
             **{f"loss.{name}": getattr(self.loss, name) for name in _DISTILLATION_WEIGHTS},
         }
         for name, value in not_negative.items():
             if value < 0:
                 raise ValueError(f"{name} must not be negative, but is {value:g}")
+        if not 0 <= self.seed <= _LARGEST_SEED:
+            raise ValueError(f"seed must be between 0 and {_LARGEST_SEED}, but is {self.seed}")
+        widest = 2.0 if self.objective == "cosface" else math.pi
+        if not 0 <= self.loss.margin <= widest:
+            raise ValueError(
+                f"loss.margin must be between 0 and {widest:.5g}, but is {self.loss.margin:g}"
+            )
+        milestones = self.schedule.milestones
+        if min(milestones, default=0) < 0 or any(a >= b for a, b in pairwise(milestones)):
+            raise ValueError(
+                "schedule.milestones must rise and none be below 0, but they are "
+                f"{list(milestones)}"
+            )
         self._check_distillation()
         if self.blends + self.alike.share >= 1:
             raise ValueError("blends and alike.share must be below 1 together")

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from facesdk.errors import InputError
 from facesdk.files import read_regular
 from facesdk_training.architectures.registry import ARCHITECTURES, NetworkConfig
+from facesdk_training.architectures.strict import checked, in_words
 from facesdk_training.config.run import RunConfig
 
 if sys.version_info >= (3, 11):
@@ -42,7 +43,7 @@ def parse(record: Mapping[str, Any], origin: str) -> RunConfig:
             names all of them.
     """
     try:
-        return _ADAPTER.validate_python(_with_whole_networks(record))
+        return checked(_ADAPTER, _with_whole_networks(record))
     except ValidationError as error:
         raise InputError(f"{origin}: {'; '.join(problems(error))}") from None
 
@@ -181,8 +182,7 @@ def _in_words(problem: Any, root: Any) -> str:
     if kind == "unexpected_keyword_argument":
         keys = [field.name for field in dataclasses.fields(_type_at(place[:-1], root))]
         return f"there is no such key, but {', '.join(keys)}"
-    message: str = problem["msg"]
-    return message.removeprefix("Value error, ")
+    return in_words(problem)
 
 
 def _allowed(kind: Any) -> list[str]:

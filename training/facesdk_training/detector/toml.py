@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from facesdk.errors import InputError
+from facesdk_training.architectures.strict import checked
 from facesdk_training.config import toml
 from facesdk_training.detector.config import FinderConfig
 
@@ -37,7 +38,7 @@ def parse(record: Mapping[str, Any], origin: str) -> FinderConfig:
         InputError: As :func:`read`.
     """
     try:
-        return _ADAPTER.validate_python(record)
+        return checked(_ADAPTER, record)
     except ValidationError as error:
         problems = "; ".join(toml.problems(error, FinderConfig))
         raise InputError(f"{origin}: {problems}") from None

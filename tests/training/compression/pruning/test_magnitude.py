@@ -45,3 +45,16 @@ def test_pruned_weights_have_no_gradient() -> None:
 def test_a_layer_is_not_pruned_away(key: str, value: float) -> None:
     with pytest.raises(InputError, match=f"{key} must be"):
         step("magnitude", {key: value})
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"rounds": True}, "magnitude: rounds: must be a whole number, but got true"),
+        ({"share": "0.5"}, 'magnitude: share: must be a number, but got "0.5"'),
+    ],
+)
+def test_a_setting_of_another_type_is_refused(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        step("magnitude", settings)
+    assert message in str(caught.value)
