@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from facesdk.errors import InputError
+from facesdk.errors import InputError, one_line
 from facesdk.files import make_folder, read_regular, write_atomic
 from facesdk_training.detector import geometry, judging, weights
 from facesdk_training.detector.config import FinderConfig, ScheduleConfig
@@ -28,6 +28,7 @@ from facesdk_training.detector.network import Finder
 from facesdk_training.detector.scenes.photos import Photos
 from facesdk_training.detector.scenes.reuse import ReusedScenes
 from facesdk_training.detector.scenes.scenes import Batch, Scenes
+from facesdk_training.runs import folder as run_folder
 
 CONFIG, LOG, CHECKPOINT, WEIGHTS = "config.json", "log.jsonl", "checkpoint.pt", "finder.npz"
 _JUDGED_SIDE, _JUDGED_BATCH = 320, 16
@@ -94,6 +95,10 @@ class FinderTrainer:
         folders: Stores of labelled photos (:mod:`facesdk_training.detector.scenes.store`).
         execution: How.
 
+    Raises:
+        InputError: The checkpoint cannot be read or is of another run, or there is none although
+            the run has a log.
+
     Attributes:
         scenes_seen: Scenes trained with, repeated ones and those of ``config.start`` counted.
         photos: Photos that are trained with.
@@ -133,6 +138,12 @@ class FinderTrainer:
         make_folder(run)
         if (run / CHECKPOINT).exists():
             self._restore()
+            run_folder.forget_log_after(run, self._steps, "steps")
+        elif run_folder.read_log(run):
+            raise InputError(
+                f"{run} has a {LOG} but no {CHECKPOINT} to go on from: put it back, or start a new "
+                "run in another folder"
+            )
 
     def stop(self) -> None:
         """Makes :meth:`train` save and return after the current step; safe in a signal handler."""
@@ -227,8 +238,7 @@ class FinderTrainer:
             "losses": dict(zip(PARTS, (round(value, 5) for value in values), strict=True)),
             "held_out": judging.judged(self._average, self._held).to_dict(),
         }
-        with (self._run / LOG).open("a", encoding="utf-8") as log:
-            log.write(json.dumps(row) + "\n")
+        run_folder.append_log(self._run, row)
         self._save()
 
     def _save(self) -> None:
@@ -259,9 +269,10 @@ class FinderTrainer:
             self._scenes.restore(saved["scenes"])
             self._seconds, self._steps = saved["seconds"], saved["steps"]
             self.scenes_seen, self._batches.made = saved["seen"], saved["made"]
-        except (RuntimeError, KeyError, ValueError, EOFError) as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"{path} does not belong to this run ({reason})") from None
+        except Exception as error:  # pickle raises what the bytes happen to ask for
+            raise InputError(
+                f"{path} is damaged or does not belong to this run ({one_line(error, 200)})"
+            ) from None
 
     def _held_scenes(self, folders: Sequence[Path]) -> list[Batch]:
         photos = Photos(folders, held=True, device=self._device)

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,7 @@ def require_no_remains(run: Path) -> None:
             )
 
 
-def append_log(run: Path, figures: dict[str, float]) -> None:
+def append_log(run: Path, figures: Mapping[str, Any]) -> None:
     """Adds a line to a run's log.
 
     Raises:
@@ -130,14 +131,19 @@ def read_log(run: Path) -> list[dict[str, float]]:
         raise InputError(f"{run / LOG} is not valid JSON: {error}") from None
 
 
-def forget_log_after(run: Path, step: int) -> None:
+def forget_log_after(run: Path, step: int, count: str = "step") -> None:
     """Drops the rows of steps that were not saved, because they will be computed again.
+
+    Args:
+        run: The run folder.
+        step: The last step that was saved.
+        count: Which figure of a row counts its steps.
 
     Raises:
         InputError: The log cannot be read or written.
     """
     if (run / LOG).exists():
-        rows = [row for row in read_log(run) if row["step"] <= step]
+        rows = [row for row in read_log(run) if row[count] <= step]
         write_atomic(run / LOG, "".join(json.dumps(row) + "\n" for row in rows).encode())
 
 

@@ -76,6 +76,27 @@ def test_another_plan_is_not_resumed(stores, tmp_path):
         FinderTrainer(tmp_path, other, stores, CPU)
 
 
+def test_a_run_without_a_checkpoint_that_can_be_read_is_refused(stores, tmp_path):
+    FinderTrainer(tmp_path, CONFIG, stores, CPU).train()
+    for content in (b"", b"hello", (tmp_path / "checkpoint.pt").read_bytes()[:999]):
+        (tmp_path / "checkpoint.pt").write_bytes(content)
+        with pytest.raises(InputError, match="is damaged or does not belong to this run"):
+            FinderTrainer(tmp_path, CONFIG, stores, CPU)
+    (tmp_path / "checkpoint.pt").unlink()
+    with pytest.raises(InputError, match=r"has a log.jsonl but no checkpoint.pt to go on from"):
+        FinderTrainer(tmp_path, CONFIG, stores, CPU)
+
+
+def test_a_row_that_was_not_saved_is_not_there_twice(stores, tmp_path):
+    trainer = FinderTrainer(tmp_path, CONFIG, stores, CPU)
+    trainer.train(lambda seconds, step, speed: trainer.stop() if step == 4 else None)
+    log = (tmp_path / "log.jsonl").read_text()
+    row = json.loads(log.splitlines()[-1])
+    (tmp_path / "log.jsonl").write_text(log + json.dumps({**row, "steps": row["steps"] + 1}) + "\n")
+    FinderTrainer(tmp_path, CONFIG, stores, CPU)
+    assert (tmp_path / "log.jsonl").read_text() == log
+
+
 def test_a_run_begins_with_the_weights_it_is_given(stores, tmp_path):
     FinderTrainer(tmp_path / "first", CONFIG, stores, CPU).train()
     start = str(tmp_path / "first" / "finder.npz")
