@@ -177,6 +177,11 @@ def test_what_is_left_of_another_run_is_not_gone_on_with(
         (("--set", "validation.sets=['z']"), "no identity with two trusted crops"),
         ((*SETS, "--set", "validation.share=0.3"), "positive and"),
         (("--set", "data.sets=['z']"), "has no set z"),
+        (("--set", "network.input_height=113"), "crops have 112x112 pixels, but the network ta"),
+        (
+            (*SETS, "--set", "objective=softmax", "--set", "network.input_width=113"),
+            "crops have 112x112 pixels, but the network takes 113x112",
+        ),
         (("--set", "teacher.model="), "set teacher.model, or give --teacher"),
         (("--set", "data.folder="), "set data.folder, or give --data"),
         ((*SETS, "--set", "objective=softmax", "--set", "data.min_crops=9"), "0 identities have 9"),

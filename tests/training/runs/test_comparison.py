@@ -69,6 +69,13 @@ def test_what_differs_is_found_at_any_depth(tmp_path: Path) -> None:
     assert "batch_size" not in found
 
 
+def test_the_engines_of_runs_are_among_what_differs(tmp_path: Path) -> None:
+    runs = [run(tmp_path / name, []) for name in ("earlier", "other")]
+    record = run_folder.read_record(runs[1] / run_folder.CONFIG)
+    run_folder.write_record(runs[1] / run_folder.CONFIG, {**record, "engine": "torch"})
+    assert differences([summary(each) for each in runs]) == {"engine": ("keras", "torch")}
+
+
 def test_runs_are_found_below_folders_and_their_lack_is_said(tmp_path: Path) -> None:
     run(tmp_path / "x/y/a", [])
     run(tmp_path / "b", [])

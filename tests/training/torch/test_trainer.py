@@ -277,6 +277,16 @@ def test_a_budget_of_time_ends_a_run_and_starts_another(material: Path, tmp_path
     assert set_keras_weights(other._learner.network, kept, "test") == []
 
 
+def test_a_budget_that_begins_an_entered_stage_anew_is_refused(
+    material: Path, tmp_path: Path
+) -> None:
+    stages = [{"share": 1, "network": {"variant": "float"}}, {"share": 1}]
+    config = small_config(material, stages=stages)
+    losses_of(trainer_of(tmp_path / "run", config), stop_at=9)
+    with pytest.raises(InputError, match=r"has entered stages.1, but .*of 1000 end in stages.0"):
+        trainer_of(tmp_path / "run", replace(config, budget=1000.0))
+
+
 def test_a_budget_counts_validations(
     material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

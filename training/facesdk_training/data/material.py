@@ -90,8 +90,10 @@ def gather(
     sources = {"data_sha256": crops.digest}
     if config.objective != "distillation":
         split = _split(config, crops, None)
+        _require_large_enough(config, crops, split.train)
         train, labels, classes = _labelled(config, crops, split)
         return Material(crops, _of(split, train), labels, labels, classes, sources, {})
+    _require_large_enough(config, crops, range(len(crops)))
     more = config.teacher.more if teacher is None else ()
     teacher = _teacher(config, runtime) if teacher is None else teacher
     shortened = not more and _shortened(config, teacher)
@@ -181,6 +183,20 @@ def _read_crops(config: RunConfig) -> Crops:
         dataset = FaceDataset.open(folder)
         return PreparedCrops(dataset, labelled_only=config.data.labelled_only)
     return FaceCrops(folder, config.data.sets, labelled_only=config.data.labelled_only)
+
+
+def _require_large_enough(config: RunConfig, crops: Crops, rows: Sequence[int]) -> None:
+    """Looks at the first crop: all have been aligned to one template."""
+    if not len(rows):
+        return
+    height, width, _ = crops.image(rows[0]).shape
+    asked = config.final_network
+    if height < asked.input_height or width < asked.input_width:
+        raise InputError(
+            f"crops have {width}x{height} pixels, but the network takes "
+            f"{asked.input_width}x{asked.input_height}: set network.input_width and input_height, "
+            "or give larger crops"
+        )
 
 
 def _teacher(config: RunConfig, runtime: TeacherRuntime) -> CropEmbedder:

@@ -9,6 +9,7 @@ from typing import Any
 
 from facesdk.errors import InputError
 from facesdk_training.runs import folder as run_folder
+from facesdk_training.runs.record import FIRST_ENGINE
 
 FIGURES = ("validation_accuracy", "validation_tar_at_fmr_0.01", "validation_tar_at_fmr_0.001")
 """Figures on held-out people; a run may lack some."""
@@ -27,7 +28,8 @@ class RunSummary:
         seconds: Time of the steps in the log.
         best: The best value of each of :data:`FIGURES` in the log, or what it was measured with at
             its end where it has no log, as one of ``facesdk compress``; None where neither has it.
-        config: The configuration, flat: ``{"schedule.learning_rate": 0.002, ...}``.
+        config: The training engine and the configuration, flat:
+            ``{"engine": "keras", "schedule.learning_rate": 0.002, ...}``.
     """
 
     folder: Path
@@ -77,7 +79,7 @@ def summary(folder: Path) -> RunSummary:
         int(rows[-1]["step"]) if rows else 0,
         sum(float(row.get("seconds", 0.0)) for row in rows),
         best,
-        dict(_flat(config)),
+        {"engine": str(record.get("engine", FIRST_ENGINE)), **dict(_flat(config))},
     )
 
 

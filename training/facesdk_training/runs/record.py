@@ -20,7 +20,7 @@ CHANGEABLE = (
 """Keys that a resumed run may change, and beginnings of such; stages that it has entered may not,
 see :func:`require_same_stages`."""
 
-_FIRST_ENGINE = "keras"
+FIRST_ENGINE = "keras"
 """The engine of runs that do not name theirs: there was no other."""
 
 
@@ -72,7 +72,7 @@ def config_of(run: Path, assignments: Sequence[str] = ()) -> RunConfig:
 
 def engine_of(run: Path) -> str:
     """The training engine of a run, a key of :data:`facesdk_training.engines.ENGINES`."""
-    return str(run_folder.read_record(run / run_folder.CONFIG).get("engine", _FIRST_ENGINE))
+    return str(run_folder.read_record(run / run_folder.CONFIG).get("engine", FIRST_ENGINE))
 
 
 def resumed_config(run: Path, assignments: Sequence[str]) -> RunConfig:

@@ -227,6 +227,12 @@ class Trainer:
         self._enter(course.stages[state["stage"]])
         course.step, course.seconds = state["step"], state["seconds"]
         course.stage_steps = state["stage_steps"]
+        if course.stage.number < state["stage"]:
+            raise InputError(
+                f"the run has entered stages.{state['stage']}, but {course.seconds:.0f} seconds of "
+                f"a budget of {self._config.budget:g} end in stages.{course.stage.number}: give a "
+                "smaller one"
+            )
         if interval := state.get("interval"):  # states of earlier versions have none
             self._sums, self._since = interval["sums"].to(self._sums.device), interval["steps"]
         try:
