@@ -87,7 +87,7 @@ class FinderConfig:
     """One training run of a finder.
 
     Attributes:
-        seed: Of the weights and of the scenes.
+        seed: Of the weights and of the scenes, below 2**32.
         start: A finished ``finder.npz`` to go on from; empty for random weights.
     """
 
@@ -99,3 +99,7 @@ class FinderConfig:
     scenes: SceneConfig = field(default_factory=SceneConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"seed: must be between 0 and {2**32 - 1}, but is {self.seed}")

@@ -218,6 +218,7 @@ def test_what_is_no_finder_is_refused(tmp_path, content):
         (ScheduleConfig, {"batch": 1}, "batch"),
         (ScheduleConfig, {"reuse": 0.5}, "reuse"),
         (SceneConfig, {"turn": -1}, "at least 0"),
+        (FinderConfig, {"seed": -1}, "seed: must be between 0 and 4294967295, but is -1"),
     ],
 )
 def test_a_configuration_out_of_range_is_named(part, wrong, message):
