@@ -20,9 +20,21 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from facesdk.errors import ModelError, one_line
 from facesdk.results import FloatArray
+from facesdk_converters.sources.finite import require_numbers
 from facesdk_training.keras import foreign_code
 
 _SIGNATURE = "serving_default"
+_COPIES = ("Identity", "ReadVariableOp", "Reshape", "Transpose")
+_WEIGHTED = (
+    "BatchMatMulV2",
+    "BiasAdd",
+    "Conv2D",
+    "Conv2DBackpropInput",
+    "DepthwiseConv2dNative",
+    "FusedBatchNormV3",
+    "MatMul",
+)
+"""Operations whose constants are weights."""
 _BATCH = 32
 
 
@@ -113,6 +125,8 @@ def load(path: Path, *, trust: bool) -> FunctionNetwork:
             "path, signatures=module.__call__.get_concrete_function(tf.TensorSpec((1, 99, 99, 3)))"
             ")"
         )
+    for variable in signatures[_SIGNATURE].variables:
+        require_numbers(path, variable.name, np.asarray(variable), weights=True)
     network = frozen(signatures[_SIGNATURE])
     _check(network.function, path)
     return network
@@ -159,9 +173,23 @@ def _check(function: Any, path: Path) -> None:
         raise ModelError(
             f"{path} takes inputs of different batches: save it for inputs of the same one"
         )
-    for node in function.graph.as_graph_def().node:
-        if node.op == "Const":
-            values = tf.make_ndarray(node.attr["value"].tensor)
-            weights = values.size > 1 and np.issubdtype(values.dtype, np.floating)
-            if weights and not np.isfinite(values).all():
-                raise ModelError(f"{path}: {node.name} has values that are NaN or infinite")
+    _check_constants(function.graph, path)
+
+
+def _check_constants(graph: Any, path: Path) -> None:
+    weights = _weights(graph)
+    for operation in graph.get_operations():
+        if operation.type == "Const":
+            values = tf.make_ndarray(operation.get_attr("value"))
+            require_numbers(path, operation.name, values, weights=operation.name in weights)
+
+
+def _weights(graph: Any) -> set[str]:
+    """Constants that are weights, or copied to be ones."""
+    found = set()
+    for operation in graph.get_operations():
+        for tensor in operation.inputs if operation.type in _WEIGHTED else ():
+            while tensor.op.type in _COPIES:
+                tensor = tensor.op.inputs[0]
+            found.add(tensor.op.name)
+    return found

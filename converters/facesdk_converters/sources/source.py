@@ -11,10 +11,14 @@ from facesdk.files import sha256_of
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract, InputSpec
 from facesdk.models.contract_fields import ANY_COLOR
+from facesdk.tflite.weights import values
 from facesdk_converters.sources import function
+from facesdk_converters.sources.finite import require_numbers
 from facesdk_converters.sources.network import FileNetwork, KerasNetwork, Network
 from facesdk_training.keras import foreign_code, loading
 from facesdk_training.runs import folder as run_folder
+
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,7 @@ def _onnx(path: Path) -> Source:
 
 def _file(path: Path, trust: bool) -> Source:
     bundle = ModelBundle.load(path, trust=trust)
+    _require_finite(bundle, path)
     network = FileNetwork(bundle)
     known = bundle.embedded_contract
     if known is None:
@@ -124,6 +129,16 @@ def _file(path: Path, trust: bool) -> Source:
     else:
         contract = replace(known, source_sha256=bundle.sha256)
     return Source(path, network, bundle.sha256, contract, documented=known is not None)
+
+
+def _require_finite(bundle: ModelBundle, path: Path) -> None:
+    graph = bundle.graph
+    weighted = [row for row in graph.operators if row.weights is not None]
+    weights = {row.index for each in weighted for row in each.stored if row is not None}
+    for row in graph.tensors:
+        if row.constant and row.dtype in _FLOATS:
+            is_weights = row.index in weights
+            require_numbers(path, f"tensor {row.name}", values(row), weights=is_weights)
 
 
 def _described(network: Network, architecture: str, path: Path, digest: str) -> Contract:

@@ -79,6 +79,26 @@ def test_functions_that_do_not_suit_are_refused(
         source.load(path)
 
 
+def test_weights_that_are_infinite_are_refused(tmp_path: Path) -> None:
+    module = Module()
+    module.factor[2, 0].assign(np.inf)
+    tf.saved_model.save(module, str(tmp_path / "variable"))
+    with pytest.raises(ModelError, match="has 1 of 4 values that are NaN or infinite"):
+        source.load(tmp_path / "variable")
+    kernel = tf.constant([[1.0], [np.inf], [2.0], [3.0]])
+    path = _saved(tmp_path / "constant", lambda x: {"a": tf.matmul(x, kernel)}, VECTOR)
+    with pytest.raises(ModelError, match="has 1 of 4 values that are NaN or infinite"):
+        source.load(path)
+
+
+def test_infinities_that_are_no_weights_are_kept(tmp_path: Path) -> None:
+    """A mask of attention."""
+    mask = [0.0, -np.inf, 0.0, -np.inf]
+    path = _saved(tmp_path / "saved", lambda x: {"a": tf.nn.softmax(x + mask)}, VECTOR)
+    got = source.load(path).network.predict(np.zeros((1, 4), np.float32))[0]
+    np.testing.assert_allclose(got, [[0.5, 0, 0.5, 0]])
+
+
 def test_a_module_without_a_signature_says_how_to_save_it(tmp_path: Path) -> None:
     tf.saved_model.save(tf.Module(), str(tmp_path / "saved"))
     with pytest.raises(ModelError, match="has no function 'serving_default'"):

@@ -422,6 +422,49 @@ def test_an_output_without_a_shape_is_named_as_the_cause(tmp_path: Path) -> None
         source.load(path)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("written", ["weights", "bias", "signs", "detour", "node", "normalisation"])
+def test_weights_that_are_no_numbers_are_refused(
+    tmp_path: Path, written: str, value: float
+) -> None:
+    graph = Graph("n", 32, 6, 6)
+    kernel, bias, factors = random(32, 32, 3, 3), random(32), random(32)
+    broken = {"bias": bias, "normalisation": factors}.get(written, kernel)
+    broken.flat[3] = value
+    weights = graph.constant(kernel)
+    if written == "node":
+        tensor = onnx.numpy_helper.from_array(kernel)
+        weights = graph.add("Sign", graph.add("Constant", value=tensor))
+    elif written == "signs":
+        weights = graph.add("Sign", weights)
+    elif written == "detour":
+        weights = detour(graph, graph.add("Sign", weights), weights)
+    x = graph.add("Conv", graph.add("Sign", "x"), weights, graph.constant(bias))
+    rest = [graph.constant(np.abs(random(32)) + 0.5) for _ in range(3)]
+    x = graph.add("BatchNormalization", x, graph.constant(factors), *rest)
+    with pytest.raises(ModelError, match=r"has 1 of (32|9,216) values that are NaN or infinite"):
+        source.load(graph.save(tmp_path / "net.onnx", x))
+
+
+def test_nan_is_refused_wherever_it_is_read(tmp_path: Path) -> None:
+    graph = Graph("n", 4, 6, 6)
+    x = graph.add("Add", "x", graph.constant(np.array([1, np.nan, 2, 3]).reshape(4, 1, 1)))
+    with pytest.raises(ModelError, match="has 1 of 4 values that are NaN:"):
+        source.load(graph.save(tmp_path / "net.onnx", x))
+
+
+def test_infinities_that_are_no_weights_are_kept(tmp_path: Path) -> None:
+    graph = Graph("n", 4, 5)
+    infinite = graph.constant(np.float32(np.inf))
+    x = graph.add("Clip", "x", graph.constant(np.float32(-1)), infinite)
+    x = graph.add("Add", x, graph.constant(np.triu(np.full((4, 5), -np.inf), 2)))
+    x = graph.add("Softmax", x, axis=-1)
+    kernel = graph.add(
+        "Clip", graph.constant(random(5, 3)), graph.constant(np.float32(0)), infinite
+    )
+    require_equal(graph.save(tmp_path / "net.onnx", graph.add("MatMul", x, kernel)))
+
+
 def test_weights_in_other_files_are_not_read(tmp_path: Path) -> None:
     graph = Graph(1, 3, 8, 8)
     path = graph.save(tmp_path / "net.onnx", graph.conv("x", random(64, 3, 3, 3)))

@@ -9,7 +9,9 @@ import pytest
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 from converters import networks
+from facesdk.errors import ModelError
 from facesdk_converters.sources import source as sources
+from facesdk_converters.tflite.layers import Layers
 from facesdk_training.keras.embedder import load_keras
 
 keras = networks.tf.keras
@@ -38,3 +40,16 @@ def test_a_saved_model_has_one_digest_for_all_verbs(tmp_path: Path) -> None:
     digest = sources.load(tmp_path / "saved").sha256
     embedder = load_keras(tmp_path / "saved", None, None)
     assert embedder.model_id == embedder.contract.source_sha256 == digest
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_of_a_model_file_that_are_no_numbers_are_refused(
+    tmp_path: Path, value: float
+) -> None:
+    kernel = np.random.default_rng(6).normal(0, 1, (3, 3, 2, 8))
+    kernel[0, 1, 1, 5] = value
+    layers = Layers((0,), description="broken")
+    x = layers.conv2d(layers.input("x", (1, 8, 8, 2)), kernel, np.zeros(8))
+    (tmp_path / "broken.tflite").write_bytes(layers.to_bytes([x]))
+    with pytest.raises(ModelError, match="has 1 of 144 values that are NaN or infinite"):
+        sources.load(tmp_path / "broken.tflite")

@@ -20,6 +20,7 @@ from onnx import numpy_helper
 
 from facesdk.errors import InputError, ModelError, one_line
 from facesdk.files import require_regular
+from facesdk_converters.sources.onnx.finite import require_finite
 from facesdk_converters.sources.onnx.gelus import with_gelus
 from facesdk_converters.sources.onnx.graph import SEVERAL, Node, OnnxModel
 from facesdk_converters.sources.onnx.reference import evaluated, evaluated_for_several
@@ -40,7 +41,8 @@ def read(path: Path) -> OnnxModel:
     Raises:
         InputError: There is no such file.
         ModelError: It is no ONNX model, keeps weights in other files, is of an opset that cannot be
-            read, or has an input that is not float32 or not of fixed shape.
+            read, has weights that are not finite, or an input that is not float32 or not of fixed
+            shape.
     """
     try:
         require_regular(path)
@@ -72,10 +74,14 @@ def read(path: Path) -> OnnxModel:
     nodes = tuple(_node(row, number) for number, row in enumerate(graph.node))
     names = tuple(row.name for row in inputs)
     outputs = tuple(row.name for row in graph.output)
+    written = OnnxModel(nodes, constants, names, shapes, outputs, proto)
     try:
-        return _simplified(OnnxModel(nodes, constants, names, shapes, outputs, proto))
+        model = _simplified(written)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
+    for stage in (written, model):
+        require_finite(_needed(stage), path)
+    return model
 
 
 def _of_known_opset(proto: onnx.ModelProto, path: Path) -> onnx.ModelProto:
