@@ -15,6 +15,7 @@ from converters.networks import look_trained
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import InputSpec
 from facesdk.runtime.interpreter import Interpreter
+from facesdk_converters.sources.function import frozen
 from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets import floating
@@ -280,6 +281,117 @@ def test_signs_that_are_chosen_by_a_comparison_are_signs(quantizer: Any) -> None
     bundle, _ = converted(model)
     assert_equal(bundle, model)
     assert "LceBconv2d" in operators(bundle)
+
+
+LEAST = float(np.nextafter(np.float32(2**-24), np.float32(1)))
+"""The least x for which round((x + 1) / 2) is 1: rounding takes half to the even 0."""
+NUMBERS = np.array(
+    [
+        *(0.0, -0.0, 1e-30, -1e-30, 1e10, -1e10, 3e38, -3e38, 2**-24, -(2**-24), LEAST, -LEAST),
+        *(0.1, -0.1, 0.25, 0.3, -0.3, 0.75, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0, 0.5, -0.5),
+        *(np.nextafter(np.float32(0.5), np.float32(end)) for end in (0, 1)),
+        *(-np.nextafter(np.float32(0.5), np.float32(end)) for end in (0, 1)),
+        *(1e-7, -1e-7),
+    ],
+    np.float32,
+)
+
+
+def as_float(condition: Any) -> Any:
+    return tf.cast(condition, tf.float32)
+
+
+def behind(x: Any, other: Any) -> Any:
+    """Signs with the gradient of something else."""
+    return other + tf.stop_gradient(chosen(x) - other)
+
+
+def probability(x: Any) -> Any:
+    """BinaryNet's."""
+    return 2 * tf.round(tf.clip_by_value((x + 1) / 2, 0, 1)) - 1
+
+
+THRESHOLDS = np.linspace(-1, 1, 32, dtype=np.float32)
+WRITTEN = {
+    "below": lambda x: 1 - 2 * as_float(x < 0),
+    "above": lambda x: 2 * as_float(x > 0) - 1,
+    "not above": lambda x: 1 - 2 * as_float(x <= 0),
+    "opposite": lambda x: 2 * as_float(x < 0) - 1,
+    "opposite at zero": lambda x: 2 * as_float(x <= 0) - 1,
+    "halves": lambda x: (as_float(x >= 0) - 0.5) * 2,
+    "quarters": lambda x: (as_float(tf.less_equal(0.25, x)) - 0.5) / 0.5,
+    "negative": lambda x: -tf.where(x >= 0, 1.0, -1.0),
+    "not": lambda x: tf.where(tf.logical_not(x < 0), 1.0, -1.0),
+    "sign of a sign": lambda x: tf.sign(2 * tf.sign(x) + 1),
+    "zeros added": lambda x: tf.sign(x) + as_float(tf.equal(x, 0.0)),
+    "zeros replaced": lambda x: tf.where(tf.sign(x) == 0, tf.ones_like(x), tf.sign(x)),
+    "twice chosen": lambda x: tf.where(x < 0, -1.0, tf.where(x >= 0, 1.0, x)),
+    "thresholds": lambda x: tf.where(x >= THRESHOLDS, 1.0, -1.0),
+    "others": lambda x: 1 - 2 * as_float(x[..., ::-1] > x),
+    "probability": probability,
+    "rounded": lambda x: 2 * tf.round(tf.clip_by_value(x, 0, 1)) - 1,
+    "hard sigmoid": lambda x: tf.round(tf.minimum(tf.nn.relu(0.2 * x + 0.5), 1)) * 2 - 1,
+    "hard sigmoid of Keras": lambda x: 2 * tf.round(tf.keras.activations.hard_sigmoid(x)) - 1,
+}
+
+
+def of_numbers(quantizer: Any) -> tuple[ModelBundle, Any, Any]:
+    """A file of a 1x1 convolution of signs, what it gives for numbers, and what TensorFlow does."""
+    kernel = np.sign(np.random.default_rng(5).normal(0, 1, (1, 1, 32, 32))).astype(np.float32)
+    inputs = np.stack([np.roll(NUMBERS, by) for by in range(0, 32, 5)])[:, None, None]
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec((1, 1, 1, 32))])  # type: ignore[untyped-decorator]
+    def run(x: Any) -> Any:
+        return tf.nn.conv2d(quantizer(x), kernel, 1, "VALID")
+
+    bundle = target.convert_function(frozen(run.get_concrete_function()))
+    interpreter = Interpreter(bundle)
+    got = np.stack([interpreter.run(row[np.newaxis])[0] for row in inputs])
+    return bundle, got, np.stack([np.asarray(run(row[np.newaxis])) for row in inputs])
+
+
+@pytest.mark.parametrize("quantizer", WRITTEN.values(), ids=WRITTEN)
+def test_every_way_to_write_a_sign_is_exactly_that_sign(quantizer: Any) -> None:
+    bundle, got, expected = of_numbers(quantizer)
+    np.testing.assert_array_equal(got, expected)
+    assert "LceBconv2d" in operators(bundle)
+
+
+DETOURS = {
+    "residual": lambda x: behind(x, x),
+    "clip": lambda x: behind(x, tf.clip_by_value(x, -1.0, 1.0)),
+    "in turn": lambda x: tf.stop_gradient(chosen(x)) - tf.stop_gradient(x) + x,
+    "subtracted last": lambda x: tf.stop_gradient(chosen(x)) + x - tf.stop_gradient(x),
+    "twice subtracted": lambda x: x - tf.stop_gradient(x - chosen(x)),
+    "detour of a detour": lambda x: behind(x, behind(x, x)),
+    "Larq's": lambda x: x + tf.stop_gradient(tf.sign(tf.sign(x) + 0.1) - x),
+}
+
+
+@pytest.mark.parametrize("quantizer", DETOURS.values(), ids=DETOURS)
+def test_signs_with_another_gradient_are_signs(quantizer: Any) -> None:
+    model = network(lambda image: binary(32, input_quantizer=quantizer)(image))
+    bundle, _ = converted(model)
+    assert_equal(bundle, model)
+    assert "LceBconv2d" in operators(bundle)
+
+
+@pytest.mark.parametrize(
+    "quantizer",
+    [
+        lambda x: x / tf.abs(x + 1e-12),  # of x / abs(x), 0 gives NaN
+        lambda x: 2 * tf.round(tf.clip_by_value(x, -1, 1)) - 1,
+        lambda x: 2 * tf.round(1 - tf.clip_by_value(x, 0, 1)) - 1,
+        lambda x: as_float(x >= 0) - as_float(x < 0.5),
+        lambda x: as_float(x > 0) - as_float(x < 0),
+        lambda x: behind(x, x) + tf.stop_gradient(x),
+        lambda x: tf.where(x[:, :1] >= 0, tf.ones_like(x), -tf.ones_like(x)) * x,
+    ],
+)
+def test_what_is_almost_a_sign_is_none(quantizer: Any) -> None:
+    bundle, got, expected = of_numbers(quantizer)
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
+    assert "LceBconv2d" not in operators(bundle)
 
 
 def test_other_choices_are_left_alone() -> None:
