@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import nn
 
+from facesdk.runtime.interpreter import Interpreter
 from facesdk_converters.inspection.agreement import EXACT
 from facesdk_converters.inspection.parity import check
 from facesdk_converters.sources import source
@@ -184,3 +185,43 @@ def test_two_levels_meet_as_bits_in_the_file(tmp_path: Path, activation: str) ->
     assert [row.name for row in bundle.graph.operators].count("LceBconv2d") == 2
     crops = np.random.default_rng(1).integers(0, 256, (4, 112, 112, 3), np.uint8)
     assert check(read, bundle, crops).meets(EXACT)
+
+
+class Tokens(nn.Module):
+    """A layer of rows, as transformers have them, of signs by weights of one magnitude."""
+
+    def __init__(self, binarize: Any) -> None:
+        super().__init__()
+        self.linear = nn.Linear(48, 24)
+        self.norm = nn.LayerNorm(24)
+        self.binarize = binarize
+
+    def forward(self, x: Any) -> Any:
+        weight = self.binarize(self.linear.weight[:, :, None, None])[:, :, 0, 0]
+        return self.norm(nn.functional.linear(without_zeros(x), weight, self.linear.bias)).sum(1)
+
+
+def _file_gives(read: Any, inputs: Any, expected: Any) -> list[str]:
+    """Requires that the file of bits computes what is expected; gives its operators."""
+    bundle = target.convert(read)
+    interpreter = Interpreter(bundle)
+    got = np.concatenate([interpreter.run(row[np.newaxis])[0] for row in inputs])
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
+    return [row.name for row in bundle.graph.operators]
+
+
+@pytest.mark.parametrize("binarize", [of_filters, adaptive])
+@pytest.mark.parametrize("batch", ["fixed", "open"])
+def test_products_of_rows_are_bits(tmp_path: Path, binarize: Any, batch: str) -> None:
+    torch.manual_seed(3)
+    network, rows = Tokens(binarize).eval(), torch.randn(4, 10, 48)
+    axes = {"x": {0: "n"}} if batch == "open" else None
+    torch.onnx.export(
+        network, rows[:1], tmp_path / "net.onnx", opset_version=17, input_names=["x"],
+        dynamic_axes=axes,
+    )  # fmt: skip
+    with torch.no_grad():
+        expected = network(rows).numpy()
+    operators = _file_gives(source.load(tmp_path / "net.onnx"), rows.numpy(), expected)
+    assert operators.count("LceBconv2d") == (2 if binarize is adaptive else 1)
+    assert operators.count("FULLY_CONNECTED") == (1 if binarize is adaptive else 0)

@@ -129,15 +129,15 @@ def gemm(translator: Translator, node: Node) -> Any:
     if signs is None:
         x = x if rank_of(x) == 2 else translator.tensor(node.inputs[0])
     named = partial(translator.layer_name, node)
-    levels = levels_of(np.ascontiguousarray(kernel.T)) if rank_of(x) == 2 else None
+    levels = None if None in x.shape[1:] else levels_of(np.ascontiguousarray(kernel.T))
     if signs is not None and levels is not None:
-        return dense_of_signs(named, signs.moved(x), levels, kernel, bias)
+        return stored(dense_of_signs(named, signs.moved(ordered(x)), levels, kernel, bias))
     options = {"use_bias": bias is not None, "name": named()}
     if levels is not None and levels.are_opposite:
         layer = lq.layers.QuantDense(
             kernel.shape[1], kernel_quantizer="magnitude_aware_sign", **options
         )
-        return with_weights(layer, x, [levels.binary(1.0).T], bias)
+        return stored(with_weights(layer, ordered(x), [levels.binary(1.0).T], bias))
     if signs is not None:
         x = translator.tensor(node.inputs[0])
     layer = LAYERS.Dense(kernel.shape[1], **options)
