@@ -225,3 +225,37 @@ def test_products_of_rows_are_bits(tmp_path: Path, binarize: Any, batch: str) ->
     operators = _file_gives(source.load(tmp_path / "net.onnx"), rows.numpy(), expected)
     assert operators.count("LceBconv2d") == (2 if binarize is adaptive else 1)
     assert operators.count("FULLY_CONNECTED") == (1 if binarize is adaptive else 0)
+
+
+class Dead(nn.Module):
+    """Filters whose weights are all 0, before a normalisation, a sign and another layer."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(32, 32, 3, stride, 1)
+        self.norm = nn.BatchNorm2d(32)
+        self.second = nn.Conv2d(32, 16, 3, bias=False)
+        self.head = nn.Linear(16, 8)
+        for layer in (self.first, self.second, self.head):
+            layer.weight.data = torch.where(layer.weight >= 0, 0.25, -0.25)
+            layer.weight.data[[1, 5]] = 0
+        self.norm.running_mean = torch.randn(32)
+        self.norm.weight.data = torch.randn(32)
+        self.norm.bias.data = torch.randn(32)
+
+    def forward(self, x: Any) -> Any:
+        x = without_zeros(self.norm(self.first(without_zeros(x))))
+        return self.head(without_zeros(self.second(x).mean((2, 3)) - 0.01))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_filters_of_zeros_are_bits_too(tmp_path: Path, stride: int) -> None:
+    torch.manual_seed(4)
+    network, maps = Dead(stride).eval(), torch.randn(6, 32, 12, 12)
+    torch.onnx.export(network, maps[:1], tmp_path / "net.onnx", opset_version=13)
+    with torch.no_grad():
+        expected = network(maps).numpy()
+    inputs = maps.numpy().transpose(0, 2, 3, 1)
+    operators = _file_gives(source.load(tmp_path / "net.onnx"), inputs, expected)
+    assert operators.count("LceBconv2d") == 3
+    assert "CONV_2D" not in operators and "FULLY_CONNECTED" not in operators

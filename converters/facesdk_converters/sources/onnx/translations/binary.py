@@ -1,5 +1,7 @@
 """Convolutions and dense layers of two levels by weights of two levels: Larq's layers.
 
+A filter of zeros takes any signs, and its result is multiplied by 0.
+
 With signs s and t, levels ``a s + b`` of activations and ``c t + d`` of a filter's weights meet as
 ``a (c (s . t) + d (s . 1)) + b (c t + d) . 1``: the first product is a binary layer, the second one
 of a single filter of ones, and the third is a constant. That filter's result is multiplied by a
@@ -34,7 +36,7 @@ class Levels:
 
     Attributes:
         signs: ``(filters, weights)``.
-        halves: Half the distance of the two values, ``(filters, 1)``.
+        halves: Half the distance of the two values, ``(filters, 1)``; 0 where all are 0.
         middles: What lies in the middle of them, ``(filters, 1)``.
     """
 
@@ -67,7 +69,8 @@ def levels_of(rows: NDArray[np.float32]) -> Levels | None:
         halves = np.where(several, (high - low) / 2, halves)
     around = rows - middles
     scale = np.maximum(size.max(axis=1, keepdims=True), halves)
-    if not _close(np.abs(around), halves, scale).all() or (halves <= 4 * _ROUNDING).any():
+    small = (halves <= 4 * _ROUNDING) & rows.any(axis=1, keepdims=True)
+    if not _close(np.abs(around), halves, scale).all() or small.any():
         return None
     return Levels(np.sign(around), np.asarray(halves, np.float32), np.asarray(middles, np.float32))
 
@@ -168,11 +171,11 @@ def _binary_conv(
         groups=groups,
         input_quantizer="ste_sign",
         kernel_quantizer="magnitude_aware_sign",
-        use_bias=bias is not None,
+        use_bias=bias is not None and bool(weights.any((1, 2, 3)).all()),
         name=name,
         **options,
     )
-    y = with_weights(layer, x, [weights.transpose(2, 3, 1, 0)], bias)
+    y = _with_filters(layer, x, weights.transpose(2, 3, 1, 0), bias)
     if any(more):
         y = LAYERS.Cropping2D(((0, min(more[0], 1)), (0, min(more[1], 1))))(y)
     return y
@@ -211,10 +214,26 @@ def _binary_dense(name: str, x: Any, weights: NDArray[np.float32], bias: Any) ->
         weights.shape[1],
         input_quantizer="ste_sign",
         kernel_quantizer="magnitude_aware_sign",
-        use_bias=bias is not None,
+        use_bias=bias is not None and bool(weights.any(0).all()),
         name=name,
     )
-    return with_weights(layer, x, [weights], bias)
+    return _with_filters(layer, x, weights, bias)
+
+
+def _with_filters(layer: Any, x: Any, weights: NDArray[np.float32], bias: Any) -> Any:
+    """What a binary layer with these weights gives of signs, filters of zeros among them.
+
+    Args:
+        layer: The layer; without a bias if there are such filters.
+        x: What it takes signs of.
+        weights: As the layer has them, filters last.
+        bias: ``(filters,)``; None for none.
+    """
+    some = weights.reshape(-1, weights.shape[-1]).any(axis=0)
+    if some.all():
+        return with_weights(layer, x, [weights], bias)
+    y = with_weights(layer, x, [np.where(some, weights, 1)], None) * some.astype(np.float32)
+    return y if bias is None else y + bias
 
 
 def with_weights(layer: Any, x: Any, weights: list[Any], bias: Any) -> Any:
