@@ -307,6 +307,34 @@ def test_zeros_around_signs_stay_zeros(
         assert "QuantConv2D" in kinds(network)
 
 
+@pytest.mark.parametrize("levels", [_where, _two_levels, _zero_and_one])
+@pytest.mark.parametrize("mode", ["reflect", "edge", "wrap"])
+def test_signs_around_signs_are_bits(tmp_path: Path, mode: str, levels: Any) -> None:
+    graph = Graph("n", 4, 6, 7, opset=19)
+    widths = graph.constant(np.array([0, 0, 1, 2, 0, 0, 2, 1]))
+    x = graph.add("Pad", levels(graph, "x"), widths, mode=mode)
+    x = graph.conv(x, np.sign(random(8, 4, 3, 3)))
+    network = require_equal(graph.save(tmp_path / "net.onnx", x))
+    assert "QuantConv2D" in kinds(network)
+
+
+@pytest.mark.parametrize("levels", [_where, _two_levels, _zero_and_one])
+@pytest.mark.parametrize("pads", [[0, 0, 0, 0], [1, 1, 1, 1], [1, 0, 0, 1]])
+def test_the_largest_of_signs_is_a_sign(tmp_path: Path, pads: list[int], levels: Any) -> None:
+    graph = Graph("n", 4, 9, 8)
+    x = graph.add("MaxPool", levels(graph, "x"), kernel_shape=[2, 3], strides=[2, 2], pads=pads)
+    x = graph.conv(x, np.sign(random(8, 4, 3, 3)))
+    network = require_equal(graph.save(tmp_path / "net.onnx", x))
+    assert "QuantConv2D" in kinds(network)
+
+
+def test_the_largest_of_opposite_signs_stays_float(tmp_path: Path) -> None:
+    graph = Graph("n", 4, 9, 8)
+    x = graph.add("Neg", _where(graph, "x"))
+    x = graph.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
+    require_equal(graph.save(tmp_path / "net.onnx", graph.conv(x, np.sign(random(8, 4, 3, 3)))))
+
+
 def test_a_binary_dense_layer_after_a_picture_has_its_rows_in_order(tmp_path: Path) -> None:
     graph = Graph("n", 6, 3, 2)
     x = graph.add("Flatten", _where(graph, "x"))

@@ -259,3 +259,44 @@ def test_filters_of_zeros_are_bits_too(tmp_path: Path, stride: int) -> None:
     operators = _file_gives(source.load(tmp_path / "net.onnx"), inputs, expected)
     assert operators.count("LceBconv2d") == 3
     assert "CONV_2D" not in operators and "FULLY_CONNECTED" not in operators
+
+
+def like(x: Any) -> Any:
+    return torch.where(x >= 0, torch.ones_like(x), -torch.ones_like(x))
+
+
+class Around(nn.Module):
+    """Signs with other signs around them, and the largest signs of windows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Conv2d(32, 32, 3, bias=False) for _ in range(3))
+        self.norms = nn.ModuleList(nn.BatchNorm2d(32) for _ in range(2))
+        for layer in self.layers:
+            layer.weight.data = 0.1 * torch.sign(layer.weight)
+        for norm in self.norms:
+            norm.bias.data = torch.randn(32)
+
+    def forward(self, x: Any) -> Any:
+        pad = nn.functional.pad
+        x = self.norms[0](self.layers[0](pad(like(x), (1, 1, 1, 1), "reflect")))
+        x = self.norms[1](self.layers[1](pad(like(x), (1, 0, 2, 1), value=-1.0)))
+        return self.layers[2](nn.functional.max_pool2d(like(x), 2)).mean((2, 3))
+
+
+@pytest.mark.parametrize("batch", ["fixed", "open"])
+def test_what_is_put_around_signs_is_bits(tmp_path: Path, batch: str) -> None:
+    """PyTorch computes the widths in the file, so that shapes behind them are not known to ONNX."""
+    torch.manual_seed(5)
+    network, maps = Around().eval(), torch.randn(4, 32, 11, 12)
+    axes = {"x": {0: "n"}} if batch == "open" else None
+    torch.onnx.export(
+        network, maps[:1], tmp_path / "net.onnx", opset_version=13, input_names=["x"],
+        dynamic_axes=axes,
+    )  # fmt: skip
+    with torch.no_grad():
+        expected = network(maps).numpy()
+    inputs = maps.numpy().transpose(0, 2, 3, 1)
+    operators = _file_gives(source.load(tmp_path / "net.onnx"), inputs, expected)
+    assert operators.count("LceBconv2d") == 3
+    assert "CONV_2D" not in operators

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from onnx import numpy_helper
 
 from facesdk_converters.sources.onnx.graph import Node, OnnxModel, clip_bounds
 
@@ -109,7 +110,7 @@ class _Steps:
             return self._first(node)
         numbers = []
         for name, step in zip(node.inputs, given, strict=True):
-            number = self.model.number(name)
+            number = self._number(name, known[0].source)
             if step is None and number is None and node.kind != "Where":
                 return None
             numbers.append(step.values if step else np.nan if number is None else number)
@@ -120,6 +121,26 @@ class _Steps:
         if np.isinf(values).any() or np.isnan(values).all():
             return None
         return _Step(known[0].source, values, compares or node.kind == "Not")
+
+    def _number(self, tensor: str, source: str) -> float | None:
+        """The one value of a constant, or of a tensor that is made as large as a source."""
+        maker = self.makers.get(tensor)
+        if maker is None:
+            return self.model.number(tensor)
+        if maker.kind == "Neg":
+            opposite = self._number(maker.inputs[0], source)
+            return None if opposite is None else -opposite
+        shape = self.makers.get(maker.inputs[0]) if maker.kind == "ConstantOfShape" else None
+        if shape is None or shape.kind != "Shape" or not self._is_as_large(shape.inputs[0], source):
+            return None
+        value = maker.attributes.get("value")
+        return 0.0 if value is None else float(numpy_helper.to_array(value).flat[0])
+
+    def _is_as_large(self, tensor: str, source: str) -> bool:
+        """Whether it is a source, what is made of signs of it, or what it is the difference of."""
+        step = self.steps.get(tensor)
+        known = [x for (x, _), node in self.differences.items() if source in node.outputs]
+        return tensor in (source, *known) or (step is not None and step.source == source)
 
     def _first(self, node: Node) -> _Step | None:
         """Signs of a tensor that none decides, and comparisons of it with constants."""

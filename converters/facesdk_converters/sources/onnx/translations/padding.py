@@ -24,6 +24,8 @@ def pad(translator: Translator, node: Node) -> Any:
     source = translator.raw(node.inputs[0])
     widths = _widths(translator, node, len(sizes_of(source)))
     of_picture = len(widths) == 4 and widths[0] == [0, 0] == widths[3]
+    if mode in _OWN and isinstance(source, Signs):
+        return source.moved(_with_its_own(source.of, widths, _OWN[mode]))
     if mode in _OWN:
         return _with_its_own(translator.tensor(node.inputs[0]), widths, _OWN[mode])
     if mode != "constant":

@@ -108,8 +108,14 @@ def _rounded_up(window: Window, lengths: list[int]) -> list[int]:
 
 
 def pool(translator: Translator, node: Node) -> Any:
-    """Largest or mean value of windows."""
-    x = translator.tensor(node.inputs[0])
+    """Largest or mean value of windows; the largest sign is that of the largest number."""
+    value = translator.raw(node.inputs[0])
+    if node.kind == "MaxPool" and isinstance(value, Signs) and value.scale > 0:
+        return value.moved(_pool(translator, node, value.of))
+    return _pool(translator, node, translator.tensor(node.inputs[0]))
+
+
+def _pool(translator: Translator, node: Node, x: Any) -> Any:
     lengths = sizes_of(x)[2:]
     given = window(node, list(node.attributes["kernel_shape"]), lengths)
     if given.dilations != [1, 1]:
