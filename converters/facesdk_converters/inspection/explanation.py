@@ -7,21 +7,16 @@ gives names and reasons.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from facesdk.tflite import macs
-from facesdk.tflite.graph import Graph, Operator
+from facesdk.tflite.graph import Graph, Operator, Tensor
 from facesdk_converters.inspection.layer_map import layers_by_operator, name_of
 
 if TYPE_CHECKING:  # sources load TensorFlow, which a model file alone does not need
     from facesdk_converters.sources.network import Network
-
-Remark = Callable[[Operator, Operator | None, Any], str]
-"""Why an operator is no better, and what to change; empty if all is well. Takes the operator, the
-one that writes its input (None for the network's input; of an operator with weights, the next one
-before it that is none of padding and arithmetic), and the Keras layer it comes from."""
 
 _FLOAT_BYTES = 4
 
@@ -29,7 +24,53 @@ _PREPARES = ("ADD", "DEQUANTIZE", "MUL", "PAD", "PADV2", "QUANTIZE", "RESHAPE", 
 """What a network does with its input before the first layer with weights."""
 
 
-def no_remark(operator: Operator, producer: Operator | None, layer: Any) -> str:
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What to remark on.
+
+    Attributes:
+        operator: An operator.
+        layer: The Keras layer it comes from.
+        makers: The operator that writes each tensor, by the tensor's index.
+        translated: Whether that layer is a translation of something else, which has none of Keras's
+            arguments.
+    """
+
+    operator: Operator
+    layer: Any
+    makers: Mapping[int, Operator]
+    translated: bool = False
+
+    def maker(self, tensor: Tensor | None) -> Operator | None:
+        """The operator that writes a tensor; None for an input of the network and a constant."""
+        return None if tensor is None else self.makers.get(tensor.index)
+
+    def before(self) -> Iterator[Operator]:
+        """The operators on its way from the network's input, nearest first.
+
+        Of several inputs that are no constants, by the first.
+        """
+        found = self.maker(self.operator.data)
+        while found is not None:
+            yield found
+            found = self.maker(found.data)
+
+    @property
+    def producer(self) -> Operator | None:
+        """The operator that writes its input; None for the network's input.
+
+        Of an operator with weights, the next one before it that is none of padding and arithmetic.
+        """
+        weighted = self.operator.weights is not None
+        found = (row for row in self.before() if not weighted or row.name not in _PREPARES)
+        return next(found, None)
+
+
+Remark = Callable[[Subject], str]
+"""Why an operator is no better, and what to change; empty if all is well."""
+
+
+def no_remark(subject: Subject) -> str:
     """The remark of targets that promise nothing."""
     return ""
 
@@ -119,12 +160,15 @@ def explain(
         float32_bytes: Size of a float32 file of that network.
     """
     layers = {} if network is None else layers_by_operator(graph, network)
+    makers = {tensor.index: row for row in graph.operators for tensor in row.outputs}
     sizes = _sizes(graph)
     rows = []
     for operator, size in zip(graph.working, sizes, strict=True):
         layer = layers.get(operator.index)
-        words = remark(operator, _producer(graph, operator), layer) if layer is not None else ""
-        name = "" if layer is None or network is None else name_of(layer, network)
+        name = words = ""
+        if layer is not None and network is not None:
+            name = name_of(layer, network)
+            words = remark(Subject(operator, layer, makers, network.translated))
         rows.append(_row(operator, layer, name, size, words))
     return Explanation(
         rows=tuple(rows),
@@ -153,17 +197,6 @@ def _row(operator: Operator, layer: Any, name: str, size: int, remark: str) -> R
         multiply_adds=macs.stored(operator).count,
         remark=remark,
     )
-
-
-def _producer(graph: Graph, operator: Operator) -> Operator | None:
-    """See :data:`Remark`."""
-    found: Operator | None = operator
-    while found is not None:
-        data = found.data
-        found = next((row for row in graph.operators if data in row.outputs), None)
-        if operator.weights is None or (found is not None and found.name not in _PREPARES):
-            return found
-    return None
 
 
 def _folded(network: Network, layers: Mapping[int, Any]) -> Mapping[str, tuple[str, ...]]:

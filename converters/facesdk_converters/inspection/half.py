@@ -23,7 +23,7 @@ from facesdk.tflite.graph import Graph, Operator, Tensor
 from facesdk_converters.inspection import stimuli
 from facesdk_converters.inspection.agreement import Bound
 from facesdk_converters.inspection.cosines import cosines_between
-from facesdk_converters.inspection.explanation import Remark
+from facesdk_converters.inspection.explanation import Remark, Subject
 from facesdk_converters.tflite.float16 import SIGNS, STORABLE, Part, kept_by, why_float32
 
 WITH_SIGNS = Bound(min_cosine=0.7, median_cosine=0.9)
@@ -157,10 +157,10 @@ def remarking(remark: Remark, graph: Graph, part: Part) -> Remark:
     """
     kept = kept_by(graph, part)
 
-    def remarked(operator: Operator, producer: Operator | None, layer: Any) -> str:
-        why = _why(operator, kept)
+    def remarked(subject: Subject) -> str:
+        why = _why(subject.operator, kept)
         words = f"its weights stay float32: {why}" if why else ""
-        return "; ".join(filter(None, (remark(operator, producer, layer), words)))
+        return "; ".join(filter(None, (remark(subject), words)))
 
     return remarked
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:  # sources load TensorFlow, which a model file alone does not 
 _SAME_DIRECTION = 0.3
 """Least mean cosine of filters of one layer; random filters of 100 taps have one of 0.08."""
 
+_FOLDED = ("Activation", "BatchNormalization", "ReLU")
+"""Layers that have no weights to multiply by; an operator with weights comes from one before."""
+
 _AS_LIKELY = 1e-3
 """Mean cosines that are no further apart tell no layers apart."""
 
@@ -51,6 +54,8 @@ def layers_by_operator(graph: Graph, network: Network) -> Mapping[int, Any]:
         named = layers_of_name(operator, graph, network)
         alike = _by_weights(operator, matrices)
         layer = _chosen(alike, named, found.values()) if alike else next(iter(named), None)
+        if operator.weights is not None and not alike:
+            layer = _unfolded(layer)
         if operator.name == BMAXPOOL2D:
             layer = _pool_before(layer) or layer
         if layer is not None:
@@ -66,6 +71,20 @@ def _applied(layer: Any) -> Iterator[Any]:
             yield layer
         else:
             yield from _applied(one)
+
+
+def _unfolded(layer: Any) -> Any:
+    """What gives a layer its input, if a converter folds the layer into that.
+
+    An operator is named after what was folded into it, and a layer of one's own has no kernel that
+    would tell.
+    """
+    while type(layer).__name__ in _FOLDED and len(layer.inbound_nodes) == 1:
+        before = layer.inbound_nodes[0].inbound_layers
+        if isinstance(before, list):
+            break
+        layer = before
+    return layer
 
 
 def _pool_before(layer: Any) -> Any:

@@ -14,7 +14,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from math import prod
-from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -23,7 +22,6 @@ from flatbuffers import flexbuffers
 from facesdk.errors import InputError, ModelError
 from facesdk.models.bundle import ModelBundle
 from facesdk.results import FloatArray
-from facesdk.tflite.graph import Operator
 from facesdk.tflite.operators import (
     BINARY_CONV2D,
     BINARY_DENSE,
@@ -35,6 +33,7 @@ from facesdk.tflite.weights import filters as filters_of
 from facesdk.tflite.weights import pack_signs
 from facesdk_converters.inspection import refusals
 from facesdk_converters.inspection.agreement import EXACT, Bound
+from facesdk_converters.inspection.explanation import Subject
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets import floating
 from facesdk_converters.targets.target import Target, at_once
@@ -131,10 +130,11 @@ def convert(source: Source, *, activation_bits: int = 0) -> ModelBundle:
     return refusals.verified(packed.content, source)
 
 
-def remark(operator: Operator, producer: Operator | None, layer: Any) -> str:
+def remark(subject: Subject) -> str:
     """Why an operator's weights are float, see
     :data:`facesdk_converters.inspection.explanation.Remark`.
     """
+    operator = subject.operator
     if operator.weights is None or operator.is_packed or not operator.weights.constant:
         return ""
     if operator.name == DEPTHWISE_CONV_2D:

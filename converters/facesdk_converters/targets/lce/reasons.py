@@ -10,30 +10,35 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import tensorflow as tf
-
 from facesdk.tflite.graph import WORD, Operator
-from facesdk.tflite.operators import BCONV2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED
+from facesdk.tflite.operators import BCONV2D
+from facesdk_converters.inspection.explanation import Subject
+from facesdk_converters.targets.lce.why_float import why_float
 from facesdk_training.keras import loading
 
-_SIGN = "a sign ('ste_sign', 'approx_sign', 'swish_sign')"
-_SLOPES = (
-    "slopes that differ between places (shared_axes={axes}) take several operators, one slope for "
-    "each channel takes one: shared_axes=[1, 2]"
-)
-_PROBE = np.array([-2.0, -0.3, 0.3, 2.0], np.float32).reshape(1, 1, 1, 4)
-_ZERO = np.zeros((1, 1, 1, 1), np.float32)
+_SLOPES = {
+    False: "slopes that differ between places (shared_axes={axes}) take several operators, one "
+    "slope for each channel takes one: shared_axes=[1, 2]",
+    True: "slopes that differ between places take several operators, one slope for each channel "
+    "takes one",
+}
+_ORDER = {
+    False: "QuantConv2D, ReLU, BatchNormalization",
+    True: "convolution, ReLU, batch normalisation",
+}
+_ONES = {False: "pad_values=1", True: "a padding of 1"}
+"""Each in a Keras network, and in one that was translated."""
 
 
-def remark(operator: Operator, producer: Operator | None, layer: Any) -> str:
+def remark(subject: Subject) -> str:
     """What to say of an operator, see :data:`facesdk_converters.inspection.explanation.Remark`."""
+    operator = subject.operator
     if operator.name == BCONV2D:
-        return _hint(operator)
-    layer = _applied(operator, layer)
+        return _hint(operator, _ONES[subject.translated])
+    layer = _applied(operator, subject.layer)
     if operator.weights is not None:
-        return _why_float(operator, producer, layer)
-    return "" if producer is None else _why_not_folded(operator, producer, layer)
+        return why_float(subject, layer)
+    return "" if subject.producer is None else _why_not_folded(subject, subject.producer, layer)
 
 
 def _applied(operator: Operator, layer: Any) -> Any:
@@ -45,86 +50,7 @@ def _applied(operator: Operator, layer: Any) -> Any:
     return layer
 
 
-def _why_float(operator: Operator, producer: Operator | None, layer: Any) -> str:
-    """The reason why a convolution or dense operator has float weights, and what to change."""
-    kernel = _weight_quantizer(operator, layer)
-    entry = getattr(layer, "input_quantizer", None)
-    kind = type(layer).__name__
-    if kernel is None and entry is None:
-        return _without_quantizers(operator, producer, kind)
-    structure = _structure(operator, layer)
-    if structure:
-        return structure
-    if entry is None:
-        return (
-            "no input_quantizer, so its input is float and its weights are stored in 32 bits: add "
-            "input_quantizer='ste_sign', or use `facesdk convert binary-weights`"
-        )
-    if kernel is None:
-        return "no kernel_quantizer, so its weights are float: add kernel_quantizer='ste_sign'"
-    if not _is_sign(entry):
-        return (
-            f"input_quantizer {_name(entry)} is not {_SIGN}: its values are not -1 and 1, and only "
-            "these become bits"
-        )
-    if not np.any(entry(tf.constant(_ZERO))):
-        return (
-            f"input_quantizer {_name(entry)} gives 0 for 0, a third value that no bit holds: use "
-            f"{_SIGN}"
-        )
-    if not _is_two_valued(kernel, layer):
-        return (
-            f"kernel_quantizer {_name(kernel)} does not give -a and a in every filter: use {_SIGN} "
-            "or 'magnitude_aware_sign'"
-        )
-    return "its pattern is not one that Larq Compute Engine knows: please report it"
-
-
-def _without_quantizers(operator: Operator, producer: Operator | None, kind: str) -> str:
-    if producer is None:
-        return f"{kind} without quantizers on the network's input: best left so, it is small"
-    if operator.name == DEPTHWISE_CONV_2D:
-        return f"{kind} without quantizers: there is no binary depthwise convolution, leave it so"
-    binary = "QuantDense" if operator.name == FULLY_CONNECTED else "QuantConv2D"
-    return (
-        f"{kind} without quantizers: use {binary} with input_quantizer and kernel_quantizer to "
-        "make it 1-bit"
-    )
-
-
-def _structure(operator: Operator, layer: Any) -> str:
-    """The reason that lies in the kind of layer, its padding or groups; empty for none."""
-    kind = type(layer).__name__
-    if operator.name == DEPTHWISE_CONV_2D:
-        return (
-            "Larq Compute Engine has no binary depthwise convolution: drop the quantizers, which "
-            "cost accuracy and gain nothing here, or use QuantConv2D"
-        )
-    if "Separable" in kind:
-        return (
-            "the pointwise half of a separable convolution reads sums, not signs: use a depthwise "
-            "convolution and a QuantConv2D of size 1 with an input_quantizer"
-        )
-    if "Transpose" in kind:
-        return (
-            "Larq Compute Engine has no binary transposed convolution: use UpSampling2D and "
-            "QuantConv2D"
-        )
-    if "Conv1D" in kind:
-        return (
-            "Larq Compute Engine has no one-dimensional convolution: use QuantConv2D with "
-            "kernel_size=(k, 1) on an input of shape (length, 1, channels)"
-        )
-    padding = getattr(layer, "pad_values", 0.0)
-    if getattr(layer, "padding", "") == "same" and padding not in (0, 1):
-        return f"pad_values={padding:g}: only 1 (fastest) and 0 can be bits"
-    groups = getattr(layer, "groups", 1)
-    if groups > 1 and (size := int(layer.kernel.shape[-2])) % WORD:
-        return f"groups of {size} input channels: they must be a multiple of {WORD}"
-    return ""
-
-
-def _hint(operator: Operator) -> str:
+def _hint(operator: Operator, ones: str) -> str:
     """What would make a binary convolution faster; empty if nothing."""
     channels = operator.group_channels
     hints = []
@@ -137,24 +63,24 @@ def _hint(operator: Operator) -> str:
     if operator.options.get("pad_values") == 0 and operator.options.get("padding") == 0:
         weights = operator.weights
         if weights is not None and max(weights.shape[1:3]) > 1:
-            hints.append("zero padding needs a correction at the borders: pad_values=1 does not")
+            hints.append(f"zero padding needs a correction at the borders: {ones} does not")
     return "; ".join(hints)
 
 
-def _why_not_folded(operator: Operator, producer: Operator, layer: Any) -> str:
+def _why_not_folded(subject: Subject, producer: Operator, layer: Any) -> str:
     """Why an activation or a batch normalisation became an operator; empty if it must."""
-    kind = type(layer).__name__
+    operator, kind = subject.operator, type(layer).__name__
     if kind == "PReLU":
         several = operator.name == "MUL"  # of the operators that it takes then
-        return _SLOPES.format(axes=list(layer.shared_axes or [])) if several else ""
+        slopes = _SLOPES[subject.translated]
+        return slopes.format(axes=list(layer.shared_axes or [])) if several else ""
     if operator.name in ("RELU", "RELU6") and producer.name == BCONV2D:
         before = type(_layer_before(layer)).__name__
-        order = (
-            "it follows batch normalisation: use the order QuantConv2D, ReLU, BatchNormalization"
-        )
+        order = f"it follows batch normalisation: use the order {_ORDER[subject.translated]}"
         if producer.options.get("pad_values") == 0 and producer.options.get("padding") == 0:
             also = f", and {order}" if before == "BatchNormalization" else ""
-            return f"not folded into a convolution with zero padding: use pad_values=1{also}"
+            ones = _ONES[subject.translated]
+            return f"not folded into a convolution with zero padding: use {ones}{also}"
         if before in ("BatchNormalization", "NoneType"):
             return f"not folded because {order}"
         return "not folded because it does not follow the convolution directly"
@@ -206,26 +132,3 @@ def _layer_before(layer: Any) -> Any:
     nodes = layer.inbound_nodes
     before = nodes[0].inbound_layers if len(nodes) == 1 else None
     return None if isinstance(before, list) else before
-
-
-def _weight_quantizer(operator: Operator, layer: Any) -> Any:
-    if operator.name == DEPTHWISE_CONV_2D:
-        return getattr(layer, "depthwise_quantizer", None)
-    return getattr(layer, "kernel_quantizer", None) or getattr(layer, "pointwise_quantizer", None)
-
-
-def _is_sign(quantizer: Any) -> bool:
-    values = np.asarray(quantizer(tf.constant(_PROBE))).reshape(-1)
-    return bool(np.array_equal(values, np.sign(_PROBE).reshape(-1)))
-
-
-def _is_two_valued(quantizer: Any, layer: Any) -> bool:
-    """Whether each filter of a layer's quantized kernel has the values -a and a."""
-    kernel = np.abs(np.asarray(quantizer(tf.constant(layer.kernel.numpy()))))
-    filters = kernel.reshape(-1, kernel.shape[-1])
-    return bool(np.allclose(filters, filters[:1], rtol=1e-5, atol=0) and (filters > 0).all())
-
-
-def _name(quantizer: Any) -> str:
-    name = getattr(quantizer, "name", None) or getattr(quantizer, "__name__", None)
-    return str(name or type(quantizer).__name__)

@@ -15,6 +15,8 @@ import larq_compute_engine as lce
 import tensorflow as tf
 
 from facesdk.models.bundle import ModelBundle
+from facesdk.tflite.graph import Graph
+from facesdk.tflite.operators import BCONV2D
 from facesdk_converters.inspection import refusals
 from facesdk_converters.sources.function import FunctionNetwork, frozen, of_graph
 from facesdk_converters.sources.network import KerasNetwork
@@ -37,7 +39,17 @@ _BROKEN = (
 
 def target() -> Target:
     """The target ``lce``."""
-    return Target("lce", at_once(convert), remark=reasons.remark)
+    return Target("lce", at_once(convert), remark=reasons.remark, describe=_describe)
+
+
+def _describe(graph: Graph) -> str:
+    """That a file has no layer of bits, which is what the target is for."""
+    if any(operator.name == BCONV2D for operator in graph.operators):
+        return ""
+    return (
+        "no layer became 1 bit, so the file is a float network; --explain says why, where the "
+        "layers of the source are known"
+    )
 
 
 def convert(source: Source) -> ModelBundle:

@@ -13,12 +13,15 @@ import tensorflow as tf
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 from contracts import other
 from converters import networks
+from converters.onnx_graphs import Graph, random
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import InputSpec
 from facesdk.tflite import weights
+from facesdk_converters.convert import Request, convert
 from facesdk_converters.inspection import faces, parity
 from facesdk_converters.inspection.explanation import Explanation, explain
 from facesdk_converters.inspection.explanation_text import as_text
+from facesdk_converters.sources import source as sources
 from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets.lce import target
@@ -194,3 +197,90 @@ def test_quantizers_that_are_functions_are_named_and_their_values_told() -> None
     said = explained_from(image, x)
     assert "input_quantizer three_values gives 0 for 0" in said["zero"][0]
     assert "input_quantizer halves is not a sign" in said["wrapped"][0]
+
+
+class Own(layers.Layer):  # type: ignore[misc]
+    """A layer of one's own: signs of what it reads and of its weights, as functions write them."""
+
+    def __init__(self, signs: Any, of_weights: Any = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.signs, self.of_weights = signs, of_weights or signs
+
+    def build(self, shape: Any) -> None:
+        self.own = self.add_weight("own", (3, 3, shape[-1], 32))
+        self.own.assign(np.random.default_rng(7).normal(0, 1, self.own.shape))
+
+    def call(self, inputs: Any) -> Any:
+        return tf.nn.conv2d(self.signs(inputs), self.of_weights(self.own), 1, "SAME")
+
+
+def where(x: Any) -> Any:
+    return tf.where(x >= 0, 1.0, -1.0)
+
+
+def test_layers_of_ones_own_are_named_with_what_they_read() -> None:
+    image = layers.Input((8, 8, 3))
+    x = layers.Conv2D(32, 3, name="stem")(image)
+    for name, signs, of_weights in (
+        ("quotient", lambda x: x / tf.abs(x), where),
+        ("three", tf.sign, where),
+        ("zeros", where, lambda w: tf.where(tf.abs(w) < 0.1, 0.0, tf.sign(w))),
+        ("many", where, tf.identity),
+    ):
+        x = Own(signs, of_weights, name=name)(x)
+        x = layers.ReLU(name=f"{name}_relu")(layers.BatchNormalization(name=f"{name}_bn")(x))
+        x = layers.BatchNormalization(name=f"{name}_end")(x)
+    said = explained_from(image, x)
+    assert "reads x / abs(x), which is NaN where x is 0" in said["quotient"][0]
+    assert "a third value that no bit holds: write tf.where(x >= 0, 1.0, -1.0)" in said["three"][0]
+    assert "32 of 32 filters have weights that are 0 beside others" in said["zeros"][0]
+    assert "32 of 32 filters have weights of several magnitudes" in said["many"][0]
+
+
+def _signs(graph: Graph, x: str) -> str:
+    zero, one, other = (graph.constant(np.float32(value)) for value in (0, 1, -1))
+    return str(graph.add("Where", graph.add("GreaterOrEqual", x, zero), one, other))
+
+
+def test_reasons_of_an_onnx_network_are_its_own(tmp_path: Path) -> None:
+    kernel = np.sign(random(32, 32, 3, 3))
+    some = kernel.copy()
+    some[[3, 8], 0, 1, 1] = 0
+    graph = Graph("n", 32, 16, 16)
+    x = graph.conv("x", random(32, 32, 3, 3))
+    x = graph.conv(_signs(graph, x), kernel, pads=[2, 2, 0, 0])
+    x = graph.add("MaxPool", graph.add("Neg", _signs(graph, x)), kernel_shape=[2, 2])
+    x = graph.conv(x, kernel)
+    x = graph.conv(_signs(graph, x), some)
+    x = graph.conv(_signs(graph, x), kernel * 1e-7)
+    x = graph.conv(x, kernel[:, :, :1, :1])
+    x = graph.conv(_signs(graph, x), random(32, 32, 1, 1))
+    source = sources.load(graph.save(tmp_path / "net.onnx", x))
+    bundle = target.convert(source)
+    explanation = explain(bundle.graph, network=source.network, remark=target.target().remark)
+    said = [row.remark for row in explanation.rows if row.weight_bits]
+    for words, expected in zip(
+        said,
+        (
+            "reads the network's input",
+            "with zeros around them that are not half its kernel",
+            "the largest of windows is taken of them",
+            "2 of 32 filters have weights that are 0 beside others",
+            "32 of 32 filters have no weight above 1e-06",
+            "it reads no signs: write torch.where",
+            "32 of 32 filters have weights of several magnitudes",
+        ),
+        strict=True,
+    ):
+        assert expected in words
+        assert not any(word in words for word in ("quantizer", "Quant", "pad_values"))
+
+
+@pytest.mark.parametrize(("bits", "lines"), [(False, 1), (True, 0)])
+def test_a_file_without_bits_says_so(tmp_path: Path, bits: bool, lines: int) -> None:
+    image = layers.Input((8, 8, 32))
+    x = binary("conv")(image) if bits else layers.Conv2D(8, 3)(image)
+    tf.keras.Model(image, x).save(tmp_path / "net.h5")
+    request = Request(tmp_path / "net.h5", tmp_path / "net.tflite", verify=False)
+    record = convert(request, target.target()).to_dict()
+    assert [row[:22] for row in record["description"]] == ["no layer became 1 bit,"] * lines

@@ -26,6 +26,8 @@ from facesdk_converters.sources.onnx.translator import LAYERS, Signs
 _ROUNDING = 2.5e-7
 """What ``w - clip(w) + clip(w)`` adds to a weight where the file has its result: two float steps
 of a number below 1."""
+SMALLEST = 4 * _ROUNDING
+"""Up to here a magnitude may be rounding alone."""
 _FEWEST = 8
 """Of fewer weights, two different values say nothing."""
 
@@ -69,7 +71,7 @@ def levels_of(rows: NDArray[np.float32]) -> Levels | None:
         halves = np.where(several, (high - low) / 2, halves)
     around = rows - middles
     scale = np.maximum(size.max(axis=1, keepdims=True), halves)
-    small = (halves <= 4 * _ROUNDING) & rows.any(axis=1, keepdims=True)
+    small = (halves <= SMALLEST) & rows.any(axis=1, keepdims=True)
     if not _close(np.abs(around), halves, scale).all() or small.any():
         return None
     return Levels(np.sign(around), np.asarray(halves, np.float32), np.asarray(middles, np.float32))
