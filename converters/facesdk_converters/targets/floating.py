@@ -14,6 +14,7 @@ from facesdk_converters.inspection import refusals
 from facesdk_converters.sources.function import FunctionNetwork
 from facesdk_converters.sources.network import FileNetwork, KerasNetwork
 from facesdk_converters.sources.source import Source
+from facesdk_converters.targets.constant_operators import computed
 from facesdk_converters.targets.group_normalization import plain_groups
 from facesdk_converters.targets.large_kernels import quantized_before
 from facesdk_converters.targets.recurrence import unrolled
@@ -65,6 +66,8 @@ def convert(source: Source, *, half: bool) -> ModelBundle:
             converter.target_spec.supported_types = [tf.float16]
         content = bytes(converter.convert())
     bundle = refusals.verified(content, source)
+    if not half:  # its constants are widened in the file
+        bundle = computed(bundle)
     refusals.check_operators(bundle.graph, source)
     return in_order(bundle, source.network.input_names, source.network.output_names)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import larq as lq
 import numpy as np
@@ -11,12 +12,16 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
 from contracts import other
+from converters import networks
 from facesdk.errors import InputError, ModelError
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime.interpreter import Interpreter
+from facesdk_converters.sources.function import frozen
 from facesdk_converters.sources.network import KerasNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets import binary_weights, floating
+from facesdk_converters.targets.constant_operators import computed
+from facesdk_converters.tflite.layers import Layers
 
 keras = tf.keras
 
@@ -167,3 +172,60 @@ def test_other_bits_are_refused(stock: ModelBundle) -> None:
         binary_weights.target(4)
     with pytest.raises(InputError, match="activation_bits must be 0 or 8, but got 32"):
         binary_weights.pack_weights(stock, 32)
+
+
+class Own(keras.layers.Layer):  # type: ignore[misc]
+    """A layer of one's own that binarizes its weights by a choice, with one scale per filter."""
+
+    def __init__(self, size: tuple[int, ...], scaled: bool, **options: Any) -> None:
+        super().__init__(**options)
+        self.size, self.scaled = size, scaled
+
+    def build(self, shape: Any) -> None:
+        self.own = self.add_weight("own", (*self.size, shape[-1], 24))
+        self.own.assign(np.random.default_rng(8).normal(0, 1, self.own.shape))
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        signs = tf.where(self.own >= 0, 1.0, -1.0)
+        if self.scaled:
+            axes = list(range(len(self.own.shape) - 1))
+            signs = signs * tf.reduce_mean(tf.abs(self.own), axes, keepdims=True)
+        return tf.nn.conv2d(inputs, signs, 1, "SAME") if self.size else tf.matmul(inputs, signs)
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("by_function", [False, True])
+def test_kernels_that_a_layer_of_ones_own_binarizes_are_packed(
+    scaled: bool, by_function: bool
+) -> None:
+    """The stock converter leaves the choice in the file; read by its layers or by its function."""
+    image = keras.Input((10, 9, 16), batch_size=1)
+    x = keras.layers.BatchNormalization()(Own((3, 3), scaled)(image))
+    x = keras.layers.GlobalAveragePooling2D()(Own((3, 3), scaled)(keras.layers.ReLU()(x)))
+    model = networks.look_trained(keras.Model(image, Own((), scaled)(x)))
+    network: Any = KerasNetwork(model)
+    if by_function:
+        traced = tf.function(lambda x: model(x, training=False), autograph=False)
+        network = frozen(traced.get_concrete_function(tf.TensorSpec((1, 10, 9, 16), name="x")))
+    source = Source(Path("own"), network, "", CONTRACT, documented=False)
+    inputs = np.random.default_rng(9).normal(0, 1, (1, 10, 9, 16)).astype(np.float32)
+    stock = floating.convert(source, half=False)
+    assert not {"SELECT_V2", "TRANSPOSE"} & {row.name for row in stock.graph.operators}
+    assert stock.graph.file_bytes > 4 * model.count_params()
+    packed = binary_weights.pack_weights(stock)
+    assert [layer.packed for layer in packed.layers] == [True] * 3
+    expected = model(inputs).numpy()
+    for content in (stock.content, packed.content):
+        np.testing.assert_allclose(run(content, inputs), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_results_that_are_larger_than_their_constants_stay_computed() -> None:
+    """A row and a column are not written out as a picture."""
+    layers = Layers((), description="grows")
+    row = layers.constant("row", np.arange(5.0).reshape(1, 1, 5, 1))
+    column = layers.constant("column", np.arange(60.0).reshape(1, 60, 1, 1))
+    x = layers.input("x", (1, 60, 5, 1))
+    sums = layers.append("ADD", [row, column], (1, 60, 5, 1), schema.BuiltinOptions.AddOptions,
+                         schema.AddOptionsT())  # fmt: skip
+    bundle = ModelBundle.from_bytes(layers.to_bytes([layers.add(x, sums)]), "grows")
+    assert computed(bundle) is bundle
