@@ -249,21 +249,28 @@ class Index:
 
     def _near(self, graph: Graph, probe: FloatArray, top: int, now: float) -> Hits:
         """The most similar people of the templates that the graph finds, and of those beside it."""
-        ids = self.columns.ids
-        beside = np.arange(self._first_beside, len(self))
-        best: dict[int, float] = {}
-        asked = 0
-        while len(best) < top and asked < len(graph):
-            asked = min(len(graph), max(asked, top) * _TEMPLATES_PER_PERSON)
-            found = graph.near(probe, asked)
-            rows = np.searchsorted(ids[: self._first_beside], found)
-            there = rows < self._first_beside
-            rows = rows[there][ids[rows[there]] == found[there]]
-            best = self._best(np.concatenate([rows, beside]), probe, top, now)
+        first = self._first_beside
+        rows = self._nearest(graph, probe, top, now)
+        best = self._best(np.concatenate([rows, np.arange(first, len(self))]), probe, top, now)
         lives = len(self)
         if self._first_end <= now:
             lives = int(np.count_nonzero(self.columns.expires > now))
         return Hits(tuple(best), tuple(best.values()), lives)
+
+    def _nearest(self, graph: Graph, probe: FloatArray, top: int, now: float) -> NDArray[np.int64]:
+        """Rows of the graph near a probe: those that live are of ``top`` people, or are all."""
+        first, asked = self._first_beside, top * _TEMPLATES_PER_PERSON
+        ids = self.columns.ids[:first]
+        while asked < first:
+            found = graph.near(probe, asked)
+            rows = np.searchsorted(ids, found)
+            there = rows < first
+            rows = rows[there][ids[rows[there]] == found[there]]
+            living: NDArray[np.int64] = rows[self.columns.expires[rows] > now]
+            if len(np.unique(self.columns.owners[living])) >= top:
+                return living
+            asked *= _TEMPLATES_PER_PERSON
+        return np.arange(first)
 
     def _best(
         self, rows: NDArray[np.int64], probe: FloatArray, top: int, now: float

@@ -186,6 +186,32 @@ def test_a_graph_finds_the_mates_of_probes():
     assert [later.people[place].id for place in hits.people] == ["again", "p0"]
 
 
+@pytest.mark.parametrize("ends", [NEVER, 50.0])
+def test_who_is_enrolled_beside_a_graph_hides_nobody_who_is_in_it(ends):
+    """The eight templates that the graph finds first are gone, or have expired."""
+    probe = unit(5)
+    twins = [(number, "twin", ends, probe) for number in range(8)]
+    mate = (8, "mate", NEVER, (probe + 0.5 * unit(6)) / np.linalg.norm(probe + 0.5 * unit(6)))
+    others = [(number, f"p{number}", NEVER, -unit(number)) for number in range(100, 400)]
+    others = [row for row in others if row[3] @ probe < 0.5]
+    index = added(Index.empty(DIM), [*twins, mate, *others]).with_graph()
+    if ends == NEVER:
+        index = index.without(np.arange(8))
+    for number in range(500, 503):
+        index = added(index, [(number, f"visitor {number}", NEVER, -probe)])
+        hits = index.search(probe, top=1, rule="max", now=100.0)
+        assert [index.people[place].id for place in hits.people] == ["mate"]
+    assert index.beside_graph == 3
+
+
+def test_a_graph_of_which_less_is_left_than_it_would_be_asked_for_is_not_asked(monkeypatch):
+    index = added(Index.empty(DIM), [(at, f"p{at}", NEVER, unit(at)) for at in range(50)])
+    index = index.with_graph().without(np.arange(4, 50))
+    monkeypatch.setattr(type(index.graph), "near", lambda *_: pytest.fail("asked"))
+    hits = index.search(unit(2), top=1, rule="max", now=0.0)
+    assert [index.people[place].id for place in hits.people] == ["p2"]
+
+
 def test_an_approximate_search_has_no_mean():
     index = added(Index.empty(DIM), [(1, "a", NEVER, unit(1))]).with_graph()
     with pytest.raises(InputError, match="rule max only"):
