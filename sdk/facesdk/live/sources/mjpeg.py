@@ -6,6 +6,7 @@ each part a JPEG. Parts with a ``Content-Length`` are read by it; others end at 
 
 from __future__ import annotations
 
+import http.client
 import io
 import re
 import time
@@ -78,7 +79,7 @@ class MjpegReader:
             self._at_part = False
             length = self._length()
             return self._until_boundary() if length is None else self._exactly(length)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise SourceLostError(f"{self._name} stopped ({error})") from None
 
     def _find_boundary(self) -> None:

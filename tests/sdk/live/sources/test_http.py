@@ -114,6 +114,24 @@ def test_a_stream_that_dies_within_a_picture_is_lost_and_opened_again() -> None:
         assert capture.reconnects >= 2
 
 
+@pytest.mark.parametrize("length", [True, False])
+@pytest.mark.parametrize("cut", [0, 1, 30, 400, -100])
+def test_a_chunked_stream_that_dies_anywhere_is_lost(length: bool, cut: int) -> None:
+    whole = part(jpeg(80), length=length)
+    chunk = b"%x\r\n%b\r\n" % (len(whole), whole)
+
+    def answer(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.protocol_version = "HTTP/1.1"
+        request.send_response(200)
+        request.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        request.send_header("Transfer-Encoding", "chunked")
+        request.end_headers()
+        request.wfile.write(2 * chunk + chunk[:cut])
+
+    with served(answer) as url:
+        assert levels_of(HttpSource(url))[:1] == [80]
+
+
 def test_a_stream_that_says_nothing_is_lost_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_source, "TIMEOUT", 0.2)
     done = threading.Event()
