@@ -11,8 +11,8 @@ topic                                   retained what
 ``homeassistant/KIND/NAME/ENTITY/config``  yes   what an entity is
 ======================================  =======  ==========================================
 
-No picture and no embedding is sent. Messages wait while the broker is away, at most
-:data:`MOST_WAITING` of them.
+No picture and no embedding is sent. Events wait while the broker is away, at most
+:data:`MOST_WAITING` of them; of the state only the newest is sent when it is back.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ import os
 import re
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from facesdk.live.events import Event, Identified, Left, Seen, SourceChanged
 from facesdk.version import __version__
 
 MOST_WAITING = 1000
-"""Messages that wait for the broker, at most; further ones are lost."""
+"""Messages that wait for the broker, at most; the oldest are lost."""
 
 PASSWORD = "FACESDK_MQTT_PASSWORD"
 """Environment variable with the password, where the address has none: others see addresses."""
@@ -205,6 +206,114 @@ class House:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a topic is told.
+
+    Attributes:
+        topic: The topic.
+        text: The text.
+        passing: Whether it counts as it happens, as events do; else the broker keeps the newest.
+    """
+
+    topic: str
+    text: str
+    passing: bool = False
+
+
+class Outbox:
+    """What waits for the broker. Threads may share it.
+
+    What it has to know again after each connection goes first; the rest follows in its order.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._introduction: deque[Message] = deque()
+        self._waiting: deque[Message] = deque(maxlen=MOST_WAITING)
+        self._acknowledged: set[int] = set()
+        self._online = self._closed = self._underway = False
+
+    def __len__(self) -> int:
+        return len(self._introduction) + len(self._waiting)
+
+    def add(self, messages: Iterable[Message]) -> None:
+        """Let messages wait; those that the broker would keep only while it is there."""
+        with self._changed:
+            self._waiting.extend(row for row in messages if self._online or row.passing)
+            self._changed.notify_all()
+
+    def introduce(self, messages: Iterable[Message]) -> None:
+        """The broker is there: it is told this first, and no state that is older."""
+        with self._changed:
+            self._online = True
+            self._introduction = deque(messages)
+            self._forget_states()
+            self._changed.notify_all()
+
+    def lost(self) -> None:
+        """The broker is away: events wait until it is introduced to us again."""
+        with self._changed:
+            self._online = False
+            self._introduction.clear()
+            self._forget_states()
+            self._changed.notify_all()
+
+    def take(self) -> Message | None:
+        """The next message, once the last one has arrived and the broker is there.
+
+        Returns:
+            None when the box is closed.
+        """
+        with self._changed:
+            self._underway = False
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._closed or (self._online and len(self)))
+            if self._closed:
+                return None
+            self._underway = True
+            return (self._introduction or self._waiting).popleft()
+
+    def acknowledge(self, number: int) -> None:
+        """A message has arrived."""
+        with self._changed:
+            self._acknowledged.add(number)
+            self._changed.notify_all()
+
+    def wait_for(self, number: int) -> None:
+        """Wait until a message has arrived, or the box is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or number in self._acknowledged)
+            self._acknowledged.clear()
+
+    def arrived(self, number: int, timeout: float) -> bool:
+        """Whether a message arrives in so many seconds, and before the broker is lost."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: number in self._acknowledged or not self._online, timeout
+            )
+            return number in self._acknowledged
+
+    def close(self, timeout: float) -> bool:
+        """Wait until everything has arrived, for so many seconds at most, and give nothing more.
+
+        Returns:
+            Whether the broker is there.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: not self._online or not (self._underway or len(self)), timeout
+            )
+            self._closed = True
+            self._changed.notify_all()
+            return self._online
+
+    def _forget_states(self) -> None:
+        events = [row for row in self._waiting if row.passing]
+        self._waiting.clear()
+        self._waiting.extend(events)
+
+
 class Publisher:
     """Sends events to a broker, from a thread of its own; a broker that is away holds up nothing.
 
@@ -230,10 +339,10 @@ class Publisher:
         self._notice, self._lost = notice, False
         self._where = f"the MQTT broker {broker.host}:{broker.port}"
         self._broker, self._name, self._patient = broker, device_name(name), patient
-        self._house, self._lock = House(), threading.Lock()
+        self._house, self._lock, self._outbox = House(), threading.Lock(), Outbox()
+        self._sender = threading.Thread(target=self._send_all, name="facesdk-mqtt", daemon=True)
         self._answered, self._refusal = threading.Event(), ""
         client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=f"facesdk_{self._name}")
-        client.max_queued_messages_set(MOST_WAITING)
         client.reconnect_delay_set(1, _LONGEST_PAUSE)
         client.will_set(self._topic("status"), "offline", qos=1, retain=True)
         if broker.user is not None:
@@ -243,6 +352,7 @@ class Publisher:
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_message = self._told
+        client.on_publish = self._arrived
         self._client = client
 
     def start(self) -> None:
@@ -261,6 +371,7 @@ class Publisher:
             self._notice(f"{reason}; it is tried again and again")
             self._client.connect_async(self._broker.host, self._broker.port)
             self._client.loop_start()
+            self._sender.start()
             return
         self._client.loop_start()
         self._answered.wait(_PATIENCE)
@@ -268,22 +379,26 @@ class Publisher:
             self._client.loop_stop()
             reason = self._refusal or "it does not answer"
             raise InputError(f"{self._where} does not let us in ({reason})")
+        self._sender.start()
 
     def publish(self, event: Event) -> None:
         """Send an event, and what it changes."""
-        record = event.to_dict()
+        messages = []
+        if not isinstance(event, SourceChanged):
+            record = event.to_dict()
+            record = {"event_type": record.pop("event"), **record}
+            messages = [Message(self._topic("event"), json.dumps(record), passing=True)]
         with self._lock:
             self._house.see(event)
-            state = self._house.to_dict()
-        if not isinstance(event, SourceChanged):
-            record = {"event_type": record.pop("event"), **record}
-            self._send("event", record, retain=False)
-        self._send("state", state, retain=True)
+            self._outbox.add([*messages, self._state()])
 
     def close(self) -> None:
         """Say goodbye, wait a moment until it is sent, and hang up."""
-        if self._client.is_connected():
-            self._send_text(self._topic("status"), "offline").wait_for_publish(_FAREWELL)
+        online = self._outbox.close(_FAREWELL)
+        if self._sender.is_alive():
+            self._sender.join()
+        if online:
+            self._outbox.arrived(self._send(Message(self._topic("status"), "offline")), _FAREWELL)
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -301,6 +416,7 @@ class Publisher:
         self._answered.set()
 
     def _disconnected(self, _: Any, __: Any, ___: Any, reason: Any, ____: Any) -> None:
+        self._outbox.lost()
         if reason.is_failure and not self._lost:
             self._lost = True
             why = self._refusal or one_line(reason)
@@ -311,18 +427,27 @@ class Publisher:
             self._introduce()
 
     def _introduce(self) -> None:
-        for topic, record in discovery(self._name).items():
-            self._send_text(topic, json.dumps(record))
+        entities = discovery(self._name).items()
+        messages = [Message(topic, json.dumps(record)) for topic, record in entities]
+        online = Message(self._topic("status"), "online")
         with self._lock:
-            state = self._house.to_dict()
-        self._send("state", state, retain=True)
-        self._send_text(self._topic("status"), "online")
+            self._outbox.introduce([*messages, self._state(), online])
 
-    def _send(self, what: str, record: Mapping[str, Any], *, retain: bool) -> None:
-        self._client.publish(self._topic(what), json.dumps(record), qos=1, retain=retain)
+    def _state(self) -> Message:
+        return Message(self._topic("state"), json.dumps(self._house.to_dict()))
 
-    def _send_text(self, topic: str, text: str) -> Any:
-        return self._client.publish(topic, text, qos=1, retain=True)
+    def _arrived(self, _: Any, __: Any, number: int, ___: Any, ____: Any) -> None:
+        self._outbox.acknowledge(number)
+
+    def _send_all(self) -> None:
+        """One after the other: what a loss interrupts, paho repeats after what came later."""
+        while (message := self._outbox.take()) is not None:
+            self._outbox.wait_for(self._send(message))
+
+    def _send(self, message: Message) -> int:
+        retain = not message.passing
+        number: int = self._client.publish(message.topic, message.text, qos=1, retain=retain).mid
+        return number
 
     def _topic(self, what: str) -> str:
         return f"facesdk/{self._name}/{what}"

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -185,6 +186,142 @@ class Listener:
         self._client.loop_stop()
 
 
+class Wire:
+    """Stands for paho and a broker: what is underway when the broker is lost is sent once more.
+
+    Like paho it keeps what it is given while the broker is away, up to the limit that it has.
+    """
+
+    CallbackAPIVersion = paho.CallbackAPIVersion
+
+    def __init__(self) -> None:
+        self.got: list[tuple[str, str]] = []
+        self.there, self.acknowledges = False, True
+        self._most, self._number = 0, 0
+        self._kept: dict[int, tuple[str, str]] = {}
+        self._lock = threading.RLock()
+
+    def Client(self, *_: object, **__: object) -> Wire:
+        return self
+
+    def max_queued_messages_set(self, count: int) -> None:
+        self._most = count
+
+    def publish(self, topic: str, text: str, **_: object) -> paho.MQTTMessageInfo:
+        with self._lock:
+            self._number += 1
+            info = paho.MQTTMessageInfo(self._number)
+            if self._most and len(self._kept) >= self._most:
+                info.rc = paho.MQTT_ERR_QUEUE_SIZE
+                return info
+            self._kept[self._number] = (topic, text)
+            if self.there:
+                self._deliver(self._number)
+            return info
+
+    def come(self) -> None:
+        self.there = True
+        self.on_connect(self, None, None, SimpleNamespace(is_failure=False), None)
+        with self._lock:
+            for number in list(self._kept):
+                self._deliver(number)
+
+    def go(self) -> None:
+        self.there = False
+        self.on_disconnect(self, None, None, SimpleNamespace(is_failure=True), None)
+
+    def is_connected(self) -> bool:
+        return self.there
+
+    def of(self, topic: str) -> list[str]:
+        return [text for name, text in list(self.got) if name == topic]
+
+    def _deliver(self, number: int) -> None:
+        self.got.append(self._kept[number])
+        if self.acknowledges:
+            self._kept.pop(number)
+            self.on_publish(self, None, number, None, None)
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_, **__: None
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
+    fake = Wire()
+    monkeypatch.setattr(mqtt, "_paho", lambda: fake)
+    monkeypatch.setattr(mqtt, "_FAREWELL", 0.05)
+    monkeypatch.setattr(mqtt, "_PATIENCE", 0.0)
+    return fake
+
+
+def on_the(wire: Wire) -> Publisher:
+    publisher = Publisher(Broker("host", 1), "door", patient=True)
+    publisher.start()
+    wire.come()
+    _until(lambda: wire.of("facesdk/door/status"))
+    return publisher
+
+
+def test_after_an_outage_with_a_full_queue_the_device_is_online_with_its_newest_state(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mqtt, "MOST_WAITING", 20)
+    publisher = on_the(wire)
+    wire.go()
+    for track in range(1, 101):
+        publisher.publish(Seen(1.0, AT, track, face(50, 50)))
+    wire.got.clear()
+    wire.come()
+    _until(lambda: len(wire.got) >= 27)
+    publisher.close()
+    topics = [topic for topic, _ in wire.got]
+    assert topics[:5] == list(discovery("door"))
+    assert topics[5:] == [
+        "facesdk/door/state",
+        "facesdk/door/status",
+        *20 * ["facesdk/door/event"],
+        "facesdk/door/status",
+    ]
+    assert wire.of("facesdk/door/status") == ["online", "offline"]
+    (state,) = wire.of("facesdk/door/state")
+    assert json.loads(state)["present"] == 100
+    tracks = [json.loads(text)["track"] for text in wire.of("facesdk/door/event")]
+    assert tracks == list(range(81, 101))
+
+
+def test_a_state_that_a_loss_interrupts_does_not_come_after_newer_ones(wire: Wire) -> None:
+    publisher = on_the(wire)
+    wire.acknowledges = False
+    publisher.publish(SourceChanged(1.0, AT, "reconnecting", "cable"))
+    _until(lambda: len(wire.of("facesdk/door/state")) == 2)
+    wire.go()
+    publisher.publish(SourceChanged(2.0, AT, "live", ""))
+    publisher.publish(COMES)
+    wire.acknowledges = True
+    wire.come()
+    _until(lambda: wire.of("facesdk/door/event"))
+    publisher.close()
+    state = json.loads(wire.of("facesdk/door/state")[-1])
+    assert (state["source"], state["present"]) == ("live", 1)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_end_is_quiet_when_nothing_is_acknowledged(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    monkeypatch.setattr(mqtt, "MOST_WAITING", 20)
+    publisher = on_the(wire)
+    wire.acknowledges = False
+    for _ in range(50):
+        publisher.publish(COMES)
+    if not there:
+        wire.go()
+    publisher.close()
+    assert not publisher._sender.is_alive()
+    assert wire.of("facesdk/door/status")[-1] == ("offline" if there else "online")
+
+
 @pytest.mark.slow
 def test_a_visit_reaches_the_house(tmp_path: Path) -> None:
     port = free_port()
@@ -340,4 +477,5 @@ def test_messages_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None
         publisher.publish(COMES)
         publisher.publish(GOES)
     assert len(publisher._client._out_messages) <= 20
+    assert len(publisher._outbox) == 20
     publisher.close()
