@@ -46,13 +46,15 @@ class MjpegReader:
 
     Args:
         stream: The body; a read that takes too long raises OSError.
-        boundary: As :func:`boundary_of` gives it.
+        boundary: As :func:`boundary_of` gives it; two more dashes before it are understood too, and
+            from the first boundary on the others must be like it.
         name: What messages call the stream.
     """
 
     def __init__(self, stream: BinaryIO, boundary: bytes, name: str) -> None:
         self.unreadable = 0
-        self._stream, self._boundary, self._name = stream, boundary, name
+        self._stream, self._name = stream, name
+        self._boundaries: tuple[bytes, ...] = (boundary, b"--" + boundary)
         self._begun = time.monotonic()
         self._at_part = False
 
@@ -84,10 +86,11 @@ class MjpegReader:
 
     def _find_boundary(self) -> None:
         size = 0
-        while not self._is_boundary(line := self._line()):
+        while (boundary := self._boundary_in(line := self._line())) is None:
             size += len(line)
             if size > MOST_BYTES:
                 raise ValueError("no boundary between its pictures")
+        self._boundaries = (boundary,)
 
     def _length(self) -> int | None:
         length = None
@@ -112,7 +115,7 @@ class MjpegReader:
         size = 0
         while True:
             line = self._line()
-            if self._is_boundary(line):
+            if self._boundary_in(line) is not None:
                 self._at_part = True
                 return b"".join(parts).removesuffix(b"\r\n")
             parts.append(line)
@@ -120,8 +123,12 @@ class MjpegReader:
             if size > MOST_BYTES:
                 raise ValueError("a picture without an end")
 
-    def _is_boundary(self, line: bytes) -> bool:
-        return line.rstrip() in (self._boundary, self._boundary + b"--")
+    def _boundary_in(self, line: bytes) -> bytes | None:
+        found = line.rstrip()
+        for name in (found, found.removesuffix(b"--")):
+            if name in self._boundaries:
+                return name
+        return None
 
     def _line(self) -> bytes:
         line = self._stream.readline(_LONGEST_LINE)

@@ -88,6 +88,24 @@ def test_each_part_is_a_picture(length: bool, boundary: str) -> None:
         assert levels_of(HttpSource(url)) == pytest.approx([40 * i for i in range(6)], abs=2)
 
 
+@pytest.mark.parametrize("length", [True, False])
+@pytest.mark.parametrize("name", ["--frame", "----abc", "-" * 27 + "42", "--"])
+def test_a_boundary_that_begins_with_dashes_has_two_more_where_it_stands(
+    length: bool, name: str
+) -> None:
+    parts = [part(jpeg(40 * i), length=length).replace(b"--frame", b"--" + name.encode(), 1)
+             for i in range(6)]  # fmt: skip
+    with served(stream(*parts, boundary=name, end=b"--" + name.encode() + b"--\r\n")) as url:
+        assert levels_of(HttpSource(url)) == pytest.approx([40 * i for i in range(6)], abs=2)
+
+
+def test_the_first_boundary_says_how_all_are_written() -> None:
+    content = b"\r\n".join([jpeg(80), b"----frame", b"is no boundary here"])
+    first, second = part(content, length=False), part(jpeg(160))
+    reader = MjpegReader(io.BytesIO(first + second), b"--frame", "stream")
+    assert [round(float(reader.read().image.mean())) for _ in range(2)] == [80, 160]
+
+
 def test_a_damaged_picture_is_left_out_and_counted() -> None:
     good = jpeg(100)
     parts = [part(good), part(good[: len(good) // 2]), part(b"nonsense"), part(good)]
