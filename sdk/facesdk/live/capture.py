@@ -103,6 +103,7 @@ class Capture:
         self._thread: threading.Thread | None = None
         self._origin: float | None = None
         self._last = 0.0
+        self._came_at = 0.0
         self._numbers = 0
         self.state = State.CONNECTING
         self.message = ""
@@ -142,6 +143,12 @@ class Capture:
             return None
 
     @property
+    def elapsed(self) -> float:
+        """Seconds since a paced source was first opened, with those of losses; 0 of a file."""
+        origin = self._origin
+        return 0.0 if origin is None or not self.source.paced else self._clock() - origin
+
+    @property
     def exhausted(self) -> bool:
         """Whether nothing will come any more."""
         with self._changed:
@@ -172,8 +179,8 @@ class Capture:
             self._enter(State.ENDED, self.message)
 
     def _read_all(self) -> None:
-        pause, lost_at = FIRST_PAUSE, self._clock()
-        connected = False
+        pause, connected = FIRST_PAUSE, False
+        self._came_at = self._clock()
         while not self._stopping.is_set():
             begun = self._clock()
             try:
@@ -191,11 +198,9 @@ class Capture:
             finally:
                 self.source.close()
             now = self._clock()
-            if self.state is State.LIVE:
-                lost_at = now
-                if now - begun > pause:  # it has worked for a while: a new trouble
-                    pause = FIRST_PAUSE
-            if self._give_up is not None and now - lost_at >= self._give_up:
+            if self._came_at - begun > pause:  # it has worked for a while: a new trouble
+                pause = FIRST_PAUSE
+            if self._give_up is not None and now - self._came_at >= self._give_up:
                 raise SourceLostError(f"{reason}; given up after {self._give_up:g} seconds")
             self._enter(State.RECONNECTING, f"{reason}; next try in {pause:g} seconds")
             if self._wait(self._stopping, pause):
@@ -213,6 +218,7 @@ class Capture:
             read_ms = 1e3 * (time.perf_counter() - start)
             if frame is None:
                 return
+            self._came_at = self._clock()
             if not self.source.paced and self._pace is Pace.REAL_TIME:
                 early = frame.time - (self._clock() - begun)
                 if early > 0 and self._wait(self._stopping, early):

@@ -36,7 +36,8 @@ class Settings:
         pace: How a file is read.
         patient: Whether to go on trying where the first connection fails.
         give_up: Seconds without a picture after which a camera or stream is given up; None never.
-        seconds: End after so many seconds of the source; None goes on to its end.
+        seconds: End after so many seconds of the source, of a camera or stream with those in which
+            it is lost; None goes on to its end.
         share: Share of the time that searches of the whole picture may take.
         every: Search every so many pictures instead; None leaves it to ``share``.
         threads: Threads each network of the following may use.
@@ -132,10 +133,11 @@ class Live:
                 came = self._capture.next(_WAIT)
                 if isinstance(came, Captured):
                     yield from self._see(came)
-                    if self.settings.seconds is not None and self._time >= self.settings.seconds:
-                        break
                 elif came is not None and self._told(came.state):
                     yield SourceChanged(self._time, wall_clock(), came.state.value, came.message)
+                now = self._time if isinstance(came, Captured) else self._capture.elapsed
+                if self.settings.seconds is not None and now >= self.settings.seconds:
+                    break
             for track in self._tracker.finish():
                 yield self._left(track)
         finally:

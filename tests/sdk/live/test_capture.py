@@ -16,6 +16,15 @@ from sdk.live.films import FakeClock, Script, frames
 LOST = SourceLostError("the cable is out")
 
 
+class MortalClock(FakeClock):
+    """A clock that ends what waits for the fiftieth time."""
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        if len(self.waits) == 50:
+            event.set()
+        return super().wait(event, seconds)
+
+
 def everything(capture: Capture) -> list[Captured | Notice]:
     capture.start()
     found = []
@@ -100,6 +109,31 @@ def test_the_pause_has_a_limit_and_a_camera_may_be_given_up() -> None:
     assert sum(clock.waits) >= 200
     assert capture.reconnects == len(clock.waits)
     assert capture.exhausted
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_camera_that_opens_and_gives_no_picture_is_given_up_too(first: int) -> None:
+    clock = MortalClock()
+    source = Script([*frames(first), LOST], [LOST], paced=True)
+    capture = Capture(source, give_up=200.0, clock=clock, wait=clock.wait)
+    with pytest.raises(SourceLostError, match="given up after 200 seconds"):
+        everything(capture)
+    assert 200 <= clock.now < 200 + LONGEST_PAUSE
+    assert max(clock.waits) == LONGEST_PAUSE
+
+
+def test_a_camera_that_opens_and_hangs_is_not_asked_more_and_more_often() -> None:
+    clock = MortalClock()
+
+    def hang() -> None:
+        clock.now += 5.0
+
+    capture = Capture(
+        Script([LOST], paced=True, before=hang), give_up=60.0, clock=clock, wait=clock.wait
+    )
+    with pytest.raises(SourceLostError):
+        everything(capture)
+    assert clock.waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0]
 
 
 def test_times_go_on_after_a_loss_by_as_much_as_it_lasted() -> None:

@@ -23,7 +23,7 @@ from facesdk.live.sources.opening import open_source
 from facesdk.live.sources.source import Frame
 from facesdk.live.tracking import TrackingSettings
 from facesdk.results import Face
-from sdk.live.films import Script, face, frames
+from sdk.live.films import FakeClock, Script, face, frames
 
 LOST = SourceLostError("the cable is out")
 
@@ -176,6 +176,20 @@ def test_it_ends_after_the_seconds_also_where_nobody_is() -> None:
     loop = live(stage, Script(frames(200)), seconds=1.0)
     assert list(loop.run()) == []
     assert loop.profile().frames == 26
+
+
+def test_it_ends_after_the_seconds_also_where_the_camera_is_lost() -> None:
+    stage, clock = Stage([[]] * 256), FakeClock()
+    source = Script(
+        [*frames(3), LOST], LOST, LOST, ZeroDivisionError("goes on without an end"), paced=True
+    )
+    settings = Settings(every=4, seconds=2.0)
+    loop = Live(source, stage, None, settings, looker=stage, clock=clock)  # type: ignore[arg-type]
+    events = []
+    for event in loop.run():
+        events.append(event)
+        clock.now = 2.0
+    assert names(events) == ["source"]
 
 
 def test_a_snapshot_shows_the_newest_picture() -> None:

@@ -77,7 +77,7 @@ def live(
             "--give-up",
             min=0.0,
             metavar="SECONDS",
-            help="End when a camera or stream has been lost for so long; without it, never.",
+            help="End when a camera or stream gave no picture for so long; without it, never.",
         ),
     ] = None,
     share: Annotated[
