@@ -199,6 +199,22 @@ def test_a_repeated_file_has_no_end_and_its_time_goes_on() -> None:
         empty.read()
 
 
+def test_the_time_of_a_repeated_file_goes_on_also_with_one_picture_a_round() -> None:
+    rows = frames(3)
+    for rounds, expected in (
+        ([rows[:1]], [0, 1, 2, 3, 4, 5]),
+        ([rows[1:2]], [1, 3, 5, 7, 9, 11]),  # the first cannot be decoded
+        ([rows[2:], rows, rows[:1]], [2, 3, 4, 5, 6, 7, 8]),
+    ):
+        source = Repeated(Script(*rounds))
+        source.open()
+        times = [source.read().time for _ in expected]
+        assert times == pytest.approx(np.array(expected) / 25)
+    slow = Repeated(Script(rows[:1]), 0.5)
+    slow.open()
+    assert [slow.read().time for _ in range(3)] == [0, 0.5, 1]
+
+
 def test_a_camera_that_hangs_does_not_hold_up_the_end() -> None:
     hangs, over = threading.Event(), threading.Event()
 

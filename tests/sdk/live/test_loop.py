@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +15,16 @@ from facesdk.detection.refined import RefinedDetector
 from facesdk.detection.registry import load_detector
 from facesdk.detection.turns import AnyTurn, upright_only
 from facesdk.errors import InputError, SourceLostError
-from facesdk.live.capture import State
+from facesdk.live.capture import Captured, State
 from facesdk.live.events import Event, Left, Seen, SourceChanged
 from facesdk.live.looking import Looker
 from facesdk.live.loop import Live, Settings
 from facesdk.live.sources.opening import open_source
-from facesdk.live.sources.source import Frame
+from facesdk.live.sources.source import Frame, Source
 from facesdk.live.tracking import TrackingSettings
 from facesdk.results import Face
 from sdk.live.films import FakeClock, Script, face, frames
+from sdk.photos import encode
 
 LOST = SourceLostError("the cable is out")
 
@@ -54,7 +55,7 @@ class Stage:
         return list(self.rows[number])
 
 
-def live(stage: Stage, source: Script, **options: object) -> Live:
+def live(stage: Stage, source: Source, **options: object) -> Live:
     settings = Settings(**{"every": 4, **options})  # type: ignore[arg-type]
     return Live(source, stage, None, settings, looker=stage)  # type: ignore[arg-type]
 
@@ -176,6 +177,21 @@ def test_it_ends_after_the_seconds_also_where_nobody_is() -> None:
     loop = live(stage, Script(frames(200)), seconds=1.0)
     assert list(loop.run()) == []
     assert loop.profile().frames == 26
+
+
+def test_it_ends_after_the_seconds_of_one_picture_that_is_repeated(tmp_path: Path) -> None:
+    (tmp_path / "one.png").write_bytes(encode(np.zeros((48, 64, 3), np.uint8), "PNG"))
+    source = open_source(str(tmp_path), fps=8, repeat=True)
+    loop = live(Stage([[]]), source, seconds=1.0)
+    see = loop._see
+
+    def one(captured: Captured) -> Iterator[Event]:
+        assert captured.number < 20
+        return see(captured)
+
+    loop._see = one  # type: ignore[method-assign]
+    assert list(loop.run()) == []
+    assert loop.profile().frames == 9
 
 
 def test_it_ends_after_the_seconds_also_where_the_camera_is_lost() -> None:

@@ -40,14 +40,15 @@ def open_source(
     Raises:
         InputError: The word is none of these, or an option does not go with it.
     """
-    source = _source(text, size, DEFAULT_FPS if fps is None else fps)
+    rate = DEFAULT_FPS if fps is None else fps
+    source = _source(text, size, rate)
     if size is not None and not isinstance(source, (CameraSource, PiCameraSource)):
         raise InputError(f"only a camera can be asked for a size, and {text} is none")
     if fps is not None and not isinstance(source, FolderSource):
         raise InputError(f"pictures per second can be chosen for a folder only, not for {text}")
     if repeat and source.paced:
         raise InputError(f"only a file or a folder can be repeated, and {text} is neither")
-    return Repeated(source) if repeat else source
+    return Repeated(source, 1 / rate) if repeat else source
 
 
 def _source(text: str, size: tuple[int, int] | None, fps: float) -> Source:

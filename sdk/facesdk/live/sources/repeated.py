@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from facesdk.errors import InputError
+from facesdk.live.sources.folder import DEFAULT_FPS
 from facesdk.live.sources.source import Frame, Source
 
 
@@ -11,13 +12,16 @@ class Repeated:
 
     Args:
         source: A file or folder.
+        step: Seconds from the last picture of a round to the next round where it has only one; else
+            they are those between its last two.
     """
 
     paced = False
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, source: Source, step: float = 1 / DEFAULT_FPS) -> None:
+        self._source, self._only_step = source, step
         self._offset = self._last = self._step = 0.0
+        self._first = True
 
     @property
     def name(self) -> str:
@@ -31,7 +35,7 @@ class Repeated:
 
     def open(self) -> None:
         """Open the file."""
-        self._offset = self._last = self._step = 0.0
+        self._begin(0.0)
         self._source.open()
 
     def read(self) -> Frame:
@@ -42,17 +46,23 @@ class Repeated:
         """
         frame = self._source.read()
         if frame is None:
-            self._offset = self._last + self._step
+            self._begin(self._last + self._step)
             self._source.close()
             self._source.open()
             frame = self._source.read()
             if frame is None:
                 raise InputError(f"{self.name} has no picture that can be decoded")
         time = self._offset + frame.time
-        self._step = max(time - self._last, 0.0)
-        self._last = time
+        if not self._first and time > self._last:
+            self._step = time - self._last
+        self._first, self._last = False, time
         return Frame(frame.image, time)
 
     def close(self) -> None:
         """Close the file."""
         self._source.close()
+
+    def _begin(self, offset: float) -> None:
+        """A round, at so many seconds after the first."""
+        self._offset = self._last = offset
+        self._step, self._first = self._only_step, True
