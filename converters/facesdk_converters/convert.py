@@ -18,9 +18,8 @@ from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract, Conversion
 from facesdk.progress import Progress, unwatched
 from facesdk.runtime.interpreter import Interpreter
-from facesdk_converters.inspection import faces, half, parity, refusals
+from facesdk_converters.inspection import batch, faces, half, parity, refusals
 from facesdk_converters.inspection.agreement import EXACT, Agreement
-from facesdk_converters.inspection.batch import takes_several
 from facesdk_converters.inspection.converted import Converted
 from facesdk_converters.inspection.explanation import explain
 from facesdk_converters.inspection.half import HalfWeights
@@ -121,8 +120,10 @@ def convert(request: Request, target: Target, *, progress: Progress = unwatched)
         Interpreter(bundle)  # a file that does not load is never written
     contract = _final(source.contract, target, agreement)
     tree = Tree.of(bundle)
-    if takes_several(bundle, source.network):
+    takes_several = batch.takes_several(bundle, bundle, source.network)
+    if takes_several:
         tree.open_batch([*tree.inputs, *tree.outputs])
+    closed = "" if takes_several or source.network.batch else batch.ONE_AT_A_TIME
     tree.set_contract(contract)
     content = tree.to_bytes()
     explanation = None
@@ -147,7 +148,7 @@ def convert(request: Request, target: Target, *, progress: Progress = unwatched)
         packed_bytes=len(packed_content) if packed_content else None,
         explanation=explanation,
         half=stored_half,
-        description="\n".join(filter(None, [source.note, target.describe(bundle.graph)])),
+        description="\n".join(filter(None, [source.note, target.describe(bundle.graph), closed])),
         advice=advice(source, contract),
     )
 

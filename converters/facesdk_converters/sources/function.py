@@ -146,6 +146,17 @@ def of_graph(graph: GraphDef, like: FunctionNetwork) -> FunctionNetwork:
     return FunctionNetwork(wrapped.prune(inputs, outputs))
 
 
+def of_batch(network: FunctionNetwork, size: int) -> FunctionNetwork:
+    """A function of inputs of any batch, for one of a fixed size."""
+    graph = network.graph
+    inputs = {tensor.op.name for tensor in network.function.inputs}
+    for node in graph.node:
+        node.attr.pop("_output_shapes", None)
+        if node.name in inputs:
+            node.attr["shape"].shape.dim[0].size = size
+    return of_graph(graph, network)
+
+
 def _check(function: Any, path: Path) -> None:
     inputs, outputs = function.inputs, function.outputs
     if not inputs or not outputs:

@@ -17,9 +17,9 @@ import tensorflow as tf
 from facesdk.models.bundle import ModelBundle
 from facesdk.tflite.graph import Graph
 from facesdk.tflite.operators import BCONV2D
-from facesdk_converters.inspection import refusals
-from facesdk_converters.sources.function import FunctionNetwork, frozen, of_graph
-from facesdk_converters.sources.network import KerasNetwork
+from facesdk_converters.inspection import batch, refusals
+from facesdk_converters.sources.function import FunctionNetwork, frozen, of_batch, of_graph
+from facesdk_converters.sources.network import KerasNetwork, Network
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets.group_normalization import plain_groups
 from facesdk_converters.targets.lce import graph_forms, reasons
@@ -28,6 +28,7 @@ from facesdk_converters.targets.lce.dense import dense_as_convolutions
 from facesdk_converters.targets.lce.names import numbered, put_names
 from facesdk_converters.targets.recurrence import unrolled
 from facesdk_converters.targets.target import Target, at_once
+from facesdk_converters.tflite.any_batch import THREE, TWO, of_any_batch
 from facesdk_converters.tflite.ports import in_order
 from facesdk_converters.tflite.tree import Tree
 
@@ -61,16 +62,44 @@ def convert(source: Source) -> ModelBundle:
     network = source.network if isinstance(source.network, FunctionNetwork) else source.keras
     with refusals.translated(source):
         if isinstance(network, FunctionNetwork):
-            bundle = convert_function(network)
+            alone = convert_function(network)
         else:
-            bundle = convert_keras(network)
-    return in_order(
-        bundle, _names("input", network.input_shapes), _names("output", network.output_shapes)
-    )
+            alone = convert_keras(network)
+        known = source.network.batch is not None
+        if known or batch.takes_several(alone, alone, source.network):
+            return alone
+        return _for_any_batch(alone, network, source.network) or alone
+
+
+def _for_any_batch(
+    alone: ModelBundle, network: FunctionNetwork | KerasNetwork, source: Network
+) -> ModelBundle | None:
+    """A file that can be resized to several inputs; None where that is not to be had.
+
+    Converted for one, a network may lose what tells its inputs apart: a product of batches of
+    matrices becomes a dense layer.
+
+    Args:
+        alone: The file for one input, to compare with.
+        network: What it was made of.
+        source: What that is a form of.
+    """
+    try:
+        function = network if isinstance(network, FunctionNetwork) else function_of(network)
+        made = [convert_function(of_batch(function, size)) for size in (TWO, THREE)]
+    except Exception:  # whatever converters raise; some networks reshape to one input themselves
+        return None
+    found = of_any_batch(*made)
+    return found if found and batch.takes_several(alone, found, source) else None
 
 
 def convert_keras(network: KerasNetwork) -> ModelBundle:
-    """Converts the function that a Larq model computes.
+    """Converts a Larq model, see :func:`function_of` and :func:`convert_function`."""
+    return convert_function(function_of(network))
+
+
+def function_of(network: KerasNetwork) -> FunctionNetwork:
+    """The function that a Larq model computes, in a form for Larq Compute Engine.
 
     Layers compute in another form while it is traced: binary dense layers as convolutions
     (:mod:`facesdk_converters.targets.lce.dense`), group normalisation in plain operators, recurrent
@@ -81,7 +110,7 @@ def convert_keras(network: KerasNetwork) -> ModelBundle:
             `QuantDense`.
 
     Returns:
-        As :func:`convert_function`.
+        A function with constants in place of the weights.
     """
     model = network.model
 
@@ -96,7 +125,7 @@ def convert_keras(network: KerasNetwork) -> ModelBundle:
     layers = network.computing_layers
     with dense_as_convolutions(layers), plain_groups(layers), unrolled(layers):
         traced = tf.function(run, autograph=False).get_concrete_function(*specs)
-    return convert_function(frozen(traced))
+    return frozen(traced)
 
 
 def convert_function(network: FunctionNetwork) -> ModelBundle:
@@ -108,7 +137,7 @@ def convert_function(network: FunctionNetwork) -> ModelBundle:
             (:mod:`facesdk_converters.targets.lce.graph_forms`).
 
     Returns:
-        A file that needs LCE's operators.
+        A file that needs LCE's operators, with inputs and outputs in the function's order.
 
     Raises:
         ModelError: The converter wrote a file that no runtime can use.
@@ -124,7 +153,10 @@ def convert_function(network: FunctionNetwork) -> ModelBundle:
     tree = Tree.of(refusals.readable(content, _BROKEN))
     take_out_barriers(tree)
     put_names(tree, names)
-    return refusals.readable(tree.to_bytes())
+    inputs, outputs = network.input_shapes, network.output_shapes
+    return in_order(
+        refusals.readable(tree.to_bytes()), _names("input", inputs), _names("output", outputs)
+    )
 
 
 def _in_order(network: FunctionNetwork) -> Any:
