@@ -31,26 +31,34 @@ class Agreement:
     """How far the outputs of a converted network are from those of its source.
 
     In a binarized network most inputs agree within rounding. In a few, a value lies within rounding
-    of a sign's threshold: the two take different signs there, and all that follows differs. Such an
-    input says nothing about the conversion, as the source differs as much from itself when its
-    input moves by rounding. Smallest cosines are therefore taken over the other inputs, and the
-    median over all, so that it fails where more than half of them are such.
+    of a sign's threshold: the two take different signs there, and all that follows differs. The
+    outputs of such an input say nothing about the conversion, as the source's differ as much from
+    themselves when the input moves by rounding. Where the layers of the network are known, such an
+    input is compared by them, each fed with what the file computes: its cosine is the least of any
+    layer. Else it is left out of the smallest cosine; the median is over all inputs then, and fails
+    where more than half of them are such.
 
     Attributes:
         inputs: Number of inputs compared.
-        unstable: Number of those on a sign's threshold.
+        unstable: Number of those on a sign's threshold, by whose outputs nothing is judged.
+        by_layers: Number of these that were compared layer by layer.
         faces: Whether they were real faces; noise for networks that cannot be fed with images. Of
             several inputs, those that take no images got noise beside the faces.
-        max_difference: Largest absolute difference of the outputs, over the stable inputs; of
-            embeddings, after they were brought to unit length.
-        min_cosine: Smallest cosine between the two outputs for one stable input; of several
-            outputs, that of the output that agrees least.
-        median_cosine: Median of the cosines of all inputs, of the output that agrees least.
+        max_difference: Largest absolute difference of the outputs, over the stable inputs, or over
+            all where none is; of embeddings, after they were brought to unit length.
+        min_cosine: Smallest cosine between the two outputs for one stable input, or between those
+            of a layer for one of ``by_layers``; of several outputs, that of the output that agrees
+            least.
+        median_cosine: Median of the cosines of all inputs, of the output that agrees least; those
+            of layers for ``by_layers``.
+        min_output_cosine: Smallest cosine between the two outputs for any input, none left out;
+            None if that is ``min_cosine``.
         outputs: Number of outputs that were compared.
         least: Of several outputs, the one that agrees least: its number, from 1, and its layer
             where that is known; else empty.
         untold: Of several outputs, those whose values do not tell.
         untold_since: Where outputs begin not to tell, and what to do then; empty if all do.
+        cause: Why signs may turn in the file, and what does without; empty if nothing is known.
         first: The first layer that differs, with both values; empty where none is known to.
         telling: Whether the outputs for different inputs differ by more than what passes as equal,
             each of several. They do not after a saturated softmax, for example: there another
@@ -69,6 +77,9 @@ class Agreement:
     least: str = ""
     untold: tuple[str, ...] = ()
     untold_since: str = ""
+    by_layers: int = 0
+    min_output_cosine: float | None = None
+    cause: str = ""
 
     def meets(self, bound: Bound) -> bool:
         """Whether it is good enough; never where a figure is not a number, or none tells."""
@@ -85,10 +96,14 @@ class Agreement:
             "tried": self.inputs,
             "outputs_compared": self.outputs,
             "unstable": self.unstable,
+            "by_layers": self.by_layers,
             "real_faces": self.faces,
             "max_difference": float(f"{self.max_difference:.3g}"),
             "min_cosine": round(self.min_cosine, 6),
             "median_cosine": round(self.median_cosine, 6),
+            "min_output_cosine": round(
+                self.min_cosine if self.min_output_cosine is None else self.min_output_cosine, 6
+            ),
         }
 
     def __str__(self) -> str:
@@ -100,8 +115,15 @@ class Agreement:
         )
         if self.outputs > 1:
             words += f", over {self.outputs} outputs (least in output {self.least})"
-        if self.unstable:
-            words += f", {self.unstable} of them left out: there rounding turns the source's signs"
+        if left_out := self.unstable - self.by_layers:
+            words += f", {left_out} of them left out: there rounding turns the source's signs"
+        if self.by_layers:
+            words += (
+                f", {self.by_layers} of them compared layer by layer, as there rounding turns signs"
+            )
+        if self.min_output_cosine is not None:
+            words += "; with all of them, outputs have a cosine of at least "
+            words += f"{self.min_output_cosine:.6f}{self.cause}"
         if not self.telling:
             which = f" number {', '.join(self.untold)}" if self.untold else ""
             words += (

@@ -15,6 +15,7 @@ from facesdk.models.contract import Contract
 from facesdk.progress import Progress, unwatched
 from facesdk.results import FloatArray
 from facesdk.runtime.interpreter import Interpreter
+from facesdk.tflite.operators import BCONV2D
 from facesdk_converters.inspection.agreement import Agreement
 from facesdk_converters.inspection.cosines import as_rows, row_cosines, unit_rows
 from facesdk_converters.inspection.stimuli import inputs_for, is_image, noises
@@ -29,6 +30,10 @@ SAME = 0.9999
 _TRANSLATED = (
     "each layer computes what the network's translation to Keras does, but the network itself does "
     "not: values that are exactly 0 are one cause, of which ONNX's Sign is 0"
+)
+_BORDERS = (
+    " (zeros around signs are one cause, as a correction is added at the borders of a picture, and "
+    'rounded: pad_values=1 needs none, load_ops(zero_padding="reference") makes it in integers)'
 )
 _ROUNDING = (3e-7, 3e-7, 1e-6, 1e-6, 1e-6, 3e-6, 3e-6, 3e-6)
 """Standard deviations of the noise that inputs are moved by; a step of float32 is 1.2e-7."""
@@ -155,6 +160,7 @@ def _agreement(
     cosines = [row_cosines(first, second) for first, second in rows]
     per_input = [values for values in cosines if len(values) == count]
     stable, proven, first_layer = np.ones(count, bool), np.zeros(count, bool), ""
+    least = np.ones(count)
     if per_input and (least := np.min(per_input, axis=0)).min() < SAME:
         stable = ~unstable(network, inputs, expected) | (least >= SAME)
         if not stable.any():
@@ -171,11 +177,14 @@ def _agreement(
     ]
     layers = network.output_layers or ("",) * len(each)
     names = [f"{place} {layer}".strip() for place, layer in enumerate(layers, 1)]
-    several = len(each) > 1
+    several, unjudged = len(each) > 1, ~stable | proven
     worst = min(range(len(each)), key=lambda place: each[place].min_cosine)
     return Agreement(
         inputs=count,
-        unstable=int(np.count_nonzero(~stable | proven)),
+        unstable=int(np.count_nonzero(unjudged)),
+        by_layers=int(np.count_nonzero(proven)),
+        min_output_cosine=float(least.min()) if unjudged.any() else None,
+        cause=_BORDERS if proven.any() and _corrects_borders(bundle) else "",
         faces=faces,
         max_difference=max(one.max_difference for one in each),
         min_cosine=each[worst].min_cosine,
@@ -280,6 +289,16 @@ def _by_layers(
     cosines = cosines.copy()
     cosines[apart] = found.cosines
     return cosines, apart, ""
+
+
+def _corrects_borders(bundle: ModelBundle) -> bool:
+    """Whether a file has binary convolutions that correct zero padding in float."""
+    return any(
+        operator.name == BCONV2D
+        and (operator.options.get("padding"), operator.options.get("pad_values")) == (0, 0)
+        and operator.outputs[0].dtype == "float32"
+        for operator in bundle.graph.operators
+    )
 
 
 def unstable(

@@ -131,8 +131,9 @@ class Conversion:
         target: The verb of ``facesdk convert``, for example ``"lce"``.
         options: Its options that change the network, as on the command line; empty for none.
         verified: Whether the file's outputs were compared with the source's on real faces.
-        min_cosine: The cosine that the outputs of each face reached at least, -1 to 1; None where
-            they were not compared.
+        min_cosine: The cosine that the outputs of each face reached at least, -1 to 1; of faces on
+            which rounding turns signs, those of the layers, or none. None where they were not
+            compared.
         median_cosine: The same for the median over the faces.
     """
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import larq as lq
@@ -10,15 +11,19 @@ import tensorflow as tf
 
 import facesdk_training  # noqa: F401  (chooses Keras 2 before TensorFlow is imported)
 from contracts import other
+from facesdk import load_ops
 from facesdk.models.contract import InputSpec
+from facesdk.runtime.backend import load_backend
 from facesdk_converters.inspection.agreement import EXACT, Agreement, Bound
+from facesdk_converters.inspection.cosines import cosines_between
 from facesdk_converters.inspection.faces import load as load_faces
 from facesdk_converters.inspection.layerwise import compare_layers
-from facesdk_converters.inspection.parity import check, unstable
+from facesdk_converters.inspection.parity import SAME, check, unstable
 from facesdk_converters.inspection.stimuli import inputs_for
 from facesdk_converters.sources.network import FileNetwork, KerasNetwork
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets import floating
+from facesdk_converters.targets.lce import target as lce
 
 layers = tf.keras.layers
 
@@ -217,3 +222,48 @@ def test_the_first_layer_that_differs_is_named_with_both_values(name: str) -> No
     assert abs(float(found[2]) - float(found[3])) > 1e-3
     nodes = [len(layer.inbound_nodes) for layer in model.layers]
     assert nodes == [1] * len(model.layers)  # looking changes nothing
+
+
+def _of_ties(pad: float) -> Source:
+    """Sums of exactly 0, at the borders too, which an untrained batch normalisation leaves as 0."""
+    tf.keras.utils.set_random_seed(1)
+    signs = {"input_quantizer": "ste_sign", "kernel_quantizer": "ste_sign"}
+    conv = partial(lq.layers.QuantConv2D, 64, 3, padding="same", pad_values=pad, **signs)
+    x = image = layers.Input((12, 12, 64))
+    x = layers.BatchNormalization()(conv()(x))
+    return _named(tf.keras.Model(image, conv(name="last")(x)))
+
+
+def test_outputs_that_signs_of_zero_turn_are_told_from_layers_that_agree() -> None:
+    """They were said to be left out, beside cosines of layers that passed for those of outputs."""
+    source = _of_ties(0.0)
+    bundle = lce.convert(source)
+    inputs = inputs_for(source.network, load_faces(), source.contract)
+    (expected,) = source.network.predict(*inputs)
+    (got,) = FileNetwork(bundle).predict(*inputs)
+    least = cosines_between(expected, got).min()
+    assert least < SAME
+    agreement = check(source, bundle, load_faces())
+    assert agreement.meets(EXACT) and agreement.by_layers > agreement.inputs / 2
+    assert agreement.min_output_cosine == pytest.approx(least, abs=1e-6)
+    assert f"{agreement.by_layers} of them compared layer by layer" in str(agreement)
+    assert f"outputs have a cosine of at least {least:.6f} (zeros around signs" in str(agreement)
+    assert "left out" not in str(agreement)
+    assert agreement.to_dict()["min_output_cosine"] == round(least, 6)
+
+
+def test_what_is_advised_against_turned_signs_is_exact() -> None:
+    source = _of_ties(1.0)
+    agreement = check(source, lce.convert(source), load_faces())
+    assert (agreement.max_difference, agreement.unstable) == (0.0, 0)
+    source = _of_ties(0.0)
+    inputs = inputs_for(source.network, load_faces(), source.contract)
+    delegates = [load_ops(zero_padding="reference")]
+    runtime = load_backend().interpreter.Interpreter(
+        model_content=lce.convert(source).content, experimental_delegates=delegates
+    )
+    runtime.allocate_tensors()
+    runtime.set_tensor(runtime.get_input_details()[0]["index"], inputs[0][:1])
+    runtime.invoke()
+    got = runtime.get_tensor(runtime.get_output_details()[0]["index"])
+    np.testing.assert_array_equal(got, source.network.predict(inputs[0][:1])[0])
