@@ -15,10 +15,14 @@ import tensorflow as tf
 from onnx import TensorProto, helper, numpy_helper
 from typer.testing import CliRunner
 
+from contracts import other
 from converters.networks import BINARY, look_trained
 from facesdk.cli.main import app
 from facesdk.models.bundle import ModelBundle
 from facesdk.runtime.interpreter import Interpreter
+from facesdk_converters.sources.network import KerasNetwork
+from facesdk_converters.sources.source import Source
+from facesdk_converters.targets import floating
 
 layers = tf.keras.layers
 RNG = np.random.default_rng(21)
@@ -69,6 +73,21 @@ def test_a_network_keeps_the_order_of_its_ports(network: Any, tmp_path: Path, ta
     )
     rows = record["explanation"]["rows"]
     assert {"z_of_one", "a_of_one", "difference"} <= {row["layer"] for row in rows}
+
+
+@pytest.mark.parametrize("names", [["in"], ["self"], ["gr\u00fcn"], ["a b"], ["self", "9 in"]])
+def test_names_that_python_takes_for_no_argument_stay_those_of_the_file(
+    tmp_path: Path, names: list[str]
+) -> None:
+    inputs = [layers.Input((12,), name=name) for name in names]
+    outputs = [layers.Dense(9, name=f"out-{place}")(one) for place, one in enumerate(inputs)]
+    model = look_trained(tf.keras.Model(inputs, outputs))
+    path = tmp_path / "net.tflite"
+    source = Source(Path("net"), KerasNetwork(model), "", other(None, None), documented=False)
+    path.write_bytes(floating.convert(source, half=False).content)
+    _require_order(path, lambda *given: tf.nest.flatten(model(list(given))), *[(12,)] * len(names))
+    (signature,) = tf.lite.Interpreter(str(path)).get_signature_list().values()
+    assert signature == {"inputs": sorted(names), "outputs": sorted(model.output_names)}
 
 
 @pytest.mark.slow

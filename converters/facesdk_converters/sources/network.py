@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from keyword import iskeyword
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
@@ -105,7 +106,7 @@ class KerasNetwork:
         """
         model = self.model
         several = len(model.inputs) > 1 or len(model.outputs) > 1
-        if not several or all(map(str.isidentifier, (*model.input_names, *model.output_names))):
+        if not several or all(map(is_argument, (*model.input_names, *model.output_names))):
             return model
         inputs = [
             tf.keras.Input(one.shape[1:], batch_size=one.shape[0], name=f"input_{place}")
@@ -213,6 +214,11 @@ class FileNetwork:
             for start in range(0, len(inputs[0]), size)
         ]
         return [np.concatenate(parts) for parts in zip(*runs, strict=True)]
+
+
+def is_argument(name: str) -> bool:
+    """Whether TensorFlow takes a name for that of an argument of a function."""
+    return name.isascii() and name.isidentifier() and not iskeyword(name) and name != "self"
 
 
 def _output_layer(model: Any, place: int) -> str:

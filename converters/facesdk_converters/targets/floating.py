@@ -12,7 +12,7 @@ import tensorflow as tf
 from facesdk.models.bundle import ModelBundle
 from facesdk_converters.inspection import refusals
 from facesdk_converters.sources.function import FunctionNetwork
-from facesdk_converters.sources.network import FileNetwork, KerasNetwork
+from facesdk_converters.sources.network import FileNetwork, KerasNetwork, is_argument
 from facesdk_converters.sources.source import Source
 from facesdk_converters.targets.constant_operators import computed
 from facesdk_converters.targets.group_normalization import plain_groups
@@ -20,7 +20,7 @@ from facesdk_converters.targets.large_kernels import quantized_before
 from facesdk_converters.targets.recurrence import unrolled
 from facesdk_converters.targets.target import Target, at_once
 from facesdk_converters.tflite.float16 import widened
-from facesdk_converters.tflite.ports import in_order
+from facesdk_converters.tflite.ports import in_order, named
 
 
 def float32() -> Target:
@@ -69,7 +69,12 @@ def convert(source: Source, *, half: bool) -> ModelBundle:
     if not half:  # its constants are widened in the file
         bundle = computed(bundle)
     refusals.check_operators(bundle.graph, source)
-    return in_order(bundle, source.network.input_names, source.network.output_names)
+    bundle = in_order(bundle, source.network.input_names, source.network.output_names)
+    if isinstance(network, KerasNetwork):
+        inputs, outputs = network.model.input_names, network.model.output_names
+        if not all(map(is_argument, (*inputs, *outputs))):
+            return named(bundle, inputs, outputs)
+    return bundle
 
 
 def _save_function(model: Any, folder: str) -> None:
@@ -79,11 +84,11 @@ def _save_function(model: Any, folder: str) -> None:
     quarters of the time of a conversion, for the same file.
 
     Args:
-        model: A Keras 2 model.
+        model: A Keras 2 model; a port whose name is none of an argument's gets another.
         folder: An empty folder.
     """
     inputs, outputs = (
-        [name if name.isidentifier() else f"{kind}_{place}" for place, name in enumerate(names)]
+        [name if is_argument(name) else f"{kind}_{place}" for place, name in enumerate(names)]
         for kind, names in (("input", model.input_names), ("output", model.output_names))
     )
 

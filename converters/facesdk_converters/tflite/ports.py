@@ -38,6 +38,27 @@ def in_order(bundle: ModelBundle, inputs: Sequence[str], outputs: Sequence[str])
     return ModelBundle.from_bytes(tree.to_bytes(), bundle.path)
 
 
+def named(bundle: ModelBundle, inputs: Sequence[str], outputs: Sequence[str]) -> ModelBundle:
+    """The same file, whose signature has other names, if it has one.
+
+    Args:
+        bundle: The file.
+        inputs: The name of each input, in order.
+        outputs: Likewise.
+    """
+    tree = Tree.of(bundle)
+    for signature in tree.model.signatureDefs or []:
+        for rows, tensors, names in (
+            (signature.inputs, tree.inputs, inputs),
+            (signature.outputs, tree.outputs, outputs),
+        ):
+            left = list(zip(tensors, names, strict=True))
+            for row in rows or []:
+                place = next(n for n, (tensor, _) in enumerate(left) if tensor == row.tensorIndex)
+                row.name = left.pop(place)[1]
+    return ModelBundle.from_bytes(tree.to_bytes(), bundle.path)
+
+
 def _numbers(rows: Iterable[Any]) -> dict[str, int]:
     """The tensor of each name."""
     return {row.name.decode(): int(row.tensorIndex) for row in rows}
