@@ -174,7 +174,7 @@ def yunet(
 
 @app.command()
 def lce(
-    source: shared.SourcePath,
+    source: shared.NetworkPath,
     out: shared.Output,
     custom: options.Custom = None,
     trust: options.TrustCode = False,
@@ -264,7 +264,7 @@ def float32(
 
 @app.command()
 def float16(
-    source: shared.SourcePath,
+    source: shared.NetworkPath,
     out: shared.Output,
     custom: options.Custom = None,
     trust: options.TrustCode = False,

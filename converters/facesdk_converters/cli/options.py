@@ -16,6 +16,14 @@ from facesdk_converters.targets import registry
 if TYPE_CHECKING:
     from facesdk_converters.inspection.converted import Converted
 
+NetworkPath = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SOURCE",
+        help="Run of `facesdk train`, .h5, .keras or .onnx file, or SavedModel.",
+        show_default=False,
+    ),
+]
 SourcePath = Annotated[
     Path,
     typer.Argument(

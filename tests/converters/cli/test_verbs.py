@@ -113,6 +113,17 @@ def test_help_says_that_custom_objects_and_trusted_files_run_code(words: list[st
     assert "a Keras model with the code inside it" in said
 
 
+@pytest.mark.parametrize(
+    ("verb", "taken"),
+    [("lce", False), ("float16", False), ("float32", True), ("binary-weights", True)],
+)
+def test_help_lists_what_a_target_takes(verb: str, taken: bool) -> None:
+    done = CliRunner().invoke(facesdk, ["convert", verb, "--help"], env={"COLUMNS": "200"})
+    line = next(line for line in done.output.splitlines() if "Run of facesdk train" in line)
+    assert ".onnx" in line and "SavedModel" in line
+    assert ("float32 .tflite file" in line) is taken
+
+
 def test_each_target_has_a_verb_of_its_name_and_a_place_in_the_docs() -> None:
     verbs = {row.name or row.callback.__name__ for row in app.registered_commands if row.callback}
     of_detectors = {"mtcnn", "blazeface", "finder", "yunet"}
