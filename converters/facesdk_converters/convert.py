@@ -202,13 +202,13 @@ def _in_half(
 def _check_output(request: Request) -> None:
     """Says what is wrong with the output before minutes are spent on it."""
     path = request.output
-    if request.pack and path.suffix != ".pack":
+    if request.pack and path.suffix.lower() != ".pack":
         raise InputError(f"--pack writes a container: name it {path.with_suffix('.tflite.pack')}")
     if path.is_dir():
         raise InputError(f"cannot write {path}: it is a folder, give the name of a file")
     if not path.parent.is_dir():
         raise InputError(f"cannot write {path}: there is no folder {path.parent}")
-    if path.suffix not in (".tflite", ".pack"):
+    if path.suffix.lower() not in (".tflite", ".pack"):
         require_other(path, *request.source.rglob("*"))
     require_other(path, request.source)
     if not os.access(path.parent, os.W_OK):

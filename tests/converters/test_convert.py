@@ -21,7 +21,7 @@ from converters import networks
 from facesdk import samples
 from facesdk.cli import vocabulary
 from facesdk.cli.main import app
-from facesdk.errors import ModelError
+from facesdk.errors import InputError, ModelError
 from facesdk.images import encode
 from facesdk.models import bundle, packed
 from facesdk.models.bundle import ModelBundle
@@ -375,9 +375,29 @@ def test_a_model_file_is_no_source_of_bits(folder: Path, tmp_path: Path) -> None
     done = invoke("lce", tmp_path / "f.tflite", "-o", tmp_path / "out.tflite")
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1] == (
-        f"facesdk: {tmp_path / 'f.tflite'} is a model file already: this target needs a run or a "
-        "Keras model"
+        f"facesdk: {tmp_path / 'f.tflite'} is a model file already: this target needs a run, a "
+        "Keras model (.h5, .keras), an .onnx file or a SavedModel"
     )
+
+
+@pytest.mark.parametrize("suffix", [".H5", ".KERAS", ".TFLITE"])
+def test_an_ending_may_be_in_capitals(tmp_path: Path, suffix: str) -> None:
+    model = tf.keras.Sequential([tf.keras.Input((12,)), tf.keras.layers.Dense(9)])
+    path = tmp_path / f"net{suffix.lower()}"
+    if suffix == ".TFLITE":
+        path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    else:
+        model.save(path)
+    found = sources.load(path.rename(tmp_path / f"net{suffix}")).network
+    inputs = np.random.default_rng(4).normal(0, 1, (1, 12)).astype(np.float32)
+    np.testing.assert_allclose(found.predict(inputs)[0], model(inputs), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["net", "net.pb"])
+def test_all_that_can_be_read_is_listed(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"\x08\x08\x12\x07pytorch")
+    with pytest.raises(InputError, match=r"ends in \.h5, \.hdf5, \.keras, \.onnx or \.tflite$"):
+        sources.load(tmp_path / name)
 
 
 def test_an_interrupt_leaves_nothing(

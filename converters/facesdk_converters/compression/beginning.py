@@ -66,7 +66,7 @@ def beginning(source: Path, data: Path) -> Beginning:
 
 def refuse_model_file(source: Path) -> None:
     """Raises InputError for a ``.tflite`` or ``.tflite.pack`` file."""
-    if source.suffix in (".tflite", ".pack"):
+    if source.suffix.lower() in (".tflite", ".pack"):
         raise InputError(
             f"{source} is a model file, whose weights cannot be trained: compress the run or the "
             "Keras model that it was converted from"

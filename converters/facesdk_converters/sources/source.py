@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from facesdk.errors import ModelError, one_line, require_extra
+from facesdk.errors import InputError, ModelError, one_line, require_extra
 from facesdk.files import sha256_of
 from facesdk.models.bundle import ModelBundle
 from facesdk.models.contract import Contract, InputSpec
@@ -51,7 +51,8 @@ class Source:
         """
         if not isinstance(self.network, KerasNetwork):
             raise ModelError(
-                f"{self.path} is a model file already: this target needs a run or a Keras model"
+                f"{self.path} is a model file already: this target needs a run, a Keras model "
+                "(.h5, .keras), an .onnx file or a SavedModel"
             )
         return self.network
 
@@ -75,10 +76,16 @@ def load(path: Path, custom: Iterable[str] = (), *, trust: bool = False) -> Sour
             object that was not given, has weights that are not finite, or an input of variable
             size.
     """
-    if path.suffix == ".tflite":
+    suffix = path.suffix.lower()
+    if suffix == ".tflite":
         return _file(path, trust)
-    if path.suffix.lower() == ".onnx":
+    if suffix == ".onnx":
         return _onnx(path)
+    if path.is_file() and suffix not in loading.SUFFIXES:
+        raise InputError(
+            f"{path} must be a run folder, a SavedModel folder, or a network that ends in .h5, "
+            ".hdf5, .keras, .onnx or .tflite"
+        )
     if (path / "saved_model.pb").is_file() and not (path / run_folder.CONFIG).is_file():
         return _saved_model(path, custom, trust)
     return _keras(path, custom, trust)

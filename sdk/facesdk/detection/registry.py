@@ -142,7 +142,7 @@ def load_detector(
         detector, sure = DETECTORS[name](
             min_face=min_face, max_faces=limit, threads=threads, workers=workers
         )
-    elif name.endswith(".tflite"):
+    elif name.lower().endswith(".tflite"):
         detector, sure = _of_file(Path(name), min_face, limit, threads, workers)
     else:
         raise InputError(

@@ -74,10 +74,11 @@ def load_model(
         DependencyError: A Keras model needs an extra that is missing.
     """
     path = registry.resolve(name)
-    keras = path.is_dir() or path.suffix in (".keras", ".h5", ".hdf5")
+    suffix = path.suffix.lower()
+    keras = path.is_dir() or suffix in (".keras", ".h5", ".hdf5")
     if custom and not keras:
         raise InputError(f"--custom goes with a Keras model, but {path} is none")
-    if path.suffix == ".npz":
+    if suffix == ".npz":
         if contract is not None or flip is not None:
             raise InputError("saved embeddings need neither --contract nor --flip")
         return SavedEmbeddings.load(path)

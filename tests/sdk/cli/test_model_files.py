@@ -213,6 +213,11 @@ def test_pack_and_unpack(model: Path) -> None:
     assert model.read_bytes() == CONTENT
 
 
+def test_a_container_may_end_in_capitals(packed: Path, tmp_path: Path) -> None:
+    path = packed.rename(tmp_path / "NET.TFLITE.PACK")
+    assert json.loads(run("unpack", path, "--json").stdout)["path"] == str(tmp_path / "NET.TFLITE")
+
+
 def test_pack_and_unpack_in_words(model: Path, tmp_path: Path) -> None:
     out = tmp_path / "small"
     assert f"% of the model's {len(CONTENT):,}" in run("pack", model, "-o", out).stdout

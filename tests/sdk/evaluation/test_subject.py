@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -77,8 +78,9 @@ def test_aligned_crops_need_no_detector(monkeypatch: pytest.MonkeyPatch) -> None
     np.testing.assert_array_equal(embedded.vectors, model.embed(middles))
 
 
-def test_saved_embeddings_are_taken_as_they_are(saved: Path) -> None:
-    model = load_model(str(saved))
+@pytest.mark.parametrize("suffix", [".npz", ".NPZ"])
+def test_saved_embeddings_are_taken_as_they_are(saved: Path, tmp_path: Path, suffix: str) -> None:
+    model = load_model(str(shutil.copyfile(saved, tmp_path / f"copy{suffix}")))
     assert isinstance(model, SavedEmbeddings)
     subject, embedded = embed(pairs([], aligned=False), model)
     assert subject == Subject("m", "0" * 64, "saved embeddings", "", None)

@@ -186,6 +186,13 @@ def _shared_by_layers() -> Any:
     return keras.Model(vector, _with(vector, inside, activated, prelu, dense))
 
 
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_an_ending_may_be_in_capitals(tmp_path: Path, suffix: str) -> None:
+    model = keras.Sequential([layers.Input((8, 8, 3)), layers.Conv2D(4, 3), layers.Flatten()])
+    path = _saved(model, tmp_path / f"net{suffix}")
+    _require_equal(model, path.rename(path.with_suffix(suffix.upper())))
+
+
 @pytest.mark.parametrize("build", [_shared_by_models, _shared_by_layers])
 def test_layers_may_be_shared_with_what_is_inside(tmp_path: Path, build: Any) -> None:
     """Keras 3 writes their weights once, and cannot load such files itself."""

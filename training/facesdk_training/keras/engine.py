@@ -169,7 +169,7 @@ def _initialiser(config: RunConfig, material: Material) -> Callable[[tf.keras.Mo
         return lambda embedder: None
     path = Path(config.start_from)
     network = stages_of(config, 1)[0].network
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         return lambda embedder: start_from(path, embedder, network)
     restore = _restorer(network, config.seed)
     source = ModelBundle.load(path)

@@ -13,7 +13,9 @@ import json
 import logging
 import os
 import re
+import shutil
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -243,10 +245,14 @@ def _readable(path: Path) -> Iterator[Any]:
 
     tf_keras does not read what it writes into .h5 files for a function of the user's, as activation
     for example: an object of a class "function". It reads the function's name alone, so such a file
-    is given to it with names in their place.
+    is given to it with names in their place. Nor does it know ``.KERAS``.
     """
-    if path.is_dir() or path.suffix.lower() == ".keras":
+    if path.is_dir() or path.suffix == ".keras":
         yield path
+        return
+    if path.suffix.lower() == ".keras":
+        with tempfile.TemporaryDirectory() as folder:
+            yield shutil.copyfile(path, Path(folder) / f"{path.stem}.keras")
         return
     with h5py.File(io.BytesIO(path.read_bytes()), "r+") as file:
         if foreign_code.H5_CONFIG in file.attrs:
@@ -285,8 +291,8 @@ def _check_kind(path: Path) -> None:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(
-            f"{path} must be a run folder, a SavedModel folder, or a network that ends in .h5, "
-            ".keras or .tflite"
+            f"{path} must be a run folder, a SavedModel folder, or a Keras model that ends in .h5, "
+            ".hdf5 or .keras"
         )
     if start not in (_HDF5, _ZIP):
         raise ModelError(f"{path} is not a Keras model: its content is neither HDF5 nor zip")

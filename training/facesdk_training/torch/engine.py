@@ -260,7 +260,7 @@ def _initialise(fresh: Network, config: RunConfig, crops: Tensor) -> None:
     if not config.start_from:
         return
     path, shape = Path(config.start_from), stages_of(config, 1)[0].network
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         start_from(path, fresh, shape)
         return
     if not isinstance(shape, MobileFaceNetConfig):

@@ -289,6 +289,6 @@ def _open(path: Path, *, aligned: bool) -> VerificationSet:
     from facesdk.evaluation.sets.people import folder_set
     from facesdk.images.photo_source import open_photos
 
-    if path.suffix == ".bin":
+    if path.suffix.lower() == ".bin":
         return read_bin(path)
     return folder_set(open_photos(path, aligned=aligned))

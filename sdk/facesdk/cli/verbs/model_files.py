@@ -164,7 +164,7 @@ def unpack(
     bundle = ModelBundle.load(model)
     if bundle.packed_bytes is None:
         raise InputError(f"{model} is not packed")
-    if out is None and model.suffix != SUFFIX:
+    if out is None and model.suffix.lower() != SUFFIX:
         raise InputError(f"{model} has no {SUFFIX} to take off its name: give --output")
     target = out or model.with_suffix("")
     write_atomic(target, bundle.content)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -65,11 +66,17 @@ def load(path: Path, objects: Mapping[str, Any]) -> tf.keras.Model:
 
 
 def _with_own_layers(path: Path, folder: Path) -> Path:
-    """The file, or a copy in the folder in which no models share layers."""
-    if path.suffix.lower() != ".keras" or not shares(path):
+    """The file, or a copy in the folder: in which no models share layers, or that ends in small
+    letters, as Keras wants it.
+    """
+    suffix = path.suffix.lower()
+    copy = folder / f"network{suffix}"
+    if suffix == ".keras" and shares(path):
+        write_out(path, copy)
+    elif suffix != path.suffix:
+        shutil.copyfile(path, copy)
+    else:
         return path
-    copy = folder / "network.keras"
-    write_out(path, copy)
     return copy
 
 
