@@ -153,7 +153,7 @@ def convert_function(network: FunctionNetwork) -> ModelBundle:
     tree = Tree.of(refusals.readable(content, _BROKEN))
     take_out_barriers(tree)
     put_names(tree, names)
-    inputs, outputs = network.input_shapes, network.output_shapes
+    inputs, outputs = network.function.inputs, network.function.outputs
     return in_order(
         refusals.readable(tree.to_bytes()), _names("input", inputs), _names("output", outputs)
     )
