@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 from collections import Counter
 from functools import cached_property, partial
@@ -398,6 +399,24 @@ def test_all_that_can_be_read_is_listed(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"\x08\x08\x12\x07pytorch")
     with pytest.raises(InputError, match=r"ends in \.h5, \.hdf5, \.keras, \.onnx or \.tflite$"):
         sources.load(tmp_path / name)
+
+
+@pytest.mark.parametrize("target", ["lce", "float32"])
+def test_nothing_that_others_warn_of_is_told(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, target: str
+) -> None:
+    """Groups of 24 channels stay float, which is no error; gradients are for training."""
+    image = layers.Input((9, 9, 48))
+    grouped = lq.layers.QuantConv2D(24, 3, groups=2, **networks.BINARY)(image)
+    model = networks.look_trained(tf.keras.Model(image, grouped))
+    model.save(tmp_path / "net.h5")
+    made = convert(Request(tmp_path / "net.h5", tmp_path / "o.tflite"), registry.load(target))
+    assert made.agreement is not None and made.agreement.meets(EXACT)
+    logging.getLogger("absl").warning("another warning")
+    said = capfd.readouterr()
+    told = [row.getMessage() for row in caplog.records if row.name == "absl"]
+    assert "grouped convolution" not in said.err and said.out == ""
+    assert told == ["another warning"]
 
 
 def test_an_interrupt_leaves_nothing(

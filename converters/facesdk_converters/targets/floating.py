@@ -19,6 +19,7 @@ from facesdk_converters.targets.group_normalization import plain_groups
 from facesdk_converters.targets.large_kernels import quantized_before
 from facesdk_converters.targets.recurrence import unrolled
 from facesdk_converters.targets.target import Target, at_once
+from facesdk_converters.targets.warnings_of_others import without_false_errors
 from facesdk_converters.tflite.float16 import widened
 from facesdk_converters.tflite.ports import in_order, named
 
@@ -52,6 +53,7 @@ def convert(source: Source, *, half: bool) -> ModelBundle:
     layers = network.computing_layers if isinstance(network, KerasNetwork) else ()
     with ExitStack() as forms:
         forms.enter_context(refusals.translated(source))
+        forms.enter_context(without_false_errors())
         for form in (plain_groups, unrolled, quantized_before):
             forms.enter_context(form(layers))
         if isinstance(network, FunctionNetwork):

@@ -28,6 +28,7 @@ from facesdk_converters.targets.lce.dense import dense_as_convolutions
 from facesdk_converters.targets.lce.names import numbered, put_names
 from facesdk_converters.targets.recurrence import unrolled
 from facesdk_converters.targets.target import Target, at_once
+from facesdk_converters.targets.warnings_of_others import without_false_errors
 from facesdk_converters.tflite.any_batch import THREE, TWO, of_any_batch
 from facesdk_converters.tflite.ports import in_order
 from facesdk_converters.tflite.tree import Tree
@@ -149,7 +150,8 @@ def convert_function(network: FunctionNetwork) -> ModelBundle:
     with tempfile.TemporaryDirectory() as folder:
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(tf.Module(), folder, _in_order(changed), options)
-        content = bytes(lce.convert_saved_model(folder))
+        with without_false_errors():
+            content = bytes(lce.convert_saved_model(folder))
     tree = Tree.of(refusals.readable(content, _BROKEN))
     take_out_barriers(tree)
     put_names(tree, names)
