@@ -162,6 +162,30 @@ def test_inputs_and_outputs_by_name(tmp_path: Path, suffix: str) -> None:
         np.testing.assert_allclose(got, np.asarray(expected[name]), atol=1e-5)
 
 
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize("several", [False, True])
+def test_inputs_in_dicts_of_dicts(tmp_path: Path, several: bool, suffix: str) -> None:
+    inputs: dict[str, Any] = {"a": {"x": layers.Input((5,))}}
+    if several:
+        inputs = {"z": layers.Input((4,)), "a": {"y": layers.Input((4,)), **inputs["a"]}}
+    leaves = tf.nest.flatten(inputs)
+    x = layers.Concatenate()(leaves) if several else leaves[0]
+    model = keras.Model(inputs, layers.Dense(9)(x))
+    path = _saved(model, tmp_path / f"net{suffix}")
+    rng = np.random.default_rng(6)
+    given = [rng.normal(0, 1, (3, *one.shape[1:])).astype(np.float32) for one in leaves]
+    (got,) = loading.predict_all(loading.load(path, several=True).model, given)
+    expected = model(tf.nest.pack_sequence_as(inputs, given))
+    np.testing.assert_allclose(got, np.asarray(expected), atol=1e-5)
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize("kind", [layers.LSTM, layers.GRU])
+def test_recurrent_layers_in_both_directions(tmp_path: Path, kind: Any, suffix: str) -> None:
+    model = keras.Sequential([layers.Input((6, 4)), layers.Bidirectional(kind(5))])
+    _require_equal(model, _saved(model, tmp_path / f"net{suffix}"))
+
+
 def _with(x: Any, *parts: Any) -> Any:
     for part in parts:
         x = part(x)

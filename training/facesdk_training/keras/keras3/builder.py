@@ -88,6 +88,8 @@ class Builder:
             waiting = [call for call in waiting if call[:2] not in done]
         inside = {name_of(row) for row in config["layers"] if row["class_name"] in FUNCTIONAL}
         inputs = _picked(config["input_layers"], tensors, inside)
+        if isinstance(inputs, dict) and len(inputs) == 1:  # Keras 2 takes none around another
+            inputs = tf.nest.flatten(inputs)
         outputs = _picked(config["output_layers"], tensors, inside)
         return tf.keras.Model(inputs, outputs, name=config["name"])
 

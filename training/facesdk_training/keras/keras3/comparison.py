@@ -36,9 +36,11 @@ def require_same(model: tf.keras.Model, file: Path, path: Path) -> None:
     rng = np.random.default_rng(3)
     inputs = [rng.normal(0, 1, (1, *map(_size, x.shape[1:]))) for x in model.inputs]
     arrays = [tf.constant(values, x.dtype) for values, x in zip(inputs, model.inputs, strict=True)]
-    given = tf.nest.pack_sequence_as(model.input, arrays)
-    ours = tf.nest.flatten(model(given, training=False))
-    expected = tf.nest.flatten(theirs(given, training=False))
+    form = model.input if isinstance(theirs, keras.Sequential) else theirs.input
+    ours, expected = (
+        tf.nest.flatten(network(tf.nest.pack_sequence_as(inputs, arrays), training=False))
+        for network, inputs in ((model, model.input), (theirs, form))
+    )
     for one, other in zip(ours, expected, strict=True):
         first, second = np.asarray(one, np.float64), np.asarray(other, np.float64)
         gap = float(np.abs(first - second).max())

@@ -61,7 +61,7 @@ def _group(group: h5py.Group, names: Iterable[str]) -> h5py.Group | None:
 
 def _values(group: h5py.Group) -> Iterator[np.ndarray[Any, Any]]:
     """The variables of a layer and of those in it: which it wraps, or calls for its activation."""
-    for name in ("layer", "cell"):
+    for name in ("layer", "forward_layer", "backward_layer", "cell"):
         if name in group:
             yield from _values(group[name])
     own = group.get("vars", {})
