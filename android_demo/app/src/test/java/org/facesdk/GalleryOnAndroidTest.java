@@ -1,5 +1,6 @@
 package org.facesdk;
 
+import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNull;
@@ -15,11 +16,13 @@ import org.facesdk.demo.OnHost;
 import org.junit.After;
 import org.junit.Before;
 import org.junit.Test;
+import org.junit.function.ThrowingRunnable;
 import org.robolectric.RuntimeEnvironment;
 
 import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.util.Arrays;
@@ -30,6 +33,7 @@ import java.util.Random;
 public final class GalleryOnAndroidTest extends OnHost {
     private static final String NAME = "people.db";
     private static final int PIECE = 16;
+    private static final int PAGE = 4096;
 
     private Context context;
     private ModelInfo model;
@@ -157,6 +161,37 @@ public final class GalleryOnAndroidTest extends OnHost {
         try (Gallery gallery = Gallery.open(context, NAME, model)) {
             assertTrue(gallery.people().isEmpty());
         }
+    }
+
+    @Test
+    public void aDamagedGalleryIsSaidAndLeftAsItIs() throws IOException {
+        try (Gallery gallery = Gallery.open(context, NAME, model)) {
+            gallery.enrol("Barack", embedding(1), 0.9);
+        }
+        byte[] whole = Files.readAllBytes(file().toPath());
+        overwrite(0);
+        requireDamage(() -> Gallery.open(context, NAME, model));
+        Files.write(file().toPath(), whole);
+        for (int page = 1; page < whole.length / PAGE; ++page) {
+            overwrite(page * PAGE);
+        }
+        requireDamage(() -> Gallery.open(context, NAME, model));
+        Files.write(file().toPath(), whole);
+    }
+
+    private void overwrite(int at) throws IOException {
+        try (RandomAccessFile content = new RandomAccessFile(file(), "rw")) {
+            content.seek(at);
+            content.write(new byte[100]);
+        }
+    }
+
+    /** A call says that the file is damaged, and does not change a byte of it. */
+    private void requireDamage(ThrowingRunnable call) throws IOException {
+        byte[] before = Files.readAllBytes(file().toPath());
+        String message = assertThrows(GalleryException.class, call).getMessage();
+        assertTrue(message, message.contains("people.db is damaged: "));
+        assertArrayEquals(before, Files.readAllBytes(file().toPath()));
     }
 
     @Test

@@ -3,6 +3,7 @@ package org.facesdk;
 import android.content.ContentValues;
 import android.database.Cursor;
 import android.database.sqlite.SQLiteDatabase;
+import android.database.sqlite.SQLiteDatabaseCorruptException;
 import android.database.sqlite.SQLiteException;
 
 import java.io.File;
@@ -52,7 +53,8 @@ final class GalleryFile {
             if (folder != null && !folder.isDirectory() && !folder.mkdirs()) {
                 throw new GalleryException("cannot make the folder " + folder + " for a gallery");
             }
-            database = SQLiteDatabase.openOrCreateDatabase(file, null);
+            // Android's own handler of damage deletes the file
+            database = SQLiteDatabase.openOrCreateDatabase(file.getPath(), null, damaged -> {});
             leaveNothing(database);
             if (database.getVersion() == 0) {
                 create(database, model);
@@ -61,12 +63,24 @@ final class GalleryFile {
             return new GalleryFile(file, database, model.embeddingsId(), cipher);
         } catch (SQLiteException error) {
             close(database);
-            throw new GalleryException(
-                    "cannot open the gallery " + file + ": " + error.getMessage());
+            throw failed("open", file, error);
         } catch (FaceSdkException error) {
             close(database);
             throw error;
         }
+    }
+
+    private static GalleryException failed(String what, File file, Exception error) {
+        if (error instanceof SQLiteDatabaseCorruptException) {
+            return new GalleryException(
+                    "the gallery "
+                            + file
+                            + " is damaged: delete it with Gallery.delete and enrol again ("
+                            + error.getMessage()
+                            + ")");
+        }
+        return new GalleryException(
+                "cannot " + what + " the gallery " + file + ": " + error.getMessage());
     }
 
     /**
@@ -149,8 +163,7 @@ final class GalleryFile {
                 rows.add(decoded(cursor.getLong(0), cursor.getString(1), cursor.getBlob(2)));
             }
         } catch (SQLiteException error) {
-            throw new GalleryException(
-                    "cannot read the gallery " + file + ": " + error.getMessage());
+            throw failed("read", file, error);
         }
         return rows;
     }
@@ -175,8 +188,7 @@ final class GalleryFile {
             database.setTransactionSuccessful();
             return new Row(template, vector);
         } catch (SQLiteException | GeneralSecurityException error) {
-            throw new GalleryException(
-                    "cannot write to the gallery " + file + ": " + error.getMessage());
+            throw failed("write to", file, error);
         } finally {
             database.endTransaction();
         }
@@ -187,8 +199,7 @@ final class GalleryFile {
         try {
             return database.delete("templates", "person = ?", new String[] {person});
         } catch (SQLiteException error) {
-            throw new GalleryException(
-                    "cannot write to the gallery " + file + ": " + error.getMessage());
+            throw failed("write to", file, error);
         }
     }
 
