@@ -23,6 +23,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.lang.reflect.Field;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.util.Arrays;
@@ -177,6 +178,13 @@ public final class GalleryOnAndroidTest extends OnHost {
         }
         requireDamage(() -> Gallery.open(context, NAME, model));
         Files.write(file().toPath(), whole);
+        try (Gallery gallery = Gallery.open(context, NAME, model)) {
+            assertEquals(1, gallery.people().size());
+            overwrite(0);
+            requireDamage(() -> gallery.enrol("Joe", embedding(2), 0.9));
+            requireDamage(() -> gallery.forget("Barack"));
+            assertEquals(1, gallery.people().size());
+        }
     }
 
     private void overwrite(int at) throws IOException {
@@ -192,6 +200,79 @@ public final class GalleryOnAndroidTest extends OnHost {
         String message = assertThrows(GalleryException.class, call).getMessage();
         assertTrue(message, message.contains("people.db is damaged: "));
         assertArrayEquals(before, Files.readAllBytes(file().toPath()));
+    }
+
+    @Test
+    public void aFileThatCannotBeWrittenIsSaidAndStaysAsItWas() throws IOException {
+        try (Gallery gallery = Gallery.open(context, NAME, model)) {
+            gallery.enrol("Barack", embedding(1), 0.9);
+            try (SQLiteDatabase other = otherConnection()) {
+                other.beginTransaction();
+                requireUnwritten(() -> gallery.enrol("Joe", embedding(2), 0.9));
+                requireUnwritten(() -> gallery.forget("Barack"));
+                other.endTransaction();
+                other.beginTransactionNonExclusive();
+                try (Cursor reading = other.rawQuery("SELECT * FROM gallery", null)) {
+                    assertTrue(reading.moveToFirst());
+                    requireUnwritten(() -> gallery.enrol("Joe", embedding(2), 0.9));
+                    requireUnwritten(() -> gallery.forget("Barack"));
+                }
+                other.endTransaction();
+            }
+            assertEquals(1, gallery.people().size());
+            gallery.enrol("Joe", embedding(2), 0.9);
+        }
+        try (Gallery gallery = Gallery.open(context, NAME, model)) {
+            assertEquals(2, gallery.people().size());
+        }
+    }
+
+    private SQLiteDatabase otherConnection() {
+        return SQLiteDatabase.openDatabase(file().getPath(), null, SQLiteDatabase.OPEN_READWRITE);
+    }
+
+    private void requireUnwritten(ThrowingRunnable call) throws IOException {
+        byte[] before = Files.readAllBytes(file().toPath());
+        String message = assertThrows(GalleryException.class, call).getMessage();
+        assertTrue(message, message.startsWith("cannot write to the gallery "));
+        assertArrayEquals(before, Files.readAllBytes(file().toPath()));
+    }
+
+    @Test
+    public void aFullDiskIsSaidAndTheGalleryStaysAsItWas() throws Exception {
+        try (Gallery gallery = Gallery.open(context, NAME, model)) {
+            gallery.enrol("Person", embedding(0), 0.9);
+            SQLiteDatabase database = databaseOf(gallery);
+            database.setMaximumSize(database.getPageSize());
+            int[] count = {1};
+            String message =
+                    assertThrows(
+                                    GalleryException.class,
+                                    () -> {
+                                        for (; count[0] < 50; ++count[0]) {
+                                            gallery.enrol("Person", embedding(count[0]), 0.9);
+                                        }
+                                    })
+                            .getMessage();
+            assertTrue(message, message.contains("full"));
+            assertEquals(count[0], gallery.people().get(0).templates());
+            database.setMaximumSize(Integer.MAX_VALUE);
+            gallery.enrol("Person", embedding(count[0]), 0.9);
+        }
+        try (Gallery gallery = Gallery.open(context, NAME, model)) {
+            assertEquals(
+                    embedding(0).similarity(embedding(0)),
+                    gallery.identify(embedding(0)).similarity(),
+                    1e-6);
+        }
+    }
+
+    private static SQLiteDatabase databaseOf(Gallery gallery) throws ReflectiveOperationException {
+        Field file = Gallery.class.getDeclaredField("file");
+        file.setAccessible(true);
+        Field database = GalleryFile.class.getDeclaredField("database");
+        database.setAccessible(true);
+        return (SQLiteDatabase) database.get(file.get(gallery));
     }
 
     @Test

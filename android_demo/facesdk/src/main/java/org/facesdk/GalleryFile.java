@@ -2,6 +2,7 @@ package org.facesdk;
 
 import android.content.ContentValues;
 import android.database.Cursor;
+import android.database.DatabaseUtils;
 import android.database.sqlite.SQLiteDatabase;
 import android.database.sqlite.SQLiteDatabaseCorruptException;
 import android.database.sqlite.SQLiteException;
@@ -168,7 +169,10 @@ final class GalleryFile {
         return rows;
     }
 
-    /** Adds a template; its number is the database's. */
+    /**
+     * Adds a template under a number that none had before. One statement, which SQLite does wholly
+     * or not at all: of a transaction whose end fails, Android forgets that it is still open.
+     */
     Row insert(
             String person,
             String name,
@@ -176,22 +180,27 @@ final class GalleryFile {
             long expires,
             double quality,
             float[] vector) {
-        database.beginTransaction();
         try {
-            ContentValues values = new ContentValues();
-            values.put("person", person);
-            values.put("data", new byte[0]);
-            long id = database.insertOrThrow("templates", null, values);
+            long id = nextId();
             Template template = new Template(id, person, name, created, expires, quality);
+            ContentValues values = new ContentValues();
+            values.put("id", id);
+            values.put("person", person);
             values.put("data", cipher.encrypt(encoded(template, vector), place(id, person)));
-            database.update("templates", values, "id = ?", new String[] {Long.toString(id)});
-            database.setTransactionSuccessful();
+            database.insertOrThrow("templates", null, values);
             return new Row(template, vector);
         } catch (SQLiteException | GeneralSecurityException error) {
             throw failed("write to", file, error);
-        } finally {
-            database.endTransaction();
         }
+    }
+
+    private long nextId() {
+        return 1
+                + DatabaseUtils.longForQuery(
+                        database,
+                        "SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name ="
+                                + " 'templates'",
+                        null);
     }
 
     /** Removes a person's templates; how many there were. */
