@@ -13,7 +13,8 @@ import numpy as np
 
 from android.support import contract_reference, measure_reference
 from facesdk.engine import FaceEngine
-from facesdk.errors import FaceSDKError
+from facesdk.errors import FaceSDKError, InputError
+from facesdk.gallery.values import checked_name, normal
 from facesdk.images import decode, pixels
 from facesdk.quality.selection import select
 from facesdk.recognition.operating_points import point_for
@@ -54,6 +55,7 @@ def write(folder: Path) -> None:
             values[f"verify.{a}.{b}"] = f"{match.same} {match.similarity!r} {match.threshold!r}"
     _small(folder, values)
     _choices(folder, engine, values)
+    _names(values)
     measure_reference.write(folder, engine, decode.as_image(OBAMA), values)
     contract_reference.write(folder / "contracts", engine, engine.align(OBAMA), values)
     values.update(_sentences(engine))
@@ -75,6 +77,28 @@ def _photo(
         (folder / f"{name}.finder.{end}").write_bytes(np.array(rows, "<f4").tobytes())
     (folder / f"{name}.crop").write_bytes(engine.align(pixels, faces[0]).tobytes())
     (folder / f"{name}.vector").write_bytes(engine.embed(pixels).vector.astype("<f4").tobytes())
+
+
+NAMES = (
+    " Ada\u00a0", "\u3000Ada\u2003", "\u3000", "", "\u200bAda", "a\u2028b\u2029", "\x1c\x85Ada\x1f",
+    "e\u0301ve", "\u1112\u1161\u11ab", "\ud83d", "a\ud83e", "a\x7fb", "a\tb", "a\n", "\u0378",
+    "\U0001f600" * 200, "\U0001f600" * 201, "\u180eAda", "e\u0301" * 200, "x" * 201,
+)  # fmt: skip
+
+
+def _names(values: dict[str, object]) -> None:
+    """Names, and what is stored for them or why they are refused; as hexadecimal code points."""
+    values["names"] = len(NAMES)
+    for index, name in enumerate(NAMES):
+        try:
+            outcome = _points(checked_name(name))
+        except InputError as error:
+            outcome = f"refused: {str(error).partition(', but')[0]}"
+        values[f"name.{index}"] = f"{_points(name)};;{_points(normal(name))};;{outcome}"
+
+
+def _points(text: str) -> str:
+    return " ".join(f"{ord(character):x}" for character in text)
 
 
 def _small(folder: Path, values: dict[str, object]) -> None:

@@ -126,6 +126,20 @@ public final class GalleryOnAndroidTest extends OnHost {
     }
 
     @Test
+    public void blanksAroundANameMakeNobodyElse() {
+        try (Gallery gallery = Gallery.open(context, NAME, model)) {
+            gallery.enrol("\u00c9va", embedding(1), 0.9);
+            gallery.enrol("E\u0301va\u00a0", embedding(2), 0.9);
+            gallery.enrol("\u3000\u00c9va", embedding(3), 0.9);
+            assertThrows(InputException.class, () -> gallery.enrol("\u3000", embedding(4), 0.9));
+            assertThrows(InputException.class, () -> gallery.enrol("\ud83d", embedding(4), 0.9));
+            assertEquals(1, gallery.people().size());
+            assertEquals("\u00c9va", gallery.people().get(0).name());
+            assertEquals(3, gallery.forget("\u2003E\u0301va "));
+        }
+    }
+
+    @Test
     public void anIdIsNobodyElsesName() {
         try (Gallery gallery = Gallery.open(context, NAME, model)) {
             String id = gallery.enrol("Barack", embedding(1), 0.9).person();

@@ -9,7 +9,6 @@ import org.jetbrains.annotations.Nullable;
 import java.io.File;
 import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
-import java.text.Normalizer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Date;
@@ -28,7 +27,6 @@ import java.util.Map;
  */
 public final class Gallery implements AutoCloseable {
     private static final int MOST_CANDIDATES = 5;
-    private static final int LONGEST_NAME = 200;
     private static final int ID_BYTES = 8;
     private static final String KEY_ALIAS = "org.facesdk.gallery.";
 
@@ -116,8 +114,9 @@ public final class Gallery implements AutoCloseable {
      * @param embedding of this gallery's model
      * @param quality {@link Quality#score}, 0 to 1
      * @throws EmbeddingMismatchException the embedding comes from another model
-     * @throws InputException the name is no line of printable characters or somebody's id, the
-     *     quality is out of its range, or the date has come
+     * @throws InputException the name ({@link #normalName}) is empty, has more than 200 characters
+     *     or a control character, or is somebody's id; the quality is out of its range, or the date
+     *     has come
      */
     @NotNull
     public Template enrol(@NotNull String name, @NotNull Embedding embedding, double quality) {
@@ -139,7 +138,7 @@ public final class Gallery implements AutoCloseable {
         if (expires != null && expires.getTime() <= System.currentTimeMillis()) {
             throw new InputException("a template must expire in the future, but got " + expires);
         }
-        String called = checkedName(name);
+        String called = Names.checked(name);
         Person known = find(called);
         if (known != null && !known.name().equals(called)) {
             throw new InputException("a name must not be the id of somebody else: " + called);
@@ -155,6 +154,15 @@ public final class Gallery implements AutoCloseable {
         rows.add(row);
         collect();
         return row.template;
+    }
+
+    /**
+     * A name as {@link #enrol} stores it and {@link #forget} looks for it: in Unicode's composed
+     * form (NFC), without blanks of any script around it.
+     */
+    @NotNull
+    public static String normalName(@NotNull String name) {
+        return Names.normal(name);
     }
 
     /** Everybody who is enrolled, by name. */
@@ -174,7 +182,7 @@ public final class Gallery implements AutoCloseable {
      */
     public synchronized int forget(@NotNull String nameOrId) {
         requireOpen();
-        Person person = find(Normalizer.normalize(nameOrId, Normalizer.Form.NFC));
+        Person person = find(Names.normal(nameOrId));
         if (person == null) {
             throw new InputException(
                     "nobody in the gallery has the name or id '"
@@ -293,21 +301,6 @@ public final class Gallery implements AutoCloseable {
                             + ")"
                             + EmbeddingsId.remedy(embedding.modelId(), model.embeddingsId()));
         }
-    }
-
-    private static String checkedName(String name) {
-        String composed = Normalizer.normalize(name, Normalizer.Form.NFC).trim();
-        boolean printable = !composed.isEmpty() && composed.length() <= LONGEST_NAME;
-        for (int i = 0; i < composed.length(); ++i) {
-            printable &=
-                    !Character.isISOControl(composed.charAt(i))
-                            && Character.isDefined(composed.charAt(i));
-        }
-        if (!printable) {
-            throw new InputException(
-                    "a name must be one line of 1 to " + LONGEST_NAME + " printable characters");
-        }
-        return composed;
     }
 
     private String newId() {

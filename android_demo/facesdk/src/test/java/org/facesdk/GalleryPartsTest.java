@@ -16,8 +16,8 @@ import javax.crypto.SecretKey;
 import javax.crypto.spec.SecretKeySpec;
 
 /**
- * What a gallery is made of, but for Android's SQLite: encryption, and which similarity gives a
- * name.
+ * What a gallery is made of, but for Android's SQLite: encryption, names, and which similarity
+ * gives a name.
  */
 public final class GalleryPartsTest {
     private static final byte[] CONTENT = {1, 2, 3, 4, 5};
@@ -80,6 +80,33 @@ public final class GalleryPartsTest {
                         ModelInfo.general(0.99995, 2),
                         ModelInfo.general(1.005e-7, 1),
                         ModelInfo.general(0.0021, 1)));
+    }
+
+    @Test
+    public void namesArePythons() {
+        for (int i = 0; i < Integer.parseInt(Host.value("names")); ++i) {
+            String[] python = Host.value("name." + i).split(";;", -1);
+            String given = text(python[0]);
+            assertEquals("name " + i, text(python[1]), Names.normal(given));
+            if (python[2].startsWith("refused: ")) {
+                String why =
+                        assertThrows(InputException.class, () -> Names.checked(given)).getMessage();
+                assertEquals("name " + i, python[2].substring(9), why.split(", but", -1)[0]);
+            } else {
+                assertEquals("name " + i, text(python[2]), Names.checked(given));
+            }
+        }
+    }
+
+    /** What code points in hexadecimal, with blanks between them, spell. */
+    private static String text(String points) {
+        StringBuilder made = new StringBuilder();
+        for (String point : points.split(" ", -1)) {
+            if (!point.isEmpty()) {
+                made.appendCodePoint(Integer.parseInt(point, 16));
+            }
+        }
+        return made.toString();
     }
 
     @Test

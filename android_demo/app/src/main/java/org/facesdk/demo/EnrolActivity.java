@@ -16,6 +16,7 @@ import org.facesdk.Crop;
 import org.facesdk.Embedding;
 import org.facesdk.Face;
 import org.facesdk.Frame;
+import org.facesdk.Gallery;
 import org.facesdk.Quality;
 
 /**
@@ -81,11 +82,15 @@ public final class EnrolActivity extends Activity {
     }
 
     private void enable() {
-        save.setEnabled(acceptable && !name.getText().toString().trim().isEmpty());
+        save.setEnabled(acceptable && !entered().isEmpty());
+    }
+
+    private String entered() {
+        return Gallery.normalName(name.getText().toString());
     }
 
     private void enrol(Crop crop, double score) {
-        String who = name.getText().toString().trim();
+        String who = entered();
         save.setEnabled(false);
         FaceWork.of(this)
                 .run(
