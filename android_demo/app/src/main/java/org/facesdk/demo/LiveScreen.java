@@ -9,6 +9,7 @@ import android.graphics.RectF;
 import android.graphics.SurfaceTexture;
 import android.hardware.camera2.CameraAccessException;
 import android.hardware.camera2.CameraManager;
+import android.hardware.display.DisplayManager;
 import android.media.Image;
 import android.net.Uri;
 import android.os.Bundle;
@@ -33,6 +34,7 @@ final class LiveScreen extends Screen implements CameraFeed.Receiver {
     private final Latency find = new Latency(KEPT_TIMES);
     private final Latency recognise = new Latency(KEPT_TIMES);
     private final Latency total = new Latency(KEPT_TIMES);
+    private final DisplayManager.DisplayListener turned = new DisplayTurned();
     private AspectLayout shape;
     private TextureView preview;
     private FacesView facesView;
@@ -41,7 +43,7 @@ final class LiveScreen extends Screen implements CameraFeed.Receiver {
     private boolean asked;
     private Uri picture;
     private volatile CameraFeed feed;
-    private volatile int frameDegrees;
+    volatile int frameDegrees;
     private CameraChoice choice;
     private SeenFrame newest;
 
@@ -81,12 +83,18 @@ final class LiveScreen extends Screen implements CameraFeed.Receiver {
 
     @Override
     void resumed() {
+        displays().registerDisplayListener(turned, null);
         update();
     }
 
     @Override
     void paused() {
+        displays().unregisterDisplayListener(turned);
         stop();
+    }
+
+    private DisplayManager displays() {
+        return activity.getSystemService(DisplayManager.class);
     }
 
     @Override
@@ -202,13 +210,18 @@ final class LiveScreen extends Screen implements CameraFeed.Receiver {
             notice(R.drawable.ic_camera_off, activity.getString(R.string.live_no_camera), 0, null);
             return;
         }
-        frameDegrees = choice.uprightDegrees(displayDegrees());
-        boolean turned = frameDegrees % 180 != 0;
-        shape.setPictureSize(
-                turned ? choice.size.getHeight() : choice.size.getWidth(),
-                turned ? choice.size.getWidth() : choice.size.getHeight());
-        turnPreview();
+        turn();
         feed = new CameraFeed(activity, choice, preview.getSurfaceTexture(), this);
+    }
+
+    /** Turns frames and preview as the display is now. */
+    private void turn() {
+        frameDegrees = choice.uprightDegrees(displayDegrees());
+        boolean across = frameDegrees % 180 != 0;
+        shape.setPictureSize(
+                across ? choice.size.getHeight() : choice.size.getWidth(),
+                across ? choice.size.getWidth() : choice.size.getHeight());
+        turnPreview();
     }
 
     private void stop() {
@@ -355,6 +368,22 @@ final class LiveScreen extends Screen implements CameraFeed.Receiver {
         Still(Bitmap bitmap, SeenFrame seen) {
             this.bitmap = bitmap;
             this.seen = seen;
+        }
+    }
+
+    /** Half a turn of the phone changes the display's rotation only: Android tells no activity. */
+    private final class DisplayTurned implements DisplayManager.DisplayListener {
+        @Override
+        public void onDisplayAdded(int display) {}
+
+        @Override
+        public void onDisplayRemoved(int display) {}
+
+        @Override
+        public void onDisplayChanged(int display) {
+            if (feed != null) {
+                turn();
+            }
         }
     }
 

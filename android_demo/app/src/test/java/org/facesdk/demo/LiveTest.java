@@ -1,5 +1,6 @@
 package org.facesdk.demo;
 
+import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNotNull;
@@ -9,10 +10,14 @@ import android.Manifest;
 import android.content.Intent;
 import android.content.pm.PackageManager;
 import android.graphics.Bitmap;
+import android.graphics.Matrix;
+import android.graphics.SurfaceTexture;
 import android.hardware.camera2.CameraCharacteristics;
 import android.hardware.camera2.CameraManager;
 import android.os.Bundle;
 import android.provider.Settings;
+import android.view.Surface;
+import android.view.TextureView;
 import android.view.View;
 import android.widget.TextView;
 
@@ -26,6 +31,8 @@ import org.robolectric.shadows.ShadowActivity;
 import org.robolectric.shadows.ShadowApplication;
 import org.robolectric.shadows.ShadowCameraCharacteristics;
 import org.robolectric.shadows.ShadowCameraManager;
+import org.robolectric.shadows.ShadowDisplay;
+import org.robolectric.shadows.ShadowLooper;
 import org.robolectric.shadows.ShadowPackageManager;
 import org.robolectric.shadows.StreamConfigurationMapBuilder;
 
@@ -169,11 +176,7 @@ public final class LiveTest extends OnHost {
 
     @Test
     public void camerasAreChosenBySideAndTheirFramesTurnedUpright() throws Exception {
-        ShadowCameraManager cameras =
-                Shadow.extract(
-                        RuntimeEnvironment.getApplication().getSystemService(CameraManager.class));
-        cameras.addCamera("back", facts(CameraCharacteristics.LENS_FACING_BACK, 90));
-        cameras.addCamera("selfie", facts(CameraCharacteristics.LENS_FACING_FRONT, 270));
+        ShadowCameraManager cameras = twoCameras();
         CameraManager manager =
                 RuntimeEnvironment.getApplication().getSystemService(CameraManager.class);
         CameraChoice back = CameraChoice.find(manager, false);
@@ -190,6 +193,65 @@ public final class LiveTest extends OnHost {
         assertEquals("selfie", CameraChoice.find(manager, false).id);
         cameras.removeCamera("selfie");
         assertEquals(null, CameraChoice.find(manager, false));
+    }
+
+    @Test
+    public void halfATurnTurnsFramesAndPreview() {
+        RuntimeEnvironment.setQualifiers("+w720dp-h360dp-land");
+        try (ActivityController<MainActivity> controller = withCameras()) {
+            MainActivity activity = controller.get();
+            LiveScreen screen = (LiveScreen) activity.screen(LIVE);
+            ShadowDisplay display = Shadow.extract(activity.getWindowManager().getDefaultDisplay());
+            display.setRotation(Surface.ROTATION_90);
+            startCamera(activity);
+            assertEquals(0, screen.frameDegrees);
+            Matrix before = previewOf(activity).getTransform(null);
+            display.setRotation(Surface.ROTATION_270);
+            ShadowLooper.idleMainLooper();
+            assertEquals("the front camera's", 180, screen.frameDegrees);
+            Matrix after = previewOf(activity).getTransform(null);
+            before.postRotate(
+                    180, previewOf(activity).getWidth() / 2f, previewOf(activity).getHeight() / 2f);
+            float[] expected = new float[9];
+            float[] found = new float[9];
+            before.getValues(expected);
+            after.getValues(found);
+            assertArrayEquals(expected, found, 1e-3f);
+            controller.pause();
+            display.setRotation(Surface.ROTATION_90);
+            ShadowLooper.idleMainLooper();
+            assertEquals("nobody looks", 180, screen.frameDegrees);
+        }
+    }
+
+    /** The live screen of a phone with two cameras that the app may use. */
+    private static ActivityController<MainActivity> withCameras() {
+        camera(true);
+        twoCameras();
+        ShadowApplication application = Shadow.extract(RuntimeEnvironment.getApplication());
+        application.grantPermissions(Manifest.permission.CAMERA);
+        return Robolectric.buildActivity(MainActivity.class).setup();
+    }
+
+    private static ShadowCameraManager twoCameras() {
+        ShadowCameraManager cameras =
+                Shadow.extract(
+                        RuntimeEnvironment.getApplication().getSystemService(CameraManager.class));
+        cameras.addCamera("back", facts(CameraCharacteristics.LENS_FACING_BACK, 90));
+        cameras.addCamera("selfie", facts(CameraCharacteristics.LENS_FACING_FRONT, 270));
+        return cameras;
+    }
+
+    private static TextureView previewOf(MainActivity activity) {
+        return (TextureView) activity.findViewById(R.id.preview);
+    }
+
+    private static void startCamera(MainActivity activity) {
+        TextureView preview = previewOf(activity);
+        preview.setSurfaceTexture(new SurfaceTexture(0));
+        preview.getSurfaceTextureListener()
+                .onSurfaceTextureAvailable(preview.getSurfaceTexture(), 640, 480);
+        ShadowLooper.idleMainLooper();
     }
 
     /** Enrols the face of a sample as {@link EnrolActivity} does. */
