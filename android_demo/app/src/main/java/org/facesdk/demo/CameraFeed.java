@@ -27,7 +27,7 @@ final class CameraFeed implements AutoCloseable {
         /** A frame, on the camera's thread; it is closed when the method returns. */
         void frame(Image image);
 
-        /** The camera does not answer, or stopped to; on the main thread. */
+        /** The camera does not answer, or stopped to; on the main thread, not after a close. */
         void failed(String why);
     }
 
@@ -67,14 +67,24 @@ final class CameraFeed implements AutoCloseable {
 
     private void take(ImageReader from) {
         try (Image image = from.acquireLatestImage()) {
-            if (image != null) {
+            if (image != null && !closed()) {
                 receiver.frame(image);
             }
         }
     }
 
-    private void fail(String why) {
-        main.post(() -> receiver.failed(String.valueOf(why)));
+    /** Tells the receiver, which wants to hear nothing of a feed that it has closed. */
+    void fail(String why) {
+        main.post(
+                () -> {
+                    if (!closed()) {
+                        receiver.failed(String.valueOf(why));
+                    }
+                });
+    }
+
+    private synchronized boolean closed() {
+        return closed;
     }
 
     /** Stops; the camera is free for others at once. */

@@ -42,7 +42,7 @@ final class LiveScreen extends Screen implements CameraFeed.Receiver {
     private boolean front = true;
     private boolean asked;
     private Uri picture;
-    private volatile CameraFeed feed;
+    volatile CameraFeed feed;
     volatile int frameDegrees;
     private CameraChoice choice;
     private SeenFrame newest;

@@ -4,6 +4,9 @@ import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNotNull;
+import static org.junit.Assert.assertNotSame;
+import static org.junit.Assert.assertNull;
+import static org.junit.Assert.assertSame;
 import static org.junit.Assert.assertTrue;
 
 import android.Manifest;
@@ -221,6 +224,30 @@ public final class LiveTest extends OnHost {
             display.setRotation(Surface.ROTATION_90);
             ShadowLooper.idleMainLooper();
             assertEquals("nobody looks", 180, screen.frameDegrees);
+        }
+    }
+
+    @Test
+    public void aClosedCameraThatFailsLeavesTheNextAlone() {
+        try (ActivityController<MainActivity> controller = withCameras()) {
+            MainActivity activity = controller.get();
+            LiveScreen screen = (LiveScreen) activity.screen(LIVE);
+            startCamera(activity);
+            CameraFeed old = screen.feed;
+            old.fail("on its way while the camera is switched");
+            activity.findViewById(R.id.switch_camera).performClick();
+            CameraFeed next = screen.feed;
+            old.fail("later");
+            ShadowLooper.idleMainLooper();
+            assertSame(next, screen.feed);
+            assertNotSame(old, next);
+            assertEquals(View.GONE, activity.findViewById(R.id.notice).getVisibility());
+            next.fail("error 1");
+            ShadowLooper.idleMainLooper();
+            assertNull(screen.feed);
+            assertEquals(
+                    activity.getString(R.string.live_camera_failed, "error 1"),
+                    text(activity, R.id.notice_text));
         }
     }
 
