@@ -1,22 +1,18 @@
 package org.facesdk.demo;
 
 import android.content.Intent;
-import android.graphics.Bitmap;
 import android.os.Build;
 import android.os.Bundle;
 import android.view.Gravity;
 import android.view.View;
-import android.widget.Button;
 import android.widget.ProgressBar;
 import android.widget.TableLayout;
 import android.widget.TableRow;
 import android.widget.TextView;
 
 import org.facesdk.BenchReport;
-import org.facesdk.Benchmark;
 import org.facesdk.Distribution;
 import org.facesdk.FaceSdk;
-import org.facesdk.Frame;
 
 /** Measures the stages on a sample picture, shows their times, and shares the report as JSON. */
 final class BenchScreen extends Screen {
@@ -28,6 +24,7 @@ final class BenchScreen extends Screen {
     private static final String TITLE = "title";
     private static final String DEVICE = "device";
 
+    private final Measured shower = new Measured();
     private String json;
     private String title;
     private String device;
@@ -53,6 +50,9 @@ final class BenchScreen extends Screen {
             rows = state.getStringArray(ROWS);
             show();
         }
+        if (work.benchmark() != null) {
+            follow();
+        }
     }
 
     @Override
@@ -63,49 +63,61 @@ final class BenchScreen extends Screen {
         state.putStringArray(ROWS, rows);
     }
 
-    /** Measures; the networks are busy meanwhile. */
-    void measure(int runs) {
-        Button button = find(R.id.run);
-        button.setEnabled(false);
-        ProgressBar bar = find(R.id.progress);
-        bar.setMax(runs + WARM_UP);
-        bar.setProgress(0);
-        bar.setVisibility(View.VISIBLE);
-        run(
-                running -> {
-                    Bitmap picture = Pictures.read(running.context(), Pictures.sample(SAMPLE));
-                    return Benchmark.pipeline(
-                            running.engine(),
-                            Frame.ofBitmap(picture),
-                            WARM_UP,
-                            runs,
-                            this::progress);
-                },
-                report -> {
-                    take(report);
-                    finished();
-                },
-                message -> {
-                    TextView status = find(R.id.status);
-                    status.setText(message);
-                    status.setVisibility(View.VISIBLE);
-                    finished();
-                });
+    @Override
+    void destroyed() {
+        Ongoing<BenchReport> benchmark = work.benchmark();
+        if (benchmark != null) {
+            benchmark.leave(shower);
+        }
     }
 
-    private void progress(int done, int total) {
-        activity.runOnUiThread(
-                () -> {
-                    TextView status = find(R.id.status);
-                    status.setText(activity.getString(R.string.bench_running, done, total));
-                    status.setVisibility(done < total ? View.VISIBLE : View.GONE);
-                    this.<ProgressBar>find(R.id.progress).setProgress(done);
-                });
+    /** Measures; the networks are busy meanwhile. */
+    void measure(int runs) {
+        work.measure(SAMPLE, WARM_UP, runs);
+        follow();
+    }
+
+    /** Waits for the benchmark that runs, whoever began it. */
+    private void follow() {
+        boolean running = !work.benchmark().ended();
+        this.<View>find(R.id.run).setEnabled(!running);
+        ProgressBar bar = find(R.id.progress);
+        bar.setProgress(0);
+        bar.setVisibility(running ? View.VISIBLE : View.GONE);
+        work.benchmark().follow(shower);
+    }
+
+    private final class Measured implements Ongoing.Follower<BenchReport> {
+        @Override
+        public void progress(int done, int total) {
+            say(done < total ? activity.getString(R.string.bench_running, done, total) : "");
+            ProgressBar bar = find(R.id.progress);
+            bar.setMax(total);
+            bar.setProgress(done);
+        }
+
+        @Override
+        public void done(BenchReport report) {
+            take(report);
+            finished();
+        }
+
+        @Override
+        public void failed(String message) {
+            say(message);
+            finished();
+        }
+    }
+
+    private void say(String sentence) {
+        TextView status = find(R.id.status);
+        status.setText(sentence);
+        status.setVisibility(sentence.isEmpty() ? View.GONE : View.VISIBLE);
     }
 
     private void finished() {
         this.<View>find(R.id.progress).setVisibility(View.GONE);
-        this.<Button>find(R.id.run).setEnabled(true);
+        this.<View>find(R.id.run).setEnabled(true);
     }
 
     private void take(BenchReport report) {

@@ -13,11 +13,13 @@ import android.widget.TextView;
 import android.widget.Toast;
 
 import org.facesdk.Crop;
-import org.facesdk.Embedding;
 import org.facesdk.Face;
 import org.facesdk.Frame;
 import org.facesdk.Gallery;
 import org.facesdk.Quality;
+import org.facesdk.Template;
+
+import java.util.UUID;
 
 /**
  * Asks for the name of a face and enrols it, if the picture is good enough. What it needs is in its
@@ -30,11 +32,14 @@ public final class EnrolActivity extends Activity {
     private static final String SCORE = "score";
     private static final String REASONS = "reasons";
     private static final String ACCEPTABLE = "acceptable";
+    private static final String SAVING = "saving";
     private static final int HUNDRED = 100;
 
+    private final Saved shower = new Saved();
     private Button save;
     private EditText name;
     private boolean acceptable;
+    private String saving;
 
     /** Starts this activity for a face of a frame; a job of {@link FaceWork}. */
     static Intent intent(FaceWork work, Frame frame, Face face) {
@@ -78,11 +83,27 @@ public final class EnrolActivity extends Activity {
         name.addTextChangedListener(new Changed());
         save.setOnClickListener(clicked -> enrol(crop, score));
         findViewById(R.id.cancel).setOnClickListener(clicked -> finish());
-        enable();
+        saving = saved == null ? null : saved.getString(SAVING);
+        follow();
+    }
+
+    @Override
+    protected void onSaveInstanceState(Bundle out) {
+        super.onSaveInstanceState(out);
+        out.putString(SAVING, saving);
+    }
+
+    @Override
+    protected void onDestroy() {
+        Ongoing<Template> enrolment = FaceWork.of(this).enrolment(saving);
+        if (enrolment != null && !isFinishing()) {
+            enrolment.leave(shower);
+        }
+        super.onDestroy();
     }
 
     private void enable() {
-        save.setEnabled(acceptable && !entered().isEmpty());
+        save.setEnabled(saving == null && acceptable && !entered().isEmpty());
     }
 
     private String entered() {
@@ -90,26 +111,40 @@ public final class EnrolActivity extends Activity {
     }
 
     private void enrol(Crop crop, double score) {
-        String who = entered();
-        save.setEnabled(false);
-        FaceWork.of(this)
-                .run(
-                        work -> {
-                            Embedding embedding = work.engine().embed(crop);
-                            return work.gallery().enrol(who, embedding, score);
-                        },
-                        template -> {
-                            Toast.makeText(
-                                            this,
-                                            getString(R.string.enrol_saved, who),
-                                            Toast.LENGTH_SHORT)
-                                    .show();
-                            finish();
-                        },
-                        message -> {
-                            Toast.makeText(this, message, Toast.LENGTH_LONG).show();
-                            enable();
-                        });
+        saving = UUID.randomUUID().toString();
+        FaceWork.of(this).enrol(saving, entered(), crop, score);
+        follow();
+    }
+
+    /** Waits for the enrolment that began here, or in the activity in whose place this one is. */
+    private void follow() {
+        Ongoing<Template> enrolment = FaceWork.of(this).enrolment(saving);
+        if (enrolment == null) {
+            saving = null;
+        } else {
+            enrolment.follow(shower);
+        }
+        enable();
+    }
+
+    private final class Saved implements Ongoing.Follower<Template> {
+        @Override
+        public void done(Template template) {
+            end(getString(R.string.enrol_saved, template.name()), Toast.LENGTH_SHORT);
+            finish();
+        }
+
+        @Override
+        public void failed(String message) {
+            end(message, Toast.LENGTH_LONG);
+        }
+
+        private void end(String message, int length) {
+            Toast.makeText(EnrolActivity.this, message, length).show();
+            FaceWork.of(EnrolActivity.this).forgetEnrolment(saving);
+            saving = null;
+            enable();
+        }
     }
 
     private final class Changed implements TextWatcher {

@@ -1,13 +1,21 @@
 package org.facesdk.demo;
 
 import android.content.Context;
+import android.graphics.Bitmap;
 import android.os.Handler;
 import android.os.Looper;
 
+import org.facesdk.BenchReport;
+import org.facesdk.Benchmark;
+import org.facesdk.Crop;
 import org.facesdk.FaceEngine;
 import org.facesdk.FaceSdkException;
+import org.facesdk.Frame;
 import org.facesdk.Gallery;
+import org.facesdk.Template;
 
+import java.util.HashMap;
+import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -48,6 +56,8 @@ final class FaceWork {
     private final ExecutorService thread =
             Executors.newSingleThreadExecutor(job -> new Thread(job, "faces"));
     private final AtomicInteger waiting = new AtomicInteger();
+    private final Map<String, Ongoing<Template>> enrolments = new HashMap<>();
+    private Ongoing<BenchReport> benchmark;
     private FaceEngine engine;
     private Gallery gallery;
 
@@ -82,6 +92,48 @@ final class FaceWork {
                 });
     }
 
+    /** Enrols a face under a name; the key is for {@link #enrolment}. */
+    void enrol(String key, String name, Crop crop, double quality) {
+        Ongoing<Template> made = new Ongoing<>();
+        enrolments.put(key, made);
+        run(
+                work -> work.gallery().enrol(name, work.engine().embed(crop), quality),
+                made::done,
+                made::failed);
+    }
+
+    /** The enrolment of a key; null if none began in this process, or its end was shown. */
+    Ongoing<Template> enrolment(String key) {
+        return enrolments.get(key);
+    }
+
+    void forgetEnrolment(String key) {
+        enrolments.remove(key);
+    }
+
+    /** Measures the stages on a sample; see {@link #benchmark}. */
+    void measure(String sample, int warmUp, int runs) {
+        Ongoing<BenchReport> made = new Ongoing<>();
+        benchmark = made;
+        run(
+                work -> {
+                    Bitmap picture = Pictures.read(work.context(), Pictures.sample(sample));
+                    return Benchmark.pipeline(
+                            work.engine(),
+                            Frame.ofBitmap(picture),
+                            warmUp,
+                            runs,
+                            (done, total) -> main.post(() -> made.progress(done, total)));
+                },
+                made::done,
+                made::failed);
+    }
+
+    /** The benchmark that runs, or ran last; null if none began in this process. */
+    Ongoing<BenchReport> benchmark() {
+        return benchmark;
+    }
+
     private <T> Runnable answer(Job<T> job, Done<T> done, Failed failed) {
         try {
             T result = job.run(this);
@@ -99,7 +151,6 @@ final class FaceWork {
             engine =
                     FaceEngine.builder(context)
                             .model(MODEL)
-                            .detector(DETECTOR)
                             .detector(DETECTOR)
                             .minFace(MIN_FACE)
                             .threads(THREADS)

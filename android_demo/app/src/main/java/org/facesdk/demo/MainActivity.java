@@ -79,6 +79,14 @@ public final class MainActivity extends Activity {
     }
 
     @Override
+    protected void onDestroy() {
+        for (Screen screen : screens) {
+            screen.destroyed();
+        }
+        super.onDestroy();
+    }
+
+    @Override
     protected void onSaveInstanceState(Bundle out) {
         super.onSaveInstanceState(out);
         out.putInt(TAB, selected);

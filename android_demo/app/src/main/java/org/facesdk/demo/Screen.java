@@ -33,6 +33,9 @@ abstract class Screen {
     /** It no longer is. */
     void paused() {}
 
+    /** The activity is gone, and another may come in its place. */
+    void destroyed() {}
+
     /** Somebody chose a picture, which the screen had asked for with this number. */
     void picked(int request, Uri picture) {}
 

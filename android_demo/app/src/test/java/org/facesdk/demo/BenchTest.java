@@ -1,6 +1,7 @@
 package org.facesdk.demo;
 
 import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertTrue;
 
 import android.content.Intent;
@@ -17,6 +18,7 @@ import org.robolectric.android.controller.ActivityController;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Paths;
+import java.util.concurrent.CountDownLatch;
 
 /** The bench screen measures, keeps its report over a rotation, and shares it as JSON. */
 public final class BenchTest extends OnHost {
@@ -53,6 +55,29 @@ public final class BenchTest extends OnHost {
                     json.getBytes(StandardCharsets.UTF_8));
             hideTimes(activity, table);
             picture(activity, "bench-report");
+        }
+    }
+
+    @Test
+    public void aRunGoesOnWhileTheScreenIsTurned() throws Exception {
+        try (ActivityController<MainActivity> controller =
+                Robolectric.buildActivity(MainActivity.class).setup()) {
+            controller.get().select(BENCH);
+            CountDownLatch running = hold(controller.get());
+            ((BenchScreen) controller.get().screen(BENCH)).measure(1);
+            controller.recreate();
+            MainActivity activity = controller.get();
+            assertFalse(activity.findViewById(R.id.run).isEnabled());
+            assertEquals(View.VISIBLE, activity.findViewById(R.id.progress).getVisibility());
+            running.countDown();
+            settle(activity);
+            assertEquals(View.VISIBLE, activity.findViewById(R.id.report).getVisibility());
+            assertTrue(activity.findViewById(R.id.run).isEnabled());
+        }
+        try (ActivityController<MainActivity> next =
+                Robolectric.buildActivity(MainActivity.class).setup()) {
+            next.get().select(BENCH);
+            assertEquals(View.VISIBLE, next.get().findViewById(R.id.report).getVisibility());
         }
     }
 

@@ -26,6 +26,7 @@ import java.lang.reflect.Field;
 import java.nio.file.Paths;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.concurrent.CountDownLatch;
 import java.util.function.Consumer;
 
 /**
@@ -101,6 +102,22 @@ public abstract class OnHost {
             assertTrue("the networks did not finish", System.currentTimeMillis() < end);
         } while (FaceWork.of(activity).busy());
         ShadowLooper.idleMainLooper();
+    }
+
+    /** Lets the networks begin nothing until the latch opens. */
+    static CountDownLatch hold(Activity activity) {
+        CountDownLatch latch = new CountDownLatch(1);
+        FaceWork.of(activity)
+                .run(
+                        work -> {
+                            latch.await();
+                            return latch;
+                        },
+                        opened -> {},
+                        message -> {
+                            throw new AssertionError(message);
+                        });
+        return latch;
     }
 
     /** What an activity saves when its process is ended; the activity is gone afterwards. */

@@ -22,6 +22,7 @@ import org.robolectric.shadows.ShadowAlertDialog;
 
 import java.io.File;
 import java.io.FileOutputStream;
+import java.util.concurrent.CountDownLatch;
 
 /** A face is enrolled from a picture, listed, and forgotten. */
 public final class PeopleTest extends OnHost {
@@ -100,6 +101,40 @@ public final class PeopleTest extends OnHost {
                 assertFalse(hints, hints.contains("must be"));
                 picture(poor, "enrol-poor");
             }
+        }
+    }
+
+    @Test
+    public void turningTheScreenWhileAFaceIsSavedEnrolsItOnce() throws Exception {
+        try (ActivityController<MainActivity> controller =
+                Robolectric.buildActivity(MainActivity.class).setup()) {
+            MainActivity activity = controller.get();
+            activity.select(PEOPLE);
+            activity.screen(PEOPLE).picked(1, Pictures.sample("obama.jpg"));
+            settle(activity);
+            Intent intent = LiveTest.shadow(activity).getNextStartedActivity();
+            CountDownLatch saving = hold(activity);
+            try (ActivityController<EnrolActivity> second =
+                    Robolectric.buildActivity(EnrolActivity.class, intent).setup()) {
+                TextView name = (TextView) second.get().findViewById(R.id.name);
+                name.setText("Barack");
+                second.get().findViewById(R.id.save).performClick();
+                name.append(" O");
+                assertFalse("a key", second.get().findViewById(R.id.save).isEnabled());
+                second.recreate();
+                assertFalse("a turn", second.get().findViewById(R.id.save).isEnabled());
+                saving.countDown();
+                settle(activity);
+                assertTrue(second.get().isFinishing());
+            }
+            controller.pause().resume();
+            settle(activity);
+            ViewGroup list = (ViewGroup) activity.findViewById(R.id.list);
+            assertEquals(1, list.getChildCount());
+            assertEquals("Barack", ((TextView) list.findViewById(R.id.name)).getText().toString());
+            assertEquals(
+                    "1 template",
+                    ((TextView) list.findViewById(R.id.templates)).getText().toString());
         }
     }
 
