@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,10 @@ from facesdk.samples import BIDEN, OBAMA, OBAMA2
 
 PICTURES = 96
 """Of each person, for quality."""
+COMPARED = 250
+"""Templates of a gallery in which an operating point of one comparison decides."""
+FMRS = (1e-5, 2e-5, 1e-3, 0.0042, 0.07)
+THRESHOLDS = (-1.0, 0.01, 0.3, 0.45, 0.6, 1.0)
 
 
 def write(folder: Path, engine: FaceEngine, image: np.ndarray, values: dict[str, object]) -> None:
@@ -54,6 +59,15 @@ def write(folder: Path, engine: FaceEngine, image: np.ndarray, values: dict[str,
     for count in (0, 1, 10, 100, 100_000):
         point = operating_point(contract, count, fpir=0.01)
         values[f"point.{count}"] = f"{point.threshold!r};;{point.fpir!r};;{point.note}"
+    for fmr in FMRS:
+        point = operating_point(contract, COMPARED, fpir=0.01, fmr=fmr)
+        values[f"at.{fmr!r}"] = f"{point.threshold!r};;{point.fpir!r};;{point.note}"
+    values["fmrs"] = ",".join(map(repr, FMRS))
+    for threshold in THRESHOLDS:
+        point = operating_point(contract, COMPARED, fpir=0.01, threshold=threshold)
+        fpir = math.nan if point.fpir is None else point.fpir
+        values[f"given.{threshold!r}"] = f"{point.threshold!r};;{fpir!r};;{point.note}"
+    values["given"] = ",".join(map(repr, THRESHOLDS))
     with engine.profile() as profile:
         engine.embed(image)
     values["operators"] = ",".join(s.name for s in profile.spans if s.kind == "operator")

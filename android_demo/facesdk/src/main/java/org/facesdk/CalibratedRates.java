@@ -10,6 +10,21 @@ import java.util.List;
  * operating_points.py.
  */
 final class CalibratedRates {
+    /** A threshold for a false match rate. */
+    static final class Point {
+        final double similarity;
+        final double fmr;
+
+        /** How it was found where it was not measured, in a sentence; empty where it was. */
+        final String note;
+
+        Point(double similarity, double fmr, String note) {
+            this.similarity = similarity;
+            this.fmr = fmr;
+            this.note = note;
+        }
+    }
+
     private static final double DEFAULT_RATE = 1e-3;
     private static final double SAME = 1e-6;
     private static final double DECADES_BEYOND = 1;
@@ -28,12 +43,12 @@ final class CalibratedRates {
     }
 
     /**
-     * The similarity for a rate, and the rate: between two calibrated ones on the line of its
-     * logarithm, and a decade beyond.
+     * The similarity for a rate: between two calibrated ones on the line of its logarithm, and a
+     * decade beyond.
      *
      * @param wanted the rate; null for 0.001, or the calibrated rate nearest to it
      */
-    double[] at(@Nullable Double wanted) {
+    Point at(@Nullable Double wanted) {
         if (rows.isEmpty()) {
             throw new InputException(
                     "model "
@@ -51,27 +66,44 @@ final class CalibratedRates {
         }
         for (Threshold row : rows) {
             if (Math.abs(row.fmr() - rate) <= SAME * Math.max(row.fmr(), rate)) {
-                return new double[] {row.similarity(), row.fmr()};
+                return new Point(row.similarity(), row.fmr(), "");
             }
         }
         if (strictest.fmr() < rate && rate < laxest.fmr()) {
             return between(rate);
         }
         Threshold nearest = rate < strictest.fmr() ? strictest : laxest;
-        return wanted == null
-                ? new double[] {nearest.similarity(), nearest.fmr()}
-                : beyond(rate, nearest);
+        return wanted == null ? instead(nearest) : beyond(rate, nearest);
     }
 
-    private double[] between(double rate) {
-        int laxer = 0;
-        while (rows.get(laxer).fmr() < rate) {
-            ++laxer;
+    private Point instead(Threshold nearest) {
+        String note =
+                "model "
+                        + model
+                        + " is not calibrated for an FMR of "
+                        + ModelInfo.rate(DEFAULT_RATE)
+                        + ": its threshold for "
+                        + ModelInfo.rate(nearest.fmr())
+                        + " decides";
+        return new Point(nearest.similarity(), nearest.fmr(), note);
+    }
+
+    private Point between(double rate) {
+        int at = 0;
+        while (rows.get(at).fmr() < rate) {
+            ++at;
         }
-        return new double[] {onLine(rows.get(laxer - 1), rows.get(laxer), rate), rate};
+        Threshold stricter = rows.get(at - 1);
+        Threshold laxer = rows.get(at);
+        String note =
+                "the threshold lies between those for an FMR of "
+                        + ModelInfo.rate(stricter.fmr())
+                        + " and "
+                        + ModelInfo.rate(laxer.fmr());
+        return new Point(onLine(stricter, laxer, rate), rate, note);
     }
 
-    private double[] beyond(double rate, Threshold end) {
+    private Point beyond(double rate, Threshold end) {
         StringBuilder known = new StringBuilder();
         for (Threshold row : rows) {
             known.append(known.length() == 0 ? "" : ", ").append(ModelInfo.rate(row.fmr()));
@@ -96,7 +128,14 @@ final class CalibratedRates {
                 || Math.abs(similarity) > 1) {
             throw new InputException(refused + "it is more than ten times beyond them" + advice);
         }
-        return new double[] {similarity, rate};
+        String note =
+                "nobody measured an FMR of "
+                        + ModelInfo.rate(rate)
+                        + ": the threshold is extrapolated from those for "
+                        + ModelInfo.rate(rows.get(first).fmr())
+                        + " and "
+                        + ModelInfo.rate(rows.get(first + 1).fmr());
+        return new Point(similarity, rate, note);
     }
 
     private static double onLine(Threshold first, Threshold second, double rate) {

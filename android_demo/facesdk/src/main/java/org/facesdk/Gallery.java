@@ -262,7 +262,7 @@ public final class Gallery implements AutoCloseable {
         OpenSet decided =
                 point == null
                         ? OpenSet.atMost(model, compared, fpir)
-                        : OpenSet.given(point.decide(0, model).threshold(), compared);
+                        : point.search(model, compared);
         return new Identification(
                 new ArrayList<>(
                         candidates.subList(0, Math.min(MOST_CANDIDATES, candidates.size()))),

@@ -40,8 +40,8 @@ public final class Identification {
     }
 
     /**
-     * The rate of false names that follows for a gallery of this size, at most; NaN where it is not
-     * known.
+     * The rate of false names that follows for a gallery of this size, at most; NaN where the model
+     * states none for so low a threshold.
      */
     public double fpir() {
         return point.fpir;

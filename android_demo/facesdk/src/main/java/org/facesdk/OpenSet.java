@@ -70,9 +70,30 @@ final class OpenSet {
                         + " (`facesdk calibrate`), or give a higher threshold");
     }
 
-    /** A similarity of the caller's own. */
-    static OpenSet given(double threshold, int comparisons) {
-        return new OpenSet(threshold, Double.NaN, comparisons, "");
+    /** The threshold for a false match rate of one comparison. */
+    static OpenSet at(CalibratedRates.Point point, int comparisons) {
+        return new OpenSet(
+                point.similarity, rateOf(point.fmr, comparisons), comparisons, point.note);
+    }
+
+    /**
+     * A similarity of the caller's own, with the lowest rate among the model's thresholds up to it;
+     * NaN, with a note, where there is none.
+     */
+    static OpenSet given(ModelInfo model, int comparisons, double threshold) {
+        double fmr = Double.NaN;
+        for (Threshold row : model.thresholds()) {
+            if (row.similarity() <= threshold && !(row.fmr() >= fmr)) {
+                fmr = row.fmr();
+            }
+        }
+        String note =
+                Double.isNaN(fmr)
+                        ? "the contract of model "
+                                + model.name()
+                                + " states no FMR for so low a threshold"
+                        : "";
+        return new OpenSet(threshold, rateOf(fmr, comparisons), comparisons, note);
     }
 
     private static double rateOf(double fmr, int comparisons) {

@@ -50,7 +50,14 @@ public final class OperatingPoint {
         if (similarity != null) {
             return new Match(found, similarity, null, model.name());
         }
-        double[] calibrated = new CalibratedRates(model).at(fmr);
-        return new Match(found, calibrated[0], calibrated[1], model.name());
+        CalibratedRates.Point point = new CalibratedRates(model).at(fmr);
+        return new Match(found, point.similarity, point.fmr, model.name());
+    }
+
+    /** The similarity that decides in a search of so many comparisons. */
+    OpenSet search(ModelInfo model, int comparisons) {
+        return similarity != null
+                ? OpenSet.given(model, comparisons, similarity)
+                : OpenSet.at(new CalibratedRates(model).at(fmr), comparisons);
     }
 }

@@ -20,6 +20,7 @@ import javax.crypto.spec.SecretKeySpec;
  * gives a name.
  */
 public final class GalleryPartsTest {
+    private static final int COMPARED = 250;
     private static final byte[] CONTENT = {1, 2, 3, 4, 5};
 
     @Rule public final Timeout timeout = Timeout.seconds(60);
@@ -113,13 +114,32 @@ public final class GalleryPartsTest {
     public void thresholdsOfGalleriesArePythons() {
         try (FaceEngine engine = Host.complete().build()) {
             for (int count : new int[] {0, 1, 10, 100, 100_000}) {
-                String[] python = Host.value("point." + count).split(";;", -1);
-                OpenSet found = OpenSet.atMost(engine.model(), count, 0.01);
-                assertEquals(Double.parseDouble(python[0]), found.threshold, 0);
-                assertEquals(Double.parseDouble(python[1]), found.fpir, 1e-12);
-                assertEquals(python[2], found.note);
+                requirePythons("point." + count, OpenSet.atMost(engine.model(), count, 0.01));
             }
             assertThrows(InputException.class, () -> OpenSet.atMost(engine.model(), 1, 1));
         }
+    }
+
+    @Test
+    public void pointsOfOneComparisonInGalleriesArePythons() {
+        try (FaceEngine engine = Host.complete().build()) {
+            for (String fmr : Host.value("fmrs").split(",")) {
+                OperatingPoint point = OperatingPoint.fmr(Double.parseDouble(fmr));
+                requirePythons("at." + fmr, point.search(engine.model(), COMPARED));
+            }
+            for (String threshold : Host.value("given").split(",")) {
+                OperatingPoint point = OperatingPoint.threshold(Double.parseDouble(threshold));
+                requirePythons("given." + threshold, point.search(engine.model(), COMPARED));
+            }
+            requirePythons("at.0.001", OperatingPoint.DEFAULT.search(engine.model(), COMPARED));
+        }
+    }
+
+    private static void requirePythons(String key, OpenSet found) {
+        String[] python = Host.value(key).split(";;", -1);
+        assertEquals(key, Double.parseDouble(python[0]), found.threshold, 1e-12);
+        double fpir = python[1].equals("nan") ? Double.NaN : Double.parseDouble(python[1]);
+        assertEquals(key, fpir, found.fpir, 1e-12);
+        assertEquals(key, python[2], found.note);
     }
 }
