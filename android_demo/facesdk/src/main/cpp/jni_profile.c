@@ -4,7 +4,7 @@
 #include "bridge.h"
 #include "engine.h"
 
-enum { RUN_NUMBERS = 3, EVENT_NUMBERS = 5 };
+enum { LEADING_NUMBERS = 2, RUN_NUMBERS = 3, EVENT_NUMBERS = 5 };
 
 static engine *of(jlong handle) { return (engine *)(intptr_t)handle; }
 
@@ -16,11 +16,13 @@ JNIEXPORT void JNICALL Java_org_facesdk_NativeProfile_start(JNIEnv *env, jclass 
 }
 
 static jlongArray to_java(JNIEnv *env, const recording *from) {
-  const size_t count = 1 + RUN_NUMBERS * (size_t)from->run_count + EVENT_NUMBERS * from->event_count;
+  const size_t count =
+      LEADING_NUMBERS + RUN_NUMBERS * (size_t)from->run_count + EVENT_NUMBERS * from->event_count;
   const jlongArray result = (*env)->NewLongArray(env, (jsize)count);
   jlong *numbers = calloc(count, sizeof *numbers), *next = numbers;
   if (result != NULL && numbers != NULL) {
     *next++ = from->run_count;
+    *next++ = (jlong)from->lost;
     for (int32_t i = 0; i < from->run_count; ++i) {
       *next++ = from->runs[i].network;
       *next++ = (jlong)from->runs[i].start_ns;
@@ -42,7 +44,7 @@ static jlongArray to_java(JNIEnv *env, const recording *from) {
 JNIEXPORT jlongArray JNICALL Java_org_facesdk_NativeProfile_stop(JNIEnv *env, jclass owner, jlong handle) {
   (void)owner;
   recording *made = engine_stop_recording(of(handle));
-  if (made == NULL) return (*env)->NewLongArray(env, 1);
+  if (made == NULL) return (*env)->NewLongArray(env, LEADING_NUMBERS);
   const jlongArray result = to_java(env, made);
   recording_free(made);
   return result;

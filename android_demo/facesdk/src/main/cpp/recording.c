@@ -21,6 +21,7 @@ recording *recording_start(failure *failure) {
 void recording_stop(recording *self) {
   const size_t count = facesdk_profile_stop();
   self->event_count = count < RECORDING_EVENTS ? count : RECORDING_EVENTS;
+  self->lost += count - self->event_count;
 }
 
 void recording_free(recording *self) { free(self); }
@@ -32,6 +33,10 @@ uint64_t recording_clock(void) {
 }
 
 void recording_add(recording *self, int32_t network, uint64_t start_ns) {
-  if (self == NULL || self->run_count == RECORDING_RUNS) return;
+  if (self == NULL) return;
+  if (self->run_count == RECORDING_RUNS) {
+    ++self->lost;
+    return;
+  }
   self->runs[self->run_count++] = (recorded_run){network, start_ns, recording_clock()};
 }

@@ -7,7 +7,7 @@
 #include "facesdk_ops.h"
 #include "failure.h"
 
-enum { RECORDING_RUNS = 4096, RECORDING_EVENTS = 16384 };
+enum { RECORDING_RUNS = 16384, RECORDING_EVENTS = 65536 };
 
 /* One run of one network, on CLOCK_MONOTONIC. */
 typedef struct recorded_run {
@@ -19,6 +19,7 @@ typedef struct recording {
   int32_t run_count;
   recorded_run runs[RECORDING_RUNS]; /* the first so many */
   size_t event_count;                /* of those below, once the recording has ended */
+  size_t lost;                       /* runs that there was no room for, and events once it has ended */
   facesdk_profile_event events[RECORDING_EVENTS];
 } recording;
 

@@ -360,7 +360,9 @@ public final class FaceEngine implements AutoCloseable {
         try {
             recorder = null;
             return made.profile(
-                    handle, model.name(), handle == 0 ? new long[1] : NativeProfile.stop(handle));
+                    handle,
+                    model.name(),
+                    handle == 0 ? new long[NativeProfile.LEADING] : NativeProfile.stop(handle));
         } finally {
             lock.unlock();
         }

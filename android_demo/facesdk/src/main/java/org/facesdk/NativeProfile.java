@@ -2,6 +2,9 @@ package org.facesdk;
 
 /** Recording of networks and operators, in C. */
 final class NativeProfile {
+    /** Numbers before those of the runs in {@link #stop}. */
+    static final int LEADING = 2;
+
     /**
      * Numbers of a run in {@link #stop}: network (0 to 2 of the detector, 3 the recogniser), start
      * and end.
@@ -23,8 +26,8 @@ final class NativeProfile {
     static native void start(long engine);
 
     /**
-     * The number of runs, then {@link #RUN} numbers for each, then {@link #OPERATOR} numbers for
-     * each operator.
+     * The number of runs, and how many runs and operators there was no room for, then {@link #RUN}
+     * numbers for each run, then {@link #OPERATOR} numbers for each operator.
      */
     static native long[] stop(long engine);
 

@@ -14,8 +14,9 @@ import java.util.Map;
  */
 public final class Profile {
     private final List<Span> spans;
+    private final long lost;
 
-    Profile(List<Span> spans) {
+    Profile(List<Span> spans, long lost) {
         List<Span> sorted = new ArrayList<>(spans);
         Collections.sort(
                 sorted,
@@ -24,12 +25,21 @@ public final class Profile {
                                 ? Long.compare(a.startNanos(), b.startNanos())
                                 : Integer.compare(a.depth(), b.depth()));
         this.spans = Collections.unmodifiableList(sorted);
+        this.lost = lost;
     }
 
     /** The spans, by when they began. */
     @NotNull
     public List<Span> spans() {
         return spans;
+    }
+
+    /**
+     * How many runs of networks and operators there was no room for: a profile keeps the first
+     * 16,384 and 65,536.
+     */
+    public long lost() {
+        return lost;
     }
 
     /** Time of all spans of a kind and name together, in milliseconds. */

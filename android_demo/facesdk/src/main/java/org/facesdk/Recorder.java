@@ -23,7 +23,7 @@ final class Recorder {
     Profile profile(long engine, String recognizer, long[] numbers) {
         List<Span> spans = new ArrayList<>(stages);
         int runs = (int) numbers[0];
-        int at = 1;
+        int at = NativeProfile.LEADING;
         for (int i = 0; i < runs; ++i, at += NativeProfile.RUN) {
             int network = (int) numbers[at];
             add(
@@ -44,7 +44,7 @@ final class Recorder {
                     numbers[at + 4],
                     NativeProfile.pathName((int) numbers[at + 1]));
         }
-        return new Profile(spans);
+        return new Profile(spans, numbers[1]);
     }
 
     /**

@@ -20,6 +20,8 @@ import java.util.List;
 
 /** Quality, distributions, profiles and benchmark reports, against Python's. */
 public final class MeasuresTest {
+    private static final int ROOM = 65_536;
+
     private static FaceEngine engine;
 
     @Rule public final Timeout timeout = Timeout.seconds(60);
@@ -137,6 +139,32 @@ public final class MeasuresTest {
             assertTrue(network, profile.milliseconds(Span.Kind.NETWORK, network) > 0);
         }
         assertTrue("nothing is recorded later", engine.profile(() -> {}).spans().isEmpty());
+    }
+
+    @Test
+    public void aProfileSaysHowManyOperatorsItHadNoRoomFor() {
+        Crop crop = engine.align(Host.photo("obama"), Face.at(Host.floats("obama.faces"), 0));
+        Profile one = engine.profile(() -> engine.embed(crop));
+        assertEquals(0, one.lost());
+        int each = operators(one);
+        int runs = ROOM / each + 1;
+        Profile many =
+                engine.profile(
+                        () -> {
+                            for (int i = 0; i < runs; ++i) {
+                                engine.embed(crop);
+                            }
+                        });
+        assertEquals(ROOM, operators(many));
+        assertEquals(runs * each - ROOM, many.lost());
+    }
+
+    private static int operators(Profile profile) {
+        int count = 0;
+        for (Span span : profile.spans()) {
+            count += span.kind() == Span.Kind.OPERATOR ? 1 : 0;
+        }
+        return count;
     }
 
     @Test
