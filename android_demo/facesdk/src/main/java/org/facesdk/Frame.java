@@ -7,6 +7,7 @@ import org.jetbrains.annotations.NotNull;
 
 import java.nio.ByteBuffer;
 import java.nio.IntBuffer;
+import java.util.Objects;
 
 /**
  * A picture to look for faces in: upright, RGB, in memory of its own.
@@ -176,6 +177,7 @@ public final class Frame {
      */
     @NotNull
     public static Frame ofNv21(@NotNull byte[] data, int width, int height, int rotation) {
+        Objects.requireNonNull(data);
         ByteBuffer upright = NativeFrame.room(width, height);
         NativeFrame.fromNv21(data, width, height, rotation, upright);
         return upright(upright, width, height, rotation);

@@ -7,6 +7,7 @@ import static org.junit.Assert.assertTrue;
 
 import org.junit.Rule;
 import org.junit.Test;
+import org.junit.function.ThrowingRunnable;
 import org.junit.rules.Timeout;
 
 import java.nio.ByteBuffer;
@@ -59,6 +60,25 @@ public final class FrameTest {
             }
         }
         return result;
+    }
+
+    /** The native library is given nothing that is not there: it would end the process. */
+    @Test
+    public void nullIsAnExceptionOfJava() {
+        ThrowingRunnable[] calls = {
+            () -> Frame.ofNv21(null, 4, 4, 0),
+            () -> Frame.ofRgb(null, 4, 4, 12, 0),
+            () -> Frame.ofRgba(null, 4, 4, 16, 0),
+            () -> new Frame.Plane(null, 4, 1),
+            () -> Frame.ofYuv420(null, null, null, 4, 4, 0),
+            () -> Crop.of(null, 4, 4),
+            () -> Embedding.of(null, "model", "id"),
+            () -> Face.of(new float[4], 1, null),
+            () -> FaceEngine.builder().model("model", null),
+        };
+        for (ThrowingRunnable call : calls) {
+            assertThrows(NullPointerException.class, call);
+        }
     }
 
     @Test
