@@ -106,7 +106,9 @@ public final class MainActivity extends Activity {
     @Override
     public void onRequestPermissionsResult(int request, String[] permissions, int[] results) {
         super.onRequestPermissionsResult(request, permissions, results);
-        screens[selected].permissionAnswered();
+        if (results.length > 0) { // a request that was cancelled has none
+            screens[selected].permissionAnswered();
+        }
     }
 
     void pick(Intent intent, int request) {

@@ -75,6 +75,12 @@ public final class LiveTest extends OnHost {
                     Manifest.permission.CAMERA,
                     shadow(activity).getLastRequestedPermission().requestedPermissions[0]);
 
+            activity.onRequestPermissionsResult(1, new String[0], new int[0]);
+            assertEquals(
+                    "a request that was cancelled",
+                    activity.getString(R.string.live_needs_camera),
+                    text(activity, R.id.notice_text));
+
             rationale(activity, true);
             answer(activity, PackageManager.PERMISSION_DENIED);
             assertEquals(
