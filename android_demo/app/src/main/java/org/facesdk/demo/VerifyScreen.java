@@ -113,22 +113,29 @@ final class VerifyScreen extends Screen {
         button.setEnabled(false);
         button.setText(R.string.working);
         run(
-                running -> running.engine().verify(frame(0), frame(1)),
+                running -> running.engine().verify(frame(first, 0), frame(second, 1)),
                 result -> {
-                    if (first.equals(uris[0]) && second.equals(uris[1])) {
+                    if (current(first, second)) {
                         show(result);
                     }
                     finished();
                 },
                 message -> {
-                    fail(message);
+                    if (current(first, second)) {
+                        fail(message);
+                    }
                     finished();
                 });
     }
 
-    /** On the thread of the networks, after the pictures were read there. */
-    private Frame frame(int slot) {
-        return Frame.ofBitmap(Pictures.read(work.context(), uris[slot]))
+    /** Whether these are the pictures still: others may have been chosen, or one was unreadable. */
+    private boolean current(Uri first, Uri second) {
+        return first.equals(uris[0]) && second.equals(uris[1]);
+    }
+
+    /** On the thread of the networks. */
+    private Frame frame(Uri uri, int slot) {
+        return Frame.ofBitmap(Pictures.read(work.context(), uri))
                 .named(activity.getString(NAMES[slot]));
     }
 

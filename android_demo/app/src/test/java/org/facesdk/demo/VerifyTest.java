@@ -15,6 +15,7 @@ import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
 import org.robolectric.shadow.api.Shadow;
 import org.robolectric.shadows.ShadowContentResolver;
+import org.robolectric.shadows.ShadowLooper;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -23,6 +24,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
+import java.util.concurrent.CountDownLatch;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -133,6 +135,33 @@ public final class VerifyTest extends OnHost {
                     activity.getString(R.string.picture_unreadable),
                     LiveTest.text(activity, R.id.verdict));
             assertFalse(activity.findViewById(R.id.compare).isEnabled());
+        }
+    }
+
+    @Test
+    public void anUnreadablePictureThatIsComparedAlreadyIsOneSentence() throws Exception {
+        try (ActivityController<MainActivity> controller =
+                Robolectric.buildActivity(MainActivity.class).setup()) {
+            MainActivity activity = controller.get();
+            activity.select(VERIFY);
+            activity.screen(VERIFY).picked(0, Pictures.sample("nothing.jpg"));
+            CountDownLatch comparing = hold(activity);
+            activity.screen(VERIFY).picked(1, Pictures.sample("obama.jpg"));
+            activity.findViewById(R.id.compare).performClick();
+            waitUntilItIsSaid(activity);
+            comparing.countDown();
+            settle(activity);
+            assertEquals(
+                    activity.getString(R.string.picture_unreadable),
+                    LiveTest.text(activity, R.id.verdict));
+            assertFalse(activity.findViewById(R.id.compare).isEnabled());
+        }
+    }
+
+    private static void waitUntilItIsSaid(MainActivity activity) throws InterruptedException {
+        while (LiveTest.text(activity, R.id.verdict).isEmpty()) {
+            Thread.sleep(10);
+            ShadowLooper.idleMainLooper();
         }
     }
 
