@@ -282,7 +282,7 @@ def test_a_configuration_survives_json() -> None:
         ("D", {}, "architecture must be one of A, B, C, Q, QB, CompactFaceNet"),
         ("A", {"depth": 3}, "A has no depth; it has units"),
         ("CompactFaceNet", {"width": 0.5}, "CompactFaceNet has no width"),
-        ("A", {"width": "wide"}, "width: .* number.* 'wide'"),
+        ("A", {"width": "wide"}, 'width: .* number.* "wide"'),
         ("CompactFaceNet", {"stages": ()}, "stages must be one or more"),
         ("CompactFaceNet", {"stages": [[64, 3], [128]]}, "stages.1.1: "),
         ("CompactFaceNet", {"input_height": 8}, "too small for 3 stages"),
