@@ -12,6 +12,7 @@ from facesdk.errors import EmbeddingMismatchError, InputError
 from facesdk.gallery.gallery import Candidate, Identification, NewTemplate, PinnedModel
 from facesdk.models.contract import Contract
 from facesdk.recognition.identity import remedy, short
+from facesdk.recognition.matching import require_embeddings
 from facesdk.recognition.open_set import OperatingPoint
 from facesdk.results import Embedding
 
@@ -111,7 +112,9 @@ def require_embedding(where: str, model_id: str, contract: Contract, embedding: 
 
     Raises:
         EmbeddingMismatchError: It is another model's, or of another length.
+        TypeError: It is no embedding.
     """
+    require_embeddings(embedding)
     if embedding.model_id != model_id:
         raise EmbeddingMismatchError(
             f"the embedding was made by {embedding.model} ({short(embedding.model_id)}), but "

@@ -282,6 +282,8 @@ def test_another_model_is_refused_with_what_to_do(tmp_path):
         short = Embedding(np.eye(1, 8)[0], CONTRACT.name, MODEL.model_id)
         with pytest.raises(EmbeddingMismatchError, match="8 values"):
             gallery.identify(short)
+        with pytest.raises(TypeError, match="but got NoneType"):
+            gallery.identify(None)
 
 
 def test_what_is_stored_tells_no_face(tmp_path):
