@@ -101,6 +101,7 @@ class Capture:
         self._notices: deque[Notice] = deque(maxlen=16)
         self._error: Exception | None = None
         self._thread: threading.Thread | None = None
+        self._began_at = 0.0
         self._origin: float | None = None
         self._last = 0.0
         self._came_at = 0.0
@@ -112,6 +113,7 @@ class Capture:
 
     def start(self) -> None:
         """Begin to read."""
+        self._began_at = self._clock()
         self._thread = threading.Thread(target=self._run, name="facesdk-capture", daemon=True)
         self._thread.start()
 
@@ -144,9 +146,13 @@ class Capture:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since a paced source was first opened, with those of losses; 0 of a file."""
-        origin = self._origin
-        return 0.0 if origin is None or not self.source.paced else self._clock() - origin
+        """Seconds of a paced source, with those in which it is lost; 0 of a file.
+
+        They begin when it is first opened; until then they are those of the tries.
+        """
+        if not self.source.paced:
+            return 0.0
+        return self._clock() - (self._began_at if self._origin is None else self._origin)
 
     @property
     def exhausted(self) -> bool:

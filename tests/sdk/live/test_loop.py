@@ -208,6 +208,18 @@ def test_it_ends_after_the_seconds_also_where_the_camera_is_lost() -> None:
     assert names(events) == ["source"]
 
 
+def test_it_ends_after_the_seconds_also_where_the_camera_never_comes() -> None:
+    stage, clock = Stage([[]]), FakeClock()
+    source = Script(LOST, LOST, ZeroDivisionError("goes on without an end"), paced=True)
+    settings = Settings(every=4, seconds=2.0, patient=True)
+    loop = Live(source, stage, None, settings, looker=stage, clock=clock)  # type: ignore[arg-type]
+    events = []
+    for event in loop.run():
+        events.append(event)
+        clock.now = 2.0
+    assert names(events) == ["source"]
+
+
 def test_a_snapshot_shows_the_newest_picture() -> None:
     stage = Stage([[face(100 + i, 100)] for i in range(30)])
     loop = live(stage, Script(frames(30)))
