@@ -19,20 +19,22 @@ from facesdk.images.photo_walk import LeftOut, photo_files
 
 try:
     from lzma import LZMAError
-except ImportError:  # a Python without it reads no such member
-    LZMAError = NotImplementedError  # type: ignore[misc,assignment]
+
+    _OF_LZMA: tuple[type[Exception], ...] = (LZMAError,)
+except ImportError:  # a Python that was built without it reads no such member
+    _OF_LZMA = ()
 
 MAX_FILE_BYTES = 1_000_000_000
 """Largest photo's file that is read from a zip: there, a small file can claim any size."""
 
-ZIP_ERRORS = (
+ZIP_ERRORS: tuple[type[Exception], ...] = (
     zipfile.BadZipFile,
     zlib.error,
-    LZMAError,
     EOFError,
     KeyError,
     NotImplementedError,
     RuntimeError,
+    *_OF_LZMA,
 )
 """What reading a member of a damaged zip file raises, beside :class:`OSError`."""
 

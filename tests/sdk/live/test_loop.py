@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -194,24 +195,13 @@ def test_it_ends_after_the_seconds_of_one_picture_that_is_repeated(tmp_path: Pat
     assert loop.profile().frames == 9
 
 
-def test_it_ends_after_the_seconds_also_where_the_camera_is_lost() -> None:
+@pytest.mark.parametrize(
+    ("first", "patient"), [([*frames(3), LOST], False), (LOST, True)], ids=["lost", "never there"]
+)
+def test_it_ends_after_the_seconds_also_without_a_camera(first: Any, patient: bool) -> None:
     stage, clock = Stage([[]] * 256), FakeClock()
-    source = Script(
-        [*frames(3), LOST], LOST, LOST, ZeroDivisionError("goes on without an end"), paced=True
-    )
-    settings = Settings(every=4, seconds=2.0)
-    loop = Live(source, stage, None, settings, looker=stage, clock=clock)  # type: ignore[arg-type]
-    events = []
-    for event in loop.run():
-        events.append(event)
-        clock.now = 2.0
-    assert names(events) == ["source"]
-
-
-def test_it_ends_after_the_seconds_also_where_the_camera_never_comes() -> None:
-    stage, clock = Stage([[]]), FakeClock()
-    source = Script(LOST, LOST, ZeroDivisionError("goes on without an end"), paced=True)
-    settings = Settings(every=4, seconds=2.0, patient=True)
+    source = Script(first, LOST, LOST, ZeroDivisionError("goes on without an end"), paced=True)
+    settings = Settings(every=4, seconds=2.0, patient=patient)
     loop = Live(source, stage, None, settings, looker=stage, clock=clock)  # type: ignore[arg-type]
     events = []
     for event in loop.run():
